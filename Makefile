@@ -1,0 +1,38 @@
+# The whole project in a few words. `make demo` and `make test` do all the set-up they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA ?= $(or $(GOLDILOCKS_DATA),../shared/data)
+
+.PHONY: help install demo test check bench clean
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+install: $(STAMP) ## make .venv/ with all that demo and tests need
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	# torch first and pinned: a loose range may bring gigabytes of GPU libraries to a machine without a GPU
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+demo: install ## choose, tune and hand over a classifier for the BBC News corpus
+	$(BIN)/goldilocks demo --out demo-run
+
+test: install ## run the tests (no network)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: install ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## the benchmarks of record (long; needs the data folder)
+	$(BIN)/python benchmarks/run_all.py --data $(DATA)
+
+clean: ## remove what was made
+	rm -rf $(VENV) build dist demo-run .pytest_cache .mypy_cache .ruff_cache

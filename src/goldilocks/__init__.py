@@ -1,0 +1,50 @@
+"""Goldilocks finds the language model that is just right for a team's task. Names are loaded on first use; no torch here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from goldilocks.bundle.read import Bundle as Bundle
+    from goldilocks.bundle.read import load as load
+    from goldilocks.errors import GoldilocksError as GoldilocksError
+    from goldilocks.flow import check as check
+    from goldilocks.flow import select as select
+    from goldilocks.records import Decision as Decision
+    from goldilocks.records import Prediction as Prediction
+    from goldilocks.records import TaskSpec as TaskSpec
+    from goldilocks.settings import RunSettings as RunSettings
+    from goldilocks.settings import read_task as read_task
+
+_HOME = {
+    "Bundle": "goldilocks.bundle.read",
+    "Decision": "goldilocks.records",
+    "GoldilocksError": "goldilocks.errors",
+    "Prediction": "goldilocks.records",
+    "RunSettings": "goldilocks.settings",
+    "TaskSpec": "goldilocks.records",
+    "check": "goldilocks.flow",
+    "load": "goldilocks.bundle.read",
+    "read_task": "goldilocks.settings",
+    "select": "goldilocks.flow",
+}
+__all__ = [
+    "Bundle",
+    "Decision",
+    "GoldilocksError",
+    "Prediction",
+    "RunSettings",
+    "TaskSpec",
+    "check",
+    "load",
+    "read_task",
+    "select",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'goldilocks' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOME[name]), name)

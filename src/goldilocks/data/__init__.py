@@ -1,0 +1,1 @@
+"""From files to three checked parts that share no text."""

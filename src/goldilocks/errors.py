@@ -1,0 +1,41 @@
+"""Every error Goldilocks raises on purpose, and the exit code a command ends with.
+
+GoldilocksError
+├── InputError        2  the caller's data or options are wrong           -> fix the input
+├── MissingError      2  a file, model, plug-in or package is not there   -> install or name another
+├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
+├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
+└── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
+"""
+
+from __future__ import annotations
+
+
+class GoldilocksError(Exception):
+    """Base class: catch this to catch everything Goldilocks raises on purpose."""
+
+    EXIT_CODE = 2
+
+
+class InputError(GoldilocksError, ValueError):
+    """The caller's data or options are wrong."""
+
+
+class MissingError(GoldilocksError, LookupError):
+    """A file, a model, a plug-in or an optional package is not there."""
+
+
+class IntegrityError(GoldilocksError):
+    """A bundle or a record is damaged, or written by a newer version."""
+
+
+class LimitError(GoldilocksError):
+    """No candidate keeps the hard limits of the task."""
+
+    EXIT_CODE = 3
+
+
+class BudgetError(GoldilocksError):
+    """The budget ended before a decision could be made."""
+
+    EXIT_CODE = 4

@@ -1,0 +1,1 @@
+"""Shelf: guesses from frozen features, without training. One file per estimator."""

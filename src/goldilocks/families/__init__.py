@@ -1,0 +1,1 @@
+"""Shelf: kinds of model. One file per family."""

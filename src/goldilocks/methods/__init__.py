@@ -1,0 +1,1 @@
+"""Shelf: which weights learn. One file per method."""

@@ -1,0 +1,1 @@
+"""Shelf: one number from gold and predicted answers. One file per metric."""

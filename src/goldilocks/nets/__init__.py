@@ -1,0 +1,1 @@
+"""Network code that two plug-ins share."""

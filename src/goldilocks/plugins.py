@@ -1,0 +1,88 @@
+"""Find and load plug-ins. The file name is the plug-in's name; there is no table to edit.
+
+``load("metrics", "macro_f1")`` imports ``goldilocks/metrics/macro_f1.py`` and checks that it has what its protocol asks
+for. Packages outside this repository add plug-ins through an entry point in the group ``goldilocks.metrics`` (or the
+shelf in question). This is the only place where Goldilocks imports by a computed name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, overload
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.protocols import Estimator, Family, Method, Metric, Policy, Task
+
+Shelf = Literal["tasks", "families", "methods", "metrics", "estimators", "policies"]
+
+PROTOCOLS: dict[Shelf, type[Any]] = {
+    "tasks": Task,
+    "families": Family,
+    "methods": Method,
+    "metrics": Metric,
+    "estimators": Estimator,
+    "policies": Policy,
+}
+
+
+def names(shelf: Shelf) -> list[str]:
+    """Names on a shelf, sorted. Imports no plug-in, so it is safe in ``--help``."""
+    return sorted(_own(shelf) | _foreign(shelf).keys())
+
+
+@overload
+def load(shelf: Literal["tasks"], name: str) -> Task: ...
+@overload
+def load(shelf: Literal["families"], name: str) -> Family: ...
+@overload
+def load(shelf: Literal["methods"], name: str) -> Method: ...
+@overload
+def load(shelf: Literal["metrics"], name: str) -> Metric: ...
+@overload
+def load(shelf: Literal["estimators"], name: str) -> Estimator: ...
+@overload
+def load(shelf: Literal["policies"], name: str) -> Policy: ...
+def load(shelf: Shelf, name: str) -> Any:
+    """Import one plug-in and check its shape.
+
+    Raises:
+        MissingError: no plug-in of that name, or a package it needs is not installed.
+        InputError: the file exists but lacks something its protocol asks for.
+    """
+    own, foreign = _own(shelf), _foreign(shelf)
+    if name in own and name in foreign:
+        raise InputError(f"{shelf} has two plug-ins named {name!r}: ours and {foreign[name].value}. Rename one.")
+    if name not in own and name not in foreign:
+        known = names(shelf)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise MissingError(f"No {shelf} plug-in is named {name!r}.{hint} There are: {', '.join(known)}.")
+    try:
+        plugin = importlib.import_module(f"goldilocks.{shelf}.{name}") if name in own else foreign[name].load()
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "goldilocks":
+            raise  # a mistake in our own code, not a package the user could install
+        raise MissingError(
+            f"{shelf}/{name} needs the package {error.name!r}, which is not installed: pip install {error.name}"
+        ) from error
+    protocol = PROTOCOLS[shelf]
+    lacking = [part for part in _parts(protocol) if not hasattr(plugin, part)]
+    if lacking:
+        raise InputError(f"{shelf}/{name} lacks {', '.join(lacking)}; see {protocol.__name__} in protocols.py")
+    return plugin
+
+
+def _own(shelf: Shelf) -> set[str]:
+    package = importlib.import_module(f"goldilocks.{shelf}")
+    return {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
+
+
+def _foreign(shelf: Shelf) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"goldilocks.{shelf}")}
+
+
+def _parts(protocol: type[Any]) -> list[str]:
+    return sorted(name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_"))

@@ -1,0 +1,1 @@
+"""Shelf: which purchase the race makes next. One file per policy."""

@@ -1,0 +1,217 @@
+"""The plug-in shapes. A module on a shelf *is* the plug-in: no class to write, nothing to register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from goldilocks.nets.network import Network
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.integer[Any]]
+
+
+class Model(Protocol):
+    """Anything that answers for a batch of texts."""
+
+    labels: tuple[str, ...]
+
+    def predict(self, texts: Sequence[str]) -> Floats:
+        """Probabilities, shape ``(n_texts, n_labels)``, float32, each row sums to 1, columns in the order of ``labels``.
+
+        A text gets the same answer alone and in a batch (to 1e-4).
+        """
+
+    def size_bytes(self) -> int:
+        """Bytes of weights (and counts) as they lie in memory now."""
+
+    def save(self, folder: Path) -> None:
+        """Write all that ``restore`` of its family needs into the empty ``folder``: JSON, safetensors, tokenizer. No pickle."""
+
+
+@runtime_checkable
+class Fitted(Model, Protocol):
+    """A model that is fitted in one go: counts, a linear model. Fitting again starts anew."""
+
+    def fit(self, texts: Sequence[str], gold: Sequence[str], *, seed: int) -> None:
+        """Learn from ``texts`` and their labels; every gold label is in ``labels``."""
+
+
+class Task(Protocol):
+    """tasks/NAME.py: what the user wants, in terms of columns and answers."""
+
+    @property
+    def OUTPUT(self) -> Output:  # noqa: N802
+        """The kind of answer this task needs from a model."""
+
+    @property
+    def FIELDS(self) -> Mapping[str, str]:  # noqa: N802
+        """Role -> what its column holds, in words for an error message."""
+
+    @property
+    def METRICS(self) -> tuple[str, ...]:  # noqa: N802
+        """File names in metrics/. The first decides unless the task file names another; the others are reported."""
+
+    def problem(self, row: Mapping[str, Any]) -> str | None:
+        """What is wrong with one row (role -> cell), in words for the user; ``None`` when nothing is."""
+
+
+class Family(Protocol):
+    """families/NAME.py: how one kind of model is described, made, trained and loaded."""
+
+    @property
+    def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
+        """Kinds of answer this family can give."""
+
+    def models(self) -> tuple[Facts, ...]:
+        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads no library, no weights."""
+
+    def describe(self, folder: Path, source: str) -> Facts | None:
+        """Facts of the checkpoint in ``folder``, from its configuration alone; ``None`` where it is not this family's kind."""
+
+    def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
+        """Seconds and memory of a full run in which every weight learns."""
+
+    def recipe(self, facts: Facts, work: Workload) -> Recipe | None:
+        """How to train it on this much data; ``None`` where it is fitted in one go."""
+
+    def create(
+        self, facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int
+    ) -> Fitted | Network:
+        """A model that has not learnt the task. ``folder`` holds the checkpoint of a pretrained one; ``part`` are the
+
+        training rows, for those that build their vocabulary from them.
+        """
+
+    def restore(self, folder: Path) -> Model:
+        """What ``save`` wrote, ready to answer."""
+
+
+class Method(Protocol):
+    """methods/NAME.py: which weights learn. Aims at weight groups, never at an architecture."""
+
+    @property
+    def Options(self) -> type[Any]:  # noqa: N802
+        """Frozen dataclass of this method's own choices, every one with a default."""
+
+    def misfit(self, facts: Facts) -> str | None:
+        """Why the method cannot be used with this model, in words for the user; ``None`` where it can."""
+
+    def effort(self, facts: Facts) -> float:
+        """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
+
+    def prepare(self, network: Network, options: Any) -> None:
+        """Freeze what stays, add what learns (``requires_grad``), in place. A model that is fitted in one go never comes here."""
+
+    def fold(self, network: Network) -> None:
+        """Merge the additions in place, so that serving costs what the base model costs."""
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The family's recipe, adjusted (a higher rate where few weights learn)."""
+
+
+class Metric(Protocol):
+    """metrics/NAME.py: one number from gold and predicted answers, as a function of sums over items.
+
+    Splitting it into what each item adds and what the sums amount to makes every resampled interval one matrix product.
+    """
+
+    @property
+    def HIGHER_IS_BETTER(self) -> bool:  # noqa: N802
+        """False for an error rate."""
+
+    @property
+    def RANGE(self) -> tuple[float, float]:  # noqa: N802
+        """Lowest and highest value that can come out."""
+
+    @property
+    def SOURCE(self) -> str:  # noqa: N802
+        """Paper or standard the definition follows, and where we differ."""
+
+    @property
+    def EXAMPLES(self) -> Sequence[tuple[Sequence[str], Sequence[str], float]]:  # noqa: N802
+        """(gold, predicted, expected): at least two, worked out by hand."""
+
+    def items(self, gold: Sequence[str], predicted: Sequence[str]) -> Floats | sp.csr_array:
+        """What each item adds, shape ``(n_items, width)``; numpy or scipy.sparse."""
+
+    def total(self, sums: Floats) -> Floats:
+        """The metric for each row of ``sums``, shape ``(n_draws, width)`` -> ``(n_draws,)``."""
+
+
+class Estimator(Protocol):
+    """estimators/NAME.py: guess from frozen features and labels, without training the model."""
+
+    @property
+    def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
+        """Kinds of answer the estimate is defined for."""
+
+    @property
+    def SOURCE(self) -> str:  # noqa: N802
+        """Paper the estimate follows, and where we differ."""
+
+    def estimate(self, features: Floats, labels: Ints, *, seed: int) -> float:
+        """Higher is better. ``features`` (n_texts, width) float32, ``labels`` (n_texts,) from 0."""
+
+
+class Race(Protocol):
+    """What a policy is shown of the race. Losses are those of the task's metric, money is per month."""
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Names, in the order of the pool."""
+
+    @property
+    def rungs(self) -> Sequence[float]:
+        """Shares of the full run at which a candidate can be scored, rising, the last is 1."""
+
+    def bought(self, candidate: str) -> int:
+        """How many rungs the candidate has."""
+
+    def losses(self, candidate: str) -> Sequence[float]:
+        """Validation loss at each rung bought."""
+
+    def forecast(self, candidate: str) -> tuple[float, float]:
+        """Mean and standard deviation of the loss the candidate would end with."""
+
+    def price(self, candidate: str, rung: int) -> float:
+        """Predicted seconds from where the candidate stands up to and including ``rung`` (from 0)."""
+
+    def value(self, candidate: str) -> float:
+        """How much money per month finishing this candidate is expected to save, beyond what the data can tell apart."""
+
+    @property
+    def second_price(self) -> float:
+        """Money per month one second of searching costs."""
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the budget."""
+
+    @property
+    def seed(self) -> int:
+        """For policies that draw."""
+
+
+class Policy(Protocol):
+    """policies/NAME.py: which purchase the race makes next."""
+
+    @property
+    def SOURCE(self) -> str:  # noqa: N802
+        """Paper the policy follows, and where we differ."""
+
+    def choose(self, race: Race) -> tuple[str, int, str] | None:
+        """(candidate, rung to run it up to, why in words), or ``None`` to stop. A pure function of the race's state."""
+
+
+Progress = Callable[[str, Mapping[str, Any]], None]
+"""Called as (event, details) while long work goes on; see ``flow.EVENTS``."""

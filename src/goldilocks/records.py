@@ -1,0 +1,516 @@
+"""The records that travel between stages and are what is written to disk. Data only: no I/O, no models, no clock.
+
+    TaskSpec -> Dataset -> Pool (Candidate*) -> Screening -> Trial* -> Decision -> Bundle
+
+Each record is frozen. Those that hold a result name the data they came from by fingerprint, so that any number in a
+report can be followed back. A measured number travels as ``Measured``: without its interval it cannot decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from goldilocks.support.hardware import Machine as Machine
+
+
+class Output(StrEnum):
+    """What a model gives back. Tasks ask for one, families offer some: the only place the two meet."""
+
+    LABEL = "label"
+    SCORE = "score"
+    TAGS = "tags"
+    SPAN = "span"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A number that was measured, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""
+    n: int
+    """How many items or repeats stand behind it."""
+    unit: str
+
+
+# ------------------------------------------------------------------------------------------------ what the user asked
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Where the rows are."""
+
+    train: str
+    """A file (.jsonl .csv .tsv .parquet, each also .gz) or ``pypi://package/path`` (a file, or a folder of label folders)."""
+    validation: str | None = None
+    """Absent: split from train, stratified and grouped, seeded."""
+    test: str | None = None
+    """Absent: split off first."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Role -> column name; a role left out is looked for under its own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What an error costs, and for how long the choice is meant to hold."""
+
+    error_cost: float = 0.05
+    """Money one wrong answer costs, in ``currency``."""
+    requests_per_month: float = 200_000
+    horizon_months: float = 12
+    currency: str = "USD"
+
+    @property
+    def alpha(self) -> float:
+        """α: money per month that a loss of 1 (every answer wrong) would cost."""
+        return self.error_cost * self.requests_per_month
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits: a candidate that breaks one is out, however good. ``None``: no limit."""
+
+    latency_p95_ms: float | None = None
+    """95th percentile of the seconds one text alone takes, in milliseconds, on this machine."""
+    memory_mb: float | None = None
+    """Peak resident memory of a fresh process that answers, in MB (10**6 bytes)."""
+    size_mb: float | None = None
+    """Bytes of the candidate on disk, in MB (10**6 bytes)."""
+    licenses: tuple[str, ...] | None = None
+    """Licences that may be used (SPDX identifiers, lower case)."""
+    min_score: float | None = None
+    """Lowest validation score of the task's metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices in the objective's currency. The defaults are stated in the report."""
+
+    cpu_hour: float = 0.05
+    """One hour of the whole machine without its accelerator."""
+    gpu_hour: float = 2.0
+    kwh: float = 0.2
+    gb_month: float = 0.1
+    """One GB (10**9 bytes) of memory or storage held for a month."""
+    labour_hour: float = 0.0
+    """An hour of somebody waiting for the search."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFilter:
+    """Who may stand in the race."""
+
+    families: tuple[str, ...] | None = None
+    """``None`` (in the file: ``all``): every family that fits the task."""
+    models: tuple[str, ...] = ()
+    """Further models: Hub ids (``org/name``, ``org/name@revision``) or local folders."""
+    exclude: tuple[str, ...] = ()
+    """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
+    methods: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task file, read and checked."""
+
+    name: str
+    data: DataSpec
+    task: str = "text_classification"
+    """File name in tasks/."""
+    language: str = "auto"
+    """BCP 47 tag, or ``auto``."""
+    metric: str | None = None
+    """File name in metrics/; absent: the task's own."""
+    objective: Objective = field(default_factory=Objective)
+    limits: Limits = field(default_factory=Limits)
+    prices: Prices = field(default_factory=Prices)
+    candidates: CandidateFilter = field(default_factory=CandidateFilter)
+    budget_seconds: float = 1200.0
+    """Wall clock of the search."""
+    seed: int = 0
+    folder: Path = Path()
+    """Folder that relative file names start from (the task file's own)."""
+
+
+# ---------------------------------------------------------------------------------------------------------- the data
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one part of the data, column by column."""
+
+    texts: tuple[str, ...] = ()
+    gold: tuple[str, ...] = ()
+    """The right answer of each text (for classification its label)."""
+    rows: tuple[int, ...] = ()
+    """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, positions: list[int]) -> Part:
+        """The rows at ``positions`` (from 0), in that order."""
+        return Part(
+            texts=tuple(self.texts[i] for i in positions),
+            gold=tuple(self.gold[i] for i in positions),
+            rows=tuple(self.rows[i] for i in positions),
+        )
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that ``check`` found in the data."""
+
+    code: str
+    """Short stable name, e.g. ``duplicate_across_parts``."""
+    severity: Severity
+    message: str
+    """What was found, with numbers."""
+    meaning: str
+    """What it means for the choice, and what to do."""
+    part: str
+    """``train``, ``validation``, ``test`` or ``all``."""
+    count: int
+    rows: tuple[int, ...] = ()
+    """The first rows concerned (at most 20), as numbered in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataProfile:
+    """What the data look like, in numbers."""
+
+    rows: Mapping[str, int]
+    """Part -> number of rows."""
+    label_counts: Mapping[str, Mapping[str, int]]
+    """Part -> label -> rows."""
+    characters: Mapping[str, float]
+    """``p50``, ``p95``, ``max``, ``mean`` of the characters per text (train)."""
+    tokens: Mapping[str, Mapping[str, float]]
+    """Tokenizer -> the same percentiles in tokens (on a sample of train)."""
+    language: str
+    """BCP 47 tag of the main language (given or found)."""
+    languages: Mapping[str, float]
+    """Language -> share of a sample of the texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows in three parts that share no text, and what was found in them."""
+
+    train: Part
+    validation: Part
+    test: Part
+    labels: tuple[str, ...]
+    """Sorted labels of train."""
+    fingerprint: str
+    """SHA-256 over the rows of every part in order, first 16 hex digits."""
+    profile: DataProfile
+    findings: tuple[Finding, ...] = ()
+
+    def sealed(self) -> Dataset:
+        """The same without the test part: what screening and the race are given."""
+        return replace(self, test=Part())
+
+
+# ----------------------------------------------------------------------------------------------------- the candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a model before it is loaded."""
+
+    name: str
+    family: str
+    """File name in families/."""
+    source: str
+    """``builtin`` (made here, untrained), ``pypi://package/folder``, ``hf://org/name@revision`` or a local folder."""
+    architecture: str
+    """In words, e.g. ``bert encoder, 6 layers, 384 wide``."""
+    pretraining: str
+    """In words; ``none`` for a model that starts from nothing."""
+    languages: tuple[str, ...]
+    """BCP 47 tags; ``*``: any."""
+    licence: str
+    """SPDX identifier in lower case; ``none-needed`` for models made here."""
+    parameters: int
+    """Weights, embeddings included; for models made here an estimate."""
+    size_bytes: int
+    groups: tuple[str, ...] = ()
+    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: it counts, it has no weights to tune."""
+    depth: int = 0
+    """Stacked layers above the embeddings."""
+    width: int = 0
+    """Width of a hidden state."""
+    max_tokens: int = 512
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """File name -> SHA-256 it must have; empty where the catalogue does not know it (a local folder)."""
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the weights carry knowledge from elsewhere."""
+        return self.source != "builtin"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model and the method that would adapt it: what the race is between."""
+
+    model: Facts
+    method: str
+    """File name in methods/."""
+
+    @property
+    def name(self) -> str:
+        """``family/model/method``: unique in a pool."""
+        return f"{self.model.family}/{self.model.name}/{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Seconds and memory a candidate is expected to need, before anything was run."""
+
+    seconds: float
+    """Wall-clock seconds of the full run on this machine."""
+    memory_bytes: float
+    """Peak resident memory while tuning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Who is out, and why."""
+
+    candidate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Who could do it."""
+
+    candidates: tuple[Candidate, ...]
+    forecasts: Mapping[str, Forecast]
+    """Candidate name -> what it is expected to need."""
+    excluded: tuple[Excluded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The size of a training set, as a forecast needs it."""
+
+    rows: int
+    characters: float
+    """Mean characters per text."""
+    words: float
+    """Mean word-like tokens per text (a Chinese character counts as one)."""
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is trained. Made by its family for the data at hand, then adjusted by the method."""
+
+    epochs: float
+    learning_rate: float
+    """Peak rate of everything below the head."""
+    head_learning_rate: float
+    batch_rows: int = 32
+    batch_tokens: int = 4096
+    """A batch is full at ``batch_rows`` texts or this many tokens (padding included), whichever comes first."""
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+    """Share of the steps over which the rate climbs; then it falls linearly to 0."""
+    dropout: float = 0.0
+    """Dropout before the head."""
+    label_smoothing: float = 0.0
+    clip_norm: float = 1.0
+    patience: int = 0
+    """Stop after this many looks at the validation part without a better score; 0: never stop early."""
+
+
+# ------------------------------------------------------------------------------------------------------- the decision
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One cheap look at a candidate's model: estimates from its frozen features."""
+
+    model: str
+    """``family/model``."""
+    layer: int
+    """Layer whose features did best by the linear probe (0: embeddings)."""
+    estimates: Mapping[str, Measured]
+    """Estimator -> value over stratified resamples; higher is better."""
+    probe_loss: float
+    """Held-out share of wrong answers of the linear probe: what the race starts from."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """A cheap look at every model that has features to look at. It prunes, it does not choose."""
+
+    looks: tuple[Look, ...]
+    rankings: Mapping[str, tuple[str, ...]]
+    """Estimator (and ``size_only``, ``random``) -> models, best first."""
+    kept: tuple[str, ...]
+    """Candidate names that go on to the race."""
+    cut: tuple[Excluded, ...]
+    seconds: float
+    data_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One purchase of the race: a candidate run up to a rung and scored on the validation part."""
+
+    candidate: str
+    rung: int
+    share: float
+    """Share of the full run that is done after this purchase, 0 to 1."""
+    seconds: float
+    """Wall clock of this purchase, scoring included."""
+    score: Measured
+    predictions: str
+    """File with the validation probabilities, relative to the run's folder."""
+    elapsed: float
+    """Seconds since the search began (over all sessions of it) when the purchase was done."""
+    predicted_seconds: float
+    """What the purchase was expected to take."""
+    value: float
+    """What it was expected to be worth, money per month (0 where the policy does not say)."""
+    why: str
+    data_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a trained candidate needs to answer, measured in a fresh process on this machine."""
+
+    load_seconds: float
+    latency_p50_ms: Measured
+    latency_p95_ms: Measured
+    """One text at a time."""
+    texts_per_second: float
+    """In batches of 32."""
+    memory_bytes: int
+    """Peak resident memory of the process."""
+    size_bytes: int
+    """On disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money per month, part by part."""
+
+    tuning: float
+    """Machine time of the tuning run, spread over the horizon."""
+    labour: float
+    requests: float
+    memory: float
+    storage: float
+
+    @property
+    def total(self) -> float:
+        """Money per month."""
+        return self.tuning + self.labour + self.requests + self.memory + self.storage
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A candidate as the decision saw it."""
+
+    candidate: str
+    family: str
+    model: str
+    method: str
+    status: str
+    """``winner``, ``tied``, ``raced`` (finished, beaten), ``stopped`` (raced, not finished), ``screened`` or ``excluded``."""
+    reason: str
+    parameters: int = 0
+    licence: str = ""
+    share: float = 0.0
+    seconds: float = 0.0
+    """Seconds spent on it in the race."""
+    score: Measured | None = None
+    """Validation score."""
+    footprint: Footprint | None = None
+    cost: Cost | None = None
+    J: float | None = None
+    """cost + α · loss, money per month; only of candidates that finished."""
+    gap: Measured | None = None
+    """J minus the J of the best, paired on the same items; ``low`` and ``high`` from the bootstrap."""
+    p_value: float | None = None
+    """Holm-adjusted p-value of being worse than the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaRange:
+    """A piece of the decision map: who wins while α lies in [alpha_from, alpha_to)."""
+
+    candidate: str
+    alpha_from: float
+    alpha_to: float | None
+    """``None``: no upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the search took."""
+
+    seconds: float
+    trials: int
+    exhaustive_seconds_estimate: float
+    """What running every candidate of the pool to the end would have taken, by measured and predicted prices."""
+    policy: str
+    stopped: str
+    """Why the race stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The winner, who could not be told apart from it, and for which α it holds."""
+
+    winner: Standing
+    tied: tuple[str, ...]
+    map: tuple[AlphaRange, ...]
+    candidates: tuple[Standing, ...]
+    objective: Objective
+    prices: Prices
+    alpha: float
+    metric: str
+    sentence: str
+    """The decision in words."""
+    search: Search
+    task: str
+    seed: int
+    data_fingerprint: str
+    versions: Mapping[str, str]
+    machine: Machine
+    test_score: Measured | None = None
+    """Opened once, after everything above was written."""
+    test_scores: Mapping[str, Measured] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one text."""
+
+    label: str
+    score: float
+    """Probability of ``label``."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Probability of every label."""

@@ -1,0 +1,153 @@
+"""Choices for a run, and the task file: read, checked, with the nearest name for every mistake."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.records import TaskSpec
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Choices that belong to one run and not to the task."""
+
+    out: Path = Path("run")
+    """Folder the run is written to (the workspace)."""
+    resume: bool = False
+    """Go on with a run that was interrupted."""
+    offline: bool = True
+    """Never ask the Hub; ``False`` lets models be fetched from it (``HF_ENDPOINT`` is honoured)."""
+    policy: str = "value"
+    """File name in policies/: which purchase the race makes next."""
+    threads: int = 0
+    """Threads for compute; 0: one per core."""
+
+
+def read_task(path: Path | str) -> TaskSpec:
+    """Read a task file (YAML; see ``docs/design.md`` for the keys).
+
+    Raises:
+        MissingError: there is no such file.
+        InputError: it is not YAML, a key is unknown (the nearest is named) or a value does not fit.
+    """
+    import yaml
+
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingError(f"{path}: there is no such task file; `goldilocks demo --task-only` writes one.") from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise InputError(f"{path}: not a UTF-8 text file; pass a YAML task file.") from error
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: holds {type(raw).__name__}; a task file is a mapping with at least name and data.")
+    return task_from(raw, folder=path.resolve().parent)
+
+
+def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
+    """The task that a mapping with the keys of a task file describes.
+
+    Args:
+        raw: Keys as in a task file.
+        folder: Where relative file names start.
+
+    Raises:
+        InputError: a key is unknown, missing or has a value that does not fit.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    given = {key: _plain(value) for key, value in raw.items()}
+    if "budget" in given:
+        given["budget_seconds"] = seconds_in(given.pop("budget"))
+    chosen = given.get("candidates")
+    if isinstance(chosen, dict):  # "all" is how a person writes "no filter"
+        given["candidates"] = {key: None if value == "all" else value for key, value in chosen.items()}
+    given["folder"] = given.get("folder", folder)
+    _refuse_unknown(given, TaskSpec, "")
+    try:
+        spec: TaskSpec = TypeAdapter(TaskSpec).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            raise InputError(f"task file: {key} is missing; add it.") from error
+        raise InputError(f"task file: {key} is {first['input']!r}: {first['msg']}.") from error
+    _check_ranges(spec)
+    return spec
+
+
+def seconds_in(duration: Any) -> float:
+    """``90``, ``"90s"``, ``"20m"`` or ``"1.5h"`` in seconds.
+
+    Raises:
+        InputError: anything else, or not above 0.
+
+    Example:
+        >>> seconds_in("1.5h")
+        5400.0
+    """
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([smh]?)\s*", str(duration))
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
+    if not seconds > 0:
+        raise InputError(f"budget is {duration!r}; write seconds, minutes or hours above 0, such as 90s, 20m or 1.5h.")
+    return seconds
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """`` Did you mean 'x'?`` for the closest of ``known``, or nothing where none is close."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
+    known = [one.name for one in fields(record)]
+    shown = [{"budget_seconds": "budget"}.get(name, name) for name in known if name != "folder"]
+    types = get_type_hints(record)
+    for key, value in given.items():
+        if key not in known:
+            raise InputError(
+                f"task file: unknown key {prefix + str(key)!r}.{nearest(str(key), shown)} There are: {', '.join(shown)}."
+            )
+        if is_dataclass(types[key]):
+            if not isinstance(value, Mapping):
+                raise InputError(f"task file: {prefix + key} is {value!r}; it takes keys of its own, one a line.")
+            _refuse_unknown(value, types[key], f"{prefix}{key}.")
+
+
+def _check_ranges(spec: TaskSpec) -> None:
+    objective, prices, limits = spec.objective, spec.prices, spec.limits
+    above = {
+        "objective.requests_per_month": objective.requests_per_month,
+        "objective.horizon_months": objective.horizon_months,
+    }
+    above |= {
+        f"limits.{one.name}": getattr(limits, one.name)
+        for one in fields(limits)
+        if one.name != "licenses" and getattr(limits, one.name) is not None
+    }
+    for key, value in above.items():
+        if not value > 0:
+            raise InputError(f"task file: {key} is {value}; it must be above 0.")
+    at_least = {"objective.error_cost": objective.error_cost}
+    at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices)}
+    for key, value in at_least.items():
+        if not value >= 0:
+            raise InputError(f"task file: {key} is {value}; it must not be below 0.")

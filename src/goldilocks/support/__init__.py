@@ -1,0 +1,1 @@
+"""Ground: statistics, hardware, files, hashing, seeds."""

@@ -1,0 +1,120 @@
+"""Files that survive a crash: written whole or not at all, and JSON made from records."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+
+Record = TypeVar("Record")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``path`` whole or not at all: to a neighbour first, flushed to the disk, then renamed.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full; what stood there before still stands.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another --out."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """``write_bytes`` in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line and flush it to the disk, so that a kill right after loses nothing.
+
+    Raises:
+        InputError: the disk is full or the file cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); free space, then --resume.") from error
+
+
+def to_json(record: Any, *, indent: int | None = 2) -> str:
+    """A record (or a mapping or list of records) as JSON; non-finite numbers are refused."""
+    return json.dumps(plain(record), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Records, enums, paths and tuples as what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a numpy number
+        return value.item()
+    return value
+
+
+def from_json(kind: type[Record], text: str | bytes, *, where: Path) -> Record:
+    """Read one record.
+
+    Args:
+        kind: The record's class.
+        text: The JSON.
+        where: File the text came from, for the message.
+
+    Raises:
+        IntegrityError: the text is not JSON, or not such a record.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        spot = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise IntegrityError(f"{where}: damaged or from another version ({spot}: {first['msg']}).") from error
+
+
+def read_record(kind: type[Record], path: Path) -> Record:
+    """Read a file that holds one record.
+
+    Raises:
+        MissingError: there is no such file.
+        IntegrityError: it is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
+    return from_json(kind, content, where=path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,103 @@
+"""What this machine is and does: cores, memory, accelerator, speed. Threads are set here, once."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine is and does."""
+
+    cores: int
+    memory_bytes: int
+    device: str
+    """``cpu``, ``cuda`` or ``mps``: chosen at run time."""
+    gflops: float
+    """Measured speed of a float32 matrix product, 10**9 operations per second."""
+    bf16: bool
+    """Whether the processor multiplies bfloat16 in hardware."""
+    name: str
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_threads(threads: int = 0) -> int:
+    """Let every numerical library use ``threads`` threads (0: one per core). Call it before they are imported.
+
+    Libraries that each start a pool of their own slow each other down; OpenMP's variable holds for all we use.
+    """
+    wanted = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or cores()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[name] = str(wanted)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    return wanted
+
+
+@functools.cache
+def machine() -> Machine:
+    """This machine. The speed is measured once per process (about 0.1 s)."""
+    import psutil
+
+    flags = _cpu_info("flags").split()
+    return Machine(
+        cores=cores(),
+        memory_bytes=int(psutil.virtual_memory().total),
+        device=device(),
+        gflops=round(_gflops(), 1),
+        bf16="avx512_bf16" in flags or "amx_bf16" in flags,
+        name=_cpu_info("model name") or platform.processor() or platform.machine(),
+    )
+
+
+def device() -> str:
+    """``cuda`` or ``mps`` where such an accelerator answers, else ``cpu``. Loads no torch where there is no driver for one."""
+    if Path("/proc/driver/nvidia").exists() or Path("/dev/kfd").exists() or platform.system() == "Darwin":
+        import importlib
+
+        torch = importlib.import_module("torch")
+        if torch.cuda.is_available():
+            return "cuda"
+        if torch.backends.mps.is_available():
+            return "mps"
+    return "cpu"
+
+
+def peak_memory_bytes() -> int:
+    """Highest resident memory of this process so far, in bytes."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def _cpu_info(key: str) -> str:
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return ""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith(key):
+            return line.split(":", 1)[1].strip()
+    return ""
+
+
+def _gflops() -> float:
+    size = 768
+    left = np.ones((size, size), dtype=np.float32)
+    left @ left  # the first product pays for starting the threads
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        left @ left
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9

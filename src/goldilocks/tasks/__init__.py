@@ -1,0 +1,1 @@
+"""Shelf: what users want. One file per task."""
