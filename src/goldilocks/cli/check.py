@@ -1,0 +1,38 @@
+"""``goldilocks check``: look at the data before anything is spent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from goldilocks.cli.task_file import FieldOption, TaskArgument, spec_of
+
+
+def check(
+    task: TaskArgument,
+    field: FieldOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
+) -> None:
+    """Check the data: what is in them, what is wrong (with row numbers) and what it means for the choice.
+
+    Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable as they are.
+
+    Example: goldilocks check tickets.csv --field text=body --field label=topic
+    """
+    from rich.console import Console
+
+    from goldilocks.cli.tables import findings_table, profile_tables
+    from goldilocks.flow import check as check_data
+    from goldilocks.support.files import to_json
+
+    dataset = check_data(spec_of(task, field))
+    if json:
+        typer.echo(
+            to_json({"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings})
+        )
+        return
+    console = Console()
+    for table in profile_tables(dataset.profile):
+        console.print(table)
+    console.print(findings_table(dataset.findings) if dataset.findings else "Nothing to complain about.")

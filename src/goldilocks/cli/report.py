@@ -1,0 +1,18 @@
+"""``goldilocks report``: the report of a finished run, written again from its records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")]) -> None:
+    """Write RUN/report.html again from the records in RUN; nothing is run or scored.
+
+    Example: goldilocks report run
+    """
+    from goldilocks.flow import rewrite_report
+
+    typer.echo(f"report: {rewrite_report(run)}")

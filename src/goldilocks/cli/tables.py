@@ -1,0 +1,175 @@
+"""Records as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from goldilocks.records import (
+    DataProfile,
+    Decision,
+    Evaluation,
+    Excluded,
+    Finding,
+    Measured,
+    Pool,
+    Standing,
+)
+
+_SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
+_MOST_LABELS = 12
+
+
+def profile_tables(profile: DataProfile) -> list[Table]:
+    """Rows, labels, lengths and languages."""
+    parts = list(profile.rows)
+    size = _table("data", "", *parts)
+    size.add_row("rows", *(f"{profile.rows[part]:,}" for part in parts))
+    ranked = sorted(profile.label_counts["train"].items(), key=lambda pair: -pair[1])
+    for label, _ in ranked[:_MOST_LABELS]:
+        size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
+    if len(ranked) > _MOST_LABELS:
+        size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
+    length = _table("length (train)", "", "median", "p95", "longest")
+    for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
+        length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
+    language = _table("language", "", "share")
+    for name, share in sorted(profile.languages.items(), key=lambda pair: -pair[1])[:5]:
+        language.add_row(name + (" (main)" if name == profile.language else ""), f"{share:.0%}")
+    return [size, length, language]
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What was found, with row numbers, and what it means."""
+    table = _table("findings", "", "part", "what", "what it means", "rows")
+    for one in findings:
+        rows = ", ".join(str(row) for row in one.rows[:6]) + (" …" if one.count > 6 else "")
+        table.add_row(Text(one.severity, style=_SEVERITY[one.severity]), one.part, one.message, one.meaning, rows)
+    return table
+
+
+def pool_table(pool: Pool) -> Table:
+    """Who could do it, and what each is expected to need."""
+    columns = ("candidate", "weights", "architecture", "pretrained on", "languages", "licence", "size", "memory", "seconds")
+    table = _table(f"{len(pool.candidates)} candidates", *columns)
+    for one in pool.candidates:
+        facts, needs = one.model, pool.forecasts[one.name]
+        table.add_row(
+            one.name,
+            _short(facts.parameters),
+            facts.architecture,
+            facts.pretraining,
+            " ".join(facts.languages[:4]) + (" …" if len(facts.languages) > 4 else ""),
+            facts.licence,
+            f"{facts.size_bytes / 1e6:.0f} MB",
+            f"{needs.memory_bytes / 1e6:,.0f} MB",
+            f"{needs.seconds:,.1f}",
+        )
+    return table
+
+
+def excluded_table(excluded: Sequence[Excluded]) -> Table:
+    """Who is out, and why."""
+    table = _table(f"{len(excluded)} out", "candidate", "why")
+    for one in excluded:
+        table.add_row(one.candidate, one.reason)
+    return table
+
+
+def print_decision(decision: Decision, out: Path) -> None:
+    """The decision in words, the leaderboard, and where things are."""
+    console = Console()
+    console.print(Text(f"\n{decision.sentence}\n", style="bold"))
+    console.print(leaderboard(decision))
+    if decision.test_score is not None:
+        console.print(
+            f"On the test part, opened once after deciding: {decision.metric} {measured(decision.test_score)}, "
+            f"n = {decision.test_score.n}. (The validation score chose, so it flatters the winner a little.)"
+        )
+    search = decision.search
+    console.print(
+        f"{search.seconds:.0f} s of search, {search.trials} purchases, stopped because {search.stopped}; "
+        f"running every candidate to the end would have taken about {search.exhaustive_seconds_estimate:.0f} s."
+    )
+    console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True)
+
+
+def leaderboard(decision: Decision) -> Table:
+    """Everybody who ran, best first."""
+    currency = decision.objective.currency
+    table = _table("", "candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done")
+    for one in decision.candidates:
+        if one.score is not None:
+            table.add_row(*_standing_row(one), style=_STATUS.get(one.status, "dim"))
+    return table
+
+
+def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
+    """Classification report, metrics, confusion, slices, errors."""
+    head = f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} texts ({evaluation.part})"
+    classes = _table("by label", "", "precision", "recall", "F1", "texts")
+    for row in evaluation.classes:
+        classes.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
+    metrics = _table("metrics", "", "value", "95 % interval")
+    for name, one in evaluation.scores.items():
+        metrics.add_row(name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}")
+    slices = _table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
+    for part in evaluation.slices:
+        score = part.score
+        slices.add_row(part.by, part.name, f"{part.n:,}", f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}")
+    return [head, classes, metrics, _confusion(evaluation), slices]
+
+
+def measured(one: Measured) -> str:
+    """``0.912 (0.900 to 0.924)``."""
+    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+
+
+def _confusion(evaluation: Evaluation) -> Table:
+    labels = evaluation.labels
+    if len(labels) <= _MOST_LABELS:
+        table = _table("confusion (rows: right answer, columns: given answer)", "", *labels)
+        for label, counts in zip(labels, evaluation.confusion, strict=True):
+            table.add_row(label, *(str(count) for count in counts))
+        return table
+    pairs = [
+        (count, gold, given)
+        for gold, counts in zip(labels, evaluation.confusion, strict=True)
+        for given, count in zip(labels, counts, strict=True)
+        if gold != given and count
+    ]
+    table = _table("most confused", "right answer", "given answer", "texts")
+    for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MOST_LABELS]:
+        table.add_row(gold, given, str(count))
+    return table
+
+
+def _standing_row(one: Standing) -> list[str]:
+    score, footprint, cost = one.score, one.footprint, one.cost
+    return [
+        one.candidate,
+        one.status,
+        f"{score.value:.3f}" if score else "",
+        f"{score.low:.3f} to {score.high:.3f}" if score else "",
+        f"{one.J:,.2f}" if one.J is not None else "",
+        f"{cost.total:.4f}" if cost else "",
+        f"{footprint.latency_p95_ms.value:.1f} ms" if footprint else "",
+        f"{footprint.size_bytes / 1e6:.1f} MB" if footprint else "",
+        f"{one.share:.0%}",
+    ]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else str(count)

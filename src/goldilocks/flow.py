@@ -1,0 +1,182 @@
+"""The whole path, top to bottom. Read this file first.
+
+``build`` is the story: data, candidates, a cheap look, a race, a decision, the test part opened once, the bundle, the
+report. Each line is a stage with a folder of its own. Everything is written to the run's folder as it comes about, so
+that a run that was interrupted, even by a power cut, goes on where it stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from goldilocks import plugins
+from goldilocks.bundle.write import write
+from goldilocks.catalog.find import candidates
+from goldilocks.catalog.fit import workload
+from goldilocks.data.load import load
+from goldilocks.errors import InputError
+from goldilocks.evaluate.evaluation import evaluate
+from goldilocks.protocols import Progress
+from goldilocks.records import Candidate, Dataset, Decision, Evaluation, Pool, Screening, TaskSpec, Trial
+from goldilocks.report.write import write_report
+from goldilocks.select.conclude import conclude
+from goldilocks.select.entrants import Entrants
+from goldilocks.select.measure import footprint_of
+from goldilocks.select.race import Setting, race
+from goldilocks.select.screen import screen
+from goldilocks.select.workspace import Workspace
+from goldilocks.settings import RunSettings, read_task
+from goldilocks.support.budget import Clock
+from goldilocks.support.files import read_record, to_json, write_text
+from goldilocks.support.hardware import machine, set_threads
+
+EVENTS = ("stage", "buying", "step", "bought", "measuring", "decided")
+"""What ``Progress`` is called with: a stage began; a purchase began, moved, was made; a candidate is measured; done."""
+
+
+def silent(event: str, details: Mapping[str, Any]) -> None:  # noqa: ARG001
+    """The progress that says nothing."""
+
+
+def select(
+    task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent
+) -> Decision:
+    """Choose, tune and hand over the model that is just right for a task.
+
+    Args:
+        task: A task file, or a task already read.
+        settings: Where to write, whether to resume, whether the Hub may be asked.
+        progress: Called as work goes on.
+
+    Returns:
+        The decision; the same as in ``decision.json``. The bundle lies beside it, in ``settings.out / "bundle"``.
+
+    Raises:
+        GoldilocksError: see ``errors.py`` for the kinds, and for what to do about each.
+    """
+    spec = task if isinstance(task, TaskSpec) else read_task(task)
+    settings = settings or RunSettings()
+    set_threads(settings.threads)
+    workspace = Workspace(settings.out)
+    with workspace.claimed():
+        workspace.begin(spec, resume=settings.resume)
+        return build(spec, settings, workspace, progress)
+
+
+def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress) -> Decision:
+    """From a task to a folder that can be served. The workspace must be claimed."""
+    task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
+    metric_name = spec.metric or task.METRICS[0]
+    metric = plugins.load("metrics", metric_name)
+    trials = workspace.read_trials()
+    clock = Clock(spec.budget_seconds, trials[-1].elapsed if trials else 0.0)
+
+    progress("stage", {"name": "data"})
+    dataset = load(spec, task, progress=progress)  # read, checked, split, fingerprinted
+    _remember_data(workspace, dataset)
+
+    progress("stage", {"name": "candidates"})
+    pool = candidates(spec, task, dataset, settings, machine())  # who could do it, and who could not and why
+    write_text(workspace.pool, to_json(pool))
+
+    progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
+    closed = dataset.sealed()  # from here to the decision nobody holds the test part
+    entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed)
+    screening = _screen_once(workspace, closed, pool, entrants, clock, progress)  # one cheap look, no training
+
+    progress("stage", {"name": "race", "candidates": len(screening.kept)})
+    setting = Setting(
+        closed, pool, screening, spec, machine(), metric, workspace, entrants.start, entrants.keep, clock, progress
+    )
+    trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
+
+    progress("stage", {"name": "decision"})
+
+    def measure(candidate: Candidate, texts: tuple[str, ...]) -> Any:
+        return footprint_of(candidate.model.family, entrants.model_folder(candidate.name), texts)
+
+    decision = conclude(setting, trials, stopped, settings.policy, measure=measure, metric_name=metric_name)
+    write_text(workspace.decision, to_json(decision))  # written before the test part is opened
+
+    progress("stage", {"name": "test"})
+    winner = next(one for one in pool.candidates if one.name == decision.winner.candidate)
+    model = entrants.restore(winner)
+    evaluation = evaluate(model.predict(dataset.test.texts), dataset, "test", task.METRICS, metric_name, seed=spec.seed)
+    decision = replace(decision, test_score=evaluation.score, test_scores=evaluation.scores)
+    write_text(workspace.decision, to_json(decision))
+
+    progress("stage", {"name": "bundle"})
+    write(model, decision, winner, dataset, workspace.bundle)
+    report(workspace, decision, dataset, screening, trials, pool, evaluation)
+    progress("decided", {"decision": decision, "workspace": workspace})
+    return decision
+
+
+def report(
+    workspace: Workspace,
+    decision: Decision,
+    dataset: Dataset,
+    screening: Screening,
+    trials: tuple[Trial, ...],
+    pool: Pool,
+    evaluation: Evaluation,
+) -> Path:
+    """Write ``report.html`` and the evaluation it was made from."""
+    write_text(workspace.folder / "evaluation.json", to_json(evaluation))
+    return write_report(
+        workspace.report,
+        decision=decision,
+        profile=dataset.profile,
+        findings=dataset.findings,
+        screening=screening,
+        trials=trials,
+        pool=pool,
+        evaluation=evaluation,
+        task_yaml=workspace.task.read_text(encoding="utf-8"),
+    )
+
+
+def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
+    """Read, check and split the data of a task; nothing is trained. The findings are in the result.
+
+    Raises:
+        GoldilocksError: the data cannot be used as they are; the message says what to do.
+    """
+    spec = task if isinstance(task, TaskSpec) else read_task(task)
+    return load(spec, plugins.load("tasks", spec.task), progress=progress)
+
+
+def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
+    """Write ``data.json``; a run that goes on must be on the same data."""
+    if workspace.data.exists():
+        import json
+
+        there = json.loads(workspace.data.read_text(encoding="utf-8")).get("fingerprint")
+        if there != dataset.fingerprint:
+            raise InputError(
+                f"{workspace.folder}: its run was on other data (fingerprint {there}, now {dataset.fingerprint}); "
+                "restore the data, or start anew with another --out."
+            )
+    content = {"fingerprint": dataset.fingerprint, "labels": dataset.labels, "profile": dataset.profile, "findings": dataset.findings}
+    write_text(workspace.data, to_json(content))
+
+
+def _screen_once(
+    workspace: Workspace, dataset: Dataset, pool: Pool, entrants: Entrants, clock: Clock, progress: Progress
+) -> Screening:
+    """The screening of this run; taken from its file where it was done before."""
+    if workspace.screening.exists():
+        return read_record(Screening, workspace.screening)
+    screening = screen(
+        dataset,
+        pool,
+        features=entrants.features,
+        seconds_limit=0.25 * clock.budget_seconds,
+        seed=0,
+        progress=progress,
+    )
+    write_text(workspace.screening, to_json(screening))
+    return screening

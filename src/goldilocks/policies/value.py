@@ -1,0 +1,36 @@
+"""Buy the run whose expected saving per second is highest; stop when no saving is worth its price.
+
+A candidate's value is how much money per month finishing it is expected to save over the best that is finished, beyond
+what the validation items could tell apart (``Race.value``, from the learning-curve posterior in ``select/forecast.py``).
+"""
+
+from __future__ import annotations
+
+from goldilocks.protocols import Race
+
+SOURCE = (
+    "Expected improvement per second: Snoek et al. 2012, arXiv:1206.2944 section 3.2; promotion instead of stopping: "
+    "Li et al. 2020, arXiv:1810.05934. Different here: improvement is money beyond the resolution of the data, and a "
+    "purchase is one rung."
+)
+_JUMP_SHARE = 0.02
+"""A candidate that can be finished for this share of what is left of the budget is finished at once."""
+
+
+def choose(race: Race) -> tuple[str, int, str] | None:
+    """See ``protocols.Policy``."""
+    last = len(race.rungs) - 1
+    best: tuple[float, str, float, float] | None = None
+    for name in race.candidates:
+        if race.bought(name) > last:
+            continue
+        value, price = race.value(name), max(race.price(name, last), 1e-3)
+        if value <= max(race.worth_least, price * race.second_price):
+            continue
+        if best is None or value / price > best[0]:
+            best = (value / price, name, value, price)
+    if best is None:
+        return None
+    _, name, value, price = best
+    rung = last if price <= _JUMP_SHARE * race.seconds_left else race.bought(name)
+    return name, rung, f"expected to save {value:.4g} a month for {price:.3g} s"

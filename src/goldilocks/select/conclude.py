@@ -1,0 +1,160 @@
+"""From a finished race to the decision record: footprints and costs measured, the choice made, everybody accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+import numpy as np
+
+from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Trial
+from goldilocks.select.cost import cost
+from goldilocks.select.decide import Finished, decide
+from goldilocks.select.explain_choice import sentence
+from goldilocks.select.race import Setting
+
+_FOOTPRINT_TEXTS = 64
+_VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+
+
+def conclude(
+    setting: Setting,
+    trials: Sequence[Trial],
+    stopped: str,
+    policy: str,
+    *,
+    measure: Callable[[Candidate, Sequence[str]], Footprint],
+    metric_name: str,
+) -> Decision:
+    """Measure what finished, decide, and write down why.
+
+    Args:
+        setting: What the race was run with.
+        trials: All purchases.
+        stopped: Why the race stopped.
+        policy: Name of the policy.
+        measure: Footprint of a finished candidate, answering the given texts.
+        metric_name: File name of the metric that decides.
+
+    Raises:
+        LimitError: nobody keeps the hard limits.
+    """
+    dataset, spec = setting.dataset, setting.spec
+    finished = _finished(setting, trials, measure)
+    choice = decide(finished, dataset.validation.gold, setting.metric, spec)
+    standings = (*choice.standings, *_unfinished(setting, trials, stopped))
+    return Decision(
+        winner=choice.winner,
+        tied=choice.tied,
+        map=choice.map,
+        candidates=standings,
+        objective=spec.objective,
+        prices=spec.prices,
+        alpha=spec.objective.alpha,
+        metric=metric_name,
+        sentence=sentence(choice.winner, choice.standings, choice.tied, choice.map, spec.objective, metric_name),
+        search=Search(
+            seconds=setting.clock.elapsed(),
+            trials=len(trials),
+            exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
+            policy=policy,
+            stopped=stopped,
+        ),
+        task=spec.task,
+        seed=spec.seed,
+        data_fingerprint=dataset.fingerprint,
+        versions={name: metadata.version(name) for name in _VERSIONS},
+        machine=setting.machine,
+    )
+
+
+def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
+    """What running everybody to the end would take: measured where bought, else forecast, corrected family by family."""
+    spent: dict[str, float] = {}
+    share: dict[str, float] = {}
+    for one in trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+        share[one.candidate] = max(share.get(one.candidate, 0.0), one.share)
+    full = {name: spent[name] / share[name] for name in spent}
+    ratios: dict[str, list[float]] = {}
+    for name, seconds in full.items():
+        ratios.setdefault(name.split("/")[0], []).append(seconds / max(pool.forecasts[name].seconds, 1e-6))
+    everyone = [float(np.log(ratio)) for family in ratios.values() for ratio in family]
+    general = float(np.exp(np.median(everyone))) if everyone else 1.0
+
+    def guess(name: str) -> float:
+        own = ratios.get(name.split("/")[0])
+        return pool.forecasts[name].seconds * (float(np.exp(np.mean(np.log(own)))) if own else general)
+
+    return sum(full.get(one.name) or guess(one.name) for one in pool.candidates)
+
+
+def _finished(
+    setting: Setting, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[str]], Footprint]
+) -> list[Finished]:
+    dataset = setting.dataset
+    by_name = {one.name: one for one in setting.pool.candidates}
+    texts = dataset.validation.texts[:_FOOTPRINT_TEXTS]
+    footprints: dict[str, Footprint] = {}
+    found: list[Finished] = []
+    done = [one for one in trials if one.share >= 1]
+    for number, trial in enumerate(done):
+        candidate = by_name[trial.candidate]
+        setting.progress("measuring", {"candidate": trial.candidate, "number": number + 1, "of": len(done)})
+        # Methods are folded into the model, so that one model answers with the same network whatever the method.
+        model = f"{candidate.model.family}/{candidate.model.name}"
+        if model not in footprints:
+            footprints[model] = measure(candidate, texts)
+        probabilities = setting.workspace.read_probabilities(trial.predictions)
+        seconds = sum(one.seconds for one in trials if one.candidate == trial.candidate)
+        monthly: Cost = cost(seconds, footprints[model], setting.spec, setting.machine)
+        found.append(
+            Finished(
+                candidate=candidate,
+                trial=trial,
+                answers=tuple(dataset.labels[i] for i in probabilities.argmax(1)),
+                seconds=seconds,
+                footprint=footprints[model],
+                cost=monthly,
+            )
+        )
+    return found
+
+
+def _unfinished(setting: Setting, trials: Sequence[Trial], stopped: str) -> list[Standing]:
+    """Everybody who did not finish: stopped in the race, never bought, cut by the screening, or never in the pool."""
+    latest = {one.candidate: one for one in trials}
+    spent: dict[str, float] = {}
+    for one in trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+    cut = {one.candidate: one.reason for one in setting.screening.cut}
+    found: list[Standing] = []
+    for candidate in setting.pool.candidates:
+        trial = latest.get(candidate.name)
+        if trial is not None and trial.share >= 1:
+            continue
+        if candidate.name in cut:
+            status, reason = "screened", cut[candidate.name]
+        elif trial is None:
+            status, reason = "stopped", f"never bought: {stopped}"
+        else:
+            status, reason = "stopped", f"stopped at {trial.share:.0%} of its run: {stopped}"
+        found.append(
+            Standing(
+                candidate=candidate.name,
+                family=candidate.model.family,
+                model=candidate.model.name,
+                method=candidate.method,
+                status=status,
+                reason=reason,
+                parameters=candidate.model.parameters,
+                licence=candidate.model.licence,
+                share=trial.share if trial else 0.0,
+                seconds=spent.get(candidate.name, 0.0),
+                score=trial.score if trial else None,
+            )
+        )
+    for out in setting.pool.excluded:
+        family, model, method = (*out.candidate.split("/", 2), "", "")[:3]
+        found.append(Standing(out.candidate, family, model, method, "excluded", out.reason))
+    return found

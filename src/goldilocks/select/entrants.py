@@ -1,0 +1,94 @@
+"""The candidates in flesh: their features for the cheap look, their runs, their checkpoints and finished models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.protocols import Floats, Model
+from goldilocks.records import Candidate, Dataset, Facts, Workload
+from goldilocks.select.workspace import Workspace
+
+if TYPE_CHECKING:
+    from goldilocks.tune.run import Run
+
+
+@dataclass(slots=True)
+class Entrants:
+    """Makes, keeps and brings back the runs of one race."""
+
+    dataset: Dataset
+    """Only train is used."""
+    work: Workload
+    workspace: Workspace
+    offline: bool
+    seed: int
+    _folders: dict[str, Path] = field(default_factory=dict)
+
+    def features(self, facts: Facts, texts: Sequence[str]) -> Floats:
+        """Mean-pooled states of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
+        network = plugins.load("families", facts.family).create(
+            facts, self._folder(facts), self.dataset.train, self.dataset.labels, seed=self.seed
+        )
+        assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
+        return np.asarray(network.features(texts))  # type: ignore[union-attr]
+
+    def start(self, candidate: Candidate) -> Run:
+        """The candidate's run, from its checkpoint where there is one."""
+        from goldilocks.tune.run import Run
+
+        run = Run(
+            candidate,
+            self.dataset.train,
+            self.dataset.labels,
+            model_folder=self._folder(candidate.model),
+            work=self.work,
+            seed=self.seed,
+            cache_folder=self.workspace.cache,
+        )
+        checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
+        if checkpoint.is_dir():
+            run.resume_from(checkpoint)
+        return run
+
+    def keep(self, candidate: Candidate, run: Run) -> None:
+        """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled."""
+        folder = self.workspace.of_candidate(candidate.name)
+        if run.share < 1:
+            run.save(folder / "checkpoint")
+            return
+        beside = folder / "model.part"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        run.model.save(beside)
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        beside.rename(folder / "model")
+
+    def drop_checkpoint(self, candidate: Candidate) -> None:
+        """Remove the checkpoint of a finished run: its model is what counts now."""
+        shutil.rmtree(self.workspace.of_candidate(candidate.name) / "checkpoint", ignore_errors=True)
+
+    def model_folder(self, name: str) -> Path:
+        """Where the finished model of a candidate lies."""
+        return self.workspace.of_candidate(name) / "model"
+
+    def restore(self, candidate: Candidate) -> Model:
+        """The finished model of a candidate, ready to answer."""
+        return plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
+
+    def _folder(self, facts: Facts) -> Path | None:
+        if not facts.pretrained:
+            return None
+        key = f"{facts.family}/{facts.name}"
+        if key not in self._folders:
+            self._folders[key] = folder_of(facts, offline=self.offline)
+        return self._folders[key]
+
+

@@ -1,0 +1,300 @@
+"""The race: a sequence of purchases. A policy names the next one, this file carries it out and writes it down.
+
+A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part. Runs are
+promoted, never started again: each goes on from its checkpoint. After every purchase the checkpoint, the validation
+probabilities and one line of ``trials.jsonl`` are on the disk, in that order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from goldilocks.errors import BudgetError
+from goldilocks.evaluate.score import loss_of, measured
+from goldilocks.protocols import Floats, Metric, Policy, Progress
+from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Trial
+from goldilocks.select.cost import running_cost
+from goldilocks.select.forecast import Observation, Posterior, improvement, recorded_experience
+from goldilocks.select.workspace import Workspace
+from goldilocks.support.budget import Clock
+from goldilocks.support.hardware import Machine
+
+RUNGS = (0.1, 0.3, 1.0)
+"""Shares of a full run at which a candidate can be scored."""
+WORTH_LEAST_SHARE = 0.005
+"""Expected savings below this share of the best J so far are not chased."""
+
+
+class Runner(Protocol):
+    """One candidate's training, bought piece by piece (``tune.run.Run``)."""
+
+    share: float
+
+    def advance(
+        self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
+    ) -> None:
+        """Go on up to ``share`` of the full run; earlier where ``stop`` says so."""
+
+    def predict(self, texts: Sequence[str]) -> Floats:
+        """Probabilities, as ``protocols.Model.predict``."""
+
+
+@dataclass(slots=True)
+class Standings:
+    """The state of the race, as policies see it (``protocols.Race``). Also made from recorded curves, in ``replay``."""
+
+    pool: Sequence[Candidate]
+    prior_seconds: Mapping[str, float]
+    """Candidate -> predicted seconds of the full run."""
+    spec: TaskSpec
+    machine: Machine
+    n_items: int
+    """Validation items."""
+    screening: Screening | None = None
+    trials: list[Trial] = field(default_factory=list)
+    left: float = float("inf")
+    seed: int = 0
+    rungs: Sequence[float] = RUNGS
+    worth_least_share: float = WORTH_LEAST_SHARE
+    posterior: Posterior = field(init=False)
+    _by_name: dict[str, Candidate] = field(init=False)
+    _forecasts: tuple[int, dict[str, tuple[float, float]]] = field(init=False, default=(-1, {}))
+
+    def __post_init__(self) -> None:
+        """Lay out the prior."""
+        self._by_name = {one.name: one for one in self.pool}
+        self.posterior = Posterior(self.pool, recorded_experience(), self.n_items)
+
+    # ------------------------------------------------------------------------------------------ what policies are shown
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Names, in the order of the pool."""
+        return list(self._by_name)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the budget."""
+        return self.left
+
+    @property
+    def second_price(self) -> float:
+        """Money per month one second of searching costs, spread over the horizon."""
+        prices = self.spec.prices
+        hour = prices.labour_hour + (prices.cpu_hour if self.machine.device == "cpu" else prices.gpu_hour)
+        return hour / 3600 / self.spec.objective.horizon_months
+
+    @property
+    def worth_least(self) -> float:
+        """Money per month below which an expected saving is not worth chasing."""
+        best = self._best_finished()
+        return self.worth_least_share * best[1] if best else 0.0
+
+    def bought(self, candidate: str) -> int:
+        """How many rungs the candidate has."""
+        return max((one.rung + 1 for one in self.trials if one.candidate == candidate), default=0)
+
+    def losses(self, candidate: str) -> dict[int, float]:
+        """Rung -> validation loss."""
+        return {one.rung: one.loss for one in self.trials if one.candidate == candidate}
+
+    def forecast(self, candidate: str) -> tuple[float, float]:
+        """Mean and standard deviation of the loss the candidate would end with."""
+        mean, spread = self._log_forecasts()[candidate]
+        level = float(np.exp(mean + spread**2 / 2))
+        return level, level * float(np.sqrt(np.expm1(spread**2)))
+
+    def price(self, candidate: str, rung: int) -> float:
+        """Predicted seconds from where the candidate stands up to and including ``rung``."""
+        mine = [one for one in self.trials if one.candidate == candidate]
+        done = max((one.share for one in mine), default=0.0)
+        full = self._full_seconds(candidate, mine)
+        return max(self.rungs[rung] - done, 0.0) * full
+
+    def value(self, candidate: str) -> float:
+        """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
+        alpha = self.spec.objective.alpha
+        best = self._best_finished()
+        mean, spread = self._log_forecasts()[candidate]
+        if best is None:  # nothing is finished: anything is worth what it saves over answering at random
+            return alpha * max(1 - float(np.exp(mean)), 0.0) + 1.0
+        name, _, loss = best
+        gap = self._running_cost(candidate) - self._running_cost(name)
+        return improvement(
+            mean,
+            spread,
+            incumbent=loss,
+            # One standard error of a paired difference between two models that agree on most items.
+            resolution=float(np.sqrt(max(loss * (1 - loss), 1e-6) / self.n_items)),
+            alpha=alpha,
+            saving=max(-gap, 0.0),
+            cost_gap=gap,
+        )
+
+    # -------------------------------------------------------------------------------------------------------- inside
+
+    def _best_finished(self) -> tuple[str, float, float] | None:
+        """(name, J, loss) of the best finished candidate."""
+        finished = [one for one in self.trials if one.share >= 1]
+        if not finished:
+            return None
+        scored = [
+            (self._running_cost(one.candidate) + self.spec.objective.alpha * one.loss, one)
+            for one in finished
+        ]
+        price, best = min(scored, key=lambda pair: pair[0])
+        return best.candidate, price, best.loss
+
+    def _running_cost(self, candidate: str) -> float:
+        seen = [one.seconds_per_text for one in self.trials if one.candidate == candidate]
+        # Not run yet: hope for the fastest seen, so that nobody is passed over for a cost that was never measured.
+        hoped = min((one.seconds_per_text for one in self.trials), default=0.0)
+        return running_cost(seen[-1] if seen else hoped, self.spec, self.machine)
+
+    def _full_seconds(self, candidate: str, mine: Sequence[Trial]) -> float:
+        if mine:
+            return sum(one.seconds for one in mine) / max(one.share for one in mine)
+        # What was predicted for others of the family, against what they took, corrects the prediction.
+        family = self._by_name[candidate].model.family
+        ratios = [
+            one.seconds / one.predicted_seconds
+            for one in self.trials
+            if self._by_name[one.candidate].model.family == family and one.predicted_seconds > 0 and one.seconds > 0
+        ]
+        correction = float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
+        return self.prior_seconds[candidate] * correction
+
+    def _log_forecasts(self) -> dict[str, tuple[float, float]]:
+        if self._forecasts[0] != len(self.trials):
+            mean, spread = self.posterior.given(self._observations())
+            names = [one.name for one in self.pool]
+            self._forecasts = (len(self.trials), dict(zip(names, zip(mean.tolist(), spread.tolist(), strict=True), strict=True)))
+        return self._forecasts[1]
+
+    def _observations(self) -> list[Observation]:
+        seen = [Observation(one.candidate, one.loss, one.share) for one in self.trials]
+        for look in self.screening.looks if self.screening else ():
+            seen.append(Observation(f"{look.model}/head_only", look.probe_loss, 0.0))
+        return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a race is run with."""
+
+    dataset: Dataset
+    """Train and validation parts; the test part is not needed, and should not be handed in."""
+    pool: Pool
+    screening: Screening
+    spec: TaskSpec
+    machine: Machine
+    metric: Metric
+    workspace: Workspace
+    """Trials and probabilities are written here; earlier trials are taken over from here."""
+    start: Callable[[Candidate], Runner]
+    """Makes a candidate's run, from its checkpoint where there is one."""
+    keep: Callable[[Candidate, Runner], None]
+    """Writes a run's checkpoint (and its model when finished)."""
+    clock: Clock
+    progress: Progress
+
+
+def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
+    """Buy until the policy stops or the budget ends.
+
+    Returns:
+        The trials in order, and why the race stopped, in words.
+
+    Raises:
+        BudgetError: the budget ended and nobody but a baseline had finished.
+    """
+    members = {one.name: one for one in setting.pool.candidates if one.name in set(setting.screening.kept)}
+    standings = Standings(
+        pool=list(members.values()),
+        prior_seconds={name: one.seconds for name, one in setting.pool.forecasts.items()},
+        spec=setting.spec,
+        machine=setting.machine,
+        n_items=len(setting.dataset.validation),
+        screening=setting.screening,
+        trials=setting.workspace.read_trials(),
+        seed=setting.spec.seed,
+    )
+    stopped = "the budget ended"
+    runs: dict[str, Runner] = {}
+    while (left := setting.clock.left()) > 0:
+        standings.left = left
+        purchase = policy.choose(standings)
+        if purchase is None:
+            stopped = "no further purchase was worth its price"
+            break
+        name, rung, why = purchase
+        trial = _buy(members[name], rung, why, standings, setting, runs)
+        if trial is None:  # the budget ended in the middle of the rung
+            break
+        standings.trials.append(trial)
+        setting.workspace.add_trial(trial)
+        setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
+    if not any(one.share >= 1 and not one.candidate.startswith(f"{_BASELINE}/") for one in standings.trials):
+        raise BudgetError(
+            f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise --budget "
+            f"and --resume (the cheapest needs about {_cheapest(standings):.0f} s more)."
+        )
+    return tuple(standings.trials), stopped
+
+
+_BASELINE = "majority"
+"""Family that everybody should beat; a race in which only it finished has decided nothing."""
+
+
+def _buy(
+    candidate: Candidate, rung: int, why: str, standings: Standings, setting: Setting, runs: dict[str, Runner]
+) -> Trial | None:
+    """Carry out one purchase; ``None`` where the budget ended before the rung was reached."""
+    name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
+    predicted, value = standings.price(name, rung), standings.value(name)
+    setting.progress("buying", {"candidate": name, "share": share, "predicted_seconds": predicted, "why": why})
+    begun = time.perf_counter()
+    run = runs.pop(name, None) or setting.start(candidate)
+    run.advance(
+        share,
+        stop=lambda: setting.clock.left() <= 0,
+        on_step=lambda done: setting.progress("step", {"candidate": name, "share": done}),
+    )
+    if run.share < share - 1e-9:
+        return None
+    asked = time.perf_counter()
+    probabilities = run.predict(dataset.validation.texts)
+    per_text = (time.perf_counter() - asked) / max(len(dataset.validation), 1)
+    setting.keep(candidate, run)
+    if share < 1:
+        runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
+    where = setting.workspace.of_candidate(name) / f"rung-{rung}.npy"
+    relative = str(where.relative_to(setting.workspace.folder))
+    setting.workspace.write_probabilities(relative, probabilities)
+    answers = [dataset.labels[i] for i in np.asarray(probabilities).argmax(1)]
+    score = measured(setting.metric, dataset.validation.gold, answers, seed=standings.seed)
+    return Trial(
+        candidate=name,
+        rung=rung,
+        share=share,
+        seconds=time.perf_counter() - begun,
+        score=score,
+        loss=loss_of(setting.metric, score.value),
+        predictions=relative,
+        seconds_per_text=per_text,
+        elapsed=setting.clock.elapsed(),
+        predicted_seconds=predicted,
+        value=value,
+        why=why,
+        data_fingerprint=dataset.fingerprint,
+    )
+
+
+def _cheapest(standings: Standings) -> float:
+    last = len(standings.rungs) - 1
+    return min((standings.price(name, last) for name in standings.candidates), default=0.0)

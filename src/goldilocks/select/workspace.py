@@ -1,0 +1,175 @@
+"""The folder of a run: what lies where, and how it survives being killed.
+
+Everything is written whole or not at all, a trial only after what it speaks of is on the disk. So whatever
+``trials.jsonl`` names is there, and a run that goes on loses at most the rung in flight.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.records import TaskSpec, Trial
+from goldilocks.support.files import append_line, from_json, plain, to_json, write_bytes, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def task(self) -> Path:
+        """The task as resolved."""
+        return self.folder / "task.yaml"
+
+    @property
+    def data(self) -> Path:
+        """Profile, findings and fingerprint of the data."""
+        return self.folder / "data.json"
+
+    @property
+    def pool(self) -> Path:
+        """Candidates, forecasts and who is excluded."""
+        return self.folder / "candidates.json"
+
+    @property
+    def screening(self) -> Path:
+        """The cheap look."""
+        return self.folder / "screening.json"
+
+    @property
+    def trials(self) -> Path:
+        """One line a purchase."""
+        return self.folder / "trials.jsonl"
+
+    @property
+    def decision(self) -> Path:
+        """The decision."""
+        return self.folder / "decision.json"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.folder / "report.html"
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle."""
+        return self.folder / "bundle"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: features, tokens."""
+        return self.folder / "cache"
+
+    def of_candidate(self, name: str) -> Path:
+        """Checkpoint, model and predictions of one candidate."""
+        return self.folder / "runs" / name.replace("/", "--")
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out of the folder while this one works in it (a lock that dies with the process).
+
+        Raises:
+            InputError: another process works here, or the folder cannot be made or written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: cannot be written to ({error.strerror}); choose another folder with --out."
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise InputError(f"{self.folder}: another process works in it; wait, or choose another --out.") from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def begin(self, spec: TaskSpec, *, resume: bool) -> None:
+        """Write the resolved task, or see that the one that is there is the same.
+
+        Raises:
+            InputError: the folder holds a run and ``resume`` is off, or the run there is of another task.
+        """
+        import yaml
+
+        wanted = plain(spec)
+        if self.task.exists():
+            if not resume:
+                raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
+            there = yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
+            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            if differ:
+                raise InputError(
+                    f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); choose another --out."
+                )
+        write_text(self.task, yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
+
+    def read_trials(self) -> list[Trial]:
+        """The purchases so far. A last line that was cut off by a crash is dropped, from the file too.
+
+        Raises:
+            IntegrityError: a line before the last is damaged; it is named.
+        """
+        if not self.trials.exists():
+            return []
+        content = self.trials.read_bytes()
+        lines = content.split(b"\n")
+        whole, rest = lines[:-1], lines[-1]
+        found: list[Trial] = []
+        for number, line in enumerate(whole, start=1):
+            try:
+                found.append(from_json(Trial, line, where=self.trials))
+            except IntegrityError as error:
+                if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
+                    rest = line
+                    break
+                raise IntegrityError(f"{self.trials} line {number}: damaged; remove the line, then --resume.") from error
+        if rest:
+            write_bytes(self.trials, b"".join(line + b"\n" for line in whole[: len(found)]))
+        return found
+
+    def add_trial(self, trial: Trial) -> None:
+        """Append one purchase."""
+        append_line(self.trials, to_json(trial, indent=None))
+
+    def write_probabilities(self, relative: str, probabilities: npt.NDArray[np.floating]) -> None:  # type: ignore[type-arg]
+        """Validation probabilities ``(n_items, n_labels)`` of one trial, as a plain ``.npy``."""
+        import io
+
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(probabilities, dtype=np.float32), allow_pickle=False)
+        write_bytes(self.folder / relative, buffer.getvalue())
+
+    def read_probabilities(self, relative: str) -> npt.NDArray[np.float32]:
+        """What ``write_probabilities`` wrote.
+
+        Raises:
+            IntegrityError: the file is missing or damaged.
+        """
+        try:
+            found: npt.NDArray[np.float32] = np.load(self.folder / relative, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise IntegrityError(f"{self.folder / relative}: damaged or missing; start again with another --out.") from error
+        return found
+
+    def read_json(self, path: Path) -> object:
+        """Any of the JSON files, as it is."""
+        loaded: object = json.loads(path.read_text(encoding="utf-8"))
+        return loaded
