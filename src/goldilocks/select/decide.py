@@ -89,7 +89,9 @@ def decide(
             p_values[name] = _p_value(one, best, gold, drawn)
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     tied = {name for name, p in adjusted.items() if p > TIE_LEVEL and gaps[name].value <= errors[name]} | {name_of_best}
-    winner = min((one for one in within if one.candidate.name in tied), key=lambda one: (one.cost.total, J[one.candidate.name]))
+    winner = min(
+        (one for one in within if one.candidate.name in tied), key=lambda one: (one.cost.total, J[one.candidate.name])
+    )
 
     def standing(one: Finished) -> Standing:
         name = one.candidate.name
@@ -152,9 +154,7 @@ def broken_limit(footprint: Footprint, score: float, limits: Limits) -> tuple[st
     return None
 
 
-def _within_limits(
-    finished: Sequence[Finished], limits: Limits
-) -> tuple[list[Finished], list[tuple[Finished, str]]]:
+def _within_limits(finished: Sequence[Finished], limits: Limits) -> tuple[list[Finished], list[tuple[Finished, str]]]:
     within: list[Finished] = []
     beyond: list[tuple[float, Finished, str]] = []
     for one in finished:

@@ -90,5 +90,3 @@ class Entrants:
         if key not in self._folders:
             self._folders[key] = folder_of(facts, offline=self.offline)
         return self._folders[key]
-
-

@@ -143,10 +143,7 @@ class Standings:
         finished = [one for one in self.trials if one.share >= 1]
         if not finished:
             return None
-        scored = [
-            (self._running_cost(one.candidate) + self.spec.objective.alpha * one.loss, one)
-            for one in finished
-        ]
+        scored = [(self._running_cost(one.candidate) + self.spec.objective.alpha * one.loss, one) for one in finished]
         price, best = min(scored, key=lambda pair: pair[0])
         return best.candidate, price, best.loss
 
@@ -173,7 +170,10 @@ class Standings:
         if self._forecasts[0] != len(self.trials):
             mean, spread = self.posterior.given(self._observations())
             names = [one.name for one in self.pool]
-            self._forecasts = (len(self.trials), dict(zip(names, zip(mean.tolist(), spread.tolist(), strict=True), strict=True)))
+            self._forecasts = (
+                len(self.trials),
+                dict(zip(names, zip(mean.tolist(), spread.tolist(), strict=True), strict=True)),
+            )
         return self._forecasts[1]
 
     def _observations(self) -> list[Observation]:

@@ -140,7 +140,9 @@ class Workspace:
                 if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
                     rest = line
                     break
-                raise IntegrityError(f"{self.trials} line {number}: damaged; remove the line, then --resume.") from error
+                raise IntegrityError(
+                    f"{self.trials} line {number}: damaged; remove the line, then --resume."
+                ) from error
         if rest:
             write_bytes(self.trials, b"".join(line + b"\n" for line in whole[: len(found)]))
         return found
@@ -166,7 +168,9 @@ class Workspace:
         try:
             found: npt.NDArray[np.float32] = np.load(self.folder / relative, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise IntegrityError(f"{self.folder / relative}: damaged or missing; start again with another --out.") from error
+            raise IntegrityError(
+                f"{self.folder / relative}: damaged or missing; start again with another --out."
+            ) from error
         return found
 
     def read_json(self, path: Path) -> object:

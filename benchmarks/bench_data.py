@@ -1,0 +1,88 @@
+"""Where the benchmarks' data are, and how a task is laid out for one of them. Not a benchmark itself."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import random
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def options(doc: str | None) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("GOLDILOCKS_DATA", "../shared/data")),
+        help="folder with one folder per data set (default: $GOLDILOCKS_DATA, else ../shared/data)",
+    )
+    return parser
+
+
+def rows(data: Path, name: str, part: str) -> list[dict[str, Any]]:
+    """Rows of ``data/name/part.jsonl`` or ``.jsonl.gz``."""
+    plain = data / name / f"{part}.jsonl"
+    if plain.exists():
+        text = plain.read_text(encoding="utf-8")
+    else:
+        with gzip.open(f"{plain}.gz", "rt", encoding="utf-8") as file:
+            text = file.read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def sample(found: list[dict[str, Any]], most: int, seed: int) -> list[dict[str, Any]]:
+    """At most ``most`` rows, drawn with ``seed``, in their old order."""
+    if len(found) <= most:
+        return found
+    return [found[i] for i in sorted(random.Random(seed).sample(range(len(found)), most))]
+
+
+def write_rows(path: Path, found: list[dict[str, Any]]) -> None:
+    """JSON Lines with text and label."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps({"text": one["text"], "label": str(one["label"])}, ensure_ascii=False) for one in found)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[dict[str, Any]] | None, **more: Any) -> Path:
+    """Write the rows and a task file into ``folder``."""
+    write_rows(folder / "train.jsonl", train)
+    data = {"train": "train.jsonl"}
+    if test is not None:
+        write_rows(folder / "test.jsonl", test)
+        data["test"] = "test.jsonl"
+    task = folder / "task.yaml"
+    task.write_text(json.dumps({"name": name, "data": data, "metric": "accuracy", **more}, indent=1))
+    return task
+
+
+def machine() -> dict[str, Any]:
+    """The machine and the versions, for a result file."""
+    from importlib.metadata import version
+
+    from goldilocks.support.hardware import machine as this
+
+    found = this()
+    names = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+    return {
+        "processor": found.name,
+        "cores": found.cores,
+        "gflops": found.gflops,
+        "memory_gb": round(found.memory_bytes / 1e9, 1),
+        "python": platform.python_version(),
+        "versions": {one: version(one) for one in names},
+    }
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Write the result of record and print it as the last line."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result, ensure_ascii=False))

@@ -1,0 +1,27 @@
+"""Every benchmark of record, one after the other. ``make bench`` calls this.
+
+Run:    python benchmarks/run_all.py --data ../shared/data
+Needs:  the data folder; about two hours on 2 cores. Results lie in benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench_data import options
+
+SCRIPTS = ("train_speed.py", "scores.py", "select_speed.py", "growth.py")
+
+
+def main() -> None:
+    """Run each script; stop at the first that fails."""
+    chosen = options(__doc__).parse_args()
+    for script in SCRIPTS:
+        print(f"== {script}", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).with_name(script)), "--data", str(chosen.data)], check=True)
+
+
+if __name__ == "__main__":
+    main()

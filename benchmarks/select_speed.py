@@ -1,0 +1,163 @@
+"""How much of an exhaustive search does the race save, and does it find as good a candidate?
+
+Run:    python benchmarks/select_speed.py --work bench-work/select
+Needs:  the data folder (trec, banking77); about 20 minutes on 2 cores; resumable (the exhaustive races are kept in --work).
+
+Measured, per data set (at most 4,000 training rows, the official test set, seed 0), each run a process of its own:
+wall-clock seconds of ``goldilocks select`` to ``decision.json`` with the policy ``value`` and with ``exhaustive``; the test
+accuracy of what each chose, scored after the fact; the standard error of the exhaustive best. Then the record is replayed
+for further seeds: the validation items are drawn anew with replacement, which gives every candidate other scores.
+The last line of output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench_data import keep, machine, options, rows, sample, task_file
+
+from goldilocks import plugins
+from goldilocks.records import Pool, Screening, Trial
+from goldilocks.select.race import Standings
+from goldilocks.select.replay import replay
+from goldilocks.select.workspace import Workspace
+from goldilocks.settings import read_task
+from goldilocks.support.files import read_record
+from goldilocks.support.hardware import machine as this_machine
+
+SETS = ("trec", "banking77")
+TRAIN_ROWS = 4_000
+POLICIES = ("value", "halving", "random")
+
+
+def search(task: Path, out: Path, policy: str) -> None:
+    """One search in a process of its own; nothing is done where it was finished before."""
+    if (out / "evaluation.json").exists():
+        return
+    resume = ["--resume"] if (out / "task.yaml").exists() else []
+    command = [sys.executable, "-m", "goldilocks", "select", str(task), "--out", str(out), "--policy", policy]
+    subprocess.run([*command, "--budget", "3h", *resume], check=True)
+
+
+def test_accuracies(run: Path, test: list[dict[str, Any]]) -> dict[str, float]:
+    """Test accuracy of every finished candidate of a run."""
+    kept = run / "test_accuracies.json"
+    if kept.exists():
+        loaded: dict[str, float] = json.loads(kept.read_text())
+        return loaded
+    texts, gold = [one["text"] for one in test], [str(one["label"]) for one in test]
+    found = {}
+    for trial in Workspace(run).read_trials():
+        if trial.share >= 1:
+            folder = Workspace(run).of_candidate(trial.candidate) / "model"
+            model = plugins.load("families", trial.candidate.split("/")[0]).restore(folder)
+            answers = [model.labels[i] for i in model.predict(texts).argmax(1)]
+            found[trial.candidate] = float(np.mean([a == g for a, g in zip(answers, gold, strict=True)]))
+    kept.write_text(json.dumps(found, indent=1))
+    return found
+
+
+def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, Any]:
+    """Every policy on the record, with the validation items drawn anew for each seed."""
+    workspace = Workspace(run)
+    recorded = workspace.read_trials()
+    pool, screening = read_record(Pool, workspace.pool), read_record(Screening, workspace.screening)
+    labels = json.loads(workspace.data.read_text())["labels"]
+    gold = validation_gold(run)
+    right = {
+        (one.candidate, one.rung): np.array([labels[i] for i in workspace.read_probabilities(one.predictions).argmax(1)]) == gold
+        for one in recorded
+    }
+    total = sum(one.seconds for one in recorded)
+    best_accuracy = max(accuracies.values())
+    found: dict[str, Any] = {}
+    for policy in POLICIES:
+        shares, regrets = [], []
+        for seed in range(seeds):
+            drawn = np.random.default_rng(seed).integers(0, len(gold), len(gold))
+            redrawn = [_rescored(one, right[one.candidate, one.rung][drawn]) for one in recorded]
+            standings = Standings(
+                pool=pool.candidates,
+                prior_seconds={name: one.seconds for name, one in pool.forecasts.items()},
+                spec=read_task(workspace.task),
+                machine=this_machine(),
+                n_items=len(gold),
+                screening=screening,
+                seed=seed,
+            )
+            # Random search stops at no point of its own: it is given a quarter of the exhaustive seconds.
+            budget = 0.25 * total if policy == "random" else 1e9
+            bought = replay(standings, redrawn, plugins.load("policies", policy), budget_seconds=budget)
+            finished = [one for one in bought if one.share >= 1]
+            chosen = min(finished, key=lambda one: one.loss).candidate if finished else ""
+            shares.append(bought[-1].elapsed / total)
+            regrets.append(best_accuracy - accuracies.get(chosen, 0.0))
+        found[policy] = {
+            "share_of_exhaustive_median": float(np.median(shares)),
+            "share_all": [round(one, 4) for one in shares],
+            "test_regret_mean": float(np.mean(regrets)),
+            "test_regret_all": [round(one, 4) for one in regrets],
+        }
+    return found
+
+
+def validation_gold(run: Path) -> np.ndarray[Any, np.dtype[np.str_]]:
+    """Gold labels of the validation items of a run, split again from its data."""
+    from goldilocks.flow import check
+
+    return np.array(check(read_task(run / "task.yaml")).validation.gold)
+
+
+def _rescored(trial: Trial, right: np.ndarray[Any, np.dtype[np.bool_]]) -> Trial:
+    accuracy = float(right.mean())
+    return replace(trial, loss=1 - accuracy, score=replace(trial.score, value=accuracy))
+
+
+def main() -> None:
+    """Run both sides, score them on the test sets, replay the record."""
+    parser = options(__doc__)
+    parser.add_argument("--work", type=Path, default=Path("bench-work/select"))
+    parser.add_argument("--seeds", type=int, default=20, help="replays of the record")
+    chosen = parser.parse_args()
+    result: dict[str, Any] = {"benchmark": "select_speed", "train_rows": TRAIN_ROWS, "seed": 0, "sets": {}}
+    for name in SETS:
+        train = sample(rows(chosen.data, name, "train"), TRAIN_ROWS, seed=0)
+        test = rows(chosen.data, name, "test")
+        task = task_file(chosen.work / name, name, train, test)
+        search(task, chosen.work / name / "value", "value")
+        search(task, chosen.work / name / "exhaustive", "exhaustive")
+        accuracies = test_accuracies(chosen.work / name / "exhaustive", test)
+        decisions = {
+            policy: json.loads((chosen.work / name / policy / "decision.json").read_text())
+            for policy in ("value", "exhaustive")
+        }
+        best = max(accuracies, key=lambda one: accuracies[one])
+        chosen_name = decisions["value"]["winner"]["candidate"]
+        error = float(np.sqrt(accuracies[best] * (1 - accuracies[best]) / len(test)))
+        seconds = {policy: one["search"]["seconds"] for policy, one in decisions.items()}
+        result["sets"][name] = {
+            "seconds": seconds,
+            "share": seconds["value"] / seconds["exhaustive"],
+            "chosen": chosen_name,
+            "chosen_test_accuracy": decisions["value"]["test_scores"]["accuracy"]["value"],
+            "exhaustive_chosen": decisions["exhaustive"]["winner"]["candidate"],
+            "exhaustive_best": best,
+            "exhaustive_best_test_accuracy": accuracies[best],
+            "standard_error": error,
+            "within_one_standard_error": accuracies[best] - decisions["value"]["test_scores"]["accuracy"]["value"] <= error,
+            "test_accuracies": accuracies,
+            "replays": replays(chosen.work / name / "exhaustive", accuracies, chosen.seeds),
+        }
+        one = result["sets"][name]
+        print(f"{name}: {seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s ({one['share']:.0%}), chose {chosen_name}")
+    keep("select_speed", result | machine())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.records import TaskSpec
+from goldilocks.settings import read_task, seconds_in, task_from
+
+GOOD: dict[str, Any] = {"name": "t", "data": {"train": "t.csv"}}
+
+
+def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "name: banking\ndata: {train: a.csv, fields: {text: body}}\nbudget: 20m\n"
+        "limits: {licenses: [mit, apache-2.0]}\ncandidates: {families: all, exclude: ['cnn/*']}\n"
+    )
+
+    spec = read_task(path)
+
+    assert spec.budget_seconds == 1200
+    assert spec.data.fields == {"text": "body"}
+    assert spec.limits.licenses == ("mit", "apache-2.0")
+    assert spec.candidates.families is None
+    assert spec.objective.alpha == pytest.approx(0.05 * 200_000)
+    assert spec.folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrik": "x"}, "unknown key 'metrik'. Did you mean 'metric'"),
+        ({"data": {"trian": "x"}}, "unknown key 'data.trian'. Did you mean 'train'"),
+        ({"budgett": "5m"}, "Did you mean 'budget'"),
+        ({"data": {}}, "data.train is missing"),
+        ({"data": "x.csv"}, "data is 'x.csv'; it takes keys of its own"),
+        ({"seed": "many"}, "seed is 'many': "),
+        ({"budget": "soon"}, "budget is 'soon'; write seconds, minutes or hours"),
+        ({"budget": "0s"}, "above 0"),
+        ({"limits": {"size_mb": -1}}, "limits.size_mb is -1.0; it must be above 0"),
+        ({"objective": {"error_cost": -0.1}}, "objective.error_cost is -0.1; it must not be below 0"),
+        ({"objective": {"requests_per_month": 0}}, "objective.requests_per_month is 0.0; it must be above 0"),
+    ],
+)
+def test_wrong_key_or_value_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message.replace("(", r"\(")):
+        task_from({**GOOD, **change})
+
+
+def test_missing_name_is_asked_for() -> None:
+    with pytest.raises(InputError, match="task file: name is missing; add it"):
+        task_from({"data": {"train": "x"}})
+
+
+def test_task_file_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="demo --task-only"):
+        read_task(tmp_path / "no.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe\x00", "not a UTF-8"), (b"a: [1,", "not valid YAML"), (b"- a\n", "holds list")],
+)
+def test_file_that_is_no_task_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_task(path)
+
+
+def test_seconds_of_every_unit() -> None:
+    assert [seconds_in(one) for one in (90, "90s", "1.5m", "2h", ".5h")] == [90, 90, 90, 7200, 1800]
+
+
+def test_resolved_task_reads_back_as_the_same_task(tmp_path: Path) -> None:
+    import yaml
+
+    from goldilocks.support.files import plain
+
+    spec: TaskSpec = task_from({**GOOD, "budget": "5m", "limits": {"licenses": ["mit"]}}, folder=tmp_path)
+    path = tmp_path / "resolved.yaml"
+    path.write_text(yaml.safe_dump(plain(spec)))
+
+    assert read_task(path) == spec

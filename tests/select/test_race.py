@@ -1,0 +1,146 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from race_records import MACHINE, SPEC, candidate, standings, trial
+
+from goldilocks import plugins
+from goldilocks.errors import BudgetError
+from goldilocks.protocols import Floats
+from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening
+from goldilocks.select.race import Setting, race
+from goldilocks.select.workspace import Workspace
+from goldilocks.support.budget import Clock
+
+GOLD = ("a", "b") * 30
+
+
+def dataset() -> Dataset:
+    part = Part(tuple(f"text {i}" for i in range(60)), GOLD, tuple(range(1, 61)))
+    profile = DataProfile({}, {}, {}, {}, "en", {})
+    return Dataset(part, part, Part(), ("a", "b"), "f" * 16, profile)
+
+
+class FakeRun:
+    """Answers rightly for as many texts as its skill says, more of them the further it has run."""
+
+    def __init__(self, skill: float, log: list[tuple[str, float]], name: str, share: float = 0.0) -> None:
+        self.skill, self.log, self.name, self.share = skill, log, name, share
+
+    def advance(
+        self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
+    ) -> None:
+        if stop and stop():
+            return
+        self.log.append((self.name, share))
+        self.share = share
+
+    def predict(self, texts: Sequence[str]) -> Floats:
+        right = np.arange(len(texts)) < self.skill * (0.5 + 0.5 * self.share) * len(texts)
+        gold = np.array([one == "a" for one in GOLD])
+        says_a = np.where(right, gold, ~gold)
+        return np.stack([says_a, ~says_a], axis=1).astype(np.float32)
+
+
+SKILLS = {"majority/majority/scratch": 0.5, "tfidf_linear/word/scratch": 0.8, "encoder/m/full": 0.95}
+
+
+def setting(
+    folder: Path, log: list[tuple[str, float]], clock: Clock, shares: dict[str, float] | None = None
+) -> Setting:
+    pool = Pool(tuple(candidate(name) for name in SKILLS), {name: Forecast(1.0, 1e8) for name in SKILLS})
+    kept: dict[str, float] = shares if shares is not None else {}
+
+    def start(one: Candidate) -> FakeRun:
+        return FakeRun(SKILLS[one.name], log, one.name, kept.get(one.name, 0.0))
+
+    def keep(one: Candidate, run: FakeRun) -> None:
+        kept[one.name] = run.share
+
+    return Setting(
+        dataset=dataset(),
+        pool=pool,
+        screening=Screening((), {}, tuple(SKILLS), (), 0.0, "f" * 16),
+        spec=SPEC,
+        machine=MACHINE,
+        metric=plugins.load("metrics", "accuracy"),
+        workspace=Workspace(folder),
+        start=start,
+        keep=keep,  # type: ignore[arg-type]
+        clock=clock,
+        progress=lambda event, details: None,
+    )
+
+
+def test_every_purchase_is_a_line_and_a_file_of_probabilities(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    trials, stopped = race(setting(tmp_path, log, Clock()), plugins.load("policies", "exhaustive"))
+
+    assert len(trials) == 9
+    assert stopped == "no further purchase was worth its price"
+    assert Workspace(tmp_path).read_trials() == list(trials)
+    assert all((tmp_path / one.predictions).exists() for one in trials)
+    # .95 of 60 texts are 57, at the end of the run
+    assert trials[-1].score.value == pytest.approx(57 / 60)
+
+
+def test_promoted_runs_go_on_and_are_never_started_again(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    race(setting(tmp_path, log, Clock()), plugins.load("policies", "halving"))
+
+    for name in SKILLS:
+        shares = [share for one, share in log if one == name]
+        assert shares == sorted(set(shares))
+
+
+def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
+    first: list[tuple[str, float]] = []
+    shares: dict[str, float] = {}
+
+    class Killed(BaseException):
+        pass
+
+    def killer(event: str, details: object) -> None:
+        if event == "bought" and len(first) == 4:
+            raise Killed
+
+    broken = setting(tmp_path, first, Clock(), shares)
+    with pytest.raises(Killed):
+        race(Setting(**{**_fields(broken), "progress": killer}), plugins.load("policies", "exhaustive"))
+    second: list[tuple[str, float]] = []
+    trials, _ = race(setting(tmp_path, second, Clock(), shares), plugins.load("policies", "exhaustive"))
+
+    assert len(trials) == 9
+    assert first + second == [(name, share) for name in SKILLS for share in (0.1, 0.3, 1.0)]
+
+
+def test_budget_that_ends_before_anything_is_finished_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match="before any candidate was finished; raise --budget"):
+        race(setting(tmp_path, [], Clock(budget_seconds=0.0)), plugins.load("policies", "value"))
+
+
+def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) -> None:
+    trials, _ = race(setting(tmp_path, [], Clock()), plugins.load("policies", "value"))
+
+    done = [one.candidate for one in trials if one.share == 1]
+    assert "encoder/m/full" in done
+
+
+def test_hopeless_candidate_is_not_worth_its_price() -> None:
+    state = standings({"encoder/m/full": 10.0, "recurrent/lstm/scratch": 60.0})
+    state.trials += [trial("encoder/m/full", 2, 0.02, 10.0), trial("recurrent/lstm/scratch", 1, 0.6, 10.0)]
+
+    assert plugins.load("policies", "value").choose(state) is None
+
+
+def test_price_follows_what_was_measured() -> None:
+    state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 8.0})
+    state.trials.append(trial("encoder/m/full", 0, 0.5, 2.0))
+
+    # a tenth took 2 s where 10 s in all were predicted (1 s): 20 s in all, .9 of it left
+    assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
+
+
+def _fields(one: Setting) -> dict[str, object]:
+    return {name: getattr(one, name) for name in one.__dataclass_fields__}

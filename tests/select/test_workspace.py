@@ -1,0 +1,81 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from race_records import SPEC, trial
+
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.select.workspace import Workspace
+from goldilocks.support.files import to_json
+
+
+def written(folder: Path) -> Workspace:
+    workspace = Workspace(folder)
+    for rung in range(3):
+        workspace.add_trial(trial("cnn/m/scratch", rung, 0.5, 1.0))
+    return workspace
+
+
+def test_trials_come_back_as_they_were(tmp_path: Path) -> None:
+    assert [one.rung for one in written(tmp_path).read_trials()] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 150])
+def test_line_cut_off_by_a_crash_is_dropped_and_the_next_one_is_whole(tmp_path: Path, cut: int) -> None:
+    workspace = written(tmp_path)
+    workspace.trials.write_bytes(workspace.trials.read_bytes()[:-cut])
+
+    assert [one.rung for one in workspace.read_trials()] == [0, 1]
+    workspace.add_trial(trial("cnn/m/scratch", 2, 0.5, 1.0))
+    assert [one.rung for one in workspace.read_trials()] == [0, 1, 2]
+
+
+def test_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    workspace = written(tmp_path)
+    lines = workspace.trials.read_text().splitlines()
+    workspace.trials.write_text("\n".join([lines[0], lines[1][:40], lines[2]]) + "\n")
+
+    with pytest.raises(IntegrityError, match=r"trials.jsonl line 2: damaged"):
+        workspace.read_trials()
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (
+        Workspace(tmp_path).claimed(),
+        pytest.raises(InputError, match="another process works in it"),
+        Workspace(tmp_path).claimed(),
+    ):
+        pass
+
+
+def test_run_is_not_overwritten_unless_resumed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.begin(SPEC, resume=False)
+
+    with pytest.raises(InputError, match="holds a run; pass --resume"):
+        workspace.begin(SPEC, resume=False)
+    workspace.begin(replace(SPEC, budget_seconds=5.0), resume=True)  # the budget may be raised
+    with pytest.raises(InputError, match=r"another task \(differs in seed\)"):
+        workspace.begin(replace(SPEC, seed=1), resume=True)
+
+
+def test_folder_under_a_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written to"), Workspace(tmp_path / "file" / "run").claimed():
+        pass
+
+
+def test_damaged_probabilities_are_named(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.write_probabilities("p.npy", np.eye(3))
+    assert workspace.read_probabilities("p.npy").shape == (3, 3)
+    (tmp_path / "p.npy").write_bytes(b"\x93NUMPY")
+
+    with pytest.raises(IntegrityError, match=r"p.npy: damaged"):
+        workspace.read_probabilities("p.npy")
+
+
+def test_non_finite_number_is_refused_in_records() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        to_json({"x": float("nan")})

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.records import Measured
+from goldilocks.support.files import append_line, read_record, sha256_of, to_json, write_bytes
+
+
+def test_record_comes_back_from_json(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    one = Measured(0.5, 0.4, 0.6, 100, "accuracy")
+    write_bytes(path, to_json(one).encode())
+
+    assert read_record(Measured, path) == one
+
+
+def test_damaged_record_names_file_and_spot(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text('{"value": "x"}')
+    with pytest.raises(IntegrityError, match=r"m.json: damaged or from another version \(value: "):
+        read_record(Measured, path)
+    with pytest.raises(MissingError, match="there is no such file"):
+        read_record(Measured, tmp_path / "no.json")
+
+
+def test_failed_write_leaves_the_old_content_and_no_scraps(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    with pytest.raises(InputError, match="No space left on device"):
+        append_line(full, "x" * 10_000)
+    folder = tmp_path / "file"
+    folder.write_text("old")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_bytes(folder / "under", b"new")
+    assert folder.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_sha256_is_that_of_the_standard(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+
+    # FIPS 180-4, example of one block
+    assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
