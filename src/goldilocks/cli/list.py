@@ -8,7 +8,9 @@ import typer
 
 
 def list_plugins(
-    shelf: Annotated[str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")] = None,
+    shelf: Annotated[
+        str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")
+    ] = None,
 ) -> None:
     """List the plug-ins, one a line with what it is. Imports none of them.
 
@@ -23,7 +25,9 @@ def list_plugins(
 
     shelves = list(plugins.PROTOCOLS)
     if shelf is not None and shelf not in shelves:
-        raise InputError(f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}.")
+        raise InputError(
+            f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}."
+        )
     console = Console()
     for one in shelves:
         if shelf in (None, one):

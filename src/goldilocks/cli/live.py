@@ -89,7 +89,9 @@ class Live:
 
     def _draw(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
-        head.add_row(Text(_STAGES.get(self._stage, self._stage), style="bold"), Text(self._time_in_words(), style="dim"))
+        head.add_row(
+            Text(_STAGES.get(self._stage, self._stage), style="bold"), Text(self._time_in_words(), style="dim")
+        )
         parts: list[RenderableType] = [head]
         if "candidate" in self._now:
             parts.append(self._purchase())

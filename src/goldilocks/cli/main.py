@@ -70,9 +70,13 @@ def run() -> None:
         code = 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        code = _failed(f"{where}{error.strerror or error}; free space, mend the permissions, or choose another --out.", 2)
+        code = _failed(
+            f"{where}{error.strerror or error}; free space, mend the permissions, or choose another --out.", 2
+        )
     except MemoryError:
-        code = _failed("out of memory; leave the larger candidates out (candidates.exclude) or take a larger machine.", 2)
+        code = _failed(
+            "out of memory; leave the larger candidates out (candidates.exclude) or take a larger machine.", 2
+        )
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             error.show()

@@ -55,7 +55,17 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 def pool_table(pool: Pool) -> Table:
     """Who could do it, and what each is expected to need."""
-    columns = ("candidate", "weights", "architecture", "pretrained on", "languages", "licence", "size", "memory", "seconds")
+    columns = (
+        "candidate",
+        "weights",
+        "architecture",
+        "pretrained on",
+        "languages",
+        "licence",
+        "size",
+        "memory",
+        "seconds",
+    )
     table = _table(f"{len(pool.candidates)} candidates", *columns)
     for one in pool.candidates:
         facts, needs = one.model, pool.forecasts[one.name]
@@ -102,7 +112,9 @@ def print_decision(decision: Decision, out: Path) -> None:
 def leaderboard(decision: Decision) -> Table:
     """Everybody who ran, best first."""
     currency = decision.objective.currency
-    table = _table("", "candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done")
+    table = _table(
+        "", "candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done"
+    )
     for one in decision.candidates:
         if one.score is not None:
             table.add_row(*_standing_row(one), style=_STATUS.get(one.status, "dim"))
@@ -165,7 +177,9 @@ def _standing_row(one: Standing) -> list[str]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0)
+    )
     for name in columns:
         table.add_column(name, overflow="fold")
     return table

@@ -20,7 +20,8 @@ FieldOption = Annotated[
     typer.Option("--field", help="With a data file: role=column, e.g. --field text=body --field label=topic."),
 ]
 OnlineOption = Annotated[
-    bool, typer.Option("--online/--offline", help="Whether models may be fetched from the Hub (HF_ENDPOINT is honoured).")
+    bool,
+    typer.Option("--online/--offline", help="Whether models may be fetched from the Hub (HF_ENDPOINT is honoured)."),
 ]
 _YAML = (".yaml", ".yml")
 
@@ -33,7 +34,9 @@ def spec_of(task: Path, fields: list[str] | None = None, budget: str | None = No
     """
     if task.suffix.lower() in _YAML or not task.suffix:
         if fields:
-            raise InputError("--field goes with a data file; in a task file write data: {fields: {text: ..., label: ...}}.")
+            raise InputError(
+                "--field goes with a data file; in a task file write data: {fields: {text: ..., label: ...}}."
+            )
         spec = read_task(task)
     else:
         pairs = [one.partition("=") for one in fields or ()]

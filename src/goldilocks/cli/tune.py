@@ -20,7 +20,9 @@ def tune(
     batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts in a batch.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,
-    label_smoothing: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Share spread over all labels.")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(min=0.0, max=0.9, help="Share spread over all labels.")
+    ] = None,
     patience: Annotated[
         int, typer.Option(min=0, help="Stop after this many looks at validation without a better score; 0: never.")
     ] = 0,

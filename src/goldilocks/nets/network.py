@@ -6,11 +6,12 @@ whatever is frozen at the bottom can be run once and its output kept (``Trunk.fo
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,15 @@ class Trunk(nn.Module):
     """Number of blocks above the embeddings."""
     width: int
     """Width of the hidden states that come out at the top (and, for encoders, at every layer)."""
+    word_embedding: str | None = None
+    """Name of the ``nn.Embedding`` whose rows the token ids pick. Training keeps only the rows of tokens that occur (and
+
+    ids 0 to 7, so that special tokens keep their ids); ``None``: there is no such table.
+    """
+    bf16: bool = False
+    """Whether its products may run in bfloat16 where the machine does that in hardware."""
+    resumable: bool = True
+    """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Hidden states ``(n_texts, n_tokens, width)`` below block 0. ``mask`` is 1 at tokens, 0 at padding."""
@@ -132,24 +142,36 @@ class Network:
 
     def score_pooled(self, pooled: Tensor) -> Tensor:
         """Scores from pooled vectors ``(n_texts, width)``."""
-        scores: Tensor = self.head(self.dropout(pooled))
+        scores: Tensor = self.head(self.dropout(pooled).to(self.head.weight.dtype))
         return scores.float()
+
+    def twin(self) -> Network:
+        """The same network with weights of its own; the tokenizer is shared."""
+        other = copy.copy(self)
+        other.module = copy.deepcopy(self.module)
+        other.trunk = cast(Trunk, other.module["trunk"])
+        other.head = cast(nn.Linear, other.module["head"])
+        other.dropout = nn.Dropout(self.dropout.p)
+        return other
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Probabilities ``(n_texts, n_labels)``; see ``protocols.Model``."""
+        with torch.inference_mode():
+            return torch.softmax(self.score_pooled(self.pooled(texts)), dim=-1).cpu().numpy()
+
+    def pooled(self, texts: Sequence[str]) -> Tensor:
+        """What the head sees of each text, ``(n_texts, width)``, float32."""
         from goldilocks.nets.batches import by_length, padded
 
-        if not texts:
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        tokens = self.tokenize(texts)
-        answers = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        self.module.eval()
         device = self.head.weight.device
+        found = torch.empty((len(texts), self.trunk.width), device=device)
+        tokens = self.tokenize(texts) if texts else []
+        self.module.eval()
         with torch.inference_mode():
             for rows in by_length([len(one) for one in tokens], rows=64, tokens=8192):
-                ids, mask = padded([tokens[i] for i in rows], self.shape.pad_id)
-                answers[rows] = torch.softmax(self.logits(ids.to(device), mask.to(device)), dim=-1).cpu().numpy()
-        return answers
+                ids, mask = (one.to(device) for one in padded([tokens[i] for i in rows], self.shape.pad_id))
+                found[rows] = pool(self.trunk(ids, mask), mask, self.shape.pooling)
+        return found
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Mean-pooled hidden states of every layer from one pass, shape ``(n_texts, depth + 1, width)`` (0: embeddings)."""

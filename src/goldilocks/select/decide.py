@@ -98,12 +98,12 @@ def decide(
         status = "winner" if one is winner else "tied" if name in tied else "raced"
         return _standing(one, status, J=J[name], gap=gaps[name], p_value=adjusted.get(name))
 
-    standings = sorted((standing(one) for one in within), key=lambda one: one.J or 0.0)
-    for one, reason in beyond:
-        standings.append(replace(_standing(one, "excluded"), reason=reason))
+    ranked = sorted((standing(one) for one in within), key=lambda one: one.J or 0.0)
+    ranked += [replace(_standing(one, "excluded"), reason=reason) for one, reason in beyond]
+    standings = tuple(_with_reason(one, winner.candidate.name, spec.objective.currency) for one in ranked)
     return Choice(
-        winner=standing(winner),
-        standings=tuple(_with_reason(one, winner.candidate.name, spec.objective.currency) for one in standings),
+        winner=next(one for one in standings if one.status == "winner"),
+        standings=standings,
         tied=tuple(one.candidate for one in standings if one.candidate in tied),
         map=decision_map({one.candidate.name: (one.cost.total, one.trial.loss) for one in within}),
     )

@@ -284,7 +284,7 @@ def _buy(
         share=share,
         seconds=time.perf_counter() - begun,
         score=score,
-        loss=loss_of(setting.metric, score.value),
+        loss=float(loss_of(setting.metric, score.value)),
         predictions=relative,
         seconds_per_text=per_text,
         elapsed=setting.clock.elapsed(),

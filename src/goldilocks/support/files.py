@@ -100,6 +100,18 @@ def from_json(kind: type[Record], text: str | bytes, *, where: Path) -> Record:
         raise IntegrityError(f"{where}: damaged or from another version ({spot}: {first['msg']}).") from error
 
 
+def read_text(path: Path) -> str:
+    """The text of a file of a run or bundle.
+
+    Raises:
+        MissingError: there is no such file.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
+
+
 def read_record(kind: type[Record], path: Path) -> Record:
     """Read a file that holds one record.
 
@@ -107,11 +119,7 @@ def read_record(kind: type[Record], path: Path) -> Record:
         MissingError: there is no such file.
         IntegrityError: it is damaged.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
-    return from_json(kind, content, where=path)
+    return from_json(kind, read_text(path), where=path)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,0 +1,141 @@
+"""The model card: a head the Hub reads, and what a colleague asks before using the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.bundle.layout import BundleInfo
+from goldilocks.records import Decision, Measured
+
+_HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
+_PARTS = {
+    "validation": "Validation (chose the model, so it flatters it a little)",
+    "test": "Test (opened once, after the choice)",
+}
+_MOST_LABELS = 50
+_EXAMPLE = """\
+## How to use
+
+```python
+import goldilocks
+
+bundle = goldilocks.load("path/to/this/folder")
+bundle.predict(["a text"])[0].label
+```
+
+```sh
+goldilocks predict path/to/this/folder texts.txt
+goldilocks verify path/to/this/folder
+```"""
+
+
+def card(info: BundleInfo, decision: Decision | None = None) -> str:
+    """``README.md`` of a bundle: YAML head, decision, scores with intervals, use, limits, how to reproduce."""
+    import yaml
+
+    head = yaml.safe_dump(_head(info), allow_unicode=True, sort_keys=False, width=1_000)
+    sections = [_title(info), _scores(info), _use(info), _limits(info, decision), _EXAMPLE, _made(info, decision)]
+    return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _head(info: BundleInfo) -> dict[str, Any]:
+    head: dict[str, Any] = {}
+    if info.licence != "none-needed":
+        head["license"] = info.licence
+    if info.language not in ("", "und", "unknown"):
+        head["language"] = [info.language]
+    head["library_name"] = "goldilocks"
+    head["pipeline_tag"] = info.task.replace("_", "-")
+    head["tags"] = ["goldilocks", info.family.replace("_", "-"), info.method.replace("_", "-")]
+    if info.facts.source.startswith("hf://"):
+        head["base_model"] = info.facts.source.removeprefix("hf://").partition("@")[0]
+    head["metrics"] = sorted({_HUB_METRICS.get(name, name) for name in {**info.validation, **info.test}})
+    results = [_result(info, part, scores) for part, scores in _parts(info) if scores]
+    head["model-index"] = [{"name": f"{info.family}/{info.model}/{info.method}", "results": results}]
+    return head
+
+
+def _parts(info: BundleInfo) -> list[tuple[str, Mapping[str, Measured]]]:
+    return [("validation", info.validation), ("test", info.test)]
+
+
+def _result(info: BundleInfo, part: str, scores: Mapping[str, Measured]) -> dict[str, Any]:
+    return {
+        "task": {"type": info.task.replace("_", "-")},
+        "dataset": {
+            "name": f"rows with fingerprint {info.data_fingerprint}",
+            "type": f"fingerprint-{info.data_fingerprint}",
+            "split": part,
+            "revision": info.data_fingerprint,
+        },
+        "metrics": [
+            {
+                "type": _HUB_METRICS.get(name, name),
+                "name": name,
+                "value": round(one.value, 6),
+                "args": {"low": round(one.low, 6), "high": round(one.high, 6), "confidence": 0.95, "n": one.n},
+            }
+            for name, one in scores.items()
+        ],
+    }
+
+
+def _title(info: BundleInfo) -> str:
+    return f"# {info.model}, {info.method.replace('_', ' ')}, for {info.task.replace('_', ' ')}\n\n{info.decision}"
+
+
+def _scores(info: BundleInfo) -> str:
+    lines = ["## Scores", "", "| part | metric | value | 95 % interval | texts |", "|---|---|---|---|---|"]
+    for part, scores in _parts(info):
+        for name, one in scores.items():
+            mark = " (decides)" if name == info.metric else ""
+            lines.append(
+                f"| {_PARTS[part]} | {name}{mark} | {one.value:.4f} | {one.low:.4f} to {one.high:.4f} | {one.n:,} |"
+            )
+    return "\n".join(lines)
+
+
+def _use(info: BundleInfo) -> str:
+    shown = ", ".join(f"`{one}`" for one in info.labels[:_MOST_LABELS])
+    more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
+    return (
+        "## Intended use\n\n"
+        f"Texts like those it was trained on, in the language `{info.language}`; the answer is one of "
+        f"{len(info.labels)} labels: {shown}{more}."
+    )
+
+
+def _limits(info: BundleInfo, decision: Decision | None) -> str:
+    facts = info.facts
+    lines = [
+        "## Limits",
+        "",
+        "- The scores hold for texts that come from where the training rows came from. For others, measure first: "
+        "`goldilocks evaluate`.",
+        "- It answers every text with one of its labels, also a text that belongs to none.",
+        f"- Underneath: {facts.architecture}; pretrained: {facts.pretraining}; licence: {facts.licence}.",
+    ]
+    footprint = decision.winner.footprint if decision else None
+    if decision and footprint:
+        lines.append(
+            f"- Measured on {decision.machine.name} ({decision.machine.cores} cores): "
+            f"{footprint.latency_p95_ms.value:.1f} ms for one text (95th percentile), "
+            f"{footprint.texts_per_second:,.0f} texts per second in batches, "
+            f"{footprint.memory_bytes / 1e6:,.0f} MB of memory, {footprint.size_bytes / 1e6:,.1f} MB on disk."
+        )
+    return "\n".join(lines)
+
+
+def _made(info: BundleInfo, decision: Decision | None) -> str:
+    rows = ", ".join(f"{count:,} {part}" for part, count in info.rows.items())
+    seed = f" Seed {info.seed}." if info.seed is not None else ""
+    versions = ", ".join(f"{name} {version}" for name, version in info.versions.items())
+    command = (
+        "goldilocks select" if decision else f"goldilocks tune --candidate {info.family}/{info.model}/{info.method}"
+    )
+    return (
+        "## Reproduce\n\n"
+        f"`{command}` with the same task file and the same rows ({rows}; fingerprint `{info.data_fingerprint}`)."
+        f"{seed} Written by {info.created_by}{f'; {versions}' if versions else ''}."
+    )

@@ -1,0 +1,72 @@
+"""What lies where in a bundle, and what ``bundle.json`` says.
+
+bundle.json    everything below; written last
+README.md      the model card
+model/         what the family's ``restore`` needs: safetensors, JSON, a tokenizer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldilocks.records import Facts, Measured
+
+FORMAT_VERSION = 1
+"""Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
+
+INFO = "bundle.json"
+CARD = "README.md"
+MODEL = "model"
+STORED = 20
+"""Predictions kept for ``verify``."""
+TOLERANCE = 1e-3
+"""Largest difference of a probability that still counts as the same answer (machines differ in their last digits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """What the model answered when the bundle was written."""
+
+    text: str
+    label: str
+    score: float
+    """Probability of ``label``."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleInfo:
+    """``bundle.json``."""
+
+    format_version: int
+    created_by: str
+    """Package and version that wrote the bundle."""
+    task: str
+    """File name in tasks/."""
+    family: str
+    """File name in families/: what reads ``model/``."""
+    model: str
+    method: str
+    labels: tuple[str, ...]
+    metric: str
+    """File name in metrics/ of the metric that decides."""
+    validation: Mapping[str, Measured]
+    """Metric -> value on the validation part."""
+    test: Mapping[str, Measured]
+    """Metric -> value on the test part; empty where it was not opened."""
+    data_fingerprint: str
+    rows: Mapping[str, int]
+    """Part -> rows it had."""
+    language: str
+    """BCP 47 tag of the texts."""
+    licence: str
+    """Of the pretrained model; ``none-needed`` where there is none."""
+    decision: str
+    """Why this model, in a sentence."""
+    facts: Facts
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Library -> version it was made with."""
+    predictions: tuple[StoredPrediction, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""

@@ -1,0 +1,119 @@
+"""A bundle, checked and ready to answer.
+
+Example::
+
+    bundle = goldilocks.load("run/bundle")
+    bundle.predict(["my card has not arrived"])[0].label
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.bundle.guard import check
+from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.protocols import Floats, Model
+from goldilocks.records import Prediction
+from goldilocks.support.files import from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model with its labels, and what is known of it."""
+
+    info: BundleInfo
+    model: Model
+    folder: Path
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What can be answered, in the order of the columns of ``probabilities``."""
+        return self.info.labels
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """Probability of each label for each text, ``(n_texts, n_labels)``, float32; a row sums to 1.
+
+        Raises:
+            InputError: ``texts`` is one string, or holds something that is not a string.
+        """
+        if isinstance(texts, str):
+            raise InputError("texts is one string; pass a list of texts, e.g. predict([text]).")
+        for position, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"text {position} is a {type(text).__name__}; pass a list of strings.")
+        if not len(texts):
+            return np.zeros((0, len(self.labels)), dtype=np.float32)
+        return np.asarray(self.model.predict(list(texts)), dtype=np.float32)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The most probable label for each text, in order. A text gets the same answer alone and in a batch.
+
+        Raises:
+            InputError: ``texts`` is one string, or holds something that is not a string.
+        """
+        rows = self.probabilities(texts).tolist()
+        answers = []
+        for row in rows:
+            scores = dict(zip(self.labels, row, strict=True))
+            label = max(scores, key=scores.__getitem__)
+            answers.append(Prediction(label, scores[label], scores))
+        return answers
+
+
+def load(folder: Path | str) -> Bundle:
+    """Read a bundle. Every file's SHA-256 is checked, nothing is unpickled.
+
+    Raises:
+        MissingError: there is no bundle, or the package its family needs is not installed.
+        IntegrityError: it is damaged, holds what it should not, or was written by a newer Goldilocks.
+    """
+    folder = Path(folder)
+    info = read_info(folder)
+    check(folder, info.files)
+    family = plugins.load("families", info.family)
+    try:
+        model = family.restore(folder / MODEL)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise IntegrityError(
+            f"{folder}: its files are whole, but {info.family} cannot read them ({type(error).__name__}: {error}); "
+            f"it was written by {info.created_by}."
+        ) from error
+    if tuple(model.labels) != info.labels:
+        raise IntegrityError(f"{folder}: the model's labels are not those in {INFO}; write the bundle anew.")
+    return Bundle(info, model, folder)
+
+
+def read_info(folder: Path) -> BundleInfo:
+    """``bundle.json``, its format version checked before all else.
+
+    Raises:
+        MissingError: the folder holds no bundle.
+        IntegrityError: the file is damaged, or of a format this version does not know.
+    """
+    path = folder / INFO
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        hint = f" Did you mean {folder / 'bundle'}?" if (folder / "bundle" / INFO).is_file() else ""
+        raise MissingError(f"{folder}: holds no {INFO}, so it is no bundle.{hint} Pass a bundle's folder.") from error
+    except OSError as error:
+        raise MissingError(f"{path}: cannot be read ({error.strerror}).") from error
+    try:
+        version = json.loads(content)["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError(f"{path}: damaged; copy the bundle again, or write it anew.") from error
+    if not isinstance(version, int) or version < 1:
+        raise IntegrityError(f"{path}: format version {version!r} is none there ever was; write the bundle anew.")
+    if version > FORMAT_VERSION:
+        raise IntegrityError(
+            f"{path}: format version {version}, and this Goldilocks reads up to {FORMAT_VERSION}; "
+            "upgrade: pip install --upgrade goldilocks-lm"
+        )
+    return from_json(BundleInfo, content, where=path)

@@ -1,0 +1,184 @@
+"""Write the folder that ships: beside its place first, checked by reading it back, then moved there in one step."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from goldilocks.bundle.card import card
+from goldilocks.bundle.guard import names_in, refuse_pickle
+from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
+from goldilocks.bundle.verify import verify
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.protocols import Model
+from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured
+from goldilocks.support.files import sha256_of, to_json, write_text
+
+Mask = Callable[[str], str]
+_TEXT_LIMIT = 400
+
+
+def write(
+    model: Model, decision: Decision, winner: Candidate, dataset: Dataset, folder: Path, *, mask: Mask = str
+) -> Path:
+    """Write the winner of a decision as a bundle.
+
+    Args:
+        model: The winner, tuned.
+        decision: Whose winner it is; its scores and its sentence go with the bundle.
+        winner: The same candidate, with the facts of its model.
+        dataset: What it was tuned on. Texts of its validation part are stored to check the answers by.
+        folder: Where to; a bundle that is there is replaced.
+        mask: Takes personal data out of the stored texts.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        InputError: the folder holds something else, cannot be written to, or the disk is full; nothing is left behind.
+        IntegrityError: what was written does not answer as the model did.
+    """
+    scored = {decision.metric: decision.winner.score} if decision.winner.score else {}
+    opened = dict(decision.test_scores)
+    if decision.test_score is not None:
+        opened.setdefault(decision.metric, decision.test_score)
+    info = replace(
+        _info(model, winner, dataset, decision.task, decision.metric, mask),
+        validation=scored,
+        test=opened,
+        decision=decision.sentence,
+        seed=decision.seed,
+        versions=decision.versions,
+    )
+    return _write(model, info, card(info, decision), folder)
+
+
+def write_tuned(
+    model: Model,
+    candidate: Candidate,
+    dataset: Dataset,
+    metric_name: str,
+    score: Measured,
+    task: str,
+    folder: Path,
+    *,
+    mask: Mask = str,
+) -> Path:
+    """Write a model that was tuned without a race, with its validation score only. Otherwise as ``write``."""
+    info = replace(
+        _info(model, candidate, dataset, task, metric_name, mask),
+        validation={metric_name: score},
+        decision=f"{candidate.name} was named by hand; it was not compared with others.",
+    )
+    return _write(model, info, card(info), folder)
+
+
+def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
+    return BundleInfo(
+        format_version=FORMAT_VERSION,
+        created_by=f"goldilocks-lm {metadata.version('goldilocks-lm')}",
+        task=task,
+        family=candidate.model.family,
+        model=candidate.model.name,
+        method=candidate.method,
+        labels=tuple(model.labels),
+        metric=metric,
+        validation={},
+        test={},
+        data_fingerprint=dataset.fingerprint,
+        rows=dataset.profile.rows,
+        language=dataset.profile.language,
+        licence=candidate.model.licence,
+        decision="",
+        facts=_without_path(candidate.model),
+        predictions=_stored(model, dataset, mask),
+    )
+
+
+def _without_path(facts: Facts) -> Facts:
+    """Where a folder lay on the machine of whoever tuned it is nobody else's business."""
+    if facts.source == "builtin" or "://" in facts.source:
+        return facts
+    return replace(facts, source=Path(facts.source).name)
+
+
+def _stored(model: Model, dataset: Dataset, mask: Mask) -> tuple[StoredPrediction, ...]:
+    """Answers to texts spread evenly over the labels of the validation part."""
+    part = dataset.validation if len(dataset.validation) else dataset.train
+    by_label = sorted(range(len(part)), key=lambda position: part.gold[position])
+    step = max(1.0, len(by_label) / STORED)
+    chosen = [by_label[int(number * step)] for number in range(min(STORED, len(by_label)))]
+    texts = [mask(part.texts[position][:_TEXT_LIMIT]) for position in chosen]
+    if not texts:
+        return ()
+    rows = model.predict(texts)
+    return tuple(
+        StoredPrediction(text, model.labels[int(row.argmax())], float(row.max()))
+        for text, row in zip(texts, rows, strict=True)
+    )
+
+
+def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
+    folder = folder.absolute()
+    if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: holds something that is no bundle; choose another --out.")
+    with _beside(folder) as part:
+        (part / MODEL).mkdir()
+        model.save(part / MODEL)
+        write_text(part / CARD, readme)
+        names = sorted(names_in(part))
+        for name in names:
+            refuse_pickle(part / name)
+        files = {name: sha256_of(part / name) for name in names}
+        write_text(part / INFO, to_json(replace(info, files=files)))
+        checked = verify(part)
+        if not checked.ok:
+            raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")
+    return folder
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``folder`` when all went well, and is gone when not."""
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+        part.mkdir()
+        yield part
+        _flush(part)
+        _swap(part, folder)
+    except Exception as error:
+        # Libraries that write through Rust say "os error 28" in a plain exception.
+        full = f"os error {errno.ENOSPC}" in str(error)
+        if isinstance(error, OSError) or full:
+            reason = os.strerror(errno.ENOSPC) if full else getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{folder}: cannot be written ({reason}); free space or choose another --out.") from error
+        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Have the disk hold everything before the name does: a power cut leaves the old bundle or the new one."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(part: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if (folder / INFO).is_file():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

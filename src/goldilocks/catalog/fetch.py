@@ -1,0 +1,113 @@
+"""From a model's source to the folder its files lie in: an installed package, a local folder, or the Hub.
+
+A package's files are found in its metadata and read as data; the package itself is never imported. Weights are read
+from safetensors only. Where the catalogue knows a file's SHA-256, the file must have it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+from pathlib import Path, PurePosixPath
+
+from goldilocks.catalog import hub
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.records import Facts
+from goldilocks.support.files import sha256_of
+
+_PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+
+# A file that has not changed since it was hashed is not hashed again by this process.
+_hashes: dict[tuple[str, int, int], str] = {}
+
+
+def folder_of(source: Facts | str, *, offline: bool) -> Path:
+    """The folder that holds a pretrained model's files.
+
+    Args:
+        source: Facts, or ``pypi://package/folder``, ``hf://org/name`` (``@revision``), or a local folder.
+        offline: Whether the Hub must not be asked; what its cache on this machine holds is used all the same.
+
+    Raises:
+        MissingError: the package, the folder or the model is not there; the message says how to get it.
+        InputError: the source names no model folder, or the weights are only there as a pickle.
+        IntegrityError: a file is not the one the catalogue knows.
+    """
+    place = source.source if isinstance(source, Facts) else source
+    if place == "builtin":
+        raise InputError("a model made here has no folder; only pretrained ones do.")
+    if place.startswith("pypi://"):
+        folder = _in_package(place)
+    elif place.startswith("hf://"):
+        folder = hub.snapshot(place, offline=offline)
+    else:
+        folder = _local(place)
+    _need_safetensors(folder, place)
+    if isinstance(source, Facts):
+        check_files(folder, source)
+    return folder
+
+
+def check_files(folder: Path, facts: Facts) -> None:
+    """Compare the files in ``folder`` with the SHA-256 the catalogue knows.
+
+    Raises:
+        IntegrityError: a file is missing or is another one.
+    """
+    for name, wanted in facts.sha256.items():
+        path = folder / name
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise IntegrityError(f"{facts.name}: {path} is missing; install or fetch the model again.") from error
+        key = (str(path), stat.st_size, stat.st_mtime_ns)
+        if key not in _hashes:
+            _hashes[key] = sha256_of(path)
+        if _hashes[key] != wanted:
+            raise IntegrityError(
+                f"{facts.name}: {path} has sha256 {_hashes[key][:12]}…, the catalogue knows {wanted[:12]}…; "
+                "it was changed or is another version: install or fetch the model again."
+            )
+
+
+def _in_package(source: str) -> Path:
+    package, _, inside = source.removeprefix("pypi://").partition("/")
+    wanted = PurePosixPath(inside.strip("/"))
+    if not package or not wanted.parts or ".." in wanted.parts:
+        raise InputError(f"{source}: names no folder of a package; write pypi://package/folder/inside/it.")
+    try:
+        distribution = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}") from error
+    folders = {parent for one in distribution.files or () for parent in PurePosixPath(str(one)).parents}
+    if wanted not in folders:
+        near = difflib.get_close_matches(str(wanted), sorted(map(str, folders)), n=1, cutoff=0.3)
+        hint = f" Did you mean pypi://{package}/{near[0]}?" if near else ""
+        raise MissingError(f"{source}: {package} {distribution.version} has no such folder.{hint}")
+    return Path(str(distribution.locate_file(wanted)))
+
+
+def _local(source: str) -> Path:
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.exists():
+        raise InputError(f"{source}: is a file; name the folder that holds config.json and the weights.")
+    there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
+    near = difflib.get_close_matches(folder.name, there, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
+
+
+def _need_safetensors(folder: Path, source: str) -> None:
+    # Two levels: deep enough for every checkpoint, and a whole disk named by mistake is not walked.
+    names = [one.name for pattern in ("*", "*/*") for one in folder.glob(pattern) if one.is_file()]
+    if any(name.endswith(".safetensors") for name in names):
+        return
+    pickled = sorted(name for name in names if name.endswith(_PICKLES))
+    if pickled:
+        raise InputError(
+            f"{source}: its weights are only there as {pickled[0]}, a pickle, which could run code when it is read; "
+            "save the model as safetensors (save_pretrained does), or name a revision that has them."
+        )
+    raise MissingError(f"{source}: {folder} holds no .safetensors file; name a folder with config.json and weights.")

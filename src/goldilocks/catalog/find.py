@@ -1,0 +1,237 @@
+"""Who could do the task: every model on the shelf, in the catalogue and in the task file, with every method that fits.
+
+Nobody is left out in silence: whoever is out is in ``Pool.excluded`` with the reason in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from goldilocks import plugins
+from goldilocks.catalog import hub, reasons
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.fit import workload
+from goldilocks.catalog.known import catalogue, described, source_of, unique
+from goldilocks.catalog.reasons import Reason
+from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
+from goldilocks.protocols import Family, Method, Task
+from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
+from goldilocks.settings import RunSettings, nearest
+
+_NOT_HERE = (4, 0.0)
+_ASKED_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class _Search:
+    """What has been found so far."""
+
+    found: dict[str, tuple[Candidate, Forecast]] = field(default_factory=dict)
+    out: list[tuple[str, Reason]] = field(default_factory=list)
+
+    def drop(self, name: str, reason: Reason | None) -> bool:
+        """Note the reason, if there is one, and say whether there was."""
+        if reason is not None:
+            self.out.append((name, reason))
+        return reason is not None
+
+
+def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettings, machine: Machine) -> Pool:
+    """The models and methods that could do the task within its limits, smallest first, and why the others are out.
+
+    Offline, nothing is asked of the network: Hub models count as far as they are in the Hub's cache on this machine.
+
+    Args:
+        spec: The task: its limits and its filter are applied.
+        task: Its plug-in, for the kind of answer wanted.
+        dataset: For its language and its size.
+        settings: Whether the run is offline.
+        machine: For the forecasts, and the memory there is.
+
+    Raises:
+        InputError: the filter names a family, method or model that does not exist; the nearest is named.
+        MissingError: a model the task file names is not there and cannot be fetched.
+        LimitError: nobody is left; the nearest candidate is named with the limit it breaks.
+    """
+    search = _Search()
+    families = _families(spec, search)
+    methods = _methods(spec, search)
+    models = _models(spec, families, settings)
+    _check_patterns(spec, models, families)
+    giving = _giving(task, families, search)
+    allowed = [one for one in models if one.family in giving and _admitted(one, spec, dataset, search)]
+    work = workload(dataset)
+    for facts in _there(allowed, families, settings, search):
+        _pair(facts, families[facts.family], methods, spec, work, machine, search)
+    if not search.found:
+        raise LimitError(_nobody(search.out))
+    # By size, not by forecast: the forecast moves with the machine's mood, the order must not.
+    order = sorted(search.found.values(), key=lambda pair: (pair[0].model.size_bytes, pair[0].name))
+    return Pool(
+        candidates=tuple(candidate for candidate, _ in order),
+        forecasts={candidate.name: forecast for candidate, forecast in order},
+        excluded=_excluded(search.out),
+    )
+
+
+def _families(spec: TaskSpec, search: _Search) -> dict[str, Family]:
+    chosen = _chosen("families", spec.candidates.families)
+    loaded: dict[str, Family] = {}
+    for name in plugins.names("families"):
+        if name not in chosen:
+            search.drop(name, Reason("not among candidates.families in the task file", (7, 0.0)))
+            continue
+        try:
+            loaded[name] = plugins.load("families", name)
+        except MissingError as error:  # a package it needs is not installed
+            if spec.candidates.families is not None:
+                raise
+            search.drop(name, Reason(str(error)))
+    return loaded
+
+
+def _methods(spec: TaskSpec, search: _Search) -> dict[str, Method]:
+    chosen = _chosen("methods", spec.candidates.methods)
+    for name in plugins.names("methods"):
+        if name not in chosen:
+            search.drop(f"*/*/{name}", Reason("not among candidates.methods in the task file", (8, 0.0)))
+    return {name: plugins.load("methods", name) for name in plugins.names("methods") if name in chosen}
+
+
+def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]:
+    known = plugins.names(shelf)
+    for name in wanted or ():
+        if name not in known:
+            raise InputError(
+                f"task file: candidates.{shelf} names {name!r}.{nearest(name, known)} There are: {', '.join(known)}."
+            )
+    return known if wanted is None else wanted
+
+
+def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSettings) -> list[Facts]:
+    """Those of the chosen families: made here, in the catalogue, named by the task file."""
+    models = [facts for family in families.values() for facts in family.models()]
+    known = {facts.source: facts for facts in catalogue()}
+    models += [facts for facts in known.values() if facts.family in families]
+    for named in spec.candidates.models:
+        source = source_of(named, spec.folder)
+        if source in known:
+            folder_of(known[source], offline=settings.offline)  # asked for by name: its absence is an error
+        else:
+            models.append(described(source, families, offline=settings.offline))
+    return unique(models)
+
+
+def _check_patterns(spec: TaskSpec, models: Sequence[Facts], families: Mapping[str, Family]) -> None:
+    """A pattern that could match nobody is a slip of the pen."""
+    names = sorted({*plugins.names("families"), *(f"{one.family}/{one.name}" for one in models)})
+    full = [f"{one.family}/{one.name}/{method}" for one in models for method in plugins.names("methods")]
+    for one in spec.candidates.exclude:
+        if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
+            continue  # of a family that is out already: its models were not looked up
+        if not any(fnmatchcase(name, one) for name in [*names, *full]):
+            raise InputError(
+                f"task file: candidates.exclude has {one!r}, which matches nobody.{nearest(one, [*names, *full])} "
+                "Candidates are called family/model/method; `goldilocks candidates` lists them."
+            )
+
+
+def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list[str]:
+    """Names of the families that give the kind of answer the task needs."""
+    giving = []
+    for name, family in families.items():
+        if task.OUTPUT in family.OUTPUTS:
+            giving.append(name)
+        else:
+            given = ", ".join(sorted(family.OUTPUTS)) or "nothing"
+            search.drop(name, Reason(f"gives {given}; the task needs {task.OUTPUT}"))
+    return giving
+
+
+def _admitted(facts: Facts, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
+    """Whether the model keeps every limit that can be checked without its files."""
+    name = f"{facts.family}/{facts.name}"
+    found = (
+        reasons.pattern(spec.candidates.exclude, facts.family, name)
+        or reasons.licence(facts, spec.limits)
+        or reasons.language(facts, dataset.profile.language)
+        or reasons.size(facts, spec.limits)
+    )
+    return not search.drop(name, found)
+
+
+def _there(
+    models: Sequence[Facts], families: Mapping[str, Family], settings: RunSettings, search: _Search
+) -> list[Facts]:
+    """Those whose files are on this machine or, online, could be fetched."""
+    refused: dict[str, str] = {}
+    ask: list[str] = []
+    for source, facts in {one.source: one for one in models if one.pretrained}.items():
+        hub_model = source.startswith("hf://")
+        try:
+            folder = folder_of(facts, offline=True)
+            if hub_model and families[facts.family].describe(folder, source) is None:
+                refused[source] = f"the family {facts.family} does not read this architecture"
+        except MissingError as error:
+            refused[source] = str(error)
+            if hub_model and not settings.offline:
+                ask.append(source)
+        except GoldilocksError as error:
+            refused[source] = str(error)
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+        for source, words in zip(ask, threads.map(hub.refusal, ask), strict=True):
+            if words is None:
+                del refused[source]
+            else:
+                refused[source] = words
+    for facts in models:
+        if facts.source in refused:
+            search.drop(f"{facts.family}/{facts.name}", Reason(refused[facts.source], _NOT_HERE))
+    return [facts for facts in models if facts.source not in refused]
+
+
+def _pair(
+    facts: Facts,
+    family: Family,
+    methods: Mapping[str, Method],
+    spec: TaskSpec,
+    work: Workload,
+    machine: Machine,
+    search: _Search,
+) -> None:
+    """The model with each method: found, or out with the reason."""
+    whole = family.forecast(facts, work, machine)
+    for method_name, method in methods.items():
+        candidate = Candidate(facts, method_name)
+        misfit = method.misfit(facts)
+        reason = (
+            (Reason(misfit) if misfit else None)
+            or reasons.pattern(spec.candidates.exclude, candidate.name)
+            or reasons.memory(whole, machine)
+        )
+        if not search.drop(candidate.name, reason):
+            forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes)
+            search.found[candidate.name] = (candidate, forecast)
+
+
+def _excluded(out: Iterable[tuple[str, Reason]]) -> tuple[Excluded, ...]:
+    """One line (``family/*/method``) where a method fits several models of a family for the same reason not."""
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for name, reason in out:
+        parts = name.split("/")
+        key = (parts[0], parts[2], reason.words) if len(parts) == 3 else (name, "", reason.words)
+        grouped.setdefault(key, []).append(name)
+    return tuple(
+        Excluded(names[0] if len(names) == 1 else f"{family}/*/{method}", words)
+        for (family, method, words), names in grouped.items()
+    )
+
+
+def _nobody(out: Sequence[tuple[str, Reason]]) -> str:
+    if not out:
+        return "no candidate: the shelf of families or that of methods is empty; install goldilocks-lm again."
+    name, reason = min(out, key=lambda one: one[1].far)
+    return f"no candidate keeps the limits; the nearest is {name}: {reason.words}. Loosen that in the task file."

@@ -1,0 +1,115 @@
+"""Which models there are: those the catalogue knows, and those the task file names."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.errors import InputError
+from goldilocks.protocols import Family
+from goldilocks.records import Facts
+from goldilocks.settings import nearest
+from goldilocks.support.files import from_json
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_UNKNOWN = ("", "unknown", "other")
+
+
+@functools.cache
+def catalogue() -> tuple[Facts, ...]:
+    """The pretrained models in ``models.json``."""
+    path = Path(__file__).with_name("models.json")
+    return from_json(tuple[Facts, ...], path.read_bytes(), where=path)
+
+
+def source_of(named: str, folder: Path) -> str:
+    """The source that an entry of ``candidates.models`` stands for.
+
+    Args:
+        named: A name or Hub id the catalogue knows, ``org/name`` (``@revision``), a source as in ``Facts.source``, or a
+            local folder.
+        folder: Where relative folders start.
+
+    Raises:
+        InputError: it is none of these; the nearest name is in the message.
+    """
+    for facts in catalogue():
+        if named == facts.name or named == facts.source.removeprefix("hf://"):
+            return facts.source
+    if named.startswith(("hf://", "pypi://")):
+        return named
+    path = folder / Path(named).expanduser()
+    if path.is_dir() or named.startswith((".", "/", "~")):
+        return str(path)
+    if _HUB_ID.fullmatch(named):
+        return f"hf://{named}"
+    raise InputError(
+        f"task file: candidates.models names {named!r}, which is no model of the catalogue, no folder and no Hub id "
+        f"(org/name).{nearest(named, [facts.name for facts in catalogue()])}"
+    )
+
+
+def described(source: str, families: Mapping[str, Family], *, offline: bool) -> Facts:
+    """Facts of a model that the catalogue does not know, from its files.
+
+    Raises:
+        MissingError: it is not on this machine and cannot be fetched.
+        InputError: no family reads this kind of model.
+    """
+    folder = folder_of(source, offline=offline)
+    for family in families.values():
+        facts = family.describe(folder, source)
+        if facts is not None:
+            return _with_card(replace(facts, name=facts.name.replace("/", "--")), folder)
+    raise InputError(
+        f"{source}: no family reads this kind of model (model_type {_model_type(folder)}); "
+        f"the families are {', '.join(families)}."
+    )
+
+
+def unique(models: list[Facts]) -> list[Facts]:
+    """The same models, one per source, with a number behind a name that a family has already given away."""
+    found: dict[tuple[str, str], Facts] = {}
+    for facts in models:
+        name, number = facts.name, 1
+        while (facts.family, name) in found and found[facts.family, name].source != facts.source:
+            number += 1
+            name = f"{facts.name}-{number}"
+        found.setdefault((facts.family, name), replace(facts, name=name))
+    return list(found.values())
+
+
+def _model_type(folder: Path) -> str:
+    try:
+        return repr(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
+    except (OSError, ValueError, AttributeError):
+        return "unknown: no readable config.json"
+
+
+def _with_card(facts: Facts, folder: Path) -> Facts:
+    """Licence and languages from the head of the model card, where the family could not know them."""
+    head = _card_head(folder / "README.md")
+    licence = head.get("license")
+    languages = head.get("language")
+    if facts.licence in _UNKNOWN and isinstance(licence, str):
+        facts = replace(facts, licence=licence.lower())
+    if not facts.languages and languages:
+        listed = languages if isinstance(languages, list) else [languages]
+        facts = replace(facts, languages=tuple("*" if one == "multilingual" else str(one) for one in listed))
+    return facts
+
+
+def _card_head(path: Path) -> Mapping[str, object]:
+    import yaml
+
+    try:
+        match = re.match(r"---\s*\n(.*?)\n---\s*(\n|$)", path.read_text(encoding="utf-8"), re.DOTALL)
+        head = yaml.safe_load(match[1]) if match else {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return head if isinstance(head, dict) else {}

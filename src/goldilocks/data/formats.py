@@ -1,0 +1,215 @@
+"""Rows from one file, whatever its format, with the number a person finds them by.
+
+Each reader yields ``(row number, cells)`` with the cells in the order of the columns asked for, or ``(row number, what
+is wrong with the row)``. Rows are numbered from 1; a CSV's header is not counted, a JSON Lines row is its line. What
+makes the whole file unreadable (the encoding, a missing column, a quote that is never closed) is raised.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from goldilocks.errors import InputError
+from goldilocks.settings import nearest
+
+if TYPE_CHECKING:
+    import _csv
+
+Cells = list[Any] | str
+Rows = Iterator[tuple[int, Cells]]
+
+FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def rows_of(path: Path, columns: Sequence[str], *, plain: bool = False) -> Rows:
+    """Rows of a .jsonl, .csv, .tsv or .parquet file, each also with .gz.
+
+    Args:
+        path: The file.
+        columns: Names of the columns wanted.
+        plain: Quotes in a .csv or .tsv are plain characters; see ``plain_quotes``.
+
+    Raises:
+        InputError: another suffix, a missing column, not UTF-8, damaged compression or quoting.
+    """
+    kind = format_of(path)
+    try:
+        if kind == ".jsonl":
+            yield from _jsonl(path, columns)
+        elif kind == ".parquet":
+            yield from _parquet(path, columns)
+        else:
+            yield from _delimited(path, columns, "," if kind == ".csv" else "\t", plain)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path.name}: the compression is damaged ({error}); copy or compress the file again."
+        ) from error
+    except PermissionError as error:
+        raise InputError(f"{path.name}: may not be read; give this user the right to (chmod u+r).") from error
+
+
+def format_of(path: Path) -> str:
+    """``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet``, with or without .gz behind it.
+
+    Raises:
+        InputError: another suffix.
+    """
+    suffix = (path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
+    if suffix not in FORMATS:
+        raise InputError(
+            f"{path.name}: rows are read from {' '.join(FORMATS)} (each also .gz) or a folder of label folders; "
+            "convert the file, or rename it if it is one of these."
+        )
+    return suffix
+
+
+def plain_quotes(path: Path) -> bool:
+    """Whether the quotes of a .tsv are plain characters (as in GLUE): read as quoting they break rows apart or "
+    "together.
+    """
+    width = 0
+    try:
+        for cells in _cells(path, "\t", plain=False):
+            width = width or len(cells)
+            if cells and len(cells) != width:
+                return True
+    except csv.Error:
+        return True
+    return False
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Decoded lines with their ends; a byte order mark is dropped."""
+    offset = 0
+    with _open(path) as file:
+        for number, raw in enumerate(file, start=1):
+            if number == 1 and raw.startswith(_UTF16):
+                raise InputError(f"{path.name}: UTF-16, not UTF-8; convert it: {_iconv(path, 'utf-16')}")
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path.name}: line {number}: byte 0x{raw[error.start]:02x} at offset {offset + error.start} is "
+                    f"not UTF-8; "
+                    f"convert the file, for example: {_iconv(path, 'latin1')}"
+                ) from error
+            offset += len(raw)
+            yield line.removeprefix("\ufeff") if number == 1 else line
+
+
+def _iconv(path: Path, encoding: str) -> str:
+    if path.suffix.lower() == ".gz":
+        return f"gunzip -c {path.name} | iconv -f {encoding} -t utf-8 | gzip > new-{path.name}"
+    return f"iconv -f {encoding} -t utf-8 {path.name} > new-{path.name}"
+
+
+def _require(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse a file that lacks a column."""
+    for column in columns:
+        if column not in there:
+            hint = nearest(column, list(there))
+            if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):
+                hint = " The cells seem to be separated by another character; use commas in .csv, tabs in .tsv."
+            raise InputError(
+                f"{path.name}: there is no column {column!r}.{hint} There are: {', '.join(map(repr, there))}. "
+                "Name the columns in the task file under data.fields, or pass the file with a header."
+            )
+        if there.count(column) > 1:
+            raise InputError(
+                f"{path.name}: the column {column!r} is there {there.count(column)} times; rename all but one."
+            )
+
+
+def _jsonl(path: Path, columns: Sequence[str]) -> Rows:
+    seen: set[str] = set()
+    first: list[str] | None = None
+    number = 0
+    for number, line in enumerate(_lines(path), start=1):
+        if line.isspace():
+            continue
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            yield number, "NUL byte" if "\x00" in line else f"broken JSON ({str(error).split(':')[0]})"
+            continue
+        if not isinstance(row, dict):
+            yield number, "not a JSON object"
+            continue
+        if first is None:
+            first = list(row)
+        if len(seen) < len(columns):
+            seen.update(column for column in columns if column in row)
+        yield number, [row.get(column) for column in columns]
+    if first is not None:
+        _require(path, [column for column in columns if column not in seen], first)
+
+
+def _cells(path: Path, delimiter: str, *, plain: bool) -> _csv.Reader:
+    csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
+    quoting = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
+    return csv.reader(_lines(path), delimiter=delimiter, strict=True, quoting=quoting)
+
+
+def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) -> Rows:
+    reader = _cells(path, delimiter, plain=plain)
+    number, begins = 0, 1
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        if not header:
+            return
+        _require(path, columns, header)
+        places = [header.index(column) for column in columns]
+        begins = reader.line_num + 1
+        for cells in reader:
+            begins = reader.line_num + 1
+            if not cells:
+                continue
+            number += 1
+            if len(cells) != len(header):
+                yield number, f"{len(cells)} cells where the header has {len(header)}"
+            else:
+                yield number, [cells[place] for place in places]
+    except csv.Error as error:
+        raise InputError(
+            f"{path.name}: row {number + 1} (line {begins}): {error}: a quote is not closed or not doubled; write a "
+            f"quote "
+            'inside a quoted cell twice ("").'
+        ) from error
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.stat().st_size == 0:
+        return
+    try:
+        with _open(path) as raw:
+            # Parquet is read from its end: what is compressed as a whole has to be in memory.
+            file = pq.ParquetFile(io.BytesIO(raw.read()) if path.suffix.lower() == ".gz" else raw)
+            _require(path, columns, list(file.schema_arrow.names))
+            number = 0
+            for batch in file.iter_batches(batch_size=10_000, columns=list(columns)):
+                cells = [batch.column(column).to_pylist() for column in columns]
+                for row in zip(*cells, strict=True):
+                    number += 1
+                    yield number, list(row)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise
+        raise InputError(
+            f"{path.name}: not readable as Parquet ({str(error).splitlines()[0]}); write it again."
+        ) from error

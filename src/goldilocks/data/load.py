@@ -1,0 +1,221 @@
+"""From the task's sources to three parts that share no text: read, refused or mended, split, fingerprinted.
+
+Whoever decides something about the rows does it here; ``check.py`` only says what there is.
+
+- Rows that cannot be used are left out where they are fewer than 1 % of their source; from there on the data are
+  refused.
+- Parts that are given stay as they are, with one exception: a row of train whose text stands in validation or test (and
+  a row of validation whose text stands in test) is left out, because otherwise every score lies.
+- Parts that are not given are split from train, the test part first (see ``split.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from goldilocks.data import check, split
+from goldilocks.data.check import finding, rows_in_words
+from goldilocks.data.fingerprint import fingerprint
+from goldilocks.data.leaks import Groups, group
+from goldilocks.data.profile import Tokenizers, profile
+from goldilocks.data.read import Reading, read
+from goldilocks.errors import InputError
+from goldilocks.protocols import Progress, Task
+from goldilocks.records import Dataset, Finding, Part, Severity, TaskSpec
+from goldilocks.settings import nearest
+
+UNUSABLE_SHARE = 0.01
+PARTS = ("train", "validation", "test")
+
+Parts = dict[str, Part]
+Grouped = dict[str, Groups]
+
+
+def load(
+    spec: TaskSpec, task: Task, *, tokenizers: Tokenizers | None = None, progress: Progress | None = None
+) -> Dataset:
+    """Read, check and split the data of a task.
+
+    Args:
+        spec: Names the sources, the language and the seed of the split.
+        task: Says which columns there are and what is wrong with a row.
+        tokenizers: Name -> token counts of texts; each is called once, with at most 2,000 training texts.
+        progress: Called as ``("data", {"doing": ...})`` before each step.
+
+    Raises:
+        InputError: the data cannot decide anything: too many unusable rows, one class, a label that is only in
+            validation or test, too few rows to split, or a source that cannot be read.
+        MissingError: a file or package is not there.
+    """
+    say = progress or _silent
+    readings: dict[str, Reading] = {}
+    for name in PARTS:
+        source = getattr(spec.data, name)
+        if source is not None:
+            say("data", {"doing": f"reading {source}"})
+            readings[name] = read(source, spec.data.fields, task, spec.folder)
+    findings = _mend(readings)
+    parts = {name: readings[name].part if name in readings else Part() for name in PARTS}
+    sources = {name: reading.source for name, reading in readings.items()}
+    del readings
+    _refuse_labels(parts, sources)
+
+    say("data", {"doing": "looking for duplicates"})
+    groups = _groups(parts, spec.seed)
+    findings += check.contradictions({name: parts[name] for name in sources}, groups)
+    findings += check.repeats({name: parts[name] for name in sources}, groups)
+    findings += _drop_leaks(parts, groups, sources)
+    findings += _split(parts, groups, sources, spec.seed)
+    findings += check.near_leaks(parts, groups)
+
+    say("data", {"doing": "looking at labels, lengths, language and personal data"})
+    numbers = profile(parts, language=spec.language, tokenizers=tokenizers)
+    findings += check.labels(parts)
+    findings += check.lengths(parts, numbers)
+    findings += check.language(numbers, spec.language)
+    findings += check.personal_data(parts)
+    order = list(Severity)
+    return Dataset(
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
+        labels=tuple(sorted(set(parts["train"].gold))),
+        fingerprint=fingerprint([parts[name] for name in PARTS]),
+        profile=numbers,
+        findings=tuple(sorted(findings, key=lambda one: order.index(one.severity))),
+    )
+
+
+def _silent(event: str, details: Mapping[str, Any]) -> None:
+    """Nobody listens."""
+
+
+def _mend(readings: Mapping[str, Reading]) -> list[Finding]:
+    """Say which rows are left out; refuse the data where there are too many of them."""
+    findings: list[Finding] = []
+    refused: list[str] = []
+    for name, reading in readings.items():
+        findings += check.unusable_rows(name, reading)
+        rows = sorted(row for where in reading.problems.values() for row in where)
+        if not rows:
+            continue
+        if len(rows) >= UNUSABLE_SHARE * reading.total or not len(reading.part):
+            what = "; ".join(f"{problem}: {rows_in_words(where)}" for problem, where in reading.problems.items())
+            refused.append(f"{reading.source}: {len(rows):,} of {reading.total:,} rows cannot be used ({what})")
+            continue
+        findings.append(
+            finding(
+                "rows_left_out",
+                Severity.WARNING,
+                f"{len(rows):,} of {reading.total:,} rows of {reading.source} left out ({rows_in_words(rows)})",
+                "Everything that follows is about the other rows.",
+                part=name,
+                rows=rows,
+            )
+        )
+    if refused:
+        raise InputError(f"{'; '.join(refused)}. Mend or remove these rows; fewer than 1 % would have been left out.")
+    return findings
+
+
+def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str = "") -> None:
+    known = set(parts["train"].gold)
+    for name in ("validation", "test"):
+        strange = [place for place, label in enumerate(parts[name].gold) if label not in known]
+        if strange:
+            label = parts[name].gold[strange[0]]
+            others = len({parts[name].gold[place] for place in strange}) - 1
+            rows = [parts[name].rows[place] for place in strange]
+            raise InputError(
+                f"{sources[name]}: the label {label!r}{f' and {others} more' if others else ''} is only in {name} "
+                f"({rows_in_words(rows)}){why} and cannot be learnt.{nearest(label, sorted(known))} "
+                "Add training rows for it, correct it, or remove these rows."
+            )
+    if len(known) < 2:
+        raise InputError(
+            f"{sources['train']}: all {len(parts['train']):,} rows have the label {next(iter(known), '')!r}{why}; "
+            "there is nothing to tell apart. Add rows of another label, or name another column as label."
+        )
+
+
+def _groups(parts: Parts, seed: int) -> Grouped:
+    together = group([text for name in PARTS for text in parts[name].texts], seed=seed)
+    grouped: Grouped = {}
+    start = 0
+    for name in PARTS:
+        end = start + len(parts[name])
+        grouped[name] = together.take(np.arange(start, end))
+        start = end
+    return grouped
+
+
+def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> list[Finding]:
+    """Leave out of train what stands in validation or test, and out of validation what stands in test; in place."""
+    findings: list[Finding] = []
+    for name, others in (("train", ("validation", "test")), ("validation", ("test",))):
+        held = np.concatenate([groups[other].exact for other in others])
+        leaked = np.isin(groups[name].exact, held)
+        if not leaked.any():
+            continue
+        rows = [parts[name].rows[place] for place in np.flatnonzero(leaked).tolist()]
+        where = " or ".join(one for one in others if one in sources)
+        if leaked.all():
+            raise InputError(
+                f"{sources[name]}: every row also stands in {where}; "
+                "name different files, or leave the split to Goldilocks by naming train alone."
+            )
+        _keep(parts, groups, name, np.flatnonzero(~leaked).tolist())
+        findings.append(
+            finding(
+                "duplicates_across_parts",
+                Severity.WARNING,
+                f"{len(rows):,} of {len(leaked):,} rows of {name} left out: their text also stands in {where} "
+                f"({rows_in_words(rows)})",
+                "A candidate that has seen the answers scores too well, most of all one that remembers; scores on "
+                "these data "
+                "published with the leak are not comparable.",
+                part=name,
+                rows=rows,
+            )
+        )
+    if findings:
+        _refuse_labels(parts, sources, " once the rows that also stand in another part are left out")
+    return findings
+
+
+def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int) -> list[Finding]:
+    """Split from train what was not given, the test part first; in place."""
+    findings: list[Finding] = []
+    for name, most in (("test", split.MOST_TEST), ("validation", split.MOST_VALIDATION)):
+        if name in sources:
+            continue
+        train, n_rows = parts["train"], len(parts["train"])
+        stay, aside = split.set_aside(
+            train.gold, groups["train"].near, share=split.SHARE, at_most=most, seed=seed + (name == "test")
+        )
+        if not aside:
+            raise InputError(
+                f"{sources['train']}: {n_rows:,} rows are too few to set some aside for {name}; a label needs at least "
+                f"{split.LEAST_ROWS} different rows. Add rows, or name a {name} file."
+            )
+        parts[name], groups[name] = train.take(aside), groups["train"].take(aside)
+        _keep(parts, groups, "train", stay)
+        findings.append(
+            finding(
+                "split",
+                Severity.NOTE,
+                f"{name}: {len(aside):,} of {n_rows:,} rows of {sources['train']} set aside (seed {seed})",
+                "Each label keeps its share, and near duplicates stay in one part, so the score is about new texts.",
+                part=name,
+                rows=(),
+                count=len(aside),
+            )
+        )
+    return findings
+
+
+def _keep(parts: Parts, groups: Grouped, name: str, positions: list[int]) -> None:
+    parts[name], groups[name] = parts[name].take(positions), groups[name].take(positions)

@@ -1,0 +1,69 @@
+"""What the data look like, in numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.data.language import languages, main_language
+from goldilocks.records import DataProfile, Part
+
+SAMPLE = 2_000
+"""Train texts that are tokenized and whose language is looked at."""
+
+Tokenizers = Mapping[str, Callable[[Sequence[str]], list[int]]]
+"""Name -> how many tokens each text has."""
+
+# A run of letters and digits, or one Chinese, Japanese or Korean sign.
+_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+
+
+def words(texts: Sequence[str]) -> list[int]:
+    """Words of each text; a Chinese, Japanese or Korean sign counts as one.
+
+    Example:
+        >>> words(["two words", "很好 iPhone 15"])
+        [2, 4]
+    """
+    return [len(_WORD.findall(text)) for text in texts]
+
+
+def profile(parts: Mapping[str, Part], *, language: str = "auto", tokenizers: Tokenizers | None = None) -> DataProfile:
+    """Rows, labels, lengths and languages.
+
+    Args:
+        parts: ``train`` and the others by name; lengths and languages are those of ``train``.
+        language: BCP 47 tag the user gave, or ``auto``.
+        tokenizers: Name -> token counts of texts, called once with at most 2,000 texts; ``words`` is always there.
+    """
+    train = parts["train"]
+    sample = spread(train.texts, SAMPLE)
+    found = languages(sample)
+    counters = {"words": words} | dict(tokenizers or {})
+    return DataProfile(
+        rows={name: len(part) for name, part in parts.items()},
+        label_counts={name: dict(sorted(Counter(part.gold).items())) for name, part in parts.items()},
+        characters=percentiles(np.fromiter(map(len, train.texts), dtype=np.int64, count=len(train))),
+        tokens={name: percentiles(np.asarray(count(sample))) for name, count in counters.items()},
+        language=main_language(found) if language == "auto" else language,
+        languages=found,
+    )
+
+
+def spread(texts: Sequence[str], most: int) -> list[str]:
+    """At most ``most`` of the texts, evenly spaced."""
+    places = np.linspace(0, len(texts) - 1, num=min(most, len(texts))).astype(int)
+    return [texts[place] for place in places.tolist()]
+
+
+def percentiles(lengths: npt.NDArray[np.integer[Any]]) -> dict[str, float]:
+    """``p50``, ``p95``, ``max`` and ``mean``; all 0 of nothing."""
+    if not len(lengths):
+        return {"p50": 0.0, "p95": 0.0, "max": 0.0, "mean": 0.0}
+    middle, high = np.percentile(lengths, [50, 95])
+    return {"p50": float(middle), "p95": float(high), "max": float(lengths.max()), "mean": float(lengths.mean())}

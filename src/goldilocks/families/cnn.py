@@ -1,0 +1,101 @@
+"""TextCNN: filters over the words of a text, and the strongest answer of each (Kim 2014). Starts from nothing.
+
+Knows phrases of up to five words and where in the text they stand not at all; learns its vectors from the training
+texts, so it wants some thousands of them. Works for every language that writes words apart, and for Chinese by character.
+
+Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification" (CNN-rand). We learn with AdamW instead of
+Adadelta, hide words in training, and have no norm constraint on the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network, Shape
+
+OUTPUTS = frozenset({Output.LABEL})
+
+WIDTH = 128
+FILTERS = 128
+SPANS = (2, 3, 4, 5)
+MAX_WORDS = 512
+_TYPICAL_VOCABULARY = 8_000
+_PARAMETERS = _TYPICAL_VOCABULARY * WIDTH + sum(span * WIDTH * FILTERS for span in SPANS)
+
+
+def models() -> tuple[Facts, ...]:
+    """``textcnn``."""
+    return (
+        Facts(
+            name="textcnn",
+            family="cnn",
+            source="builtin",
+            architecture=f"word vectors ({WIDTH} wide), {FILTERS} filters each over {', '.join(map(str, SPANS))} words",
+            pretraining="none",
+            languages=("*",),
+            licence="none-needed",
+            parameters=_PARAMETERS,
+            size_bytes=4 * _PARAMETERS,
+            groups=("embeddings", "mlp", "head"),
+            depth=1,
+            width=FILTERS * len(SPANS),
+            max_tokens=MAX_WORDS,
+        ),
+    )
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """Nobody publishes checkpoints of it: always ``None``."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    """Seconds and memory of the full run. See ``protocols.Family``."""
+    return Forecast(seconds=0.0, memory_bytes=0.0)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
+    """See ``protocols.Family``."""
+    return Recipe(epochs=12, learning_rate=2e-3, head_learning_rate=2e-3, dropout=0.5)
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+    """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
+    import torch
+
+    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.words import PAD_ID, learn_words
+
+    torch.manual_seed(seed)
+    tokenizer = learn_words(part.texts, max_tokens=MAX_WORDS)
+    options = {
+        "vocabulary": tokenizer.get_vocab_size(),
+        "width": WIDTH,
+        "filters": FILTERS,
+        "spans": list(SPANS),
+        "dropout": 0.3,
+        "hidden_words": 0.1,
+    }
+    shape = Shape("cnn", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
+    return Network(_trunk(shape), tokenizer, shape)
+
+
+def restore(folder: Path) -> Network:
+    """See ``protocols.Family``."""
+    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+
+    shape = read_shape(folder)
+    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    network.load_weights(folder)
+    return network
+
+
+def _trunk(shape: Shape) -> Any:
+    from goldilocks.nets.trunks import ConvolutionTrunk
+
+    return ConvolutionTrunk(**shape.options)

@@ -1,0 +1,182 @@
+"""Pretrained text encoders in the Hub's format, with a linear head on the mean of their hidden states.
+
+BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads in
+a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens: four fifths of the work
+lies in texts longer than that, where a corpus has them, and the topic of a text is rarely decided behind its first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network, Trunk
+
+OUTPUTS = frozenset({Output.LABEL})
+
+MAX_TOKENS = 256
+"""Tokens of a text that are read, where the checkpoint can read as many."""
+_BERT_SHAPED = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
+_OTHERS = (
+    "albert",
+    "big_bird",
+    "convbert",
+    "deberta",
+    "deberta-v2",
+    "ernie",
+    "eurobert",
+    "megatron-bert",
+    "mobilebert",
+    "modernbert",
+    "mpnet",
+    "nomic_bert",
+    "rembert",
+    "roberta-prelayernorm",
+    "roformer",
+    "xlm-roberta-xl",
+    "xmod",
+)
+"""``model_type`` of encoders that transformers runs for us."""
+_TOKENS_PER_WORD = 1.35
+"""Word pieces per word (TREC, AG News and Banking77 with BERT's vocabulary: 1.2 to 1.4)."""
+
+
+def models() -> tuple[Facts, ...]:
+    """None: an encoder that starts from nothing has nothing to give here."""
+    return ()
+
+
+def describe(folder: Path, source: str) -> Facts | None:
+    """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
+    from goldilocks.support.hub_files import count_weights, read_config
+
+    config = read_config(folder)
+    kind = config.get("model_type")
+    if kind not in _BERT_SHAPED + _OTHERS or config.get("is_decoder"):
+        return None
+    depth = int(config.get("num_hidden_layers", config.get("n_layers", 0)))
+    width = int(config.get("hidden_size", config.get("dim", 0)))
+    files = sorted(folder.glob("*.safetensors"))
+    return Facts(
+        name=source.rstrip("/").rsplit("/", 1)[-1].split("@")[0],
+        family="encoder",
+        source=source,
+        architecture=f"{kind} encoder, {depth} layers, {width} wide",
+        pretraining=_pretraining(config),
+        languages=(),
+        licence="unknown",
+        parameters=sum(count_weights(one) for one in files),
+        size_bytes=sum(one.stat().st_size for one in [*files, folder / "tokenizer.json"] if one.exists()),
+        groups=("embeddings", "attention", "mlp", "norm", "head"),
+        depth=depth,
+        width=width,
+        max_tokens=_readable(config),
+    )
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    """See ``protocols.Family``. A step multiplies each weight six times per token; the optimiser is bound by memory."""
+    recipe_ = recipe(facts, work)
+    tokens = min(_TOKENS_PER_WORD * work.words + 2, MAX_TOKENS)
+    body = 12 * facts.depth * facts.width**2
+    operations = 6.0 * body * tokens * work.rows * recipe_.epochs
+    steps = recipe_.epochs * work.rows / min(recipe_.batch_rows, recipe_.batch_tokens / tokens)
+    moved = 30.0 * steps * min(facts.parameters, 1.4 * body)
+    speed = machine.gflops * 1e9 * (1.2 if machine.bf16 else 0.7)
+    seconds = 2.0 + operations / speed + moved / 10e9
+    memory = 450e6 + 18.0 * facts.parameters + 40.0 * recipe_.batch_tokens * facts.width * max(1, facts.depth)
+    return Forecast(seconds=seconds, memory_bytes=memory)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe:
+    """See ``protocols.Family``."""
+    epochs = min(20.0, max(3.0, 300 * 32 / max(1, work.rows)))
+    rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, facts.width)))
+    return Recipe(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3)
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+    """The pretrained encoder with a head that knows nothing. See ``protocols.Family``.
+
+    Raises:
+        MissingError: weights (as safetensors) or ``tokenizer.json`` are not in the folder.
+        InputError: configuration and weights do not belong together.
+    """
+    import torch
+
+    from goldilocks.nets import bert
+    from goldilocks.nets.network import Network, Shape, read_tokenizer
+    from goldilocks.support.hub_files import read_config
+
+    if folder is None:
+        raise InputError(f"{facts.name}: an encoder needs the folder of its checkpoint; none was given.")
+    config = read_config(folder)
+    options = bert.read_options(config)
+    trunk: Trunk
+    if options is not None:
+        trunk = bert.read_trunk(folder, options, str(config["model_type"]))
+        kind, given = "bert", bert.shape_options(trunk)
+    else:
+        from goldilocks.nets.hub_trunk import read_hub_trunk
+
+        trunk, kind, given = read_hub_trunk(folder), "transformers", config
+    tokenizer_file = folder / "tokenizer.json"
+    if not tokenizer_file.exists():
+        raise MissingError(
+            f"{tokenizer_file}: there is no such file; write it with "
+            "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
+        )
+    longest = min(MAX_TOKENS, _readable(config))
+    shape = Shape(
+        kind, given, tuple(labels), _pooling(folder), max_tokens=longest, pad_id=int(config.get("pad_token_id") or 0)
+    )
+    torch.manual_seed(seed)
+    return Network(trunk, read_tokenizer(tokenizer_file, longest), shape)
+
+
+def restore(folder: Path) -> Network:
+    """See ``protocols.Family``."""
+    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+
+    shape = read_shape(folder)
+    trunk: Trunk
+    if shape.kind == "bert":
+        from goldilocks.nets.bert import trunk_from
+
+        trunk = trunk_from(shape.options)
+    else:
+        from goldilocks.nets.hub_trunk import hub_trunk_from
+
+        trunk = hub_trunk_from(shape.options)
+    network = Network(trunk, read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    network.load_weights(folder)
+    return network
+
+
+def _readable(config: Mapping[str, Any]) -> int:
+    positions = int(config.get("max_position_embeddings", 512))
+    shifted = config.get("model_type") in ("roberta", "xlm-roberta", "camembert")  # the first two numbers are padding's
+    return max(1, positions - (int(config.get("pad_token_id", 1)) + 1 if shifted else 0))
+
+
+def _pooling(folder: Path) -> str:
+    """``first`` where a sentence-transformers folder says so, else ``mean``."""
+    import json
+
+    try:
+        said = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "mean"
+    return "first" if said.get("pooling_mode_cls_token") else "mean"
+
+
+def _pretraining(config: Mapping[str, Any]) -> str:
+    heads = " ".join(config.get("architectures") or ())
+    if "ForMaskedLM" in heads:
+        return "masked language model"
+    return "replaced-token detection" if config.get("model_type") == "electra" else "not stated"

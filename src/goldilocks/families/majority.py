@@ -1,0 +1,101 @@
+"""The share of each label in train, whatever the text says: the score that every other model must beat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import InputError
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from goldilocks.protocols import Fitted
+
+OUTPUTS = frozenset({Output.LABEL})
+
+
+def models() -> tuple[Facts, ...]:
+    """The one model there is."""
+    one = Facts(
+        name="shares",
+        family="majority",
+        source="builtin",
+        architecture="label shares of train",
+        pretraining="none",
+        languages=("*",),
+        licence="none-needed",
+        parameters=2,
+        size_bytes=100,
+    )
+    return (one,)
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """No checkpoint is of this kind."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Counting labels: next to nothing."""
+    return Forecast(seconds=0.01 + 1e-7 * work.rows, memory_bytes=1e6)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that knows the labels and nothing more: every label is equally likely."""
+    return Shares(labels)
+
+
+def restore(folder: Path) -> Shares:
+    """What ``save`` wrote, ready to answer."""
+    raw = json.loads((folder / "shares.json").read_text(encoding="utf-8"))
+    model = Shares(raw["labels"])
+    model.shares = np.asarray(raw["shares"], dtype=np.float32)
+    return model
+
+
+class Shares:
+    """The same probabilities for every text."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Before ``fit`` every label is equally likely."""
+        self.labels = tuple(labels)
+        self.shares: npt.NDArray[np.float32] = np.full(len(self.labels), 1 / len(self.labels), dtype=np.float32)
+
+    def fit(self, texts: Sequence[str], gold: Sequence[str], *, seed: int) -> None:  # noqa: ARG002
+        """Count the labels.
+
+        Raises:
+            InputError: there is no label, or one the model does not know.
+        """
+        counts = dict.fromkeys(self.labels, 0)
+        for label in gold:
+            if label not in counts:
+                raise InputError(f"gold holds the label {label!r}; the model was made for: {', '.join(self.labels)}.")
+            counts[label] += 1
+        if not gold:
+            raise InputError("fit got no labels; pass at least one text and its label.")
+        self.shares = np.array([counts[label] / len(gold) for label in self.labels], dtype=np.float32)
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The label shares for each text, ``(n_texts, n_labels)``."""
+        return np.tile(self.shares, (len(texts), 1))
+
+    def size_bytes(self) -> int:
+        """Bytes of the shares."""
+        return self.shares.nbytes
+
+    def save(self, folder: Path) -> None:
+        """Write ``shares.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        raw = {"labels": self.labels, "shares": [float(one) for one in self.shares]}
+        (folder / "shares.json").write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""Recurrent nets that read a text word by word: plain, LSTM and GRU, in one direction or both. They start from nothing.
+
+The hidden states are pooled over the text (the strongest of each number), so early words count as much as late ones.
+They learn their vectors from the training texts and want some thousands of them.
+
+Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997 (both
+ways); max pooling over the states as in Conneau et al. 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network, Shape
+
+OUTPUTS = frozenset({Output.LABEL})
+
+WIDTH = 128
+STATE = 128
+MAX_WORDS = 256
+_TYPICAL_VOCABULARY = 8_000
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+def models() -> tuple[Facts, ...]:
+    """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``)."""
+    return tuple(_facts(cell, both_ways) for cell in _GATES for both_ways in (False, True))
+
+
+def _facts(cell: str, both_ways: bool) -> Facts:
+    ways = 2 if both_ways else 1
+    parameters = _TYPICAL_VOCABULARY * WIDTH + ways * _GATES[cell] * STATE * (WIDTH + STATE + 2)
+    return Facts(
+        name=("bi" if both_ways else "") + cell,
+        family="recurrent",
+        source="builtin",
+        architecture=f"word vectors ({WIDTH} wide), {cell} with {STATE} states" + (", both ways" if both_ways else ""),
+        pretraining="none",
+        languages=("*",),
+        licence="none-needed",
+        parameters=parameters,
+        size_bytes=4 * parameters,
+        groups=("embeddings", "mlp", "head"),
+        depth=1,
+        width=ways * STATE,
+        max_tokens=MAX_WORDS,
+    )
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """Nobody publishes checkpoints of it: always ``None``."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    """Seconds and memory of the full run. See ``protocols.Family``."""
+    return Forecast(seconds=0.0, memory_bytes=0.0)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
+    """See ``protocols.Family``."""
+    return Recipe(epochs=12, learning_rate=2e-3, head_learning_rate=2e-3, dropout=0.5)
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+    """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
+    import torch
+
+    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.words import PAD_ID, learn_words
+
+    torch.manual_seed(seed)
+    tokenizer = learn_words(part.texts, max_tokens=MAX_WORDS)
+    options = {
+        "vocabulary": tokenizer.get_vocab_size(),
+        "width": WIDTH,
+        "cell": facts.name.removeprefix("bi"),
+        "state": STATE,
+        "both_ways": facts.name.startswith("bi"),
+        "dropout": 0.3,
+        "hidden_words": 0.1,
+    }
+    shape = Shape("recurrent", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
+    return Network(_trunk(shape), tokenizer, shape)
+
+
+def restore(folder: Path) -> Network:
+    """See ``protocols.Family``."""
+    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+
+    shape = read_shape(folder)
+    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    network.load_weights(folder)
+    return network
+
+
+def _trunk(shape: Shape) -> Any:
+    from goldilocks.nets.trunks import RecurrentTrunk
+
+    return RecurrentTrunk(**shape.options)

@@ -1,0 +1,143 @@
+"""Static embeddings: a pretrained table with one vector per token; a text is their mean. As fast as it gets.
+
+Word order is lost, so it suits topics and intents better than sentiment or negation. The table is that of the package
+``wordllama`` (read as data, never imported): its folder holds ``weights/*.safetensors`` with one ``embedding.weight``
+and ``tokenizers/*_tokenizer_config.json``. The table is brought to a root mean square of 1 as it is read: the same
+answers up to scale, and one learning rate fits every table.
+
+Source: https://github.com/dleemiller/WordLlama (MIT); its tokens are averaged without the start token, and so are ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
+
+    from goldilocks.nets.network import Network, Shape
+
+OUTPUTS = frozenset({Output.LABEL})
+
+MAX_TOKENS = 512
+_WEIGHT = "embedding.weight"
+
+
+def models() -> tuple[Facts, ...]:
+    """None: without its pretrained table this family is nothing."""
+    return ()
+
+
+def describe(folder: Path, source: str) -> Facts | None:
+    """Facts of a folder laid out as wordllama's. See ``protocols.Family``."""
+    files = _files(folder)
+    if files is None:
+        return None
+    shape = _table_shape(files[0])
+    if shape is None:
+        return None
+    rows, width = shape
+    return Facts(
+        name=files[0].stem,
+        family="static_embedding",
+        source=source,
+        architecture=f"static token embeddings, {width} wide, averaged",
+        pretraining="token embeddings of a language model, reduced and trained on English sentence pairs (contrastive)",
+        languages=("en",),
+        licence="mit" if source.startswith("pypi://wordllama/") else "unknown",
+        parameters=rows * width,
+        size_bytes=sum(file.stat().st_size for file in files),
+        groups=("embeddings", "head"),
+        depth=0,
+        width=width,
+        max_tokens=MAX_TOKENS,
+    )
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    """Seconds and memory of the full run. See ``protocols.Family``."""
+    return Forecast(seconds=0.0, memory_bytes=0.0)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
+    """See ``protocols.Family``."""
+    return Recipe(epochs=10, learning_rate=2e-3, head_learning_rate=1e-2)
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+    """The pretrained table with a head that has learnt nothing. See ``protocols.Family``.
+
+    Raises:
+        InputError: ``folder`` is not laid out as wordllama's.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    from goldilocks.nets.network import Network, Shape
+
+    files = _files(folder) if folder else None
+    if files is None:
+        raise InputError(
+            f"{folder}: holds no weights/*.safetensors beside tokenizers/*_tokenizer_config.json; "
+            "install wordllama or pass its folder."
+        )
+    table: Tensor = load_file(files[0])[_WEIGHT].float()
+    table /= table.square().mean().sqrt()
+    torch.manual_seed(seed)
+    options = {"vocabulary": table.shape[0], "width": table.shape[1]}
+    shape = Shape("static_embedding", options, tuple(labels), pooling="mean", max_tokens=MAX_TOKENS)
+    trunk = _trunk(shape)
+    trunk.words.weight.data.copy_(table)
+    return Network(trunk, _read_tokenizer(files[1]), shape)
+
+
+def restore(folder: Path) -> Network:
+    """See ``protocols.Family``."""
+    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+
+    shape = read_shape(folder)
+    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    network.load_weights(folder)
+    return network
+
+
+def _trunk(shape: Shape) -> Any:
+    from goldilocks.nets.trunks import TableTrunk
+
+    return TableTrunk(**shape.options)
+
+
+def _files(folder: Path) -> tuple[Path, Path] | None:
+    """Table and tokenizer; ``None`` where either is missing or not the only one."""
+    tables = sorted(folder.glob("weights/*.safetensors"))
+    tokenizers = sorted(folder.glob("tokenizers/*_tokenizer_config.json"))
+    return (tables[0], tokenizers[0]) if len(tables) == 1 and len(tokenizers) == 1 else None
+
+
+def _table_shape(path: Path) -> tuple[int, int] | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:  # reads the header only
+            shape = file.get_slice(_WEIGHT).get_shape() if _WEIGHT in file.keys() else []  # noqa: SIM118
+    except SafetensorError:
+        return None
+    return (shape[0], shape[1]) if len(shape) == 2 else None
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["post_processor"] = None  # it would put a start token before every text
+    tokenizer = Tokenizer.from_str(json.dumps(content))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length=MAX_TOKENS)
+    return tokenizer

@@ -1,0 +1,149 @@
+"""A linear classifier over tf-idf values of n-grams: seconds to train, a millisecond to answer, hard to beat on topics.
+
+One weight vector for each label against the rest, by the squared hinge loss (the loss of scikit-learn's ``LinearSVC``,
+C = 0.5):
+
+    min over w, b:   λ/2 · |w|² + 1/2 · Σ_i max(0, 1 - y_i (w·x_i + b))²        λ = 1, y_i = +1 or -1
+
+All labels are solved at once by truncated Newton steps, so that each step is a product of the sparse values with a
+dense matrix; with many labels that is several times faster than label by label. Two steps are enough after two on
+four fifths of the texts: the last digits of the loss do not change answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goldilocks.nets.linear import Array, NgramLinear, Solution, restored
+from goldilocks.nets.linear import Recipe as Values
+from goldilocks.nets.ngrams import Grams
+from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from goldilocks.protocols import Fitted, Ints
+
+OUTPUTS = frozenset({Output.LABEL})
+
+GRAMS = {
+    "word": (Grams("word", 1, 2),),
+    "word_char": (Grams("word", 1, 2), Grams("char", 2, 5)),
+}
+MOST_TERMS = 200_000
+PENALTY = 1.0
+NEWTON_STEPS = 2
+INNER_STEPS = 10
+TINY = np.float32(1e-12)
+"""Keeps a label whose residual is already nought from dividing by it."""
+INNER_TOLERANCE = 0.1
+"""A Newton step ends once the residual has fallen to this share of what it was."""
+
+
+def models() -> tuple[Facts, ...]:
+    """Word n-grams alone, and with character n-grams."""
+    words = {"word": "word 1-2-grams", "word_char": "word 1-2-grams and character 2-5-grams"}
+    return tuple(
+        Facts(
+            name=name,
+            family="tfidf_linear",
+            source="builtin",
+            architecture=f"tf-idf of {words[name]}, linear support vectors",
+            pretraining="none",
+            languages=("*",),
+            licence="none-needed",
+            parameters=100_000,
+            size_bytes=1_000_000,
+        )
+        for name in GRAMS
+    )
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """No checkpoint is of this kind."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    raise NotImplementedError
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that has not learnt the task."""
+    return NgramLinear(labels, Values(GRAMS[facts.name], tfidf=True, most_terms=MOST_TERMS), solve)
+
+
+def restore(folder: Path) -> NgramLinear:
+    """What ``save`` wrote, ready to answer."""
+    return restored(folder)
+
+
+def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | None) -> Solution:
+    """Weights of all labels by truncated Newton steps on the squared hinge.
+
+    Source:
+        Keerthi & DeCoste 2005, "A Modified Finite Newton Method for Fast Solution of Large Scale Linear SVMs",
+        without the exact line search and for all labels in step.
+    """
+    wanted = np.full((len(answers), n_labels), -1, dtype=np.float32)
+    wanted[np.arange(len(answers)), answers] = 1
+    if n_labels == 2:  # the two are each other's mirror
+        wanted = wanted[:, 1:]
+        start = None if start is None else Solution(start.weights[:, 1:], start.bias[1:])
+    turned = values.T.tocsr()
+    weights = np.zeros((values.shape[1], wanted.shape[1]), np.float32) if start is None else start.weights.copy()
+    bias = wanted.mean(0) if start is None else start.bias.copy()
+    scores = values @ weights + bias
+    for _ in range(NEWTON_STEPS):
+        slack = np.maximum(0, 1 - wanted * scores)
+        step, bias_step, change = _newton_step(values, turned, wanted, slack, weights)
+        weights += step
+        bias = bias + bias_step
+        scores += change
+    if n_labels == 2:
+        weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
+    return Solution(np.asarray(weights, np.float32), np.asarray(bias, np.float32))
+
+
+def _newton_step(
+    values: sp.csr_array, turned: sp.csr_array, wanted: Array, slack: Array, weights: Array
+) -> tuple[Array, Array, Array]:
+    """The step of weights ``(n_terms, n_labels)`` and bias, by conjugate gradients, and what it does to the scores."""
+    active = (slack > 0).astype(np.float32)
+    residual = turned @ (wanted * slack) - PENALTY * weights
+    bias_residual = (wanted * slack).sum(0)
+    way, bias_way = residual.copy(), bias_residual.copy()
+    step, bias_step, change = np.zeros_like(weights), np.zeros_like(bias_residual), np.zeros_like(wanted)
+    size = _square(residual) + bias_residual**2
+    enough = INNER_TOLERANCE**2 * size
+    for _ in range(INNER_STEPS):
+        ahead = values @ way + bias_way
+        pulled = active * ahead
+        curved, bias_curved = turned @ pulled + PENALTY * way, pulled.sum(0)
+        stride = size / np.maximum(np.einsum("vk,vk->k", way, curved) + bias_way * bias_curved, TINY)
+        step += stride * way
+        bias_step += stride * bias_way
+        change += stride * ahead
+        residual -= stride * curved
+        bias_residual = bias_residual - stride * bias_curved
+        size, before = _square(residual) + bias_residual**2, size
+        if (size <= enough).all():
+            break
+        turn = size / np.maximum(before, TINY)
+        way *= turn
+        way += residual
+        bias_way = bias_residual + turn * bias_way
+    return step, bias_step, change
+
+
+def _square(columns: Array) -> Array:
+    return np.asarray(np.einsum("vk,vk->k", columns, columns))

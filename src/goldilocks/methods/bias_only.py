@@ -1,0 +1,49 @@
+"""Only the biases and the head learn (BitFit): a thousandth of the weights.
+
+Source: Ben Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked Language-models"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from goldilocks.records import Facts, Recipe
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Nothing to choose."""
+
+
+def misfit(facts: Facts) -> str | None:
+    """See ``protocols.Method``."""
+    if not facts.groups:
+        return "is fitted in one go, it has no weights to tune; scratch fits it"
+    if not facts.pretrained:
+        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
+    return None if {"attention", "mlp"} & set(facts.groups) else "has no biases below the head"
+
+
+def effort(facts: Facts) -> float:  # noqa: ARG001
+    """No gradients of the matrices and no optimiser to speak of, but all the rest."""
+    return 0.65
+
+
+def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
+    """Freeze everything but the biases and the head."""
+    network.module.requires_grad_(False)
+    for name, weight in network.trunk.named_parameters():
+        weight.requires_grad_("bias" in name.rsplit(".", 1)[-1])
+    network.head.requires_grad_(True)
+
+
+def fold(network: Network) -> None:  # noqa: ARG001
+    """Nothing was added."""
+
+
+def recipe(recipe: Recipe) -> Recipe:
+    """Biases stand a rate that would ruin matrices."""
+    return replace(recipe, learning_rate=20 * recipe.learning_rate)

@@ -1,0 +1,47 @@
+"""Only the linear head learns, on the frozen model's vectors (a linear probe trained by gradient descent).
+
+The trunk runs once per text; after that an epoch is a few small products, so there can be many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from goldilocks.records import Facts, Recipe
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Nothing to choose."""
+
+
+def misfit(facts: Facts) -> str | None:
+    """See ``protocols.Method``."""
+    if not facts.groups:
+        return "is fitted in one go, it has no weights to tune; scratch fits it"
+    if not facts.pretrained:
+        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
+    return None
+
+
+def effort(facts: Facts) -> float:  # noqa: ARG001
+    """One forward pass, where a full run makes a few forward and backward (twice as dear)."""
+    return 0.15
+
+
+def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
+    """Freeze the trunk."""
+    network.module.requires_grad_(False)
+    network.head.requires_grad_(True)
+
+
+def fold(network: Network) -> None:  # noqa: ARG001
+    """Nothing was added."""
+
+
+def recipe(recipe: Recipe) -> Recipe:
+    """Many cheap epochs at a rate that fits a linear model; no decay, the few weights do not need it."""
+    return replace(recipe, epochs=max(20.0, 10 * recipe.epochs), head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0)

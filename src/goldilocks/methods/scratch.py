@@ -1,0 +1,40 @@
+"""Every weight learns, from nothing: for models that start without knowledge. Models fitted in one go come this way too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goldilocks.records import Facts, Recipe
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Nothing to choose."""
+
+
+def misfit(facts: Facts) -> str | None:
+    """See ``protocols.Method``."""
+    return "starts from pretrained weights; head_only, full and others adapt those" if facts.pretrained else None
+
+
+def effort(facts: Facts) -> float:  # noqa: ARG001
+    """Every weight learns: the whole."""
+    return 1.0
+
+
+def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
+    """Let every weight learn."""
+    network.module.requires_grad_(True)
+
+
+def fold(network: Network) -> None:  # noqa: ARG001
+    """Nothing was added."""
+
+
+def recipe(recipe: Recipe) -> Recipe:
+    """The family's own."""
+    return recipe

@@ -1,0 +1,45 @@
+"""Macro F1: the plain mean of the per-class F1 scores, so that a rare class counts as much as a common one.
+
+A class that occurs in neither gold nor predicted is left out; a class that occurs in only one
+of the two scores 0. (Libraries differ here, which moves the number by whole points.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goldilocks.protocols import Floats
+from goldilocks.support.statistics import class_counts
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+SOURCE = (
+    "Opitz & Burst 2019, 'Macro F1 and Macro F1': the mean of the F1 scores (not the F1 of the means). "
+    "In a resampled set, classes that it does not hold are left out of the mean."
+)
+EXAMPLES = (
+    # a: claimed 1, real 2, hit 1 -> 2/3; b: claimed 2, real 1, hit 1 -> 2/3
+    (("a", "a", "b"), ("a", "b", "b"), 2 / 3),
+    # common: 2·99 / (100 + 99); rare: 0
+    (("common",) * 99 + ("rare",), ("common",) * 100, 99 / 199),
+)
+
+
+def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
+    """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``."""
+    return class_counts(gold, predicted)
+
+
+def total(sums: Floats) -> Floats:
+    """The mean F1 of the classes that occur, for each row of ``sums``."""
+    hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    # 2*hits / (claimed + real) is F1 without the 0/0 of precision and recall taken apart.
+    occurs = claimed + real > 0
+    f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=occurs)
+    return np.asarray(f1.sum(1) / np.maximum(occurs.sum(1), 1))

@@ -1,0 +1,36 @@
+"""Weighted F1: the mean of the per-class F1 scores, each weighed by how many items of the class there are in gold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goldilocks.protocols import Floats
+from goldilocks.support.statistics import class_counts
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+SOURCE = "As scikit-learn's f1_score(average='weighted'); a class that is in predicted only weighs nothing."
+EXAMPLES = (
+    # a: claimed 1, real 2, hit 1 -> 2/3; b: claimed 2, real 1, hit 1 -> 2/3
+    (("a", "a", "b"), ("a", "b", "b"), 2 / 3),
+    # common: 2·99 / (100 + 99), weight 99; rare: 0, weight 1
+    (("common",) * 99 + ("rare",), ("common",) * 100, 0.99 * 198 / 199),
+)
+
+
+def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
+    """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``."""
+    return class_counts(gold, predicted)
+
+
+def total(sums: Floats) -> Floats:
+    """The mean F1 weighed by the real items of each class, for each row of ``sums``."""
+    hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=claimed + real > 0)
+    return np.asarray((f1 * real).sum(1) / real.sum(1))

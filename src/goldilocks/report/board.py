@@ -1,0 +1,200 @@
+"""The candidates as rows: who stands where, at what cost, who is out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from goldilocks.records import Cost, Decision, Excluded, Measured, Pool, Screening, Standing, Trial
+from goldilocks.report.charts import Point
+from goldilocks.report.scales import Scale
+from goldilocks.report.svg import tag
+
+COST_PARTS = ("tuning", "labour", "requests", "memory", "storage")
+_WHISKER = 110
+"""Pixels of the little drawing of a score with its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the leaderboard."""
+
+    place: int
+    standing: Standing
+    label: str
+    loss: float | None
+    whisker: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Candidates that are out for the same reason."""
+
+    stage: str
+    reason: str
+    candidates: tuple[str, ...]
+
+
+def labels_of(decision: Decision) -> dict[str, str]:
+    """Candidate -> short name for a drawing: model and method where that says enough, else the whole name."""
+    short = {
+        one.candidate: one.model if one.method == "scratch" else f"{one.model} · {one.method}"
+        for one in decision.candidates
+    }
+    names = list(short.values())
+    return {name: label if label and names.count(label) == 1 else name for name, label in short.items()}
+
+
+def colours_of(decision: Decision) -> dict[str, int]:
+    """Candidate -> number of its colour: those that win for some α, cheapest first, and the winner."""
+    names = dict.fromkeys([*(one.candidate for one in decision.map), decision.winner.candidate])
+    return {name: number % 8 for number, name in enumerate(names)}
+
+
+def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
+    """Candidate -> loss at the furthest rung it was scored at; from J where the trials do not tell."""
+    losses: dict[str, float] = {}
+    for standing in decision.candidates:
+        if standing.J is not None and standing.cost is not None and decision.alpha > 0:
+            losses[standing.candidate] = (standing.J - standing.cost.total) / decision.alpha
+    for trial in sorted(trials, key=lambda one: one.share):
+        losses[trial.candidate] = trial.loss
+    return losses
+
+
+def loss_per_score(trials: Sequence[Trial]) -> float:
+    """How much the loss changes when the score changes by 1; -1 for accuracy, 1 for an error rate.
+
+    The loss is linear in the score, so any two trials that differ tell it; -1 where none do.
+    """
+    if not trials:
+        return -1.0
+    worst, best = max(trials, key=lambda one: one.score.value), min(trials, key=lambda one: one.score.value)
+    change = worst.score.value - best.score.value
+    return (worst.loss - best.loss) / change if change > 1e-6 else -1.0
+
+
+def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
+    """Every candidate with a cost and a loss, as the front draws them."""
+    labels, losses, slope = labels_of(decision), losses_of(decision, trials), loss_per_score(trials)
+    found: list[Point] = []
+    for one in decision.candidates:
+        loss = losses.get(one.candidate)
+        if one.cost is None or one.score is None or loss is None:
+            continue
+        ends = sorted(loss + slope * (end - one.score.value) for end in (one.score.low, one.score.high))
+        low, high = max(ends[0], 0.0), min(ends[1], 1.0)
+        found.append(Point(one.candidate, labels[one.candidate], one.cost.total, loss, low, high, one.status))
+    return found
+
+
+def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:
+    """Everybody with a score: finished by J, then those beyond a limit, then those that were stopped, by score."""
+    labels, losses = labels_of(decision), losses_of(decision, trials)
+    rows = [one for one in decision.candidates if one.score is not None]
+    rows.sort(key=lambda one: (one.J is None, one.J or 0.0, one.share < 1, losses.get(one.candidate, 1.0)))
+    scale = whisker_scale([one.score for one in rows if one.score])
+    return [
+        Line(place, one, labels[one.candidate], losses.get(one.candidate), whisker(one.score, scale))
+        for place, one in enumerate(rows, start=1)
+        if one.score is not None
+    ]
+
+
+def whisker_scale(scores: Sequence[Measured]) -> Scale:
+    """A scale on which the good ones can be told apart; what lies far below is drawn at the edge."""
+    if not scores:
+        return Scale(0.0, 1.0, 5, _WHISKER - 5)
+    values = sorted(one.value for one in scores)
+    high = max(one.high for one in scores)
+    middle = values[len(values) // 2]
+    low = max(min(one.low for one in scores), middle - 2 * (high - middle))
+    return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
+
+
+def whisker(score: Measured, scale: Scale) -> Markup:
+    """A score with its interval as a little drawing; the numbers stand beside it."""
+    at, left, right = scale(score.value), scale(score.low), scale(score.high)
+    off = score.value < scale.low
+    parts = [tag("line", class_="base", x1=0, x2=_WHISKER, y1=8, y2=8)]
+    if off:
+        parts.append(tag("path", class_="off", d="M9 4 L4 8 L9 12"))
+    else:
+        parts.append(tag("line", class_="interval", x1=left, x2=right, y1=8, y2=8))
+        parts.append(tag("circle", class_="value", cx=at, cy=8, r=3.5))
+    box = f"0 0 {_WHISKER} 16"
+    return tag("svg", *parts, class_="whisker", viewBox=box, width=_WHISKER, height=16, aria_hidden="true")
+
+
+def whole_scale(scores: Sequence[Measured]) -> Scale:
+    """A scale that holds every interval to its ends."""
+    low, high = min(one.low for one in scores), max(one.high for one in scores)
+    return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
+
+
+def cost_bar(cost: Cost, most: float) -> list[tuple[str, float]]:
+    """(part, percent of the dearest candidate's total) of the parts that are not 0."""
+    return [(name, 100 * getattr(cost, name) / most) for name in COST_PARTS if most > 0 and getattr(cost, name) > 0]
+
+
+def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> list[Out]:
+    """Everybody who is out without a place in the leaderboard, and those beyond a limit, grouped by reason."""
+    found: dict[str, tuple[str, str]] = {}
+
+    def note(stage: str, outs: Iterable[Excluded]) -> None:
+        for one in outs:
+            found.setdefault(one.candidate, (stage, one.reason))
+
+    def of_status(status: str, scored: bool) -> list[Excluded]:
+        return [
+            Excluded(one.candidate, one.reason)
+            for one in decision.candidates
+            if one.status == status and (one.score is not None) == scored
+        ]
+
+    note("beyond a limit, as measured", of_status("excluded", scored=True))
+    note("cut by the screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
+    note("in the race, not bought", of_status("stopped", scored=False))
+    note("not in the pool", [*pool.excluded, *of_status("excluded", scored=False)])
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, key in found.items():
+        groups.setdefault(key, []).append(name)
+    return [Out(stage, reason, tuple(sorted(names))) for (stage, reason), names in groups.items()]
+
+
+def rank_table(
+    trials: Sequence[Trial], screening: Screening
+) -> tuple[list[tuple[str, float | None, dict[str, int]]], Mapping[str, float | None]]:
+    """Where every ranking puts each model, beside how low its loss got in the race.
+
+    Returns:
+        Rows ``(model, lowest loss of a finished run or None, {ranking: place})``, best of the race first; and for each
+        ranking the share of pairs of models it puts in the order of the race (0.5: no better than chance).
+    """
+    final: dict[str, float] = {}
+    for trial in trials:
+        if trial.share >= 1:
+            model = trial.candidate.rsplit("/", 1)[0]
+            final[model] = min(final.get(model, trial.loss), trial.loss)
+    places = {name: {model: i for i, model in enumerate(order, 1)} for name, order in screening.rankings.items()}
+    models = dict.fromkeys([*(one.model for one in screening.looks), *(m for order in places.values() for m in order)])
+    rows = [
+        (model, final.get(model), {name: order[model] for name, order in places.items() if model in order})
+        for model in models
+    ]
+    rows.sort(key=lambda one: (one[1] is None, one[1] or 0.0, one[0]))
+    return rows, {name: agreement(order, final) for name, order in places.items()}
+
+
+def agreement(places: Mapping[str, int], losses: Mapping[str, float]) -> float | None:
+    """Share of pairs, of those that differ in loss, that the places put in the right order; ``None`` without a pair.
+
+    Example: b and c are swapped, the other two of three pairs are right.
+        >>> round(agreement({"a": 1, "c": 2, "b": 3}, {"a": 0.1, "b": 0.2, "c": 0.3}), 3)
+        0.667
+    """
+    known = [model for model in places if model in losses]
+    compared = [(a, b) for a in known for b in known if losses[a] < losses[b]]
+    return sum(places[a] < places[b] for a, b in compared) / len(compared) if compared else None

@@ -1,0 +1,253 @@
+"""The two drawings of the decision: the cost–loss front, and who wins for which α.
+
+Each is drawn twice, for a wide page and for a phone, because text in a drawing shrinks with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from goldilocks.records import AlphaRange, Objective
+from goldilocks.report.scales import Scale, spread
+from goldilocks.report.svg import Box, Label, axes, picture, place_labels, point_box, tag, width_of
+from goldilocks.report.words import compact, money, number, shorten_middle
+
+WIDTHS = {"wide": 1160, "narrow": 350}
+"""Pixels of the drawing for a wide page and for a phone."""
+_LOG_ABOVE = 6.0
+"""Losses that differ by more than this factor are drawn on a logarithmic axis."""
+_BEND = 24
+"""Pieces of a hull's edge: it is straight in money, so on a log axis it bends."""
+_FAR = 4.0
+"""A loss above this many times the median is drawn at the upper edge: a baseline must not press the others flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A finished candidate in the cost–loss plane."""
+
+    name: str
+    label: str
+    cost: float
+    """Money per month."""
+    loss: float
+    low: float
+    high: float
+    """``low`` and ``high``: 95 % interval of the loss."""
+    status: str
+    """As in ``records.Standing``."""
+
+
+def lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Corners of the lower left convex hull of (cost, loss), from the cheapest to the one of lowest loss.
+
+    A corner is best for some α > 0; a point above the hull is best for none.
+
+    Source:
+        Andrew 1979, "Another efficient algorithm for convex hulls in two dimensions" (the lower half of it).
+
+    Example:
+        >>> lower_hull([(1, 0.5), (2, 0.4), (2, 0.2), (3, 0.25), (4, 0.1)])
+        [(1, 0.5), (2, 0.2), (4, 0.1)]
+    """
+    hull: list[tuple[float, float]] = []
+    for cost, loss in sorted(set(points)):
+        if hull and loss >= min(one[1] for one in hull):
+            continue  # dearer and no better
+        while len(hull) >= 2 and _turns_up(hull[-2], hull[-1], (cost, loss)):
+            hull.pop()
+        hull.append((cost, loss))
+    return hull
+
+
+def _turns_up(first: tuple[float, float], middle: tuple[float, float], last: tuple[float, float]) -> bool:
+    """Whether ``middle`` lies on or above the line from ``first`` to ``last``."""
+    return (middle[1] - first[1]) * (last[0] - first[0]) >= (last[1] - first[1]) * (middle[0] - first[0])
+
+
+def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end: float) -> Scale:
+    """A scale for losses, logarithmic where they differ much; ``ends`` are those of the intervals."""
+    positive = [one for one in losses if one > 0]
+    if len(positive) == len(losses) and max(losses) > _LOG_ABOVE * min(losses):
+        # An interval may reach 0, which a log axis cannot show: it is then cut at a third of the lowest loss.
+        floor = min(losses) / 3
+        return spread([*losses, *(max(one, floor) for one in ends)], start, end, log=True, pad=0.04)
+    return spread([*losses, *(one for one in ends if math.isfinite(one))], start, end)
+
+
+def front(points: Sequence[Point], colours: Mapping[str, int], currency: str) -> Markup:
+    """Cost against loss, one dot a candidate, with intervals, the lower convex hull and the winner.
+
+    Args:
+        points: At least one.
+        colours: Candidate -> number of its colour, for those that win for some α.
+        currency: Of the costs.
+    """
+    drawn = [_front(points, colours, currency, role) for role in WIDTHS]
+    return Markup("").join(drawn)
+
+
+def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, role: str) -> Markup:
+    width, wide = WIDTHS[role], role == "wide"
+    height = 460 if wide else 380
+    near = [one for one in points if not _is_far(one, points)]
+    x = spread([one.cost for one in points], 56, width - 16, log=True, pad=0.1)
+    y = loss_scale([one.loss for one in near], [end for one in near for end in (one.low, one.high)], height - 52, 28)
+    kind = ", log scale" if x.log else ""
+    parts = axes(
+        x, y, f"cost per month ({currency}{kind})", "loss" + (" (log scale)" if y.log else ""),
+        x_ticks=8 if wide else 4,
+    )  # fmt: skip
+    able = [one for one in points if one.status != "excluded"]
+    hull = lower_hull([(one.cost, one.loss) for one in able])
+    parts.append(tag("path", class_="hull", d=_bent(hull, x, y)))
+    for one in near:
+        parts.append(tag("line", class_="interval", x1=x(one.cost), x2=x(one.cost), y1=y(one.low), y2=y(one.high)))
+    ordered = sorted(points, key=lambda one: _importance(one, colours), reverse=True)
+    parts += [_dot(one, x(one.cost), y, colours, currency) for one in reversed(ordered)]
+    labels = [
+        Label(
+            shorten_middle(one.label, 36 if wide else 24) + ("" if one in near else f" ({number(one.loss)})"),
+            x(one.cost),
+            y(one.loss),
+            "strong" if one.status == "winner" else "",
+            must=one.status == "winner" or one.name in colours,
+        )
+        for one in ordered
+        if wide or one.status in ("winner", "tied") or one.name in colours
+    ]
+    boxes: list[Box] = [point_box(x(one.cost), y(one.loss)) for one in points]
+    parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start))
+    best = min(able or points, key=lambda one: one.loss)
+    described = (
+        f"{len(points)} candidates. On the hull, cheapest first: "
+        + ", ".join(one.label for cost, loss in hull for one in able if (one.cost, one.loss) == (cost, loss))
+        + f". Lowest loss: {best.label}, {number(best.loss)}."
+    )
+    return picture(f"front-{role}", "Cost per month against loss", described, width, height, parts, role=role)
+
+
+def _is_far(one: Point, points: Sequence[Point]) -> bool:
+    losses = sorted(other.loss for other in points)
+    return one.loss > _FAR * losses[len(losses) // 2] > 0
+
+
+def _importance(one: Point, colours: Mapping[str, int]) -> tuple[bool, bool, bool, float]:
+    return one.status == "winner", one.name in colours, one.status == "tied", -one.loss
+
+
+def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
+    """The hull as a path, carried on to the right and upwards to the edges of the plane."""
+    spots = [(hull[0][0], y.high)] if hull and hull[0][1] < y.high else []
+    for first, last in itertools.pairwise(hull):
+        entry = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # where it comes below the upper edge
+        for step in range(_BEND):
+            done = entry + (1 - entry) * step / _BEND
+            spots.append((first[0] + (last[0] - first[0]) * done, first[1] + (last[1] - first[1]) * done))
+    spots += [*hull[-1:], *((x.high, loss) for _, loss in hull[-1:])]
+    return "M" + " L".join(f"{x(cost):.1f} {y(loss):.1f}" for cost, loss in spots) if spots else "M0 0"
+
+
+def _dot(one: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:
+    y = scale(one.loss)
+    said = (
+        f"{one.name}: {money(one.cost)} {currency} a month, loss {number(one.loss)} "
+        f"({number(one.low)} to {number(one.high)}), {one.status}"
+    )
+    colour = f"c{colours[one.name]}" if one.name in colours else "plain"
+    if one.status == "excluded":
+        cross = f"M{x - 4:.1f} {y - 4:.1f} l8 8 m0 -8 l-8 8"
+        return tag("path", tag("title", f"{said}: beyond a limit"), class_="cross", d=cross)
+    if one.loss > scale.high:
+        arrow = f"M{x - 6:.1f} {y + 5:.1f} h12 l-6 -10 Z"
+        return tag("path", tag("title", said), class_=f"dot {colour}", d=arrow)
+    parts = [tag("circle", tag("title", said), class_=f"dot {colour}", cx=x, cy=y, r=5.5)]
+    if one.status == "winner":
+        parts.insert(0, tag("circle", class_=f"ring {colour}", cx=x, cy=y, r=10.0))
+    elif one.status == "tied":
+        parts.insert(0, tag("circle", class_="ring tied", cx=x, cy=y, r=8.5))
+    return tag("g", *parts)
+
+
+def decision_map(
+    ranges: Sequence[AlphaRange], labels: Mapping[str, str], colours: Mapping[str, int], alpha: float, work: Objective
+) -> Markup:
+    """A bar over α, coloured by who has the lowest J, with the task's own α marked.
+
+    Args:
+        ranges: Adjoining, rising in α.
+        labels: Candidate -> name to show.
+        colours: Candidate -> number of its colour.
+        alpha: The task's.
+        work: Tells what α is per error, and the currency.
+    """
+    return Markup("").join(_map(ranges, labels, colours, alpha, work, role) for role in WIDTHS)
+
+
+def alpha_axis(ranges: Sequence[AlphaRange], alpha: float) -> tuple[float, float]:
+    """Lowest and highest α that are drawn: every change of winner and the task's own, with air on both sides."""
+    marks = [one.alpha_from for one in ranges if one.alpha_from > 0] + ([alpha] if alpha > 0 else [])
+    marks = marks or [1.0]
+    low, high = min(marks), max(marks)
+    air = max((high / low) ** 0.12, 4.0)
+    return low / air, high * air
+
+
+def _map(
+    ranges: Sequence[AlphaRange],
+    labels: Mapping[str, str],
+    colours: Mapping[str, int],
+    alpha: float,
+    work: Objective,
+    role: str,
+) -> Markup:
+    width, wide = WIDTHS[role], role == "wide"
+    low, high = alpha_axis(ranges, alpha)
+    x = Scale(low, high, 8, width - 8, log=True)
+    top, bar, height = 44.0, 40.0, 148.0
+    parts: list[Markup] = []
+    at = x(alpha) if alpha > 0 else x.start
+    for one in ranges:
+        end = high if one.alpha_to is None else one.alpha_to
+        left, right = x(one.alpha_from), x(end)
+        upper = "on" if one.alpha_to is None else f"to {compact(one.alpha_to)}"
+        said = f"{one.candidate}: α from {compact(one.alpha_from)} {upper}"
+        colour = f"c{colours.get(one.candidate, 0)}"
+        parts.append(
+            tag("rect", tag("title", said), class_=f"piece {colour}", x=left, y=top, width=max(right - left, 1.0),
+                height=bar)
+        )  # fmt: skip
+        # The mark of the task's own α goes through the bar: the name stands on the wider side of it.
+        sides = [(left, at), (at, right)] if left < at < right else [(left, right)]
+        start, stop = max(sides, key=lambda side: side[1] - side[0])
+        label = shorten_middle(labels.get(one.candidate, one.candidate), 40)
+        if width_of(label) + 16 < stop - start:
+            parts.append(tag("text", label, class_="inside", x=(start + stop) / 2, y=top + bar / 2 + 4,
+                             text_anchor="middle"))  # fmt: skip
+    for value in x.ticks(8 if wide else 4):
+        spot = x(value)
+        parts.append(tag("line", class_="axis", x1=spot, x2=spot, y1=top + bar, y2=top + bar + 5))
+        anchor = "start" if spot < 24 else "end" if spot > width - 24 else "middle"
+        parts.append(tag("text", compact(value), class_="tick", x=spot, y=top + bar + 20, text_anchor=anchor))
+        each = compact(value / work.requests_per_month)
+        parts.append(tag("text", each, class_="tick", x=spot, y=top + bar + 38, text_anchor=anchor))
+    titles = f"above: α, {work.currency} a month · below: {work.currency} an error" if wide else (
+        f"α a month; below: {work.currency} an error"
+    )  # fmt: skip
+    parts.append(tag("text", titles, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
+    said = f"your α: {compact(alpha)}" + (f" ({number(work.error_cost)} {work.currency} an error)" if wide else "")
+    anchor = "start" if at < width / 2 else "end"
+    parts += [
+        tag("path", class_="here", d=f"M{at:.1f} {top + bar:.1f} V{top - 8:.1f} l-5 -8 h10 l-5 8"),
+        tag(
+            "text", said, class_="label strong", x=at + (9 if anchor == "start" else -9), y=top - 14, text_anchor=anchor
+        ),
+    ]
+    order = ", then ".join(labels.get(one.candidate, one.candidate) for one in ranges)
+    described = f"As α rises the lowest J belongs to {order}. Your α is {compact(alpha)}."
+    return picture(f"map-{role}", "Who has the lowest J for which α", described, width, height, parts, role=role)

@@ -1,0 +1,111 @@
+"""The confusion matrix, cut to what can be read: all of it for a few labels, the most confused for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldilocks.records import Evaluation
+
+WHOLE_UP_TO = 20
+"""Labels up to which the whole matrix is shown."""
+_CORNER = 14
+"""Labels of the part that is shown otherwise."""
+_PAIRS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One count of a matrix."""
+
+    count: int
+    share: float
+    """Of the rows with this gold label, 0 to 1."""
+    right: bool
+    """Gold and predicted label are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All predictions for one gold label."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    elsewhere: int
+    """Predictions of labels that are not among the columns."""
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A confusion matrix or a part of one."""
+
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two labels that were taken for each other."""
+
+    gold: str
+    predicted: str
+    count: int
+    share: float
+    """Of the rows with this gold label."""
+    back: int
+    """How often it happened the other way round."""
+
+
+def matrix(evaluation: Evaluation) -> Matrix:
+    """The matrix, or of more than 20 labels the part with the most errors."""
+    n_labels = len(evaluation.labels)
+    whole = n_labels <= WHOLE_UP_TO
+    kept = list(range(n_labels)) if whole else sorted(_most_confused(evaluation.confusion))
+    rows = tuple(_row(evaluation, gold, kept) for gold in kept)
+    return Matrix(tuple(evaluation.labels[i] for i in kept), rows, whole)
+
+
+def pairs(evaluation: Evaluation, at_most: int = _PAIRS) -> tuple[Pair, ...]:
+    """Gold and predicted labels that differ, most frequent first."""
+    counts = evaluation.confusion
+    found = [
+        (count, gold, predicted)
+        for gold, row in enumerate(counts)
+        for predicted, count in enumerate(row)
+        if count and gold != predicted
+    ]
+    found.sort(key=lambda one: (-one[0], one[1], one[2]))
+    return tuple(
+        Pair(
+            gold=evaluation.labels[gold],
+            predicted=evaluation.labels[predicted],
+            count=count,
+            share=count / sum(counts[gold]),
+            back=counts[predicted][gold],
+        )
+        for count, gold, predicted in found[:at_most]
+    )
+
+
+def _row(evaluation: Evaluation, gold: int, kept: Sequence[int]) -> Row:
+    counts = evaluation.confusion[gold]
+    total = sum(counts)
+    cells = tuple(Cell(counts[i], counts[i] / total if total else 0.0, i == gold) for i in kept)
+    return Row(evaluation.labels[gold], cells, total - sum(one.count for one in cells), total)
+
+
+def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
+    """The labels of the pairs that are confused most often, until there are enough of them; then any."""
+    together = [
+        (-(counts[one][other] + counts[other][one]), one, other)
+        for one in range(len(counts))
+        for other in range(one)
+        if counts[one][other] + counts[other][one]
+    ]
+    found: dict[int, None] = {}
+    for _, one, other in sorted(together):
+        if len(found | {one: None, other: None}) <= _CORNER:
+            found |= {one: None, other: None}
+    return list(found | dict.fromkeys(range(len(counts))))[:_CORNER]

@@ -1,0 +1,119 @@
+"""The race over time: a line through each candidate's rungs, and what each purchase was expected to be worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from goldilocks.records import Trial
+from goldilocks.report.charts import WIDTHS, loss_scale
+from goldilocks.report.scales import Scale, spread
+from goldilocks.report.svg import Label, axes, picture, place_labels, point_box, tag
+from goldilocks.report.words import duration, money, number, percent, shorten_middle
+
+
+def race_chart(
+    trials: Sequence[Trial], labels: Mapping[str, str], colours: Mapping[str, int], winner: str, currency: str
+) -> Markup:
+    """Loss over the seconds of the search; hollow dots are runs that were not finished.
+
+    Args:
+        trials: At least one, in the order they were bought.
+        labels: Candidate -> name to show.
+        colours: Candidate -> number of its colour.
+        winner: Name of the winner.
+        currency: Of the values.
+    """
+    return Markup("").join(_race(trials, labels, colours, winner, currency, role) for role in WIDTHS)
+
+
+def _race(
+    trials: Sequence[Trial],
+    labels: Mapping[str, str],
+    colours: Mapping[str, int],
+    winner: str,
+    currency: str,
+    role: str,
+) -> Markup:
+    width, wide = WIDTHS[role], role == "wide"
+    valued = any(one.value > 0 for one in trials)
+    lower = 128 if valued else 0
+    height = (360 if wide else 320) + lower
+    x = Scale(0.0, max(one.elapsed for one in trials) * 1.02 or 1.0, 56, width - 16)
+    y = loss_scale([one.loss for one in trials], [], height - 52 - lower, 28)
+    parts = axes(
+        x, y, "" if valued else "seconds of searching", "loss" + (" (log scale)" if y.log else ""),
+        x_ticks=8 if wide else 4,
+    )  # fmt: skip
+    runs: dict[str, list[Trial]] = {}
+    for one in trials:
+        runs.setdefault(one.candidate, []).append(one)
+    back_to_front = sorted(runs, key=lambda name: (name == winner, name in colours))
+    for name in back_to_front:
+        parts.append(_line(runs[name], x, y, f"c{colours[name]}" if name in colours else "plain", name == winner))
+    ends = {name: run[-1] for name, run in runs.items()}
+    wanted = sorted(ends, key=lambda name: (name != winner, name not in colours, ends[name].loss))
+    asked = [
+        Label(
+            shorten_middle(labels.get(name, name), 32 if wide else 22), x(ends[name].elapsed), y(ends[name].loss),
+            "strong" if name == winner else "", must=name == winner,
+        )
+        for name in wanted
+        if wide or name == winner or name in colours
+    ]  # fmt: skip
+    boxes = [point_box(x(one.elapsed), y(one.loss)) for one in trials]
+    parts += place_labels(asked, boxes, (x.start, y.end - 8, x.end + 8, y.start))
+    if valued:
+        parts += _values(trials, x, height, colours, currency, wide=wide)
+    best = min(trials, key=lambda one: one.loss)
+    described = (
+        f"{len(trials)} purchases of {len(runs)} candidates in {duration(trials[-1].elapsed)}. "
+        f"Lowest loss {number(best.loss)} by {best.candidate} after {duration(best.elapsed)}."
+    )
+    return picture(f"race-{role}", "Loss of each candidate over time", described, width, height, parts, role=role)
+
+
+def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -> Markup:
+    path = "M" + " L".join(f"{x(one.elapsed):.1f} {y(one.loss):.1f}" for one in run)
+    parts = [tag("path", class_=f"run {colour}" + (" strong" if winner else ""), d=path)]
+    for one in run:
+        said = (
+            f"{one.candidate} at {percent(one.share)} of its run: loss {number(one.loss)} after {duration(one.elapsed)}"
+        )
+        done = "dot" if one.share >= 1 else "hollow"
+        parts.append(
+            tag("circle", tag("title", said), class_=f"{done} {colour}", cx=x(one.elapsed), cy=y(one.loss), r=4.5)
+        )
+    return tag("g", *parts)
+
+
+def _values(
+    trials: Sequence[Trial], x: Scale, height: float, colours: Mapping[str, int], currency: str, *, wide: bool
+) -> list[Markup]:
+    """Bars as wide as the purchase was long and as high as it was expected to be worth."""
+    worth = [one.value for one in trials if one.value > 0]
+    # A bar needs a foot: the log axis begins well below the smallest value, so that this one can still be seen.
+    scale = spread([min(worth) / 3, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
+    if not scale.log:
+        scale = spread([0.0, max(worth)], height - 52, height - 52 - 64)
+    kind = ", log scale" if scale.log else ""
+    parts = axes(
+        x, scale, "seconds of searching", f"expected to save ({currency} a month{kind})",
+        x_ticks=8 if wide else 4, y_ticks=3,
+    )  # fmt: skip
+    for one in trials:
+        if one.value <= 0:
+            continue
+        left, right = x(max(one.elapsed - one.seconds, 0.0)), x(one.elapsed)
+        said = (
+            f"{one.candidate} up to {percent(one.share)}: expected to save {money(one.value)} {currency} a month; "
+            f"took {duration(one.seconds)}, predicted {duration(one.predicted_seconds)}"
+        )
+        top = scale(one.value)
+        colour = f"c{colours[one.candidate]}" if one.candidate in colours else "plain"
+        parts.append(
+            tag("rect", tag("title", said), class_=f"worth {colour}", x=left, y=top, width=max(right - left - 1, 1.0),
+                height=max(scale.start - top, 1.0))
+        )  # fmt: skip
+    return parts

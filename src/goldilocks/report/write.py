@@ -1,0 +1,171 @@
+"""One HTML file from the records of a run, for the manager who pays and the engineer who builds.
+
+Nothing in it asks for anything: style, script and drawings are inside; its content security policy forbids the rest.
+Every text that came from data passes jinja2's escaping; the drawings escape their own (``svg.tag``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from goldilocks.records import (
+    DataProfile,
+    Decision,
+    Evaluation,
+    Finding,
+    Pool,
+    Screening,
+    Severity,
+    SliceRow,
+    Trial,
+)
+from goldilocks.report import board, charts, confusion, story, words
+from goldilocks.report.race_chart import race_chart
+from goldilocks.support.files import write_text
+
+_HERE = Path(__file__).parent
+_BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+def write_report(
+    out: Path,
+    *,
+    decision: Decision,
+    profile: DataProfile,
+    findings: Sequence[Finding],
+    screening: Screening | None,
+    trials: Sequence[Trial],
+    pool: Pool,
+    evaluation: Evaluation,
+    task_yaml: str,
+) -> Path:
+    """Write the report of a run.
+
+    Args:
+        out: The file to write (``.html``); its folder is made.
+        decision: What was decided; its numbers are shown as they are.
+        profile: What the data look like.
+        findings: What ``check`` found in them.
+        screening: ``None`` where there was nothing to look at.
+        trials: Every purchase of the race, in order; may be empty.
+        pool: Tells who was never a candidate, and why.
+        evaluation: The winner on the test part (or, without one, on the validation part).
+        task_yaml: The task file as text.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    write_text(out, render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml))
+    return out
+
+
+def render(
+    decision: Decision,
+    profile: DataProfile,
+    findings: Sequence[Finding],
+    screening: Screening | None,
+    trials: Sequence[Trial],
+    pool: Pool,
+    evaluation: Evaluation,
+    task_yaml: str,
+) -> str:
+    """The page as text; see ``write_report``."""
+    shown = {
+        "decision": decision,
+        "profile": profile,
+        "findings": sorted(findings, key=lambda one: _BY_SEVERITY[one.severity]),
+        "screening": screening,
+        "trials": trials,
+        "pool": pool,
+        "evaluation": evaluation,
+        "task_yaml": words.clean(task_yaml),
+        "name": story.task_name(task_yaml) or decision.task,
+    }
+    views = _of_decision(decision, trials) | _of_race(decision, trials, screening) | _of_evaluation(evaluation)
+    views["excluded"] = board.excluded(decision, pool, screening)
+    html = _environment().get_template("template.html").render(shown | views)
+    return html.encode("utf-8", "replace").decode("utf-8")
+
+
+def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
+    labels, colours = board.labels_of(decision), board.colours_of(decision)
+    points = board.points_of(decision, trials)
+    costs = [one.cost.total for one in decision.candidates if one.cost is not None]
+    return {
+        "labels": labels,
+        "colours": colours,
+        "loss": board.losses_of(decision, trials).get(decision.winner.candidate),
+        "others": [name for name in decision.tied if name != decision.winner.candidate],
+        "front": charts.front(points, colours, decision.objective.currency) if points else None,
+        "map": charts.decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
+        "distance": story.distance(decision, labels),
+        "curse": story.winners_curse(decision),
+        "holds": story.holds(decision),
+        "board": board.leaderboard(decision, trials),
+        "dearest": max(costs, default=0.0),
+    }
+
+
+def _of_race(decision: Decision, trials: Sequence[Trial], screening: Screening | None) -> dict[str, Any]:
+    drawn = None
+    if trials:
+        labels, colours = board.labels_of(decision), board.colours_of(decision)
+        drawn = race_chart(trials, labels, colours, decision.winner.candidate, decision.objective.currency)
+    rows, agreement = board.rank_table(trials, screening) if screening else ([], {})
+    return {"race": drawn, "ranks": rows, "agreement": agreement}
+
+
+def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    slices: dict[str, list[SliceRow]] = {}
+    for one in evaluation.slices:
+        slices.setdefault(one.by, []).append(one)
+    return {
+        "matrix": confusion.matrix(evaluation) if evaluation.labels else None,
+        "pairs": confusion.pairs(evaluation),
+        "slices": slices,
+        "slice_scale": board.whole_scale([one.score for one in evaluation.slices]) if slices else None,
+        "n_evaluated": evaluation.score.n,
+    }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Any] = {
+        "number": words.number,
+        "compact": words.compact,
+        "fixed": words.fixed,
+        "score": words.score,
+        "money": words.money,
+        "share": words.percent,
+        "duration": words.duration,
+        "size": words.size,
+        "word": words.word,
+        "shorten": words.shorten,
+        "tidy": words.clean,
+        "plural": words.plural,
+    }
+    environment.filters.update(filters)
+    environment.globals.update(
+        css=Markup((_HERE / "style.css").read_text(encoding="utf-8")),
+        js=Markup((_HERE / "script.js").read_text(encoding="utf-8")),
+        whisker=board.whisker,
+        cost_bar=board.cost_bar,
+        COST_PARTS=board.COST_PARTS,
+    )
+    return environment

@@ -1,0 +1,46 @@
+"""What a folder in the Hub's format says of itself, without loading a library or the weights."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The ``config.json`` of a Hub folder.
+
+    Raises:
+        MissingError: there is none.
+        InputError: it is not a JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingError(f"{path}: there is no such file; pass a folder in the Hub's format.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); download the checkpoint again.") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: holds {type(config).__name__}; a configuration is a JSON object.")
+    return config
+
+
+def count_weights(file: Path) -> int:
+    """Weights in a safetensors file, from its header; whole numbers (position ids) are not counted.
+
+    Raises:
+        IntegrityError: it has no such header.
+    """
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(min(length, 100_000_000)))
+        shapes = [one["shape"] for name, one in header.items() if name != "__metadata__" and "I" not in one["dtype"]]
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.") from error
+    return sum(math.prod(shape) for shape in shapes)

@@ -1,0 +1,64 @@
+"""Frozen layers run once: what comes out of them is kept for every training text, and the next epoch starts there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+LIMIT_BYTES = 2_000_000_000
+"""Largest cache. Beyond it frozen layers are run again in every epoch."""
+
+
+class FrozenStates:
+    """Hidden states below the lowest layer that learns (or pooled vectors, where only the head learns), text by text.
+
+    Filled as batches come by, so that a run that is never promoted pays for no text it has not seen.
+    """
+
+    def __init__(self, lengths: npt.NDArray[np.int64], width: int, dtype: torch.dtype, *, pooled: bool) -> None:
+        """Reserve the rows (memory is taken as they are filled).
+
+        Args:
+            lengths: Tokens of each text.
+            width: Width of the states.
+            dtype: What they are kept in.
+            pooled: Keep one vector per text instead of one per token.
+        """
+        self.pooled = pooled
+        self._lengths = np.ones_like(lengths) if pooled else lengths
+        self._starts = np.concatenate([[0], np.cumsum(self._lengths)])
+        self._rows = torch.empty((int(self._starts[-1]), width), dtype=dtype)
+        self._known = np.zeros(len(lengths), dtype=bool)
+
+    @staticmethod
+    def fits(lengths: npt.NDArray[np.int64], width: int, dtype: torch.dtype, *, pooled: bool) -> bool:
+        """Whether all of it stays below the limit."""
+        rows = len(lengths) if pooled else int(lengths.sum())
+        return rows * width * dtype.itemsize <= LIMIT_BYTES
+
+    def has(self, texts: Sequence[int]) -> bool:
+        """Whether every text of a batch is kept."""
+        return bool(self._known[texts].all())
+
+    def put(self, texts: Sequence[int], states: Tensor) -> None:
+        """Keep a batch: ``(n_texts, longest, width)``, or ``(n_texts, width)`` when pooled."""
+        states = states.detach().cpu()
+        for place, text in enumerate(texts):
+            start, length = int(self._starts[text]), int(self._lengths[text])
+            self._rows[start : start + length] = states[place] if self.pooled else states[place, :length]
+        self._known[texts] = True
+
+    def take(self, texts: Sequence[int]) -> Tensor:
+        """A batch as it was put, padding as 0."""
+        if self.pooled:
+            return self._rows[torch.as_tensor(texts)]
+        lengths = self._lengths[texts]
+        inside = np.arange(lengths.max())[None, :] < lengths[:, None]
+        where = np.concatenate([np.arange(self._starts[one], self._starts[one + 1]) for one in texts])
+        batch = torch.zeros((*inside.shape, self._rows.shape[1]), dtype=self._rows.dtype)
+        batch[torch.from_numpy(inside)] = self._rows[torch.from_numpy(where)]
+        return batch

@@ -1,0 +1,104 @@
+"""AdamW over float32 masters of weights that are multiplied in bfloat16.
+
+On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient stays
+bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never leaves
+the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.optim.adamw import adamw
+
+BUCKET = 1_000_000
+"""Weights per bucket: 4 MB of gradient."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One weight that learns."""
+
+    name: str
+    master: Tensor
+    """float32; what is kept."""
+    working: Tensor
+    """The parameter gradients are taken for; the master itself where it is float32."""
+    peak: float
+    """Peak learning rate."""
+    decay: float
+    first: Tensor = field(init=False)
+    second: Tensor = field(init=False)
+    """Running means of the gradient and of its square."""
+    steps: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with nothing remembered."""
+        self.first = torch.zeros_like(self.master)
+        self.second = torch.zeros_like(self.master)
+        self.steps = torch.zeros((), dtype=torch.float32, device=self.master.device)
+
+
+class MasterAdamW:
+    """AdamW (Loshchilov and Hutter 2019) with clipping by the norm over all weights; torch's fused kernel does the sums."""
+
+    def __init__(self, slots: list[Slot], *, clip_norm: float) -> None:
+        """Put weights of like rate and decay into buckets."""
+        self.slots = slots
+        self.clip_norm = clip_norm
+        self.updates = 0
+        kinds: dict[tuple[float, float], list[list[Slot]]] = {}
+        for slot in slots:
+            buckets = kinds.setdefault((slot.peak, slot.decay), [[]])
+            if buckets[-1] and sum(one.master.numel() for one in buckets[-1]) + slot.master.numel() > BUCKET:
+                buckets.append([])
+            buckets[-1].append(slot)
+        self._buckets = [bucket for buckets in kinds.values() for bucket in buckets]
+
+    @torch.no_grad()
+    def step(self, rate_share: float) -> None:
+        """Use the gradients and drop them. A step whose gradient is not finite is left out."""
+        grads = [slot.working.grad for slot in self.slots if slot.working.grad is not None]
+        norms = torch._foreach_norm(grads, 2, dtype=torch.float32)
+        norm = float(torch.stack(list(norms)).norm())
+        if norm == norm and norm != float("inf"):  # NaN is the one value that differs from itself
+            scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
+            self.updates += 1
+            for bucket in self._buckets:
+                _step(bucket, rate_share, scale)
+        for slot in self.slots:
+            slot.working.grad = None
+
+
+def _step(bucket: list[Slot], rate_share: float, scale: float) -> None:
+    bucket = [slot for slot in bucket if slot.working.grad is not None]
+    if not bucket:
+        return
+    grads = [_float32(slot.working.grad, scale) for slot in bucket]
+    adamw(
+        [slot.master for slot in bucket],
+        grads,
+        [slot.first for slot in bucket],
+        [slot.second for slot in bucket],
+        [],
+        [slot.steps for slot in bucket],
+        fused=True,
+        amsgrad=False,
+        beta1=0.9,
+        beta2=0.999,
+        lr=bucket[0].peak * rate_share,
+        weight_decay=bucket[0].decay,
+        eps=1e-8,
+        maximize=False,
+    )
+    for slot in bucket:
+        if slot.working is not slot.master:
+            slot.working.copy_(slot.master)
+
+
+def _float32(grad: Tensor | None, scale: float) -> Tensor:
+    assert grad is not None
+    grad = grad.float()
+    return grad if scale == 1.0 else grad.mul_(scale)
