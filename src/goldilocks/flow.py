@@ -18,6 +18,7 @@ from goldilocks.bundle.read import load as read_bundle
 from goldilocks.bundle.write import write, write_tuned
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
+from goldilocks.catalog.lengths import token_counters
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
 from goldilocks.data.load import load
@@ -77,7 +78,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     settings = settings or RunSettings()
     set_threads(settings.threads)
-    workspace = Workspace(settings.out)
+    workspace = Workspace(Path(settings.out))
     with workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
         return build(spec, settings, workspace, progress)
@@ -92,7 +93,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     clock = Clock(spec.budget_seconds, trials[-1].elapsed if trials else 0.0)
 
     progress("stage", {"name": "data"})
-    dataset = load(spec, task, progress=progress)  # read, checked, split, fingerprinted
+    dataset = load(spec, task, tokenizers=token_counters(), progress=progress)  # read, checked, split, fingerprinted
     _remember_data(workspace, dataset)
 
     progress("stage", {"name": "candidates"})
@@ -173,7 +174,7 @@ def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
         GoldilocksError: the data cannot be used as they are; the message says what to do.
     """
     spec = task if isinstance(task, TaskSpec) else read_task(task)
-    return load(spec, plugins.load("tasks", spec.task), progress=progress)
+    return load(spec, plugins.load("tasks", spec.task), tokenizers=token_counters(), progress=progress)
 
 
 def _remember_data(workspace: Workspace, dataset: Dataset) -> None:

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from fake_shelf import dataset
+
 from goldilocks.catalog.fit import workload
 from goldilocks.records import Part
-from shelf import dataset
 
 
 def test_words_are_runs_of_letters_and_single_chinese_characters() -> None:

@@ -109,7 +109,7 @@ def read_info(folder: Path) -> BundleInfo:
         version = json.loads(content)["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"{path}: damaged; copy the bundle again, or write it anew.") from error
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:  # a bool is an int too
         raise IntegrityError(f"{path}: format version {version!r} is none there ever was; write the bundle anew.")
     if version > FORMAT_VERSION:
         raise IntegrityError(

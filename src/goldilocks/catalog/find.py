@@ -173,7 +173,10 @@ def _there(
         hub_model = source.startswith("hf://")
         try:
             folder = folder_of(facts, offline=True)
-            if hub_model and families[facts.family].describe(folder, source) is None:
+            lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model else None
+            if lacks:
+                refused[source] = f"{source}: there is no {lacks} for it"
+            elif hub_model and families[facts.family].describe(folder, source) is None:
                 refused[source] = f"the family {facts.family} does not read this architecture"
         except MissingError as error:
             refused[source] = str(error)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,10 +69,16 @@ def refusal(source: str) -> str | None:
             _explain(source, error, offline=False)
         except (InputError, MissingError) as explained:
             return str(explained)
-    names = [one.rfilename for one in found.siblings or ()]
+    lacks = lacking(one.rfilename for one in found.siblings or ())
+    return f"{source}: the Hub has no {lacks} for it" if lacks else None
+
+
+def lacking(names: Iterable[str]) -> str | None:
+    """What a Hub model's files lack for it to be used; ``None`` where nothing does."""
+    names = list(names)
     if not any(one.endswith(".safetensors") for one in names):
-        return f"{source}: the Hub has its weights only as pickles, which could run code; safetensors are needed"
-    return None
+        return "safetensors (only pickles, which could run code)"
+    return None if "tokenizer.json" in names else "tokenizer.json"
 
 
 def _cache_of(name: str) -> Path:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from goldilocks.catalog.fetch import folder_of
-from goldilocks.errors import InputError
+from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Family
 from goldilocks.records import Facts
 from goldilocks.settings import nearest
@@ -62,14 +61,16 @@ def described(source: str, families: Mapping[str, Family], *, offline: bool) -> 
         InputError: no family reads this kind of model.
     """
     folder = folder_of(source, offline=offline)
+    unread = f"no family reads this kind of model; the families are {', '.join(families)}"
     for family in families.values():
-        facts = family.describe(folder, source)
+        try:
+            facts = family.describe(folder, source)
+        except GoldilocksError as error:  # its kind, but damaged; or no kind of it at all
+            unread = str(error)
+            continue
         if facts is not None:
             return _with_card(replace(facts, name=facts.name.replace("/", "--")), folder)
-    raise InputError(
-        f"{source}: no family reads this kind of model (model_type {_model_type(folder)}); "
-        f"the families are {', '.join(families)}."
-    )
+    raise InputError(f"{source}: cannot be used ({unread.rstrip('.')}).")
 
 
 def unique(models: list[Facts]) -> list[Facts]:
@@ -82,13 +83,6 @@ def unique(models: list[Facts]) -> list[Facts]:
             name = f"{facts.name}-{number}"
         found.setdefault((facts.family, name), replace(facts, name=name))
     return list(found.values())
-
-
-def _model_type(folder: Path) -> str:
-    try:
-        return repr(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
-    except (OSError, ValueError, AttributeError):
-        return "unknown: no readable config.json"
 
 
 def _with_card(facts: Facts, folder: Path) -> Facts:

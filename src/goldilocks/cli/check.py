@@ -22,7 +22,7 @@ def check(
     """
     from rich.console import Console
 
-    from goldilocks.cli.tables import findings_table, profile_tables
+    from goldilocks.cli.tables import findings_list, profile_tables
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
 
@@ -35,4 +35,4 @@ def check(
     console = Console()
     for table in profile_tables(dataset.profile):
         console.print(table)
-    console.print(findings_table(dataset.findings) if dataset.findings else "Nothing to complain about.")
+    console.print(findings_list(dataset.findings) if dataset.findings else "Nothing to complain about.")

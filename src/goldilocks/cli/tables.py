@@ -44,13 +44,14 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     return [size, length, language]
 
 
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """What was found, with row numbers, and what it means."""
-    table = _table("findings", "", "part", "what", "what it means", "rows")
+def findings_list(findings: Sequence[Finding]) -> Text:
+    """What was found, with row numbers, and what it means; one paragraph each (sentences do not fit in columns)."""
+    lines = Text()
     for one in findings:
-        rows = ", ".join(str(row) for row in one.rows[:6]) + (" …" if one.count > 6 else "")
-        table.add_row(Text(one.severity, style=_SEVERITY[one.severity]), one.part, one.message, one.meaning, rows)
-    return table
+        lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
+        lines.append(f"{one.part}: ", style="bold").append(f"{one.message}\n")
+        lines.append(f"        {one.meaning}\n", style="dim")
+    return lines
 
 
 def pool_table(pool: Pool) -> Table:

@@ -142,7 +142,7 @@ def _jsonl(path: Path, columns: Sequence[str]) -> Rows:
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             yield number, "NUL byte" if "\x00" in line else f"broken JSON ({str(error).split(':')[0]})"
             continue
         if not isinstance(row, dict):
@@ -159,8 +159,8 @@ def _jsonl(path: Path, columns: Sequence[str]) -> Rows:
 
 def _cells(path: Path, delimiter: str, *, plain: bool) -> _csv.Reader:
     csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
-    quoting = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
-    return csv.reader(_lines(path), delimiter=delimiter, strict=True, quoting=quoting)
+    lines = _lines(path)
+    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
 
 
 def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) -> Rows:
@@ -183,11 +183,10 @@ def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) 
             else:
                 yield number, [cells[place] for place in places]
     except csv.Error as error:
-        raise InputError(
-            f"{path.name}: row {number + 1} (line {begins}): {error}: a quote is not closed or not doubled; write a "
-            f"quote "
-            'inside a quoted cell twice ("").'
-        ) from error
+        what = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
+        if "new-line" in str(error):
+            what = "a carriage return outside quotes; save the file with the line ends of Unix or Windows"
+        raise InputError(f"{path.name}: row {number + 1} (line {begins}): {what} ({error}).") from error
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> Rows:

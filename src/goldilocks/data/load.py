@@ -174,9 +174,8 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
                 Severity.WARNING,
                 f"{len(rows):,} of {len(leaked):,} rows of {name} left out: their text also stands in {where} "
                 f"({rows_in_words(rows)})",
-                "A candidate that has seen the answers scores too well, most of all one that remembers; scores on "
-                "these data "
-                "published with the leak are not comparable.",
+                "A candidate that has seen the answers scores too well, most of all one that remembers; scores "
+                "published with the leak are not comparable with these.",
                 part=name,
                 rows=rows,
             )

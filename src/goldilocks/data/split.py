@@ -63,14 +63,13 @@ def _main_label(gold: Sequence[str], rows: list[int]) -> str:
 
 
 def _quotas(counts: Mapping[str, int], share: float) -> dict[str, int]:
-    """Rows of each label to set aside: its share, the halves left over going where the remainder is largest."""
-    exact = {label: share * count for label, count in counts.items()}
+    """Rows of each label to set aside: its share rounded so that they add up, at least one of three, none of two."""
+    exact = {label: share * count for label, count in counts.items() if count >= LEAST_ROWS}
     quotas = {label: int(wanted) for label, wanted in exact.items()}
     missing = round(sum(exact.values())) - sum(quotas.values())
     for label in sorted(exact, key=lambda one: (quotas[one] - exact[one], one))[:missing]:
         quotas[label] += 1
-    least = {label: int(count >= LEAST_ROWS and share > 0) for label, count in counts.items()}
-    return {label: min(max(quotas[label], least[label]), counts[label] - 1) for label in counts}
+    return {label: max(quotas.get(label, 0), int(label in exact and share > 0)) for label in counts}
 
 
 def _draw(order: list[list[int]], quota: int, left: Counter[str], gold: Sequence[str]) -> list[int]:

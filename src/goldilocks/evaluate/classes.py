@@ -65,8 +65,12 @@ def classification_report(gold: Sequence[str], predicted: Sequence[str], labels:
     answered = set(predicted)
     occurs = np.array([row.support > 0 or row.label in answered for row in rows])
     accuracy = sum(one == other for one, other in zip(gold, predicted, strict=True)) / n
-    totals = ([accuracy] * 3, columns[occurs].mean(0).tolist(), (support @ columns / n).tolist())
-    return (*rows, *(ClassRow(name, *three, n) for name, three in zip(TOTALS, totals, strict=True)))
+    totals = (np.full(3, accuracy), columns[occurs].mean(0), support @ columns / n)
+    averages = [
+        ClassRow(name, float(three[0]), float(three[1]), float(three[2]), n)
+        for name, three in zip(TOTALS, totals, strict=True)
+    ]
+    return (*rows, *averages)
 
 
 def worst_errors(

@@ -1,8 +1,8 @@
 """Pretrained text encoders in the Hub's format, with a linear head on the mean of their hidden states.
 
-BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads in
-a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens: four fifths of the work
-lies in texts longer than that, where a corpus has them, and the topic of a text is rarely decided behind its first page.
+BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads
+in a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens (about 190 words), for
+the sake of speed: the work grows faster than the length. Text beyond that is not seen.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldilocks.nets.linear import NgramLinear, Solution, restored
+from goldilocks.nets.linear import NgramLinear, Solution, restored, seconds_here
 from goldilocks.nets.linear import Recipe as Values
 from goldilocks.nets.ngrams import Grams
 from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
@@ -33,6 +33,9 @@ OUTPUTS = frozenset({Output.LABEL})
 GRAMS = {"word12": Grams("word", 1, 2), "char24": Grams("char", 2, 4)}
 MOST_TERMS = 300_000
 SMOOTHING = 0.1
+BASE_BYTES = 120e6
+BYTES_PER_UNIT = {"word12": 120.0, "char24": 80.0}
+"""Memory per word or character of train."""
 
 
 def models() -> tuple[Facts, ...]:
@@ -59,7 +62,15 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
 
 
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
-    raise NotImplementedError
+    """Counting dominates: seconds grow with the words (or characters), and a little with the labels."""
+    if GRAMS[facts.name].kind == "word":
+        units = work.rows * work.words
+        seconds = 0.05 + 1e-6 * units * (1 + 0.03 * work.labels)
+    else:
+        units = work.rows * work.characters
+        seconds = 0.05 + 0.45e-6 * units * (1 + 0.04 * work.labels)
+    weights = 12 * MOST_TERMS * work.labels  # float64 counts and float32 weights, at the most
+    return Forecast(seconds_here(seconds, machine), BASE_BYTES + BYTES_PER_UNIT[facts.name] * units + weights)
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001

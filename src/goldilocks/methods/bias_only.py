@@ -1,6 +1,8 @@
 """Only the biases and the head learn (BitFit): a thousandth of the weights.
 
-Source: Ben Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked Language-models"."""
+Source: Ben Zaken et al. 2022, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
+Language-models".
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     network.head.requires_grad_(True)
 
 
-def fold(network: Network) -> None:  # noqa: ARG001
+def fold(network: Network) -> None:
     """Nothing was added."""
 
 

@@ -33,7 +33,7 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     network.module.requires_grad_(True)
 
 
-def fold(network: Network) -> None:  # noqa: ARG001
+def fold(network: Network) -> None:
     """Nothing was added."""
 
 

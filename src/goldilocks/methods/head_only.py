@@ -1,6 +1,7 @@
 """Only the linear head learns, on the frozen model's vectors (a linear probe trained by gradient descent).
 
-The trunk runs once per text; after that an epoch is a few small products, so there can be many."""
+The trunk runs once per text; after that an epoch is a few small products, so there can be many.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     network.head.requires_grad_(True)
 
 
-def fold(network: Network) -> None:  # noqa: ARG001
+def fold(network: Network) -> None:
     """Nothing was added."""
 
 

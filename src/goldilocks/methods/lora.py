@@ -1,6 +1,7 @@
-"""Low-rank additions beside the frozen matrices of attention and perceptrons learn, with the head; then they are merged in.
+"""Low-rank additions beside the frozen matrices learn, with the head; in the end they are merged in.
 
-Source: Hu et al. 2021, "LoRA"; on all linear layers rather than two of them, as in Dettmers et al. 2023, "QLoRA"."""
+Source: Hu et al. 2021, "LoRA"; on all linear layers rather than two of them, as in Dettmers et al. 2023, "QLoRA".
+"""
 
 from __future__ import annotations
 

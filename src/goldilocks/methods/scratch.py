@@ -1,4 +1,4 @@
-"""Every weight learns, from nothing: for models that start without knowledge. Models fitted in one go come this way too."""
+"""Every weight learns, from nothing: for models that start without knowledge, and for those fitted in one go."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     network.module.requires_grad_(True)
 
 
-def fold(network: Network) -> None:  # noqa: ARG001
+def fold(network: Network) -> None:
     """Nothing was added."""
 
 

@@ -42,7 +42,7 @@ def prepare(network: Network, options: Options) -> None:
         weight.requires_grad_(network.block_of(name) >= lowest)
 
 
-def fold(network: Network) -> None:  # noqa: ARG001
+def fold(network: Network) -> None:
     """Nothing was added."""
 
 

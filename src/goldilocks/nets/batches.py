@@ -25,8 +25,9 @@ def by_length(
     if rng is None:
         ranked = np.argsort(-order, kind="stable")
     else:
-        # A little noise on the length mixes neighbours, so that an epoch's batches are not the last epoch's.
-        ranked = np.argsort(-(order * rng.uniform(0.9, 1.1, len(order)) + rng.random(len(order))), kind="stable")
+        # A little noise on the length mixes neighbours, so that an epoch's batches are not the last epoch's; 3 % of it
+        # pad 1 % of TREC's tokens, 10 % would pad 8 %.
+        ranked = np.argsort(-(order * rng.uniform(0.97, 1.03, len(order))), kind="stable")
     batches: list[list[int]] = []
     current: list[int] = []
     longest = 0

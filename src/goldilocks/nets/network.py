@@ -1,7 +1,7 @@
 """A text classifier made of a tokenizer, a trunk of blocks, a pooling and a head: what every network family builds.
 
-``tune/loop.py`` trains a ``Network``; methods choose which of its weights learn. The trunk is a stack of blocks, so that
-whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``).
+``tune/loop.py`` trains a ``Network``; methods choose which of its weights learn. The trunk is a stack of blocks, so
+that whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``).
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ class Trunk(nn.Module):
     width: int
     """Width of the hidden states that come out at the top (and, for encoders, at every layer)."""
     word_embedding: str | None = None
-    """Name of the ``nn.Embedding`` whose rows the token ids pick. Training keeps only the rows of tokens that occur (and
-
-    ids 0 to 7, so that special tokens keep their ids); ``None``: there is no such table.
-    """
+    """Name of the ``nn.Embedding`` whose rows the token ids pick; training leaves out rows whose token does not occur."""
     bf16: bool = False
     """Whether its products may run in bfloat16 where the machine does that in hardware."""
     resumable: bool = True
@@ -67,7 +64,7 @@ class Trunk(nn.Module):
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """One vector per text: ``mean`` or ``max`` over its tokens, or the ``first`` token. ``(n, t, w)`` -> ``(n, w)``, float32."""
+    """One float32 vector per text: ``mean`` or ``max`` over its tokens, or the ``first``. ``(n, t, w)`` -> ``(n, w)``."""
     hidden = hidden.float()
     if how == "first":
         return hidden[:, 0]
@@ -107,7 +104,7 @@ class Network:
         self.module = nn.ModuleDict({"trunk": trunk, "head": self.head})
         """Everything with weights: what is trained, counted and saved."""
 
-    # ------------------------------------------------------------------------------------------------ what it is made of
+    # ----------------------------------------------------------------------------------------------- what it is made of
 
     def groups(self) -> dict[str, list[str]]:
         """Role (embeddings, attention, mlp, norm, head) -> parameter names of ``module``."""
@@ -129,7 +126,7 @@ class Network:
 
     def tokenize(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
         """Token ids of each text, special tokens included, at most ``max_tokens``, at least one."""
-        # A text far longer than any model reads would only cost tokenizing; 12 characters per token is beyond any language.
+        # A text far longer than the model reads would only cost tokenizing; no language has 12 characters per token.
         reach = 12 * self.shape.max_tokens
         encoded = self.tokenizer.encode_batch_fast([text[:reach] for text in texts])
         nothing = np.array([self.shape.pad_id], dtype=np.int32)
@@ -174,7 +171,7 @@ class Network:
         return found
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Mean-pooled hidden states of every layer from one pass, shape ``(n_texts, depth + 1, width)`` (0: embeddings)."""
+        """Mean-pooled states of every layer from one pass, shape ``(n_texts, depth + 1, width)`` (0: embeddings)."""
         from goldilocks.nets.batches import by_length, padded
 
         tokens = self.tokenize(texts)

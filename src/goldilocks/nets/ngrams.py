@@ -6,18 +6,21 @@ An n-gram is found by a 64-bit polynomial hash of its characters, computed for a
 
 so that no Python loop runs over n-grams and nothing of scikit-learn (1 s to import) is needed to answer. The counts
 are those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with ``WORD``, and ``"char_wb"``), as the tests
-check; counting is three to four times as fast. Among a million n-grams the chance that any two share a hash is about 3e-8.
+check; counting is three to four times as fast. The chance that any two of a million n-grams share a hash is 3e-8.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from goldilocks.support.hardware import cores
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -36,7 +39,7 @@ SAMPLE_CHARACTERS = 20_000_000
 """The vocabulary is drawn from at most so many characters of train, spread evenly over it."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
-_powers: dict[int, Hashes] = {}
+_powers: list[tuple[Hashes, Hashes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,14 @@ def _mixed(codes: npt.NDArray[np.uint32]) -> Hashes:
 
 def _power_tables(length: int) -> tuple[Hashes, Hashes]:
     """B^0 … and B^-0 … (mod 2^64), kept between calls and grown when needed."""
-    if not _powers or len(_powers[1]) < length + 1:
-        size = max(2 * length, 4096)
-        for sign, base in ((1, _BASE), (-1, pow(_BASE, -1, 2**64))):
-            table = np.full(size, base, dtype=np.uint64)
-            table[0] = 1
-            _powers[sign] = np.cumprod(table)
-    return _powers[1], _powers[-1]
+    kept = _powers[-1] if _powers else None
+    if kept is None or len(kept[0]) <= length:
+        tables = np.full((2, max(2 * length, 4096)), _BASE, dtype=np.uint64)
+        tables[1] = pow(_BASE, -1, 2**64)
+        tables[:, 0] = 1
+        kept = np.cumprod(tables[0]), np.cumprod(tables[1])
+        _powers[:] = [kept]  # both at once: other threads may be reading
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,9 @@ class Vocabulary:
         characters = sum(len(one) for one in texts)
         every = max(1, -(-characters // SAMPLE_CHARACTERS))
         sample = texts[::every]
-        found = [[counted(sample[block], one) for one in grams] for block in blocks(sample)]
+        # Sorting, which is most of the work, lets other threads run.
+        with ThreadPoolExecutor(cores()) as pool:
+            found = list(pool.map(lambda block: [counted(sample[block], one) for one in grams], blocks(sample)))
         terms = [_commonest([kinds[kind] for kinds in found], min_texts, most) for kind in range(len(grams))]
         vocabulary = cls(grams, terms)
         return vocabulary, vocabulary.matrix(texts) if every > 1 else vocabulary._stacked(texts, found)

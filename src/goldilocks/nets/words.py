@@ -40,5 +40,3 @@ def learn_words(texts: Sequence[str], *, max_tokens: int, limit: int = LIMIT, mi
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.enable_truncation(max_length=max_tokens)
     return tokenizer
-
-

@@ -50,7 +50,7 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> npt.NDArray[np.uint8]:
 
 
 def weighted_sums(weights: npt.NDArray[np.uint8], items: Floats | sp.csr_array) -> npt.NDArray[np.float32]:
-    """``weights @ items`` in blocks: ``(draws, n)`` and ``(n, width)`` -> ``(draws, width)``; counts stay exact to 2**24."""
+    """``weights @ items`` in blocks: ``(draws, n)`` and ``(n, width)`` -> ``(draws, width)``; exact to 2**24."""
     rows = max(1, 8_000_000 // weights.shape[1])
     blocks = [
         np.asarray(weights[start : start + rows].astype(np.float32) @ items) for start in range(0, len(weights), rows)

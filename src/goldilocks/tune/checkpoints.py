@@ -1,7 +1,7 @@
 """A run on the disk: tensors under a name of their own, then one small JSON file that names them.
 
-Writing that JSON file is what makes a checkpoint count, and it is replaced whole; killed at any moment, the folder holds
-the last checkpoint or the one before.
+Writing that JSON file is what makes a checkpoint count, and it is replaced whole; killed at any moment, the folder
+holds the last checkpoint or the one before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """AdamW over float32 masters of weights that are multiplied in bfloat16.
 
-On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient stays
-bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never leaves
-the cache.
+On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient
+stays bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never
+leaves the cache.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Slot:
 
 
 class MasterAdamW:
-    """AdamW (Loshchilov and Hutter 2019) with clipping by the norm over all weights; torch's fused kernel does the sums."""
+    """AdamW (Loshchilov and Hutter 2019), clipped by the norm over all weights; torch's fused kernel does the sums."""
 
     def __init__(self, slots: list[Slot], *, clip_norm: float) -> None:
         """Put weights of like rate and decay into buckets."""
@@ -61,8 +61,8 @@ class MasterAdamW:
     def step(self, rate_share: float) -> None:
         """Use the gradients and drop them. A step whose gradient is not finite is left out."""
         grads = [slot.working.grad for slot in self.slots if slot.working.grad is not None]
-        norms = torch._foreach_norm(grads, 2, dtype=torch.float32)
-        norm = float(torch.stack(list(norms)).norm())
+        # Each weight's norm in its own precision (bfloat16: to 0.4 %, enough to clip by), their sum in float32.
+        norm = float(torch.stack([one.norm().float() for one in grads]).norm())
         if norm == norm and norm != float("inf"):  # NaN is the one value that differs from itself
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
             self.updates += 1

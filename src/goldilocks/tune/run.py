@@ -142,7 +142,7 @@ class Run:
 
     @property
     def model(self) -> Model:
-        """The model as of now, the method's additions merged in, ready to answer and to be saved. Training may go on."""
+        """The model as of now, the method's additions merged in, ready to answer and be saved. Training may go on."""
         if self.recipe is None:
             return self._fitted_model()
         network = self._learning().settle().twin()

@@ -1,4 +1,4 @@
-"""What happens when in a run: the batches of each epoch and the learning rate, as functions of the seed and the progress.
+"""What happens when in a run: the batches of each epoch and the learning rate, from the seed and the progress alone.
 
 Nothing is drawn as training goes on, so a run can be cut anywhere and continued from (epoch, batch) alone.
 """

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 import goldilocks.families
 import goldilocks.methods
-import pytest
 from goldilocks import plugins
 from goldilocks.catalog.find import candidates
 from goldilocks.records import (
@@ -81,7 +82,7 @@ def recipe(recipe):
 
 @contextmanager
 def shelved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put the fakes on the shelves: families ``fake`` (labels) and ``fake_tags``, methods ``fake_all``, ``fake_top``."""
+    """Put families ``fake`` (labels) and ``fake_tags`` and methods ``fake_all`` and ``fake_top`` on the shelves."""
     (folder / "families").mkdir()
     (folder / "methods").mkdir()
     (folder / "families" / "fake.py").write_text(FAMILY.format(name="fake", output="LABEL"))

@@ -1,0 +1,43 @@
+"""How many tokens a text is for each tokenizer at hand: what length percentiles and cut-offs are given in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.known import catalogue
+from goldilocks.errors import GoldilocksError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Counter = Callable[[Sequence[str]], list[int]]
+
+
+def token_counters() -> Mapping[str, Counter]:
+    """Model name -> token counts of texts, for every model of the catalogue that is on this machine."""
+    from tokenizers import Tokenizer
+
+    found: dict[str, Counter] = {}
+    for facts in catalogue():
+        try:
+            path = _tokenizer_of(folder_of(facts, offline=True))
+        except GoldilocksError:  # not on this machine; `candidates` says why
+            continue
+        if path is not None:
+            found[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
+    return found
+
+
+def _tokenizer_of(folder: Path) -> Path | None:
+    named = folder / "tokenizer.json"
+    return named if named.exists() else next(iter(sorted(folder.glob("tokenizers/*.json"))), None)
+
+
+def _counts(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return [len(one.ids) for one in tokenizer.encode_batch_fast(list(texts))]

@@ -1,0 +1,172 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made import TEXTS, bundle
+
+from goldilocks.bundle.layout import FORMAT_VERSION
+from goldilocks.bundle.read import load
+from goldilocks.errors import InputError, IntegrityError, MissingError
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(tmp_path_factory.mktemp("written") / "bundle")
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle that a test may spoil."""
+    return Path(shutil.copytree(written, tmp_path / "bundle"))
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    info = json.loads((folder / "bundle.json").read_text())
+    edit(info)
+    (folder / "bundle.json").write_text(json.dumps(info))
+
+
+def test_text_gets_the_same_answer_alone_and_in_a_batch(written: Path) -> None:
+    read = load(written)
+
+    together = read.predict(TEXTS)
+
+    for text, answer in zip(TEXTS, together, strict=True):
+        alone = read.predict([text])[0]
+        assert alone.label == answer.label
+        assert alone.score == pytest.approx(answer.score, abs=1e-4)
+
+
+def test_answer_is_the_most_probable_label_with_all_scores(written: Path) -> None:
+    answer = load(str(written)).predict(["the sun shines"])[0]
+
+    assert answer.label == "dry"
+    assert answer.score == answer.scores["dry"] > answer.scores["wet"]
+    assert sum(answer.scores.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_no_texts_no_answers(written: Path) -> None:
+    read = load(written)
+
+    assert read.predict([]) == []
+    assert np.shape(read.probabilities([])) == (0, 2)
+
+
+def test_one_string_is_not_taken_for_a_list_of_letters(written: Path) -> None:
+    with pytest.raises(InputError, match="pass a list of texts"):
+        load(written).predict("the sun shines")
+
+
+def test_text_that_is_no_string_is_named_by_its_position(written: Path) -> None:
+    with pytest.raises(InputError, match="text 1 is a NoneType"):
+        load(written).predict(["fine", None])  # type: ignore[list-item]
+
+
+def test_folder_without_a_bundle_is_missing_and_a_runs_folder_is_pointed_on(folder: Path) -> None:
+    with pytest.raises(MissingError, match=r"holds no bundle.json, so it is no bundle. Did you mean .*bundle\?"):
+        load(folder.parent)
+    with pytest.raises(MissingError, match=r"so it is no bundle\. Pass a bundle's folder"):
+        load(folder / "model")
+
+
+def test_tampered_weights_are_refused(folder: Path) -> None:
+    weights = next((folder / "model").glob("*.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    with pytest.raises(IntegrityError, match=r"'model/.*safetensors' was changed"):
+        load(folder)
+
+
+def test_missing_file_is_named(folder: Path) -> None:
+    (folder / "README.md").unlink()
+
+    with pytest.raises(IntegrityError, match=r"'README\.md' is missing"):
+        load(folder)
+
+
+def test_extra_file_is_refused(folder: Path) -> None:
+    (folder / "model" / "more.json").write_text("{}")
+
+    with pytest.raises(IntegrityError, match=r"holds 'model/more\.json', which bundle\.json does not list"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.pkl", "model/pytorch_model.bin", "model/a.joblib", "model/weights.PT"])
+def test_pickle_is_refused_by_its_name(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"anything")
+
+    with pytest.raises(IntegrityError, match="is a pickle or may hold one"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["../outside.json", "/etc/passwd", "model/../../x", "a\\b", "C:/x", "./README.md", ""])
+def test_name_that_leads_out_of_the_folder_is_refused(folder: Path, name: str) -> None:
+    change(folder, lambda info: info["files"].update({name: "0" * 64}))
+
+    with pytest.raises(IntegrityError, match="leads out of the bundle"):
+        load(folder)
+
+
+def test_link_is_refused(folder: Path) -> None:
+    (folder / "model" / "link.json").symlink_to("/etc/hostname")
+
+    with pytest.raises(IntegrityError, match="is a link or no plain file"):
+        load(folder)
+
+
+def test_newer_format_asks_for_an_upgrade(folder: Path) -> None:
+    change(folder, lambda info: info.update(format_version=FORMAT_VERSION + 1, something="new"))
+
+    with pytest.raises(IntegrityError, match=r"format version 2, .* reads up to 1; upgrade: pip install --upgrade"):
+        load(folder)
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", None, True, 1.5])
+def test_format_version_that_never_was_is_refused(folder: Path, version: object) -> None:
+    change(folder, lambda info: info.update(format_version=version))
+
+    with pytest.raises(IntegrityError, match="is none there ever was"):
+        load(folder)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_truncated_info_is_damaged(folder: Path, share: float) -> None:
+    content = (folder / "bundle.json").read_bytes()
+    (folder / "bundle.json").write_bytes(content[: int(share * len(content))])
+
+    with pytest.raises(IntegrityError, match=r"bundle\.json: damaged"):
+        load(folder)
+
+
+def test_info_with_a_field_missing_names_it(folder: Path) -> None:
+    change(folder, lambda info: info.pop("labels"))
+
+    with pytest.raises(IntegrityError, match=r"damaged or from another version \(labels"):
+        load(folder)
+
+
+def test_other_labels_than_the_models_are_refused(folder: Path) -> None:
+    change(folder, lambda info: info.update(labels=["wet", "dry"]))
+
+    with pytest.raises(IntegrityError, match=r"the model's labels are not those in bundle\.json"):
+        load(folder)
+
+
+def test_family_that_is_not_there_is_missing(folder: Path) -> None:
+    change(folder, lambda info: info.update(family="../naive_bayes"))
+
+    with pytest.raises(MissingError, match="Did you mean 'naive_bayes'"):
+        load(folder)
+
+
+def test_whole_files_that_the_family_cannot_read_are_told(folder: Path) -> None:
+    change(folder, lambda info: info.update(family="majority"))
+
+    with pytest.raises(IntegrityError, match=r"but majority cannot read them .* written by goldilocks-lm"):
+        load(folder)

@@ -1,0 +1,61 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+from made import bundle, decision, facts
+
+from goldilocks.bundle.card import card
+from goldilocks.bundle.read import load
+from goldilocks.records import Candidate, Footprint, Measured
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(tmp_path_factory.mktemp("card") / "bundle")
+
+
+def test_hub_reads_the_head(folder: Path) -> None:
+    data = ModelCard.load(folder / "README.md").data
+
+    assert data.pipeline_tag == "text-classification"
+    assert data.language == ["en"]
+    assert data.library_name == "goldilocks"
+    assert data.license is None, "nothing pretrained is in it"
+    results = {(one.dataset_split, one.metric_name): one for one in data.eval_results or ()}
+    assert set(results) == {("validation", "macro_f1"), ("test", "macro_f1"), ("test", "accuracy")}
+    test = results["test", "macro_f1"]
+    assert (test.metric_type, test.metric_value) == ("f1", 0.8)
+    assert test.metric_args == {"low": 0.7, "high": 0.9, "confidence": 0.95, "n": 30}
+    assert test.dataset_revision == "0123456789abcdef"
+
+
+def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> None:
+    info = load(folder).info
+    hub = replace(info, licence="apache-2.0", facts=replace(info.facts, source="hf://org/name@abc"))
+
+    data = ModelCard(card(hub)).data
+
+    assert (data.license, data.base_model) == ("apache-2.0", "org/name")
+
+
+def test_colleague_finds_decision_scores_limits_use_and_origin(folder: Path) -> None:
+    text = (folder / "README.md").read_text()
+
+    for section in ("## Scores", "## Intended use", "## Limits", "## How to use", "## Reproduce"):
+        assert section in text
+    assert "is worth its price." in text
+    assert "| Test (opened once, after the choice) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
+    assert "fingerprint `0123456789abcdef`" in text
+    assert "Seed 7." in text
+
+
+def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
+    chosen = decision(Candidate(facts("naive_bayes"), "scratch"))
+    latency = Measured(1.25, 1.0, 1.5, 64, "ms")
+    measured = Footprint(0.1, latency, latency, 1_234.0, 50_000_000, 2_500_000)
+
+    text = card(load(folder).info, replace(chosen, winner=replace(chosen.winner, footprint=measured)))
+
+    assert "Measured on a machine (2 cores): 1.2 ms for one text" in text
+    assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text

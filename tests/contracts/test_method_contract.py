@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.records import Facts
+from goldilocks.testing import tiny
+from goldilocks.testing.contracts import check_method
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Callable[[], Any]]]:
+    """One network that starts from nothing of each family, and a pretrained one where a tiny one can be made."""
+    found: list[tuple[Facts, Path | None]] = []
+    make = getattr(tiny, "encoder_folder", None)
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-encoder"
+    checkpoint = Path(make(folder) or folder) if make else None
+    for name in plugins.names("families"):
+        family = plugins.load("families", name)
+        found += [(facts, None) for facts in family.models()[:1] if facts.groups]
+        facts = family.describe(checkpoint, str(checkpoint)) if checkpoint else None
+        found += [(facts, checkpoint)] if facts else []
+
+    def maker(facts: Facts, folder: Path | None) -> Callable[[], Any]:
+        family = plugins.load("families", facts.family)
+        return lambda: family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+
+    return [(facts, maker(facts, folder)) for facts, folder in found]
+
+
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_method_keeps_its_contract(name: str, networks: list[tuple[Facts, Callable[[], Any]]]) -> None:
+    if not check_method(plugins.load("methods", name), networks):
+        pytest.skip(f"{name} fits none of the networks there are to try it on")

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_tables import TASK, Row, labelled, sentences, spec
+
+from goldilocks.data.leaks import normalise
+from goldilocks.data.load import load
+from goldilocks.errors import InputError
+from goldilocks.records import Dataset, Finding, Severity
+
+PARCEL = "the parcel that you sent to me last week has not come and nobody answers when I call"
+
+
+def found(dataset: Dataset, code: str, part: str | None = None) -> Finding:
+    (one,) = [each for each in dataset.findings if each.code == code and part in (None, each.part)]
+    assert one.meaning
+    return one
+
+
+def codes(dataset: Dataset) -> set[str]:
+    return {one.code for one in dataset.findings}
+
+
+def texts(dataset: Dataset) -> list[set[str]]:
+    return [{normalise(text) for text in part.texts} for part in (dataset.train, dataset.validation, dataset.test)]
+
+
+# ------------------------------------------------------------------------------------------------------- splitting
+
+
+def test_parts_that_are_not_given_are_split_from_train(tmp_path: Path) -> None:
+    got = load(spec(tmp_path, train=labelled(1000)), TASK)
+
+    # 15 % of 1,000; then 15 % of the 850 left is 127.5, half of it for each label.
+    assert (len(got.test), len(got.validation), len(got.train)) == (150, 128, 722)
+    assert got.labels == ("bad", "good")
+    assert sorted(got.train.rows + got.validation.rows + got.test.rows) == list(range(1, 1001))
+    assert {one.part for one in got.findings if one.code == "split"} == {"validation", "test"}
+
+
+def test_only_what_is_missing_is_split_off(tmp_path: Path) -> None:
+    test, validation = labelled(40, start=1000), labelled(40, start=2000)
+
+    no_validation = load(spec(tmp_path, train=labelled(200), test=test), TASK)
+    assert no_validation.test.texts == tuple(text for text, _ in test)
+    assert (len(no_validation.validation), len(no_validation.train)) == (30, 170)
+
+    no_test = load(spec(tmp_path, train=labelled(200), validation=validation), TASK)
+    assert no_test.validation.texts == tuple(text for text, _ in validation)
+    assert (len(no_test.test), len(no_test.train)) == (30, 170)
+
+
+def test_near_duplicates_stay_in_one_part(tmp_path: Path) -> None:
+    rows = [(f"{text} and so on, as ever, for all of you{mark}", label)
+            for text, label in labelled(100) for mark in ("", "!", "?")]  # fmt: skip
+    got = load(spec(tmp_path, train=rows), TASK)
+
+    parts = [{(row - 1) // 3 for row in part.rows} for part in (got.train, got.validation, got.test)]
+    assert all(parts)
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]
+    assert "near_duplicates_across_parts" not in codes(got)
+
+
+def test_the_same_seed_gives_the_same_dataset(tmp_path: Path) -> None:
+    first, again = (load(spec(tmp_path, train=labelled(300)), TASK) for _ in range(2))
+    other = load(spec(tmp_path, train=labelled(300), seed=1), TASK)
+    assert first == again
+    assert first.fingerprint != other.fingerprint
+
+
+def test_too_few_rows_to_split_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="4 rows are too few to set some aside for test"):
+        load(spec(tmp_path, train=labelled(4)), TASK)
+
+
+# ----------------------------------------------------------------------------------------------------------- leaks
+
+
+def test_rows_of_train_that_stand_in_another_part_are_left_out(tmp_path: Path) -> None:
+    train, validation, test = labelled(100), labelled(50, start=1000), labelled(50, start=2000)
+    leaked: list[Row] = [(validation[0][0].upper(), "good"), (test[1][0] + " ", "bad")]
+
+    got = load(spec(tmp_path, train=train + leaked, validation=[*validation, test[0]], test=test), TASK)
+
+    assert got.train.rows == tuple(range(1, 101))
+    assert got.validation.rows == tuple(range(1, 51))
+    assert len(got.test) == 50
+    assert found(got, "duplicates_across_parts", "train").rows == (101, 102)
+    assert found(got, "duplicates_across_parts", "validation").rows == (51,)
+    assert found(got, "duplicates_across_parts", "train").severity == Severity.WARNING
+    one, two, three = texts(got)
+    assert one.isdisjoint(two | three)
+    assert two.isdisjoint(three)
+
+
+def test_near_duplicates_between_given_parts_are_named_and_kept(tmp_path: Path) -> None:
+    test: list[Row] = [*labelled(50, start=2000), (PARCEL + "!", "bad")]
+    got = load(spec(tmp_path, train=[*labelled(100), (PARCEL, "bad")], test=test), TASK)
+
+    finding = found(got, "near_duplicates_across_parts")
+    assert finding.rows == (51,)
+    assert "too good" in finding.meaning
+    assert len(got.test) == 51
+
+
+def test_the_same_file_for_two_parts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="every row also stands in test; name different files"):
+        load(spec(tmp_path, train=labelled(50), test=labelled(50)), TASK)
+
+
+def test_repeats_and_contradictions_are_named(tmp_path: Path) -> None:
+    rows: list[Row] = [*labelled(100), (PARCEL, "bad"), (PARCEL + " ", "good"), (PARCEL + "!", "bad")]
+    got = load(spec(tmp_path, train=rows), TASK)
+
+    assert found(got, "contradictory_duplicates").rows == (101, 102)
+    assert found(got, "contradictory_duplicates").severity == Severity.WARNING
+    assert found(got, "duplicates").rows == (102,)
+    assert found(got, "near_duplicates").rows == (101, 102, 103)
+
+
+# ---------------------------------------------------------------------------------------------------------- labels
+
+
+def test_one_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="all 20 rows have the label 'good'"):
+        load(spec(tmp_path, train=labelled(20, names=["good"])), TASK)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_label_that_is_only_tested_is_refused(tmp_path: Path, part: str) -> None:
+    strange: list[Row] = [*labelled(30, start=500), ("never seen before", "goood"), ("nor this one", "ugly")]
+    tried = spec(tmp_path, parts={"train": labelled(50), part: strange})
+    with pytest.raises(InputError, match=rf"'goood' and 1 more is only in {part} \(rows 31, 32\).*Did you mean 'good'"):
+        load(tried, TASK)
+
+
+def test_a_label_that_only_leaked_rows_have_is_refused(tmp_path: Path) -> None:
+    rare: Row = ("the only one of its kind", "rare")
+    with pytest.raises(InputError, match=r"'rare' is only in test .* once the rows that also stand in another part"):
+        load(spec(tmp_path, train=[*labelled(50), rare], test=[*labelled(30, start=500), rare]), TASK)
+
+
+def test_labels_seen_once_or_rarely_are_named(tmp_path: Path) -> None:
+    rows: list[Row] = [*labelled(100), ("the only one of its kind", "rare")]
+    got = load(spec(tmp_path, train=rows), TASK)
+
+    assert found(got, "label_seen_once").rows == (101,)
+    assert "'rare'" in found(got, "label_seen_once").message
+    assert "times as many" in found(got, "class_imbalance").message
+    assert found(got, "label_untested", "test").count == 1
+    assert found(got, "few_rows", "test").count == len(got.test)
+
+
+# -------------------------------------------------------------------------------------------------- rows, by number
+
+
+def test_less_than_one_percent_of_unusable_rows_is_left_out(tmp_path: Path) -> None:
+    rows = labelled(300)
+    rows[6], rows[8] = ("", "good"), ("no label", "")
+
+    got = load(spec(tmp_path, train=rows), TASK)
+
+    errors = [one for one in got.findings if one.severity == Severity.ERROR]
+    assert [(one.message, one.rows) for one in errors] == [
+        ("train.jsonl: text is empty in row 7", (7,)),
+        ("train.jsonl: label is empty in row 9", (9,)),
+    ]
+    assert found(got, "rows_left_out").rows == (7, 9)
+    assert got.findings[0].severity == Severity.ERROR
+    assert sum(got.profile.rows.values()) == 298
+
+
+def test_more_unusable_rows_are_refused_in_one_line(tmp_path: Path) -> None:
+    train, test = labelled(100), labelled(50, start=500)
+    train[2] = ("", "good")
+    for place in range(7):
+        test[place] = (test[place][0], "nan")
+
+    with pytest.raises(InputError) as raised:
+        load(spec(tmp_path, train=train, test=test), TASK)
+
+    assert "\n" not in str(raised.value)
+    assert "train.jsonl: 1 of 100 rows cannot be used (text is empty: row 3)" in str(raised.value)
+    assert "test.jsonl: 7 of 50 rows cannot be used (label is NaN: rows 1, 2, 3, 4, 5 and 2 more)" in str(raised.value)
+
+
+def test_a_row_of_a_megabyte_is_warned_of(tmp_path: Path) -> None:
+    rows = labelled(100)
+    rows[3] = ("word " * 200_000, "good")
+    got = load(spec(tmp_path, train=rows), TASK)
+    assert found(got, "very_long_text").rows == (4,)
+    assert found(got, "very_long_text").severity == Severity.WARNING
+
+
+# ------------------------------------------------------------------------------------- language, personal data, more
+
+
+def test_a_language_that_is_not_the_one_given_is_named(tmp_path: Path) -> None:
+    rows = [(f"{text} 这家酒店的服务态度非常好", label) for text, label in labelled(60)]
+    assert "zh 100%" in found(load(spec(tmp_path, train=rows, language="en"), TASK), "other_language").message
+    assert "other_language" not in codes(load(spec(tmp_path, train=rows, language="zh-Hans"), TASK))
+
+
+def test_several_languages_are_named(tmp_path: Path) -> None:
+    mixed = [(f"{'das ist nicht gut und' if place % 3 else 'this is not the'} {text}", "ab"[place % 2])
+             for place, text in enumerate(sentences(90))]  # fmt: skip
+    got = load(spec(tmp_path, train=mixed), TASK)
+    assert got.profile.language == "de"
+    assert found(got, "several_languages").count == 2
+
+
+def test_personal_data_are_counted_and_never_shown(tmp_path: Path) -> None:
+    rows = labelled(100)
+    rows[0] = ("write to ann@example.org about it", "good")
+    got = load(spec(tmp_path, train=rows, test=labelled(30, start=500)), TASK)
+
+    finding = found(got, "personal_data")
+    assert (finding.count, finding.rows) == (1, (1,))
+    assert "e-mail" in finding.message
+    assert not any("ann@example.org" in one.message + one.meaning for one in got.findings)
+
+
+def test_long_texts_are_named(tmp_path: Path) -> None:
+    rows = [(" ".join([text] * 80), label) for text, label in labelled(60)]
+    assert "more than 480 words" in found(load(spec(tmp_path, train=rows), TASK), "long_texts").message
+
+
+def test_each_step_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def progress(event: str, details: Mapping[str, Any]) -> None:
+        told.append(f"{event}: {details['doing']}")
+
+    load(spec(tmp_path, train=labelled(60)), TASK, progress=progress)
+    assert told[0] == "data: reading train.jsonl"
+    assert len(told) == 3
+
+
+def test_clean_data_have_nothing_to_say_but_how_they_were_split(tmp_path: Path) -> None:
+    got = load(spec(tmp_path, train=labelled(3000)), TASK)
+    assert codes(got) == {"split"}
