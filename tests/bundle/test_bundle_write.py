@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Wrapped:
         self.inner = inner
         self.labels = inner.labels
 
-    def predict(self, texts: list[str]) -> Floats:
+    def predict(self, texts: Sequence[str]) -> Floats:
         return self.inner.predict(texts)
 
     def size_bytes(self) -> int:
@@ -121,7 +122,7 @@ def test_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_model_that_reads_back_other_answers_is_not_written(tmp_path: Path) -> None:
     class Forgetful(Wrapped):
-        def predict(self, texts: list[str]) -> Floats:
+        def predict(self, texts: Sequence[str]) -> Floats:
             return self.inner.predict(texts)[:, ::-1]  # the file will hold the labels the other way round
 
     with pytest.raises(IntegrityError, match=r"not written, because read back .* came out differently"):

@@ -90,7 +90,7 @@ def test_unknown_name_in_the_filter_is_refused_with_the_nearest(
     wrong: dict[str, tuple[str, ...]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        find(replace(spec(), candidates=replace(ONLY_FAKES, **wrong)))  # type: ignore[arg-type]
+        find(replace(spec(), candidates=replace(ONLY_FAKES, **wrong)))
 
 
 def test_named_folder_that_is_not_there_is_missing(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def describe(folder: Path, source: str) -> Facts | None:
     """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
     from goldilocks.support.hub_files import count_weights, read_config
 
+    if not (folder / "config.json").is_file():
+        return None
     config = read_config(folder)
     kind = config.get("model_type")
     if kind not in _BERT_SHAPED + _OTHERS or config.get("is_decoder"):

@@ -30,7 +30,7 @@ class Trunk(nn.Module):
     width: int
     """Width of the hidden states that come out at the top (and, for encoders, at every layer)."""
     word_embedding: str | None = None
-    """Name of the ``nn.Embedding`` whose rows the token ids pick; training leaves out rows whose token does not occur."""
+    """Name of the ``nn.Embedding`` whose rows the ids pick; training leaves out rows whose token does not occur."""
     bf16: bool = False
     """Whether its products may run in bfloat16 where the machine does that in hardware."""
     resumable: bool = True
@@ -64,7 +64,7 @@ class Trunk(nn.Module):
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """One float32 vector per text: ``mean`` or ``max`` over its tokens, or the ``first``. ``(n, t, w)`` -> ``(n, w)``."""
+    """A float32 vector per text: ``mean`` or ``max`` over its tokens, or the ``first``. ``(n, t, w)`` -> ``(n, w)``."""
     hidden = hidden.float()
     if how == "first":
         return hidden[:, 0]

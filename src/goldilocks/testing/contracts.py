@@ -9,8 +9,9 @@ package runs them on its own::
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks import plugins
+from goldilocks.errors import GoldilocksError
 from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task
 from goldilocks.records import Facts, Machine, Output, Recipe, Workload
 from goldilocks.testing import tiny
@@ -65,7 +67,9 @@ def check_metric(metric: Metric) -> None:
     for row, one in zip(weights, drawn, strict=True):
         again = [i for i, times in enumerate(row.astype(int)) for _ in range(times)]
         spelled_out = _value(metric, [gold[i] for i in again], [predicted[i] for i in again])
-        assert math.isclose(float(one), spelled_out, abs_tol=1e-6), "a resample scores otherwise as sums than item by item"
+        assert math.isclose(float(one), spelled_out, abs_tol=1e-6), (
+            "a resample scores otherwise as sums than item by item"
+        )
 
 
 def _value(metric: Metric, gold: Sequence[str], predicted: Sequence[str]) -> float:
@@ -92,7 +96,8 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     assert all(isinstance(one, Output) for one in family.OUTPUTS), f"OUTPUTS holds {family.OUTPUTS}, not only Output"
     nothing = folder / "nothing"
     nothing.mkdir(parents=True)
-    assert family.describe(nothing, "local") is None, "describe must answer None for a folder without a checkpoint"
+    with contextlib.suppress(GoldilocksError):  # an answer too: it says in words what a checkpoint would need
+        assert family.describe(nothing, "local") is None, "describe finds a checkpoint in an empty folder"
     known = [(facts, None) for facts in family.models()]
     assert len({facts.name for facts, _ in known}) == len(known), "two models share a name"
     assert all(facts.source == "builtin" for facts, _ in known), "models() gives models whose source is not 'builtin'"
@@ -128,9 +133,9 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, language
         assert isinstance(recipe, Recipe), f"{facts.name} is trained by descent, so it needs a recipe"
         assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
         assert set(model.groups()) == set(facts.groups), f"{facts.name}: facts and network differ in their groups"
-    check_answers(model, (*part.texts, *tiny.odd_texts()))
+    check_answers(model, (*part.texts[:12], *tiny.odd_texts()))
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
-    check_restores(model, family.restore, part.texts, folder)
+    check_restores(model, family.restore, part.texts[:12], folder)
 
 
 def check_answers(model: Model, texts: Sequence[str]) -> None:
@@ -147,9 +152,7 @@ def check_answers(model: Model, texts: Sequence[str]) -> None:
     assert model.predict([]).shape == (0, len(model.labels)), "no texts must give an array of no rows"
 
 
-def check_restores(
-    model: Model, restore: Callable[[Path], Model], texts: Sequence[str], folder: Path
-) -> None:
+def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequence[str], folder: Path) -> None:
     """What was saved answers as before, and is no pickle."""
     folder.mkdir(parents=True)
     model.save(folder)
@@ -278,6 +281,7 @@ class TinyRace:
     SECONDS = {"a": 1.0, "b": 5.0, "c": 20.0, "d": 2.0}  # noqa: RUF012
     rungs = (0.1, 0.3, 1.0)
     candidates = tuple(CURVES)
+    worth_least = 0.1
     second_price = 1e-5
     seed = 0
 
@@ -295,9 +299,9 @@ class TinyRace:
         """Rungs it has."""
         return self._bought[candidate]
 
-    def losses(self, candidate: str) -> Sequence[float]:
-        """Losses at the rungs it has."""
-        return self.CURVES[candidate][: self._bought[candidate]]
+    def losses(self, candidate: str) -> Mapping[int, float]:
+        """Rung -> loss, of the rungs it has."""
+        return dict(enumerate(self.CURVES[candidate][: self._bought[candidate]]))
 
     def forecast(self, candidate: str) -> tuple[float, float]:
         """A guess that the rungs bought make surer."""

@@ -1,12 +1,18 @@
-"""Tiny data made on the spot: texts of three kinds that any classifier can tell apart, in English and Chinese."""
+"""Tiny data and models made on the spot: texts that any classifier can tell apart, English and Chinese, and a BERT."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from goldilocks.records import Part
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 LABELS = ("food", "money", "sport")
 """Sorted, as in a ``Dataset``."""
@@ -51,4 +57,91 @@ def part(rows: int = 60, *, language: str = "en", seed: int = 0) -> Part:
 
 def odd_texts() -> Sequence[str]:
     """Texts a service is sent sooner or later: nothing, only spaces, one sign, signs of no language, a long one."""
-    return ("", "  \t\n", "?", "🙂🙃", "\u200b\ufeff", "x", "soup " * 3000, "面" * 3000, "Ωμέγα naïve Straße")
+    return ("", "  \t\n", "?", "🙂🙃", "\u200b\ufeff", "x", "soup " * 700, "面" * 700, "Ωμέγα naïve Straße")
+
+
+def encoder_folder(path: Path, *, width: int = 32, depth: int = 2, seed: int = 0) -> Path:
+    """A tiny BERT with random weights, in the Hub's format; ``path`` (made if need be) is returned.
+
+    Its weights are random but its words are its own, so that tuning it learns the tiny data. No library but numpy,
+    tokenizers and safetensors is loaded.
+
+    Args:
+        path: Folder to write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` to.
+        width: Width of the hidden states, a multiple of 4 (the heads).
+        depth: Layers.
+        seed: The same seed gives the same weights.
+    """
+    from safetensors.numpy import save_file
+
+    path.mkdir(parents=True, exist_ok=True)
+    tokenizer = _word_pieces()
+    tokenizer.save(str(path / "tokenizer.json"))
+    config = {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": width,
+        "num_hidden_layers": depth,
+        "num_attention_heads": 4,
+        "intermediate_size": 2 * width,
+        "max_position_embeddings": 64,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+    }
+    (path / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    rng = np.random.default_rng(seed)
+    weights = {
+        name: np.ones(shape, np.float32)
+        if name.endswith("LayerNorm.weight")
+        else rng.normal(0, 0.1, shape).astype(np.float32)
+        for name, shape in _bert_shapes(tokenizer.get_vocab_size(), width, depth).items()
+    }
+    save_file(weights, path / "model.safetensors")
+    return path
+
+
+def _word_pieces() -> Tokenizer:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    words = [word for language in _WORDS.values() for words in language.values() for word in words]
+    words += [word for filling in _FILLING.values() for word in filling]
+    letters = sorted({letter for word in words for letter in word} | set("abcdefghijklmnopqrstuvwxyz"))
+    pieces = [*letters, *(f"##{letter}" for letter in letters), *words]
+    vocabulary = {
+        piece: number for number, piece in enumerate(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *pieces]))
+    }
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+    )
+    return tokenizer
+
+
+def _bert_shapes(vocabulary: int, width: int, depth: int) -> dict[str, tuple[int, ...]]:
+    """Weight name -> shape, as the Hub's BERT checkpoints have them (without the pooler)."""
+    found: dict[str, tuple[int, ...]] = {
+        "embeddings.word_embeddings.weight": (vocabulary, width),
+        "embeddings.position_embeddings.weight": (64, width),
+        "embeddings.token_type_embeddings.weight": (2, width),
+    }
+    layers: dict[str, tuple[int, ...]] = {"embeddings.LayerNorm": (width,)}
+    for number in range(depth):
+        parts = {
+            "attention.self.query": (width, width),
+            "attention.self.key": (width, width),
+            "attention.self.value": (width, width),
+            "attention.output.dense": (width, width),
+            "attention.output.LayerNorm": (width,),
+            "intermediate.dense": (2 * width, width),
+            "output.dense": (width, 2 * width),
+            "output.LayerNorm": (width,),
+        }
+        layers |= {f"encoder.layer.{number}.{name}": shape for name, shape in parts.items()}
+    for name, shape in layers.items():
+        found[f"{name}.weight"], found[f"{name}.bias"] = shape, shape[:1]
+    return found

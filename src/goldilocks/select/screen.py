@@ -1,0 +1,219 @@
+"""Screening: one cheap look at every pretrained model. It prunes, it does not choose.
+
+Each model reads the same training texts once; every estimate comes from that one pass. The estimators see the mean over
+the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several stratified
+resamples, so that each number has an interval, and nobody within the interval of the cut is cut.
+
+    texts -> features of every layer -> estimates per model -> rankings -> who goes on
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.protocols import Floats, Ints, Progress
+from goldilocks.records import Candidate, Dataset, Excluded, Facts, Look, Measured, Pool, Screening
+from goldilocks.support import probe
+
+KEEP = 5
+"""A model is only cut when at least this many are surely better."""
+ACCURACY = "probe_accuracy"
+"""Key of the held-out accuracy of the linear probe on the best layer: what the cut goes by."""
+_UNITS = {"h_score": "trace", "log_me": "nats per text", "linear_probe": "nats per text"}
+_DISTRUSTED = "log_me_distrusted"
+"""What LogME is called, and kept out of its ranking under, where there are fewer texts than features."""
+
+
+def screen(
+    dataset: Dataset,
+    pool: Pool,
+    *,
+    features: Callable[[Facts, Sequence[str]], Floats],
+    seconds_limit: float,
+    seed: int,
+    rows: int = 1500,
+    resamples: int = 5,
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> Screening:
+    """Look at every pretrained model of the pool and drop the candidates of those that are surely worse.
+
+    Only the train part is looked at. Candidates without features (counts, nets that start from nothing) always go on,
+    and so do those of models there was no time to look at.
+
+    Args:
+        dataset: Its train part is used.
+        pool: Who could do it.
+        features: Facts and texts -> mean-pooled states of every layer, ``(n_texts, depth + 1, width)``.
+        seconds_limit: No further look is begun that would probably end after this many seconds.
+        seed: Draws the rows and the resamples.
+        rows: Training rows to look at, drawn stratified by label.
+        resamples: Splits of these rows, three quarters against one.
+        keep: A model is cut only when this many have a probe interval wholly better than its own.
+        progress: Called with ``look`` (model, seconds, probe_loss) after each.
+
+    Returns:
+        The looks, rankings (best first; ``size_only`` and ``random`` beside them), who goes on and who does not and why.
+    """
+    begun = time.monotonic()
+    texts, labels = _sample(dataset, rows, seed)
+    looks: list[Look] = []
+    pace = 0.0  # seconds per weight of the last look
+    for facts in _models(pool):
+        spent = time.monotonic() - begun
+        if looks and spent + pace * facts.parameters > seconds_limit:
+            continue
+        looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
+        pace = looks[-1].seconds / max(1, facts.parameters)
+        if progress:
+            progress("look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss})
+    kept, cut = _divide(pool, looks, keep)
+    return Screening(
+        looks=tuple(looks),
+        rankings=_rankings(looks, {_name(one): one.parameters for one in _models(pool)}, seed),
+        kept=kept,
+        cut=cut,
+        seconds=time.monotonic() - begun,
+        data_fingerprint=dataset.fingerprint,
+    )
+
+
+def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[float, float, float]:
+    """Mean and 95 % interval of a number measured on several random splits of the same rows.
+
+    The splits share rows, so their plain standard error is too small; the variance is multiplied by
+    1/n_splits + held_out / learnt instead of 1/n_splits.
+
+    Args:
+        values: One per split.
+        held_out_share: Share of the rows held out in each split, 0 to 1.
+
+    Returns:
+        ``(mean, low, high)``; the ends equal the mean for a single split.
+
+    Source:
+        Nadeau & Bengio 2003, "Inference for the Generalization Error" (corrected resampled t-test).
+    """
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, mean, mean
+    inflated = (1 / len(values) + held_out_share / (1 - held_out_share)) * float(np.var(values, ddof=1))
+    half = float(t.ppf(0.975, len(values) - 1)) * inflated**0.5
+    return mean, mean - half, mean + half
+
+
+# --------------------------------------------------------------------------------------------------------- one look
+
+
+def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[str, ...], Ints]:
+    """Texts and label numbers of at most ``rows`` training rows, stratified."""
+    number = {label: place for place, label in enumerate(dataset.labels)}
+    labels = np.array([number[label] for label in dataset.train.gold])
+    if len(labels) > rows:
+        chosen = probe.stratified(labels, rows / len(labels), np.random.default_rng(seed))[0]
+        return tuple(dataset.train.texts[i] for i in chosen.tolist()), labels[chosen]
+    return dataset.train.texts, labels
+
+
+def _look(facts: Facts, found: Floats, labels: Ints, seed: int, resamples: int, *, started: float) -> Look:
+    """All estimates of one model from its features ``(n_texts, depth + 1, width)``."""
+    layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
+    best = _best_layer(layers, labels, seed)
+    views = {"": found.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
+    seeds = range(seed, seed + resamples)
+    estimates: dict[str, Measured] = {}
+    for name in plugins.names("estimators"):
+        for view, states in views.items():
+            trusted = name != "log_me" or (1 - probe.HELD_OUT) * len(labels) >= states.shape[1]
+            estimates[(name if trusted else _DISTRUSTED) + view] = _estimate(name, states, labels, seeds)
+    errors = [probe.held_out(layers[best], labels, one)[1] for one in seeds]
+    mean, low, high = corrected_interval(errors, probe.HELD_OUT)
+    estimates[ACCURACY] = Measured(1 - mean, max(0.0, 1 - high), min(1.0, 1 - low), resamples, "share")
+    return Look(
+        model=_name(facts),
+        layer=best,
+        estimates=estimates,
+        probe_loss=mean,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _best_layer(layers: Sequence[Floats], labels: Ints, seed: int) -> int:
+    """Layer whose probe is least wrong on one split; of equals the one with the lower log-loss."""
+    if len(layers) == 1:
+        return 0
+    # A split of its own: the splits that the accuracy is measured on have no say in the choice of the layer.
+    scores = [probe.held_out(states, labels, seed + 104_729)[::-1] for states in layers]
+    return min(range(len(layers)), key=lambda layer: scores[layer])
+
+
+def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> Measured:
+    estimator = plugins.load("estimators", name)
+    values = []
+    for seed in seeds:
+        if name == "linear_probe":  # it holds rows out itself
+            values.append(estimator.estimate(states, labels, seed=seed))
+            continue
+        kept = probe.stratified(labels, probe.HELD_OUT, np.random.default_rng(seed))[1]
+        values.append(estimator.estimate(states[kept], labels[kept], seed=seed))
+    mean, low, high = corrected_interval(values, probe.HELD_OUT)
+    return Measured(mean, low, high, len(values), _UNITS.get(name, "share"))
+
+
+# ------------------------------------------------------------------------------------------------ rankings and the cut
+
+
+def _rankings(looks: Sequence[Look], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
+    """Estimator -> models, best first; beside them what the size alone says (larger first) and what chance says."""
+    names = list(dict.fromkeys(key for look in looks for key in look.estimates if not key.startswith(_DISTRUSTED)))
+    found = {}
+    for name in names:
+        seen = [look for look in looks if name in look.estimates]
+        seen.sort(key=lambda look: (-look.estimates[name].value, look.model))
+        found[name] = tuple(look.model for look in seen)
+    models = sorted(look.model for look in looks)
+    found["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
+    found["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
+    return found
+
+
+def _divide(pool: Pool, looks: Sequence[Look], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
+    """Who goes on, and who does not and why."""
+    reasons: dict[str, str] = {}
+    for look in looks:
+        own = look.estimates[ACCURACY]
+        better = [one.estimates[ACCURACY] for one in looks if one.estimates[ACCURACY].low > own.high]
+        if len(better) >= keep:
+            bar = sorted(better, key=lambda one: -one.low)[keep - 1]
+            reasons[look.model] = (
+                f"screening: a linear probe on its layer {look.layer} gets {_percent(1 - own.value)} wrong "
+                f"({_percent(1 - own.high)} to {_percent(1 - own.low)}, {own.n} resamples); {len(better)} models are "
+                f"surely better, the {keep} best of them at most {_percent(1 - bar.low)}"
+            )
+    kept = tuple(one.name for one in pool.candidates if _name(one.model) not in reasons)
+    cut = [Excluded(one.name, reasons[_name(one.model)]) for one in pool.candidates if _name(one.model) in reasons]
+    return kept, tuple(cut)
+
+
+def _models(pool: Pool) -> list[Facts]:
+    """The pretrained models of the pool, smallest first."""
+    found = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
+    return sorted(found.values(), key=lambda facts: (facts.parameters, _name(facts)))
+
+
+def _has_features(candidate: Candidate) -> bool:
+    return candidate.model.pretrained and bool(candidate.model.groups)
+
+
+def _name(facts: Facts) -> str:
+    return f"{facts.family}/{facts.name}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from goldilocks import plugins
+from goldilocks.nets.hub_trunk import hub_trunk_from, read_hub_trunk
+from goldilocks.support.hub_files import read_config
+from goldilocks.testing import tiny
+
+transformers = pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ModernBERT with the tiny tokenizer."""
+    path = tiny.encoder_folder(tmp_path_factory.mktemp("hub") / "tiny-modernbert")
+    vocabulary = read_config(path)["vocab_size"]
+    config = transformers.ModernBertConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+        cls_token_id=2,
+        sep_token_id=3,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(0)
+    transformers.ModernBertModel(config).save_pretrained(path)
+    return path
+
+
+def test_hidden_states_are_those_of_the_model(folder: Path) -> None:
+    ids, mask = torch.randint(5, 50, (2, 7)), torch.ones(2, 7, dtype=torch.long)
+    theirs = transformers.AutoModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        ours = read_hub_trunk(folder).eval()(ids, mask)
+        wanted = theirs(ids, attention_mask=mask).last_hidden_state
+    assert torch.allclose(ours, wanted, atol=1e-5)
+
+
+def test_every_weight_belongs_to_a_group_and_a_block(folder: Path) -> None:
+    trunk = read_hub_trunk(folder)
+    names = dict(trunk.named_parameters())
+    groups = trunk.groups()
+    assert sorted(name for role in groups.values() for name in role) == sorted(names)
+    assert all(groups.values()), "a group is empty"
+    assert {trunk.block_of(name) for name in names} == {-1, 0, 1}
+
+
+def test_family_describes_creates_and_restores_it(folder: Path, tmp_path: Path) -> None:
+    family = plugins.load("families", "encoder")
+    facts = family.describe(folder, str(folder))
+    assert facts is not None
+    assert (facts.depth, facts.width) == (2, 32)
+    network = family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+    texts = tiny.part().texts[:5]
+    assert network.features(texts).shape == (5, 3, 32)  # type: ignore[union-attr]
+    network.save(tmp_path)
+    assert np.allclose(family.restore(tmp_path).predict(texts), network.predict(texts), atol=1e-5)
+
+
+def test_unfilled_trunk_has_the_same_weights(folder: Path) -> None:
+    assert hub_trunk_from(read_config(folder)).state_dict().keys() == read_hub_trunk(folder).state_dict().keys()
