@@ -51,7 +51,7 @@ def write_rows(path: Path, found: list[dict[str, Any]]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[dict[str, Any]] | None, **more: Any) -> Path:
+def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[dict[str, Any]] | None) -> Path:
     """Write the rows and a task file into ``folder``."""
     write_rows(folder / "train.jsonl", train)
     data = {"train": "train.jsonl"}
@@ -59,7 +59,7 @@ def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[d
         write_rows(folder / "test.jsonl", test)
         data["test"] = "test.jsonl"
     task = folder / "task.yaml"
-    task.write_text(json.dumps({"name": name, "data": data, "metric": "accuracy", **more}, indent=1))
+    task.write_text(json.dumps({"name": name, "data": data, "metric": "accuracy"}, indent=1))
     return task
 
 

@@ -6,8 +6,8 @@ Needs:  CPU only; about 40 minutes for a million rows on 2 cores. ``--epoch-most
 Measured, each point a process of its own: wall-clock seconds and peak resident memory (of the whole process) of
 ``data.load`` (read, check, split, duplicates and near duplicates); of the screening of MiniLM; of one epoch of
 ``encoder/all-MiniLM-L6-v2/full`` and of ``tfidf_linear/word/scratch``. Rows are made on the spot: 12 words drawn by
-Zipf's law from 20,000, 20 labels that shift which words are drawn, 1 % exact and 1 % near duplicates. The slope is that of
-log seconds over log rows from 10 k on; 1 is linear. The last line of output is one JSON object.
+Zipf's law from 20,000, 20 labels that shift which words are drawn, 1 % exact and 1 % near duplicates. The slope is that
+of log seconds over log rows from 10 k on; 1 is linear. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def make_rows(path: Path, n: int) -> None:
             for i in np.flatnonzero(rng.random(size) < 0.01):
                 texts[i] = texts[i - 1] + " again"
                 labels[i] = labels[i - 1]
-            file.writelines(json.dumps({"text": t, "label": f"l{c:02d}"}) + "\n" for t, c in zip(texts, labels, strict=True))
+            file.writelines(
+                json.dumps({"text": t, "label": f"l{c:02d}"}) + "\n" for t, c in zip(texts, labels, strict=True)
+            )
 
 
 def one_point(what: str, path: Path) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What do past races say before a new one begins? Records exhaustive races and fits the prior of ``select/forecast.py``.
+"""What do past races say before a new one begins? Records exhaustive races, fits the prior of ``select/forecast.py``.
 
 Run:    python benchmarks/record_experience.py --work bench-work
 Needs:  the data folder; about 5 minutes a data set on 2 cores (2,500 rows each); resumable. ``--fit-only`` refits.
@@ -91,7 +91,10 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
                 gaps[_kind(one.candidate)][str(one.share)].append(gap)
                 gaps["*"][str(one.share)].append(gap)
     rungs = {
-        kind: {share: {"bias": round(float(np.mean(g)), 3), "spread": round(max(float(np.std(g)), 0.08), 3)} for share, g in shares.items()}
+        kind: {
+            share: {"bias": round(float(np.mean(g)), 3), "spread": round(max(float(np.std(g)), 0.08), 3)}
+            for share, g in shares.items()
+        }
         for kind, shares in sorted(gaps.items())
     }
     return {
@@ -146,7 +149,10 @@ def main() -> None:
         for name, trials in records.items()
     }
     seconds = {name: trials[-1].elapsed for name, trials in records.items()}
-    keep("record_experience", {"benchmark": "record_experience", "rows": ROWS, "seed": 0, "seconds": seconds, "final": finals, **machine()})
+    keep(
+        "record_experience",
+        {"benchmark": "record_experience", "rows": ROWS, "seed": 0, "seconds": seconds, "final": finals, **machine()},
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Run:    python benchmarks/scores.py --seeds 3
 Needs:  the data folder; about 15 minutes on 2 cores.
 
 Measured: test accuracy of encoder/all-MiniLM-L6-v2/full with the default recipe, trained on the whole official training
-part (SMS spam has no official split: a seeded 80/20 one), for each seed; tuning seconds. Nothing is chosen on the test part.
+part (SMS spam has no official split: a seeded 80/20 one), for each seed; tuning seconds. Nothing is chosen on test.
 The last line of output is one JSON object.
 """
 
@@ -19,7 +19,7 @@ from bench_data import keep, machine, options, rows, sample
 
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
-from goldilocks.catalog.find import known
+from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Part, Workload
 from goldilocks.support.hardware import set_threads
 
@@ -40,7 +40,7 @@ def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) 
     """Test accuracy and tuning seconds."""
     from goldilocks.tune.run import Run
 
-    facts = next(one for one in known() if one.name == "all-MiniLM-L6-v2")
+    facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
     part = Part(
         tuple(one["text"] for one in train), tuple(str(one["label"]) for one in train), tuple(range(1, len(train) + 1))
     )

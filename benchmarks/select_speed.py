@@ -1,12 +1,12 @@
 """How much of an exhaustive search does the race save, and does it find as good a candidate?
 
 Run:    python benchmarks/select_speed.py --work bench-work/select
-Needs:  the data folder (trec, banking77); about 20 minutes on 2 cores; resumable (the exhaustive races are kept in --work).
+Needs:  the data folder (trec, banking77); about 20 minutes on 2 cores; resumable (races are kept in --work).
 
 Measured, per data set (at most 4,000 training rows, the official test set, seed 0), each run a process of its own:
-wall-clock seconds of ``goldilocks select`` to ``decision.json`` with the policy ``value`` and with ``exhaustive``; the test
-accuracy of what each chose, scored after the fact; the standard error of the exhaustive best. Then the record is replayed
-for further seeds: the validation items are drawn anew with replacement, which gives every candidate other scores.
+wall-clock seconds of ``goldilocks select`` to its decision with the policy ``value`` and with ``exhaustive``; the test
+accuracy of what each chose, scored after the fact; the standard error of the exhaustive best. Then the record is
+replayed for further seeds: validation items are drawn anew with replacement, which gives everybody other scores.
 The last line of output is one JSON object.
 """
 
@@ -71,7 +71,10 @@ def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, An
     labels = json.loads(workspace.data.read_text())["labels"]
     gold = validation_gold(run)
     right = {
-        (one.candidate, one.rung): np.array([labels[i] for i in workspace.read_probabilities(one.predictions).argmax(1)]) == gold
+        (one.candidate, one.rung): np.array(
+            [labels[i] for i in workspace.read_probabilities(one.predictions).argmax(1)]
+        )
+        == gold
         for one in recorded
     }
     total = sum(one.seconds for one in recorded)
@@ -150,12 +153,15 @@ def main() -> None:
             "exhaustive_best": best,
             "exhaustive_best_test_accuracy": accuracies[best],
             "standard_error": error,
-            "within_one_standard_error": accuracies[best] - decisions["value"]["test_scores"]["accuracy"]["value"] <= error,
+            "within_one_standard_error": accuracies[best] - decisions["value"]["test_scores"]["accuracy"]["value"]
+            <= error,
             "test_accuracies": accuracies,
             "replays": replays(chosen.work / name / "exhaustive", accuracies, chosen.seeds),
         }
         one = result["sets"][name]
-        print(f"{name}: {seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s ({one['share']:.0%}), chose {chosen_name}")
+        print(
+            f"{name}: {seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s ({one['share']:.0%}), chose {chosen_name}"
+        )
     keep("select_speed", result | machine())
 
 

@@ -1,8 +1,9 @@
-"""Goldilocks finds the language model that is just right for a team's task. Names are loaded on first use; no torch here."""
+"""Goldilocks finds the language model that is just right for a team's task. Names are loaded on first use."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from goldilocks.records import TaskSpec as TaskSpec
     from goldilocks.settings import RunSettings as RunSettings
     from goldilocks.settings import read_task as read_task
+
+# Nothing we stand on may call home; said here, before any of it is imported.
+for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
+    os.environ.setdefault(_switch, "1")
 
 _HOME = {
     "Bundle": "goldilocks.bundle.read",

@@ -8,7 +8,7 @@ that a run that was interrupted, even by a power cut, goes on where it stood.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from goldilocks.records import (
     Decision,
     Evaluation,
     Finding,
+    Footprint,
     Measured,
     Pool,
     Screening,
@@ -57,7 +58,7 @@ EVENTS = ("stage", "buying", "step", "bought", "measuring", "decided")
 """What ``Progress`` is called with: a stage began; a purchase began, moved, was made; a candidate is measured; done."""
 
 
-def silent(event: str, details: Mapping[str, Any]) -> None:  # noqa: ARG001
+def silent(event: str, details: Mapping[str, Any]) -> None:
     """The progress that says nothing."""
 
 
@@ -89,8 +90,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name = spec.metric or task.METRICS[0]
     metric = plugins.load("metrics", metric_name)
-    trials = workspace.read_trials()
-    clock = Clock(spec.budget_seconds, trials[-1].elapsed if trials else 0.0)
+    earlier = workspace.read_trials()
+    clock = Clock(spec.budget_seconds, earlier[-1].elapsed if earlier else 0.0)
 
     progress("stage", {"name": "data"})
     dataset = load(spec, task, tokenizers=token_counters(), progress=progress)  # read, checked, split, fingerprinted
@@ -113,7 +114,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
 
     progress("stage", {"name": "decision"})
 
-    def measure(candidate: Candidate, texts: tuple[str, ...]) -> Any:
+    def measure(candidate: Candidate, texts: Sequence[str]) -> Footprint:
         return footprint_of(candidate.model.family, entrants.model_folder(candidate.name), texts)
 
     decision = conclude(setting, trials, stopped, settings.policy, measure=measure, metric_name=metric_name)
@@ -267,7 +268,8 @@ def evaluate_bundle(bundle: Path, source: str, fields: Mapping[str, str]) -> Eva
     reading = read(source, fields, task, Path())
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({sum(map(len, reading.problems.values()))} such rows); mend them.")
+        count = sum(map(len, reading.problems.values()))
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
     return evaluate(
         loaded.probabilities(reading.part.texts),
         reading.part,

@@ -111,7 +111,7 @@ class Method(Protocol):
         """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
 
     def prepare(self, network: Network, options: Any) -> None:
-        """Freeze what stays, add what learns (``requires_grad``), in place. What is fitted in one go never comes here."""
+        """Freeze what stays, add what learns (``requires_grad``), in place; not for what is fitted in one go."""
 
     def fold(self, network: Network) -> None:
         """Merge the additions in place, so that serving costs what the base model costs."""

@@ -124,7 +124,8 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
     for key, value in given.items():
         if key not in known:
             raise InputError(
-                f"task file: unknown key {prefix + str(key)!r}.{nearest(str(key), shown)} There are: {', '.join(shown)}."
+                f"task file: unknown key {prefix + str(key)!r}.{nearest(str(key), shown)} "
+                f"There are: {', '.join(shown)}."
             )
         if is_dataclass(types[key]):
             if not isinstance(value, Mapping):

@@ -34,7 +34,7 @@ def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> 
     info = load(folder).info
     hub = replace(info, licence="apache-2.0", facts=replace(info.facts, source="hf://org/name@abc"))
 
-    data = ModelCard(card(hub)).data.to_dict()
+    data = vars(ModelCard(card(hub)).data)
 
     assert (data["license"], data["base_model"]) == ("apache-2.0", "org/name")
 

@@ -110,7 +110,7 @@ def test_named_folder_of_a_kind_nobody_reads_is_refused(tmp_path: Path) -> None:
 def test_named_hub_model_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
 
-    with pytest.raises(MissingError, match=r"hf://org/name: .* the run is offline; run with --online"):
+    with pytest.raises(MissingError, match=r"hf://org/name: .* the run is offline; --online fetches it"):
         find(spec(models=("org/name",)))
 
 
@@ -187,5 +187,5 @@ def test_catalogue_hub_models_are_out_offline_with_the_reason(monkeypatch: pytes
 
     found = out(find(spec(families=("fake", "encoder"))))
 
-    assert "not on this machine and the run is offline" in found["encoder/bert-base-uncased"]
+    assert "not on this machine, and the run is offline" in found["encoder/bert-base-uncased"]
     assert found["encoder/bert-base-chinese"] == "made for zh; the texts are in en"

@@ -24,8 +24,9 @@ def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
 
 
 def table(path: Path, rows: int = 60) -> Path:
-    lines = [f"the {'price of the share fell' if i % 2 else 'team won the match'} {i},{'ab'[i % 2]}" for i in range(rows)]
-    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    said = ("team won the match", "price of the share fell")
+    lines = [f"the {said[i % 2]} {i},{'ab'[i % 2]}\n" for i in range(rows)]
+    path.write_text("text,label\n" + "".join(lines))
     return path
 
 
@@ -109,4 +110,5 @@ def test_report_of_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
 
 def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    fails(goldilocks("select", table(tmp_path / "a.csv"), "--out", tmp_path / "run"), 2, "cannot be written to", "--out")
+    done = goldilocks("select", table(tmp_path / "a.csv"), "--out", tmp_path / "run")
+    fails(done, 2, "cannot be written to", "--out")

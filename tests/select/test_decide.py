@@ -32,7 +32,7 @@ def test_clearly_better_candidate_wins_though_dearer() -> None:
 
     # alpha = .05 * 200,000 = 10,000: J = 50 + 250 against 1 + 3,000
     assert choice.winner.candidate == "encoder/m/full"
-    assert choice.winner.J == pytest.approx(300)
+    assert pytest.approx(300) == choice.winner.J
     assert choice.tied == ("encoder/m/full",)
     assert choice.standings[1].gap is not None
     assert choice.standings[1].gap.value == pytest.approx(3001 - 300)

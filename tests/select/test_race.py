@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def setting(
         metric=plugins.load("metrics", "accuracy"),
         workspace=Workspace(folder),
         start=start,
-        keep=keep,  # type: ignore[arg-type]
+        keep=keep,
         clock=clock,
         progress=lambda event, details: None,
     )
@@ -107,7 +108,7 @@ def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
 
     broken = setting(tmp_path, first, Clock(), shares)
     with pytest.raises(Killed):
-        race(Setting(**{**_fields(broken), "progress": killer}), plugins.load("policies", "exhaustive"))
+        race(replace(broken, progress=killer), plugins.load("policies", "exhaustive"))
     second: list[tuple[str, float]] = []
     trials, _ = race(setting(tmp_path, second, Clock(), shares), plugins.load("policies", "exhaustive"))
 
@@ -140,7 +141,3 @@ def test_price_follows_what_was_measured() -> None:
 
     # a tenth took 2 s where 10 s in all were predicted (1 s): 20 s in all, .9 of it left
     assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
-
-
-def _fields(one: Setting) -> dict[str, object]:
-    return {name: getattr(one, name) for name in one.__dataclass_fields__}

@@ -36,7 +36,7 @@ def snapshot(source: str, *, offline: bool) -> Path:
         MissingError: the model is not on this machine and may not or cannot be fetched, or the Hub has no such model.
     """
     name, revision = split(source)
-    if offline and not _cache_of(name).is_dir():  # saves the import of the client
+    if offline and not (_cache() / f"models--{name.replace('/', '--')}").is_dir():  # saves the import of the client
         raise MissingError(_offline_message(source))
     _quiet()
     from huggingface_hub import snapshot_download
@@ -45,6 +45,7 @@ def snapshot(source: str, *, offline: bool) -> Path:
         folder = snapshot_download(
             name,
             revision=revision,
+            cache_dir=_cache(),
             allow_patterns=_WANTED,
             ignore_patterns=_UNWANTED,
             local_files_only=offline,
@@ -81,11 +82,10 @@ def lacking(names: Iterable[str]) -> str | None:
     return None if "tokenizer.json" in names else "tokenizer.json"
 
 
-def _cache_of(name: str) -> Path:
-    """Where the client keeps a model (documented layout of its cache)."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    return cache / f"models--{name.replace('/', '--')}"
+def _cache() -> Path:
+    """Where the client keeps models; read from the environment now, not when the client was imported."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
 def _quiet() -> None:
@@ -94,10 +94,7 @@ def _quiet() -> None:
 
 
 def _offline_message(source: str) -> str:
-    return (
-        f"{source}: the model is not on this machine and the run is offline; "
-        "run with --online, or name a local folder that holds it."
-    )
+    return f"{source}: not on this machine, and the run is offline; --online fetches it, or name a local folder."
 
 
 def _explain(source: str, error: Exception, offline: bool) -> NoReturn:
@@ -125,10 +122,11 @@ def _explain(source: str, error: Exception, offline: bool) -> NoReturn:
     ):
         raise MissingError(_offline_message(source)) from error
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    if isinstance(error, errors.HfHubHTTPError) and not isinstance(error, errors.LocalEntryNotFoundError):
-        code = error.response.status_code
+    answer = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else error  # it hides the answer
+    if isinstance(answer, errors.HfHubHTTPError):
+        code = answer.response.status_code
         raise MissingError(f"{source}: the Hub at {endpoint} answered with status {code}; try again later.") from error
     raise MissingError(
-        f"{source}: the Hub at {endpoint} cannot be reached ({type(error.__cause__ or error).__name__}); "
+        f"{source}: the Hub at {endpoint} cannot be reached ({type(answer or error).__name__}); "
         "check the network or HF_ENDPOINT, or name a local folder."
     ) from error

@@ -21,11 +21,9 @@ def candidates(
 
     Example: goldilocks candidates task.yaml
     """
-    from rich.console import Console
-
     from goldilocks import plugins
     from goldilocks.catalog.find import candidates as find
-    from goldilocks.cli.tables import excluded_table, pool_table
+    from goldilocks.cli.tables import console, excluded_table, pool_table
     from goldilocks.flow import check as check_data
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
@@ -37,7 +35,7 @@ def candidates(
     if json:
         typer.echo(to_json(pool))
         return
-    console = Console()
-    console.print(pool_table(pool))
+    out = console()
+    out.print(pool_table(pool))
     if pool.excluded:
-        console.print(excluded_table(pool.excluded))
+        out.print(excluded_table(pool.excluded))

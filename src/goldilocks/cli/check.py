@@ -20,9 +20,7 @@ def check(
 
     Example: goldilocks check tickets.csv --field text=body --field label=topic
     """
-    from rich.console import Console
-
-    from goldilocks.cli.tables import findings_list, profile_tables
+    from goldilocks.cli.tables import console, findings_list, profile_tables
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
 
@@ -32,7 +30,7 @@ def check(
             to_json({"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings})
         )
         return
-    console = Console()
+    out = console()
     for table in profile_tables(dataset.profile):
-        console.print(table)
-    console.print(findings_list(dataset.findings) if dataset.findings else "Nothing to complain about.")
+        out.print(table)
+    out.print(findings_list(dataset.findings) if dataset.findings else "Nothing to complain about.")

@@ -22,9 +22,7 @@ def evaluate(
 
     Example: goldilocks evaluate run/bundle test.csv
     """
-    from rich.console import Console
-
-    from goldilocks.cli.tables import evaluation_tables
+    from goldilocks.cli.tables import console, evaluation_tables
     from goldilocks.flow import evaluate_bundle
     from goldilocks.support.files import to_json
 
@@ -33,6 +31,6 @@ def evaluate(
     if json:
         typer.echo(to_json(evaluation))
         return
-    console = Console()
+    out = console()
     for table in evaluation_tables(evaluation):
-        console.print(table)
+        out.print(table)

@@ -16,10 +16,10 @@ def list_plugins(
 
     Example: goldilocks list methods
     """
-    from rich.console import Console
     from rich.table import Table
 
     from goldilocks import plugins
+    from goldilocks.cli.tables import console
     from goldilocks.errors import InputError
     from goldilocks.settings import nearest
 
@@ -28,10 +28,10 @@ def list_plugins(
         raise InputError(
             f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}."
         )
-    console = Console()
+    out = console()
     for one in shelves:
         if shelf in (None, one):
             table = Table(title=one, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
             for name in plugins.names(one):
                 table.add_row(f"[bold]{name}[/bold]", plugins.summary(one, name))
-            console.print(table)
+            out.print(table)

@@ -9,12 +9,6 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.errors import GoldilocksError
-
-# Nothing we stand on may call home. Set before any of it is imported.
-for _name in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
-    os.environ.setdefault(_name, "1")
-
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.demo import demo
@@ -25,9 +19,10 @@ from goldilocks.cli.report import report
 from goldilocks.cli.select import select
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
+from goldilocks.errors import GoldilocksError
 
 app = typer.Typer(
-    help="Find the language model that is just right for your task, and have it handed over: tuned, checked, explained.",
+    help="Find the language model that is just right for your task: tuned, checked, explained, handed over.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

@@ -25,6 +25,12 @@ _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim
 _MOST_LABELS = 12
 
 
+def console() -> Console:
+    """Standard output; as wide as the terminal, and 150 columns into a file or a pipe."""
+    out = Console()
+    return out if out.is_terminal else Console(width=150)
+
+
 def profile_tables(profile: DataProfile) -> list[Table]:
     """Rows, labels, lengths and languages."""
     parts = list(profile.rows)
@@ -94,20 +100,20 @@ def excluded_table(excluded: Sequence[Excluded]) -> Table:
 
 def print_decision(decision: Decision, out: Path) -> None:
     """The decision in words, the leaderboard, and where things are."""
-    console = Console()
-    console.print(Text(f"\n{decision.sentence}\n", style="bold"))
-    console.print(leaderboard(decision))
+    out_console = console()
+    out_console.print(Text(f"\n{decision.sentence}\n", style="bold"))
+    out_console.print(leaderboard(decision))
     if decision.test_score is not None:
-        console.print(
+        out_console.print(
             f"On the test part, opened once after deciding: {decision.metric} {measured(decision.test_score)}, "
             f"n = {decision.test_score.n}. (The validation score chose, so it flatters the winner a little.)"
         )
     search = decision.search
-    console.print(
+    out_console.print(
         f"{search.seconds:.0f} s of search, {search.trials} purchases, stopped because {search.stopped}; "
         f"running every candidate to the end would have taken about {search.exhaustive_seconds_estimate:.0f} s."
     )
-    console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True)
+    out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True)
 
 
 def leaderboard(decision: Decision) -> Table:
@@ -182,7 +188,7 @@ def _table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0)
     )
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "candidate")
     return table
 
 

@@ -183,13 +183,23 @@ def seconds_here(seconds: float, machine: Machine) -> float:
 def fitted_temperature(scores: npt.NDArray[np.floating], answers: Ints) -> float:
     """The temperature (0.01 to 1000) at which ``softmax(scores / temperature)`` gives the answers the least log loss.
 
+    One answer more than there are is taken to be wrong, and spread over the other labels: were all n right, nothing
+    but certainty would do, where n right answers speak for a probability of about 1 - 1/(n + 2).
+
     Source:
-        Guo et al. 2017, "On Calibration of Modern Neural Networks". A grid of 3 % steps in place of a gradient.
+        Guo et al. 2017, "On Calibration of Modern Neural Networks"; the share kept back is that of Platt 1999,
+        "Probabilistic Outputs for Support Vector Machines". A grid of 3 % steps in place of a gradient.
     """
-    grid = np.geomspace(0.01, 1000, 400)
+    n_texts, n_labels = scores.shape
+    if n_labels < 2:
+        return 1.0
     centred = (scores - scores.max(1, keepdims=True)).astype(np.float64)
-    right = centred[np.arange(len(answers)), answers]
-    losses = [np.mean(np.log(np.exp(centred / one).sum(1)) - right / one) for one in grid]
+    right = centred[np.arange(n_texts), answers]
+    others = (centred.sum(1) - right) / (n_labels - 1)
+    kept_back = 1 / (n_texts + 2)
+    aim = float(np.mean((1 - kept_back) * right + kept_back * others))
+    grid = np.geomspace(0.01, 1000, 400)
+    losses = [np.mean(np.log(np.exp(centred / one).sum(1))) - aim / one for one in grid]
     return float(grid[int(np.argmin(losses))])
 
 

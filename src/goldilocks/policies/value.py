@@ -1,7 +1,7 @@
 """Buy the run whose expected saving per second is highest; stop when no saving is worth its price.
 
 A candidate's value is how much money per month finishing it is expected to save over the best that is finished, beyond
-what the validation items could tell apart (``Race.value``, from the learning-curve posterior in ``select/forecast.py``).
+what the validation items could tell apart (``Race.value``, from the posterior in ``select/forecast.py``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ _JUMP_SHARE = 0.02
 def choose(race: Race) -> tuple[str, int, str] | None:
     """See ``protocols.Policy``."""
     last = len(race.rungs) - 1
+    if not any(race.bought(name) > last for name in race.candidates):
+        # Nothing is finished, so there is nothing to improve on: the cheapest sets the mark that others must beat.
+        cheapest = min(race.candidates, key=lambda name: race.price(name, last))
+        return cheapest, last, "the cheapest sets the mark"
     best: tuple[float, str, float, float] | None = None
     for name in race.candidates:
         if race.bought(name) > last:

@@ -1,4 +1,4 @@
-"""From a finished race to the decision record: footprints and costs measured, the choice made, everybody accounted for."""
+"""From a finished race to the decision record: footprints and costs measured, the choice made, nobody left out."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def conclude(
 
 
 def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
-    """What running everybody to the end would take: measured where bought, else forecast, corrected family by family."""
+    """What running everybody to the end would take: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
     for one in trials:
@@ -122,7 +122,7 @@ def _finished(
 
 
 def _unfinished(setting: Setting, trials: Sequence[Trial], stopped: str) -> list[Standing]:
-    """Everybody who did not finish: stopped in the race, never bought, cut by the screening, or never in the pool."""
+    """Everybody who did not finish: stopped in the race, never bought, cut by the screening, never in the pool."""
     latest = {one.candidate: one for one in trials}
     spent: dict[str, float] = {}
     for one in trials:

@@ -1,10 +1,10 @@
 """The decision: who is best by J = cost + α·loss, who cannot be told apart from it, and for which α that holds.
 
-*Ties.* Every finished candidate is compared with the best on the same items: a paired bootstrap of J (all candidates are
+*Ties.* Every finished candidate is compared with the best on the same items: a paired bootstrap of J (everybody is
 scored on the same draws), or the exact McNemar test where a handful of items decides; p-values are adjusted after Holm
-over the pool. Not being significantly worse is not enough to be called equal (a small validation set would make
-everybody equal), so a tied candidate also lies within one standard error of the difference: Breiman's one-standard-error
-rule, in money. Among the tied the cheapest wins. See docs/decisions/0003-ties.md.
+over the pool. Not being significantly worse is not enough to be called equal (a small validation set would make all
+equal), so a tied candidate also lies within one standard error of the difference: Breiman's one-standard-error rule, in
+money. Among the tied the cheapest wins. See docs/decisions/0003-ties.md.
 
 *The map.* Each candidate is a line J(α) = cost + α·loss; their lower envelope says who wins for which α.
 """
@@ -73,8 +73,8 @@ def decide(
     alpha = spec.objective.alpha
     weights = bootstrap_weights(len(gold), n_draws, seed=spec.seed)
     losses = {one.candidate.name: loss_of(metric, draws(metric, gold, one.answers, weights)) for one in within}
-    J = {one.candidate.name: one.cost.total + alpha * one.trial.loss for one in within}
-    best = min(within, key=lambda one: (J[one.candidate.name], one.candidate.name))
+    monthly = {one.candidate.name: one.cost.total + alpha * one.trial.loss for one in within}
+    best = min(within, key=lambda one: (monthly[one.candidate.name], one.candidate.name))
     name_of_best = best.candidate.name
 
     gaps: dict[str, Measured] = {}
@@ -83,20 +83,21 @@ def decide(
     for one in within:
         name = one.candidate.name
         drawn = one.cost.total - best.cost.total + alpha * (losses[name] - losses[name_of_best])
-        gaps[name] = _measured_gap(J[name] - J[name_of_best], drawn, len(gold), spec.objective.currency)
+        gaps[name] = _measured_gap(monthly[name] - monthly[name_of_best], drawn, len(gold), spec.objective.currency)
         errors[name] = float(drawn.std())
         if name != name_of_best:
             p_values[name] = _p_value(one, best, gold, drawn)
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     tied = {name for name, p in adjusted.items() if p > TIE_LEVEL and gaps[name].value <= errors[name]} | {name_of_best}
     winner = min(
-        (one for one in within if one.candidate.name in tied), key=lambda one: (one.cost.total, J[one.candidate.name])
+        (one for one in within if one.candidate.name in tied),
+        key=lambda one: (one.cost.total, monthly[one.candidate.name]),
     )
 
     def standing(one: Finished) -> Standing:
         name = one.candidate.name
         status = "winner" if one is winner else "tied" if name in tied else "raced"
-        return _standing(one, status, J=J[name], gap=gaps[name], p_value=adjusted.get(name))
+        return _standing(one, status, monthly=monthly[name], gap=gaps[name], p_value=adjusted.get(name))
 
     ranked = sorted((standing(one) for one in within), key=lambda one: one.J or 0.0)
     ranked += [replace(_standing(one, "excluded"), reason=reason) for one, reason in beyond]
@@ -166,14 +167,15 @@ def _within_limits(finished: Sequence[Finished], limits: Limits) -> tuple[list[F
     if not within:
         factor, nearest, reason = min(beyond, key=lambda three: three[0])
         raise LimitError(
-            f"no candidate keeps the limits; the nearest is {nearest.candidate.name} ({reason}, {factor:.2f} times over). "
+            f"no candidate keeps the limits; the nearest is {nearest.candidate.name} ({reason}, "
+            f"{factor:.2f} times over). "
             "Loosen that limit in the task file, then --resume."
         )
     return within, [(one, reason) for _, one, reason in beyond]
 
 
 def _p_value(one: Finished, best: Finished, gold: Sequence[str], drawn: npt.NDArray[np.float64]) -> float:
-    """One-sided: how likely a gap like this is, were the candidate no worse than the best."""
+    """How likely a gap like this is, were the candidate no worse than the best."""
     right = np.array([a == g for a, g in zip(one.answers, gold, strict=True)])
     best_right = np.array([a == g for a, g in zip(best.answers, gold, strict=True)])
     lost, won = int((best_right & ~right).sum()), int((right & ~best_right).sum())
@@ -188,7 +190,12 @@ def _measured_gap(value: float, drawn: npt.NDArray[np.float64], n: int, currency
 
 
 def _standing(
-    one: Finished, status: str, *, J: float | None = None, gap: Measured | None = None, p_value: float | None = None
+    one: Finished,
+    status: str,
+    *,
+    monthly: float | None = None,
+    gap: Measured | None = None,
+    p_value: float | None = None,
 ) -> Standing:
     model = one.candidate.model
     return Standing(
@@ -205,7 +212,7 @@ def _standing(
         score=one.trial.score,
         footprint=one.footprint,
         cost=one.cost,
-        J=J,
+        J=monthly,
         gap=gap,
         p_value=p_value,
     )

@@ -38,7 +38,7 @@ class Entrants:
             facts, self._folder(facts), self.dataset.train, self.dataset.labels, seed=self.seed
         )
         assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
-        return np.asarray(network.features(texts))  # type: ignore[union-attr]
+        return np.asarray(network.features(texts))
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""

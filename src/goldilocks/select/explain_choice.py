@@ -43,7 +43,8 @@ def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Object
     alpha = objective.alpha
     here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
     if here.candidate != winner:
-        return f"By J alone {here.candidate} would be a hair ahead at {objective.error_cost:g} {objective.currency} an error."
+        price = f"{objective.error_cost:g} {objective.currency} an error"
+        return f"By J alone {here.candidate} would be a hair ahead at {price}."
     low = f"{here.alpha_from / requests:.3g}"
     if here.alpha_to is None:
         span = f"from {low} {objective.currency} an error upwards" if here.alpha_from > 0 else "whatever an error costs"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -198,8 +198,8 @@ class Setting:
     """Trials and probabilities are written here; earlier trials are taken over from here."""
     start: Callable[[Candidate], Runner]
     """Makes a candidate's run, from its checkpoint where there is one."""
-    keep: Callable[[Candidate, Runner], None]
-    """Writes a run's checkpoint (and its model when finished)."""
+    keep: Callable[[Candidate, Any], None]
+    """Takes what ``start`` made; writes a run's checkpoint (and its model when finished)."""
     clock: Clock
     progress: Progress
 

@@ -70,7 +70,9 @@ def screen(
         looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
         pace = looks[-1].seconds / max(1, facts.parameters)
         if progress:
-            progress("look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss})
+            progress(
+                "look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss}
+            )
     kept, cut = _divide(pool, looks, keep)
     return Screening(
         looks=tuple(looks),

@@ -46,7 +46,7 @@ def tune_candidate(
     work = workload(dataset)
     own = plugins.load("families", candidate.model.family).recipe(candidate.model, work)
     if own is None and overrides:
-        raise InputError(f"{candidate.name} is fitted in one go; {', '.join(overrides)} would have no effect: leave out.")
+        raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
     recipe = adjusted(plugins.load("methods", candidate.method).recipe(own), dict(overrides)) if own else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
     run = Run(candidate, dataset.train, dataset.labels, model_folder=folder, work=work, seed=seed, recipe=recipe)

@@ -7,12 +7,12 @@ Everything is written whole or not at all, a trial only after what it speaks of 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +117,8 @@ class Workspace:
             differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
-                    f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); choose another --out."
+                    f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "
+                    "choose another --out."
                 )
         write_text(self.task, yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
 
@@ -151,7 +152,7 @@ class Workspace:
         """Append one purchase."""
         append_line(self.trials, to_json(trial, indent=None))
 
-    def write_probabilities(self, relative: str, probabilities: npt.NDArray[np.floating]) -> None:  # type: ignore[type-arg]
+    def write_probabilities(self, relative: str, probabilities: npt.NDArray[Any]) -> None:
         """Validation probabilities ``(n_items, n_labels)`` of one trial, as a plain ``.npy``."""
         import io
 
@@ -172,8 +173,3 @@ class Workspace:
                 f"{self.folder / relative}: damaged or missing; start again with another --out."
             ) from error
         return found
-
-    def read_json(self, path: Path) -> object:
-        """Any of the JSON files, as it is."""
-        loaded: object = json.loads(path.read_text(encoding="utf-8"))
-        return loaded

@@ -61,7 +61,7 @@ def machine() -> Machine:
 
 
 def device() -> str:
-    """``cuda`` or ``mps`` where such an accelerator answers, else ``cpu``. Loads no torch where there is no driver for one."""
+    """``cuda`` or ``mps`` where such an accelerator answers, else ``cpu``; without a driver no torch is loaded."""
     if Path("/proc/driver/nvidia").exists() or Path("/dev/kfd").exists() or platform.system() == "Darwin":
         import importlib
 

@@ -18,9 +18,14 @@ Ints = npt.NDArray[np.integer[Any]]
 ROWS = 2_000
 """Most rows a probe is fitted and tried on; more would sharpen nothing that a ranking needs."""
 HELD_OUT = 0.25
-PENALTY = 0.01
-"""Ridge penalty on standardised features, beside the mean loss per text."""
-STEPS = 100
+PENALTY = 0.5
+"""Ridge penalty on standardised features, beside the mean loss per text, divided by the number of labels: of 0.3, 0.1,
+
+0.03 and 0.01 the held-out log-loss was lowest at 0.3 for 2 labels (mr), 0.1 for 4 (ag_news), 0.01 for 27 and 77
+(bitext, banking77); 1,500 rows of MiniLM's and wordllama's features.
+"""
+STEPS = 30
+"""Newton steps at most. With many labels that stops a little early: error rates stay within a point of the end's."""
 TOLERANCE = 1e-3
 """Stop once no weight moves more than this in a step."""
 
@@ -74,7 +79,7 @@ def fit_predict(features: Floats, labels: Ints, others: Floats, n_labels: int) -
     centre, scale = features.mean(0), _scale(features)
     known = _ready(features, centre, scale)  # (n_texts, width + 1), the bias last
     rows, width = known.shape
-    ridge = np.full((width, 1), PENALTY, dtype=np.float32)
+    ridge = np.full((width, 1), PENALTY / n_labels, dtype=np.float32)
     ridge[-1] = 1e-6  # the bias is free
     bound = 0.5 * (known.T @ known).astype(np.float64) / rows + np.diag(ridge[:, 0].astype(np.float64))
     step = np.linalg.inv(bound).astype(np.float32)

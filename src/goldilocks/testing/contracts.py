@@ -67,9 +67,7 @@ def check_metric(metric: Metric) -> None:
     for row, one in zip(weights, drawn, strict=True):
         again = [i for i, times in enumerate(row.astype(int)) for _ in range(times)]
         spelled_out = _value(metric, [gold[i] for i in again], [predicted[i] for i in again])
-        assert math.isclose(float(one), spelled_out, abs_tol=1e-6), (
-            "a resample scores otherwise as sums than item by item"
-        )
+        assert math.isclose(float(one), spelled_out, abs_tol=1e-6), "a resample scores differently when spelled out"
 
 
 def _value(metric: Metric, gold: Sequence[str], predicted: Sequence[str]) -> float:
@@ -217,11 +215,11 @@ def _check_method_on(method: Method, facts: Facts, network: Any) -> None:
     assert np.allclose(network.predict(texts), trained, atol=1e-3), f"folding {facts.name} changes its answers"
 
 
-# --------------------------------------------------------------------------------------------- estimators, tasks, policies
+# --------------------------------------------------------------------------------------- estimators, tasks, policies
 
 
 def check_estimator(estimator: Estimator) -> None:
-    """Separable features are worth more than the same ones with shuffled labels; nothing is changed or left to chance."""
+    """Separable features are worth more than with shuffled labels; nothing is changed or left to chance."""
     assert estimator.OUTPUTS, "OUTPUTS is empty; say for which kinds of answer the estimate is defined"
     assert estimator.SOURCE.strip(), "SOURCE is empty; name the paper the estimate follows"
     rng = np.random.default_rng(0)

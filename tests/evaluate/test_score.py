@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from goldilocks import plugins
+from goldilocks.errors import InputError
+from goldilocks.evaluate.score import draws, loss_of, losses, measured, score
+from goldilocks.support.statistics import bootstrap_weights
+
+ACCURACY = plugins.load("metrics", "accuracy")
+MACRO_F1 = plugins.load("metrics", "macro_f1")
+
+
+def test_score_is_the_metric_over_all_items() -> None:
+    assert score(ACCURACY, ["a", "b", "c"], ["a", "b", "a"]) == pytest.approx(2 / 3)
+
+
+def test_interval_of_accuracy_is_about_that_of_the_binomial() -> None:
+    gold = ["a"] * 400
+    got = measured(ACCURACY, gold, ["a"] * 340 + ["b"] * 60, n_draws=4000)
+    low, high = stats.binom(400, 0.85).ppf([0.025, 0.975]) / 400
+    assert (got.value, got.n) == pytest.approx((0.85, 400))
+    assert (got.low, got.high) == pytest.approx((low, high), abs=0.006)
+
+
+def test_draws_are_the_metric_of_the_items_drawn() -> None:
+    rng = np.random.default_rng(0)
+    gold, predicted = rng.choice(["x", "y", "z"], 40), rng.choice(["x", "y", "z"], 40)
+    weights = bootstrap_weights(40, 25, seed=2)
+    got = draws(MACRO_F1, gold.tolist(), predicted.tolist(), weights)
+    for row, value in zip(weights, got, strict=True):
+        again = np.repeat(np.arange(40), row)
+        assert value == pytest.approx(f1_score(gold[again], predicted[again], average="macro"))
+
+
+def test_one_item_has_no_spread() -> None:
+    got = measured(ACCURACY, ["a"], ["a"])
+    assert (got.value, got.low, got.high, got.n) == (1.0, 1.0, 1.0, 1)
+
+
+def test_losses_are_one_where_the_answer_is_wrong() -> None:
+    assert losses(["a", "b", "c"], ["a", "c", "c"]).tolist() == [0, 1, 0]
+
+
+def test_loss_runs_from_best_to_worst_whichever_way_the_metric_runs() -> None:
+    class ErrorPercent:
+        HIGHER_IS_BETTER = False
+        RANGE = (0.0, 100.0)
+
+    assert loss_of(ACCURACY, np.array([1.0, 0.25])).tolist() == [0.0, 0.75]
+    assert loss_of(ErrorPercent, np.array([0.0, 25.0])).tolist() == [0.0, 0.25]  # type: ignore[arg-type]
+
+
+def test_items_that_do_not_match_are_refused() -> None:
+    with pytest.raises(InputError, match="2 gold and 1 predicted"):
+        score(ACCURACY, ["a", "b"], ["a"])
+    with pytest.raises(InputError, match="0 gold and 0 predicted"):
+        measured(ACCURACY, [], [])
+    with pytest.raises(InputError, match="weights are for 3 items, there are 2"):
+        draws(ACCURACY, ["a", "b"], ["a", "b"], bootstrap_weights(3, 5, 0))
