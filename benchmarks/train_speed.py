@@ -144,9 +144,9 @@ def ours(train: Rows, test: list[str], labels: list[str], epochs: float, seed: i
     assert recipe is not None
     network = family.create(facts, folder, Part(), labels, seed=seed)
     assert not hasattr(network, "fit")
-    method.prepare(network, method.Options())  # type: ignore[arg-type]
+    method.prepare(network, method.Options())
     mark("loaded")
-    learner = Learner(network, replace(method.recipe(recipe), epochs=epochs), *train, seed=seed)  # type: ignore[arg-type]
+    learner = Learner(network, replace(method.recipe(recipe), epochs=epochs), *train, seed=seed)
     learner.advance(1.0)
     mark("trained")
     answers: Answers = learner.predict(test).argmax(1).tolist()
@@ -180,7 +180,7 @@ def textbook(train: Rows, test: list[str], labels: list[str], epochs: float, see
 
 
 def trainer(train: Rows, test: list[str], labels: list[str], epochs: float, seed: int, mark: Mark) -> Answers:
-    """transformers' Trainer with a collator that pads to the longest of the batch."""
+    """Transformers' Trainer with a collator that pads to the longest of the batch."""
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,

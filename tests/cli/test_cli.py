@@ -24,8 +24,8 @@ def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
 
 
 def table(path: Path, rows: int = 60) -> Path:
-    said = ("team won the match", "price of the share fell")
-    lines = [f"the {said[i % 2]} {i},{'ab'[i % 2]}\n" for i in range(rows)]
+    # Words of their own for each row, so that no two are near duplicates.
+    lines = [" ".join(f"w{i * 31 + j * 977}" for j in range(6)) + f" {'ab'[i % 2]},{'ab'[i % 2]}\n" for i in range(rows)]
     path.write_text("text,label\n" + "".join(lines))
     return path
 
@@ -69,7 +69,7 @@ def test_missing_data_file_is_named(tmp_path: Path) -> None:
 def test_missing_column_says_which_there_are_and_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("body,topic\nx,y\n")
-    fails(goldilocks("check", path), 2, "text", "body, topic")
+    fails(goldilocks("check", path), 2, "text", "'body', 'topic'")
 
 
 def test_field_that_is_no_pair_is_refused(tmp_path: Path) -> None:

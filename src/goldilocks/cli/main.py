@@ -32,6 +32,7 @@ for _command in (check, candidates, select, tune, evaluate, predict, report, ver
     app.command()(_command)
 app.command("list")(list_plugins)
 
+_INTERRUPTED = 130
 _shown = {"traceback": False}
 
 
@@ -56,6 +57,8 @@ def run() -> None:
     """The console script: run a command, turn what it raises into one line and an exit code."""
     try:
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:  # typer makes this of Ctrl-C, and says nothing
+            _interrupted()
     except KeyboardInterrupt:
         code = _interrupted()
     except GoldilocksError as error:
@@ -76,8 +79,6 @@ def run() -> None:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             error.show()
             code = error.exit_code
-        elif type(error).__name__ == "Abort":
-            code = _interrupted()
         else:
             raise
     sys.exit(code if isinstance(code, int) else 0)
@@ -93,4 +94,4 @@ def _failed(message: str, code: int) -> int:
 
 def _interrupted() -> int:
     typer.echo("interrupted: what is finished is kept; the same command with --resume goes on.", err=True)
-    return 130
+    return _INTERRUPTED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from goldilocks import plugins
-from goldilocks.evaluate.classes import classification_report, confusion, worst_errors
+from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
 from goldilocks.evaluate.score import measured
 from goldilocks.evaluate.slices import slices
 from goldilocks.protocols import Floats
@@ -50,7 +50,7 @@ def evaluate(
         metric=metric,
         score=scores[metric],
         scores=scores,
-        classes=classification_report(part.gold, answers, every_label),
+        classes=class_rows(part.gold, answers, every_label),
         labels=tuple(every_label),
         confusion=tuple(tuple(row) for row in confusion(part.gold, answers, every_label).tolist()),
         slices=slices(part.texts, part.gold, answers, plugins.load("metrics", metric), language_of, seed=seed),

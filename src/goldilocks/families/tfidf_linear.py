@@ -6,8 +6,9 @@ C = 0.5):
     min over w, b:   λ/2 · |w|² + 1/2 · Σ_i max(0, 1 - y_i (w·x_i + b))²        λ = 1, y_i = +1 or -1
 
 All labels are solved at once by truncated Newton steps, so that each step is a product of the sparse values with a
-dense matrix; with many labels that is several times faster than label by label. Two steps are enough after two on
-four fifths of the texts: the last digits of the loss do not change answers.
+dense matrix: about half the processor time of LinearSVC with 27 and with 77 labels, though the problem is solved twice
+(two steps on four fifths of the texts for the temperature, then two on all). Other numbers and lengths of steps moved
+macro F1 by at most 0.4 point, up or down, on five of six development sets, and by 1.5 on 1,000 titles with rare labels.
 """
 
 from __future__ import annotations
@@ -75,10 +76,10 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """Counting grows with words and characters, solving with these times the labels."""
     words, characters = work.rows * work.words, work.rows * work.characters
-    seconds = 0.05 + 1.2e-6 * words * (1 + 0.06 * work.labels)
+    seconds = 0.05 + 1.2e-6 * words * (1 + 0.03 * work.labels)
     memory = BASE_BYTES + BYTES_PER_WORD * words
     if facts.name == "word_char":
-        seconds += 1e-6 * characters * (1 + 0.1 * work.labels)
+        seconds += 0.9e-6 * characters * (1 + 0.03 * work.labels)
         memory += BYTES_PER_CHARACTER * characters
     weights = 4 * 5 * min(MOST_TERMS * len(GRAMS[facts.name]) * work.labels, MOST_WEIGHTS)  # five such arrays at once
     return Forecast(seconds_here(seconds, machine), memory + weights)

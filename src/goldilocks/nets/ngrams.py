@@ -6,7 +6,8 @@ An n-gram is found by a 64-bit polynomial hash of its characters, computed for a
 
 so that no Python loop runs over n-grams and nothing of scikit-learn (1 s to import) is needed to answer. The counts
 are those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with ``WORD``, and ``"char_wb"``), as the tests
-check; counting is three to four times as fast. The chance that any two of a million n-grams share a hash is 3e-8.
+check. Character n-grams take a half to a third of its seconds, words of short texts somewhat more than its own.
+The chance that any two of a million n-grams share a hash is 3e-8.
 """
 
 from __future__ import annotations

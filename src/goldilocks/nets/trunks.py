@@ -66,6 +66,7 @@ class ConvolutionTrunk(TableTrunk):
     """
 
     depth = 1
+    bf16 = True
 
     def __init__(
         self, vocabulary: int, width: int, filters: int, spans: list[int], *, dropout: float, hidden_words: float

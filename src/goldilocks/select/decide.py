@@ -21,7 +21,7 @@ from goldilocks.errors import LimitError
 from goldilocks.evaluate.score import draws, loss_of
 from goldilocks.protocols import Metric
 from goldilocks.records import AlphaRange, Candidate, Cost, Footprint, Limits, Measured, Standing, TaskSpec, Trial
-from goldilocks.support.statistics import bootstrap_weights, holm, mcnemar_exact
+from goldilocks.support.statistics import bootstrap_p, bootstrap_weights, holm, mcnemar_exact
 
 TIE_LEVEL = 0.05
 """Adjusted p-value above which a candidate is not told apart from the best."""
@@ -175,13 +175,13 @@ def _within_limits(finished: Sequence[Finished], limits: Limits) -> tuple[list[F
 
 
 def _p_value(one: Finished, best: Finished, gold: Sequence[str], drawn: npt.NDArray[np.float64]) -> float:
-    """How likely a gap like this is, were the candidate no worse than the best."""
+    """Two-sided: how likely a gap like this is, were the two equally good."""
     right = np.array([a == g for a, g in zip(one.answers, gold, strict=True)])
     best_right = np.array([a == g for a, g in zip(best.answers, gold, strict=True)])
     lost, won = int((best_right & ~right).sum()), int((right & ~best_right).sum())
     if lost + won < _FEW_DISAGREEMENTS:
         return mcnemar_exact(lost, won)
-    return float((1 + (drawn <= 0).sum()) / (1 + len(drawn)))
+    return bootstrap_p(drawn)
 
 
 def _measured_gap(value: float, drawn: npt.NDArray[np.float64], n: int, currency: str) -> Measured:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldilocks import plugins
+from goldilocks.records import Candidate, Facts, Machine, Workload
+from goldilocks.testing import tiny
+from goldilocks.tune.run import Run
+
+WORK = Workload(rows=90, characters=30, words=6, labels=3)
+ALL = [facts for family in ("cnn", "recurrent") for facts in plugins.load("families", family).models()]
+
+
+def _trained(facts: Facts, language: str) -> Run:
+    part = tiny.part(90, language=language)
+    run = Run(Candidate(facts, "scratch"), part, tiny.LABELS, model_folder=None, work=WORK, seed=0)
+    run.advance(1.0)
+    return run
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+def test_learns_what_words_decide_and_answers_the_same_after_restoring(
+    facts: Facts, language: str, tmp_path: Path
+) -> None:
+    run = _trained(facts, language)
+    unseen = tiny.part(60, language=language, seed=1)
+    model = run.model
+    answers = model.predict(unseen.texts)
+
+    right = np.array(tiny.LABELS)[answers.argmax(1)] == np.array(unseen.gold)
+    assert right.mean() > 0.9
+    alone = np.concatenate([model.predict([text]) for text in unseen.texts[:10]])
+    assert np.abs(alone - answers[:10]).max() < 1e-4
+    model.save(tmp_path / "model")
+    restored = plugins.load("families", facts.family).restore(tmp_path / "model")
+    assert np.allclose(restored.predict(unseen.texts), answers, atol=1e-6)
+
+
+def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
+    names = {facts.name for facts in plugins.load("families", "recurrent").models()}
+    assert names == {"rnn", "birnn", "lstm", "bilstm", "gru", "bigru"}
+
+
+@pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(facts: Facts) -> None:
+    family = plugins.load("families", facts.family)
+    texts = tuple(f"w{i} w{i}" for i in range(100))
+    part = replace(tiny.part(100), texts=texts)
+    network = family.create(facts, None, part, tiny.LABELS, seed=0)
+    # 102 words instead of 8,000, each 128 wide; the head comes on top.
+    head = (facts.width + 1) * len(tiny.LABELS)
+    assert network.size_bytes() == 4 * (facts.parameters - (8_000 - 102) * 128 + head)
+
+
+@pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> None:
+    family = plugins.load("families", facts.family)
+    machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=188.6, bf16=True, name="")
+    work = Workload(rows=4_000, characters=100, words=20, labels=3)
+    base = family.forecast(facts, work, machine).seconds
+    assert family.forecast(facts, replace(work, rows=40_000), machine).seconds > base
+    assert family.forecast(facts, replace(work, words=60), machine).seconds > base
+    assert family.forecast(facts, work, replace(machine, gflops=50.0)).seconds > base
+
+
+@pytest.mark.parametrize("name", ["cnn", "recurrent"])
+def test_no_folder_is_theirs(name: str, tmp_path: Path) -> None:
+    assert plugins.load("families", name).describe(tmp_path, "local") is None
+
+
+def test_the_same_seed_gives_the_same_untrained_net() -> None:
+    facts = ALL[0]
+    family = plugins.load("families", facts.family)
+    part = tiny.part()
+    first, second, other = (family.create(facts, None, part, tiny.LABELS, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(first.predict(part.texts), second.predict(part.texts))
+    assert not np.array_equal(first.predict(part.texts), other.predict(part.texts))
