@@ -118,5 +118,5 @@ def test_wordllama_learns_a_task_of_words(method: str) -> None:
 
 def test_a_damaged_tokenizer_file_is_named(folder: Path) -> None:
     (folder / "tokenizers" / "tiny_tokenizer_config.json").write_text(json.dumps({"version": "1.0"}))
-    with pytest.raises(InputError, match="tiny_tokenizer_config.json"):
+    with pytest.raises(InputError, match="tiny_tokenizer_config"):
         static_embedding.create(_facts(folder), folder, tiny.part(), ("x", "y"), seed=0)

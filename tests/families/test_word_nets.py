@@ -22,8 +22,11 @@ def _trained(facts: Facts, language: str) -> Run:
     return run
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+@pytest.mark.parametrize(
+    ("facts", "language"),
+    [*((facts, "en") for facts in ALL), *((facts, "zh") for facts in ALL if facts.name in ("textcnn", "bilstm"))],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 def test_learns_what_words_decide_and_answers_the_same_after_restoring(
     facts: Facts, language: str, tmp_path: Path
 ) -> None:

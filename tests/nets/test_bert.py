@@ -103,7 +103,9 @@ def test_a_configuration_of_another_model_is_named(tmp_path: Path) -> None:
 def test_a_missing_weight_is_named(tmp_path: Path) -> None:
     tiny.encoder_folder(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
-    save_file({name: one.clone() for name, one in weights.items() if "layer.1" not in name}, tmp_path / "model.safetensors")
+    save_file(
+        {name: one.clone() for name, one in weights.items() if "layer.1" not in name}, tmp_path / "model.safetensors"
+    )
     with pytest.raises(InputError, match=r"have no 'encoder.layer.1.attention"):
         read(tmp_path)
 
@@ -116,7 +118,8 @@ def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"model_type": "gpt2"}, {"is_decoder": True}, {"hidden_act": "odd"}, {"position_embedding_type": "relative_key"}]
+    "change",
+    [{"model_type": "gpt2"}, {"is_decoder": True}, {"hidden_act": "odd"}, {"position_embedding_type": "relative_key"}],
 )
 def test_other_shapes_are_left_to_transformers(change: dict[str, Any], tmp_path: Path) -> None:
     assert bert.read_options(read_config(tiny.encoder_folder(tmp_path)) | change) is None

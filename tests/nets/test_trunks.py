@@ -17,7 +17,7 @@ def _trunks() -> list[Trunk]:
     ]
     for cell in ("rnn", "gru", "lstm"):
         for both_ways in (False, True):
-            found.append(RecurrentTrunk(20, 6, cell, 4, both_ways=both_ways, dropout=0.3, hidden_words=0.1))  # type: ignore[arg-type]
+            found.append(RecurrentTrunk(20, 6, cell, 4, both_ways=both_ways, dropout=0.3, hidden_words=0.1))
     return [trunk.eval() for trunk in found]
 
 
@@ -69,7 +69,7 @@ def test_filters_are_torchs_convolution_centred_on_each_word() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_both_ways_are_torchs_own_bidirectional_net_on_packed_texts(cell: str) -> None:
     torch.manual_seed(0)
-    trunk = RecurrentTrunk(20, 6, cell, 4, both_ways=True, dropout=0.0, hidden_words=0.0).eval()  # type: ignore[arg-type]
+    trunk = RecurrentTrunk(20, 6, cell, 4, both_ways=True, dropout=0.0, hidden_words=0.0).eval()
     theirs = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell](
         6, 4, batch_first=True, bidirectional=True
     )

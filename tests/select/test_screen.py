@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from race_records import candidate
 
 from goldilocks.protocols import Floats
-from goldilocks.records import Candidate, Dataset, DataProfile, Facts, Part, Pool
+from goldilocks.records import Candidate, DataProfile, Dataset, Facts, Part, Pool
 from goldilocks.select.screen import corrected_interval, screen
 from goldilocks.support.files import from_json, to_json
 
@@ -24,9 +25,15 @@ def _dataset(rows: int = 240) -> Dataset:
     return Dataset(Part(texts, gold, tuple(range(rows))), sealed, sealed, LABELS, "print", PROFILE)
 
 
-def _pretrained(name: str, parameters: int = 100, methods: Sequence[str] = ("full",)) -> list[Candidate]:
+def _pretrained(
+    name: str, parameters: int = 100, methods: Sequence[str] = ("full",), depth: int = 0
+) -> list[Candidate]:
     facts = replace(
-        candidate(f"encoder/{name}/full").model, source=f"hf://x/{name}", groups=("head",), parameters=parameters
+        candidate(f"encoder/{name}/full").model,
+        source=f"hf://x/{name}",
+        groups=("head",),
+        parameters=parameters,
+        depth=depth,
     )
     return [Candidate(facts, method) for method in methods]
 
@@ -134,7 +141,7 @@ def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_feat
 
 
 def test_models_there_is_no_time_for_go_on_unseen() -> None:
-    pool = _pool(_pretrained("small", 1), _pretrained("large", 10**9))
+    pool = _pool(_pretrained("small"), _pretrained("large", depth=1000))
     found = screen(_dataset(), pool, features=_features({"small": 1.0, "large": 1.0}), seconds_limit=1e-6, seed=0)
     assert [look.model for look in found.looks] == ["encoder/small"]
     assert len(found.kept) == 2
@@ -160,8 +167,6 @@ def test_the_same_seed_gives_the_same_looks_and_they_survive_the_disk() -> None:
     )
     assert [one.estimates for one in first.looks] == [one.estimates for one in second.looks]
     assert first.rankings == second.rankings
-    from pathlib import Path
-
     assert from_json(type(first), to_json(first), where=Path("x")) == first
 
 

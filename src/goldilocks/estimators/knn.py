@@ -12,7 +12,9 @@ from goldilocks.protocols import Floats, Ints
 from goldilocks.records import Output
 
 OUTPUTS = frozenset({Output.LABEL})
-SOURCE = "Cover & Hart 1967; as an estimator of transfer Renggli et al. 2022, 'Which model to transfer?'. Ours is k = 5."
+SOURCE = (
+    "Cover & Hart 1967; as an estimator of transfer Renggli et al. 2022, 'Which model to transfer?'. Ours is k = 5."
+)
 NEIGHBOURS = 5
 ASKED = 2_000
 """Most texts whose neighbours are looked up, among all texts."""
@@ -42,4 +44,5 @@ def _guesses(unit: Floats, labels: Ints, asked: Ints, neighbours: int) -> Ints:
     votes = np.zeros((len(asked), int(labels.max()) + 1))
     # One vote each; closeness (within ±1) only breaks ties.
     np.add.at(votes, (places[:, None], labels[nearest]), 1 + 1e-3 * np.take_along_axis(near, nearest, axis=1))
-    return votes.argmax(1)
+    guesses: Ints = votes.argmax(1)
+    return guesses

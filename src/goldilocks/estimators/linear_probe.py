@@ -7,7 +7,9 @@ from goldilocks.records import Output
 from goldilocks.support import probe
 
 OUTPUTS = frozenset({Output.LABEL})
-SOURCE = "Alain & Bengio 2016, 'Understanding intermediate layers using linear classifier probes'; held out, ridge penalty."
+SOURCE = (
+    "Alain & Bengio 2016, 'Understanding intermediate layers using linear classifier probes'; held out, ridge penalty."
+)
 
 
 def estimate(features: Floats, labels: Ints, *, seed: int) -> float:

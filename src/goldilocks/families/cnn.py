@@ -1,7 +1,7 @@
 """TextCNN: filters over the words of a text, and the strongest answer of each (Kim 2014). Starts from nothing.
 
-Knows phrases of up to five words and where in the text they stand not at all; learns its vectors from the training
-texts, so it wants some thousands of them. Works for every language that writes words apart, and for Chinese by character.
+It knows phrases of up to five words, and not where in the text they stand. It learns its vectors from the training
+texts, so it wants some thousands of them. Any language that writes words apart will do, and Chinese by character.
 
 Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification" (CNN-rand). We learn with AdamW instead of
 Adadelta, hide words in training, and have no norm constraint on the head.
@@ -24,6 +24,10 @@ WIDTH = 128
 FILTERS = 128
 SPANS = (2, 3, 4, 5)
 MAX_WORDS = 512
+DROPOUT = 0.3
+"""Of the word vectors."""
+HIDDEN_WORDS = 0.1
+"""Share of the words a training text is read without."""
 _TYPICAL_VOCABULARY = 8_000
 # Wall clock of one pass of training on 2 cores of 188.6 GFLOPS.
 _START_SECONDS = 2.0
@@ -67,7 +71,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
-    """See ``protocols.Family``. Chosen on mr, ag_news and csl (Chinese) at 4,000 rows: 12 passes; more for fewer rows."""
+    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
     epochs = min(60.0, max(4.0, 12 * (4_000 / max(1, work.rows)) ** 0.5))
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
 
@@ -86,8 +90,8 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
         "width": WIDTH,
         "filters": FILTERS,
         "spans": list(SPANS),
-        "dropout": 0.3,
-        "hidden_words": 0.1,
+        "dropout": DROPOUT,
+        "hidden_words": HIDDEN_WORDS,
     }
     shape = Shape("cnn", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
     return Network(_trunk(shape), tokenizer, shape)

@@ -23,6 +23,10 @@ OUTPUTS = frozenset({Output.LABEL})
 WIDTH = 128
 STATE = 128
 MAX_WORDS = 256
+DROPOUT = 0.3
+"""Of the word vectors."""
+HIDDEN_WORDS = 0.1
+"""Share of the words a training text is read without."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # Wall clock of one pass of training on 2 cores of 188.6 GFLOPS; words are read one after another, in each direction.
@@ -71,7 +75,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
-    """See ``protocols.Family``. Chosen on mr, ag_news and csl (Chinese) at 4,000 rows: 12 passes; more for fewer rows."""
+    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
     epochs = min(60.0, max(4.0, 12 * (4_000 / max(1, work.rows)) ** 0.5))
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
 
@@ -91,8 +95,8 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
         "cell": facts.name.removeprefix("bi"),
         "state": STATE,
         "both_ways": facts.name.startswith("bi"),
-        "dropout": 0.3,
-        "hidden_words": 0.1,
+        "dropout": DROPOUT,
+        "hidden_words": HIDDEN_WORDS,
     }
     shape = Shape("recurrent", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
     return Network(_trunk(shape), tokenizer, shape)

@@ -5,8 +5,6 @@ None of them lets padding through: a text has the same hidden states alone and b
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -30,8 +28,8 @@ class TableTrunk(Trunk):
             vocabulary: Tokens in the table.
             width: Width of a vector.
             dropout: Share of the vectors' numbers set to 0 in training.
-            hidden_words: Share of the tokens replaced by the unknown word in training, so that no text hangs on one word
-                and the unknown word gets a vector of use.
+            hidden_words: Share of the tokens replaced by the unknown word in training, so that no answer hangs on one
+                word and the unknown word gets a vector of use.
         """
         super().__init__()
         self.width = width
@@ -103,14 +101,14 @@ class RecurrentTrunk(TableTrunk):
         self,
         vocabulary: int,
         width: int,
-        cell: Literal["rnn", "lstm", "gru"],
+        cell: str,
         state: int,
         *,
         both_ways: bool,
         dropout: float,
         hidden_words: float,
     ) -> None:
-        """Draw the weights: ``state`` numbers of memory per direction."""
+        """Draw the weights: a ``cell`` of ``CELLS`` with ``state`` numbers of memory per direction."""
         super().__init__(vocabulary, width, dropout=dropout, hidden_words=hidden_words)
         self.width = state * (2 if both_ways else 1)
         self.forth = _cell(cell, width, state)
@@ -127,10 +125,10 @@ class RecurrentTrunk(TableTrunk):
 
 
 def _cell(kind: str, width: int, state: int) -> nn.RNNBase:
-    cell = CELLS[kind](width, state, batch_first=True)
+    cell: nn.RNNBase = CELLS[kind](width, state, batch_first=True)
     for name, weight in cell.named_parameters():
         if name.startswith("weight_hh"):  # orthogonal, gate by gate: gradients neither vanish nor explode at the start
-            for gate in weight.detach().split(state):
+            for gate in torch.split(weight.detach(), state):
                 nn.init.orthogonal_(gate)
         elif name.startswith("bias"):
             nn.init.zeros_(weight)
@@ -140,6 +138,6 @@ def _cell(kind: str, width: int, state: int) -> nn.RNNBase:
 
 
 def _reversal(mask: Tensor) -> Tensor:
-    """Where each token comes from when every text is reversed within its length; padding stays. ``(n, t)``, its own inverse."""
+    """Where each token comes from when every text is turned round within its length, ``(n, t)``; its own inverse."""
     places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     return torch.where(mask.bool(), mask.sum(1, keepdim=True) - 1 - places, places)

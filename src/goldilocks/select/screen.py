@@ -57,18 +57,18 @@ def screen(
         progress: Called with ``look`` (model, seconds, probe_loss) after each.
 
     Returns:
-        The looks, rankings (best first; ``size_only`` and ``random`` beside them), who goes on and who does not and why.
+        The looks, the rankings (best first; ``size_only`` and ``random`` beside them), who goes on, who not and why.
     """
     begun = time.monotonic()
     texts, labels = _sample(dataset, rows, seed)
     looks: list[Look] = []
-    pace = 0.0  # seconds per weight of the last look
+    pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in _models(pool):
         spent = time.monotonic() - begun
-        if looks and spent + pace * facts.parameters > seconds_limit:
+        if looks and spent + pace * _body(facts) > seconds_limit:
             continue
         looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
-        pace = looks[-1].seconds / max(1, facts.parameters)
+        pace = max(pace, looks[-1].seconds / _body(facts))
         if progress:
             progress(
                 "look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss}
@@ -204,9 +204,14 @@ def _divide(pool: Pool, looks: Sequence[Look], keep: int) -> tuple[tuple[str, ..
 
 
 def _models(pool: Pool) -> list[Facts]:
-    """The pretrained models of the pool, smallest first."""
+    """The pretrained models of the pool, the cheapest to run first."""
     found = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
-    return sorted(found.values(), key=lambda facts: (facts.parameters, _name(facts)))
+    return sorted(found.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
+
+
+def _body(facts: Facts) -> float:
+    """About how many weights each token is multiplied with; tables are only looked up, so they count as a small net."""
+    return max(12.0 * facts.depth * facts.width**2, 5e6)
 
 
 def _has_features(candidate: Candidate) -> bool:

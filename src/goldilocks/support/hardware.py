@@ -40,8 +40,8 @@ def set_threads(threads: int = 0) -> int:
     wanted = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or cores()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(wanted)
-    # Waiting threads sleep instead of spinning: on a machine that does anything else besides, spinning threads hold up the
-    # very ones they wait for (tuning MiniLM beside a load of 5 on 2 cores: 69 s spinning, 5.3 s sleeping).
+    # Waiting threads sleep instead of spinning: on a machine that does anything else besides, spinning threads hold up
+    # the very ones they wait for (tuning MiniLM beside a load of 5 on 2 cores: 69 s spinning, 5.3 s sleeping).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     return wanted

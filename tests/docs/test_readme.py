@@ -1,0 +1,88 @@
+"""The README does what it says: its commands, its task file and its Python run as written, on a small tickets.csv."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the newcomer's files."""
+    folder = tmp_path_factory.mktemp("desk")
+    kinds = {"card": "my card", "transfer": "the transfer", "login": "my password"}
+    ways = ("has not arrived", "was refused", "please help with", "since yesterday", "why is it so slow", "cancel it")
+    rows = [
+        f"{said} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
+        for i in range(40)
+        for kind, said in kinds.items()
+    ]
+    for name, part in (("tickets.csv", rows), ("fresh.csv", rows[::5])):
+        header = "body,topic" if name == "tickets.csv" else "text,label"
+        (folder / name).write_text("\n".join([header, *part]) + "\n")
+    (folder / "task.yaml").write_text(blocks(READMES[0], "yaml")[0])
+    return folder
+
+
+def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        line, shell=True, cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_commands_run_as_written(desk: Path) -> None:
+    lines = [line for block in blocks(READMES[0], "sh") for line in block.splitlines()]
+    ours = [line for line in lines if "goldilocks" in line and "select task.yaml" not in line]
+    assert len(ours) >= 6
+    for line in ours:
+        done = run(line.split("  #")[0], desk)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_python_runs_as_written(desk: Path) -> None:
+    shutil.rmtree(desk / "run", ignore_errors=True)
+    (desk / "program.py").write_text(blocks(READMES[0], "python")[0])
+    done = run(f"{sys.executable} program.py", desk)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((desk / "run" / "decision.json").read_text())["sentence"] in done.stdout
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_task_files_are_read(readme: Path, tmp_path: Path) -> None:
+    from goldilocks.settings import read_task
+
+    for number, text in enumerate(blocks(readme, "yaml")):
+        (tmp_path / f"{number}.yaml").write_text(text)
+        assert read_task(tmp_path / f"{number}.yaml").name
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_links_lead_somewhere(readme: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
+
+
+def test_two_commands_of_the_readme_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for name in ("demo", "test"):
+        assert f"make {name}" in READMES[0].read_text()
+        assert re.search(rf"^{name}:", makefile, flags=re.MULTILINE)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.errors import InputError
+from goldilocks.methods import lora, top_layers
+from goldilocks.nets.network import Network
+from goldilocks.records import Facts
+from goldilocks.testing import tiny
+
+ENCODER = Facts(
+    name="tiny",
+    family="encoder",
+    source="hf://org/tiny",
+    architecture="",
+    pretraining="",
+    languages=("en",),
+    licence="mit",
+    parameters=1,
+    size_bytes=1,
+    groups=("embeddings", "attention", "mlp", "norm", "head"),
+    depth=2,
+    width=32,
+)
+UNTRAINED = replace(ENCODER, source="builtin")
+COUNTS = replace(ENCODER, source="builtin", groups=(), depth=0)
+TABLE = replace(ENCODER, groups=("embeddings", "head"), depth=0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "fitting"),
+    [
+        (ENCODER, {"full", "head_only", "top_layers", "lora", "bias_only"}),
+        (UNTRAINED, {"scratch"}),
+        (COUNTS, {"scratch"}),
+        (TABLE, {"full", "head_only"}),
+    ],
+)
+def test_methods_fit_the_models_they_are_for(facts: Facts, fitting: set[str]) -> None:
+    ours = {"scratch", "full", "head_only", "top_layers", "lora", "bias_only"}
+    assert {name for name in ours if plugins.load("methods", name).misfit(facts) is None} == fitting
+
+
+def network(tmp_path: Path) -> Network:
+    family = plugins.load("families", "encoder")
+    folder = tiny.encoder_folder(tmp_path, depth=3)
+    facts = family.describe(folder, str(folder))
+    assert facts is not None
+    made = family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+    assert isinstance(made, Network)
+    return made
+
+
+def learning(one: Network) -> set[str]:
+    return {name for name, weight in one.module.named_parameters() if weight.requires_grad}
+
+
+@pytest.mark.parametrize(("layers", "lowest"), [(0, 2), (1, 2), (2, 1), (3, 0), (9, 0)])
+def test_top_layers_learn_from_the_block_asked_for(layers: int, lowest: int, tmp_path: Path) -> None:
+    one = network(tmp_path)
+    top_layers.prepare(one, top_layers.Options(layers=layers))
+    assert one.frozen_blocks() == lowest
+    assert all(one.block_of(name) >= lowest for name in learning(one))
+
+
+def test_bias_only_leaves_every_matrix_alone(tmp_path: Path) -> None:
+    one = network(tmp_path)
+    method = plugins.load("methods", "bias_only")
+    method.prepare(one, method.Options())
+    weights = dict(one.module.named_parameters())
+    assert {name for name in learning(one) if weights[name].ndim > 1} == {"head.weight"}
+    # In each of 3 blocks: qkv, out, up, down and two norms; the embedding norm; the head.
+    assert len([name for name in learning(one) if name.endswith("bias")]) == 3 * 6 + 1 + 1
+
+
+def test_lora_rank_must_be_above_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="rank is 0"):
+        lora.prepare(network(tmp_path), lora.Options(rank=0))
+
+
+def test_lora_names_the_groups_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no linear layer in the groups norm; there are embeddings, attention"):
+        lora.prepare(network(tmp_path), lora.Options(roles=("norm",)))
