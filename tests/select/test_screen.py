@@ -34,6 +34,7 @@ def _pretrained(
         groups=("head",),
         parameters=parameters,
         depth=depth,
+        width=64,
     )
     return [Candidate(facts, method) for method in methods]
 

@@ -11,7 +11,7 @@ from goldilocks import plugins
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.network import Network
 from goldilocks.protocols import Floats
-from goldilocks.records import Candidate, Recipe, Workload
+from goldilocks.records import Candidate, Part, Recipe, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run, adjusted, tune
 
@@ -147,7 +147,7 @@ def test_a_fitted_model_is_fitted_on_the_share_of_the_rows(monkeypatch: pytest.M
     seen: list[tuple[str, ...]] = []
     create = run._family.create
 
-    def watching(facts: object, folder: object, part: tiny.Part, labels: object, *, seed: int) -> object:
+    def watching(facts: object, folder: object, part: Part, labels: object, *, seed: int) -> object:
         seen.append(part.texts)
         return create(facts, folder, part, labels, seed=seed)  # type: ignore[arg-type]
 

@@ -23,9 +23,9 @@ OUTPUTS = frozenset({Output.LABEL})
 WIDTH = 128
 STATE = 128
 MAX_WORDS = 256
-DROPOUT = 0.3
+DROPOUT = 0.5
 """Of the word vectors."""
-HIDDEN_WORDS = 0.1
+HIDDEN_WORDS = 0.2
 """Share of the words a training text is read without."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}

@@ -13,8 +13,8 @@ SOURCE = (
     "Li et al. 2020, arXiv:1810.05934. Different here: improvement is money beyond the resolution of the data, and a "
     "purchase is one rung."
 )
-_JUMP_SHARE = 0.02
-"""A candidate that can be finished for this share of what is left of the budget is finished at once."""
+_JUMP_SECONDS = 3.0
+"""A candidate that can be finished in this time is finished at once: checkpoint and scoring would cost as much."""
 
 
 def choose(race: Race) -> tuple[str, int, str] | None:
@@ -36,5 +36,5 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     if best is None:
         return None
     _, name, value, price = best
-    rung = last if price <= _JUMP_SHARE * race.seconds_left else race.bought(name)
+    rung = last if price <= _JUMP_SECONDS else race.bought(name)
     return name, rung, f"expected to save {value:.4g} a month for {price:.3g} s"
