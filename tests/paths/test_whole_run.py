@@ -32,9 +32,9 @@ def write_task(folder: Path, **more: Any) -> Path:
         for kind in kinds
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = {"name": "tickets", "data": {"train": "rows.jsonl"}, "candidates": {"families": CHEAP}, "budget": "2m", **more}
+    spec = {"name": "tickets", "data": {"train": "rows.jsonl"}, "candidates": {"families": CHEAP}, "budget": "2m"}
     task = folder / "task.yaml"
-    task.write_text(json.dumps(spec))  # JSON is YAML
+    task.write_text(json.dumps(spec | more))  # JSON is YAML
     return task
 
 

@@ -1,0 +1,114 @@
+"""What each policy buys, on a small race whose state is in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from goldilocks import plugins
+
+RUNGS = (0.1, 0.3, 1.0)
+
+
+@dataclass
+class FakeRace:
+    """``protocols.Race`` with everything set by hand."""
+
+    losses_of: dict[str, dict[int, float]]
+    values: dict[str, float] = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)
+    worth_least: float = 0.0
+    second_price: float = 0.0
+    seconds_left: float = 100.0
+    seed: int = 0
+    rungs: Sequence[float] = RUNGS
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        return list(self.losses_of)
+
+    def bought(self, candidate: str) -> int:
+        return max((rung + 1 for rung in self.losses_of[candidate]), default=0)
+
+    def losses(self, candidate: str) -> Mapping[int, float]:
+        return self.losses_of[candidate]
+
+    def forecast(self, candidate: str) -> tuple[float, float]:
+        return 0.5, 0.1
+
+    def price(self, candidate: str, rung: int) -> float:
+        return self.prices.get(candidate, 10.0) * (
+            RUNGS[rung] - (RUNGS[self.bought(candidate) - 1] if self.bought(candidate) else 0)
+        )
+
+    def value(self, candidate: str) -> float:
+        return self.values.get(candidate, 0.0)
+
+
+DONE = {0: 0.5, 1: 0.4, 2: 0.3}
+
+
+def test_exhaustive_buys_every_rung_in_order_and_then_stops() -> None:
+    policy = plugins.load("policies", "exhaustive")
+    first = policy.choose(FakeRace({"a": DONE, "b": {0: 0.9}}))
+    assert first is not None
+    assert first[:2] == ("b", 1)
+    assert policy.choose(FakeRace({"a": DONE, "b": DONE})) is None
+
+
+def test_halving_promotes_only_the_better_third() -> None:
+    policy = plugins.load("policies", "halving")
+    rung_0 = {name: {0: loss} for name, loss in zip("abcdef", (0.6, 0.2, 0.9, 0.4, 0.8, 0.7), strict=True)}
+    chosen = policy.choose(FakeRace(rung_0))
+    assert chosen is not None
+    assert chosen[:2] == ("b", 1)  # six candidates: b and d go on
+
+    rung_0["b"][1] = 0.2
+    chosen = policy.choose(FakeRace(rung_0))
+    assert chosen is not None
+    assert chosen[:2] == ("d", 1)
+
+
+def test_halving_ends_with_one_finished() -> None:
+    policy = plugins.load("policies", "halving")
+    assert policy.choose(FakeRace({"a": DONE, "b": {0: 0.9}, "c": {0: 0.8}})) is None
+
+
+def test_random_follows_its_seed_and_visits_everybody() -> None:
+    policy = plugins.load("policies", "random")
+    names = [f"c{i}" for i in range(8)]
+
+    def order(seed: int) -> list[str]:
+        race = FakeRace({name: {} for name in names}, seed=seed)
+        found = []
+        while (chosen := policy.choose(race)) is not None:
+            race.losses_of[chosen[0]] = dict(DONE)
+            found.append(chosen[0])
+        return found
+
+    assert sorted(order(1)) == names
+    assert order(1) == order(1) != order(2)
+
+
+def test_value_begins_with_the_cheapest() -> None:
+    chosen = plugins.load("policies", "value").choose(FakeRace({"a": {}, "b": {}}, prices={"a": 5.0, "b": 0.1}))
+    assert chosen is not None
+    assert chosen[:2] == ("b", 2)
+
+
+def test_value_buys_the_most_saving_per_second() -> None:
+    # a saves 10 for 10 s, b 30 for 60 s
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+    chosen = plugins.load("policies", "value").choose(race)
+    assert chosen is not None
+    assert chosen[:2] == ("a", 0)
+
+
+def test_value_stops_when_no_saving_is_worth_chasing() -> None:
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, worth_least=0.5)
+    assert plugins.load("policies", "value").choose(race) is None
+
+
+def test_value_stops_when_seconds_cost_more_than_they_save() -> None:
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 5.0}, second_price=1.0)  # 10 s at 1 each
+    assert plugins.load("policies", "value").choose(race) is None

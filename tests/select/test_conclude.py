@@ -1,0 +1,21 @@
+import pytest
+from race_records import candidate, trial
+
+from goldilocks.records import Forecast, Pool
+from goldilocks.select.conclude import exhaustive_seconds
+
+
+def test_exhaustive_estimate_takes_what_was_measured_and_corrects_the_rest() -> None:
+    names = ["encoder/m/full", "encoder/m/lora", "cnn/m/scratch"]
+    pool = Pool(tuple(candidate(name) for name in names), {name: Forecast(10.0, 0.0) for name in names})
+    trials = [trial("encoder/m/full", 0, 0.5, 2.0), trial("encoder/m/full", 1, 0.4, 4.0)]
+
+    # 6 s for .3 of the run: 20 s in all, twice the forecast; the others get the same correction.
+    assert exhaustive_seconds(pool, trials) == pytest.approx(20 + 20 + 20)
+
+
+def test_estimate_is_the_sum_of_what_was_spent_when_all_were_finished() -> None:
+    pool = Pool((candidate("cnn/m/scratch"),), {"cnn/m/scratch": Forecast(1.0, 0.0)})
+    trials = [trial("cnn/m/scratch", 0, 0.5, 1.0), trial("cnn/m/scratch", 2, 0.1, 8.0)]
+
+    assert exhaustive_seconds(pool, trials) == pytest.approx(9.0)
