@@ -143,25 +143,24 @@ def main() -> None:
         best = max(accuracies, key=lambda one: accuracies[one])
         chosen_name = decisions["value"]["winner"]["candidate"]
         error = float(np.sqrt(accuracies[best] * (1 - accuracies[best]) / len(test)))
+        chosen_accuracy = decisions["value"]["test_scores"]["accuracy"]["value"]
         seconds = {policy: one["search"]["seconds"] for policy, one in decisions.items()}
         result["sets"][name] = {
             "seconds": seconds,
             "share": seconds["value"] / seconds["exhaustive"],
             "chosen": chosen_name,
-            "chosen_test_accuracy": decisions["value"]["test_scores"]["accuracy"]["value"],
+            "chosen_test_accuracy": chosen_accuracy,
             "exhaustive_chosen": decisions["exhaustive"]["winner"]["candidate"],
             "exhaustive_best": best,
             "exhaustive_best_test_accuracy": accuracies[best],
             "standard_error": error,
-            "within_one_standard_error": accuracies[best] - decisions["value"]["test_scores"]["accuracy"]["value"]
-            <= error,
+            "within_one_standard_error": accuracies[best] - chosen_accuracy <= error,
             "test_accuracies": accuracies,
             "replays": replays(chosen.work / name / "exhaustive", accuracies, chosen.seeds),
         }
         one = result["sets"][name]
-        print(
-            f"{name}: {seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s ({one['share']:.0%}), chose {chosen_name}"
-        )
+        took = f"{seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s"
+        print(f"{name}: {took} ({one['share']:.0%}), chose {chosen_name}")
     keep("select_speed", result | machine())
 
 

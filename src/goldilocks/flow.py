@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -239,8 +240,9 @@ def tune_one(
     pool = candidates(spec, task, dataset, settings, machine())
     candidate = next((one for one in pool.candidates if one.name == name), None)
     if candidate is None:
-        out = {one.candidate: one.reason for one in pool.excluded}
-        why = f" It is out: {out[name]}." if name in out else nearest(name, [one.name for one in pool.candidates])
+        reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
+        reason = next(reasons, None)
+        why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress("stage", {"name": "tuning"})
     metric_name = spec.metric or task.METRICS[0]
@@ -250,6 +252,11 @@ def tune_one(
     )
     write_tuned(model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask)
     return score
+
+
+def _speaks_of(excluded: str, name: str) -> bool:
+    """Whether an exclusion (a candidate, a model, a family, or a pattern of them) is about the candidate ``name``."""
+    return fnmatchcase(name, excluded) or name.startswith(f"{excluded}/")
 
 
 def evaluate_bundle(bundle: Path, source: str, fields: Mapping[str, str]) -> Evaluation:

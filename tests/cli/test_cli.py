@@ -25,7 +25,7 @@ def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> Non
 
 def table(path: Path, rows: int = 60) -> Path:
     # Words of their own for each row, so that no two are near duplicates.
-    lines = [" ".join(f"w{i * 31 + j * 977}" for j in range(6)) + f" {'ab'[i % 2]},{'ab'[i % 2]}\n" for i in range(rows)]
+    lines = [" ".join(f"w{i * 31 + j * 977}" for j in range(6)) + f",{'ab'[i % 2]}\n" for i in range(rows)]
     path.write_text("text,label\n" + "".join(lines))
     return path
 

@@ -265,4 +265,3 @@ def test_network_tunes_with_patience(tmp_path: Path) -> None:
     task = write_task(tmp_path, candidates={"families": ["cnn"]})
     done = goldilocks("tune", task, "--candidate", "cnn/textcnn/scratch", "--out", tmp_path / "t", "--patience", "2")
     assert done.returncode == 0, done.stderr
-

@@ -25,8 +25,8 @@ def select(
     """Choose, tune and hand over the model that is just right for the task.
 
     Writes OUT/ with task.yaml, data.json, candidates.json, screening.json, trials.jsonl, decision.json,
-    evaluation.json, report.html and bundle/. Killed at any moment, --resume goes on and loses at most the rung in flight. Sends nothing
-    over the network unless --online.
+    evaluation.json, report.html and bundle/. Killed at any moment, --resume goes on and loses at most the rung in
+    flight. Sends nothing over the network unless --online.
 
     Exit code 0: decided; 2: bad input; 3: nobody keeps the limits; 4: the budget ended first; 130: interrupted.
 
