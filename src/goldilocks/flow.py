@@ -55,8 +55,9 @@ from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.hardware import machine, set_threads
 
-EVENTS = ("stage", "buying", "step", "bought", "measuring", "decided")
-"""What ``Progress`` is called with: a stage began; a purchase began, moved, was made; a candidate is measured; done."""
+EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "decided")
+"""What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
+moved, was made; a candidate is measured; done."""
 
 
 def silent(event: str, details: Mapping[str, Any]) -> None:
@@ -113,6 +114,10 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     )
     trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
 
+    for one in trials:
+        if one.share >= 1:
+            entrants.drop_checkpoint(one.candidate)
+
     progress("stage", {"name": "decision"})
 
     def measure(candidate: Candidate, texts: Sequence[str]) -> Footprint:
@@ -165,8 +170,13 @@ def report(
         trials=trials,
         pool=pool,
         evaluation=evaluation,
-        task_yaml=workspace.task.read_text(encoding="utf-8"),
+        task_yaml=_without_folder(read_text(workspace.task)),
     )
+
+
+def _without_folder(task_yaml: str) -> str:
+    """The task without the folder it lay in: where files are on one machine is nobody else's business."""
+    return "".join(line for line in task_yaml.splitlines(keepends=True) if not line.startswith("folder:"))
 
 
 def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
@@ -306,5 +316,5 @@ def rewrite_report(folder: Path) -> Path:
         trials=tuple(workspace.read_trials()),
         pool=read_record(Pool, workspace.pool),
         evaluation=read_record(Evaluation, workspace.folder / "evaluation.json"),
-        task_yaml=read_text(workspace.task),
+        task_yaml=_without_folder(read_text(workspace.task)),
     )

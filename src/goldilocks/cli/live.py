@@ -41,6 +41,7 @@ class Live:
         self._begun = time.monotonic()
         self._left: tuple[float, float] | None = None
         self._stage = ""
+        self._doing = ""
         self._now: dict[str, Any] = {}
         self._trials: dict[str, Trial] = {}
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
@@ -61,7 +62,7 @@ class Live:
     def __call__(self, event: str, details: Mapping[str, Any]) -> None:
         """See ``protocols.Progress``."""
         if event == "stage":
-            self._stage, self._now = str(details["name"]), {}
+            self._stage, self._now, self._doing = str(details["name"]), {}, ""
             self._say(_STAGES.get(self._stage, self._stage))
         elif event == "buying":
             self._now = {**details, "begun": time.monotonic(), "from": self._share_of(details["candidate"])}
@@ -69,6 +70,11 @@ class Live:
             self._now["done"] = details["share"]
         elif event == "measuring":
             self._now = dict(details)
+        elif event == "data":
+            self._doing = str(details["doing"])
+        elif event == "look":
+            self._doing = f"{details['model']}: the linear probe is wrong on {details['probe_loss']:.1%}"
+            self._say(f"  {self._doing} ({details['seconds']:.1f} s)")
         elif event == "bought":
             trial: Trial = details["trial"]
             self._trials[trial.candidate] = trial
@@ -93,6 +99,8 @@ class Live:
             Text(_STAGES.get(self._stage, self._stage), style="bold"), Text(self._time_in_words(), style="dim")
         )
         parts: list[RenderableType] = [head]
+        if self._doing:
+            parts.append(Text(self._doing, style="dim"))
         if "candidate" in self._now:
             parts.append(self._purchase())
         if self._trials:

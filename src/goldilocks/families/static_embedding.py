@@ -77,7 +77,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     """10 passes at 4,000 rows (chosen on mr, ag_news and bitext), more with fewer. See ``protocols.Family``."""
-    epochs = min(40.0, max(4.0, 10 * (4_000 / max(1, work.rows)) ** 0.5))
+    epochs = round(min(40.0, max(4.0, 10 * (4_000 / max(1, work.rows)) ** 0.5)))
     return Recipe(epochs=epochs, learning_rate=2e-3, head_learning_rate=1e-2)
 
 

@@ -71,9 +71,9 @@ class Entrants:
         shutil.rmtree(folder / "model", ignore_errors=True)
         beside.rename(folder / "model")
 
-    def drop_checkpoint(self, candidate: Candidate) -> None:
+    def drop_checkpoint(self, name: str) -> None:
         """Remove the checkpoint of a finished run: its model is what counts now."""
-        shutil.rmtree(self.workspace.of_candidate(candidate.name) / "checkpoint", ignore_errors=True)
+        shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
 
     def model_folder(self, name: str) -> Path:
         """Where the finished model of a candidate lies."""
