@@ -34,7 +34,8 @@ def rows(data: Path, name: str, part: str) -> list[dict[str, Any]]:
     else:
         with gzip.open(f"{plain}.gz", "rt", encoding="utf-8") as file:
             text = file.read()
-    return [json.loads(line) for line in text.splitlines()]
+    # Not splitlines: that would also cut at characters such as U+0085 inside a text.
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def sample(found: list[dict[str, Any]], most: int, seed: int) -> list[dict[str, Any]]:
@@ -51,7 +52,14 @@ def write_rows(path: Path, found: list[dict[str, Any]]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[dict[str, Any]] | None) -> Path:
+def task_file(
+    folder: Path,
+    name: str,
+    train: list[dict[str, Any]],
+    test: list[dict[str, Any]] | None,
+    *,
+    exclude: tuple[str, ...] = (),
+) -> Path:
     """Write the rows and a task file into ``folder``."""
     write_rows(folder / "train.jsonl", train)
     data = {"train": "train.jsonl"}
@@ -59,7 +67,9 @@ def task_file(folder: Path, name: str, train: list[dict[str, Any]], test: list[d
         write_rows(folder / "test.jsonl", test)
         data["test"] = "test.jsonl"
     task = folder / "task.yaml"
-    task.write_text(json.dumps({"name": name, "data": data, "metric": "accuracy"}, indent=1))
+    task.write_text(
+        json.dumps({"name": name, "data": data, "metric": "accuracy", "candidates": {"exclude": exclude}}, indent=1)
+    )
     return task
 
 

@@ -31,6 +31,8 @@ SETS = {
 }
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "select" / "experience.json"
 ROWS = 1_200
+LEFT_OUT = ("recurrent/rnn/*", "recurrent/birnn/*", "recurrent/lstm/*", "recurrent/bigru/*")
+"""Of one kind with those that stay, and slow."""
 
 
 def record(data: Path, work: Path, name: str) -> list[Trial]:
@@ -41,7 +43,7 @@ def record(data: Path, work: Path, name: str) -> list[Trial]:
         counts[str(one["label"])] += 1
     found = [one for one in found if counts[str(one["label"])] >= 8]
     folder = work / name
-    task = task_file(folder, name, found, None)
+    task = task_file(folder, name, found, None, exclude=LEFT_OUT)
     run = folder / "run"
     if not (run / "decision.json").exists():
         resume = ["--resume"] if run.exists() else []
