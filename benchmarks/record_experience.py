@@ -25,9 +25,7 @@ from goldilocks.select.workspace import Workspace
 SETS = {
     "bitext_customer_support": "train",
     "mr": "all",
-    "ag_news": "train_part",
     "sms_spam": "all",
-    "csl": "cls_ctg_train",
 }
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "select" / "experience.json"
 ROWS = 1_200

@@ -66,8 +66,10 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
-    # Weights four times over (gradient, two means of the optimiser), texts and their token ids, one batch.
-    return Forecast(seconds, 500e6 + 16.0 * facts.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
+    # Libraries; one batch; weights four times over (gradient, two means of the optimiser); texts and their token ids.
+    batch = 90e3 * min(32 * 1.2 * work.words, 4_096)
+    texts = work.rows * (2 * work.characters + 8 * work.words + 200)
+    return Forecast(seconds, 380e6 + batch + 16.0 * facts.parameters + texts)
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001

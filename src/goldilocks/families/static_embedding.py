@@ -71,8 +71,8 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     words = min(work.words, MAX_TOKENS / _TOKENS_PER_WORD)
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * words)
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
-    # The table, and thrice more of the rows that occur; texts and their token ids; one batch.
-    return Forecast(seconds, 450e6 + 12.0 * facts.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
+    # Libraries; the table, and more of the rows that occur; texts and their token ids.
+    return Forecast(seconds, 320e6 + 12.0 * facts.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001

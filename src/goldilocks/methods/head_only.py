@@ -44,5 +44,6 @@ def fold(network: Network) -> None:
 
 
 def recipe(recipe: Recipe) -> Recipe:
-    """Many cheap epochs at a rate that fits a linear model; no decay, the few weights do not need it."""
-    return replace(recipe, epochs=max(20.0, 10 * recipe.epochs), head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0)
+    """Many cheap epochs of large batches at a rate that fits a linear model; the few weights need no decay."""
+    epochs = max(20.0, 10 * recipe.epochs)
+    return replace(recipe, epochs=epochs, head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0, batch_rows=256)
