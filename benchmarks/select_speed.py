@@ -42,7 +42,7 @@ def search(task: Path, out: Path, policy: str) -> None:
         return
     resume = ["--resume"] if (out / "task.yaml").exists() else []
     command = [sys.executable, "-m", "goldilocks", "select", str(task), "--out", str(out), "--policy", policy]
-    subprocess.run([*command, "--budget", "3h", *resume], check=True)
+    subprocess.run([*command, "--budget", "20m" if policy == "value" else "3h", *resume], check=True)
 
 
 def test_accuracies(run: Path, test: list[dict[str, Any]]) -> dict[str, float]:

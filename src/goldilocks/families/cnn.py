@@ -29,7 +29,7 @@ DROPOUT = 0.3
 HIDDEN_WORDS = 0.2
 """Share of the words a training text is read without."""
 _TYPICAL_VOCABULARY = 8_000
-# Wall clock of one pass of training on 2 cores of 188.6 GFLOPS (bitext: 8 words, ag_news: 32 words a text).
+# One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement.
 _START_SECONDS = 2.0
 _SECONDS_PER_TEXT = 110e-6
 _SECONDS_PER_WORD = 18e-6

@@ -43,7 +43,7 @@ _OTHERS = (
 )
 """``model_type`` of encoders that transformers runs for us."""
 _TOKENS_PER_WORD = 1.35
-"""Word pieces per word (TREC, AG News and Banking77 with BERT's vocabulary: 1.2 to 1.4)."""
+"""Word pieces per word of BERT's English vocabulary (MR, Bitext, AG News 1.3, SMS 1.4; 2,000 texts each)."""
 
 
 def models() -> tuple[Facts, ...]:

@@ -29,8 +29,8 @@ HIDDEN_WORDS = 0.2
 """Share of the words a training text is read without."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-# Wall clock of one pass of training on 2 cores of 188.6 GFLOPS (bitext: 8 words,
-# ag_news: 32 words a text); words are read one after another, in each direction.
+# One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
+# words are read one after another, in each direction.
 _START_SECONDS = 2.0
 _SECONDS_PER_TEXT = 50e-6
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}

@@ -26,7 +26,7 @@ from goldilocks.support.hardware import Machine
 
 RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
-WORTH_LEAST_SHARE = 0.005
+WORTH_LEAST_SHARE = 0.03
 """Expected savings below this share of the best J so far are not chased."""
 
 

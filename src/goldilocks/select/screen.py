@@ -19,6 +19,7 @@ from goldilocks.protocols import Floats, Ints, Progress
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Look, Measured, Pool, Screening
 from goldilocks.support import probe
 
+_ROWS, _ROWS_NOBODY_CUT = 1_500, 500
 KEEP = 5
 """A model is only cut when at least this many are surely better."""
 ACCURACY = "probe_accuracy"
@@ -35,7 +36,7 @@ def screen(
     features: Callable[[Facts, Sequence[str]], Floats],
     seconds_limit: float,
     seed: int,
-    rows: int = 1500,
+    rows: int | None = None,
     resamples: int = 5,
     keep: int = KEEP,
     progress: Progress | None = None,
@@ -51,7 +52,8 @@ def screen(
         features: Facts and texts -> mean-pooled states of every layer, ``(n_texts, depth + 1, width)``.
         seconds_limit: No further look is begun that would probably end after this many seconds.
         seed: Draws the rows and the resamples.
-        rows: Training rows to look at, drawn stratified by label.
+        rows: Training rows to look at, drawn stratified by label; absent: 1,500 where somebody may be cut, else 500
+            (then the look only tells the race where to begin).
         resamples: Splits of these rows, three quarters against one.
         keep: A model is cut only when this many have a probe interval wholly better than its own.
         progress: Called with ``look`` (model, seconds, probe_loss) after each.
@@ -60,10 +62,11 @@ def screen(
         The looks, the rankings (best first; ``size_only`` and ``random`` beside them), who goes on, who not and why.
     """
     begun = time.monotonic()
-    texts, labels = _sample(dataset, rows, seed)
+    models = _models(pool)
+    texts, labels = _sample(dataset, rows or (_ROWS if len(models) > keep else _ROWS_NOBODY_CUT), seed)
     looks: list[Look] = []
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
-    for facts in _models(pool):
+    for facts in models:
         spent = time.monotonic() - begun
         if looks and spent + pace * _body(facts) > seconds_limit:
             continue
@@ -76,7 +79,7 @@ def screen(
     kept, cut = _divide(pool, looks, keep)
     return Screening(
         looks=tuple(looks),
-        rankings=_rankings(looks, {_name(one): one.parameters for one in _models(pool)}, seed),
+        rankings=_rankings(looks, {_name(one): one.parameters for one in models}, seed),
         kept=kept,
         cut=cut,
         seconds=time.monotonic() - begun,
