@@ -14,10 +14,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from bench_data import keep, machine, options, rows, sample, task_file
+from scipy.stats import t
 
 from goldilocks.records import Trial
 from goldilocks.select.workspace import Workspace
@@ -26,6 +28,9 @@ SETS = {
     "bitext_customer_support": "train",
     "mr": "all",
 }
+GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
+LEAST_BETWEEN_GROUPS = 0.3
+"""By judgement: two sets, one of them nearly solved, show too little of how far tuning gets beyond a frozen encoder."""
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "select" / "experience.json"
 ROWS = 1_200
 LEFT_OUT = ("recurrent/rnn/*", "recurrent/birnn/*", "recurrent/lstm/*", "recurrent/bigru/*")
@@ -53,7 +58,7 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
     """The prior's numbers from recorded curves.
 
     Levels are means over data sets of log final loss minus the data set's mean; the variances come from the residuals:
-    what a family shares, what methods on a model share, and the rest.
+    what a family shares, what a group shares beyond it, and the rest.
     """
     logs: dict[str, dict[str, float]] = {}
     for name, trials in records.items():
@@ -67,19 +72,27 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
             by_kind[_kind(candidate)].append(value - centre[name])
     # Shrunk towards no difference as if one more data set had shown none: a kind is seen on few sets.
     sets = len(records)
+    # How groups differ from one set to the next was seen on few sets, so the spread is widened to that of a prediction
+    # for the next one: Student's t instead of the normal.
+    doubt = float(t.ppf(NormalDist().cdf(1), max(sets - 1, 1)) * (1 + 1 / sets) ** 0.5)
     level = {kind: round(float(np.mean(values)) * sets / (sets + 1), 3) for kind, values in sorted(by_kind.items())}
     level["*"] = 0.0
 
-    family_means, model_means, rests = [], [], []
+    family_means, group_means, rests = [], [], []
     for name, found in real.items():
-        residual = {c: v - centre[name] - level[_kind(c)] for c, v in found.items()}
         families: dict[str, list[float]] = defaultdict(list)
-        for candidate, value in residual.items():
-            families[candidate.split("/")[0]].append(value)
-        for candidate, value in residual.items():
-            rests.append(value - float(np.mean(families[candidate.split("/")[0]])))
+        groups: dict[str, list[float]] = defaultdict(list)
+        for candidate, value in found.items():
+            residual = value - centre[name] - level[_kind(candidate)]
+            families[candidate.split("/")[0]].append(residual)
+            groups[_group(candidate)].append(residual)
         family_means += [float(np.mean(values)) for values in families.values()]
-        model_means += [float(np.mean(families["encoder"]))] if "encoder" in families else []
+        group_means += [float(np.mean(values) - np.mean(families[one.split("/")[0]])) for one, values in groups.items()]
+        rests += [value - float(np.mean(values)) for values in groups.values() if len(values) > 1 for value in values]
+    # Part of every spread is that losses were counted on some 150 items: half the binomial variance, as models err on
+    # the same items.
+    counted = [(np.exp(v), trials[0].score.n) for name, trials in records.items() for v in real[name].values()]
+    noise = float(np.mean([0.5 * (1 - loss) / max(loss * n, 0.5) for loss, n in counted]))
     gaps: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for name, trials in records.items():
         n = trials[0].score.n
@@ -98,12 +111,13 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
     return {
         "level": level,
         "between_data": round(max(float(np.std(list(centre.values()))), 0.5), 3),
-        "within_family": round(max(float(np.std(family_means)), 0.05), 3),
-        "within_model": 0.05,
-        "own": round(max(float(np.std(rests)), 0.08), 3),
+        "within_family": round(_net(family_means, noise, 0.2), 3),
+        "within_group": round(max(_net(group_means, noise, 0.0) * doubt, LEAST_BETWEEN_GROUPS), 3),
+        "own": round(_net(rests, noise, 0.12), 3),
         "base": round(float(np.mean(list(centre.values()))), 3),
         "rungs": rungs,
         "probe": {"bias": 0.15, "spread": 0.2},
+        "groups": GROUPS,
         "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; {ROWS} rows each, seed 0",
     }
 
@@ -120,6 +134,15 @@ def fit_probe(work: Path, records: dict[str, list[Trial]]) -> dict[str, float]:
                 floor = 0.5 / one.score.n
                 gaps.append(float(np.log(max(look["probe_loss"], floor)) - np.log(max(one.loss, floor))))
     return {"bias": round(float(np.mean(gaps)), 3), "spread": round(max(float(np.std(gaps)), 0.1), 3)}
+
+
+def _net(values: list[float], noise: float, least: float) -> float:
+    """Standard deviation with the variance of counting taken off."""
+    return max(float(np.var(values)) - noise, least**2) ** 0.5
+
+
+def _group(candidate: str) -> str:
+    return GROUPS.get(_kind(candidate), _kind(candidate))
 
 
 def _kind(candidate: str) -> str:
@@ -141,6 +164,7 @@ def main() -> None:
         records[name] = record(chosen.data, chosen.work, name)
     experience = fit(records)
     experience["probe"] = fit_probe(chosen.work, records)
+    experience["probe"]["spread"] = max(experience["probe"]["spread"], experience["within_group"])
     EXPERIENCE.write_text(json.dumps(experience, indent=1) + "\n", encoding="utf-8")
     finals = {
         name: {one.candidate: {"loss": one.loss, "n": one.score.n} for one in trials if one.share >= 1}

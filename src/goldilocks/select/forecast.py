@@ -1,7 +1,7 @@
 """What each candidate would end with: a joint Gaussian over the logarithms of the final losses.
 
 Before anything is bought the mean of log loss comes from recorded experience, by kind of candidate (family and method);
-the covariance says that candidates of one data set, one family, one model rise and fall together. Each observation (a
+the covariance says that candidates of one data set, one family, one group rise and fall together. Each observation (a
 rung of a run, the linear probe of the screening) moves the candidate itself and, through the covariance, its relatives:
 one bad LSTM lowers the hopes in the next. With K the prior covariance and observations y = z + bias + noise, the
 posterior is the usual conditional Gaussian; K is as large as the pool, so this takes well under a millisecond.
@@ -43,8 +43,8 @@ class Experience:
     """Standard deviation of log loss from one data set to the next."""
     within_family: float
     """Standard deviation that members of one family share."""
-    within_model: float
-    """Standard deviation that methods on one model share."""
+    within_group: float
+    """Standard deviation that candidates of one group share: kinds that end much alike (``groups``)."""
     own: float
     """Standard deviation of a candidate by itself."""
     base: float
@@ -53,6 +53,9 @@ class Experience:
     """Kind -> share (as text) -> relation."""
     probe: Rung
     """Relation of the linear probe's loss to the final loss of ``head_only`` on the same model."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Kind -> group; a kind that is not named is a group of its own. All ways to tune an encoder end much alike, while
+    a head on the frozen one may end far from them."""
     source: str = ""
 
 
@@ -105,11 +108,11 @@ class Posterior:
         lowest = e.level.get("*", 0.0)
         self._mean = np.array([e.base + e.level.get(kind_of(one), lowest) for one in pool])
         families = np.array([one.model.family for one in pool])
-        models = np.array([f"{one.model.family}/{one.model.name}" for one in pool])
+        groups = np.array([e.groups.get(kind_of(one), kind_of(one)) for one in pool])
         self._covariance = (
             e.between_data**2
             + e.within_family**2 * (families[:, None] == families)
-            + e.within_model**2 * (models[:, None] == models)
+            + e.within_group**2 * (groups[:, None] == groups)
             + e.own**2 * np.eye(len(pool))
         )
 
