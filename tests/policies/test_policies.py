@@ -101,7 +101,18 @@ def test_value_buys_the_most_saving_per_second() -> None:
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
     chosen = plugins.load("policies", "value").choose(race)
     assert chosen is not None
-    assert chosen[:2] == ("a", 0)
+    assert chosen[0] == "a"
+
+
+def test_value_passes_over_rungs_that_are_too_near() -> None:
+    def rung(price: float) -> int:
+        race = FakeRace({"a": {}, "c": DONE}, values={"a": 10.0}, prices={"a": price})
+        chosen = plugins.load("policies", "value").choose(race)
+        assert chosen is not None
+        return chosen[1]
+
+    # rungs at .1, .3 and 1: the first that is at least five seconds away
+    assert [rung(price) for price in (100.0, 40.0, 10.0, 1.0)] == [0, 1, 2, 2]
 
 
 def test_value_stops_when_no_saving_is_worth_chasing() -> None:

@@ -13,8 +13,8 @@ SOURCE = (
     "Li et al. 2020, arXiv:1810.05934. Different here: improvement is money beyond the resolution of the data, and a "
     "purchase is one rung."
 )
-_JUMP_SECONDS = 3.0
-"""A candidate that can be finished in this time is finished at once: checkpoint and scoring would cost as much."""
+_LEAST_SECONDS = 5.0
+"""A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
 
 
 def choose(race: Race) -> tuple[str, int, str] | None:
@@ -36,5 +36,6 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     if best is None:
         return None
     _, name, value, price = best
-    rung = last if price <= _JUMP_SECONDS else race.bought(name)
+    ahead = range(race.bought(name), last + 1)
+    rung = next((one for one in ahead if race.price(name, one) >= _LEAST_SECONDS), last)
     return name, rung, f"expected to save {value:.4g} a month for {price:.3g} s"
