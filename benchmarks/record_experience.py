@@ -138,7 +138,7 @@ def fit_probe(work: Path, records: dict[str, list[Trial]]) -> dict[str, float]:
 
 def _net(values: list[float], noise: float, least: float) -> float:
     """Standard deviation with the variance of counting taken off."""
-    return max(float(np.var(values)) - noise, least**2) ** 0.5
+    return float(max(float(np.var(values)) - noise, least**2) ** 0.5)
 
 
 def _group(candidate: str) -> str:

@@ -18,7 +18,7 @@ def rate_share(progress: float, warmup_share: float) -> float:
     """Share of the peak learning rate at ``progress`` (0 to 1): a linear climb, then a linear fall to 0.
 
     Example:
-        >>> [rate_share(at, 0.1) for at in (0.05, 0.1, 0.55, 1.0)]
+        >>> [rate_share(at, 0.5) for at in (0.25, 0.5, 0.75, 1.0)]
         [0.5, 1.0, 0.5, 0.0]
     """
     if progress < warmup_share:
