@@ -115,6 +115,13 @@ def test_value_passes_over_rungs_that_are_too_near() -> None:
     assert [rung(price) for price in (100.0, 40.0, 10.0, 1.0)] == [0, 1, 2, 2]
 
 
+def test_value_runs_what_costs_next_to_nothing_though_it_saves_nothing() -> None:
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, worth_least=1.0)
+    chosen = plugins.load("policies", "value").choose(race)
+    assert chosen is not None
+    assert chosen[:2] == ("a", 2)
+
+
 def test_value_stops_when_no_saving_is_worth_chasing() -> None:
     race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, worth_least=0.5)
     assert plugins.load("policies", "value").choose(race) is None

@@ -16,6 +16,9 @@ SOURCE = (
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
 
+_FREE_SECONDS = 1.0
+"""Whoever takes less is always run: it costs nothing to speak of, and a table with its baselines is easier to trust."""
+
 
 def choose(race: Race) -> tuple[str, int, str] | None:
     """See ``protocols.Policy``."""
@@ -29,7 +32,7 @@ def choose(race: Race) -> tuple[str, int, str] | None:
         if race.bought(name) > last:
             continue
         value, price = race.value(name), max(race.price(name, last), 1e-3)
-        if value <= max(race.worth_least, price * race.second_price):
+        if price > _FREE_SECONDS and value <= max(race.worth_least, price * race.second_price):
             continue
         if best is None or value / price > best[0]:
             best = (value / price, name, value, price)
