@@ -29,6 +29,8 @@ SETS = {
     "mr": "all",
 }
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
+PROBE_SHARED = 0.5
+"""By judgement: how much more than the probe's few hundred rows the rest will teach, in logarithms of the loss."""
 LEAST_BETWEEN_GROUPS = 0.3
 """By judgement: two sets, one of them nearly solved, show too little of how far tuning gets beyond a frozen encoder."""
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "select" / "experience.json"
@@ -117,6 +119,7 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
         "base": round(float(np.mean(list(centre.values()))), 3),
         "rungs": rungs,
         "probe": {"bias": 0.15, "spread": 0.2},
+        "probe_shared": PROBE_SHARED,
         "groups": GROUPS,
         "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; {ROWS} rows each, seed 0",
     }

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from race_records import candidate
@@ -42,6 +44,21 @@ def test_later_rung_replaces_earlier_one() -> None:
     both = Posterior(POOL, PLAIN, 1000).given([Observation(name, 0.9, 0.1), Observation(name, 0.3, 0.3)])
 
     assert np.allclose(only_late[0], both[0])
+
+
+def test_one_finished_model_tells_how_far_the_probe_is_off_for_the_others() -> None:
+    shared = replace(PLAIN, probe_shared=1.0, probe=Rung(0.0, 0.1))
+    pool = [candidate("static/t/head_only"), candidate("encoder/m/head_only")]
+    probes = [Observation(one.name, 0.4, 0.0) for one in pool]
+    before, _ = Posterior(pool, shared, 1000).given(probes)
+    after, _ = Posterior(pool, shared, 1000).given([*probes, Observation(pool[0].name, 0.1, 1.0)])
+    unshared, _ = Posterior(pool, replace(shared, probe_shared=0.0), 1000).given(
+        [*probes, Observation(pool[0].name, 0.1, 1.0)]
+    )
+
+    # The table ended with a quarter of its probe's loss; so, nearly, will the encoder, if they share that bias.
+    assert after[1] < before[1] - 0.5
+    assert after[1] < unshared[1] - 0.5
 
 
 def test_loss_of_nothing_wrong_counts_as_half_an_item() -> None:

@@ -53,6 +53,9 @@ class Experience:
     """Kind -> share (as text) -> relation."""
     probe: Rung
     """Relation of the linear probe's loss to the final loss of ``head_only`` on the same model."""
+    probe_shared: float = 0.0
+    """Standard deviation of the probe's bias from one data set to the next: it sees a few hundred rows, and how much
+    more the rest will teach is the same unknown for every model. One finished model tells it for the others."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind -> group; a kind that is not named is a group of its own. All ways to tune an encoder end much alike, while
     a head on the frozen one may end far from them."""
@@ -119,12 +122,14 @@ class Posterior:
     def given(self, observations: Sequence[Observation]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Posterior (mean, standard deviation) of log final loss, each ``(n_candidates,)``.
 
-        Only the latest observation of a candidate counts: it holds what the earlier ones told.
+        Only the latest rung of a candidate counts: it holds what the earlier ones told. The probe of its model counts
+        beside it, for what it tells of the probe.
         """
-        latest: dict[str, Observation] = {}
+        latest: dict[tuple[str, bool], Observation] = {}
         for one in observations:
-            if one.candidate not in latest or one.share >= latest[one.candidate].share:
-                latest[one.candidate] = one
+            key = (one.candidate, one.share == 0)
+            if key not in latest or one.share >= latest[key].share:
+                latest[key] = one
         used = [one for one in latest.values() if one.candidate in self._names]
         if not used:
             return self._mean, np.sqrt(np.diag(self._covariance))
@@ -132,6 +137,8 @@ class Posterior:
         relations = [self._relation(one) for one in used]
         seen = np.array([self.log(one.loss) - relation.bias for one, relation in zip(used, relations, strict=True)])
         noise = np.diag([relation.spread**2 for relation in relations])
+        probes = np.array([one.share == 0 for one in used])
+        noise += self.experience.probe_shared**2 * np.outer(probes, probes)
         cross = self._covariance[:, at]
         gain = np.linalg.solve(self._covariance[np.ix_(at, at)] + noise, cross.T).T
         mean = self._mean + gain @ (seen - self._mean[at])
