@@ -12,6 +12,7 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
+from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model
 from goldilocks.records import Candidate, Dataset, Facts, Workload
 from goldilocks.select.workspace import Workspace
@@ -59,7 +60,13 @@ class Entrants:
         return run
 
     def keep(self, candidate: Candidate, run: Run) -> None:
-        """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled."""
+        """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled.
+
+        Raises:
+            InputError: the disk is full or the folder cannot be written to; what was there still counts.
+        """
+        from safetensors import SafetensorError
+
         folder = self.workspace.of_candidate(candidate.name)
         if run.share < 1:
             run.save(folder / "checkpoint")
@@ -67,7 +74,10 @@ class Entrants:
         beside = folder / "model.part"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        run.model.save(beside)
+        try:
+            run.model.save(beside)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{folder}: the model cannot be written ({error}); free space, then --resume.") from error
         shutil.rmtree(folder / "model", ignore_errors=True)
         beside.rename(folder / "model")
 
