@@ -61,7 +61,7 @@ def one_point(what: str, path: Path) -> dict[str, float]:
     from goldilocks.support.hardware import peak_memory_bytes, set_threads
 
     set_threads()
-    spec = task_from({"name": "growth", "data": {"train": str(path)}})
+    spec = task_from({"name": "growth", "language": "en", "data": {"train": str(path)}})
     task = plugins.load("tasks", spec.task)
     begun = time.perf_counter()
     dataset = load(spec, task)
