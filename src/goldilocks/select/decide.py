@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import LimitError
+from goldilocks.evaluate.compare import FEW
 from goldilocks.evaluate.score import draws, loss_of
 from goldilocks.protocols import Metric
 from goldilocks.records import AlphaRange, Candidate, Cost, Footprint, Limits, Measured, Standing, TaskSpec, Trial
@@ -25,7 +26,6 @@ from goldilocks.support.statistics import bootstrap_p, bootstrap_weights, holm, 
 
 TIE_LEVEL = 0.05
 """Adjusted p-value above which a candidate is not told apart from the best."""
-_FEW_DISAGREEMENTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _p_value(one: Finished, best: Finished, gold: Sequence[str], drawn: npt.NDAr
     right = np.array([a == g for a, g in zip(one.answers, gold, strict=True)])
     best_right = np.array([a == g for a, g in zip(best.answers, gold, strict=True)])
     lost, won = int((best_right & ~right).sum()), int((right & ~best_right).sum())
-    if lost + won < _FEW_DISAGREEMENTS:
+    if lost + won < FEW:
         return mcnemar_exact(lost, won)
     return bootstrap_p(drawn)
 

@@ -52,7 +52,6 @@ class Entrants:
             model_folder=self._folder(candidate.model),
             work=self.work,
             seed=self.seed,
-            cache_folder=self.workspace.cache,
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():

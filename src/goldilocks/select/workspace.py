@@ -68,11 +68,6 @@ class Workspace:
         """The bundle."""
         return self.folder / "bundle"
 
-    @property
-    def cache(self) -> Path:
-        """What can be made again: features, tokens."""
-        return self.folder / "cache"
-
     def of_candidate(self, name: str) -> Path:
         """Checkpoint, model and predictions of one candidate."""
         return self.folder / "runs" / name.replace("/", "--")

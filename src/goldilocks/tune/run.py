@@ -40,7 +40,6 @@ class Run:
         seed: int,
         recipe: Recipe | None = None,
         options: Any = None,
-        cache_folder: Path | None = None,  # noqa: ARG002
     ) -> None:
         """Lay the run out.
 
@@ -53,7 +52,6 @@ class Run:
             seed: Of head, order and dropout: the same seed gives the same run.
             recipe: Replaces the family's recipe as the method adjusted it.
             options: The method's own (its ``Options``); ``None``: its defaults.
-            cache_folder: Kept for features on disk; not used now.
 
         Raises:
             InputError: a recipe is given for a model that is fitted in one go.
