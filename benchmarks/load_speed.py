@@ -3,7 +3,7 @@
 Run:    python benchmarks/load_speed.py --repeats 5
 Needs:  the data folder (trec); about a minute.
 
-Measured: wall-clock seconds of a whole process that loads a bundle (every checksum included) and answers one text, for a
+Measured: wall-clock seconds of a whole process that loads a bundle (checksums included) and answers one text, for a
 naive Bayes and for a MiniLM bundle, tuned here on 600 rows with ``goldilocks tune``. The bundles take turns. The last
 line of output is one JSON object.
 """
