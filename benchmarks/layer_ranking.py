@@ -27,7 +27,7 @@ from bench_data import keep, machine, options, rows, sample, write_rows
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.records import Facts, Part
+from goldilocks.records import Facts, Goal, Part
 from goldilocks.support.hardware import set_threads
 
 SETS = ("trec", "banking77")
@@ -44,7 +44,7 @@ def features(texts: list[str], labels: list[str]) -> np.ndarray[Any, Any]:
     """Mean-pooled states of every layer, ``(n_texts, n_layers + 1, width)``."""
     facts = minilm()
     network: Any = plugins.load("families", facts.family).create(
-        facts, folder_of(facts, offline=True), Part(), sorted(set(labels)), seed=0
+        facts, folder_of(facts, offline=True), Part(), Goal(labels=tuple(sorted(set(labels)))), seed=0
     )
     return np.asarray(network.features(texts))
 

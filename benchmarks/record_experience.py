@@ -1,15 +1,17 @@
 """What do past races say before a new one begins? Records exhaustive races, fits the prior of ``select/forecast.py``.
 
 Run:    python benchmarks/record_experience.py --work bench-work
-Needs:  the data folder; about 5 minutes a data set on 2 cores (1,200 rows each); resumable. ``--fit-only`` refits.
+Needs:  the data folder; about 5 minutes a data set on 2 quiet cores (1,200 rows each); resumable. ``--fit-only`` refits.
 
-Measured: validation loss of every candidate at every rung, on data sets that no other benchmark decides on. Writes
-``src/goldilocks/select/experience.json``. The last line of output is one JSON object.
+Measured: validation loss of every candidate at every rung, on data sets that no other benchmark decides on; and, leaving
+one data set out at a time, what each policy would have spent on it and chosen, with what the others say as its experience.
+Writes ``src/goldilocks/select/experience.json``. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections import defaultdict
@@ -21,12 +23,23 @@ import numpy as np
 from bench_data import keep, machine, options, rows, sample, task_file
 from scipy.stats import t
 
-from goldilocks.records import Trial
+from goldilocks import plugins
+from goldilocks.records import Pool, Screening, Trial
+from goldilocks.select.forecast import parse_experience
+from goldilocks.select.race import Standings
+from goldilocks.select.replay import replay
 from goldilocks.select.workspace import Workspace
+from goldilocks.settings import read_task
+from goldilocks.support.files import read_record
+from goldilocks.support.hardware import machine as this_machine
 
 SETS = {
     "bitext_customer_support": "train",
     "mr": "all",
+    "ag_news": "train_part",
+    "sms_spam": "all",
+    "airline_tweets": "stream",
+    "csl": "cls_ctg_train",
 }
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
 PROBE_SHARED = 0.5
@@ -125,6 +138,47 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
     }
 
 
+def experience_of(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
+    """What goes into ``experience.json``."""
+    found = fit(records)
+    found["probe"] = fit_probe(work, records)
+    found["probe"]["spread"] = max(found["probe"]["spread"], found["within_group"])
+    return found
+
+
+def left_out(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
+    """Each data set replayed with the experience of the others: share of all seconds, and how far from the best."""
+    found: dict[str, Any] = {}
+    for name, recorded in records.items():
+        others = {other: trials for other, trials in records.items() if other != name}
+        experience = parse_experience(experience_of(work, others))
+        workspace = Workspace(work / name / "run")
+        pool, n = read_record(Pool, workspace.pool), recorded[0].score.n
+        finals = {one.candidate: one.loss for one in recorded if one.share >= 1}
+        best = min(finals.values())
+        for policy in ("value", "halving"):
+            standings = Standings(
+                pool=pool.candidates,
+                prior_seconds={one: forecast.seconds for one, forecast in pool.forecasts.items()},
+                spec=read_task(workspace.task),
+                machine=this_machine(),
+                n_items=n,
+                screening=read_record(Screening, workspace.screening),
+                experience=experience,
+            )
+            bought = replay(standings, recorded, plugins.load("policies", policy), budget_seconds=math.inf)
+            finished = {one.candidate: one.loss for one in bought if one.share >= 1}
+            chosen = min(finished, key=lambda one: finished[one])
+            error = max((best * (1 - best) / n) ** 0.5, 0.5 / n)
+            found.setdefault(name, {})[policy] = {
+                "share_of_exhaustive": round(bought[-1].elapsed / sum(one.seconds for one in recorded), 4),
+                "chosen": chosen,
+                "regret": round(finished[chosen] - best, 4),
+                "regret_in_standard_errors": round((finished[chosen] - best) / error, 2),
+            }
+    return found
+
+
 def fit_probe(work: Path, records: dict[str, list[Trial]]) -> dict[str, float]:
     """How the screening's linear probe relates to the final loss of ``head_only``."""
     gaps = []
@@ -165,19 +219,15 @@ def main() -> None:
         if chosen.fit_only and not (chosen.work / name / "run" / "decision.json").exists():
             continue
         records[name] = record(chosen.data, chosen.work, name)
-    experience = fit(records)
-    experience["probe"] = fit_probe(chosen.work, records)
-    experience["probe"]["spread"] = max(experience["probe"]["spread"], experience["within_group"])
+    experience = experience_of(chosen.work, records)
     EXPERIENCE.write_text(json.dumps(experience, indent=1) + "\n", encoding="utf-8")
     finals = {
         name: {one.candidate: {"loss": one.loss, "n": one.score.n} for one in trials if one.share >= 1}
         for name, trials in records.items()
     }
     seconds = {name: trials[-1].elapsed for name, trials in records.items()}
-    keep(
-        "record_experience",
-        {"benchmark": "record_experience", "rows": ROWS, "seed": 0, "seconds": seconds, "final": finals, **machine()},
-    )
+    result = {"benchmark": "record_experience", "rows": ROWS, "seed": 0, "seconds": seconds, "final": finals}
+    keep("record_experience", result | {"left_out": left_out(chosen.work, records)} | machine())
 
 
 if __name__ == "__main__":

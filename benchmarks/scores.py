@@ -20,8 +20,9 @@ from bench_data import keep, machine, options, rows, sample
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.records import Candidate, Part, Workload
+from goldilocks.records import Candidate, Goal, Part, Workload
 from goldilocks.support.hardware import set_threads
+from goldilocks.support.statistics import wilson
 
 SETS = {"banking77": ("train", "test"), "trec": ("train", "test"), "sst2": ("train", "test"), "sms_spam": ("all", None)}
 
@@ -44,16 +45,17 @@ def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) 
     part = Part(
         tuple(one["text"] for one in train), tuple(str(one["label"]) for one in train), tuple(range(1, len(train) + 1))
     )
-    labels = tuple(sorted(set(part.gold)))
-    words = float(np.mean([len(text.split()) for text in part.texts]))
-    characters = float(np.mean([len(text) for text in part.texts]))
+    labels = tuple(sorted({str(one["label"]) for one in train}))
+    words = float(np.mean([len(one["text"].split()) for one in train]))
+    characters = float(np.mean([len(one["text"]) for one in train]))
     work = Workload(len(part), characters, words, len(labels))
-    run = Run(Candidate(facts, "full"), part, labels, model_folder=folder_of(facts, offline=True), work=work, seed=seed)
+    folder = folder_of(facts, offline=True)
+    run = Run(Candidate(facts, "full"), part, Goal(labels=labels), model_folder=folder, work=work, seed=seed)
     begun = time.perf_counter()
     run.advance(1.0)
     seconds = time.perf_counter() - begun
-    answers = run.predict([one["text"] for one in test]).argmax(1)
-    right = [labels[i] == str(one["label"]) for i, one in zip(answers, test, strict=True)]
+    answers = run.predict([one["text"] for one in test]).values
+    right = [answer == str(one["label"]) for answer, one in zip(answers, test, strict=True)]
     return {"accuracy": float(np.mean(right)), "seconds": seconds}
 
 
@@ -70,14 +72,18 @@ def main() -> None:
         train, test = parts(chosen.data, name)
         runs = [one_run(train, test, seed) for seed in range(chosen.seeds)]
         accuracies = [one["accuracy"] for one in runs]
+        mean = float(np.mean(accuracies))
+        low, high = wilson(round(mean * len(test)), len(test))
         result["sets"][name] = {
             "train_rows": len(train),
             "test_rows": len(test),
-            "accuracy_mean": float(np.mean(accuracies)),
+            "accuracy_mean": mean,
+            "interval_95_of_the_test_rows": [low, high],
+            "seeds_standard_deviation": float(np.std(accuracies, ddof=1)) if len(runs) > 1 else None,
             "accuracy_all": accuracies,
             "seconds_all": [one["seconds"] for one in runs],
         }
-        print(f"{name}: {np.mean(accuracies):.4f} over seeds {accuracies}, {len(test)} test rows")
+        print(f"{name}: {mean:.4f} ({low:.4f} to {high:.4f}) over seeds {accuracies}, {len(test)} test rows")
     keep("scores", result | machine())
 
 

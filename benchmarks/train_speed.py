@@ -130,7 +130,7 @@ def ours(train: Rows, test: list[str], labels: list[str], epochs: float, seed: i
     import torch
 
     from goldilocks import plugins
-    from goldilocks.records import Part, Workload
+    from goldilocks.records import Goal, Part, Workload
     from goldilocks.tune.loop import Learner
 
     del torch
@@ -142,14 +142,16 @@ def ours(train: Rows, test: list[str], labels: list[str], epochs: float, seed: i
     words = statistics.mean(len(text.split()) for text in train[0])
     recipe = family.recipe(facts, Workload(len(train[0]), 0.0, words, len(labels)))
     assert recipe is not None
-    network = family.create(facts, folder, Part(), labels, seed=seed)
+    network = family.create(facts, folder, Part(), Goal(labels=tuple(labels)), seed=seed)
     assert not hasattr(network, "fit")
     method.prepare(network, method.Options())
     mark("loaded")
-    learner = Learner(network, replace(method.recipe(recipe), epochs=epochs), *train, seed=seed)
+    adjusted = method.recipe(recipe)
+    assert adjusted is not None
+    learner = Learner(network, replace(adjusted, epochs=epochs), *train, seed=seed)
     learner.advance(1.0)
     mark("trained")
-    answers: Answers = learner.predict(test).argmax(1).tolist()
+    answers: Answers = learner.predict(test).probabilities.argmax(1).tolist()
     return answers
 
 

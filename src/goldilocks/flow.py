@@ -40,6 +40,7 @@ from goldilocks.records import (
     Pool,
     Screening,
     TaskSpec,
+    Text,
     Trial,
 )
 from goldilocks.report.write import write_report
@@ -120,7 +121,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
 
     progress("stage", {"name": "decision"})
 
-    def measure(candidate: Candidate, texts: Sequence[str]) -> Footprint:
+    def measure(candidate: Candidate, texts: Sequence[Text]) -> Footprint:
         return footprint_of(candidate.model.family, entrants.model_folder(candidate.name), texts)
 
     decision = conclude(setting, trials, stopped, settings.policy, measure=measure, metric_name=metric_name)
@@ -132,7 +133,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     evaluation = evaluate(
         model.predict(dataset.test.texts),
         dataset.test,
-        dataset.labels,
+        dataset.goal,
         metric_name,
         task.METRICS,
         name="test",
@@ -288,9 +289,9 @@ def evaluate_bundle(bundle: Path, source: str, fields: Mapping[str, str]) -> Eva
         count = sum(map(len, reading.problems.values()))
         raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
     return evaluate(
-        loaded.probabilities(reading.part.texts),
+        loaded.answers(reading.part.texts),
         reading.part,
-        loaded.labels,
+        loaded.info.goal,
         loaded.info.metric,
         task.METRICS,
         name=source,

@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.answers import Answers
+from goldilocks.answers import Floats as Floats
+from goldilocks.records import Answer, Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
     from goldilocks.nets.network import Network
 
-Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 
 class Model(Protocol):
-    """Anything that answers for a batch of texts."""
+    """Anything that answers for a batch of items."""
 
     labels: tuple[str, ...]
+    """Labels or tags it may give, in the order of the columns of the probabilities; empty for other kinds of answer."""
 
-    def predict(self, texts: Sequence[str]) -> Floats:
-        """Probabilities ``(n_texts, n_labels)``, float32; a row sums to 1, columns are in the order of ``labels``.
-
-        A text gets the same answer alone and in a batch (to 1e-4).
-        """
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers in the order of the items; an item gets the same answer alone and in a batch (scores to 1e-4)."""
 
     def size_bytes(self) -> int:
         """Bytes of weights (and counts) as they lie in memory now."""
@@ -40,10 +39,10 @@ class Model(Protocol):
 
 @runtime_checkable
 class Fitted(Model, Protocol):
-    """A model that is fitted in one go: counts, a linear model. Fitting again starts anew."""
+    """A model that is fitted in one go: counts, a linear model, a prompt. Fitting again starts anew."""
 
-    def fit(self, texts: Sequence[str], gold: Sequence[str], *, seed: int) -> None:
-        """Learn from ``texts`` and their labels; every gold label is in ``labels``."""
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
+        """Learn from items and their right answers; every gold label is in ``labels``."""
 
 
 class Task(Protocol):
@@ -54,15 +53,37 @@ class Task(Protocol):
         """The kind of answer this task needs from a model."""
 
     @property
+    def SEVERAL(self) -> bool:  # noqa: N802
+        """Whether an item may have any number of labels."""
+
+    @property
     def FIELDS(self) -> Mapping[str, str]:  # noqa: N802
         """Role -> what its column holds, in words for an error message."""
+
+    @property
+    def READS(self) -> tuple[str, ...]:  # noqa: N802
+        """Roles the model is shown; the other roles hold the right answer."""
+
+    @property
+    def OPTIONAL(self) -> frozenset[str]:  # noqa: N802
+        """Roles whose column may be missing."""
 
     @property
     def METRICS(self) -> tuple[str, ...]:  # noqa: N802
         """File names in metrics/. The first decides unless the task file names another; the others are reported."""
 
+    @property
+    def INSTRUCTION(self) -> str:  # noqa: N802
+        """What to do, in a sentence, for models that are told in words."""
+
     def problem(self, row: Mapping[str, Any]) -> str | None:
         """What is wrong with one row (role -> cell), in words for the user; ``None`` when nothing is."""
+
+    def item(self, row: Mapping[str, Any]) -> Text:
+        """What the model reads of a row without problems; only ``READS`` are looked at."""
+
+    def gold(self, row: Mapping[str, Any]) -> Gold:
+        """The right answer of a row without problems."""
 
 
 class Family(Protocol):
@@ -84,13 +105,11 @@ class Family(Protocol):
     def recipe(self, facts: Facts, work: Workload) -> Recipe | None:
         """How to train it on this much data; ``None`` where it is fitted in one go."""
 
-    def create(
-        self, facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int
-    ) -> Fitted | Network:
+    def create(self, facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted | Network:
         """A model that has not learnt the task.
 
         ``folder`` holds the checkpoint of a pretrained one; ``part`` are the training rows, for those that build their
-        vocabulary from them.
+        vocabulary from them; ``goal`` is the kind of answer wanted, one of ``OUTPUTS``.
         """
 
     def restore(self, folder: Path) -> Model:
@@ -110,14 +129,17 @@ class Method(Protocol):
     def effort(self, facts: Facts) -> float:
         """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
 
-    def prepare(self, network: Network, options: Any) -> None:
-        """Freeze what stays, add what learns (``requires_grad``), in place; not for what is fitted in one go."""
+    def prepare(self, model: Any, options: Any) -> None:
+        """Make a model ready to learn, in place: of a network freeze what stays and add what learns.
+
+        Of what is fitted in one go only models with the weight group ``prompt`` are prepared, before ``fit``.
+        """
 
     def fold(self, network: Network) -> None:
         """Merge the additions in place, so that serving costs what the base model costs."""
 
-    def recipe(self, recipe: Recipe) -> Recipe:
-        """The family's recipe, adjusted (a higher rate where few weights learn)."""
+    def recipe(self, recipe: Recipe) -> Recipe | None:
+        """The family's recipe, adjusted (a higher rate where few weights learn); ``None``: nothing is trained."""
 
 
 class Metric(Protocol):
@@ -125,6 +147,10 @@ class Metric(Protocol):
 
     Splitting it into what each item adds and what the sums amount to makes every resampled interval one matrix product.
     """
+
+    @property
+    def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
+        """Kinds of answer it is defined for."""
 
     @property
     def HIGHER_IS_BETTER(self) -> bool:  # noqa: N802
@@ -139,10 +165,10 @@ class Metric(Protocol):
         """Paper or standard the definition follows, and where we differ."""
 
     @property
-    def EXAMPLES(self) -> Sequence[tuple[Sequence[str], Sequence[str], float]]:  # noqa: N802
+    def EXAMPLES(self) -> Sequence[tuple[Sequence[Gold], Sequence[Answer], float]]:  # noqa: N802
         """(gold, predicted, expected): at least two, worked out by hand."""
 
-    def items(self, gold: Sequence[str], predicted: Sequence[str]) -> Floats | sp.csr_array:
+    def items(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Floats | sp.csr_array:
         """What each item adds, shape ``(n_items, width)``; numpy or scipy.sparse."""
 
     def total(self, sums: Floats) -> Floats:

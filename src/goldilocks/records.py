@@ -24,6 +24,72 @@ class Output(StrEnum):
     TAGS = "tags"
     SPAN = "span"
     TEXT = "text"
+    LIKELIHOOD = "likelihood"
+
+
+Text = str | tuple[str, ...]
+"""What a model reads at a time (an item): one text; several that belong together (a pair, a question and its context, a
+query and its candidates, the turns of a dialogue); or, for tags, the words of a sentence."""
+
+Answer = str | float | tuple[str, ...] | tuple[float, ...]
+"""What a model gives back for an item, by ``Output``:
+
+label  the label, or a sorted tuple of labels where an item may have several
+score  a number, or a tuple with one for each candidate after the query
+tags   a tuple with a tag for each word
+span   the piece of the context, empty where it holds no answer
+text   the text
+likelihood  the natural logarithm of the probability the model gives the item's own text, its end included; of an item
+       of several texts, that of the last one after the others
+"""
+
+Gold = Answer | tuple[tuple[int, str], ...]
+"""The right answer: as ``Answer``, but for ``span`` (start, text) of every right piece (none: there is no answer), and
+for ``text`` a tuple where there are several references, and for ``likelihood`` the text itself."""
+
+
+def as_text(item: Text) -> str:
+    """An item as one text, for whoever counts characters or looks for duplicates.
+
+    Example:
+        >>> as_text(("a", "pair"))
+        'a pair'
+    """
+    return item if isinstance(item, str) else " ".join(item)
+
+
+def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
+    """The labels (or tags) in a right answer or an answer; none for kinds of answer that are not made of labels."""
+    if output is Output.LABEL or output is Output.TAGS:
+        return (gold,) if isinstance(gold, str) else tuple(map(str, gold)) if isinstance(gold, tuple) else ()
+    return ()
+
+
+def in_words(answer: Gold) -> str:
+    """An answer or a right answer as a reader of a report sees it.
+
+    Example:
+        >>> in_words(("sport", "money")), in_words(((4, "Rome"), (20, "Rome"))), in_words(0.5)
+        ('sport, money', 'Rome | Rome', '0.5')
+    """
+    if not isinstance(answer, tuple):
+        return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+    if any(isinstance(one, tuple) for one in answer):
+        return " | ".join(str(one[1]) for one in answer if isinstance(one, tuple))
+    return ", ".join(in_words(one) for one in answer if not isinstance(one, tuple))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a model is asked for: the kind of answer, and what it may be."""
+
+    output: Output = Output.LABEL
+    labels: tuple[str, ...] = ()
+    """Sorted labels, or tags; empty for the other kinds."""
+    several: bool = False
+    """``label``: an item has any number of labels, none included."""
+    instruction: str = ""
+    """What to do, in a sentence, for models that are told in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +162,7 @@ class Prices:
     """One hour of the whole machine without its accelerator."""
     gpu_hour: float = 2.0
     kwh: float = 0.2
+    """A kilowatt-hour; counted where the machine reports its energy (0 where ``cpu_hour`` includes it)."""
     gb_month: float = 0.1
     """One GB (10**9 bytes) of memory or storage held for a month."""
     labour_hour: float = 0.0
@@ -145,9 +212,10 @@ class TaskSpec:
 class Part:
     """Rows of one part of the data, column by column."""
 
-    texts: tuple[str, ...] = ()
-    gold: tuple[str, ...] = ()
-    """The right answer of each text (for classification its label)."""
+    texts: tuple[Text, ...] = ()
+    """The items."""
+    gold: tuple[Gold, ...] = ()
+    """The right answer of each item (for classification its label)."""
     rows: tuple[int, ...] = ()
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
 
@@ -215,11 +283,21 @@ class Dataset:
     validation: Part
     test: Part
     labels: tuple[str, ...]
-    """Sorted labels of train."""
+    """Sorted labels (or tags) of train; empty where the task has none."""
     fingerprint: str
     """SHA-256 over the rows of every part in order, first 16 hex digits."""
     profile: DataProfile
     findings: tuple[Finding, ...] = ()
+    output: Output = Output.LABEL
+    several: bool = False
+    """Whether an item may have several labels."""
+    instruction: str = ""
+    """The task in a sentence, for models that are told in words."""
+
+    @property
+    def goal(self) -> Goal:
+        """What a model for these rows is asked for."""
+        return Goal(self.output, self.labels, self.several, self.instruction)
 
     def sealed(self) -> Dataset:
         """The same without the test part: what screening and the race are given."""
@@ -317,6 +395,8 @@ class Workload:
     words: float
     """Mean word-like tokens per text (a Chinese character counts as one)."""
     labels: int
+    output: Output = Output.LABEL
+    """The kind of answer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +467,7 @@ class Trial:
     loss: float
     """Of the task's metric, 0 (best) to 1 (worst)."""
     predictions: str
-    """File with the validation probabilities, relative to the run's folder."""
+    """File with the validation answers, relative to the run's folder."""
     seconds_per_text: float
     """Seconds one validation text took, in batches: what the race goes by until the footprint is measured."""
     elapsed: float
@@ -414,6 +494,8 @@ class Footprint:
     """Peak resident memory of the process."""
     size_bytes: int
     """On disk."""
+    joules_per_text: float | None = None
+    """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: the machine reports none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,11 +508,13 @@ class Cost:
     requests: float
     memory: float
     storage: float
+    energy: float = 0.0
+    """0 where the machine reports none."""
 
     @property
     def total(self) -> float:
         """Money per month."""
-        return self.tuning + self.labour + self.requests + self.memory + self.storage
+        return self.tuning + self.labour + self.requests + self.memory + self.storage + self.energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,13 +595,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one text."""
+    """The answer for one item."""
 
-    label: str
+    answer: Answer
     score: float
-    """Probability of ``label``."""
+    """How sure the model is, 0 to 1 (for a label its probability); NaN where it does not say."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """Probability of every label."""
+    """Probability of every label; empty for other kinds of answer."""
+
+    @property
+    def label(self) -> str:
+        """The answer as a word: the label; several labels, or tags, with blanks between them."""
+        return " ".join(map(str, self.answer)) if isinstance(self.answer, tuple) else str(self.answer)
 
 
 # ----------------------------------------------------------------------------------------------------- the evaluation

@@ -42,7 +42,7 @@ def facts(family: str) -> Facts:
 
 def fitted(family: str) -> Model:
     """That model, fitted to the rows."""
-    model = plugins.load("families", family).create(facts(family), None, PART, DATASET.labels, seed=0)
+    model = plugins.load("families", family).create(facts(family), None, PART, DATASET.goal, seed=0)
     assert hasattr(model, "fit")
     model.fit(PART.texts, PART.gold, seed=0)
     return model

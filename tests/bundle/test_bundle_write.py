@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from made import DATASET, GOLD, TEXTS, bundle, decision, facts, fitted
 
+from goldilocks.answers import Answers, of_labels
 from goldilocks.bundle.read import load
 from goldilocks.bundle.write import write, write_tuned
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.protocols import Floats, Model
-from goldilocks.records import Candidate, Measured
+from goldilocks.protocols import Model
+from goldilocks.records import Candidate, Measured, Text
 
 
 class Wrapped:
@@ -23,7 +24,7 @@ class Wrapped:
         self.inner = inner
         self.labels = inner.labels
 
-    def predict(self, texts: Sequence[str]) -> Floats:
+    def predict(self, texts: Sequence[Text]) -> Answers:
         return self.inner.predict(texts)
 
     def size_bytes(self) -> int:
@@ -39,7 +40,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, family: str) -> None:
 
     read = load(bundle(tmp_path / "bundle", family, model))
 
-    np.testing.assert_allclose(read.probabilities(TEXTS), model.predict(TEXTS), atol=1e-6)
+    np.testing.assert_allclose(read.probabilities(TEXTS), model.predict(TEXTS).probabilities, atol=1e-6)
     assert (read.info.family, read.info.method, read.labels) == (family, "scratch", ("dry", "wet"))
     assert read.info.facts == facts(family)
 
@@ -56,7 +57,7 @@ def test_scores_and_their_origin_go_with_the_bundle(tmp_path: Path) -> None:
 def test_twenty_predictions_over_all_labels_are_stored(tmp_path: Path) -> None:
     stored = load(bundle(tmp_path / "bundle")).info.predictions
 
-    gold = dict(zip(TEXTS, GOLD, strict=True))
+    gold: dict[Text, str] = dict(zip(TEXTS, GOLD, strict=True))
     assert len({one.text for one in stored}) == 20
     assert sum(gold[one.text] == "dry" for one in stored) == 10
 
@@ -122,8 +123,9 @@ def test_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_model_that_reads_back_other_answers_is_not_written(tmp_path: Path) -> None:
     class Forgetful(Wrapped):
-        def predict(self, texts: Sequence[str]) -> Floats:
-            return self.inner.predict(texts)[:, ::-1]  # the file will hold the labels the other way round
+        def predict(self, texts: Sequence[Text]) -> Answers:
+            turned = self.inner.predict(texts).probabilities[:, ::-1]
+            return of_labels(turned, self.labels)  # the file will hold the labels the other way round
 
     with pytest.raises(IntegrityError, match=r"not written, because read back .* came out differently"):
         bundle(tmp_path / "bundle", "naive_bayes", Forgetful(fitted("naive_bayes")))

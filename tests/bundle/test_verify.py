@@ -23,7 +23,7 @@ def test_whole_bundle_answers_as_it_did(tmp_path: Path) -> None:
     assert "20 of 20 stored predictions came out the same" in found.message
 
 
-@pytest.mark.parametrize("stored", [{"score": 0.123}, {"label": "wet"}, {"label": "snow"}])
+@pytest.mark.parametrize("stored", [{"score": 0.123}, {"answer": "wet"}, {"answer": "snow"}])
 def test_other_answer_than_the_stored_one_is_found(tmp_path: Path, stored: dict[str, object]) -> None:
     folder = bundle(tmp_path / "bundle")
     spoil(folder, **stored)
@@ -44,7 +44,7 @@ def test_difference_in_the_last_digits_is_the_same_answer(tmp_path: Path) -> Non
 
 def test_either_of_two_equal_labels_is_the_same_answer(tmp_path: Path) -> None:
     folder = bundle(tmp_path / "bundle", "majority")  # 15 of each label: one half for either
-    spoil(folder, label="wet")
+    spoil(folder, answer="wet")
 
     assert verify(folder).ok
 

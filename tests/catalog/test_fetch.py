@@ -57,7 +57,7 @@ def test_wrong_folder_of_a_package_names_the_nearest() -> None:
 
 @pytest.mark.parametrize("source", ["pypi://pytest", "pypi://pytest/", "pypi:///x", "pypi://pytest/../x"])
 def test_source_that_names_no_folder_of_a_package_is_refused(source: str) -> None:
-    with pytest.raises(InputError, match="write pypi://package/folder/inside/it"):
+    with pytest.raises(InputError, match="names no folder of a package; write pypi://package/path/inside/it"):
         folder_of(source, offline=True)
 
 

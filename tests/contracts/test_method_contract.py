@@ -27,7 +27,8 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Call
 
     def maker(facts: Facts, folder: Path | None) -> Callable[[], Any]:
         family = plugins.load("families", facts.family)
-        return lambda: family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+        case = tiny.cases(family.OUTPUTS)[0]
+        return lambda: family.create(facts, folder, case.part, case.goal, seed=0)
 
     return [(facts, maker(facts, folder)) for facts, folder in found]
 

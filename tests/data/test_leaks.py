@@ -29,3 +29,10 @@ def test_chinese_texts_are_compared_too() -> None:
 
 def test_no_texts_are_no_groups() -> None:
     assert len(group([]).near) == 0
+
+
+def test_texts_about_the_same_belong_together_and_stay_different() -> None:
+    groups = group(["who? a city", "when? a city", "who? a river"], about=["a city", "a city", "a river"])
+
+    assert groups.near[0] == groups.near[1] != groups.near[2]
+    assert len(set(groups.exact.tolist())) == 3

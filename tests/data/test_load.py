@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from data_tables import TASK, Row, labelled, sentences, spec
@@ -10,7 +12,8 @@ from data_tables import TASK, Row, labelled, sentences, spec
 from goldilocks.data.leaks import normalise
 from goldilocks.data.load import load
 from goldilocks.errors import InputError
-from goldilocks.records import Dataset, Finding, Severity
+from goldilocks.protocols import Task
+from goldilocks.records import Dataset, Finding, Output, Severity, as_text, labels_of
 
 PARCEL = "the parcel that you sent to me last week has not come and nobody answers when I call"
 
@@ -26,7 +29,9 @@ def codes(dataset: Dataset) -> set[str]:
 
 
 def texts(dataset: Dataset) -> list[set[str]]:
-    return [{normalise(text) for text in part.texts} for part in (dataset.train, dataset.validation, dataset.test)]
+    return [
+        {normalise(as_text(text)) for text in part.texts} for part in (dataset.train, dataset.validation, dataset.test)
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------- splitting
@@ -245,3 +250,60 @@ def test_each_step_is_told(tmp_path: Path) -> None:
 def test_clean_data_have_nothing_to_say_but_how_they_were_split(tmp_path: Path) -> None:
     got = load(spec(tmp_path, train=labelled(3000)), TASK)
     assert codes(got) == {"split"}
+
+
+# -------------------------------------------------------------------------------------------------- several labels
+
+
+def several(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(one for one in str(row["label"]).split("+") if one != "none"))
+
+
+MANY = cast(
+    Task,
+    SimpleNamespace(
+        **{name: getattr(TASK, name) for name in dir(TASK) if not name.startswith("_")}
+        | {"SEVERAL": True, "gold": several}
+    ),
+)
+SETS = ("a", "b", "a+b", "none")
+
+
+def test_items_with_several_labels_are_counted_label_by_label(tmp_path: Path) -> None:
+    rows = labelled(40, names=SETS)
+
+    got = load(spec(tmp_path, train=rows, validation=rows_of(20, 1000), test=rows_of(20, 2000)), MANY)
+
+    assert (got.goal.output, got.goal.labels, got.goal.several) == (Output.LABEL, ("a", "b"), True)
+    assert got.train.gold[:4] == (("a",), ("b",), ("a", "b"), ())
+    assert got.profile.label_counts["train"] == {"a": 20, "b": 20}
+
+
+def test_items_with_several_labels_are_split_by_their_first_one(tmp_path: Path) -> None:
+    got = load(spec(tmp_path, train=labelled(400, names=SETS)), MANY)
+
+    # 15 % of 400; half of the rows begin with a, a quarter with b, a quarter has none
+    assert len(got.test) == 60
+    first = Counter(labels_of(gold, Output.LABEL)[:1] for gold in got.test.gold)
+    assert first == {("a",): 30, ("b",): 15, (): 15}
+
+
+def test_label_of_a_set_that_train_never_has_is_refused(tmp_path: Path) -> None:
+    strange = [(text, "a+typo") for text, _ in rows_of(1, 1000)]
+    with pytest.raises(InputError, match=r"the label 'typo' is only in validation \(row 21\)"):
+        load(spec(tmp_path, train=labelled(200, names=SETS), validation=rows_of(20, 2000) + strange), MANY)
+
+
+def test_items_without_any_label_leave_nothing_to_tell_apart(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is nothing to tell apart"):
+        load(spec(tmp_path, train=labelled(40, names=("none",))), MANY)
+
+
+def test_same_text_with_another_set_of_labels_is_a_contradiction(tmp_path: Path) -> None:
+    rows = [*labelled(200, names=SETS), (sentences(1)[0], "a+b")]
+
+    assert found(load(spec(tmp_path, train=rows), MANY), "contradictory_duplicates").rows == (1, 201)
+
+
+def rows_of(n_rows: int, start: int) -> list[Row]:
+    return labelled(n_rows, start=start, names=SETS)

@@ -8,6 +8,8 @@ import pytest
 
 from goldilocks.errors import InputError
 from goldilocks.evaluate.efficiency import footprint, percentile
+from goldilocks.records import Text
+from goldilocks.support.energy import Meter
 
 
 class _Clock:
@@ -15,9 +17,9 @@ class _Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.batches: list[list[str]] = []
+        self.batches: list[list[Text]] = []
 
-    def predict(self, texts: Sequence[str]) -> None:
+    def predict(self, texts: Sequence[Text]) -> None:
         self.batches.append(list(texts))
         self.now += 0.001 + 0.002 * len(texts)  # 3 ms for one text, 65 ms for 32
 
@@ -39,7 +41,7 @@ def test_latency_is_of_single_texts_and_throughput_of_batches(clock: _Clock) -> 
 
 
 def test_time_is_bounded_for_a_slow_model(clock: _Clock) -> None:
-    def slow(texts: Sequence[str]) -> None:
+    def slow(texts: Sequence[Text]) -> None:
         clock.predict(texts)
         clock.now += 2.0 * len(texts)
 
@@ -47,6 +49,23 @@ def test_time_is_bounded_for_a_slow_model(clock: _Clock) -> None:
     assert clock.now < 2.01 + 3 * 2.01 + 70  # one to warm up, at most two or three single ones, one batch
     assert got.latency_p50_ms.n <= 3
     assert sum(len(batch) == 32 for batch in clock.batches) == 1
+
+
+def test_energy_is_that_of_the_batches_spread_over_their_texts(clock: _Clock) -> None:
+    class TenWatts(Meter):
+        def __init__(self) -> None:
+            pass
+
+        def read(self) -> tuple[float, ...]:
+            return (10 * clock.now,)
+
+        def since(self, before: tuple[float, ...]) -> float:
+            return 10 * clock.now - before[0]
+
+    got = footprint(clock.predict, ["a"], load_seconds=0, size_bytes=0, meter=TenWatts())
+
+    assert got.joules_per_text == pytest.approx(10 * 0.065 / 32)
+    assert footprint(clock.predict, ["a"], load_seconds=0, size_bytes=0).joules_per_text is None
 
 
 def test_few_texts_are_gone_through_again(clock: _Clock) -> None:

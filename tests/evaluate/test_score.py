@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.evaluate.score import draws, loss_of, losses, measured, score
+from goldilocks.evaluate.score import draws, loss_of, measured, score
 from goldilocks.support.statistics import bootstrap_weights
 
 ACCURACY = plugins.load("metrics", "accuracy")
@@ -39,10 +39,6 @@ def test_draws_are_the_metric_of_the_items_drawn() -> None:
 def test_one_item_has_no_spread() -> None:
     got = measured(ACCURACY, ["a"], ["a"])
     assert (got.value, got.low, got.high, got.n) == (1.0, 1.0, 1.0, 1)
-
-
-def test_losses_are_one_where_the_answer_is_wrong() -> None:
-    assert losses(["a", "b", "c"], ["a", "c", "c"]).tolist() == [0, 1, 0]
 
 
 def test_loss_runs_from_best_to_worst_whichever_way_the_metric_runs() -> None:

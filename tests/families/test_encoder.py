@@ -64,20 +64,20 @@ def test_a_configuration_that_is_not_json_is_named(folder: Path) -> None:
 def test_a_missing_tokenizer_says_how_to_write_it(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     with pytest.raises(MissingError, match="save_pretrained"):
-        encoder.create(described(folder), folder, tiny.part(), tiny.LABELS, seed=0)
+        encoder.create(described(folder), folder, tiny.part(), tiny.GOAL, seed=0)
 
 
 def test_an_encoder_needs_its_folder(folder: Path) -> None:
     with pytest.raises(InputError, match="needs the folder"):
-        encoder.create(described(folder), None, tiny.part(), tiny.LABELS, seed=0)
+        encoder.create(described(folder), None, tiny.part(), tiny.GOAL, seed=0)
 
 
 def test_the_seed_draws_the_head_and_nothing_else(folder: Path) -> None:
     facts = described(folder)
-    first, same, other = (encoder.create(facts, folder, tiny.part(), tiny.LABELS, seed=seed) for seed in (0, 0, 1))
+    first, same, other = (encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=seed) for seed in (0, 0, 1))
     texts = tiny.part().texts
-    assert np.array_equal(first.predict(texts), same.predict(texts))
-    assert not np.array_equal(first.predict(texts), other.predict(texts))
+    assert np.array_equal(first.predict(texts).probabilities, same.predict(texts).probabilities)
+    assert not np.array_equal(first.predict(texts).probabilities, other.predict(texts).probabilities)
     assert isinstance(first, Network)
     assert isinstance(other, Network)
     assert np.array_equal(first.features(texts), other.features(texts))
@@ -85,20 +85,20 @@ def test_the_seed_draws_the_head_and_nothing_else(folder: Path) -> None:
 
 def test_pooling_is_what_a_sentence_model_says(folder: Path) -> None:
     facts = described(folder)
-    assert encoder.create(facts, folder, tiny.part(), tiny.LABELS, seed=0).shape.pooling == "mean"
+    assert encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=0).shape.pooling == "mean"
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
-    assert encoder.create(facts, folder, tiny.part(), tiny.LABELS, seed=0).shape.pooling == "first"
+    assert encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=0).shape.pooling == "first"
 
 
 def test_restoring_needs_neither_transformers_nor_the_compiler(folder: Path, tmp_path: Path) -> None:
     """They take seconds to import; a bundle must answer within four of its process being started."""
-    network = encoder.create(described(folder), folder, tiny.part(), tiny.LABELS, seed=0)
+    network = encoder.create(described(folder), folder, tiny.part(), tiny.GOAL, seed=0)
     saved = tmp_path / "saved"
     network.save(saved)
     code = (
         "import sys; from pathlib import Path; from goldilocks import plugins\n"
-        f"plugins.load('families', 'encoder').restore(Path({str(saved)!r})).predict(['soup'])\n"
+        f"plugins.load('families', 'encoder').restore(Path({str(saved)!r})).predict(['soup']).probabilities\n"
         "print([name for name in ('transformers', 'peft', 'sympy', 'torch._dynamo', 'scipy') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,11 +7,11 @@ import pytest
 
 from goldilocks.errors import InputError
 from goldilocks.families import majority
-from goldilocks.records import Part
+from goldilocks.records import Goal, Part
 
 
 def _model() -> majority.Shares:
-    model = majority.create(majority.models()[0], None, Part(), ("ham", "spam"), seed=0)
+    model = majority.create(majority.models()[0], None, Part(), Goal(labels=("ham", "spam")), seed=0)
     assert isinstance(model, majority.Shares)
     return model
 
@@ -19,11 +19,11 @@ def _model() -> majority.Shares:
 def test_every_text_gets_the_label_shares() -> None:
     model = _model()
     model.fit(["a", "b", "c", "d"], ["ham", "ham", "spam", "ham"], seed=0)
-    assert model.predict(["x", ""]).tolist() == [[0.75, 0.25], [0.75, 0.25]]
+    assert model.predict(["x", ""]).probabilities.tolist() == [[0.75, 0.25], [0.75, 0.25]]
 
 
 def test_before_fitting_labels_are_equally_likely() -> None:
-    assert _model().predict(["x"]).tolist() == [[0.5, 0.5]]
+    assert _model().predict(["x"]).probabilities.tolist() == [[0.5, 0.5]]
 
 
 def test_unknown_or_no_labels_are_refused() -> None:
@@ -37,4 +37,6 @@ def test_restored_shares_are_the_saved_ones(tmp_path: Path) -> None:
     model = _model()
     model.fit(["a", "b", "c"], ["ham", "ham", "spam"], seed=0)
     model.save(tmp_path)
-    assert np.array_equal(majority.restore(tmp_path).shares, model.shares)
+    restored = majority.restore(tmp_path)
+    assert isinstance(restored, majority.Shares)
+    assert np.array_equal(restored.shares, model.shares)

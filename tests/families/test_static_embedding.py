@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from goldilocks.errors import InputError
 from goldilocks.families import static_embedding
-from goldilocks.records import Candidate, Facts, Workload
+from goldilocks.records import Candidate, Facts, Goal, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 
@@ -39,7 +39,7 @@ def _facts(folder: Path) -> Facts:
 
 
 def test_a_text_is_the_mean_of_its_tokens_without_a_start_token(folder: Path) -> None:
-    network = static_embedding.create(_facts(folder), folder, tiny.part(), ("x", "y"), seed=0)
+    network = static_embedding.create(_facts(folder), folder, tiny.part(), Goal(labels=("x", "y")), seed=0)
     features = network.features(["a b c", "c c", "a"])[:, 0]
     # Root mean square of the table: squares 0 0 81 81 64 64 1 0 0 1 4 4 sum to 300 over 12 numbers -> 5.
     assert features == pytest.approx(np.array([[1, 1], [2, 2], [1, 0]]) / 5)
@@ -70,15 +70,15 @@ def test_other_folders_are_not_its_kind(folder: Path, spoil: str) -> None:
 
 def test_without_its_folder_it_says_what_it_wants(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pip install wordllama"):
-        static_embedding.create(_facts(folder), tmp_path / "elsewhere", tiny.part(), ("x", "y"), seed=0)
+        static_embedding.create(_facts(folder), tmp_path / "elsewhere", tiny.part(), Goal(labels=("x", "y")), seed=0)
 
 
 def test_it_is_saved_and_restored(folder: Path, tmp_path: Path) -> None:
-    network = static_embedding.create(_facts(folder), folder, tiny.part(), ("x", "y"), seed=0)
+    network = static_embedding.create(_facts(folder), folder, tiny.part(), Goal(labels=("x", "y")), seed=0)
     network.save(tmp_path / "saved")
     restored = static_embedding.restore(tmp_path / "saved")
     texts = ["a b", "", "c", "zzz a"]
-    assert np.array_equal(restored.predict(texts), network.predict(texts))
+    assert np.array_equal(restored.predict(texts).probabilities, network.predict(texts).probabilities)
 
 
 def _wordllama() -> Path:
@@ -93,7 +93,7 @@ def test_wordllamas_own_files_give_wordllamas_vectors_up_to_scale() -> None:
     facts = static_embedding.describe(folder, "pypi://wordllama/wordllama")
     assert facts is not None
     assert (facts.parameters, facts.width, facts.licence) == (8_192_000, 256, "mit")
-    network = static_embedding.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+    network = static_embedding.create(facts, folder, tiny.part(), tiny.GOAL, seed=0)
     text = "My card has not arrived yet."
 
     table = load_file(next(folder.glob("weights/*.safetensors")))["embedding.weight"].astype(np.float32)
@@ -110,13 +110,13 @@ def test_wordllama_learns_a_task_of_words(method: str) -> None:
     assert facts is not None
     part, unseen = tiny.part(90), tiny.part(60, seed=1)
     work = Workload(rows=90, characters=30, words=6, labels=3)
-    run = Run(Candidate(facts, method), part, tiny.LABELS, model_folder=folder, work=work, seed=0)
+    run = Run(Candidate(facts, method), part, tiny.GOAL, model_folder=folder, work=work, seed=0)
     run.advance(1.0)
-    right = np.array(tiny.LABELS)[run.model.predict(unseen.texts).argmax(1)] == np.array(unseen.gold)
+    right = np.array(tiny.LABELS)[run.model.predict(unseen.texts).probabilities.argmax(1)] == np.array(unseen.gold)
     assert right.mean() > 0.9
 
 
 def test_a_damaged_tokenizer_file_is_named(folder: Path) -> None:
     (folder / "tokenizers" / "tiny_tokenizer_config.json").write_text(json.dumps({"version": "1.0"}))
     with pytest.raises(InputError, match="tiny_tokenizer_config"):
-        static_embedding.create(_facts(folder), folder, tiny.part(), ("x", "y"), seed=0)
+        static_embedding.create(_facts(folder), folder, tiny.part(), Goal(labels=("x", "y")), seed=0)

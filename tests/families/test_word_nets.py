@@ -17,7 +17,7 @@ ALL = [facts for family in ("cnn", "recurrent") for facts in plugins.load("famil
 
 def _trained(facts: Facts, language: str) -> Run:
     part = tiny.part(90, language=language)
-    run = Run(Candidate(facts, "scratch"), part, tiny.LABELS, model_folder=None, work=WORK, seed=0)
+    run = Run(Candidate(facts, "scratch"), part, tiny.GOAL, model_folder=None, work=WORK, seed=0)
     run.advance(1.0)
     return run
 
@@ -33,15 +33,15 @@ def test_learns_what_words_decide_and_answers_the_same_after_restoring(
     run = _trained(facts, language)
     unseen = tiny.part(60, language=language, seed=1)
     model = run.model
-    answers = model.predict(unseen.texts)
+    answers = model.predict(unseen.texts).probabilities
 
     right = np.array(tiny.LABELS)[answers.argmax(1)] == np.array(unseen.gold)
     assert right.mean() > 0.9
-    alone = np.concatenate([model.predict([text]) for text in unseen.texts[:10]])
+    alone = np.concatenate([model.predict([text]).probabilities for text in unseen.texts[:10]])
     assert np.abs(alone - answers[:10]).max() < 1e-4
     model.save(tmp_path / "model")
     restored = plugins.load("families", facts.family).restore(tmp_path / "model")
-    assert np.allclose(restored.predict(unseen.texts), answers, atol=1e-6)
+    assert np.allclose(restored.predict(unseen.texts).probabilities, answers, atol=1e-6)
 
 
 def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
@@ -54,7 +54,7 @@ def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(fact
     family = plugins.load("families", facts.family)
     texts = tuple(f"w{i} w{i}" for i in range(100))
     part = replace(tiny.part(100), texts=texts)
-    network = family.create(facts, None, part, tiny.LABELS, seed=0)
+    network = family.create(facts, None, part, tiny.GOAL, seed=0)
     # 102 words instead of 8,000, each 128 wide; the head comes on top.
     head = (facts.width + 1) * len(tiny.LABELS)
     assert network.size_bytes() == 4 * (facts.parameters - (8_000 - 102) * 128 + head)
@@ -80,6 +80,6 @@ def test_the_same_seed_gives_the_same_untrained_net() -> None:
     facts = ALL[0]
     family = plugins.load("families", facts.family)
     part = tiny.part()
-    first, second, other = (family.create(facts, None, part, tiny.LABELS, seed=seed) for seed in (3, 3, 4))
-    assert np.array_equal(first.predict(part.texts), second.predict(part.texts))
-    assert not np.array_equal(first.predict(part.texts), other.predict(part.texts))
+    first, second, other = (family.create(facts, None, part, tiny.GOAL, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(first.predict(part.texts).probabilities, second.predict(part.texts).probabilities)
+    assert not np.array_equal(first.predict(part.texts).probabilities, other.predict(part.texts).probabilities)

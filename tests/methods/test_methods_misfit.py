@@ -50,7 +50,7 @@ def network(tmp_path: Path) -> Network:
     folder = tiny.encoder_folder(tmp_path, depth=3)
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    made = family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+    made = family.create(facts, folder, tiny.part(), tiny.GOAL, seed=0)
     assert isinstance(made, Network)
     return made
 

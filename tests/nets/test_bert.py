@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.nets import bert
+from goldilocks.nets.batches import Batch
 from goldilocks.support.hub_files import read_config
 from goldilocks.testing import tiny
 
@@ -56,7 +57,7 @@ def test_hidden_states_are_those_of_transformers(kind: str, tokens: int, tmp_pat
     ids, mask = batch(config.pad_token_id, tokens)
 
     with torch.no_grad():
-        ours = read(tmp_path)(ids, mask)
+        ours = read(tmp_path)(Batch(ids, mask, {}, ()))
         wanted = getattr(theirs, "base_model", theirs)(ids, attention_mask=mask).last_hidden_state
 
     assert torch.allclose(ours[mask.bool()], wanted[mask.bool()], atol=1e-5)
@@ -70,7 +71,7 @@ def test_real_minilm_gives_the_hidden_states_of_transformers() -> None:
     mask = (ids != 0).long()
 
     with torch.no_grad():
-        ours = read(folder)(ids, mask)
+        ours = read(folder)(Batch(ids, mask, {}, ()))
         wanted = theirs(ids, attention_mask=mask).last_hidden_state
 
     assert torch.allclose(ours[mask.bool()], wanted[mask.bool()], atol=1e-4)

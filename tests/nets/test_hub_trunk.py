@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from goldilocks import plugins
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.hub_trunk import hub_trunk_from, read_hub_trunk
 from goldilocks.support.hub_files import read_config
 from goldilocks.testing import tiny
@@ -41,7 +42,7 @@ def test_hidden_states_are_those_of_the_model(folder: Path) -> None:
     ids, mask = torch.randint(5, 50, (2, 7)), torch.ones(2, 7, dtype=torch.long)
     theirs = transformers.AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():
-        ours = read_hub_trunk(folder).eval()(ids, mask)
+        ours = read_hub_trunk(folder).eval()(Batch(ids, mask, {}, ()))
         wanted = theirs(ids, attention_mask=mask).last_hidden_state
     assert torch.allclose(ours, wanted, atol=1e-5)
 
@@ -60,11 +61,13 @@ def test_family_describes_creates_and_restores_it(folder: Path, tmp_path: Path) 
     facts = family.describe(folder, str(folder))
     assert facts is not None
     assert (facts.depth, facts.width) == (2, 32)
-    network = family.create(facts, folder, tiny.part(), tiny.LABELS, seed=0)
+    network = family.create(facts, folder, tiny.part(), tiny.GOAL, seed=0)
     texts = tiny.part().texts[:5]
     assert network.features(texts).shape == (5, 3, 32)  # type: ignore[union-attr]
     network.save(tmp_path)
-    assert np.allclose(family.restore(tmp_path).predict(texts), network.predict(texts), atol=1e-5)
+    assert np.allclose(
+        family.restore(tmp_path).predict(texts).probabilities, network.predict(texts).probabilities, atol=1e-5
+    )
 
 
 def test_unfilled_trunk_has_the_same_weights(folder: Path) -> None:

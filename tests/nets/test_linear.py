@@ -16,7 +16,7 @@ from goldilocks.errors import InputError
 from goldilocks.nets.linear import NgramLinear, Recipe, Solution, fitted_temperature, restored, seconds_here
 from goldilocks.nets.ngrams import WORD, Grams
 from goldilocks.protocols import Ints
-from goldilocks.records import Machine, Part
+from goldilocks.records import Goal, Machine, Part
 from goldilocks.testing import tiny
 
 
@@ -24,7 +24,7 @@ def _trained(family: str, name: str, language: str = "en") -> NgramLinear:
     plugin = plugins.load("families", family)
     facts = next(one for one in plugin.models() if one.name == name)
     part = tiny.part(language=language)
-    model = plugin.create(facts, None, Part(), tiny.LABELS, seed=0)
+    model = plugin.create(facts, None, Part(), tiny.GOAL, seed=0)
     assert isinstance(model, NgramLinear)
     model.fit(part.texts, part.gold, seed=0)
     return model
@@ -55,7 +55,7 @@ def test_values_are_the_tfidf_of_scikit_learn() -> None:
 def test_separable_texts_never_seen_are_answered_right(family: str, name: str, language: str) -> None:
     model = _trained(family, name, language)
     new = tiny.part(60, language=language, seed=1)
-    answers = [model.labels[i] for i in model.predict(new.texts).argmax(1)]
+    answers = [model.labels[i] for i in model.predict(new.texts).probabilities.argmax(1)]
     right = sum(one == other for one, other in zip(answers, new.gold, strict=True))
     # Written without spaces, half the 2- to 4-character runs lie across words, and counting them misleads.
     assert right >= (48 if (name, language) == ("char24", "zh") else 57)
@@ -81,20 +81,20 @@ def test_probabilities_are_about_as_often_right_as_they_say() -> None:
     for name in ("word12", "char24"):
         plugin = plugins.load("families", "naive_bayes")
         facts = next(one for one in plugin.models() if one.name == name)
-        model = plugin.create(facts, None, Part(), tiny.LABELS, seed=0)
+        model = plugin.create(facts, None, Part(), tiny.GOAL, seed=0)
         assert isinstance(model, NgramLinear)
         model.fit(part.texts[:600], noisy[:600], seed=0)
-        found = model.predict(part.texts[600:])
+        found = model.predict(part.texts[600:]).probabilities
         right = np.mean([model.labels[i] == one for i, one in zip(found.argmax(1), noisy[600:], strict=True)])
         assert float(found.max(1).mean()) == pytest.approx(float(right), abs=0.1)
 
 
 def test_labels_without_a_text_are_answered_too() -> None:
     plugin = plugins.load("families", "naive_bayes")
-    model = plugin.create(plugin.models()[0], None, Part(), ("a", "b", "never"), seed=0)
+    model = plugin.create(plugin.models()[0], None, Part(), Goal(labels=("a", "b", "never")), seed=0)
     assert isinstance(model, NgramLinear)
     model.fit(["soup", "match"], ["a", "b"], seed=0)
-    found = model.predict(["soup", "nothing known"])
+    found = model.predict(["soup", "nothing known"]).probabilities
     assert found[0].argmax() == 0
     assert np.isfinite(found).all()
 
@@ -102,10 +102,10 @@ def test_labels_without_a_text_are_answered_too() -> None:
 def test_one_label_is_answered_throughout() -> None:
     for family in ("naive_bayes", "tfidf_linear"):
         plugin = plugins.load("families", family)
-        model = plugin.create(plugin.models()[0], None, Part(), ("only",), seed=0)
+        model = plugin.create(plugin.models()[0], None, Part(), Goal(labels=("only",)), seed=0)
         assert isinstance(model, NgramLinear)
         model.fit(["soup", "match"], ["only", "only"], seed=0)
-        assert model.predict(["soup", ""]).tolist() == [[1.0], [1.0]]
+        assert model.predict(["soup", ""]).probabilities.tolist() == [[1.0], [1.0]]
 
 
 def test_fitting_without_texts_or_with_an_unknown_label_is_refused() -> None:
@@ -120,7 +120,7 @@ def test_fitting_without_texts_or_with_an_unknown_label_is_refused() -> None:
 
 def test_texts_without_a_known_ngram_get_the_bias() -> None:
     model = _trained("tfidf_linear", "word")
-    nothing, spaces, foreign = model.predict(["", "   ", "вино"])
+    nothing, spaces, foreign = model.predict(["", "   ", "вино"]).probabilities
     assert np.array_equal(nothing, spaces)
     assert np.array_equal(nothing, foreign)
 
@@ -145,7 +145,7 @@ def test_answering_loads_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib; from goldilocks import plugins\n"
         "model = plugins.load('families', 'tfidf_linear').restore(pathlib.Path(sys.argv[1]))\n"
-        "print(model.labels[model.predict(['soup bread'])[0].argmax()])\n"
+        "print(model.labels[model.predict(['soup bread']).probabilities[0].argmax()])\n"
         "print([one for one in ('torch', 'transformers', 'sklearn', 'scipy') if one in sys.modules])"
     )
     done = subprocess.run(

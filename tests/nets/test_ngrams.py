@@ -6,10 +6,17 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from goldilocks.nets import ngrams
 from goldilocks.nets.ngrams import WORD, Grams, Vocabulary, counted, hash_of_terms
+from goldilocks.records import as_text
 from goldilocks.testing import tiny
 
-ENGLISH = [*tiny.part(40).texts, "I DON'T know!! Is it 3.5?", "ab ab  ab\tcd\nef", "naïve Straße Ωμέγα", "🙂 x"]
-CHINESE = [*tiny.part(40, language="zh").texts, "我在2024年用Python写了代码!", "ひらがなとカタカナ", "面"]
+ENGLISH = [
+    *map(as_text, tiny.part(40).texts),
+    "I DON'T know!! Is it 3.5?",
+    "ab ab  ab\tcd\nef",
+    "naïve Straße Ωμέγα",
+    "🙂 x",
+]
+CHINESE = [*map(as_text, tiny.part(40, language="zh").texts), "我在2024年用Python写了代码!", "ひらがなとカタカナ", "面"]
 
 
 def _reference(grams: Grams) -> CountVectorizer:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
 from goldilocks.nets.trunks import ConvolutionTrunk, RecurrentTrunk, TableTrunk
 
@@ -21,6 +22,10 @@ def _trunks() -> list[Trunk]:
     return [trunk.eval() for trunk in found]
 
 
+def _batch(ids: Tensor, mask: Tensor | None = None) -> Batch:
+    return Batch(ids, torch.ones_like(ids) if mask is None else mask, {}, ())
+
+
 def _named(trunk: Trunk) -> str:
     return f"{type(trunk).__name__}-{trunk.width}"
 
@@ -32,8 +37,8 @@ def test_padding_changes_no_hidden_state(trunk: Trunk, length: int) -> None:
     padded = F.pad(ids, (0, 9 - length))
     mask = (torch.arange(9) < length).long()[None]
     with torch.inference_mode():
-        alone = trunk(ids, torch.ones_like(ids))
-        among = trunk(padded, mask)[:, :length]
+        alone = trunk(_batch(ids))
+        among = trunk(_batch(padded, mask))[:, :length]
     assert alone.shape == (1, length, trunk.width)
     assert torch.allclose(alone, among, atol=1e-6)
 
@@ -56,7 +61,7 @@ def test_filters_are_torchs_convolution_centred_on_each_word() -> None:
     torch.manual_seed(0)
     trunk = ConvolutionTrunk(20, 6, 5, [3, 5], dropout=0.0, hidden_words=0.0).eval()
     ids = torch.arange(8)[None]
-    ours = trunk(ids, torch.ones_like(ids))
+    ours = trunk(_batch(ids))
     words: Tensor = trunk.words(ids).transpose(1, 2)  # (1, 6, 8)
     theirs = []
     for span, filters in zip((3, 5), trunk.filters, strict=True):
@@ -81,7 +86,7 @@ def test_both_ways_are_torchs_own_bidirectional_net_on_packed_texts(cell: str) -
     lengths = torch.tensor([7, 3, 5])
     mask = (torch.arange(7) < lengths[:, None]).long()
     with torch.inference_mode():
-        ours = trunk(ids, mask)
+        ours = trunk(_batch(ids, mask))
         packed = torch.nn.utils.rnn.pack_padded_sequence(
             trunk.words(ids), lengths, batch_first=True, enforce_sorted=False
         )
@@ -92,8 +97,7 @@ def test_both_ways_are_torchs_own_bidirectional_net_on_packed_texts(cell: str) -
 def test_words_are_hidden_in_training_only() -> None:
     trunk = TableTrunk(20, 6, hidden_words=0.5)
     ids = torch.full((1, 400), 7)
-    mask = torch.ones_like(ids)
     torch.manual_seed(0)
-    hidden = (trunk.train()(ids, mask) == trunk.words.weight[1]).all(-1)
+    hidden = (trunk.train()(_batch(ids)) == trunk.words.weight[1]).all(-1)
     assert 150 < int(hidden.sum()) < 250  # half of 400, give or take five standard deviations
-    assert not (trunk.eval()(ids, mask) == trunk.words.weight[1]).all(-1).any()
+    assert not (trunk.eval()(_batch(ids)) == trunk.words.weight[1]).all(-1).any()

@@ -22,7 +22,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_half_written_plugin_lists_what_it_lacks(shelf: Path) -> None:
     (shelf / "half.py").write_text("RANGE = (0.0, 1.0)\n")
 
-    with pytest.raises(InputError, match="metrics/half lacks EXAMPLES, HIGHER_IS_BETTER, SOURCE, items, total"):
+    with pytest.raises(
+        InputError, match="metrics/half lacks EXAMPLES, HIGHER_IS_BETTER, OUTPUTS, SOURCE, items, total"
+    ):
         plugins.load("metrics", "half")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from fake_run import envelope, make_run
@@ -9,6 +10,7 @@ from goldilocks.records import AlphaRange, Objective
 from goldilocks.report.board import colours_of, labels_of, points_of
 from goldilocks.report.charts import Point, alpha_axis, decision_map, front, lower_hull
 from goldilocks.report.race_chart import race_chart
+from goldilocks.report.svg import Label, line_boxes, place_labels, point_box
 
 
 def test_hull_keeps_only_corners_that_are_best_for_some_alpha() -> None:
@@ -95,6 +97,31 @@ def test_race_has_a_line_for_each_candidate_and_a_dot_for_each_purchase() -> Non
     assert wide.count('class="run ') == len({one.candidate for one in run.trials})
     assert wide.count('class="dot ') + wide.count('class="hollow ') == len(run.trials)
     assert wide.count('class="worth ') == sum(one.value > 0 for one in run.trials)
+
+
+def test_label_keeps_off_a_line_where_there_is_room() -> None:
+    label = Label("a name", 100.0, 100.0, "", must=False)
+    line = line_boxes([(60.0, 100.0), (200.0, 100.0)])
+
+    free = place_labels([label], [point_box(100, 100)], (0, 0, 300, 300))[0]
+    off = place_labels([label], [point_box(100, 100)], (0, 0, 300, 300), line)[0]
+    narrow = place_labels([label], [point_box(100, 100)], (0, 92, 300, 108), line)[0]
+
+    assert 'y="104"' in free
+    assert 'y="104"' not in off
+    assert 'y="104"' in narrow  # better on the line than nowhere
+
+
+def test_worthless_purchase_does_not_press_the_others_flat() -> None:
+    run = make_run()
+    first, *rest = run.trials
+    trials = (replace(first, value=1e-14), *(replace(one, value=100.0) for one in rest))
+
+    drawn = race_chart(trials, {}, {}, "", "USD").split("</svg>")[0]
+
+    heights = [float(one) for one in re.findall(r'class="worth plain"[^>]*height="([\d.]+)"', drawn)]
+    assert heights[0] == 1.0
+    assert min(heights[1:]) > 30
 
 
 def test_names_cannot_break_out_of_a_drawing() -> None:

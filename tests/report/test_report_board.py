@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from fake_run import make_run, measured
 
+from goldilocks.records import Excluded
 from goldilocks.report.board import agreement, excluded, labels_of, leaderboard, loss_per_score, rank_table
 from goldilocks.report.scales import Scale, log_ticks, round_ticks
 
@@ -46,6 +47,17 @@ def test_everybody_without_a_place_is_among_the_excluded_once() -> None:
     assert unscored <= set(names)
     german = next(one for one in out if "speaks de" in one.reason)
     assert german.candidates == ("encoder/bert-base-german/full", "encoder/bert-base-german/lora")
+
+
+def test_models_that_are_elsewhere_share_one_reason() -> None:
+    run = make_run()
+    reasons = [Excluded(f"encoder/{one}", f"hf://org/{one}: not on this machine; name a folder.") for one in "ab"]
+
+    out = excluded(run.decision, replace(run.pool, excluded=tuple(reasons)), None)
+
+    assert ("encoder/a", "encoder/b") in [
+        one.candidates for one in out if one.reason.startswith("not on this machine;")
+    ]
 
 
 def test_agreement_counts_pairs_in_the_right_order() -> None:

@@ -11,7 +11,7 @@ from fake_run import FINGERPRINT, ROWS, Run, make_run, many_rows
 from goldilocks.errors import InputError
 from goldilocks.records import AlphaRange, ErrorRow, Measured, Objective
 
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -21,6 +21,7 @@ class Reader(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
+        self.joined = False
         self.words: list[str] = []
         self.feed(html)
         self.close()
@@ -30,13 +31,15 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        self.joined = tag == "wbr"  # a place to break a word, not its end
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] not in ("style", "script"):
-            self.words.append(data)
+            self.words.append((self.words.pop() if self.joined else "") + data)
+        self.joined = False
 
     @property
     def text(self) -> str:
@@ -97,10 +100,10 @@ def test_key_figures_are_those_of_the_records(page: Reader, run: Run) -> None:
         f"{winner.score.value:.3f} {winner.score.low:.3f} to {winner.score.high:.3f}, 1,000 texts",
         f"{run.decision.test_score.value:.3f} {run.decision.test_score.low:.3f} to {run.decision.test_score.high:.3f}",
         f"{winner.J:.1f} USD",
-        "11.4 ms p95",
+        "11.4 ms 95 of 100 take no longer",
         "90.9 MB",
-        "yours is 10k USD a month",
-        "Tied with it 2",
+        "yours costs 0.05; × 200k requests, α is 10k USD a month",
+        "(tied) 2",
         FINGERPRINT,
         "torch 2.13.0",
         "AMD EPYC 9B14",
@@ -123,6 +126,34 @@ def test_table_carries_the_exact_numbers_of_every_candidate(page: Reader, run: R
         assert {str(trial.loss), str(trial.value), str(trial.predicted_seconds)} <= cells
     for row in run.evaluation.classes:
         assert {str(row.precision), str(row.recall), str(row.f1), str(row.support)} <= cells
+
+
+def test_label_table_ends_with_accuracy_and_averages(page: Reader, run: Run) -> None:
+    rows = run.evaluation.classes
+    n = sum(row.support for row in rows)
+    right = sum(row[i] for i, row in enumerate(run.evaluation.confusion))
+    macro = [sum(getattr(row, name) for row in rows) / len(rows) for name in ("precision", "recall", "f1")]
+
+    assert f"accuracy {right / n:.3f} {n:,} macro avg " + " ".join(f"{one:.3f}" for one in macro) in page.text
+    assert "weighted avg" in page.text
+
+
+def test_energy_is_shown_where_the_machine_reports_it_and_its_absence_said(page: Reader, run: Run) -> None:
+    won = run.decision.winner
+    assert won.footprint is not None
+    assert won.cost is not None
+    reported = replace(
+        won, footprint=replace(won.footprint, joules_per_text=18.0), cost=replace(won.cost, energy=0.4321)
+    )
+    others = tuple(reported if one.candidate == won.candidate else one for one in run.decision.candidates)
+
+    measured = Reader(replace(run, decision=replace(run.decision, winner=reported, candidates=others)).html())
+
+    assert "energy not reported by this machine" in page.text
+    assert "is not in it: not reported by this machine" in page.text
+    assert "not reported by this machine" not in measured.text
+    assert "energy 0.43" in measured.text
+    assert "0.2 a kWh" in measured.text
 
 
 def test_confusion_shows_every_count(page: Reader, run: Run) -> None:
@@ -217,7 +248,7 @@ def test_150_labels_and_40_candidates_show_the_most_confused_first_and_all_on_de
     assert "All 150 labels" in page.text
     assert len(html) < 1_000_000
     for line in big.decision.candidates:
-        assert line.candidate in html
+        assert line.candidate in html.replace("<wbr>", "")
 
 
 def test_findings_come_worst_first_with_their_meaning(page: Reader, run: Run) -> None:
@@ -245,7 +276,7 @@ def test_distance_to_the_next_change_is_said_in_words() -> None:
         in page.text
     )
     assert "If an error cost 1/10 of that or less (0.005 USD an error, α = 1,000), majority would do." in page.text
-    assert "1k – 30k" in page.text
+    assert "0.005 – 0.15 USD" in page.text
 
 
 def test_file_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:

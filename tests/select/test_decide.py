@@ -1,4 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -6,7 +9,8 @@ from race_records import SPEC, candidate, trial
 
 from goldilocks import plugins
 from goldilocks.errors import LimitError
-from goldilocks.records import Cost, Footprint, Limits, Measured
+from goldilocks.protocols import Floats, Metric
+from goldilocks.records import Cost, Footprint, Limits, Measured, Output
 from goldilocks.select.decide import Finished, decide, decision_map
 
 GOLD = ["a", "b"] * 200
@@ -115,3 +119,36 @@ def test_limit_nobody_meets_names_the_nearest() -> None:
 
     with pytest.raises(LimitError, match=r"nearest is cnn/m/scratch \(memory_mb: measured 20 MB, limit 10 MB"):
         decide([near, far], GOLD, ACCURACY, spec)
+
+
+def _nearness() -> Metric:
+    """1 - |gold - answer|, mean over items: no answer is just right or wrong."""
+
+    def items(gold: Sequence[float], predicted: Sequence[float]) -> Floats:
+        return np.stack([1 - np.abs(np.subtract(gold, predicted)), np.ones(len(gold))], axis=1).astype(np.float32)
+
+    made = SimpleNamespace(
+        OUTPUTS=frozenset({Output.SCORE}),
+        HIGHER_IS_BETTER=True,
+        RANGE=(0.0, 1.0),
+        items=items,
+        total=lambda sums: sums[:, 0] / sums[:, 1],
+    )
+    return cast(Metric, made)
+
+
+@pytest.mark.parametrize("off", [0.2, 0.1])
+def test_gap_of_a_metric_that_is_not_about_labels_is_resampled_however_few_answers_are_just_right(off: float) -> None:
+    gold = tuple(i / 400 for i in range(400))
+
+    def answering(name: str, error: float) -> Finished:
+        money = Cost(tuning=1, labour=0, requests=0, memory=0, storage=0)
+        answers = tuple(one + error for one in gold)
+        return Finished(candidate(name), trial(name, 2, error, 10.0), answers, 10.0, footprint(), money)
+
+    choice = decide([answering("encoder/m/full", 0.1), answering("cnn/m/scratch", off)], gold, _nearness(), SPEC)
+
+    # No answer equals its gold, so counting right ones would see no difference. Every draw of 2,000 has the same gap:
+    # 0 of them on the other side of nought give 2 · (0 + 1) / 2,001, all of them on it give 1.
+    p_value = next(one.p_value for one in choice.standings if one.p_value is not None)
+    assert p_value == pytest.approx(2 / 2001 if off > 0.1 else 1.0)

@@ -7,9 +7,9 @@ import pytest
 from race_records import MACHINE, SPEC, candidate, standings, trial
 
 from goldilocks import plugins
+from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError
-from goldilocks.protocols import Floats
-from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening
+from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text
 from goldilocks.select.race import Setting, race
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
@@ -37,11 +37,11 @@ class FakeRun:
         self.log.append((self.name, share))
         self.share = share
 
-    def predict(self, texts: Sequence[str]) -> Floats:
+    def predict(self, texts: Sequence[Text]) -> Answers:
         right = np.arange(len(texts)) < self.skill * (0.5 + 0.5 * self.share) * len(texts)
         gold = np.array([one == "a" for one in GOLD])
         says_a = np.where(right, gold, ~gold)
-        return np.stack([says_a, ~says_a], axis=1).astype(np.float32)
+        return of_labels(np.stack([says_a, ~says_a], axis=1).astype(np.float32), ("a", "b"))
 
 
 SKILLS = {"majority/majority/scratch": 0.5, "tfidf_linear/word/scratch": 0.8, "encoder/m/full": 0.95}

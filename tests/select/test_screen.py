@@ -10,7 +10,7 @@ import pytest
 from race_records import candidate
 
 from goldilocks.protocols import Floats
-from goldilocks.records import Candidate, DataProfile, Dataset, Facts, Part, Pool
+from goldilocks.records import Candidate, DataProfile, Dataset, Facts, Part, Pool, Text
 from goldilocks.select.screen import corrected_interval, screen
 from goldilocks.support.files import from_json, to_json
 
@@ -39,10 +39,10 @@ def _pretrained(
     return [Candidate(facts, method) for method in methods]
 
 
-def _features(gaps: Mapping[str, float], seen: list[str] | None = None, layers: int = 3) -> Any:
+def _features(gaps: Mapping[str, float], seen: list[Text] | None = None, layers: int = 3) -> Any:
     """Features whose top layer tells the labels apart by ``gaps[model]``; layers below by less."""
 
-    def features(facts: Facts, texts: Sequence[str]) -> Floats:
+    def features(facts: Facts, texts: Sequence[Text]) -> Floats:
         if seen is not None:
             seen.extend(texts)
         rng = np.random.default_rng(0)
@@ -102,14 +102,14 @@ def test_candidates_without_features_go_on_unseen() -> None:
 
 
 def test_only_the_train_part_is_looked_at_and_every_model_reads_it_once() -> None:
-    dataset, seen = _dataset(), list[str]()
+    dataset, seen = _dataset(), list[Text]()
     pool = _pool(_pretrained("m", methods=("full", "head_only")))
     screen(dataset, pool, features=_features({"m": 1.0}, seen), seconds_limit=60, seed=0)
     assert sorted(seen) == sorted(dataset.train.texts)
 
 
 def test_the_sample_is_stratified_and_no_larger_than_asked() -> None:
-    seen: list[str] = []
+    seen: list[Text] = []
     screen(
         _dataset(900), _pool(_pretrained("m")), features=_features({"m": 1.0}, seen), seconds_limit=60, seed=0, rows=300
     )
@@ -117,7 +117,7 @@ def test_the_sample_is_stratified_and_no_larger_than_asked() -> None:
 
 
 def test_the_layer_that_tells_the_labels_apart_is_found() -> None:
-    def middle(facts: Facts, texts: Sequence[str]) -> Floats:
+    def middle(facts: Facts, texts: Sequence[Text]) -> Floats:
         states = _features({"m": 0.0})(facts, texts)
         states[:, 1] += 4 * np.eye(8, dtype=np.float32)[[LABELS.index(text[0]) for text in texts]]
         return np.asarray(states)
@@ -129,7 +129,7 @@ def test_the_layer_that_tells_the_labels_apart_is_found() -> None:
 
 
 def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_features() -> None:
-    def wide(facts: Facts, texts: Sequence[str]) -> Floats:
+    def wide(facts: Facts, texts: Sequence[Text]) -> Floats:
         width = 300 if facts.name == "wide" else 8
         return np.random.default_rng(0).normal(size=(len(texts), 1, width)).astype(np.float32)
 

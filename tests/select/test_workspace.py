@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from race_records import SPEC, trial
 
+from goldilocks.answers import of_labels, of_values
 from goldilocks.errors import InputError, IntegrityError
+from goldilocks.records import Answer, Goal, Output
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.files import to_json
 
@@ -68,12 +70,34 @@ def test_folder_under_a_file_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_damaged_probabilities_are_named(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    workspace.write_probabilities("p.npy", np.eye(3))
-    assert workspace.read_probabilities("p.npy").shape == (3, 3)
-    (tmp_path / "p.npy").write_bytes(b"\x93NUMPY")
+    labels = ("a", "b", "c")
+    where = workspace.write_answers("f/m/scratch", 0, of_labels(np.eye(3), labels))
+    assert workspace.read_answers(where, Goal(labels=labels)).values == labels
+    (tmp_path / where).write_bytes(b"\x93NUMPY")
 
-    with pytest.raises(IntegrityError, match=r"p.npy: damaged"):
-        workspace.read_probabilities("p.npy")
+    with pytest.raises(IntegrityError, match=r"rung-0.npy: damaged"):
+        workspace.read_answers(where, Goal(labels=labels))
+
+
+@pytest.mark.parametrize(
+    ("output", "values"),
+    [
+        (Output.TAGS, (("B-x", "O"), ())),
+        (Output.SCORE, (0.5, (1.0, 2.0))),
+        (Output.SPAN, ("", "a piece")),
+        (Output.TEXT, ("ein Satz", "又一句")),
+    ],
+)
+def test_answers_of_every_kind_come_back(tmp_path: Path, output: Output, values: tuple[Answer, ...]) -> None:
+    workspace = Workspace(tmp_path)
+    where = workspace.write_answers("f/m/scratch", 1, of_values(values, np.array([0.25, np.nan])))
+    again = workspace.read_answers(where, Goal(output))
+    assert again.values == values
+    assert again.scores[0] == 0.25
+    assert np.isnan(again.scores[1])
+    (tmp_path / where).write_text('{"values": [1]}')
+    with pytest.raises(IntegrityError, match=r"rung-1.json: damaged"):
+        workspace.read_answers(where, Goal(output))
 
 
 def test_non_finite_number_is_refused_in_records() -> None:

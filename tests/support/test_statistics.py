@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy import stats
+from sklearn.metrics import classification_report, confusion_matrix
 
 from goldilocks.errors import InputError
 from goldilocks.support import statistics
@@ -11,10 +12,11 @@ from goldilocks.support.statistics import (
     bootstrap_p,
     bootstrap_weights,
     class_counts,
+    class_scores,
+    class_totals,
     holm,
     interval,
     mcnemar_exact,
-    paired_gap,
     weighted_sums,
     wilson,
 )
@@ -76,30 +78,28 @@ def test_wilson_refuses_more_hits_than_items() -> None:
         wilson(11, 10)
 
 
-def test_paired_gap_covers_what_the_normal_interval_covers() -> None:
+def test_report_totals_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    first, second = rng.random(400) < 0.8, rng.random(400) < 0.7
-    gap, low, high = paired_gap(first.astype(float), second.astype(float))
-    differences = first.astype(float) - second.astype(float)
-    half = 1.96 * differences.std() / 20
-    assert gap == pytest.approx(differences.mean())
-    assert low == pytest.approx(gap - half, abs=0.012)
-    assert high == pytest.approx(gap + half, abs=0.012)
+    gold = rng.choice(["a", "b", "c"], 120, p=[0.7, 0.25, 0.05]).tolist()
+    predicted = [one if rng.random() < 0.6 else str(rng.choice(["a", "b", "c", "d"])) for one in gold]
+    expected = classification_report(gold, predicted, output_dict=True, zero_division=0)
+
+    totals = {name: rest for name, *rest in class_totals(confusion_matrix(gold, predicted).tolist())}
+
+    assert totals["accuracy"] == [None, None, pytest.approx(expected["accuracy"]), 120]
+    for name in ("macro avg", "weighted avg"):
+        keys = ("precision", "recall", "f1-score", "support")
+        assert totals[name] == pytest.approx([expected[name][key] for key in keys])
 
 
-def test_a_shift_that_is_the_same_for_all_items_has_no_spread() -> None:
-    scores = np.random.default_rng(0).random(30)
-    assert paired_gap(scores + 0.25, scores) == pytest.approx((0.25, 0.25, 0.25))
+def test_label_that_does_not_occur_is_left_out_of_the_macro_average_only() -> None:
+    confusion = np.array([[2, 0], [0, 0]])
+    assert class_scores(confusion).tolist() == [[1, 1, 1, 2], [0, 0, 0, 0]]
+    assert class_totals(confusion.tolist())[1] == ("macro avg", 1.0, 1.0, 1.0, 2)
 
 
-def test_bad_score_is_named_by_its_position() -> None:
-    first, second = np.ones(3), np.array([1.0, np.nan, 1.0])
-    with pytest.raises(InputError, match="second score of item 1 "):
-        paired_gap(first, second)
-    with pytest.raises(InputError, match=r"shape \(3,\) and second \(2,\)"):
-        paired_gap(first, first[:2])
-    with pytest.raises(InputError, match="at least 2"):
-        paired_gap(first[:1], first[:1])
+def test_nothing_answered_has_no_totals() -> None:
+    assert class_totals(()) == ()
 
 
 def test_bootstrap_p_is_twice_the_smaller_side() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
-from goldilocks.records import Output
+from goldilocks.answers import Answers, of_labels
+from goldilocks.records import Output, Text
 from goldilocks.testing import tiny
 from goldilocks.testing.contracts import (
     check_answers,
@@ -32,10 +33,10 @@ class _Model:
     def __init__(self, drift: float = 0.0) -> None:
         self.drift = drift
 
-    def predict(self, texts: Sequence[str]) -> Any:
+    def predict(self, texts: Sequence[Text]) -> Answers:
         first = np.array([0.1 + 0.5 / (1 + len(text)) for text in texts], dtype=np.float32).reshape(-1, 1)
         first += self.drift * len(texts)
-        return np.hstack([first, 1 - first])
+        return of_labels(np.hstack([first, 1 - first]), self.labels)
 
     def size_bytes(self) -> int:
         return 1

@@ -9,6 +9,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.errors import IntegrityError
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.bert import BertTrunk
 from goldilocks.nets.network import Network
 from goldilocks.records import Recipe
@@ -35,7 +36,7 @@ def learner(folder: Path, method: str = "full", recipe: Recipe = RECIPE, seed: i
     family, chosen = plugins.load("families", "encoder"), plugins.load("methods", method)
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    network = family.create(facts, folder, PART, tiny.LABELS, seed=seed)
+    network = family.create(facts, folder, PART, tiny.GOAL, seed=seed)
     assert isinstance(network, Network)
     torch.manual_seed(seed)
     chosen.prepare(network, chosen.Options())
@@ -83,10 +84,10 @@ def test_frozen_layers_run_once_per_text(folder: Path, monkeypatch: pytest.Monke
     seen = 0
     embed = BertTrunk.embed
 
-    def counting(self: BertTrunk, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def counting(self: BertTrunk, batch: Batch) -> torch.Tensor:
         nonlocal seen
-        seen += len(ids)
-        return embed(self, ids, mask)
+        seen += len(batch.ids)
+        return embed(self, batch)
 
     monkeypatch.setattr(BertTrunk, "embed", counting)
     one.advance(1.0)
@@ -111,7 +112,7 @@ def test_every_method_learns_the_tiny_data(folder: Path, method: str) -> None:
     one = learner(folder, method, recipe)
     one.advance(1.0)
     held_out = tiny.part(60, seed=1)
-    right = np.asarray(tiny.LABELS)[one.predict(held_out.texts).argmax(1)] == np.asarray(held_out.gold)
+    right = np.asarray(tiny.LABELS)[one.predict(held_out.texts).probabilities.argmax(1)] == np.asarray(held_out.gold)
     assert right.mean() > 0.6  # guessing gives a third; the random trunk knows no words
 
 
@@ -182,4 +183,4 @@ def test_dropout_is_off_when_answering(folder: Path) -> None:
     one = learner(folder, recipe=replace(RECIPE, dropout=0.5))
     one.advance(0.5)
     texts = PART.texts[:6]
-    assert np.array_equal(one.predict(texts), one.predict(texts))
+    assert np.array_equal(one.predict(texts).probabilities, one.predict(texts).probabilities)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
+from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.network import Network
-from goldilocks.protocols import Floats
-from goldilocks.records import Candidate, Part, Recipe, Workload
+from goldilocks.records import Candidate, Part, Recipe, Text, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run, adjusted, tune
 
@@ -28,12 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network_run(folder: Path, method: str = "full", *, seed: int = 0, recipe: Recipe | None = RECIPE) -> Run:
     facts = plugins.load("families", "encoder").describe(folder, str(folder))
     assert facts is not None
-    return Run(Candidate(facts, method), PART, tiny.LABELS, model_folder=folder, work=WORK, seed=seed, recipe=recipe)
+    return Run(Candidate(facts, method), PART, tiny.GOAL, model_folder=folder, work=WORK, seed=seed, recipe=recipe)
 
 
 def fitted_run(seed: int = 0) -> Run:
     facts = plugins.load("families", "naive_bayes").models()[0]
-    return Run(Candidate(facts, "scratch"), PART, tiny.LABELS, model_folder=None, work=WORK, seed=seed)
+    return Run(Candidate(facts, "scratch"), PART, tiny.GOAL, model_folder=None, work=WORK, seed=seed)
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
@@ -48,11 +48,11 @@ def test_a_run_taken_up_in_a_new_process_answers_and_ends_the_same(
     again.resume_from(tmp_path)
 
     assert (again.share, again.seconds) == (straight.share, straight.seconds)
-    assert np.array_equal(again.predict(PART.texts), straight.predict(PART.texts))
+    assert np.array_equal(again.predict(PART.texts).probabilities, straight.predict(PART.texts).probabilities)
     for run in (straight, again):
         run.advance(1.0)
     # Frozen states that were kept are computed again, in other batches: equal but for rounding.
-    assert np.allclose(again.predict(PART.texts), straight.predict(PART.texts), atol=2e-2)
+    assert np.allclose(again.predict(PART.texts).probabilities, straight.predict(PART.texts).probabilities, atol=2e-2)
 
 
 def test_resuming_goes_on_bit_for_bit_where_every_weight_learns(folder: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_resuming_goes_on_bit_for_bit_where_every_weight_learns(folder: Path, tm
     first.save(tmp_path)
     second.resume_from(tmp_path)
     second.advance(1.0)
-    assert np.array_equal(second.predict(PART.texts), straight.predict(PART.texts))
+    assert np.array_equal(second.predict(PART.texts).probabilities, straight.predict(PART.texts).probabilities)
 
 
 def test_a_checkpoint_replaces_the_one_before_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
@@ -80,18 +80,18 @@ def test_a_write_cut_short_leaves_the_checkpoint_before(
     run = network_run(folder)
     run.advance(0.3)
     run.save(tmp_path)
-    before = run.predict(PART.texts)
+    before = run.predict(PART.texts).probabilities
     run.advance(0.6)
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("goldilocks.tune.checkpoints.write_text", killed)
+    monkeypatch.setattr("goldilocks.nets.checkpoints.write_text", killed)
     with pytest.raises(KeyboardInterrupt):
         run.save(tmp_path)
     again = network_run(folder)
     again.resume_from(tmp_path)
-    assert np.array_equal(again.predict(PART.texts), before)
+    assert np.array_equal(again.predict(PART.texts).probabilities, before)
 
 
 def test_a_checkpoint_of_another_seed_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -125,26 +125,26 @@ def test_the_model_answers_as_the_run_and_is_restored_by_its_family(folder: Path
     model.save(tmp_path)
     restored = plugins.load("families", "encoder").restore(tmp_path)
     for one in (model, restored):
-        assert np.allclose(one.predict(PART.texts), run.predict(PART.texts), atol=1e-5)
+        assert np.allclose(one.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities, atol=1e-5)
     assert isinstance(restored, Network)
-    untouched = plugins.load("families", "encoder").create(run.candidate.model, folder, PART, tiny.LABELS, seed=0)
+    untouched = plugins.load("families", "encoder").create(run.candidate.model, folder, PART, tiny.GOAL, seed=0)
     assert restored.size_bytes() == untouched.size_bytes()  # additions are merged, not carried along
 
 
 def test_taking_the_model_does_not_disturb_training(folder: Path) -> None:
     disturbed, quiet = network_run(folder, "lora"), network_run(folder, "lora")
     disturbed.advance(0.5)
-    before = disturbed.model.predict(PART.texts)
+    before = disturbed.model.predict(PART.texts).probabilities
     kept = disturbed.model
     for run in (disturbed, quiet):
         run.advance(1.0)
-    assert np.array_equal(disturbed.predict(PART.texts), quiet.predict(PART.texts))
-    assert np.array_equal(kept.predict(PART.texts), before)  # nor does training disturb the model
+    assert np.array_equal(disturbed.predict(PART.texts).probabilities, quiet.predict(PART.texts).probabilities)
+    assert np.array_equal(kept.predict(PART.texts).probabilities, before)  # nor does training disturb the model
 
 
 def test_a_fitted_model_is_fitted_on_the_share_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     run = fitted_run()
-    seen: list[tuple[str, ...]] = []
+    seen: list[tuple[Text, ...]] = []
     create = run._family.create
 
     def watching(facts: object, folder: object, part: Part, labels: object, *, seed: int) -> object:
@@ -167,7 +167,7 @@ def test_a_fitted_run_is_taken_up_again(tmp_path: Path) -> None:
     again = fitted_run()
     again.resume_from(tmp_path)
     assert again.share == 0.5
-    assert np.allclose(again.predict(PART.texts), run.predict(PART.texts), atol=1e-5)
+    assert np.allclose(again.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities, atol=1e-5)
 
 
 def test_a_fitted_model_must_learn_before_it_answers() -> None:
@@ -178,7 +178,7 @@ def test_a_fitted_model_must_learn_before_it_answers() -> None:
 def test_a_fitted_model_takes_no_recipe() -> None:
     run = fitted_run()
     with pytest.raises(InputError, match="takes no recipe"):
-        Run(run.candidate, PART, tiny.LABELS, model_folder=None, work=WORK, seed=0, recipe=RECIPE)
+        Run(run.candidate, PART, tiny.GOAL, model_folder=None, work=WORK, seed=0, recipe=RECIPE)
 
 
 def test_stop_leaves_the_run_where_it_stood(folder: Path) -> None:
@@ -191,15 +191,15 @@ def test_stop_leaves_the_run_where_it_stood(folder: Path) -> None:
 def test_patience_ends_early_and_keeps_the_best(folder: Path) -> None:
     run = network_run(folder, recipe=replace(RECIPE, epochs=8, patience=2))
     scores = iter([0.5, 0.9, 0.6, 0.7, 1.0])
-    answers: list[Floats] = []
+    looked_at: list[Answers] = []
 
-    def score(probabilities: Floats) -> float:
-        answers.append(probabilities)
+    def score(answers: Answers) -> float:
+        looked_at.append(answers)
         return next(scores)
 
     model = tune(run, PART, score)
     assert run.share == pytest.approx(4 / 8)  # two looks after the best, which was the second
-    assert np.allclose(model.predict(PART.texts), answers[1], atol=1e-5)
+    assert np.allclose(model.predict(PART.texts).probabilities, looked_at[1].probabilities, atol=1e-5)
 
 
 def test_without_patience_it_runs_to_the_end(folder: Path) -> None:

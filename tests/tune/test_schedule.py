@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 
 from goldilocks.records import Recipe
-from goldilocks.tune.schedule import batches_of, nested_order, rate_share
+from goldilocks.tune.schedule import batches_of, nested_order
 
 RECIPE = Recipe(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3, batch_rows=4, batch_tokens=30)
-
-
-def test_rate_climbs_falls_and_ends_at_nothing() -> None:
-    assert [rate_share(at, 0.2) for at in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-
-
-def test_without_warm_up_it_starts_at_the_peak() -> None:
-    assert rate_share(0.0, 0.0) == 1
 
 
 def test_an_epoch_has_every_text_once_and_keeps_the_token_budget() -> None:

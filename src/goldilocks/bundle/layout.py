@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldilocks.records import Facts, Measured
+from goldilocks.records import Answer, Facts, Goal, Measured, Output, Text
 
 FORMAT_VERSION = 1
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
@@ -28,10 +28,10 @@ TOLERANCE = 1e-3
 class StoredPrediction:
     """What the model answered when the bundle was written."""
 
-    text: str
-    label: str
-    score: float
-    """Probability of ``label``."""
+    text: Text
+    answer: Answer
+    score: float | None
+    """How sure the model was; ``None`` where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class BundleInfo:
     model: str
     method: str
     labels: tuple[str, ...]
+    """Labels or tags it may give; empty for other kinds of answer."""
     metric: str
     """File name in metrics/ of the metric that decides."""
     validation: Mapping[str, Measured]
@@ -68,5 +69,14 @@ class BundleInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     """Library -> version it was made with."""
     predictions: tuple[StoredPrediction, ...] = ()
+    output: Output = Output.LABEL
+    """The kind of answer it gives."""
+    several: bool = False
+    """Whether an item may have several labels."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
+
+    @property
+    def goal(self) -> Goal:
+        """What the model is asked for."""
+        return Goal(self.output, self.labels, self.several)

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from goldilocks import plugins
+from goldilocks.answers import Answers
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model
-from goldilocks.records import Prediction
+from goldilocks.records import Prediction, Text
 from goldilocks.support.files import from_json
 
 
@@ -37,34 +38,39 @@ class Bundle:
         """What can be answered, in the order of the columns of ``probabilities``."""
         return self.info.labels
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """Probability of each label for each text, ``(n_texts, n_labels)``, float32; a row sums to 1.
+    def answers(self, items: Sequence[Text]) -> Answers:
+        """Answers to items in order, column by column. An item gets the same answer alone and in a batch.
 
         Raises:
-            InputError: ``texts`` is one string, or holds something that is not a string.
+            InputError: ``items`` is one string, or holds something that is neither a string nor a tuple of strings.
         """
-        if isinstance(texts, str):
+        if isinstance(items, str):
             raise InputError("texts is one string; pass a list of texts, e.g. predict([text]).")
-        for position, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InputError(f"text {position} is a {type(text).__name__}; pass a list of strings.")
-        if not len(texts):
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        return np.asarray(self.model.predict(list(texts)), dtype=np.float32)
+        read = [tuple(one) if isinstance(one, list) else one for one in items]
+        for position, one in enumerate(read):
+            texts = one if isinstance(one, tuple) else (one,)
+            if not texts or not all(isinstance(text, str) for text in texts):
+                raise InputError(
+                    f"text {position} is a {type(one).__name__}; pass a list of strings (or tuples of them)."
+                )
+        if not read:
+            return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
+        return self.model.predict(read)
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The most probable label for each text, in order. A text gets the same answer alone and in a batch.
+    def probabilities(self, texts: Sequence[Text]) -> Floats:
+        """Probability of each label for each item, ``(n_items, n_labels)``, float32; a row sums to 1.
+
+        Only of bundles that give labels; where an item may have several, each probability stands for itself.
+        """
+        return self.answers(texts).probabilities
+
+    def predict(self, texts: Sequence[Text]) -> list[Prediction]:
+        """The answer to each item, in order: a text, or a tuple of texts where the task reads several.
 
         Raises:
-            InputError: ``texts`` is one string, or holds something that is not a string.
+            InputError: as ``answers``.
         """
-        rows = self.probabilities(texts).tolist()
-        answers = []
-        for row in rows:
-            scores = dict(zip(self.labels, row, strict=True))
-            label = max(scores, key=scores.__getitem__)
-            answers.append(Prediction(label, scores[label], scores))
-        return answers
+        return self.answers(texts).predictions()
 
 
 def load(folder: Path | str) -> Bundle:

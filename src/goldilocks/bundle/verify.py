@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldilocks.bundle.layout import TOLERANCE
+import numpy as np
+
+from goldilocks.answers import Answers
+from goldilocks.bundle.layout import TOLERANCE, StoredPrediction
 from goldilocks.bundle.read import load
 
 
@@ -19,7 +22,7 @@ class Verification:
     checked: int
     """How many predictions were made again."""
     worst: float
-    """Largest difference of a stored probability."""
+    """Largest difference of a stored score."""
 
 
 def verify(folder: Path | str) -> Verification:
@@ -33,15 +36,13 @@ def verify(folder: Path | str) -> Verification:
     """
     bundle = load(folder)
     stored = bundle.info.predictions
-    column = {label: number for number, label in enumerate(bundle.labels)}
-    rows = bundle.probabilities([one.text for one in stored])
+    answers = bundle.answers([one.text for one in stored])
     worst, wrong = 0.0, []
-    for number, (one, row) in enumerate(zip(stored, rows.tolist(), strict=True), start=1):
-        again = row[column[one.label]] if one.label in column else 0.0
-        gap = abs(again - one.score)
+    for number, one in enumerate(stored):
+        gap, close = _gap(one, answers, number)
         worst = max(worst, gap)
-        if not (gap <= TOLERANCE and max(row) - again <= TOLERANCE):
-            wrong.append(number)
+        if gap > TOLERANCE or not close:
+            wrong.append(number + 1)
     files = len(bundle.info.files)
     if wrong:
         which = ", ".join(map(str, wrong[:5])) + (", …" if len(wrong) > 5 else "")
@@ -49,3 +50,16 @@ def verify(folder: Path | str) -> Verification:
         return Verification(False, words, len(stored), worst)
     words = f"{files} files are whole, {len(stored)} of {len(stored)} stored predictions came out the same"
     return Verification(True, words, len(stored), worst)
+
+
+def _gap(stored: StoredPrediction, answers: Answers, number: int) -> tuple[float, bool]:
+    """By how much the score differs now, and whether the answer is the same, or as good as."""
+    value, score = answers.values[number], float(answers.scores[number])
+    if isinstance(stored.answer, str) and stored.answer in answers.labels:
+        row = answers.probabilities[number]
+        again = float(row[answers.labels.index(stored.answer)])
+        return abs(again - (stored.score or 0.0)), float(row.max()) - again <= TOLERANCE
+    gap = 0.0 if stored.score is None or np.isnan(score) else abs(score - stored.score)
+    if isinstance(value, float) or (isinstance(value, tuple) and value and isinstance(value[0], float)):
+        return gap, bool(np.allclose(np.asarray(value), np.asarray(stored.answer, dtype=float), atol=TOLERANCE))
+    return gap, value == stored.answer

@@ -11,13 +11,15 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+
 from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
 from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model
-from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured
+from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
 
 Mask = Callable[[str], str]
@@ -98,6 +100,8 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         decision="",
         facts=_without_path(candidate.model),
         predictions=_stored(model, dataset, mask),
+        output=dataset.output,
+        several=dataset.several,
     )
 
 
@@ -109,19 +113,23 @@ def _without_path(facts: Facts) -> Facts:
 
 
 def _stored(model: Model, dataset: Dataset, mask: Mask) -> tuple[StoredPrediction, ...]:
-    """Answers to texts spread evenly over the labels of the validation part."""
+    """Answers to items spread evenly over the labels of the validation part."""
     part = dataset.validation if len(dataset.validation) else dataset.train
-    by_label = sorted(range(len(part)), key=lambda position: part.gold[position])
+    by_label = sorted(range(len(part)), key=lambda position: labels_of(part.gold[position], dataset.output))
     step = max(1.0, len(by_label) / STORED)
     chosen = [by_label[int(number * step)] for number in range(min(STORED, len(by_label)))]
-    texts = [mask(part.texts[position][:_TEXT_LIMIT]) for position in chosen]
+    texts = [_masked(part.texts[position], mask) for position in chosen]
     if not texts:
         return ()
-    rows = model.predict(texts)
-    return tuple(
-        StoredPrediction(text, model.labels[int(row.argmax())], float(row.max()))
-        for text, row in zip(texts, rows, strict=True)
-    )
+    answers = model.predict(texts)
+    scores = [None if np.isnan(score) else float(score) for score in answers.scores]
+    return tuple(StoredPrediction(*one) for one in zip(texts, answers.values, scores, strict=True))
+
+
+def _masked(item: Text, mask: Mask) -> Text:
+    if isinstance(item, str):
+        return mask(item[:_TEXT_LIMIT])
+    return tuple(mask(one[:_TEXT_LIMIT]) for one in item)
 
 
 def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:

@@ -7,26 +7,30 @@ from safetensors only. Where the catalogue knows a file's SHA-256, the file must
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.nets import gguf
 from goldilocks.records import Facts
 from goldilocks.support.files import sha256_of
+from goldilocks.support.packages import in_package, required_folders
 
 _PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
 # A file that has not changed since it was hashed is not hashed again by this process.
 _hashes: dict[tuple[str, int, int], str] = {}
+_verified: set[str] = set()
 
 
-def folder_of(source: Facts | str, *, offline: bool) -> Path:
+def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
     """The folder that holds a pretrained model's files.
 
     Args:
         source: Facts, or ``pypi://package/folder``, ``hf://org/name`` (``@revision``), or a local folder.
         offline: Whether the Hub must not be asked; what its cache on this machine holds is used all the same.
+        make: Whether a GGUF file is brought into the Hub's format now (minutes, once) where it has not been yet;
+            else the folder that holds it is returned.
 
     Raises:
         MissingError: the package, the folder or the model is not there; the message says how to get it.
@@ -37,15 +41,30 @@ def folder_of(source: Facts | str, *, offline: bool) -> Path:
     if place == "builtin":
         raise InputError("a model made here has no folder; only pretrained ones do.")
     if place.startswith("pypi://"):
-        folder = _in_package(place)
+        folder = in_package(place, only_folders=True)
     elif place.startswith("hf://"):
         folder = hub.snapshot(place, offline=offline)
     else:
         folder = _local(place)
+    parts = gguf.parts_in(folder, required_folders(place)) if not place.startswith("hf://") else []
+    if parts and not any(folder.glob("*.safetensors")):
+        return _from_gguf(source, folder, parts, make=make)
     _need_safetensors(folder, place)
     if isinstance(source, Facts):
         check_files(folder, source)
     return folder
+
+
+def _from_gguf(source: Facts | str, folder: Path, parts: list[Path], *, make: bool) -> Path:
+    """What was made from a GGUF file; the catalogue knows the SHA-256 of the file, not of what is made from it."""
+    wanted = next(iter(source.sha256.values()), None) if isinstance(source, Facts) else None
+    if not make:
+        return (gguf.made(wanted) if wanted else None) or folder
+    made = gguf.hub_folder(parts, wanted)
+    if str(made) not in _verified:
+        gguf.verify(made)
+        _verified.add(str(made))
+    return made
 
 
 def check_files(folder: Path, facts: Facts) -> None:
@@ -68,23 +87,6 @@ def check_files(folder: Path, facts: Facts) -> None:
                 f"{facts.name}: {path} has sha256 {_hashes[key][:12]}…, the catalogue knows {wanted[:12]}…; "
                 "it was changed or is another version: install or fetch the model again."
             )
-
-
-def _in_package(source: str) -> Path:
-    package, _, inside = source.removeprefix("pypi://").partition("/")
-    wanted = PurePosixPath(inside.strip("/"))
-    if not package or not wanted.parts or ".." in wanted.parts:
-        raise InputError(f"{source}: names no folder of a package; write pypi://package/folder/inside/it.")
-    try:
-        distribution = importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}") from error
-    folders = {parent for one in distribution.files or () for parent in PurePosixPath(str(one)).parents}
-    if wanted not in folders:
-        near = difflib.get_close_matches(str(wanted), sorted(map(str, folders)), n=1, cutoff=0.3)
-        hint = f" Did you mean pypi://{package}/{near[0]}?" if near else ""
-        raise MissingError(f"{source}: {package} {distribution.version} has no such folder.{hint}")
-    return Path(str(distribution.locate_file(wanted)))
 
 
 def _local(source: str) -> Path:

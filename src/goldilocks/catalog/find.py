@@ -119,7 +119,7 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
     for named in spec.candidates.models:
         source = source_of(named, spec.folder)
         if source in known:
-            folder_of(known[source], offline=settings.offline)  # asked for by name: its absence is an error
+            folder_of(known[source], offline=settings.offline, make=False)  # asked for by name: its absence is an error
         else:
             models.append(described(source, families, offline=settings.offline))
     return unique(models)
@@ -172,7 +172,7 @@ def _there(
     for source, facts in {one.source: one for one in models if one.pretrained}.items():
         hub_model = source.startswith("hf://")
         try:
-            folder = folder_of(facts, offline=True)
+            folder = folder_of(facts, offline=True, make=False)
             lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model else None
             if lacks:
                 refused[source] = f"{source}: there is no {lacks} for it"

@@ -24,7 +24,7 @@ def token_counters() -> Mapping[str, Counter]:
     found: dict[str, Counter] = {}
     for facts in catalogue():
         try:
-            path = _tokenizer_of(folder_of(facts, offline=True))
+            path = _tokenizer_of(folder_of(facts, offline=True, make=False))
         except GoldilocksError:  # not on this machine; `candidates` says why
             continue
         if path is not None:

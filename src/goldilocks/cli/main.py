@@ -15,6 +15,7 @@ from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
+from goldilocks.cli.pretrain import pretrain
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
 from goldilocks.cli.tune import tune
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, tune, evaluate, predict, report, verify, demo):
+for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
     app.command()(_command)
 app.command("list")(list_plugins)
 

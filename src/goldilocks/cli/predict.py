@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from goldilocks.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from goldilocks.protocols import Task
+    from goldilocks.records import Text
 
 _CHUNK = 1 << 16
 
@@ -19,28 +23,73 @@ _CHUNK = 1 << 16
 def predict(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     file: Annotated[Path | None, typer.Argument(help="Lines of text, or .jsonl; standard input when left out.")] = None,
-    field: Annotated[str, typer.Option(help="In .jsonl: the key that holds the text.")] = "text",
+    field: Annotated[
+        list[str] | None, typer.Option(help="In .jsonl: the key that holds the text, or role=key (repeatable).")
+    ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Write the probability of every label.")] = False,
 ) -> None:
     """Answer each line of FILE (or of standard input) with one line of JSON, in order, as it goes.
 
+    A line holds what the task reads: a text, or several separated by tabs. JSON Lines name each by its role.
+
     Example: echo "my card has not arrived" | goldilocks predict run/bundle
     """
+    from goldilocks import plugins
+    from goldilocks.answers import as_fields
     from goldilocks.bundle.read import load
 
     model = load(bundle)
+    task = plugins.load("tasks", model.info.task)
+    keys = _keys(task.READS, task.OPTIONAL, field or [])
     as_json = jsonl or (file is not None and file.suffix == ".jsonl")
     number = 0
     for lines in _arriving(file):
-        texts = [_text(line, number + i + 1, field, as_json) for i, line in enumerate(lines)]
+        items = [_item(task, line, number + i + 1, keys, as_json) for i, line in enumerate(lines)]
         number += len(lines)
-        for answer in model.predict(texts):
-            found: dict[str, object] = {"label": answer.label, "score": round(answer.score, 6)}
-            if scores:
-                found["scores"] = {label: round(score, 6) for label, score in answer.scores.items()}
+        for answer in model.predict(items):
+            found = as_fields(answer, model.info.goal, scores=scores)
             sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
         sys.stdout.flush()
+
+
+def _keys(reads: Sequence[str], optional: Collection[str], fields: Sequence[str]) -> dict[str, str]:
+    """Role -> key of a JSON object. A field without ``=`` is the key of the first role."""
+    keys = {role: role for role in reads if role not in optional}
+    for one in fields:
+        role, _, key = one.rpartition("=")
+        role = role or reads[0]
+        if role not in reads:
+            raise InputError(f"--field {one}: this task reads {', '.join(reads)}, not {role!r}.")
+        keys[role] = key
+    return keys
+
+
+def _item(task: Task, line: str, number: int, keys: Mapping[str, str], as_json: bool) -> Text:
+    row = _row_of_json(line, number, keys) if as_json else _row_of_line(line, number, list(keys))
+    for role, cell in row.items():
+        if not (isinstance(cell, str) or (isinstance(cell, list) and all(isinstance(one, str) for one in cell))):
+            raise InputError(f"line {number}: {keys[role]!r} is a {type(cell).__name__}; it must be text.")
+    return task.item(row)
+
+
+def _row_of_json(line: str, number: int, keys: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+        return {role: found[key] for role, key in keys.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        wanted = " and ".join(map(repr, keys.values()))
+        raise InputError(f"line {number}: no JSON object with the key {wanted}; name keys with --field.") from error
+
+
+def _row_of_line(line: str, number: int, roles: Sequence[str]) -> dict[str, Any]:
+    cells = line.split("\t") if len(roles) > 1 else [line]
+    if len(cells) != len(roles):
+        raise InputError(
+            f"line {number}: {len(cells)} cells; this task reads {', '.join(roles)}: separate them by tabs, or pass "
+            ".jsonl."
+        )
+    return dict(zip(roles, cells, strict=True))
 
 
 def _arriving(file: Path | None) -> Iterator[list[str]]:
@@ -65,15 +114,3 @@ def _decoded(line: bytes, number: int) -> str:
         return line.rstrip(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"line {number}: not UTF-8 at byte {error.start}; convert it, e.g. with iconv.") from error
-
-
-def _text(line: str, number: int, field: str, as_json: bool) -> str:
-    if not as_json:
-        return line
-    try:
-        text = json.loads(line)[field]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"line {number}: no JSON object with the key {field!r}; name the key with --field.") from error
-    if not isinstance(text, str):
-        raise InputError(f"line {number}: {field!r} is a {type(text).__name__}; it must be text.")
-    return text

@@ -19,6 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
+from goldilocks.support.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
@@ -36,7 +37,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     parts = list(profile.rows)
     size = _table("data", "", *parts)
     size.add_row("rows", *(f"{profile.rows[part]:,}" for part in parts))
-    ranked = sorted(profile.label_counts["train"].items(), key=lambda pair: -pair[1])
+    ranked = sorted(profile.label_counts.get("train", {}).items(), key=lambda pair: -pair[1])
     for label, _ in ranked[:_MOST_LABELS]:
         size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
     if len(ranked) > _MOST_LABELS:
@@ -130,10 +131,7 @@ def leaderboard(decision: Decision) -> Table:
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     """Classification report, metrics, confusion, slices, errors."""
-    head = f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} texts ({evaluation.part})"
-    classes = _table("by label", "", "precision", "recall", "F1", "texts")
-    for row in evaluation.classes:
-        classes.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
+    head = f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
     metrics = _table("metrics", "", "value", "95 % interval")
     for name, one in evaluation.scores.items():
         metrics.add_row(name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}")
@@ -141,7 +139,20 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     for part in evaluation.slices:
         score = part.score
         slices.add_row(part.by, part.name, f"{part.n:,}", f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}")
-    return [head, classes, metrics, _confusion(evaluation), slices]
+    by_class = [classification_report(evaluation)] if evaluation.classes else []
+    confused = [_confusion(evaluation)] if evaluation.labels else []
+    return [head, *by_class, metrics, *confused, slices]
+
+
+def classification_report(evaluation: Evaluation) -> Table:
+    """Precision, recall, F1 and texts of each label, then accuracy and averages."""
+    table = _table("classification report", "", "precision", "recall", "F1", "texts")
+    for row in evaluation.classes:
+        table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
+    table.add_row()
+    for name, *three, n in class_totals(evaluation.confusion):
+        table.add_row(name, *("" if one is None else f"{one:.3f}" for one in three), f"{n:,}")
+    return table
 
 
 def measured(one: Measured) -> str:

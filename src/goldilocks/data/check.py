@@ -6,15 +6,15 @@ Nothing here changes the rows or refuses them; ``load`` does.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from goldilocks.data.leaks import Groups
 from goldilocks.data.mask import KINDS, find
+from goldilocks.data.profile import label_counts
 from goldilocks.data.read import Reading
-from goldilocks.records import DataProfile, Finding, Part, Severity
+from goldilocks.records import DataProfile, Finding, Gold, Output, Part, Severity, as_text, labels_of
 
 SHOWN = 20
 """Row numbers a finding carries."""
@@ -59,8 +59,8 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             "read_as",
             Severity.NOTE,
             f"{reading.source}: {remark}",
-            "A wrong guess would garble some characters; convert the files to UTF-8, or the table to quoted cells, "
-            "to be sure.",
+            "A wrong guess would change what is learnt; to be sure write files in UTF-8, tables with quoted cells and "
+            "tags in IOB2.",
             part=name,
             rows=(),
             count=1,
@@ -70,14 +70,17 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
     return found
 
 
-def labels(parts: Mapping[str, Part]) -> list[Finding]:
-    """Labels seen once or never in a part, uneven classes, too few rows to measure."""
+def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
+    """Labels seen once or never in a part, uneven classes; nothing for answers that are not made of labels."""
     found: list[Finding] = []
     train = parts["train"]
-    counts = Counter(train.gold)
+    counts = label_counts(train, output)
+    if not counts:
+        return found
     once = sorted(label for label, count in counts.items() if count == 1)
     if once:
-        rows = [row for row, label in zip(train.rows, train.gold, strict=True) if counts[label] == 1]
+        pairs = zip(train.rows, train.gold, strict=True)
+        rows = [row for row, gold in pairs if any(counts[label] == 1 for label in labels_of(gold, output))]
         found.append(
             finding(
                 "label_seen_once",
@@ -91,7 +94,7 @@ def labels(parts: Mapping[str, Part]) -> list[Finding]:
             )
         )
     (most, high), (least, low) = counts.most_common()[0], counts.most_common()[-1]
-    if high >= IMBALANCE * low:
+    if high >= IMBALANCE * low and all(isinstance(gold, str) for gold in train.gold):
         found.append(
             finding(
                 "class_imbalance",
@@ -105,7 +108,7 @@ def labels(parts: Mapping[str, Part]) -> list[Finding]:
             )
         )
     for name in ("validation", "test"):
-        absent = sorted(set(counts) - set(parts[name].gold))
+        absent = sorted(set(counts) - set(label_counts(parts[name], output)))
         if absent:
             found.append(
                 finding(
@@ -118,6 +121,13 @@ def labels(parts: Mapping[str, Part]) -> list[Finding]:
                     count=len(absent),
                 )
             )
+    return found
+
+
+def few_rows(parts: Mapping[str, Part]) -> list[Finding]:
+    """Too few rows to measure with."""
+    found: list[Finding] = []
+    for name in ("validation", "test"):
         n_rows = len(parts[name])
         if n_rows < FEW_ROWS:
             found.append(
@@ -139,7 +149,7 @@ def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups]) -> l
     """Rows whose text stands elsewhere, in any part, with another label."""
     names = list(parts)
     exact = np.concatenate([groups[name].exact for name in names])
-    codes: dict[str, int] = {}
+    codes: dict[Gold, int] = {}
     gold = np.fromiter(
         (codes.setdefault(label, len(codes)) for name in names for label in parts[name].gold), np.int64, len(exact)
     )
@@ -155,7 +165,7 @@ def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups]) -> l
                 finding(
                     "contradictory_duplicates",
                     Severity.WARNING,
-                    f"{len(rows):,} row{_s(rows)} whose text also stands with another label: {texts:,} different texts "
+                    f"{len(rows):,} row{_s(rows)} whose text also stands with another label: {texts:,} different text{'s' if texts > 1 else ''} "
                     f"({rows_in_words(rows)})",
                     "The same text cannot get two answers: no candidate can be right on all of these rows, which "
                     "lowers the "
@@ -234,7 +244,7 @@ def lengths(parts: Mapping[str, Part], profile: DataProfile) -> list[Finding]:
     """Texts that are very long."""
     found: list[Finding] = []
     for name, part in parts.items():
-        rows = [row for row, text in zip(part.rows, part.texts, strict=True) if len(text) > LONG_CHARACTERS]
+        rows = [row for row, text in zip(part.rows, part.texts, strict=True) if len(as_text(text)) > LONG_CHARACTERS]
         if rows:
             found.append(
                 finding(
@@ -304,7 +314,7 @@ def personal_data(parts: Mapping[str, Part]) -> list[Finding]:
     for name, part in parts.items():
         rows: dict[str, list[int]] = {}
         for row, text in zip(part.rows, part.texts, strict=True):
-            for kind in dict.fromkeys(kind for kind, _, _ in find(text)):
+            for kind in dict.fromkeys(kind for kind, _, _ in find(as_text(text))):
                 rows.setdefault(kind, []).append(row)
         found += [
             finding(

@@ -13,10 +13,11 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from goldilocks.data import conll, squad
 from goldilocks.errors import InputError
 from goldilocks.settings import nearest
 
@@ -26,17 +27,20 @@ if TYPE_CHECKING:
 Cells = list[Any] | str
 Rows = Iterator[tuple[int, Cells]]
 
-FORMATS = (".jsonl", ".csv", ".tsv", ".parquet")
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", *conll.SUFFIXES)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def rows_of(path: Path, columns: Sequence[str], *, plain: bool = False) -> Rows:
-    """Rows of a .jsonl, .csv, .tsv or .parquet file, each also with .gz.
+def rows_of(
+    path: Path, columns: Sequence[str], *, plain: bool = False, optional: Collection[str] = frozenset()
+) -> Rows:
+    """Rows of a .jsonl, .json, .csv, .tsv or .parquet file, each also with .gz.
 
     Args:
         path: The file.
         columns: Names of the columns wanted.
         plain: Quotes in a .csv or .tsv are plain characters; see ``plain_quotes``.
+        optional: Columns that may be missing; their cells are then ``None``.
 
     Raises:
         InputError: another suffix, a missing column, not UTF-8, damaged compression or quoting.
@@ -44,11 +48,15 @@ def rows_of(path: Path, columns: Sequence[str], *, plain: bool = False) -> Rows:
     kind = format_of(path)
     try:
         if kind == ".jsonl":
-            yield from _jsonl(path, columns)
+            yield from _jsonl(path, columns, optional)
+        elif kind == ".json":
+            yield from _json(path, columns, optional)
         elif kind == ".parquet":
-            yield from _parquet(path, columns)
+            yield from _parquet(path, columns, optional)
+        elif kind in conll.SUFFIXES:
+            yield from conll.rows_of(path, lines_of(path), columns, optional)
         else:
-            yield from _delimited(path, columns, "," if kind == ".csv" else "\t", plain)
+            yield from _delimited(path, columns, "," if kind == ".csv" else "\t", plain, optional)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
             f"{path.name}: the compression is damaged ({error}); copy or compress the file again."
@@ -58,7 +66,7 @@ def rows_of(path: Path, columns: Sequence[str], *, plain: bool = False) -> Rows:
 
 
 def format_of(path: Path) -> str:
-    """``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet``, with or without .gz behind it.
+    """``.jsonl``, ``.json``, ``.csv``, ``.tsv`` or ``.parquet``, with or without .gz behind it.
 
     Raises:
         InputError: another suffix.
@@ -91,7 +99,7 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines_of(path: Path) -> Iterator[str]:
     """Decoded lines with their ends; a byte order mark is dropped."""
     offset = 0
     with _open(path) as file:
@@ -133,11 +141,11 @@ def _require(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
             )
 
 
-def _jsonl(path: Path, columns: Sequence[str]) -> Rows:
+def _jsonl(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
     seen: set[str] = set()
     first: list[str] | None = None
     number = 0
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if line.isspace():
             continue
         try:
@@ -154,24 +162,33 @@ def _jsonl(path: Path, columns: Sequence[str]) -> Rows:
             seen.update(column for column in columns if column in row)
         yield number, [row.get(column) for column in columns]
     if first is not None:
-        _require(path, [column for column in columns if column not in seen], first)
+        _require(path, [column for column in columns if column not in seen and column not in optional], first)
+
+
+def _json(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
+    found = squad.records(path.name, "".join(lines_of(path)))
+    there = list(dict.fromkeys(key for one in found if isinstance(one, dict) for key in one))
+    if found:
+        _require(path, [column for column in columns if column in there or column not in optional], there)
+    for number, one in enumerate(found, start=1):
+        yield number, one if isinstance(one, str) else [one.get(column) for column in columns]
 
 
 def _cells(path: Path, delimiter: str, *, plain: bool) -> _csv.Reader:
     csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
-    lines = _lines(path)
+    lines = lines_of(path)
     return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
 
 
-def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) -> Rows:
+def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool, optional: Collection[str]) -> Rows:
     reader = _cells(path, delimiter, plain=plain)
     number, begins = 0, 1
     try:
         header = [cell.strip() for cell in next(reader, [])]
         if not header:
             return
-        _require(path, columns, header)
-        places = [header.index(column) for column in columns]
+        _require(path, [column for column in columns if column in header or column not in optional], header)
+        places = [header.index(column) if column in header else None for column in columns]
         begins = reader.line_num + 1
         for cells in reader:
             begins = reader.line_num + 1
@@ -181,7 +198,7 @@ def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) 
             if len(cells) != len(header):
                 yield number, f"{len(cells)} cells where the header has {len(header)}"
             else:
-                yield number, [cells[place] for place in places]
+                yield number, [None if place is None else cells[place] for place in places]
     except csv.Error as error:
         what = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
         if "new-line" in str(error):
@@ -189,7 +206,7 @@ def _delimited(path: Path, columns: Sequence[str], delimiter: str, plain: bool) 
         raise InputError(f"{path.name}: row {number + 1} (line {begins}): {what} ({error}).") from error
 
 
-def _parquet(path: Path, columns: Sequence[str]) -> Rows:
+def _parquet(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -199,10 +216,13 @@ def _parquet(path: Path, columns: Sequence[str]) -> Rows:
         with _open(path) as raw:
             # Parquet is read from its end: what is compressed as a whole has to be in memory.
             file = pq.ParquetFile(io.BytesIO(raw.read()) if path.suffix.lower() == ".gz" else raw)
-            _require(path, columns, list(file.schema_arrow.names))
+            names = list(file.schema_arrow.names)
+            there = [column for column in columns if column in names or column not in optional]
+            _require(path, there, names)
             number = 0
-            for batch in file.iter_batches(batch_size=10_000, columns=list(columns)):
-                cells = [batch.column(column).to_pylist() for column in columns]
+            for batch in file.iter_batches(batch_size=10_000, columns=there):
+                nothing = [None] * batch.num_rows
+                cells = [batch.column(column).to_pylist() if column in there else nothing for column in columns]
                 for row in zip(*cells, strict=True):
                     number += 1
                     yield number, list(row)

@@ -45,16 +45,19 @@ def normalise(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def group(texts: Sequence[str], *, threshold: float = 0.8, seed: int = 0) -> Groups:
+def group(texts: Sequence[str], *, about: Sequence[str] | None = None, threshold: float = 0.8, seed: int = 0) -> Groups:
     """Which of ``texts`` are the same or nearly so.
 
     Args:
         texts: As they were read.
+        about: What each is about (the context of a question), where those about the same belong together.
         threshold: Jaccard similarity of character shingles from which two texts are near duplicates.
         seed: Of the hash functions.
     """
     # 8 bytes of a hash: among a million texts two different ones share it with a chance of 3 in 10^8.
     digests = b"".join(hashlib.blake2b(normalise(text).encode("utf-8"), digest_size=8).digest() for text in texts)
     _, first, exact = np.unique(np.frombuffer(digests, dtype=np.uint64), return_index=True, return_inverse=True)
+    if about is not None:
+        return Groups(exact, group(about, threshold=threshold, seed=seed).near)
     distinct = [normalise(texts[position]) for position in first.tolist()]
     return Groups(exact, near_groups(distinct, threshold=threshold, seed=seed)[exact])

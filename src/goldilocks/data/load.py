@@ -11,7 +11,7 @@ Whoever decides something about the rows does it here; ``check.py`` only says wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,11 @@ from goldilocks.data import check, split
 from goldilocks.data.check import finding, rows_in_words
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.leaks import Groups, group
-from goldilocks.data.profile import Tokenizers, profile
+from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
-from goldilocks.records import Dataset, Finding, Part, Severity, TaskSpec
+from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, as_text, labels_of
 from goldilocks.settings import nearest
 
 UNUSABLE_SHARE = 0.01
@@ -61,19 +61,23 @@ def load(
     parts = {name: readings[name].part if name in readings else Part() for name in PARTS}
     sources = {name: reading.source for name, reading in readings.items()}
     del readings
-    _refuse_labels(parts, sources)
+    refuse = _refuser(task.OUTPUT, sources)
+    refuse(parts, "")
 
     say("data", {"doing": "looking for duplicates"})
-    groups = _groups(parts, spec.seed)
-    findings += check.contradictions({name: parts[name] for name in sources}, groups)
+    groups = _groups(parts, spec.seed, task.OUTPUT)
+    if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
+        findings += check.contradictions({name: parts[name] for name in sources}, groups)
     findings += check.repeats({name: parts[name] for name in sources}, groups)
     findings += _drop_leaks(parts, groups, sources)
-    findings += _split(parts, groups, sources, spec.seed)
+    refuse(parts, " once the rows that also stand in another part are left out")
+    findings += _split(parts, groups, sources, spec.seed, task.OUTPUT)
     findings += check.near_leaks(parts, groups)
 
     say("data", {"doing": "looking at labels, lengths, language and personal data"})
-    numbers = profile(parts, language=spec.language, tokenizers=tokenizers)
-    findings += check.labels(parts)
+    numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=tokenizers)
+    findings += check.labels(parts, task.OUTPUT)
+    findings += check.few_rows(parts)
     findings += check.lengths(parts, numbers)
     findings += check.language(numbers, spec.language)
     findings += check.personal_data(parts)
@@ -82,10 +86,13 @@ def load(
         train=parts["train"],
         validation=parts["validation"],
         test=parts["test"],
-        labels=tuple(sorted(set(parts["train"].gold))),
+        labels=tuple(sorted(label_counts(parts["train"], task.OUTPUT))),
         fingerprint=fingerprint([parts[name] for name in PARTS]),
         profile=numbers,
         findings=tuple(sorted(findings, key=lambda one: order.index(one.severity))),
+        output=task.OUTPUT,
+        several=task.SEVERAL,
+        instruction=task.INSTRUCTION,
     )
 
 
@@ -121,19 +128,40 @@ def _mend(readings: Mapping[str, Reading]) -> list[Finding]:
     return findings
 
 
-def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str = "") -> None:
-    known = set(parts["train"].gold)
+def _refuser(output: Output, sources: Mapping[str, str]) -> Callable[[Parts, str], None]:
+    """What refuses parts whose labels cannot be learnt; nothing is refused where answers are not made of labels."""
+    if output is Output.LABEL:
+        return lambda parts, why: _refuse_labels(parts, sources, why)
+    if output is Output.TAGS:
+        return lambda parts, why: _refuse_one_label(label_counts(parts["train"], output), parts, sources, why)
+    return _refuse_nothing
+
+
+def _refuse_nothing(parts: Parts, why: str) -> None:
+    """Answers that are not made of labels cannot lack one."""
+
+
+def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str) -> None:
+    known = label_counts(parts["train"], Output.LABEL)
     for name in ("validation", "test"):
-        strange = [place for place, label in enumerate(parts[name].gold) if label not in known]
+        strange = {
+            place: [label for label in labels_of(gold, Output.LABEL) if label not in known]
+            for place, gold in enumerate(parts[name].gold)
+        }
+        strange = {place: unknown for place, unknown in strange.items() if unknown}
         if strange:
-            label = parts[name].gold[strange[0]]
-            others = len({parts[name].gold[place] for place in strange}) - 1
+            every = [label for unknown in strange.values() for label in unknown]
+            label, others = every[0], len(set(every)) - 1
             rows = [parts[name].rows[place] for place in strange]
             raise InputError(
                 f"{sources[name]}: the label {label!r}{f' and {others} more' if others else ''} is only in {name} "
                 f"({rows_in_words(rows)}){why} and cannot be learnt.{nearest(label, sorted(known))} "
                 "Add training rows for it, correct it, or remove these rows."
             )
+    _refuse_one_label(known, parts, sources, why)
+
+
+def _refuse_one_label(known: Mapping[str, int], parts: Parts, sources: Mapping[str, str], why: str) -> None:
     if len(known) < 2:
         raise InputError(
             f"{sources['train']}: all {len(parts['train']):,} rows have the label {next(iter(known), '')!r}{why}; "
@@ -141,8 +169,11 @@ def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str = "") -> N
         )
 
 
-def _groups(parts: Parts, seed: int) -> Grouped:
-    together = group([text for name in PARTS for text in parts[name].texts], seed=seed)
+def _groups(parts: Parts, seed: int, output: Output) -> Grouped:
+    texts = [text for name in PARTS for text in parts[name].texts]
+    # A context has several questions; in two parts it would be known before it is asked about.
+    contexts = [text if isinstance(text, str) else text[-1] for text in texts] if output is Output.SPAN else None
+    together = group(list(map(as_text, texts)), about=contexts, seed=seed)
     grouped: Grouped = {}
     start = 0
     for name in PARTS:
@@ -180,20 +211,24 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
                 rows=rows,
             )
         )
-    if findings:
-        _refuse_labels(parts, sources, " once the rows that also stand in another part are left out")
     return findings
 
 
-def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int) -> list[Finding]:
+def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int, output: Output) -> list[Finding]:
     """Split from train what was not given, the test part first; in place."""
     findings: list[Finding] = []
     for name, most in (("test", split.MOST_TEST), ("validation", split.MOST_VALIDATION)):
         if name in sources:
             continue
         train, n_rows = parts["train"], len(parts["train"])
+        # The first label stands for the row; where there are none, all rows are alike.
+        strata = [labels_of(gold, output)[:1] for gold in train.gold] if output is Output.LABEL else [()] * n_rows
         stay, aside = split.set_aside(
-            train.gold, groups["train"].near, share=split.SHARE, at_most=most, seed=seed + (name == "test")
+            ["".join(one) for one in strata],
+            groups["train"].near,
+            share=split.SHARE,
+            at_most=most,
+            seed=seed + (name == "test"),
         )
         if not aside:
             raise InputError(

@@ -6,10 +6,10 @@ A package's files are found in its metadata and read as data; the package itself
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.support.packages import in_package
 
 
 def locate(source: str, folder: Path) -> Path:
@@ -25,9 +25,9 @@ def locate(source: str, folder: Path) -> Path:
         MissingError: there is no such file, the package is not installed or has no such file, or the source is
             somewhere on the network.
     """
-    scheme, separator, rest = source.partition("://")
+    scheme, separator, _ = source.partition("://")
     if separator and scheme == "pypi":
-        return _in_package(source, rest)
+        return in_package(source)
     if separator and scheme == "hf":
         raise MissingError(
             f"{source}: data from the hub is not supported offline yet; download it first, then name the file."
@@ -48,21 +48,3 @@ def _neighbour(path: Path) -> str:
     there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, there, n=1)
     return f" Did you mean {near[0]!r}?" if near else " Check the name, and the folder relative names start from."
-
-
-def _in_package(source: str, rest: str) -> Path:
-    package, _, inside = rest.partition("/")
-    wanted = PurePosixPath(inside.strip("/"))
-    if not package or not wanted.parts or ".." in wanted.parts:
-        raise InputError(f"{source}: no file or folder of a package; write pypi://package/path/inside/it.")
-    try:
-        distribution = importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}") from error
-    files = [PurePosixPath(str(one)) for one in distribution.files or ()]
-    if any(one == wanted or wanted in one.parents for one in files):
-        return Path(str(distribution.locate_file(wanted)))
-    folders = sorted({str(one.parent) for one in files if one.suffix not in {".py", ".pyc"}})
-    near = difflib.get_close_matches(str(wanted), [*folders, *map(str, files)], n=1, cutoff=0.3)
-    hint = f" Did you mean pypi://{package}/{near[0]}?" if near else ""
-    raise MissingError(f"{source}: {package} {distribution.version} has no such file or folder.{hint}")

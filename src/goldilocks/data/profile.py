@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.data.language import languages, main_language
-from goldilocks.records import DataProfile, Part
+from goldilocks.records import DataProfile, Output, Part, Text, as_text, labels_of
 
 SAMPLE = 2_000
 """Train texts that are tokenized and whose language is looked at."""
@@ -33,30 +33,42 @@ def words(texts: Sequence[str]) -> list[int]:
     return [len(_WORD.findall(text)) for text in texts]
 
 
-def profile(parts: Mapping[str, Part], *, language: str = "auto", tokenizers: Tokenizers | None = None) -> DataProfile:
+def profile(
+    parts: Mapping[str, Part],
+    *,
+    output: Output = Output.LABEL,
+    language: str = "auto",
+    tokenizers: Tokenizers | None = None,
+) -> DataProfile:
     """Rows, labels, lengths and languages.
 
     Args:
         parts: ``train`` and the others by name; lengths and languages are those of ``train``.
+        output: The kind of answer: labels and tags are counted.
         language: BCP 47 tag the user gave, or ``auto``.
         tokenizers: Name -> token counts of texts, called once with at most 2,000 texts; ``words`` is always there.
     """
     train = parts["train"]
-    sample = spread(train.texts, SAMPLE)
+    sample = [as_text(one) for one in spread(train.texts, SAMPLE)]
     found = languages(sample)
     counters = {"words": words} | dict(tokenizers or {})
     return DataProfile(
         rows={name: len(part) for name, part in parts.items()},
-        label_counts={name: dict(sorted(Counter(part.gold).items())) for name, part in parts.items()},
-        characters=percentiles(np.fromiter(map(len, train.texts), dtype=np.int64, count=len(train))),
+        label_counts={name: dict(sorted(label_counts(part, output).items())) for name, part in parts.items()},
+        characters=percentiles(np.fromiter((len(as_text(one)) for one in train.texts), np.int64, len(train))),
         tokens={name: percentiles(np.asarray(count(sample))) for name, count in counters.items()},
         language=main_language(found) if language == "auto" else language,
         languages=found,
     )
 
 
-def spread(texts: Sequence[str], most: int) -> list[str]:
-    """At most ``most`` of the texts, evenly spaced."""
+def label_counts(part: Part, output: Output) -> Counter[str]:
+    """How often each label or tag is the right answer, or part of it."""
+    return Counter(label for gold in part.gold for label in labels_of(gold, output))
+
+
+def spread(texts: Sequence[Text], most: int) -> list[Text]:
+    """At most ``most`` of the items, evenly spaced."""
     places = np.linspace(0, len(texts) - 1, num=min(most, len(texts))).astype(int)
     return [texts[place] for place in places.tolist()]
 

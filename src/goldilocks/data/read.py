@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldilocks.data import parallel
+from goldilocks.data.dialogues import unrolled
 from goldilocks.data.formats import Rows, format_of, plain_quotes, rows_of
+from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
+from goldilocks.data.offsets import brat_rows, by_offsets, columns_of, tagged
+from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
-from goldilocks.records import Part
+from goldilocks.records import Gold, Output, Part, Text
 from goldilocks.settings import nearest
+from goldilocks.support.tagging import tags_of
 
 MISREAD_SHOWN = 3
 
@@ -24,7 +30,7 @@ class Reading:
     source: str
     """As in the task file."""
     part: Part
-    """The rows that can be used. Labels have no space around them; texts are as they were."""
+    """The rows that can be used."""
     total: int
     """Rows there were, usable or not."""
     problems: Mapping[str, tuple[int, ...]]
@@ -38,9 +44,9 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
 
     Args:
         source: A .jsonl, .csv, .tsv or .parquet file (each also .gz), a folder with one folder of .txt files per label,
-            or either as ``pypi://package/path``.
+            or either as ``pypi://package/path``; a .txt file; or two parallel files (``parallel.names``).
         fields: Role -> column; a role left out is looked for under its own name.
-        task: Says which roles there are (``text`` and ``label``) and what is wrong with a row.
+        task: Says which roles there are, what is wrong with a row, and what a row means.
         folder: Where relative names start.
 
     Raises:
@@ -53,41 +59,62 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
                 f"data.fields names {role!r}, which this task has no use for.{nearest(role, list(task.FIELDS))} "
                 f"There are: {', '.join(task.FIELDS)}."
             )
-    path = locate(source, folder)
     remarks: list[str] = []
-    if path.is_dir():
+    if parallel.names(source) is not None:
+        roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
+    elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
+        roles, rows = list(task.FIELDS), brat_rows(path, source)
+    elif path.is_dir():
         rows = _label_folders(path, source, remarks)
         roles = ["text", "label"]
+        if set(roles) != set(task.FIELDS):
+            raise InputError(
+                f"{source}: a folder of label folders holds texts and labels; this task needs a file with "
+                f"{', '.join(task.FIELDS)}."
+            )
+    elif is_plain(path):
+        roles = roles_of(path, list(task.FIELDS))
+        rows = plain_rows(path, roles)
     else:
         roles = list(task.FIELDS)
         plain = format_of(path) == ".tsv" and plain_quotes(path)
         if plain:
             remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
-        rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain)
-    reading = _collect(rows, roles, task, source, remarks)
+        optional = {fields.get(role, role) for role in task.OPTIONAL}
+        if task.OUTPUT is Output.TAGS and by_offsets(path, fields):
+            rows = tagged(rows_of(path, columns_of(fields)))
+        else:
+            rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
+    reading = _collect(unrolled(gathered(rows, roles), roles), roles, task, source, remarks)
     if reading.total == 0:
         raise InputError(f"{source}: holds no rows; name a file with at least a header and some rows.")
     return reading
 
 
 def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: list[str]) -> Reading:
-    texts: list[str] = []
-    gold: list[str] = []
+    texts: list[Text] = []
+    gold: list[Gold] = []
     numbers: list[int] = []
     problems: dict[str, list[int]] = {}
-    known: dict[str, str] = {}  # one object per label, not one per row
-    total = 0
+    known: dict[Gold, Gold] = {}  # one object per label, not one per row
+    total = mended = 0
     for number, cells in rows:
         total += 1
         row = None if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
-        problem = cells if isinstance(cells, str) else _problem(task, row or {})
+        problem = cells if isinstance(cells, str) else task.problem(row or {})
         if row is None or problem is not None:
             problems.setdefault(str(problem), []).append(number)
             continue
-        label = _as_label(row["label"])
-        texts.append(row["text"])
-        gold.append(known.setdefault(label, label))
+        answer = task.gold(row)
+        mended += task.OUTPUT is Output.TAGS and tags_of(row["tags"]) != answer
+        texts.append(task.item(row))
+        gold.append(known.setdefault(answer, answer))
         numbers.append(number)
+    if mended:
+        remarks.append(
+            f"{mended:,} of {total:,} rows are not in IOB2; they were read as conlleval does (an I- that continues nothing "
+            "begins an entity, which is also how IOB1 is meant) and taken to IOB2"
+        )
     return Reading(
         source=source,
         part=Part(tuple(texts), tuple(gold), tuple(numbers)),
@@ -96,24 +123,6 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
         # _label_folders fills the list while the rows are drawn, so it is copied only now
         remarks=tuple(remarks),
     )
-
-
-def _problem(task: Task, row: Mapping[str, Any]) -> str | None:
-    label = row.get("label")
-    if label != label or (isinstance(label, str) and label.strip().lower() == "nan"):
-        return "label is NaN"
-    problem = task.problem(row)
-    if problem is None and not row["text"].isascii():
-        try:
-            row["text"].encode("utf-8")
-        except UnicodeEncodeError:
-            return "text holds half a character (a lone surrogate)"
-    return problem
-
-
-def _as_label(cell: Any) -> str:
-    # A column of whole numbers with one gap comes back from pandas as floats: 1.0 is the label 1 of the other file.
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
 def _label_folders(path: Path, source: str, remarks: list[str]) -> Iterator[tuple[int, list[Any] | str]]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.answers import Answers
 from goldilocks.errors import InputError
-from goldilocks.protocols import Floats
-from goldilocks.records import ClassRow, ErrorRow
-
-TOTALS = ("accuracy", "macro avg", "weighted avg")
-"""Names of the last three rows of a classification report."""
+from goldilocks.evaluate.score import item_values, loss_of
+from goldilocks.protocols import Metric
+from goldilocks.records import ClassRow, ErrorRow, Output, Part, as_text, in_words
+from goldilocks.support.statistics import class_scores
 
 
 def confusion(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -38,84 +38,42 @@ def class_rows(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[s
     Raises:
         InputError: not one answer for each item, or a label that is not in ``labels``.
     """
-    table = confusion(gold, predicted, labels)
-    hits, claimed, real = np.diag(table), table.sum(0), table.sum(1)
-    columns = (_share(hits, claimed), _share(hits, real), _share(2 * hits, claimed + real), real)
+    scores = class_scores(confusion(gold, predicted, labels)).tolist()
     return tuple(
-        ClassRow(label, float(precision), float(recall), float(f1), int(support))
-        for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
+        ClassRow(label, precision, recall, f1, int(support))
+        for label, (precision, recall, f1, support) in zip(labels, scores, strict=True)
     )
 
 
-def classification_report(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> tuple[ClassRow, ...]:
-    """``class_rows`` and then three rows named as in ``TOTALS``.
-
-    As scikit-learn's report with ``zero_division=0``, but the macro average leaves out labels that are neither in gold
-    nor predicted, as ``metrics/macro_f1.py`` does. The accuracy row has the accuracy in all three columns.
-
-    Raises:
-        InputError: there are no items, not one answer for each, or a label that is not in ``labels``.
-    """
-    if not len(gold):
-        raise InputError("there are no items to report on; pass at least one.")
-    rows = class_rows(gold, predicted, labels)
-    n = len(gold)
-    columns = np.array([(row.precision, row.recall, row.f1) for row in rows])
-    support = np.array([row.support for row in rows])
-    answered = set(predicted)
-    occurs = np.array([row.support > 0 or row.label in answered for row in rows])
-    accuracy = sum(one == other for one, other in zip(gold, predicted, strict=True)) / n
-    totals = (np.full(3, accuracy), columns[occurs].mean(0), support @ columns / n)
-    averages = [
-        ClassRow(name, float(three[0]), float(three[1]), float(three[2]), n)
-        for name, three in zip(TOTALS, totals, strict=True)
-    ]
-    return (*rows, *averages)
-
-
-def worst_errors(
-    texts: Sequence[str],
-    gold: Sequence[str],
-    probabilities: Floats,
-    labels: Sequence[str],
-    n: int = 20,
-    *,
-    rows: Sequence[int] | None = None,
-) -> tuple[ErrorRow, ...]:
-    """The ``n`` wrong answers the model was surest of, surest first.
+def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> tuple[ErrorRow, ...]:
+    """The ``n`` worst answers: of labels the wrong ones the model was surest of, else those of the lowest score.
 
     They are where wrong labels in the data, unclear guidelines and true blind spots are found.
 
     Args:
-        texts: The texts.
-        gold: Their right labels.
-        probabilities: The model's, shape ``(n_texts, n_labels)``.
-        labels: Labels of the columns.
+        part: Items and right answers.
+        answers: The model's.
+        metric: What an answer is worth.
         n: At most so many.
-        rows: Row number of each text in its file; absent: 1, 2, 3 …
 
     Raises:
-        InputError: the shapes do not fit each other.
+        InputError: there is not one answer for each item.
     """
-    if probabilities.shape != (len(texts), len(labels)) or len(gold) != len(texts):
-        raise InputError(
-            f"{len(texts)} texts, {len(gold)} gold labels, {len(labels)} labels and probabilities of shape "
-            f"{probabilities.shape}; pass a row for each text and a column for each label."
-        )
-    best = probabilities.argmax(1).tolist() if len(texts) else []
-    wrong = [i for i, column in enumerate(best) if labels[column] != gold[i]]
-    wrong.sort(key=lambda i: -probabilities[i, best[i]])
+    if len(answers) != len(part):
+        raise InputError(f"{len(part)} items and {len(answers)} answers; pass one answer for each item.")
+    wrong = [i for i, (gold, given) in enumerate(zip(part.gold, answers.values, strict=True)) if given != gold]
+    if Output.LABEL in metric.OUTPUTS:
+        wrong.sort(key=lambda i: -answers.scores[i])
+    elif wrong:
+        losses = loss_of(metric, item_values(metric, part.gold, answers.values))
+        wrong = sorted((i for i in wrong if losses[i] > 0), key=lambda i: -losses[i])
     return tuple(
         ErrorRow(
-            row=rows[i] if rows else i + 1,
-            text=texts[i],
-            gold=gold[i],
-            predicted=labels[best[i]],
-            score=float(probabilities[i, best[i]]),
+            row=part.rows[i] if part.rows else i + 1,
+            text=as_text(part.texts[i]),
+            gold=in_words(part.gold[i]),
+            predicted=in_words(answers.values[i]),
+            score=float(np.nan_to_num(answers.scores[i])),
         )
         for i in wrong[:n]
     )
-
-
-def _share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

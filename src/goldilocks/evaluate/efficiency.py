@@ -1,4 +1,4 @@
-"""What answering takes on this machine: seconds, memory, bytes. Run it in a fresh process that does nothing else.
+"""What answering takes on this machine: seconds, memory, bytes, energy. Run it in a fresh, otherwise idle process.
 
 ``peak memory`` is that of the whole process so far, so that a process that trained before measures its training.
 """
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from goldilocks.errors import InputError
-from goldilocks.records import Footprint, Measured
+from goldilocks.records import Footprint, Measured, Text
+from goldilocks.support.energy import Meter
 from goldilocks.support.hardware import peak_memory_bytes
 
 WARM_UP = 5
@@ -23,13 +24,14 @@ BATCH_SECONDS = 2.0
 
 
 def footprint(
-    predict: Callable[[Sequence[str]], object],
-    texts: Sequence[str],
+    predict: Callable[[Sequence[Text]], object],
+    texts: Sequence[Text],
     *,
     load_seconds: float,
     size_bytes: int,
     single_seconds: float = SINGLE_SECONDS,
     batch_seconds: float = BATCH_SECONDS,
+    meter: Meter | None = None,
 ) -> Footprint:
     """Measure a loaded model.
 
@@ -44,6 +46,7 @@ def footprint(
         size_bytes: Bytes on disk.
         single_seconds: At most about so long on single texts.
         batch_seconds: At most about so long on batches.
+        meter: Reads the energy of the batches; absent: none is measured.
 
     Raises:
         InputError: there are no texts.
@@ -57,7 +60,9 @@ def footprint(
         if time.perf_counter() - started > single_seconds / 3:
             break
     single = np.array(list(_timed(predict, endless, 1, single_seconds, MOST_SINGLE))) * 1000
+    before = meter.read() if meter else ()
     batches = list(_timed(predict, endless, BATCH, batch_seconds, None))
+    joules = meter.since(before) if meter else None
     return Footprint(
         load_seconds=load_seconds,
         latency_p50_ms=percentile(single, 0.5),
@@ -65,6 +70,7 @@ def footprint(
         texts_per_second=BATCH * len(batches) / sum(batches),
         memory_bytes=peak_memory_bytes(),
         size_bytes=size_bytes,
+        joules_per_text=None if joules is None else joules / (BATCH * len(batches)),
     )
 
 
@@ -88,7 +94,7 @@ def percentile(milliseconds: np.ndarray[tuple[int, ...], np.dtype[np.float64]], 
 
 
 def _timed(
-    predict: Callable[[Sequence[str]], object], texts: Iterator[str], rows: int, seconds: float, most: int | None
+    predict: Callable[[Sequence[Text]], object], texts: Iterator[Text], rows: int, seconds: float, most: int | None
 ) -> Iterator[float]:
     """Seconds of each call, until the time is up or ``most`` calls are made."""
     end = time.perf_counter() + seconds

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from goldilocks import plugins
+from goldilocks.answers import Answers
 from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
 from goldilocks.evaluate.score import measured
 from goldilocks.evaluate.slices import slices
-from goldilocks.protocols import Floats
-from goldilocks.records import Evaluation, Part
+from goldilocks.records import Answer, Evaluation, Goal, Gold, Output, Part, labels_of
 
 _ERRORS_SHOWN = 25
 
 
 def evaluate(
-    probabilities: Floats,
+    answers: Answers,
     part: Part,
-    labels: Sequence[str],
+    goal: Goal,
     metric: str,
     metrics: Sequence[str],
     *,
@@ -29,9 +29,9 @@ def evaluate(
     """Score answers.
 
     Args:
-        probabilities: The model's, shape ``(n_texts, n_labels)``.
-        part: Texts and right answers; labels the model does not know count as wrong.
-        labels: Of the columns.
+        answers: The model's.
+        part: Items and right answers; labels the model does not know count as wrong.
+        goal: What the model was asked for.
         metric: The metric that decides.
         metrics: Further ones to report.
         name: What the part is called in tables.
@@ -40,21 +40,34 @@ def evaluate(
         seed: Of the resampling.
 
     Raises:
-        InputError: there are no rows, or the shapes do not fit.
+        InputError: there are no rows, or not one answer for each.
     """
-    answers = [labels[column] for column in probabilities.argmax(1)]
-    named = dict.fromkeys((metric, *metrics))
-    scores = {one: measured(plugins.load("metrics", one), part.gold, answers, seed=seed) for one in named}
-    every_label = sorted({*labels, *part.gold})
+    named = {one: plugins.load("metrics", one) for one in dict.fromkeys((metric, *metrics))}
+    scores = {name: measured(one, part.gold, answers.values, seed=seed) for name, one in named.items()}
+    gold, given = _single(part.gold, answers.values, goal)
+    every_label = sorted({*goal.labels, *gold, *given}) if gold else []
     return Evaluation(
         metric=metric,
         score=scores[metric],
         scores=scores,
-        classes=class_rows(part.gold, answers, every_label),
+        classes=class_rows(gold, given, every_label),
         labels=tuple(every_label),
-        confusion=tuple(tuple(row) for row in confusion(part.gold, answers, every_label).tolist()),
-        slices=slices(part.texts, part.gold, answers, plugins.load("metrics", metric), language_of, seed=seed),
-        errors=worst_errors(part.texts, part.gold, probabilities, labels, _ERRORS_SHOWN, rows=part.rows),
+        confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
+        slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
+        errors=worst_errors(part, answers, named[metric], _ERRORS_SHOWN),
         part=name,
         data_fingerprint=data_fingerprint,
     )
+
+
+def _single(gold: Sequence[Gold], answers: Sequence[Answer], goal: Goal) -> tuple[list[str], list[str]]:
+    """Right and given labels one by one, for tables of classes: those of the items, or of their words; else nothing."""
+    if goal.output is Output.LABEL and not goal.several:
+        return [str(one) for one in gold], [str(one) for one in answers]
+    if goal.output is Output.TAGS:
+        pairs = [
+            (labels_of(right, goal.output), labels_of(given, goal.output))
+            for right, given in zip(gold, answers, strict=True)
+        ]
+        return [tag for right, _ in pairs for tag in right], [tag for _, given in pairs for tag in given]
+    return [], []

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
-from goldilocks.records import Measured
+from goldilocks.records import Answer, Gold, Measured
 from goldilocks.support.statistics import bootstrap_weights, interval, weighted_sums
 
 
-def score(metric: Metric, gold: Sequence[str], predicted: Sequence[str]) -> float:
+def score(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> float:
     """The metric over all items.
 
     Raises:
@@ -26,8 +26,8 @@ def score(metric: Metric, gold: Sequence[str], predicted: Sequence[str]) -> floa
 
 def measured(
     metric: Metric,
-    gold: Sequence[str],
-    predicted: Sequence[str],
+    gold: Sequence[Gold],
+    predicted: Sequence[Answer],
     *,
     n_draws: int = 1000,
     seed: int = 0,
@@ -45,7 +45,7 @@ def measured(
     return Measured(value, low, high, len(gold), "score")
 
 
-def draws(metric: Metric, gold: Sequence[str], predicted: Sequence[str], weights: npt.NDArray[np.uint8]) -> Floats:
+def draws(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], weights: npt.NDArray[np.uint8]) -> Floats:
     """The metric on each resample ``(n_draws,)``.
 
     Args:
@@ -63,10 +63,10 @@ def draws(metric: Metric, gold: Sequence[str], predicted: Sequence[str], weights
     return metric.total(weighted_sums(weights, metric.items(gold, predicted)))
 
 
-def losses(gold: Sequence[str], predicted: Sequence[str]) -> npt.NDArray[np.float32]:
-    """1 for each wrong answer and 0 for each right one, ``(n_items,)``."""
-    _check(gold, predicted)
-    return np.array([one != other for one, other in zip(gold, predicted, strict=True)], dtype=np.float32)
+def item_values(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
+    """The metric on each item by itself, ``(n_items,)``."""
+    found = metric.items(gold, predicted)
+    return metric.total(np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float64))
 
 
 def loss_of(metric: Metric, values: Floats | float) -> npt.NDArray[np.float64]:
@@ -76,7 +76,7 @@ def loss_of(metric: Metric, values: Floats | float) -> npt.NDArray[np.float64]:
     return np.asarray(1 - share if metric.HIGHER_IS_BETTER else share)
 
 
-def _check(gold: Sequence[str], predicted: Sequence[str]) -> None:
+def _check(gold: Sequence[Gold], predicted: Sequence[Answer]) -> None:
     if not len(gold) or len(gold) != len(predicted):
         raise InputError(
             f"{len(gold)} gold and {len(predicted)} predicted answers; pass one of each for at least one item."

@@ -9,7 +9,7 @@ import numpy as np
 from goldilocks.errors import InputError
 from goldilocks.evaluate.score import measured
 from goldilocks.protocols import Metric
-from goldilocks.records import Measured, SliceRow
+from goldilocks.records import Answer, Gold, Measured, Output, SliceRow, Text, as_text
 from goldilocks.support.statistics import wilson
 
 SHORTEST_SLICE = 10
@@ -17,16 +17,16 @@ SHORTEST_SLICE = 10
 
 
 def slices(
-    texts: Sequence[str],
-    gold: Sequence[str],
-    predicted: Sequence[str],
+    texts: Sequence[Text],
+    gold: Sequence[Gold],
+    predicted: Sequence[Answer],
     metric: Metric,
     language_of: Callable[[str], str],
     *,
     seed: int = 0,
     length_parts: int = 3,
 ) -> tuple[SliceRow, ...]:
-    """The metric by length of text (parts of about equal size), by label and by language, each with its interval.
+    """The metric by length of text (parts of about equal size), by single label and by language, with intervals.
 
     A label is given by its recall (with the Wilson interval): most metrics say nothing on a single class.
 
@@ -51,12 +51,14 @@ def slices(
         chosen = [gold[i] for i in positions], [predicted[i] for i in positions]
         return SliceRow(kind, name, len(positions), measured(metric, *chosen, n_draws=500, seed=seed))
 
-    rows = [on("length", name, positions) for name, positions in _by_length(texts, length_parts)]
-    for label, positions in sorted(_grouped(gold).items()):
+    spelled = [as_text(one) for one in texts]
+    rows = [on("length", name, positions) for name, positions in _by_length(spelled, length_parts)]
+    single = [one for one in gold if isinstance(one, str)] if Output.LABEL in metric.OUTPUTS else []
+    for label, positions in sorted(_grouped(single).items()) if len(single) == len(gold) else ():
         hits = sum(predicted[i] == label for i in positions)
         recall = Measured(hits / len(positions), *wilson(hits, len(positions)), len(positions), "recall")
         rows.append(SliceRow("label", f"{label} (recall)", len(positions), recall))
-    rows += [on("language", name, positions) for name, positions in _by_language(texts, language_of)]
+    rows += [on("language", name, positions) for name, positions in _by_language(spelled, language_of)]
     return tuple(rows)
 
 

@@ -9,16 +9,15 @@ Adadelta, hide words in training, and have no norm constraint on the head.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, Shape
 
-OUTPUTS = frozenset({Output.LABEL})
+OUTPUTS = frozenset({Output.LABEL, Output.TAGS})
 
 WIDTH = 128
 FILTERS = 128
@@ -78,35 +77,25 @@ def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
-    import torch
+    from goldilocks.nets.assemble import from_words
 
-    from goldilocks.nets.network import Network, Shape
-    from goldilocks.nets.words import PAD_ID, learn_words
-
-    torch.manual_seed(seed)
-    tokenizer = learn_words(part.texts, max_tokens=MAX_WORDS)
     options = {
-        "vocabulary": tokenizer.get_vocab_size(),
         "width": WIDTH,
         "filters": FILTERS,
         "spans": list(SPANS),
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    shape = Shape("cnn", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
-    return Network(_trunk(shape), tokenizer, shape)
+    return from_words("cnn", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
-    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+    from goldilocks.nets.assemble import restored
 
-    shape = read_shape(folder)
-    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
-    network.load_weights(folder)
-    return network
+    return restored(folder, _trunk)
 
 
 def _trunk(shape: Shape) -> Any:

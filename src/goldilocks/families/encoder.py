@@ -2,22 +2,23 @@
 
 BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads
 in a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens (about 190 words), for
-the sake of speed: the work grows faster than the length. Text beyond that is not seen.
+the sake of speed: the work grows faster than the length. Text beyond that is not seen, but the context of a question is
+read to its end in windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network, Trunk
+    from goldilocks.nets.network import Network, Shape, Trunk
 
-OUTPUTS = frozenset({Output.LABEL})
+OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SPAN, Output.SCORE})
 
 MAX_TOKENS = 256
 """Tokens of a text that are read, where the checkpoint can read as many."""
@@ -84,7 +85,9 @@ def describe(folder: Path, source: str) -> Facts | None:
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """See ``protocols.Family``. A step multiplies each weight six times per token; the optimiser is bound by memory."""
     recipe_ = recipe(facts, work)
-    tokens = min(_TOKENS_PER_WORD * work.words + 2, MAX_TOKENS)
+    tokens = _TOKENS_PER_WORD * work.words + 2
+    if tokens > MAX_TOKENS:  # cut, or read to the end in windows that overlap by a quarter
+        tokens = tokens * 4 / 3 if work.output is Output.SPAN else MAX_TOKENS
     body = 12 * facts.depth * facts.width**2
     operations = 6.0 * body * tokens * work.rows * recipe_.epochs
     steps = recipe_.epochs * work.rows / min(recipe_.batch_rows, recipe_.batch_tokens / tokens)
@@ -96,13 +99,19 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:
-    """See ``protocols.Family``."""
-    epochs = min(20.0, max(3.0, 300 * 32 / max(1, work.rows)))
+    """At least 3 passes and 300 steps, and 6 steps more for each label. See ``protocols.Family``.
+
+    Chosen on held-out training rows of Banking77 (2,890 rows, 77 labels, seed 0): 3.3 passes .887, 6.6 passes .896.
+    What did not pay there: a head fitted on the frozen encoder first (+.005 at 3.3 passes, +.002 at 6.6, worse
+    probabilities), and twice the rate.
+    """
+    steps = 300 + 6 * work.labels
+    epochs = min(20.0, max(3.0, steps * 32 / max(1, work.rows)))
     rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, facts.width)))
     return Recipe(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
     """The pretrained encoder with a head that knows nothing. See ``protocols.Family``.
 
     Raises:
@@ -112,7 +121,9 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
     import torch
 
     from goldilocks.nets import bert
-    from goldilocks.nets.network import Network, Shape, read_tokenizer
+    from goldilocks.nets.assemble import network, shape_for
+    from goldilocks.nets.network import read_tokenizer
+    from goldilocks.nets.scorer import settled_for
     from goldilocks.support.hub_files import read_config
 
     if folder is None:
@@ -134,30 +145,30 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
             "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
         )
     longest = min(MAX_TOKENS, _readable(config))
-    shape = Shape(
-        kind, given, tuple(labels), _pooling(folder), max_tokens=longest, pad_id=int(config.get("pad_token_id") or 0)
-    )
+    padding = int(config.get("pad_token_id") or 0)
+    shape = shape_for(goal, kind, given, pooling=_pooling(folder), max_tokens=longest, pad_id=padding)
+    if goal.output is Output.SCORE:
+        shape.settled.update(settled_for(part, mixes=True))
     torch.manual_seed(seed)
-    return Network(trunk, read_tokenizer(tokenizer_file, longest), shape)
+    return network(trunk, read_tokenizer(tokenizer_file, longest), shape)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
-    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+    from goldilocks.nets.assemble import restored
 
-    shape = read_shape(folder)
-    trunk: Trunk
+    return restored(folder, _trunk)
+
+
+def _trunk(shape: Shape) -> Trunk:
+    """The unfilled trunk of a network that was saved."""
     if shape.kind == "bert":
         from goldilocks.nets.bert import trunk_from
 
-        trunk = trunk_from(shape.options)
-    else:
-        from goldilocks.nets.hub_trunk import hub_trunk_from
+        return trunk_from(shape.options)
+    from goldilocks.nets.hub_trunk import hub_trunk_from
 
-        trunk = hub_trunk_from(shape.options)
-    network = Network(trunk, read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
-    network.load_weights(folder)
-    return network
+    return hub_trunk_from(shape.options)
 
 
 def _readable(config: Mapping[str, Any]) -> int:

@@ -1,4 +1,8 @@
-"""The share of each label in train, whatever the text says: the score that every other model must beat."""
+"""The share of each label in train, whatever the text says: the score that every other model must beat.
+
+Of tags it is the one a word has most often (``nets/word_tags.py``), of scores the mean, and of candidates how much each
+was wanted in train (``nets/popularity.py``). Where a text may have several labels, those that most texts have.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.nets import popularity, word_tags
+from goldilocks.nets.popularity import Popularity
+from goldilocks.nets.word_tags import WordTags
+from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload, labels_of
 
 if TYPE_CHECKING:
     from goldilocks.protocols import Fitted
 
-OUTPUTS = frozenset({Output.LABEL})
+OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SCORE})
 
 
 def models() -> tuple[Facts, ...]:
@@ -50,15 +58,25 @@ def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
     """A model that knows the labels and nothing more: every label is equally likely."""
-    return Shares(labels)
+    match goal.output:
+        case Output.TAGS:
+            return WordTags(goal.labels)
+        case Output.SCORE:
+            return Popularity()
+        case _:
+            return Shares(goal.labels, several=goal.several)
 
 
-def restore(folder: Path) -> Shares:
+def restore(folder: Path) -> Fitted:
     """What ``save`` wrote, ready to answer."""
+    if (folder / word_tags.FILE).exists():
+        return word_tags.restored(folder)
+    if (folder / popularity.FILE).exists():
+        return popularity.restored(folder)
     raw = json.loads((folder / "shares.json").read_text(encoding="utf-8"))
-    model = Shares(raw["labels"])
+    model = Shares(raw["labels"], several=bool(raw.get("several")))
     model.shares = np.asarray(raw["shares"], dtype=np.float32)
     return model
 
@@ -66,19 +84,19 @@ def restore(folder: Path) -> Shares:
 class Shares:
     """The same probabilities for every text."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], *, several: bool = False) -> None:
         """Before ``fit`` every label is equally likely."""
-        self.labels = tuple(labels)
+        self.labels, self.several = tuple(labels), several
         self.shares: npt.NDArray[np.float32] = np.full(len(self.labels), 1 / len(self.labels), dtype=np.float32)
 
-    def fit(self, texts: Sequence[str], gold: Sequence[str], *, seed: int) -> None:  # noqa: ARG002
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
         """Count the labels.
 
         Raises:
             InputError: there is no label, or one the model does not know.
         """
         counts = dict.fromkeys(self.labels, 0)
-        for label in gold:
+        for label in (label for one in gold for label in labels_of(one, Output.LABEL)):
             if label not in counts:
                 raise InputError(f"gold holds the label {label!r}; the model was made for: {', '.join(self.labels)}.")
             counts[label] += 1
@@ -86,9 +104,9 @@ class Shares:
             raise InputError("fit got no labels; pass at least one text and its label.")
         self.shares = np.array([counts[label] / len(gold) for label in self.labels], dtype=np.float32)
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The label shares for each text, ``(n_texts, n_labels)``."""
-        return np.tile(self.shares, (len(texts), 1))
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """The label shares for each text."""
+        return of_labels(np.tile(self.shares, (len(texts), 1)), self.labels, several=self.several)
 
     def size_bytes(self) -> int:
         """Bytes of the shares."""
@@ -97,5 +115,5 @@ class Shares:
     def save(self, folder: Path) -> None:
         """Write ``shares.json``."""
         folder.mkdir(parents=True, exist_ok=True)
-        raw = {"labels": self.labels, "shares": [float(one) for one in self.shares]}
+        raw = {"labels": self.labels, "several": self.several, "shares": [float(one) for one in self.shares]}
         (folder / "shares.json").write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")

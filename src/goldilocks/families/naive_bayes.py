@@ -12,21 +12,23 @@ counts, presence and tf-idf, α from 0.1 to 1. The best of its settings came out
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from goldilocks.nets.linear import NgramLinear, Solution, restored, seconds_here
 from goldilocks.nets.linear import Recipe as Values
 from goldilocks.nets.ngrams import Grams
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
     from goldilocks.protocols import Fitted, Ints
+
+Exact = npt.NDArray[np.float64]
 
 OUTPUTS = frozenset({Output.LABEL})
 
@@ -78,9 +80,10 @@ def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
     """A model that has not learnt the task."""
-    return NgramLinear(labels, Values((GRAMS[facts.name],), tfidf=False, most_terms=MOST_TERMS), solve)
+    values = Values((GRAMS[facts.name],), tfidf=False, most_terms=MOST_TERMS)
+    return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
 def restore(folder: Path) -> NgramLinear:
@@ -89,16 +92,24 @@ def restore(folder: Path) -> NgramLinear:
 
 
 def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | None) -> Solution:  # noqa: ARG001
-    """Log probabilities of the n-grams under each label.
+    """Log probabilities of the n-grams under each label; with several labels a text, against its absence.
 
     Source:
         McCallum & Nigam 1998, "A Comparison of Event Models for Naive Bayes Text Classification", with α = 0.1 for 1.
     """
-    chosen = np.zeros((len(answers), n_labels), dtype=np.float32)
+    if answers.ndim == 2:
+        weights, bias = _log_shares(values, answers)
+        against, bias_against = _log_shares(values, 1 - answers)
+        return Solution((weights - against).astype(np.float32), (bias - bias_against).astype(np.float32))
+    chosen = np.zeros((len(answers), n_labels), dtype=np.int64)
     chosen[np.arange(len(answers)), answers] = 1
-    counts = np.asarray(values.T @ chosen, dtype=np.float64) + SMOOTHING  # (n_terms, n_labels)
-    weights = np.log(counts / np.maximum(counts.sum(0), SMOOTHING))
-    rows = chosen.sum(0, dtype=np.float64)
-    # A label that the rows at hand do not hold keeps half a row, so that its score stays finite.
-    bias = np.log(np.maximum(rows, 0.5) / len(answers))
+    weights, bias = _log_shares(values, chosen)
     return Solution(weights.astype(np.float32), bias.astype(np.float32))
+
+
+def _log_shares(values: sp.csr_array, chosen: Ints) -> tuple[Exact, Exact]:
+    """Of the n-grams in each column's rows ``(n_terms, n_columns)``, and of these rows ``(n_columns,)``."""
+    counts = np.asarray(values.T @ chosen.astype(np.float32), dtype=np.float64) + SMOOTHING
+    weights = np.log(counts / np.maximum(counts.sum(0), SMOOTHING))
+    # A label that the rows at hand do not hold keeps half a row, so that its score stays finite.
+    return weights, np.log(np.maximum(chosen.sum(0), 0.5) / len(chosen))

@@ -9,16 +9,15 @@ ways); max pooling over the states as in Conneau et al. 2017.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, Shape
 
-OUTPUTS = frozenset({Output.LABEL})
+OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.TEXT})
 
 WIDTH = 128
 STATE = 128
@@ -27,6 +26,11 @@ DROPOUT = 0.5
 """Of the word vectors."""
 HIDDEN_WORDS = 0.2
 """Share of the words a training text is read without."""
+WRITTEN_WIDTH = 256
+"""State of each direction, and of the decoder that looks back at them, where a text is wanted (Luong et al. 2015)."""
+WRITTEN_DROPOUT = 0.3
+PIECES = 8_000
+"""Most pieces of words where a text is wanted."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
@@ -83,17 +87,11 @@ def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
-    import torch
+    from goldilocks.nets.assemble import from_pieces, from_words
 
-    from goldilocks.nets.network import Network, Shape
-    from goldilocks.nets.words import PAD_ID, learn_words
-
-    torch.manual_seed(seed)
-    tokenizer = learn_words(part.texts, max_tokens=MAX_WORDS)
     options = {
-        "vocabulary": tokenizer.get_vocab_size(),
         "width": WIDTH,
         "cell": facts.name.removeprefix("bi"),
         "state": STATE,
@@ -101,18 +99,19 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    shape = Shape("recurrent", options, tuple(labels), pooling="max", max_tokens=MAX_WORDS, pad_id=PAD_ID)
-    return Network(_trunk(shape), tokenizer, shape)
+    if goal.output is Output.TEXT:
+        decoder = {"width": WRITTEN_WIDTH, "cell": options["cell"], "dropout": WRITTEN_DROPOUT}
+        options |= {"state": WRITTEN_WIDTH, "dropout": WRITTEN_DROPOUT, "hidden_words": 0.0}
+        sizes = {"max_pieces": MAX_WORDS, "vocabulary": PIECES}
+        return from_pieces("recurrent", options, _trunk, part, goal, **sizes, decoder=decoder, seed=seed)
+    return from_words("recurrent", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
-    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+    from goldilocks.nets.assemble import restored
 
-    shape = read_shape(folder)
-    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
-    network.load_weights(folder)
-    return network
+    return restored(folder, _trunk)
 
 
 def _trunk(shape: Shape) -> Any:

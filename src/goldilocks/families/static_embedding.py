@@ -11,12 +11,11 @@ Source: https://github.com/dleemiller/WordLlama (MIT); its tokens are averaged w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from goldilocks.nets.network import Network, Shape
 
-OUTPUTS = frozenset({Output.LABEL})
+OUTPUTS = frozenset({Output.LABEL, Output.SCORE})
 
 MAX_TOKENS = 512
 _WEIGHT = "embedding.weight"
@@ -81,7 +80,7 @@ def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     return Recipe(epochs=epochs, learning_rate=2e-3, head_learning_rate=1e-2)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """The pretrained table with a head that has learnt nothing. See ``protocols.Family``.
 
     Raises:
@@ -90,7 +89,8 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
     import torch
     from safetensors.torch import load_file
 
-    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.assemble import network, shape_for
+    from goldilocks.nets.scorer import settled_for
 
     files = _files(folder) if folder else None
     if files is None:
@@ -102,20 +102,19 @@ def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str],
     table /= table.square().mean().sqrt()
     torch.manual_seed(seed)
     options = {"vocabulary": table.shape[0], "width": table.shape[1]}
-    shape = Shape("static_embedding", options, tuple(labels), pooling="mean", max_tokens=MAX_TOKENS)
+    shape = shape_for(goal, "static_embedding", options, pooling="mean", max_tokens=MAX_TOKENS)
+    if goal.output is Output.SCORE:
+        shape.settled.update(settled_for(part, mixes=False))
     trunk = _trunk(shape)
     trunk.words.weight.data.copy_(table)
-    return Network(trunk, _read_tokenizer(files[1]), shape)
+    return network(trunk, _read_tokenizer(files[1]), shape)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
-    from goldilocks.nets.network import Network, read_shape, read_tokenizer
+    from goldilocks.nets.assemble import restored
 
-    shape = read_shape(folder)
-    network = Network(_trunk(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
-    network.load_weights(folder)
-    return network
+    return restored(folder, _trunk)
 
 
 def _trunk(shape: Shape) -> Any:

@@ -13,7 +13,6 @@ macro F1 by at most 0.4 point, up or down, on five of six development sets, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ import numpy as np
 from goldilocks.nets.linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored, seconds_here
 from goldilocks.nets.linear import Recipe as Values
 from goldilocks.nets.ngrams import Grams
-from goldilocks.records import Facts, Forecast, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -90,9 +89,10 @@ def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, labels: Sequence[str], *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
     """A model that has not learnt the task."""
-    return NgramLinear(labels, Values(GRAMS[facts.name], tfidf=True, most_terms=MOST_TERMS), solve)
+    values = Values(GRAMS[facts.name], tfidf=True, most_terms=MOST_TERMS)
+    return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
 def restore(folder: Path) -> NgramLinear:
@@ -107,9 +107,13 @@ def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | 
         Keerthi & DeCoste 2005, "A Modified Finite Newton Method for Fast Solution of Large Scale Linear SVMs",
         without the exact line search and for all labels in step.
     """
-    wanted = np.full((len(answers), n_labels), -1, dtype=np.float32)
-    wanted[np.arange(len(answers)), answers] = 1
-    if n_labels == 2:  # the two are each other's mirror
+    if answers.ndim == 2:
+        wanted = (2 * answers - 1).astype(np.float32)
+    else:
+        wanted = np.full((len(answers), n_labels), -1, dtype=np.float32)
+        wanted[np.arange(len(answers)), answers] = 1
+    mirrored = n_labels == 2 and answers.ndim == 1
+    if mirrored:  # the two are each other's mirror
         wanted = wanted[:, 1:]
         start = None if start is None else Solution(start.weights[:, 1:], start.bias[1:])
     turned = values.T.tocsr()
@@ -122,7 +126,7 @@ def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | 
         weights += step
         bias = bias + bias_step
         scores += change
-    if n_labels == 2:
+    if mirrored:
         weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
     return Solution(np.asarray(weights, np.float32), np.asarray(bias, np.float32))
 

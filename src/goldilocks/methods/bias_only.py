@@ -37,9 +37,10 @@ def effort(facts: Facts) -> float:  # noqa: ARG001
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     """Freeze everything but the biases and the head."""
     network.module.requires_grad_(False)
-    for name, weight in network.trunk.named_parameters():
-        weight.requires_grad_("bias" in name.rsplit(".", 1)[-1])
-    network.head.requires_grad_(True)
+    head = set(network.groups().get("head", []))  # a decoder that came with its trunk is no head
+    for name, weight in network.module.named_parameters():
+        # T5 has its only biases in a table: relative_attention_bias.weight.
+        weight.requires_grad_(name in head or any("bias" in part for part in name.split(".")[-2:]))
 
 
 def fold(network: Network) -> None:

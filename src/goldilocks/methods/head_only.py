@@ -25,12 +25,16 @@ def misfit(facts: Facts) -> str | None:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
     if not facts.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None
+    return None if "head" in facts.groups else "has no small head above the rest, only a decoder that came with it"
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
-    """One forward pass, where a full run makes a few forward and backward (twice as dear)."""
-    return 0.15
+def effort(facts: Facts) -> float:
+    """One forward pass, where a full run makes a few forward and backward (twice as dear).
+
+    Measured on TREC and Banking77 (3,400 rows): .14 of MiniLM's full run, .5 and 1.1 of a table's, below which there is
+    nothing to save.
+    """
+    return 0.15 if facts.depth else 0.75
 
 
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001

@@ -53,7 +53,7 @@ def prepare(network: Network, options: Options) -> None:
 
     if options.rank < 1:
         raise InputError(f"lora: rank is {options.rank}; it must be at least 1.")
-    groups = network.trunk.groups()
+    groups = network.groups()
     layers = [
         name.removesuffix(".weight")
         for role in options.roles
@@ -61,18 +61,19 @@ def prepare(network: Network, options: Options) -> None:
         if name.endswith(".weight")
     ]
     network.module.requires_grad_(False)
-    if not lora.add(network.trunk, layers, rank=options.rank, alpha=options.alpha):
+    if not lora.add(network.module, layers, rank=options.rank, alpha=options.alpha):
         raise InputError(
             f"lora: no linear layer in the groups {', '.join(options.roles)}; there are {', '.join(groups)}."
         )
-    network.head.requires_grad_(True)
+    for name in groups.get("head", []):  # a decoder that came with its trunk is no head: it gets additions too
+        network.module.get_parameter(name).requires_grad_(True)
 
 
 def fold(network: Network) -> None:
     """Merge the additions into the matrices they stand beside."""
     from goldilocks.nets import lora
 
-    lora.merge(network.trunk)
+    lora.merge(network.module)
 
 
 def recipe(recipe: Recipe) -> Recipe:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from goldilocks.protocols import Floats
+from goldilocks.records import Output
 
+OUTPUTS = frozenset({Output.LABEL})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = "Plain definition: right answers / items."

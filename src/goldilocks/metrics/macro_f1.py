@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldilocks.protocols import Floats
+from goldilocks.records import Output
 from goldilocks.support.statistics import class_counts
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+OUTPUTS = frozenset({Output.LABEL})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (

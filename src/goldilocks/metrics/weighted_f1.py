@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldilocks.protocols import Floats
+from goldilocks.records import Output
 from goldilocks.support.statistics import class_counts
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+OUTPUTS = frozenset({Output.LABEL})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = "As scikit-learn's f1_score(average='weighted'); a class that is in predicted only weighs nothing."
@@ -33,4 +35,4 @@ def total(sums: Floats) -> Floats:
     """The mean F1 weighed by the real items of each class, for each row of ``sums``."""
     hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
     f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=claimed + real > 0)
-    return np.asarray((f1 * real).sum(1) / real.sum(1))
+    return np.asarray((f1 * real).sum(1) / np.maximum(real.sum(1), 1))

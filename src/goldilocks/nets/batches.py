@@ -1,8 +1,9 @@
-"""Batches of texts of like length, padded to their longest only."""
+"""What a trunk reads: rows of tokens, in batches of rows of like length, padded to their longest only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -45,10 +46,56 @@ def by_length(
     yield from batches
 
 
-def padded(tokens: Sequence[npt.NDArray[np.int32]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Ids and mask ``(n_texts, longest)``, int64; the mask is 1 at tokens and 0 at padding."""
-    lengths = np.fromiter((len(one) for one in tokens), dtype=np.int64, count=len(tokens))
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The tokens of one item, or of a piece of it where it is longer than the model reads."""
+
+    ids: npt.NDArray[np.int32]
+    """``(n_tokens,)``, special tokens included, at least one."""
+    item: int = 0
+    """Number of the item it was made from."""
+    channels: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    """What else a token is marked with, ``(n_tokens,)`` each: ``types`` says which text of a pair it belongs to."""
+    places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Where in the row the answers are read off, e.g. the first token of each word; what is there the head decides."""
+    first: int = 0
+    """Number of the first word (or character) of the item that this row holds."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows side by side, padded."""
+
+    ids: Tensor
+    """``(n_rows, longest)``, int64."""
+    mask: Tensor
+    """``(n_rows, longest)``, int64: 1 at tokens, 0 at padding."""
+    channels: Mapping[str, Tensor]
+    """As ``Row.channels``, padded with 0, ``(n_rows, longest)`` each."""
+    rows: Sequence[Row]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        channels = {name: one.to(device) for name, one in self.channels.items()}
+        return Batch(self.ids.to(device), self.mask.to(device), channels, self.rows)
+
+
+def padded(rows: Sequence[Row], pad_id: int) -> Batch:
+    """Rows as a batch."""
+    lengths = np.fromiter((len(one) for one in rows), dtype=np.int64, count=len(rows))
     inside = np.arange(lengths.max())[None, :] < lengths[:, None]
-    ids = np.full(inside.shape, pad_id, dtype=np.int64)
-    ids[inside] = np.concatenate(tokens)
-    return torch.from_numpy(ids), torch.from_numpy(inside.astype(np.int64))
+
+    def table(columns: Sequence[npt.NDArray[np.int32]], filling: int) -> Tensor:
+        found = np.full(inside.shape, filling, dtype=np.int64)
+        found[inside] = np.concatenate(columns)
+        return torch.from_numpy(found)
+
+    return Batch(
+        ids=table([one.ids for one in rows], pad_id),
+        mask=torch.from_numpy(inside.astype(np.int64)),
+        channels={name: table([one.channels[name] for one in rows], 0) for name in rows[0].channels},
+        rows=rows,
+    )

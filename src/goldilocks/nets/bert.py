@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
@@ -126,6 +127,7 @@ class BertTrunk(Trunk):
 
     word_embedding = "words"
     bf16 = True
+    spelling = ("shapes",)
 
     def __init__(self, options: BertOptions) -> None:
         """Unfilled: ``read_trunk`` or ``Network.load_weights`` gives the weights."""
@@ -136,19 +138,25 @@ class BertTrunk(Trunk):
         self.positions = _Embedding(options.positions, options.embedding_width)
         self.types = _Embedding(options.types, options.embedding_width) if options.types else None
         self.embedding_norm = nn.LayerNorm(options.embedding_width, eps=options.epsilon)
+        self.mark_width, self.marks = options.embedding_width, None
         wider = options.embedding_width != options.width
         self.widen = _Linear(options.embedding_width, options.width) if wider else None
         self.blocks = nn.ModuleList(_Block(options) for _ in range(options.depth))
 
-    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def embed(self, batch: Batch) -> Tensor:
         """See ``Trunk.embed``."""
+        ids, mask = batch.ids, batch.mask
         first = self.options.first_position
         # With a first position RoBERTa's way of counting: padding keeps the number before the first.
         counted = self.positions(mask.cumsum(1) * mask + (first - 1)) if first else None
         places = self.positions.weight[: ids.shape[1]] if counted is None else counted
         hidden = self.words(ids) + places
         if self.types is not None:
-            hidden = hidden + self.types.weight[0]
+            marked = batch.channels.get("types")
+            several = marked is not None and self.types.num_embeddings > 1
+            hidden = hidden + (self.types(marked) if several else self.types.weight[0])
+        if self.marks is not None:
+            hidden = self.marks(hidden, batch.channels)
         hidden = self.embedding_norm(hidden)
         return hidden if self.widen is None else cast(Tensor, self.widen(hidden))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
 
 
@@ -19,6 +20,7 @@ class HubTrunk(Trunk):
     """A transformers encoder as a trunk: ``embed`` runs all of it, ``block`` hands out what each layer gave."""
 
     resumable = False
+    spelling = ("shapes",)
 
     def __init__(self, model: nn.Module) -> None:
         """Find the stack of layers: the longest list of modules in the model."""
@@ -29,24 +31,33 @@ class HubTrunk(Trunk):
         self.width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.depth = int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
         self._layers: tuple[Tensor, ...] = ()
+        self.mark_width, self.marks = int(model.get_input_embeddings().weight.shape[1]), None  # type: ignore[operator]
 
-    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def embed(self, batch: Batch) -> Tensor:
         """See ``Trunk.embed``."""
-        self._layers = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        self._layers = self.model(**self._given(batch), output_hidden_states=True).hidden_states
         return self._layers[0]
+
+    def _given(self, batch: Batch) -> dict[str, Tensor]:
+        types = batch.channels.get("types") if getattr(self.model.config, "type_vocab_size", 0) > 1 else None
+        given = {"attention_mask": batch.mask}
+        if self.marks is None:
+            given["input_ids"] = batch.ids
+        else:
+            words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
+            given["inputs_embeds"] = self.marks(words, batch.channels)
+        return given if types is None else given | {"token_type_ids": types}
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Trunk.block``; ``hidden`` must be what ``embed`` and the blocks below gave last."""
         return self._layers[number + 1]
 
-    def forward(
-        self, ids: Tensor, mask: Tensor, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None
-    ) -> Tensor:
+    def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """See ``Trunk.forward``."""
         if hidden is None and stop is None:
-            states: Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            states: Tensor = self.model(**self._given(batch)).last_hidden_state
             return states
-        return super().forward(ids, mask, start=start, hidden=hidden, stop=stop)
+        return super().forward(batch, start=start, hidden=hidden, stop=stop)
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Trunk.groups``; told by the kind of module, and inside a layer by what its part is called."""

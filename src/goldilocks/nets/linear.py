@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
 from goldilocks.nets.ngrams import Grams, Vocabulary, blocks, counted
+from goldilocks.nets.pairs import marked
+from goldilocks.records import Gold, Output, Text, as_text, labels_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
-"""(values, label of each text, number of labels, where to start) -> the weights."""
+"""(values, label of each text, number of labels, where to start) -> the weights. Where a text may have several labels
+they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is told from its absence."""
 
 MOST_WEIGHTS = 32_000_000
 """Weights of one model at most (128 MB); with many labels fewer n-grams are kept."""
@@ -58,12 +62,22 @@ class Recipe:
 
 
 class NgramLinear:
-    """A ``Fitted`` model (see protocols): n-gram values times weights, softmax at a fitted temperature."""
+    """A ``Fitted`` model (see protocols): n-gram values times weights, softmax at a fitted temperature.
 
-    def __init__(self, labels: Sequence[str], recipe: Recipe, solve: Solver | None = None) -> None:
+    Where a text may have several labels, a sigmoid for each in place of the softmax. Pairs of texts are counted as the
+    marked n-grams of ``nets/pairs.py``.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], recipe: Recipe, solve: Solver | None = None, *, several: bool = False
+    ) -> None:
         """An unfitted model. Without ``solve`` it can only be filled by ``restored``."""
         self.labels = tuple(labels)
+        self.several = several
         self.recipe = recipe
+        """For pairs its n-grams are the marked ones, from ``fit`` on."""
+        self.pairs = False
+        self._single = recipe
         self._solve = solve
         self.vocabulary = Vocabulary(recipe.grams, [[] for _ in recipe.grams])
         self.solution = Solution(np.zeros((0, len(self.labels)), np.float32), np.zeros(len(self.labels), np.float32))
@@ -72,7 +86,7 @@ class NgramLinear:
 
     # --------------------------------------------------------------------------------------------------- learning
 
-    def fit(self, texts: Sequence[str], gold: Sequence[str], *, seed: int) -> None:
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Learn from ``texts`` and their labels; what was learnt before is forgotten.
 
         A fifth of the texts is set aside first, to find the temperature at which the probabilities fit what the model
@@ -85,7 +99,20 @@ class NgramLinear:
             raise InputError(
                 "this model was restored to answer and cannot be fitted; create it from its family instead."
             )
-        answers = _numbers(texts, gold, self.labels)
+        self.pairs = any(isinstance(one, tuple) for one in texts)
+        self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
+        self._fit(self._lines(texts), gold, seed, self._solve)
+
+    def _lines(self, items: Sequence[Text]) -> list[str]:
+        """What the n-grams are counted in: the text, or the marked n-grams of a pair."""
+        if not self.pairs:
+            return [as_text(one) for one in items]
+        kinds = {one.kind for one in self._single.grams}
+        sides = [(one, "") if isinstance(one, str) else (one[0], " ".join(one[1:])) for one in items]
+        return [marked(one, other, words="word" in kinds, characters="char" in kinds) for one, other in sides]
+
+    def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
+        answers = _numbers(texts, gold, self.labels, several=self.several)
         most = max(1, min(self.recipe.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.recipe.grams))))
         min_texts = 2 if len(texts) >= self.recipe.large else 1
         self.vocabulary, values = Vocabulary.learned(texts, self.recipe.grams, min_texts=min_texts, most=most)
@@ -101,10 +128,11 @@ class NgramLinear:
         self.temperature = 1.0
         if len(aside) >= FEWEST_HELD_OUT:
             rest.sort()
-            start = self._solve(values[rest], answers[rest], len(self.labels), None)
+            start = solve(values[rest], answers[rest], len(self.labels), None)
             scores = values[aside] @ start.weights + start.bias
-            self.temperature = fitted_temperature(scores, answers[aside])
-        self.solution = self._solve(values, answers, len(self.labels), start)
+            fitted = fitted_temperature_each if self.several else fitted_temperature
+            self.temperature = fitted(scores, answers[aside])
+        self.solution = solve(values, answers, len(self.labels), start)
 
     def _weighed(self, rows: Ints, columns: Ints, counts: Array, n_texts: int) -> Array:
         if not self.recipe.tfidf:
@@ -117,12 +145,13 @@ class NgramLinear:
 
     # -------------------------------------------------------------------------------------------------- answering
 
-    def predict(self, texts: Sequence[str]) -> Array:
-        """Probabilities ``(n_texts, n_labels)``; see ``protocols.Model``."""
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """See ``protocols.Model``."""
         scores = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        for row, (columns, values) in enumerate(self._rows(texts)):
+        for row, (columns, values) in enumerate(self._rows(self._lines(texts))):
             scores[row] = values @ self.solution.weights[columns]
-        return softmax((scores + self.solution.bias) / np.float32(self.temperature))
+        scores = (scores + self.solution.bias) / np.float32(self.temperature)
+        return of_labels(sigmoid(scores) if self.several else softmax(scores), self.labels, several=self.several)
 
     def _rows(self, texts: Sequence[str]) -> Iterator[tuple[Ints, Array]]:
         for block in blocks(texts):
@@ -151,8 +180,10 @@ class NgramLinear:
         folder.mkdir(parents=True, exist_ok=True)
         head = {
             "labels": self.labels,
+            "several": self.several,
+            "pairs": self.pairs,
             "temperature": self.temperature,
-            "recipe": asdict(self.recipe),
+            "recipe": asdict(self._single),
             "terms": self.vocabulary.terms,
         }
         (folder / "model.json").write_text(json.dumps(head, ensure_ascii=True), encoding="utf-8")
@@ -166,8 +197,11 @@ def restored(folder: Path) -> NgramLinear:
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     grams = tuple(Grams(**one) for one in head["recipe"]["grams"])
-    model = NgramLinear(head["labels"], Recipe(**{**head["recipe"], "grams": grams}))
-    model.vocabulary = Vocabulary(grams, head["terms"])
+    recipe = Recipe(**{**head["recipe"], "grams": grams})
+    model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
+    if head.get("pairs"):
+        model.pairs, model.recipe = True, replace(recipe, grams=(Grams("marked", 1, 1),))
+    model.vocabulary = Vocabulary(model.recipe.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")
     model.solution = Solution(arrays["weights"], arrays["bias"])
@@ -203,21 +237,47 @@ def fitted_temperature(scores: npt.NDArray[np.floating], answers: Ints) -> float
     return float(grid[int(np.argmin(losses))])
 
 
+def fitted_temperature_each(scores: npt.NDArray[np.floating], answers: Ints) -> float:
+    """The temperature at which ``sigmoid(scores / temperature)`` gives the answers the least log loss.
+
+    As ``fitted_temperature``, with a decision for each text and label: ``answers`` (n_texts, n_labels), 0 or 1.
+    """
+    kept_back = 1 / (answers.size + 2)
+    wanted = np.clip(answers.astype(np.float64), kept_back, 1 - kept_back)
+    grid = np.geomspace(0.01, 1000, 200)
+    exact = scores.astype(np.float64)
+    losses = [np.mean(np.logaddexp(0, exact / one) - wanted * exact / one) for one in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def sigmoid(scores: Array) -> Array:
+    """A probability for each score by itself."""
+    half: Array = (0.5 * (1 + np.tanh(0.5 * scores))).astype(np.float32)
+    return half
+
+
 def softmax(scores: Array) -> Array:
     """Rows of probabilities."""
     raised = np.exp(scores - scores.max(1, keepdims=True))
     return np.asarray(raised / raised.sum(1, keepdims=True), dtype=np.float32)
 
 
-def _numbers(texts: Sequence[str], gold: Sequence[str], labels: tuple[str, ...]) -> Ints:
+def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...], *, several: bool) -> Ints:
+    """Number of each text's label; for several a table of 0 and 1, ``(n_texts, n_labels)``."""
     if not texts or len(texts) != len(gold):
         raise InputError(
             f"fit got {len(texts)} texts and {len(gold)} labels; pass one label for each of at least one text."
         )
     number = {label: i for i, label in enumerate(labels)}
-    unknown = sorted(set(gold) - number.keys())
+    found = [labels_of(one, Output.LABEL) for one in gold]
+    unknown = sorted({label for one in found for label in one} - number.keys())
     if unknown:
         raise InputError(
             f"gold holds the label {unknown[0]!r}, which is not among the model's; there are: {', '.join(labels)}."
         )
-    return np.array([number[label] for label in gold], dtype=np.int64)
+    if not several:
+        return np.array([number[label] for (label,) in found], dtype=np.int64)
+    table = np.zeros((len(gold), len(labels)), dtype=np.int64)
+    for row, one in enumerate(found):
+        table[row, [number[label] for label in one]] = 1
+    return table

@@ -27,6 +27,11 @@ class LoraLinear(nn.Module):
         self.up = nn.Parameter(torch.zeros(base.out_features, rank, dtype=like.dtype, device=like.device))
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
+    @property
+    def weight(self) -> Tensor:
+        """The matrix beside which it stands (some models ask a layer for its type)."""
+        return self.base.weight
+
     def forward(self, inputs: Tensor) -> Tensor:
         """``(..., in)`` -> ``(..., out)``."""
         thin = F.linear(inputs, self.down)

@@ -1,15 +1,17 @@
-"""A text classifier made of a tokenizer, a trunk of blocks, a pooling and a head: what every network family builds.
+"""A classifier made of a tokenizer, a trunk of blocks, a pooling and a head: what every network family builds.
 
 ``tune/loop.py`` trains a ``Network``; methods choose which of its weights learn. The trunk is a stack of blocks, so
-that whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``).
+that whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``). Networks
+that give another kind of answer than labels are subclasses (``nets/heads.py`` names them): they read items into rows
+their own way, and say what the loss is and how hidden states become answers.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,9 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from goldilocks.answers import Answers, of_labels
+from goldilocks.nets.batches import Batch, Row, by_length, padded
+from goldilocks.records import Goal, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
+
+    from goldilocks.nets.marks import Marks
 
 
 class Trunk(nn.Module):
@@ -35,23 +44,27 @@ class Trunk(nn.Module):
     """Whether its products may run in bfloat16 where the machine does that in hardware."""
     resumable: bool = True
     """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
+    spelling: tuple[str, ...] = ()
+    """Channels of ``nets/marks`` it can be shown of words whose tokenizer hides how they are written."""
+    mark_width: int = 0
+    """Width of their vectors."""
+    marks: Marks | None
+    """Their tables, where there are any; set by ``__init__`` of trunks with ``spelling``."""
 
-    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states ``(n_texts, n_tokens, width)`` below block 0. ``mask`` is 1 at tokens, 0 at padding."""
+    def embed(self, batch: Batch) -> Tensor:
+        """Hidden states ``(n_rows, n_tokens, width)`` below block 0."""
         raise NotImplementedError
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states above block ``number``."""
+        """Hidden states above block ``number``. ``mask`` is 1 at tokens, 0 at padding."""
         raise NotImplementedError
 
-    def forward(
-        self, ids: Tensor, mask: Tensor, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None
-    ) -> Tensor:
+    def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """Run blocks ``start`` up to (not including) ``stop``; ``hidden`` is what came out below ``start``."""
         if hidden is None:
-            hidden = self.embed(ids, mask)
+            hidden = self.embed(batch)
         for number in range(start, self.depth if stop is None else stop):
-            hidden = self.block(number, hidden, mask)
+            hidden = self.block(number, hidden, batch.mask)
         return hidden
 
     def groups(self) -> dict[str, list[str]]:
@@ -64,7 +77,9 @@ class Trunk(nn.Module):
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """A float32 vector per text: ``mean`` or ``max`` over its tokens, or the ``first``. ``(n, t, w)`` -> ``(n, w)``."""
+    """A float32 vector per text, ``(n, t, w)`` -> ``(n, w)``: ``mean`` or ``max`` over its tokens, ``first`` or ``last``."""
+    if how == "last":
+        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1].float()
     hidden = hidden.float()
     if how == "first":
         return hidden[:, 0]
@@ -86,30 +101,54 @@ class Shape:
     pooling: str
     max_tokens: int
     pad_id: int = 0
+    output: str = Output.LABEL.value
+    several: bool = False
+    """Whether an item may have several labels."""
+    settled: dict[str, Any] = field(default_factory=dict)
+    """Numbers of the head that are not weights, e.g. the range of the scores."""
+
+    @property
+    def goal(self) -> Goal:
+        """What the network is asked for."""
+        return Goal(Output(self.output), self.labels, self.several)
+
+
+def linear_head(width: int, outputs: int) -> nn.Linear:
+    """A linear layer drawn from torch's generator (normal, 0.02; no bias to begin with)."""
+    head = nn.Linear(width, outputs)
+    nn.init.normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 class Network:
     """A tokenizer, a trunk and a linear head. A ``Model`` (see protocols) that gradient descent can train."""
 
+    pools = True
+    """Whether the head sees one vector per row (``pool``) instead of all hidden states."""
+
     def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
-        """Put the parts together; the head is drawn from torch's generator (normal, 0.02)."""
+        """Put the parts together; the head is drawn from torch's generator."""
         self.trunk = trunk
         self.tokenizer = tokenizer
         self.shape = shape
         self.labels = shape.labels
         self.dropout = nn.Dropout(0.0)
-        self.head = nn.Linear(trunk.width, len(shape.labels))
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        self.label_smoothing = 0.0
+        self.head = self.new_head()
         self.module = nn.ModuleDict({"trunk": trunk, "head": self.head})
         """Everything with weights: what is trained, counted and saved."""
+
+    def new_head(self) -> nn.Module:
+        """A head that knows nothing."""
+        return linear_head(self.trunk.width, len(self.labels))
 
     # ----------------------------------------------------------------------------------------------- what it is made of
 
     def groups(self) -> dict[str, list[str]]:
         """Role (embeddings, attention, mlp, norm, head) -> parameter names of ``module``."""
         own = {role: [f"trunk.{name}" for name in names] for role, names in self.trunk.groups().items()}
-        return own | {"head": ["head.weight", "head.bias"]}
+        return own | {"head": [f"head.{name}" for name, _ in self.head.named_parameters()]}
 
     def block_of(self, parameter: str) -> int:
         """Block a parameter of ``module`` belongs to: -1 the embeddings, ``trunk.depth`` the head."""
@@ -122,24 +161,71 @@ class Network:
         lowest = min(self.block_of(name) for name, weight in self.module.named_parameters() if weight.requires_grad)
         return lowest
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # --------------------------------------------------------------------------------------------------------- reading
 
-    def tokenize(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
-        """Token ids of each text, special tokens included, at most ``max_tokens``, at least one."""
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """The rows of tokens of each item, at most ``max_tokens`` long: here one per item, cut at the end."""
         # A text far longer than the model reads would only cost tokenizing; no language has 12 characters per token.
         reach = 12 * self.shape.max_tokens
-        encoded = self.tokenizer.encode_batch_fast([text[:reach] for text in texts])
-        nothing = np.array([self.shape.pad_id], dtype=np.int32)
-        return [np.asarray(one.ids, dtype=np.int32) if one.ids else nothing for one in encoded]
+        given = [one[:reach] if isinstance(one, str) else _pair(one, reach) for one in texts]
+        encoded = self.tokenizer.encode_batch_fast(given)
+        pairs = any(isinstance(one, tuple) for one in given)
+        return [self._row(one, number, pairs) for number, one in enumerate(encoded)]
 
-    def logits(self, ids: Tensor, mask: Tensor, *, start: int = 0, hidden: Tensor | None = None) -> Tensor:
-        """Scores before softmax, ``(n_texts, n_labels)``, float32."""
-        states = self.trunk(ids, mask, start=start, hidden=hidden)
-        return self.score_pooled(pool(states, mask, self.shape.pooling))
+    def _row(self, encoded: Encoding, item: int, pairs: bool) -> Row:
+        ids = np.asarray(encoded.ids or [self.shape.pad_id], dtype=np.int32)
+        types = {"types": np.asarray(encoded.type_ids or [0], dtype=np.int32)} if pairs else {}
+        return Row(ids, item, types)
+
+    def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:  # noqa: ARG002
+        """The rows to learn from; those of a network that reads its own answer hold that too."""
+        return self.rows(texts)
+
+    def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
+        """What ``loss`` needs to know of the right answer, row by row."""
+        number = {label: place for place, label in enumerate(self.labels)}
+        if not self.shape.several:
+            return [number[cast(str, gold[row.item])] for row in rows]
+        found = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        for place, row in enumerate(rows):
+            found[place, [number[label] for label in cast(tuple[str, ...], gold[row.item])]] = 1
+        return list(found)
+
+    def costs(self, rows: Sequence[Row], targets: Sequence[Any]) -> list[int]:  # noqa: ARG002
+        """Tokens that each row counts in a training batch."""
+        return [len(row) for row in rows]
+
+    def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
+        """Batches to answer in: the positions of their rows, and the batch, on the device of the weights."""
+        device = next(self.module.parameters()).device
+        for chosen in by_length([len(one) for one in rows], rows=64, tokens=8192):
+            yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
+
+    # --------------------------------------------------------------------------------------------------------- learning
+
+    def halve(self) -> None:
+        """Turn what has most of the work to bfloat16 (a working copy, see ``tune/loop.py``)."""
+        self.trunk.to(torch.bfloat16)
+
+    def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Mean loss of a batch from the trunk's states, with gradients."""
+        return self.loss_pooled(pool(states, batch.mask, self.shape.pooling), targets)
+
+    def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
+        """The same from pooled vectors ``(n_rows, width)``; only where the head ``pools``."""
+        scores = self.score_pooled(pooled)
+        if self.shape.several:
+            wanted = torch.from_numpy(np.stack(targets)).to(scores.device)
+            return F.binary_cross_entropy_with_logits(scores, wanted)
+        wanted = torch.tensor(targets, device=scores.device)
+        return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
+
+    # -------------------------------------------------------------------------------------------------------- answering
 
     def score_pooled(self, pooled: Tensor) -> Tensor:
-        """Scores from pooled vectors ``(n_texts, width)``."""
-        scores: Tensor = self.head(self.dropout(pooled).to(self.head.weight.dtype))
+        """Scores from pooled vectors ``(n_rows, width)``: ``(n_rows, n_labels)`` before softmax, float32."""
+        dtype = next(self.head.parameters()).dtype
+        scores: Tensor = self.head(self.dropout(pooled).to(dtype))
         return scores.float()
 
     def twin(self) -> Network:
@@ -147,45 +233,41 @@ class Network:
         other = copy.copy(self)
         other.module = copy.deepcopy(self.module)
         other.trunk = cast(Trunk, other.module["trunk"])
-        other.head = cast(nn.Linear, other.module["head"])
+        other.head = other.module["head"]
         other.dropout = nn.Dropout(self.dropout.p)
         return other
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities ``(n_texts, n_labels)``; see ``protocols.Model``."""
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """See ``protocols.Model``."""
+        return self.answer_pooled(self.pooled(texts))
+
+    def answer_pooled(self, pooled: Tensor) -> Answers:
+        """Answers from pooled vectors, one per item."""
         with torch.inference_mode():
-            return torch.softmax(self.score_pooled(self.pooled(texts)), dim=-1).cpu().numpy()
+            scores = self.score_pooled(pooled)
+            found = torch.sigmoid(scores) if self.shape.several else torch.softmax(scores, dim=-1)
+        return of_labels(found.cpu().numpy(), self.labels, several=self.shape.several)
 
-    def pooled(self, texts: Sequence[str]) -> Tensor:
-        """What the head sees of each text, ``(n_texts, width)``, float32."""
-        from goldilocks.nets.batches import by_length, padded
-
-        device = self.head.weight.device
-        found = torch.empty((len(texts), self.trunk.width), device=device)
-        tokens = self.tokenize(texts) if texts else []
+    def pooled(self, texts: Sequence[Text]) -> Tensor:
+        """What the head sees of each item, ``(n_items, width)``, float32; only where the head ``pools``."""
+        found = torch.empty((len(texts), self.trunk.width), device=next(self.module.parameters()).device)
         self.module.eval()
         with torch.inference_mode():
-            for rows in by_length([len(one) for one in tokens], rows=64, tokens=8192):
-                ids, mask = (one.to(device) for one in padded([tokens[i] for i in rows], self.shape.pad_id))
-                found[rows] = pool(self.trunk(ids, mask), mask, self.shape.pooling)
+            for chosen, batch in self.batches(self.rows(texts) if texts else []):
+                found[chosen] = pool(self.trunk(batch), batch.mask, self.shape.pooling)
         return found
 
-    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Mean-pooled states of every layer from one pass, shape ``(n_texts, depth + 1, width)`` (0: embeddings)."""
-        from goldilocks.nets.batches import by_length, padded
-
-        tokens = self.tokenize(texts)
+    def features(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
+        """Mean-pooled states of every layer from one pass, shape ``(n_items, depth + 1, width)`` (0: embeddings)."""
         found = np.empty((len(texts), self.trunk.depth + 1, self.trunk.width), dtype=np.float32)
         self.module.eval()
-        device = self.head.weight.device
         with torch.inference_mode():
-            for rows in by_length([len(one) for one in tokens], rows=64, tokens=8192):
-                ids, mask = (one.to(device) for one in padded([tokens[i] for i in rows], self.shape.pad_id))
-                hidden = self.trunk.embed(ids, mask)
-                found[rows, 0] = pool(hidden, mask, "mean").cpu().numpy()
+            for chosen, batch in self.batches(self.rows(texts)):
+                hidden = self.trunk.embed(batch)
+                found[chosen, 0] = pool(hidden, batch.mask, "mean").cpu().numpy()
                 for number in range(self.trunk.depth):
-                    hidden = self.trunk.block(number, hidden, mask)
-                    found[rows, number + 1] = pool(hidden, mask, "mean").cpu().numpy()
+                    hidden = self.trunk.block(number, hidden, batch.mask)
+                    found[chosen, number + 1] = pool(hidden, batch.mask, "mean").cpu().numpy()
         return found
 
     # ---------------------------------------------------------------------------------------------------------- on disk
@@ -199,7 +281,7 @@ class Network:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: one.detach().cpu().contiguous() for name, one in self.module.state_dict().items()}
+        weights = {name: one.cpu().contiguous() for name, one in own_weights(self.module).items()}
         save_file(weights, folder / "weights.safetensors")
         self.tokenizer.save(str(folder / "tokenizer.json"))
         (folder / "network.json").write_text(
@@ -210,7 +292,23 @@ class Network:
         """Fill ``module`` from ``weights.safetensors``."""
         from safetensors.torch import load_file
 
-        self.module.load_state_dict(load_file(folder / "weights.safetensors"))
+        given = load_file(folder / "weights.safetensors")
+        shared = self.module.state_dict().keys() - own_weights(self.module).keys()
+        again = {name: one for name, one in self.module.state_dict().items() if name in shared}
+        self.module.load_state_dict(given | again)
+
+
+def own_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name; one that several parts share stands under its first name only."""
+    found: dict[int, tuple[str, Tensor]] = {}
+    for name, one in module.state_dict(keep_vars=True).items():
+        found.setdefault(id(one), (name, one.detach()))
+    return dict(found.values())
+
+
+def _pair(texts: tuple[str, ...], reach: int) -> str | tuple[str, str]:
+    """Two texts as the tokenizer takes them; more than two are one text after another."""
+    return (texts[0][:reach], texts[1][:reach]) if len(texts) == 2 else as_text(texts)[:reach]
 
 
 def read_shape(folder: Path) -> Shape:

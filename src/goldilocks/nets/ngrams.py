@@ -48,7 +48,8 @@ class Grams:
     """Which n-grams are counted."""
 
     kind: str
-    """``word`` (runs of ``WORD`` tokens) or ``char`` (inside words padded with one space)."""
+    """``word`` (runs of ``WORD`` tokens), ``char`` (inside words padded with one space) or ``marked`` (single pieces
+    between blanks, as ``nets/pairs.py`` writes them)."""
     low: int
     high: int
     """Shortest and longest, in words or characters; ``low`` of ``char`` is 2 or 3."""
@@ -59,6 +60,8 @@ class Grams:
 
 def normalized(text: str, kind: str) -> str:
     """Lower case, its words (or WORD tokens) set apart by one space: what the n-grams are cut from."""
+    if kind == "marked":
+        return text
     lowered = text.lower()
     return " ".join(WORD.findall(lowered) if kind == "word" else lowered.split())
 
@@ -75,7 +78,7 @@ def hashed(texts: Sequence[str], grams: Grams) -> tuple[Hashes, Positions, Posit
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.array([len(clean[row]) + 1 for row in filled], dtype=np.int64)  # each text owns the space before it
     owner = np.append(np.repeat(np.array(filled, dtype=np.int64), lengths), -1)
-    starts, ends = _word_spans(codes, owner, grams) if grams.kind == "word" else _char_spans(codes, grams)
+    starts, ends = _char_spans(codes, grams) if grams.kind == "char" else _word_spans(codes, owner, grams)
     powers, inverses = _power_tables(len(codes))
     sums = np.zeros(len(codes) + 1, dtype=np.uint64)
     np.cumsum(_mixed(codes) * powers[: len(codes)], out=sums[1:])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
 from goldilocks.nets.words import UNKNOWN_ID
 
@@ -20,6 +21,7 @@ class TableTrunk(Trunk):
 
     word_embedding = "words"
     depth = 0
+    spelling = ("shapes", "prefixes", "suffixes")
 
     def __init__(self, vocabulary: int, width: int, *, dropout: float = 0.0, hidden_words: float = 0.0) -> None:
         """Draw a table (normal, 0.1).
@@ -37,13 +39,18 @@ class TableTrunk(Trunk):
         nn.init.normal_(self.words.weight, std=0.1)
         self.dropout = nn.Dropout(dropout)
         self.hidden_words = hidden_words
+        self.mark_width, self.marks = width, None
 
-    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+    def embed(self, batch: Batch) -> Tensor:
         """See ``Trunk.embed``."""
+        ids = batch.ids
         if self.training and self.hidden_words:
             ids = ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.hidden_words, UNKNOWN_ID)
-        vectors: Tensor = self.dropout(self.words(ids))
-        return vectors
+        vectors = self.words(ids)
+        if self.marks is not None:
+            vectors = self.marks(vectors, batch.channels)
+        read: Tensor = self.dropout(vectors)
+        return read
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Trunk.groups``."""
@@ -53,7 +60,7 @@ class TableTrunk(Trunk):
 
     def block_of(self, parameter: str) -> int:
         """See ``Trunk.block_of``."""
-        return -1 if parameter.startswith("words.") else 0
+        return -1 if parameter.startswith(("words.", "marks.")) else 0
 
 
 class ConvolutionTrunk(TableTrunk):
@@ -111,8 +118,8 @@ class RecurrentTrunk(TableTrunk):
         """Draw the weights: a ``cell`` of ``CELLS`` with ``state`` numbers of memory per direction."""
         super().__init__(vocabulary, width, dropout=dropout, hidden_words=hidden_words)
         self.width = state * (2 if both_ways else 1)
-        self.forth = _cell(cell, width, state)
-        self.back = _cell(cell, width, state) if both_ways else None
+        self.forth = recurrent_cell(cell, width, state)
+        self.back = recurrent_cell(cell, width, state) if both_ways else None
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Trunk.block``."""
@@ -124,7 +131,8 @@ class RecurrentTrunk(TableTrunk):
         return torch.cat([forth, back.gather(1, turn.expand_as(back))], dim=-1)
 
 
-def _cell(kind: str, width: int, state: int) -> nn.RNNBase:
+def recurrent_cell(kind: str, width: int, state: int) -> nn.RNNBase:
+    """A layer of ``CELLS`` drawn so that it learns well from the start; batches come first."""
     cell: nn.RNNBase = CELLS[kind](width, state, batch_first=True)
     for name, weight in cell.named_parameters():
         if name.startswith("weight_hh"):  # orthogonal, gate by gate: gradients neither vanish nor explode at the start

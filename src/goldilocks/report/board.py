@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from goldilocks.report.charts import Point
 from goldilocks.report.scales import Scale
 from goldilocks.report.svg import tag
 
-COST_PARTS = ("tuning", "labour", "requests", "memory", "storage")
+COST_PARTS = ("tuning", "labour", "requests", "memory", "storage", "energy")
+_ADDRESS = re.compile(r"^\w+://\S+: ")
+"""Where a model lies, before the reason it is out: the candidate's name says that already, and many share a reason."""
 _WHISKER = 110
 """Pixels of the little drawing of a score with its interval."""
 
@@ -145,7 +148,7 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
 
     def note(stage: str, outs: Iterable[Excluded]) -> None:
         for one in outs:
-            found.setdefault(one.candidate, (stage, one.reason))
+            found.setdefault(one.candidate, (stage, _ADDRESS.sub("", one.reason)))
 
     def of_status(status: str, scored: bool) -> list[Excluded]:
         return [

@@ -14,7 +14,18 @@ from markupsafe import Markup
 
 from goldilocks.records import AlphaRange, Objective
 from goldilocks.report.scales import Scale, spread
-from goldilocks.report.svg import Box, Label, axes, picture, place_labels, point_box, tag, width_of
+from goldilocks.report.svg import (
+    Box,
+    Label,
+    axes,
+    line_boxes,
+    path_of,
+    picture,
+    place_labels,
+    point_box,
+    tag,
+    width_of,
+)
 from goldilocks.report.words import compact, money, number, shorten_middle
 
 WIDTHS = {"wide": 1160, "narrow": 350}
@@ -105,9 +116,12 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
     )  # fmt: skip
     able = [one for one in points if one.status != "excluded"]
     hull = lower_hull([(one.cost, one.loss) for one in able])
-    parts.append(tag("path", class_="hull", d=_bent(hull, x, y)))
+    bent = _bent(hull, x, y)
+    lines = line_boxes(bent)
+    parts.append(tag("path", class_="hull", d=path_of(bent)))
     for one in near:
         parts.append(tag("line", class_="interval", x1=x(one.cost), x2=x(one.cost), y1=y(one.low), y2=y(one.high)))
+        lines += line_boxes([(x(one.cost), y(one.low)), (x(one.cost), y(one.high))])
     ordered = sorted(points, key=lambda one: _importance(one, colours), reverse=True)
     parts += [_dot(one, x(one.cost), y, colours, currency) for one in reversed(ordered)]
     labels = [
@@ -122,7 +136,7 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
         if wide or one.status in ("winner", "tied") or one.name in colours
     ]
     boxes: list[Box] = [point_box(x(one.cost), y(one.loss)) for one in points]
-    parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start))
+    parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start), lines)
     best = min(able or points, key=lambda one: one.loss)
     described = (
         f"{len(points)} candidates. On the hull, cheapest first: "
@@ -141,8 +155,8 @@ def _importance(one: Point, colours: Mapping[str, int]) -> tuple[bool, bool, boo
     return one.status == "winner", one.name in colours, one.status == "tied", -one.loss
 
 
-def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
-    """The hull as a path, carried on to the right and upwards to the edges of the plane."""
+def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple[float, float]]:
+    """The hull in pixels, carried on to the right and upwards to the edges of the plane."""
     spots = [(hull[0][0], y.high)] if hull and hull[0][1] < y.high else []
     for first, last in itertools.pairwise(hull):
         entry = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # where it comes below the upper edge
@@ -150,7 +164,7 @@ def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
             done = entry + (1 - entry) * step / _BEND
             spots.append((first[0] + (last[0] - first[0]) * done, first[1] + (last[1] - first[1]) * done))
     spots += [*hull[-1:], *((x.high, loss) for _, loss in hull[-1:])]
-    return "M" + " L".join(f"{x(cost):.1f} {y(loss):.1f}" for cost, loss in spots) if spots else "M0 0"
+    return [(x(cost), y(loss)) for cost, loss in spots]
 
 
 def _dot(one: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:

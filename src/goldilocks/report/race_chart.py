@@ -9,8 +9,11 @@ from markupsafe import Markup
 from goldilocks.records import Trial
 from goldilocks.report.charts import WIDTHS, loss_scale
 from goldilocks.report.scales import Scale, spread
-from goldilocks.report.svg import Label, axes, picture, place_labels, point_box, tag
+from goldilocks.report.svg import Label, axes, line_boxes, path_of, picture, place_labels, point_box, tag
 from goldilocks.report.words import duration, money, number, percent, shorten_middle
+
+_MOST_TIMES = 1e5
+"""The highest value over the foot of the axis of values, at most."""
 
 
 def race_chart(
@@ -63,7 +66,8 @@ def _race(
         if wide or name == winner or name in colours
     ]  # fmt: skip
     boxes = [point_box(x(one.elapsed), y(one.loss)) for one in trials]
-    parts += place_labels(asked, boxes, (x.start, y.end - 8, x.end + 8, y.start))
+    lines = [box for run in runs.values() for box in line_boxes([(x(one.elapsed), y(one.loss)) for one in run])]
+    parts += place_labels(asked, boxes, (x.start, y.end - 8, x.end + 8, y.start), lines)
     if valued:
         parts += _values(trials, x, height, colours, currency, wide=wide)
     best = min(trials, key=lambda one: one.loss)
@@ -75,7 +79,7 @@ def _race(
 
 
 def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -> Markup:
-    path = "M" + " L".join(f"{x(one.elapsed):.1f} {y(one.loss):.1f}" for one in run)
+    path = path_of([(x(one.elapsed), y(one.loss)) for one in run])
     parts = [tag("path", class_=f"run {colour}" + (" strong" if winner else ""), d=path)]
     for one in run:
         said = (
@@ -93,8 +97,10 @@ def _values(
 ) -> list[Markup]:
     """Bars as wide as the purchase was long and as high as it was expected to be worth."""
     worth = [one.value for one in trials if one.value > 0]
-    # A bar needs a foot: the log axis begins well below the smallest value, so that this one can still be seen.
-    scale = spread([min(worth) / 3, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
+    # A bar needs a foot: the log axis begins well below the smallest value, so that this one can still be seen. What is
+    # worth next to nothing is drawn as a line at the foot: one 1e-14 must not press the others flat.
+    foot = max(min(worth) / 3, max(worth) / _MOST_TIMES)
+    scale = spread([foot, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
     if not scale.log:
         scale = spread([0.0, max(worth)], height - 52, height - 52 - 64)
     kind = ", log scale" if scale.log else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -96,20 +98,25 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
-def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box) -> list[Markup]:
-    """Labels beside their points so that none covers another or a point; the first asked for are placed first."""
+def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box, lines: Sequence[Box] = ()) -> list[Markup]:
+    """Labels beside their points so that none covers another or a point; the first asked for are placed first.
+
+    Args:
+        labels: In order of importance.
+        taken: What must stay free.
+        frame: What labels stay within.
+        lines: What is crossed only where there is no other room.
+    """
     filled = list(taken)
     parts: list[Markup] = []
     for label in labels:
-        for distance in (0, 14, 28, 44, 62, 84) if label.must else (0,):
-            box = next((one for one in _spots(label, distance) if _free(one, filled, frame)), None)
-            if box is not None:
-                break
-        else:
-            if not label.must:
-                continue
-            box = next(iter(_spots(label, 0)))
-            distance = 0
+        distances = (0, 14, 28, 44, 62, 84) if label.must else (0,)
+        found = ((distance, box) for distance in distances for box in _spots(label, distance))
+        spots = [(distance, box) for distance, box in found if _free(box, filled, frame)]
+        if not spots and not label.must:
+            continue
+        spots = spots or [(0, next(iter(_spots(label, 0))))]
+        distance, box = next((one for one in spots if _free(one[1], lines, frame)), spots[0])
         filled.append(box)
         middle = (box[1] + box[3]) / 2
         if distance:
@@ -140,6 +147,21 @@ def _free(box: Box, filled: Sequence[Box], frame: Box) -> bool:
     if left < frame[0] or top < frame[1] or right > frame[2] or bottom > frame[3]:
         return False
     return not any(left < one[2] and one[0] < right and top < one[3] and one[1] < bottom for one in filled)
+
+
+def path_of(spots: Sequence[tuple[float, float]]) -> str:
+    """A line through ``spots``, as the ``d`` of a path."""
+    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in spots) if spots else "M0 0"
+
+
+def line_boxes(spots: Sequence[tuple[float, float]], step: float = 6.0) -> list[Box]:
+    """What a line through ``spots`` covers, as little boxes along it."""
+    boxes: list[Box] = []
+    for (x, y), (to_x, to_y) in itertools.pairwise(spots):
+        pieces = max(1, math.ceil(math.hypot(to_x - x, to_y - y) / step))
+        shares = (i / pieces for i in range(pieces + 1))
+        boxes += [point_box(x + (to_x - x) * share, y + (to_y - y) * share, 2.0) for share in shares]
+    return boxes
 
 
 def point_box(x: float, y: float, radius: float = 5.0) -> Box:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
+
+from markupsafe import Markup, escape
 
 NOTHING = "–"
 """Stands where there is no number."""
@@ -13,15 +16,15 @@ def number(value: float | None, digits: int = 3) -> str:
     """``value`` to ``digits`` significant digits, thousands apart; a dash for ``None`` and what is not finite.
 
     Example:
-        >>> number(0.012345), number(12345.6), number(1.5), number(0.0000105), number(None)
-        ('0.0123', '12,346', '1.5', '1.05e-5', '–')
+        >>> number(0.012345), number(12345.6), number(1.5), number(0.0000105), number(1.05e-8), number(None)
+        ('0.0123', '12,346', '1.5', '0.0000105', '1.05e-8', '–')
     """
     if value is None or not math.isfinite(value):
         return NOTHING
     if value == 0:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
-    if abs(value) < 1e-4:
+    if abs(value) < 1e-6:
         mantissa, power = f"{value:.{digits - 1}e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
     shown = f"{value:,.{max(places, 0)}f}"
@@ -73,13 +76,15 @@ def percent(share: float | None) -> str:
     """A share from 0 to 1 in percent; never ``100%`` or ``0%`` where it is not quite.
 
     Example:
-        >>> percent(0.25), percent(0.004), percent(1.0), percent(0.9999)
-        ('25%', '0.4%', '100%', '99.99%')
+        >>> percent(0.25), percent(0.004), percent(1.0), percent(0.9999), percent(0.999999)
+        ('25%', '0.4%', '100%', '99.99%', '> 99.99%')
     """
     if share is None or not math.isfinite(share):
         return NOTHING
     if 0.05 <= share <= 0.99 or share in (0, 1):
         return f"{share * 100:.0f}%"
+    if not 0.00005 <= share <= 0.99995:
+        return "> 99.99%" if share > 0.5 else "< 0.01%"
     shown = f"{share * 100:.1f}"
     return f"{share * 100:.2f}%" if shown in ("0.0", "100.0") else f"{number(float(shown))}%"
 
@@ -118,9 +123,16 @@ def size(n_bytes: float | None) -> str:
 
 
 def word(name: str) -> str:
-    """A plug-in's file name as a word: ``macro_f1`` -> ``macro F1``."""
-    spoken = {"f1": "F1", "mcc": "MCC", "knn": "kNN", "logme": "LogME", "h": "H", "auc": "AUC"}
-    return " ".join(spoken.get(one, one) for one in name.split("_"))
+    """A plug-in's file name as a word; after an ``@`` stands the layer it looked at.
+
+    Example:
+        >>> word("macro_f1"), word("log_me"), word("knn@last")
+        ('macro F1', 'LogME', 'kNN, last layer')
+    """
+    name, _, layer = name.partition("@")
+    spoken = {"f1": "F1", "mcc": "MCC", "knn": "kNN", "h": "H", "auc": "AUC"}
+    said = " ".join(spoken.get(one, one) for one in name.replace("log_me", "LogME").split("_"))
+    return f"{said}, {layer} layer" if layer else said
 
 
 def plural(n: int, one: str, many: str = "") -> str:
@@ -134,6 +146,16 @@ def clean(text: str) -> str:
         one if one in "\t\n" or unicodedata.category(one) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
         for one in text
     )
+
+
+def breakable(text: str) -> Markup:
+    """A name that may be broken after ``/``, ``_`` and ``-``, where a name has its joints.
+
+    Example:
+        >>> breakable("a/b<c")
+        Markup('a/<wbr>b&lt;c')
+    """
+    return Markup(re.sub(r"([/_-])(?=.)", r"\1<wbr>", str(escape(text))))
 
 
 def shorten(text: str, length: int = 280) -> str:

@@ -28,6 +28,7 @@ from goldilocks.records import (
 from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.race_chart import race_chart
 from goldilocks.support.files import write_text
+from goldilocks.support.statistics import class_totals
 
 _HERE = Path(__file__).parent
 _BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
@@ -134,6 +135,7 @@ def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "slices": slices,
         "slice_scale": board.whole_scale([one.score for one in evaluation.slices]) if slices else None,
         "n_evaluated": evaluation.score.n,
+        "totals": class_totals(evaluation.confusion),
     }
 
 
@@ -157,6 +159,7 @@ def _environment() -> Environment:
         "size": words.size,
         "word": words.word,
         "shorten": words.shorten,
+        "breakable": words.breakable,
         "tidy": words.clean,
         "plural": words.plural,
     }

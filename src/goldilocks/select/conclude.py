@@ -7,7 +7,7 @@ from importlib import metadata
 
 import numpy as np
 
-from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Trial
+from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.select.cost import cost
 from goldilocks.select.decide import Finished, decide
 from goldilocks.select.explain_choice import sentence
@@ -23,7 +23,7 @@ def conclude(
     stopped: str,
     policy: str,
     *,
-    measure: Callable[[Candidate, Sequence[str]], Footprint],
+    measure: Callable[[Candidate, Sequence[Text]], Footprint],
     metric_name: str,
 ) -> Decision:
     """Measure what finished, decide, and write down why.
@@ -90,7 +90,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
 
 
 def _finished(
-    setting: Setting, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[str]], Footprint]
+    setting: Setting, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[Text]], Footprint]
 ) -> list[Finished]:
     dataset = setting.dataset
     by_name = {one.name: one for one in setting.pool.candidates}
@@ -105,14 +105,14 @@ def _finished(
         model = f"{candidate.model.family}/{candidate.model.name}"
         if model not in footprints:
             footprints[model] = measure(candidate, texts)
-        probabilities = setting.workspace.read_probabilities(trial.predictions)
+        answers = setting.workspace.read_answers(trial.predictions, dataset.goal)
         seconds = sum(one.seconds for one in trials if one.candidate == trial.candidate)
         monthly: Cost = cost(seconds, footprints[model], setting.spec, setting.machine)
         found.append(
             Finished(
                 candidate=candidate,
                 trial=trial,
-                answers=tuple(dataset.labels[i] for i in probabilities.argmax(1)),
+                answers=answers.values,
                 seconds=seconds,
                 footprint=footprints[model],
                 cost=monthly,

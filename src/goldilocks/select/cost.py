@@ -6,6 +6,7 @@ from goldilocks.records import Cost, Footprint, TaskSpec
 from goldilocks.support.hardware import Machine
 
 _GB = 1e9
+_KWH = 3.6e6
 
 
 def machine_hour(spec: TaskSpec, machine: Machine) -> float:
@@ -28,14 +29,16 @@ def cost(tuning_seconds: float, footprint: Footprint, spec: TaskSpec, machine: M
         machine: Tells whether hours are of the CPU or the GPU price.
 
     Example: 3,600 s of tuning at 0.05 an hour over 12 months is 0.05 / 12 a month; 200,000 requests of 9 ms are half an
-    hour, 0.025 a month; 0.3 GB of memory at 0.1 a GB-month is 0.03.
+    hour, 0.025 a month; 0.3 GB of memory at 0.1 a GB-month is 0.03; 200,000 requests of 18 J are 1 kWh, 0.2 a month.
     """
     months = spec.objective.horizon_months
     hours = tuning_seconds / 3600
+    joules = spec.objective.requests_per_month * (footprint.joules_per_text or 0.0)
     return Cost(
         tuning=hours * machine_hour(spec, machine) / months,
         labour=hours * spec.prices.labour_hour / months,
         requests=running_cost(footprint.latency_p50_ms.value / 1000, spec, machine),
         memory=footprint.memory_bytes / _GB * spec.prices.gb_month,
         storage=footprint.size_bytes / _GB * spec.prices.gb_month,
+        energy=joules / _KWH * spec.prices.kwh,
     )

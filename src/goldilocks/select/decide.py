@@ -18,14 +18,28 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import LimitError
-from goldilocks.evaluate.compare import FEW
 from goldilocks.evaluate.score import draws, loss_of
 from goldilocks.protocols import Metric
-from goldilocks.records import AlphaRange, Candidate, Cost, Footprint, Limits, Measured, Standing, TaskSpec, Trial
-from goldilocks.support.statistics import bootstrap_p, bootstrap_weights, holm, mcnemar_exact
+from goldilocks.records import (
+    AlphaRange,
+    Answer,
+    Candidate,
+    Cost,
+    Footprint,
+    Gold,
+    Limits,
+    Measured,
+    Output,
+    Standing,
+    TaskSpec,
+    Trial,
+)
+from goldilocks.support.statistics import bootstrap_p, bootstrap_weights, holm, interval, mcnemar_exact
 
 TIE_LEVEL = 0.05
 """Adjusted p-value above which a candidate is not told apart from the best."""
+FEW = 25
+"""With fewer items on which just one of the two is right, resampling says little and the exact test is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +48,7 @@ class Finished:
 
     candidate: Candidate
     trial: Trial
-    answers: tuple[str, ...]
+    answers: tuple[Answer, ...]
     """Its answer to each validation item, in order."""
     seconds: float
     """Spent on it in the race: what tuning it took."""
@@ -55,7 +69,7 @@ class Choice:
 
 
 def decide(
-    finished: Sequence[Finished], gold: Sequence[str], metric: Metric, spec: TaskSpec, *, n_draws: int = 2_000
+    finished: Sequence[Finished], gold: Sequence[Gold], metric: Metric, spec: TaskSpec, *, n_draws: int = 2_000
 ) -> Choice:
     """Choose among the candidates that finished.
 
@@ -86,7 +100,7 @@ def decide(
         gaps[name] = _measured_gap(monthly[name] - monthly[name_of_best], drawn, len(gold), spec.objective.currency)
         errors[name] = float(drawn.std())
         if name != name_of_best:
-            p_values[name] = _p_value(one, best, gold, drawn)
+            p_values[name] = _p_value(one, best, gold, metric, drawn)
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     tied = {name for name, p in adjusted.items() if p > TIE_LEVEL and gaps[name].value <= errors[name]} | {name_of_best}
     winner = min(
@@ -174,8 +188,12 @@ def _within_limits(finished: Sequence[Finished], limits: Limits) -> tuple[list[F
     return within, [(one, reason) for _, one, reason in beyond]
 
 
-def _p_value(one: Finished, best: Finished, gold: Sequence[str], drawn: npt.NDArray[np.float64]) -> float:
+def _p_value(
+    one: Finished, best: Finished, gold: Sequence[Gold], metric: Metric, drawn: npt.NDArray[np.float64]
+) -> float:
     """Two-sided: how likely a gap like this is, were the two equally good."""
+    if Output.LABEL not in metric.OUTPUTS:  # elsewhere an answer is better or worse, not right or wrong
+        return bootstrap_p(drawn)
     right = np.array([a == g for a, g in zip(one.answers, gold, strict=True)])
     best_right = np.array([a == g for a, g in zip(best.answers, gold, strict=True)])
     lost, won = int((best_right & ~right).sum()), int((right & ~best_right).sum())
@@ -185,8 +203,7 @@ def _p_value(one: Finished, best: Finished, gold: Sequence[str], drawn: npt.NDAr
 
 
 def _measured_gap(value: float, drawn: npt.NDArray[np.float64], n: int, currency: str) -> Measured:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Measured(value, float(low), float(high), n, f"{currency} per month")
+    return Measured(value, *interval(drawn), n, f"{currency} per month")
 
 
 def _standing(

@@ -14,7 +14,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model
-from goldilocks.records import Candidate, Dataset, Facts, Workload
+from goldilocks.records import Candidate, Dataset, Facts, Text, Workload
 from goldilocks.select.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class Entrants:
     seed: int
     _folders: dict[str, Path] = field(default_factory=dict)
 
-    def features(self, facts: Facts, texts: Sequence[str]) -> Floats:
+    def features(self, facts: Facts, texts: Sequence[Text]) -> Floats:
         """Mean-pooled states of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
         network = plugins.load("families", facts.family).create(
-            facts, self._folder(facts), self.dataset.train, self.dataset.labels, seed=self.seed
+            facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
         )
         assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
         return np.asarray(network.features(texts))
@@ -48,7 +48,7 @@ class Entrants:
         run = Run(
             candidate,
             self.dataset.train,
-            self.dataset.labels,
+            self.dataset.goal,
             model_folder=self._folder(candidate.model),
             work=self.work,
             seed=self.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from goldilocks.records import AlphaRange, Objective, Standing
@@ -43,13 +44,27 @@ def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Object
     alpha = objective.alpha
     here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
     if here.candidate != winner:
-        price = f"{objective.error_cost:g} {objective.currency} an error"
+        price = f"{_plain(objective.error_cost)} {objective.currency} an error"
         return f"By J alone {here.candidate} would be a hair ahead at {price}."
-    low = f"{here.alpha_from / requests:.3g}"
+    low = _plain(here.alpha_from / requests)
     if here.alpha_to is None:
         span = f"from {low} {objective.currency} an error upwards" if here.alpha_from > 0 else "whatever an error costs"
     else:
-        span = f"while an error costs between {low} and {here.alpha_to / requests:.3g} {objective.currency}"
+        span = f"while an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
     position = list(ranges).index(here)
     below = f"; below that {ranges[position - 1].candidate} is the better buy" if position else ""
     return f"It has the lowest J {span}{below}."
+
+
+def _plain(value: float) -> str:
+    """Three digits, without an exponent.
+
+    Example:
+        >>> _plain(5.154e-06), _plain(0.25), _plain(1234.0)
+        ('0.00000515', '0.25', '1234')
+    """
+    if value <= 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(value)))
+    found = f"{value:.{digits}f}"
+    return found.rstrip("0").rstrip(".") if "." in found else found

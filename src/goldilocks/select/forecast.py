@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +71,14 @@ def recorded_experience() -> Experience:
 
 def read_experience(path: Path) -> Experience:
     """An experience file."""
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    rungs = {kind: {share: Rung(**one) for share, one in shares.items()} for kind, shares in raw.pop("rungs").items()}
-    return Experience(rungs=rungs, probe=Rung(**raw.pop("probe")), **raw)
+    return parse_experience(json.loads(path.read_text(encoding="utf-8")))
+
+
+def parse_experience(raw: Mapping[str, Any]) -> Experience:
+    """What an experience file says, from its JSON."""
+    rungs = {kind: {share: Rung(**one) for share, one in shares.items()} for kind, shares in raw["rungs"].items()}
+    plain = {key: value for key, value in raw.items() if key not in ("rungs", "probe")}
+    return Experience(rungs=rungs, probe=Rung(**raw["probe"]), **plain)
 
 
 def kind_of(candidate: Candidate) -> str:
@@ -150,16 +156,17 @@ class Posterior:
         return float(np.log(max(loss, 0.5 / max(self.n_items, 1))))
 
     def _relation(self, one: Observation) -> Rung:
+        # A loss counted on n items wobbles by its own sampling error; half of that variance the others share, as models
+        # err on the same items.
+        wobble = min(float(np.sqrt((1 - min(one.loss, 0.99)) / max(one.loss * self.n_items, 0.5))), 1.0) * 0.5**0.5
         if one.share >= 1:
-            return Rung(0.0, 1e-3)
+            return Rung(0.0, max(wobble, 1e-3))
         if one.share == 0:
             return self.experience.probe
         candidate = self.candidates[self._names.index(one.candidate)]
         shares = self.experience.rungs.get(kind_of(candidate)) or self.experience.rungs["*"]
         relation = shares[min(shares, key=lambda share: abs(float(share) - one.share))]
-        # A loss counted on n items wobbles by its own sampling error, on top of what experience says.
-        wobble = np.sqrt((1 - min(one.loss, 0.99)) / max(one.loss * self.n_items, 0.5))
-        return Rung(relation.bias, float(np.hypot(relation.spread, min(wobble, 1.0) * 0.3)))
+        return Rung(relation.bias, float(np.hypot(relation.spread, wobble)))
 
 
 def improvement(

@@ -16,7 +16,8 @@ from pathlib import Path
 from goldilocks import plugins
 from goldilocks.errors import GoldilocksError, IntegrityError
 from goldilocks.evaluate.efficiency import footprint
-from goldilocks.records import Footprint
+from goldilocks.records import Footprint, Text
+from goldilocks.support.energy import Meter
 from goldilocks.support.files import from_json, to_json
 
 _PATIENCE_SECONDS = 300
@@ -24,7 +25,7 @@ _SINGLE_SECONDS, _BATCH_SECONDS = 1.0, 0.3
 """A race measures every model that finished: a hundred texts of 10 ms, and throughput to about a tenth."""
 
 
-def footprint_of(family: str, folder: Path, texts: Sequence[str]) -> Footprint:
+def footprint_of(family: str, folder: Path, texts: Sequence[Text]) -> Footprint:
     """Load the model in ``folder`` in a fresh process and let it answer ``texts``, alone and in batches.
 
     Raises:
@@ -49,7 +50,7 @@ def footprint_of(family: str, folder: Path, texts: Sequence[str]) -> Footprint:
 def _main(family: str, folder: Path, texts: Path) -> None:
     begun = time.perf_counter()
     model = plugins.load("families", family).restore(folder)
-    sample = json.loads(texts.read_text(encoding="utf-8"))
+    sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
     model.predict(sample[:1])
     loading = time.perf_counter() - begun
     size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
@@ -60,6 +61,7 @@ def _main(family: str, folder: Path, texts: Path) -> None:
         size_bytes=size,
         single_seconds=_SINGLE_SECONDS,
         batch_seconds=_BATCH_SECONDS,
+        meter=Meter(),
     )
     sys.stdout.write(to_json(found, indent=None) + "\n")
 

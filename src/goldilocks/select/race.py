@@ -7,6 +7,7 @@ probabilities and one line of ``trials.jsonl`` are on the disk, in that order.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError
 from goldilocks.evaluate.score import loss_of, measured
-from goldilocks.protocols import Floats, Metric, Policy, Progress
-from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Trial
+from goldilocks.protocols import Metric, Policy, Progress
+from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.select.cost import running_cost
-from goldilocks.select.forecast import Observation, Posterior, improvement, recorded_experience
+from goldilocks.select.forecast import Experience, Observation, Posterior, improvement, recorded_experience
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
 from goldilocks.support.hardware import Machine
@@ -40,8 +42,8 @@ class Runner(Protocol):
     ) -> None:
         """Go on up to ``share`` of the full run; earlier where ``stop`` says so."""
 
-    def predict(self, texts: Sequence[str]) -> Floats:
-        """Probabilities, as ``protocols.Model.predict``."""
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers, as ``protocols.Model.predict``."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Standings:
     seed: int = 0
     rungs: Sequence[float] = RUNGS
     worth_least_share: float = WORTH_LEAST_SHARE
+    experience: Experience = field(default_factory=recorded_experience)
     posterior: Posterior = field(init=False)
     _by_name: dict[str, Candidate] = field(init=False)
     _forecasts: tuple[int, dict[str, tuple[float, float]]] = field(init=False, default=(-1, {}))
@@ -68,7 +71,7 @@ class Standings:
     def __post_init__(self) -> None:
         """Lay out the prior."""
         self._by_name = {one.name: one for one in self.pool}
-        self.posterior = Posterior(self.pool, recorded_experience(), self.n_items)
+        self.posterior = Posterior(self.pool, self.experience, self.n_items)
 
     # ------------------------------------------------------------------------------------------ what policies are shown
 
@@ -242,7 +245,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     if not any(one.share >= 1 and not one.candidate.startswith(f"{_BASELINE}/") for one in standings.trials):
         raise BudgetError(
             f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise --budget "
-            f"and --resume (the cheapest needs about {_cheapest(standings):.0f} s more)."
+            f"and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s more)."
         )
     return tuple(standings.trials), stopped
 
@@ -268,16 +271,13 @@ def _buy(
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
-    probabilities = run.predict(dataset.validation.texts)
+    answers = run.predict(dataset.validation.texts)
     per_text = (time.perf_counter() - asked) / max(len(dataset.validation), 1)
     setting.keep(candidate, run)
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
-    where = setting.workspace.of_candidate(name) / f"rung-{rung}.npy"
-    relative = str(where.relative_to(setting.workspace.folder))
-    setting.workspace.write_probabilities(relative, probabilities)
-    answers = [dataset.labels[i] for i in np.asarray(probabilities).argmax(1)]
-    score = measured(setting.metric, dataset.validation.gold, answers, seed=standings.seed)
+    relative = setting.workspace.write_answers(name, rung, answers)
+    score = measured(setting.metric, dataset.validation.gold, answers.values, seed=standings.seed)
     return Trial(
         candidate=name,
         rung=rung,
@@ -296,5 +296,7 @@ def _buy(
 
 
 def _cheapest(standings: Standings) -> float:
+    """Predicted seconds of the cheapest candidate that would decide something."""
     last = len(standings.rungs) - 1
-    return min((standings.price(name, last) for name in standings.candidates), default=0.0)
+    real = [name for name in standings.candidates if not name.startswith(f"{_BASELINE}/")]
+    return min((standings.price(name, last) for name in real), default=0.0)

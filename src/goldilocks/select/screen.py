@@ -16,7 +16,7 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.protocols import Floats, Ints, Progress
-from goldilocks.records import Candidate, Dataset, Excluded, Facts, Look, Measured, Pool, Screening
+from goldilocks.records import Candidate, Dataset, Excluded, Facts, Look, Measured, Output, Pool, Screening, Text
 from goldilocks.support import probe
 
 _ROWS, _ROWS_NOBODY_CUT = 1_500, 500
@@ -33,7 +33,7 @@ def screen(
     dataset: Dataset,
     pool: Pool,
     *,
-    features: Callable[[Facts, Sequence[str]], Floats],
+    features: Callable[[Facts, Sequence[Text]], Floats],
     seconds_limit: float,
     seed: int,
     rows: int | None = None,
@@ -62,8 +62,10 @@ def screen(
         The looks, the rankings (best first; ``size_only`` and ``random`` beside them), who goes on, who not and why.
     """
     begun = time.monotonic()
-    models = _models(pool)
-    texts, labels = _sample(dataset, rows or (_ROWS if len(models) > keep else _ROWS_NOBODY_CUT), seed)
+    # The estimators are about telling labels apart; for other kinds of answer nobody is looked at, and nobody cut.
+    models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
+    most = rows or (_ROWS if len(models) > keep else _ROWS_NOBODY_CUT)
+    texts, labels = _sample(dataset, most, seed) if models else ((), np.zeros(0, dtype=np.int64))
     looks: list[Look] = []
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in models:
@@ -116,10 +118,10 @@ def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[
 # --------------------------------------------------------------------------------------------------------- one look
 
 
-def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[str, ...], Ints]:
+def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], Ints]:
     """Texts and label numbers of at most ``rows`` training rows, stratified."""
     number = {label: place for place, label in enumerate(dataset.labels)}
-    labels = np.array([number[label] for label in dataset.train.gold])
+    labels = np.array([number[str(label)] for label in dataset.train.gold])
     if len(labels) > rows:
         chosen = probe.stratified(labels, rows / len(labels), np.random.default_rng(seed))[0]
         return tuple(dataset.train.texts[i] for i in chosen.tolist()), labels[chosen]

@@ -10,7 +10,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
 from goldilocks.errors import InputError
 from goldilocks.evaluate.score import measured, score
-from goldilocks.protocols import Floats, Metric, Model, Progress
+from goldilocks.protocols import Metric, Model, Progress
 from goldilocks.records import Candidate, Dataset, Measured
 
 
@@ -47,19 +47,17 @@ def tune_candidate(
     own = plugins.load("families", candidate.model.family).recipe(candidate.model, work)
     if own is None and overrides:
         raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
-    recipe = adjusted(plugins.load("methods", candidate.method).recipe(own), dict(overrides)) if own else None
+    whole = plugins.load("methods", candidate.method).recipe(own) if own else None
+    recipe = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
-    run = Run(candidate, dataset.train, dataset.labels, model_folder=folder, work=work, seed=seed, recipe=recipe)
+    run = Run(candidate, dataset.train, dataset.goal, model_folder=folder, work=work, seed=seed, recipe=recipe)
     validation = dataset.validation
-
-    def answers(probabilities: Floats) -> list[str]:
-        return [dataset.labels[column] for column in probabilities.argmax(1)]
 
     progress("buying", {"candidate": candidate.name, "share": 1.0, "predicted_seconds": 0.0, "why": "named by hand"})
     model = tune(
         run,
         validation,
-        lambda probabilities: score(metric, validation.gold, answers(probabilities)),
+        lambda answers: score(metric, validation.gold, answers.values),
         on_step=lambda share: progress("step", {"candidate": candidate.name, "share": share}),
     )
-    return model, measured(metric, validation.gold, answers(model.predict(validation.texts)), seed=seed)
+    return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)

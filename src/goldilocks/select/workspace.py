@@ -7,18 +7,18 @@ Everything is written whole or not at all, a trial only after what it speaks of 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.records import TaskSpec, Trial
+from goldilocks.records import Goal, TaskSpec, Trial
 from goldilocks.support.files import append_line, from_json, plain, to_json, write_bytes, write_text
 
 
@@ -147,24 +147,31 @@ class Workspace:
         """Append one purchase."""
         append_line(self.trials, to_json(trial, indent=None))
 
-    def write_probabilities(self, relative: str, probabilities: npt.NDArray[Any]) -> None:
-        """Validation probabilities ``(n_items, n_labels)`` of one trial, as a plain ``.npy``."""
-        import io
+    def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
+        """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
 
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(probabilities, dtype=np.float32), allow_pickle=False)
-        write_bytes(self.folder / relative, buffer.getvalue())
+        Returns:
+            The file, relative to the workspace.
+        """
+        path = self.of_candidate(candidate) / f"rung-{rung}{'.npy' if answers.labels else '.json'}"
+        if answers.labels:
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(answers.probabilities, dtype=np.float32), allow_pickle=False)
+            write_bytes(path, buffer.getvalue())
+        else:
+            write_text(path, encoded(answers))
+        return str(path.relative_to(self.folder))
 
-    def read_probabilities(self, relative: str) -> npt.NDArray[np.float32]:
-        """What ``write_probabilities`` wrote.
+    def read_answers(self, relative: str, goal: Goal) -> Answers:
+        """What ``write_answers`` wrote.
 
         Raises:
             IntegrityError: the file is missing or damaged.
         """
+        path = self.folder / relative
         try:
-            found: npt.NDArray[np.float32] = np.load(self.folder / relative, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise IntegrityError(
-                f"{self.folder / relative}: damaged or missing; start again with another --out."
-            ) from error
-        return found
+            if path.suffix == ".json":
+                return decoded(path.read_text(encoding="utf-8"), goal)
+            return of_labels(np.load(path, allow_pickle=False), goal.labels, several=goal.several)
+        except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
+            raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error

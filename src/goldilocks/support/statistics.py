@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Floats = npt.NDArray[np.floating[Any]]
+Counts = npt.NDArray[np.int64]
 
 MOST_COUNTS = 200_000_000
 """Cells of a table of bootstrap weights at most (one byte each); above it there are fewer draws."""
@@ -58,8 +59,8 @@ def weighted_sums(weights: npt.NDArray[np.uint8], items: Floats | sp.csr_array) 
     return np.concatenate(blocks).astype(np.float32)
 
 
-def class_counts(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
-    """Hits, claims and reals of each class, item by item.
+def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
+    """Hits, claims and reals of each class, item by item; an item has one label, or a tuple of any number of them.
 
     Returns:
         Shape ``(n_items, 3 · n_classes)``, float32: a third each for hits, claims (predicted so) and reals (gold so);
@@ -72,14 +73,58 @@ def class_counts(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
 
     if len(gold) != len(predicted):
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
-    number = {label: i for i, label in enumerate(sorted({*gold, *predicted}))}
-    width = len(number)
-    real = np.fromiter((number[one] for one in gold), dtype=np.int64, count=len(gold))
-    claimed = np.fromiter((number[one] for one in predicted), dtype=np.int64, count=len(predicted))
-    rows = np.arange(len(gold))
-    hit = real == claimed
-    places = np.concatenate([rows[hit], rows, rows]), np.concatenate([real[hit], claimed + width, real + 2 * width])
-    return sp.csr_array((np.ones(len(places[0]), dtype=np.float32), places), shape=(len(gold), 3 * width))
+    reals, claims = ([(one,) if isinstance(one, str) else tuple(one) for one in side] for side in (gold, predicted))
+    number = {label: i for i, label in enumerate(sorted({label for one in (*reals, *claims) for label in one}))}
+
+    def table(items: Sequence[Sequence[str]]) -> sp.csr_array:
+        columns = np.array([number[label] for one in items for label in one], dtype=np.int64)
+        edges = np.cumsum([0, *map(len, items)])
+        return sp.csr_array((np.ones(len(columns), dtype=np.float32), columns, edges), shape=(len(items), len(number)))
+
+    real, claimed = table(reals), table(claims)
+    return sp.hstack([real * claimed, claimed, real], format="csr", dtype=np.float32)
+
+
+def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:
+    """Precision, recall, F1 and support (rows whose right label it is) of each label; a share of nothing is 0.
+
+    Args:
+        confusion: Counts ``(n_labels, n_labels)``, a row for each right label, a column for each answered one.
+
+    Returns:
+        Shape ``(n_labels, 4)``.
+    """
+    hits, claimed, real = np.diag(confusion), confusion.sum(0), confusion.sum(1)
+
+    def share(part: Counts, whole: Counts) -> npt.NDArray[np.float64]:
+        return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+    return np.stack([share(hits, claimed), share(hits, real), share(2 * hits, claimed + real), real], axis=1)
+
+
+def class_totals(confusion: Sequence[Sequence[int]]) -> tuple[tuple[str, float | None, float | None, float, int], ...]:
+    """The last rows of a classification report: name, precision, recall, F1, support.
+
+    As scikit-learn's: the accuracy stands under F1, and labels that are neither right nor answered anywhere are left
+    out of the macro average. Nothing where there are no counts.
+
+    Args:
+        confusion: As in ``class_scores``.
+    """
+    table = np.asarray(confusion, dtype=np.int64)
+    n = int(table.sum())
+    if not n:
+        return ()
+    scores = class_scores(table)
+    three, support = scores[:, :3], scores[:, 3]
+    macro = three[(table.sum(0) + table.sum(1)) > 0].mean(0).tolist()
+    weighted = (support @ three / n).tolist()
+    accuracy = float(np.trace(table)) / n
+    return (
+        ("accuracy", None, None, accuracy, n),
+        ("macro avg", macro[0], macro[1], macro[2], n),
+        ("weighted avg", weighted[0], weighted[1], weighted[2], n),
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- intervals
@@ -116,57 +161,6 @@ def wilson(hits: float, n: int, confidence: float = 0.95) -> tuple[float, float]
 
 
 # ------------------------------------------------------------------------------------------------------- paired tests
-
-
-def paired_gap(
-    first: Floats, second: Floats, *, confidence: float = 0.95, resamples: int = 2_000, seed: int = 0
-) -> tuple[float, float, float]:
-    """How much better ``first`` is than ``second`` on the same items, with an interval.
-
-    Items are drawn with replacement and both models are scored on each draw, so a hard item counts against both. The
-    interval covers the choice of items only: it says nothing about a second training run with another seed.
-
-    Args:
-        first: Score of each item under the first model, shape ``(n_items,)``.
-        second: The same items in the same order under the second model, ``(n_items,)``.
-        confidence: Coverage asked for, between 0 and 1 (0.95 = 95 %).
-        resamples: Draws. 2 000 keeps the ends stable to about 0.1 point at 1 000 items.
-        seed: Seed of the draws; the same seed gives the same interval.
-
-    Returns:
-        ``(gap, low, high)`` in the unit of the scores; ``gap`` is the plain mean difference.
-
-    Raises:
-        InputError: the shapes differ, a score is not finite, or there are fewer than 2 items.
-
-    Source:
-        Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation" (the paired bootstrap). We
-        report an interval where the paper reports a p-value. For a metric that is no mean see ``evaluate/compare.py``.
-
-    Example:
-        >>> right, wrong = np.ones(8), np.zeros(8)
-        >>> paired_gap(right, wrong)
-        (1.0, 1.0, 1.0)
-    """
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if first.shape != second.shape or first.ndim != 1:
-        raise InputError(
-            f"first has shape {first.shape} and second {second.shape}; "
-            "pass one score per item for the same items, in the same order."
-        )
-    if len(first) < 2:
-        raise InputError(f"{len(first)} items were scored; an interval needs at least 2.")
-    for name, scores in (("first", first), ("second", second)):
-        if not np.isfinite(scores).all():
-            where = int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise InputError(
-                f"the {name} score of item {where} is {scores[where]}; drop the item from both or mend it."
-            )
-    gaps = first - second
-    weights = bootstrap_weights(len(gaps), resamples, seed)
-    drawn = [float(row.astype(np.float64) @ gaps) / len(gaps) for row in weights]
-    low, high = interval(np.asarray(drawn), confidence)
-    return float(gaps.mean()), low, high
 
 
 def bootstrap_p(gaps: Floats) -> float:

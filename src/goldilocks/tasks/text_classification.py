@@ -6,24 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output
+from goldilocks.support.cells import label_of, label_problem, text_problem
 
 OUTPUT = Output.LABEL
+SEVERAL = False
 FIELDS = {"text": "the text", "label": "its label"}
+READS = ("text",)
+OPTIONAL: frozenset[str] = frozenset()
 METRICS = ("macro_f1", "accuracy", "weighted_f1")
+INSTRUCTION = "Give the label that fits the text."
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
-    """What is wrong with one row, in words for the user; ``None`` when nothing is."""
-    for role in FIELDS:
-        cell = row.get(role)
-        if cell is None or cell != cell:  # NaN is the one value that differs from itself
-            return f"{role} is empty"
-        if role == "text" and not isinstance(cell, str):
-            return f"text is a {type(cell).__name__}, not text"
-        if isinstance(cell, list | dict):
-            return f"{role} is a {type(cell).__name__}, not a single value"
-        if not str(cell).strip():
-            return f"{role} is empty"
-        if "\x00" in str(cell):
-            return f"{role} holds a NUL byte"
-    return None
+    """See ``protocols.Task``."""
+    return text_problem("text", row.get("text")) or label_problem("label", row.get("label"))
+
+
+def item(row: Mapping[str, Any]) -> str:
+    """The text."""
+    return str(row["text"])
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    """The label."""
+    return label_of(row["label"])

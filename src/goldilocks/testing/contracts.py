@@ -20,15 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks import plugins
+from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
 from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task
-from goldilocks.records import Facts, Machine, Output, Recipe, Workload
+from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
 from goldilocks.testing import tiny
 
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt"})
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="tiny")
 WORK = Workload(rows=1000, characters=60.0, words=12.0, labels=3)
-GROUPS = frozenset({"embeddings", "attention", "mlp", "norm", "head"})
+GROUPS = frozenset({"embeddings", "attention", "mlp", "norm", "head", "prompt"})
 
 
 # ------------------------------------------------------------------------------------------------------------ metrics
@@ -37,6 +38,7 @@ GROUPS = frozenset({"embeddings", "attention", "mlp", "norm", "head"})
 def check_metric(metric: Metric) -> None:
     """Examples come out, sums over items are all that counts, right answers are best, names of labels do not matter."""
     low, high = metric.RANGE
+    assert metric.OUTPUTS, "OUTPUTS is empty; say for which kinds of answer the metric is defined"
     assert low < high, f"RANGE is {metric.RANGE}; the lowest value comes first"
     assert metric.SOURCE.strip(), "SOURCE is empty; name the paper or standard the definition follows"
     assert len(metric.EXAMPLES) >= 2, f"{len(metric.EXAMPLES)} EXAMPLES; give at least two, worked out by hand"
@@ -45,20 +47,16 @@ def check_metric(metric: Metric) -> None:
         assert math.isclose(value, expected, abs_tol=1e-6), f"{gold} against {predicted}: {value}, not {expected}"
         assert low <= value <= high, f"{value} lies outside RANGE {metric.RANGE}"
 
+    if {Output.LABEL} == metric.OUTPUTS:
+        gold, predicted = _made_up_labels()
+        _check_label_metric(metric, gold, predicted)
+    else:
+        gold = [one for example in metric.EXAMPLES for one in example[0]]
+        predicted = [one for example in metric.EXAMPLES for one in example[1]]
     rng = np.random.default_rng(0)
-    gold = rng.choice(["a", "b", "c", "d"], 200, p=[0.6, 0.3, 0.08, 0.02]).tolist()
-    predicted = [label if rng.random() < 0.7 else str(rng.choice(["a", "b", "c", "d"])) for label in gold]
-    value = _value(metric, gold, predicted)
-    perfect = _value(metric, gold, gold)
-    assert math.isclose(perfect, high if metric.HIGHER_IS_BETTER else low), f"right answers throughout score {perfect}"
-    assert (value < perfect) == metric.HIGHER_IS_BETTER, "HIGHER_IS_BETTER does not fit the values"
-    order = rng.permutation(200)
+    order = rng.permutation(len(gold)).tolist()
     shuffled = _value(metric, [gold[i] for i in order], [predicted[i] for i in order])
-    assert math.isclose(value, shuffled, abs_tol=1e-6), "the order of the items changes the value"
-    names = {"a": "zebra", "b": "银行", "c": "", "d": "b"}
-    renamed = _value(metric, [names[one] for one in gold], [names[one] for one in predicted])
-    assert math.isclose(value, renamed, abs_tol=1e-6), "the names of the labels change the value"
-
+    assert math.isclose(_value(metric, gold, predicted), shuffled, abs_tol=1e-6), "the order of the items matters"
     items = metric.items(gold, predicted)
     assert items.shape[0] == len(gold), f"items gives {items.shape[0]} rows for {len(gold)} items"
     weights = rng.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=5).astype(np.float32)
@@ -67,10 +65,30 @@ def check_metric(metric: Metric) -> None:
     for row, one in zip(weights, drawn, strict=True):
         again = [i for i, times in enumerate(row.astype(int)) for _ in range(times)]
         spelled_out = _value(metric, [gold[i] for i in again], [predicted[i] for i in again])
-        assert math.isclose(float(one), spelled_out, abs_tol=1e-6), "a resample scores differently when spelled out"
+        assert math.isclose(float(one), spelled_out, abs_tol=1e-5), "a resample scores differently when spelled out"
 
 
-def _value(metric: Metric, gold: Sequence[str], predicted: Sequence[str]) -> float:
+def _made_up_labels() -> tuple[list[Any], list[Any]]:
+    rng = np.random.default_rng(0)
+    gold = rng.choice(["a", "b", "c", "d"], 200, p=[0.6, 0.3, 0.08, 0.02]).tolist()
+    return gold, [label if rng.random() < 0.7 else str(rng.choice(["a", "b", "c", "d"])) for label in gold]
+
+
+def _check_label_metric(metric: Metric, gold: Sequence[Any], predicted: Sequence[Any]) -> None:
+    """Right answers are best, and what the labels are called does not matter."""
+    low, high = metric.RANGE
+    if any(isinstance(one, tuple) for example in metric.EXAMPLES for one in example[0]):
+        gold, predicted = [(one,) for one in gold], [(one,) for one in predicted]
+    value, perfect = _value(metric, gold, predicted), _value(metric, gold, gold)
+    assert math.isclose(perfect, high if metric.HIGHER_IS_BETTER else low), f"right answers throughout score {perfect}"
+    assert (value < perfect) == metric.HIGHER_IS_BETTER, "HIGHER_IS_BETTER does not fit the values"
+    names = {"a": "zebra", "b": "银行", "c": "", "d": "b"}
+    names |= {(one,): (name,) for one, name in names.items()}  # type: ignore[misc]
+    renamed = _value(metric, [names[one] for one in gold], [names[one] for one in predicted])
+    assert math.isclose(value, renamed, abs_tol=1e-6), "the names of the labels change the value"
+
+
+def _value(metric: Metric, gold: Sequence[Any], predicted: Sequence[Any]) -> float:
     sums = np.asarray(metric.items(gold, predicted).sum(axis=0)).reshape(1, -1)
     return float(metric.total(sums)[0])
 
@@ -104,8 +122,8 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     for number, (facts, checkpoint) in enumerate(models):
         assert facts.family == name, f"{facts.name} says its family is {facts.family!r}, the file is {name!r}"
         _check_forecast(family, facts)
-        for language in ("en", "zh"):
-            _check_model(family, facts, checkpoint, language, folder / f"{number}-{language}")
+        for case in tiny.cases(family.OUTPUTS):
+            _check_model(family, facts, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
 
 
@@ -115,42 +133,101 @@ def _check_forecast(family: Family, facts: Facts) -> None:
     assert 0 <= small.memory_bytes <= large.memory_bytes < math.inf, f"{facts.name}: memory falls as rows grow"
 
 
-def _check_model(family: Family, facts: Facts, checkpoint: Path | None, language: str, folder: Path) -> None:
-    part = tiny.part(language=language)
-    model = family.create(facts, checkpoint, part, tiny.LABELS, seed=0)
-    assert model.labels == tiny.LABELS, f"{facts.name}: labels are {model.labels}, made with {tiny.LABELS}"
+def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
+    part, goal = case.part, case.goal
+    model = family.create(facts, checkpoint, part, goal, seed=0)
+    assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
     if isinstance(model, Fitted):
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
-        assert facts.groups == (), f"{facts.name} is fitted in one go, so its groups must be empty"
+        told = set(facts.groups) <= {"prompt"}
+        assert told, f"{facts.name} is fitted in one go, so it has no groups but 'prompt'"
         model.fit(part.texts, part.gold, seed=0)
         first = model.predict(part.texts)
         model.fit(part.texts, part.gold, seed=0)
-        assert np.allclose(model.predict(part.texts), first, atol=1e-4), f"{facts.name}: fitting again changes answers"
+        assert alike(model.predict(part.texts), first) < 1e-4, f"{facts.name}: fitting again changes answers"
     else:
         assert isinstance(recipe, Recipe), f"{facts.name} is trained by descent, so it needs a recipe"
         assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
-        assert set(model.groups()) == set(facts.groups), f"{facts.name}: facts and network differ in their groups"
-    check_answers(model, (*part.texts[:12], *tiny.odd_texts()))
+        there = set(facts.groups) - {"prompt"}
+        assert set(model.groups()) == there, f"{facts.name}: facts and network differ in their groups"
+    check_answers(model, (*part.texts[:12], *case.odd), goal)
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)
 
 
-def check_answers(model: Model, texts: Sequence[str]) -> None:
-    """Probabilities in the promised shape, the same alone and in a batch, and none for no text."""
+def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None) -> None:
+    """Answers of the promised kind, the same alone and in a batch, and none for no item."""
+    goal = goal or Goal(labels=model.labels)
     together = model.predict(texts)
-    assert together.shape == (len(texts), len(model.labels)), f"probabilities have shape {together.shape}"
-    assert together.dtype == np.float32, f"probabilities are {together.dtype}, not float32"
-    assert np.isfinite(together).all(), "some probabilities are not finite"
-    assert (together >= 0).all(), "some probabilities are below 0"
-    assert np.allclose(together.sum(1), 1, atol=1e-4), "the probabilities of some texts do not sum to 1"
-    alone = np.concatenate([model.predict([text]) for text in texts])
-    worst = float(np.abs(alone - together).max())
+    assert len(together) == len(together.scores) == len(texts), f"{len(together)} answers to {len(texts)} items"
+    if goal.output is Output.LABEL:
+        _check_probabilities(together, goal, len(texts))
+    else:
+        assert together.probabilities.size == 0, f"{goal.output} has no probabilities of labels"
+        for item, value in zip(texts, together.values, strict=True):
+            _check_value(item, value, goal)
+    alone = [model.predict([text]) for text in texts]
+    joined = Answers(
+        values=tuple(one.values[0] for one in alone),
+        scores=np.concatenate([one.scores for one in alone]),
+        labels=together.labels,
+        probabilities=np.concatenate([one.probabilities for one in alone]),
+    )
+    worst = alike(joined, together)
     assert worst < 1e-4, f"a text answered alone differs by {worst:.2g} from the same text in a batch"
-    assert model.predict([]).shape == (0, len(model.labels)), "no texts must give an array of no rows"
+    assert len(model.predict([])) == 0, "no items must give no answers"
 
 
-def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequence[str], folder: Path) -> None:
+def _check_probabilities(answers: Answers, goal: Goal, n_items: int) -> None:
+    found = answers.probabilities
+    assert found.shape == (n_items, len(goal.labels)), f"probabilities have shape {found.shape}"
+    assert found.dtype == np.float32, f"probabilities are {found.dtype}, not float32"
+    assert np.isfinite(found).all(), "some probabilities are not finite"
+    assert (found >= 0).all(), "some probabilities are below 0"
+    assert (found <= 1 + 1e-4).all(), "some probabilities are above 1"
+    if not goal.several:
+        assert np.allclose(found.sum(1), 1, atol=1e-4), "the probabilities of some texts do not sum to 1"
+
+
+def _check_value(item: Text, value: Answer, goal: Goal) -> None:
+    """An answer of the kind ``goal`` asks for."""
+    match goal.output:
+        case Output.TAGS:
+            assert isinstance(value, tuple), f"tags are {value!r}"
+            assert len(value) == len(item), f"{len(value)} tags for {len(item)} words"
+            assert set(value) <= set(goal.labels), f"tags {value} are not all among {goal.labels}"
+        case Output.SCORE if len(item) > 2:
+            assert isinstance(value, tuple), f"scores of candidates are {value!r}"
+            assert len(value) == len(item) - 1, f"{len(value)} scores for {len(item) - 1} candidates"
+        case Output.SCORE:
+            assert isinstance(value, float), f"a score is {value!r}"
+            assert math.isfinite(value), f"a score is {value}"
+        case Output.SPAN:
+            assert isinstance(value, str), f"a span is {value!r}"
+            assert value in item[1], f"the span {value!r} is not in the context"
+        case Output.LIKELIHOOD:
+            assert isinstance(value, float), f"a log likelihood is {value!r}"
+            assert -math.inf < value <= 0, f"a log likelihood is {value}"
+        case _:
+            assert isinstance(value, str), f"a text is {value!r}"
+
+
+def alike(first: Answers, second: Answers) -> float:
+    """The largest difference of two models' scores; infinite where an answer is another one."""
+    if first.labels:
+        return float(np.abs(first.probabilities - second.probabilities).max(initial=0.0))
+    gaps = np.abs(np.nan_to_num(first.scores) - np.nan_to_num(second.scores))
+    for one, other in zip(first.values, second.values, strict=True):
+        if isinstance(one, str) or (isinstance(one, tuple) and one and isinstance(one[0], str)):
+            if one != other:
+                return math.inf
+        else:
+            gaps = np.append(gaps, np.abs(np.asarray(one, float) - np.asarray(other, float)).max(initial=0.0))
+    return float(gaps.max(initial=0.0))
+
+
+def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequence[Text], folder: Path) -> None:
     """What was saved answers as before, and is no pickle."""
     folder.mkdir(parents=True)
     model.save(folder)
@@ -158,10 +235,11 @@ def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequen
     assert written, "save wrote nothing"
     for path in written:
         assert path.suffix not in PICKLES, f"{path.name}: no pickles; write JSON, safetensors or a tokenizer"
-        assert not path.read_bytes()[:2].startswith(b"\x80"), f"{path.name} begins like a pickle"
+        numbered = path.suffix == ".safetensors"  # begins with the length of its header, which may look like anything
+        assert numbered or path.read_bytes()[:1] != b"\x80", f"{path.name} begins like a pickle"
     again = restore(folder)
     assert again.labels == model.labels, f"restored with labels {again.labels}, saved with {model.labels}"
-    worst = float(np.abs(again.predict(texts) - model.predict(texts)).max())
+    worst = alike(again.predict(texts), model.predict(texts))
     assert worst < 1e-4, f"the restored model differs by {worst:.2g}"
 
 
@@ -183,7 +261,8 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
     options = method.Options()
     assert all(getattr(options, one.name) is not None or one.default is None for one in fields(options))
     base = Recipe(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
-    assert isinstance(method.recipe(base), Recipe), "recipe must give a Recipe"
+    adjusted = method.recipe(base)
+    assert adjusted is None or isinstance(adjusted, Recipe), "recipe must give a Recipe, or None"
     counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.misfit(counted)
     assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
@@ -200,19 +279,21 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
 
 def _check_method_on(method: Method, facts: Facts, network: Any) -> None:
     texts = tiny.part(6).texts
-    before = network.predict(texts)
+    before = network.predict(texts).probabilities
     method.prepare(network, method.Options())
     learning = {name for name, weight in network.module.named_parameters() if weight.requires_grad}
     assert learning, f"nothing of {facts.name} learns"
     assert any(name.startswith("head.") for name in learning), f"the head of {facts.name} does not learn"
-    prepared = network.predict(texts)
+    prepared = network.predict(texts).probabilities
     assert np.allclose(prepared, before, atol=1e-4), f"preparing {facts.name} changes its answers before any training"
     for name, weight in network.module.named_parameters():
         if name in learning:
             weight.data += 0.01  # as training would
-    trained = network.predict(texts)
+    trained = network.predict(texts).probabilities
     method.fold(network)
-    assert np.allclose(network.predict(texts), trained, atol=1e-3), f"folding {facts.name} changes its answers"
+    assert np.allclose(network.predict(texts).probabilities, trained, atol=1e-3), (
+        f"folding {facts.name} changes its answers"
+    )
 
 
 # --------------------------------------------------------------------------------------- estimators, tasks, policies
@@ -239,14 +320,25 @@ def check_estimator(estimator: Estimator) -> None:
 
 
 def check_task(task: Task) -> None:
-    """Its metrics exist, and an empty cell of each role is a problem told in words."""
+    """Its metrics exist and fit its kind of answer, and a missing cell of each role is a problem told in words."""
     assert isinstance(task.OUTPUT, Output), f"OUTPUT is {task.OUTPUT!r}, not an Output"
     assert task.FIELDS, "FIELDS is empty; name the columns the task reads"
+    answered = task.OUTPUT is Output.LIKELIHOOD or set(task.READS) != set(task.FIELDS)  # a text is its own answer
+    assert set(task.READS) <= set(task.FIELDS), f"READS {task.READS} are not all among {list(task.FIELDS)}"
+    assert answered, f"READS {task.READS} must be some, not all, of {list(task.FIELDS)}"
+    assert set(task.FIELDS) >= task.OPTIONAL, f"OPTIONAL {task.OPTIONAL} are not all among {list(task.FIELDS)}"
+    assert not (task.SEVERAL and task.OUTPUT is not Output.LABEL), "SEVERAL is about labels"
+    assert task.INSTRUCTION.strip(), "INSTRUCTION is empty; say in a sentence what to do"
     assert task.METRICS, "METRICS is empty; the first decides"
     missing = set(task.METRICS) - set(plugins.names("metrics"))
     assert not missing, f"METRICS names {sorted(missing)}, which are not in metrics/"
+    for name in task.METRICS:
+        given = plugins.load("metrics", name).OUTPUTS
+        assert task.OUTPUT in given, f"the metric {name} is defined for {sorted(given)}, not for {task.OUTPUT}"
     for role, words in task.FIELDS.items():
         assert words.strip(), f"FIELDS[{role!r}] is empty; say what the column holds"
+        if role in task.OPTIONAL:
+            continue
         for empty in (None, float("nan"), "  "):
             row: dict[str, Any] = dict.fromkeys(task.FIELDS, "1") | {role: empty}
             assert task.problem(row), f"problem finds nothing wrong with {role} = {empty!r}"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldilocks.records import Part
+from goldilocks.records import Goal, Gold, Output, Part, Text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 LABELS = ("food", "money", "sport")
 """Sorted, as in a ``Dataset``."""
+GOAL = Goal(labels=LABELS)
+TAGS = ("B-food", "B-money", "B-sport", "O")
 
 _WORDS = {
     "en": {
@@ -53,6 +56,89 @@ def part(rows: int = 60, *, language: str = "en", seed: int = 0) -> Part:
         rng.shuffle(words)
         texts.append(between.join(words))
     return Part(texts=tuple(texts), gold=tuple(gold), rows=tuple(range(1, rows + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Rows of one kind of answer, which a model that learns anything can learn."""
+
+    name: str
+    part: Part
+    goal: Goal
+    odd: Sequence[Text] = ()
+    """Items a service is sent sooner or later."""
+
+
+def cases(outputs: Collection[Output]) -> list[Case]:
+    """Rows for every kind of answer in ``outputs``: texts in two languages, pairs, several labels, words, contexts."""
+    english, chinese = part(), part(language="zh")
+    found: list[Case] = []
+    if Output.LABEL in outputs:
+        found += [Case("en", english, GOAL, odd_texts()), Case("zh", chinese, GOAL, odd_texts())]
+        found.append(Case("pairs", _mapped(english, _halves), GOAL, (("", ""), ("?", ""), ("soup " * 99, "x"))))
+        both = Goal(labels=LABELS, several=True)
+        found.append(Case("several", _mapped(english, lambda text: text, _every_label), both, odd_texts()))
+    if Output.TAGS in outputs:
+        goal = Goal(Output.TAGS, TAGS)
+        odd = (("",), ("?",), ("🙂🙃", "\u200b"), ("soup",) * 150)
+        found.append(Case("tags", _mapped(english, _words, lambda text: tuple(map(_tag, _words(text)))), goal, odd))
+    if Output.SCORE in outputs:
+        goal = Goal(Output.SCORE)
+        found.append(Case("scores", _mapped(english, _halves, _share_of_food), goal, (("", ""), ("x", "soup " * 99))))
+        found.append(
+            Case("ranking", _mapped(english, _query, lambda text: tuple(map(_share_of_food, _query(text)[1:]))), goal)
+        )
+    if Output.SPAN in outputs:
+        spans = _mapped(english, lambda text: ("which word is not filling", text), _span)
+        found.append(Case("spans", spans, Goal(Output.SPAN), (("?", ""), ("", "soup"), ("which", "soup bread " * 99))))
+    if Output.TEXT in outputs:
+        turned = _mapped(english, lambda text: text, lambda text: " ".join(reversed(text.split())))
+        found.append(Case("text", turned, Goal(Output.TEXT), ("", "?", "soup " * 99)))
+    if Output.LIKELIHOOD in outputs:
+        after = _mapped(english, _halves, lambda text: _halves(text)[1])
+        odd = (*odd_texts(), ("", ""), ("soup bread", "soup"))
+        for name, own in (("likelihood", _mapped(chinese, lambda text: text, lambda text: text)), ("continued", after)):
+            found.append(Case(name, own, Goal(Output.LIKELIHOOD), odd))
+    return found
+
+
+def _mapped(rows: Part, item: Callable[[str], Text], gold: Callable[[str], Gold] | None = None) -> Part:
+    texts = [str(text) for text in rows.texts]
+    answers = rows.gold if gold is None else tuple(map(gold, texts))
+    return Part(tuple(map(item, texts)), answers, rows.rows)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _halves(text: str) -> tuple[str, str]:
+    words = text.split()
+    return " ".join(words[:3]), " ".join(words[3:])
+
+
+def _query(text: str) -> tuple[str, ...]:
+    return (text, "soup bread", "bank loan", "match goal")
+
+
+def _tag(word: str) -> str:
+    return next((f"B-{label}" for label, words in _WORDS["en"].items() if word in words), "O")
+
+
+def _every_label(text: str) -> tuple[str, ...]:
+    tags = {_tag(word) for word in text.split()} - {"O"}
+    more = {"money"} if "today" in text.split() else set()
+    return tuple(sorted({tag.removeprefix("B-") for tag in tags} | more))
+
+
+def _share_of_food(text: str) -> float:
+    words = text.split()
+    return sum(_tag(word) == "B-food" for word in words) / max(1, len(words))
+
+
+def _span(text: str) -> tuple[tuple[int, str], ...]:
+    word = next((word for word in text.split() if _tag(word) != "O"), "")
+    return ((text.index(word), word),) if word else ()
 
 
 def odd_texts() -> Sequence[str]:

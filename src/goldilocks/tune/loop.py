@@ -8,21 +8,21 @@ out changes nothing but the time). The float32 weights of the network itself are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
+from goldilocks.answers import Answers
 from goldilocks.errors import IntegrityError
-from goldilocks.nets.batches import padded
+from goldilocks.nets.batches import Batch, padded
 from goldilocks.nets.network import Network, pool
-from goldilocks.records import Recipe
+from goldilocks.nets.optimizer import MasterAdamW, Slot, rate_share
+from goldilocks.records import Gold, Recipe, Text
 from goldilocks.support.hardware import machine
 from goldilocks.tune.cache import FrozenStates
-from goldilocks.tune.optimizer import MasterAdamW, Slot
-from goldilocks.tune.schedule import batches_of, rate_share
+from goldilocks.tune.schedule import batches_of
 
 _KEPT_IDS = 8
 """Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
@@ -32,25 +32,25 @@ class Learner:
     """A network while it learns. ``network`` itself stays in float32; call ``settle`` before it answers or is saved."""
 
     def __init__(
-        self, network: Network, recipe: Recipe, texts: Sequence[str], gold: Sequence[str], *, seed: int
+        self, network: Network, recipe: Recipe, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> None:
         """Tokenize and make the working copy.
 
         Args:
             network: Prepared by its method: what has ``requires_grad`` learns.
             recipe: Epochs, rates, batches.
-            texts: Training texts.
-            gold: Their labels, each in ``network.labels``.
+            texts: Training items.
+            gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
         """
         torch.set_flush_denormal(True)
         self.network, self.recipe, self.seed = network, recipe, seed
         self.device = torch.device(machine().device)
         network.module.to(self.device)
-        number = {label: place for place, label in enumerate(network.labels)}
-        self._tokens = network.tokenize(texts)
-        self._lengths = np.fromiter((len(one) for one in self._tokens), dtype=np.int64, count=len(self._tokens))
-        self._gold = torch.tensor([number[label] for label in gold])
+        self._rows = network.rows_to_learn(texts, gold)
+        self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
+        self._targets = network.targets(self._rows, gold)
+        self._costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
         self._start = network.frozen_blocks()
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
         self._frozen_below = network.trunk.resumable and self._start >= min(1, network.trunk.depth)
@@ -99,45 +99,43 @@ class Learner:
 
     def _plan(self) -> list[list[int]]:
         if not self._batches:
-            self._batches = batches_of(self.epoch, self._lengths, self.recipe, self.seed)
+            self._batches = batches_of(self.epoch, self._costs, self.recipe, self.seed)
         return self._batches
 
-    def _step(self, texts: list[int]) -> None:
+    def _step(self, rows: list[int]) -> None:
         progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.recipe.epochs
         # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
         torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
-        loss = F.cross_entropy(
-            self._logits(texts), self._gold[texts].to(self.device), label_smoothing=self.recipe.label_smoothing
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._loss(rows).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step(rate_share(progress, self.recipe.warmup_share))
         self.steps += 1
 
-    def _logits(self, texts: list[int]) -> Tensor:
+    def _loss(self, rows: list[int]) -> Tensor:
         work, states = self._work, self._states
-        if states is not None and states.pooled and states.has(texts):
-            return work.score_pooled(states.take(texts).to(self.device))
-        ids, mask = self._padded(texts)
+        targets = [self._targets[row] for row in rows]
+        if states is not None and states.pooled and states.has(rows):
+            return work.loss_pooled(states.take(rows).to(self.device), targets)
+        batch = self._batch(rows)
         if not self._frozen_below:
-            return work.logits(ids, mask)
-        if states is not None and not states.pooled and states.has(texts):
-            return work.logits(ids, mask, start=self._start, hidden=states.take(texts).to(self.device))
+            return work.loss(work.trunk(batch), batch, targets)
+        if states is not None and not states.pooled and states.has(rows):
+            kept = states.take(rows).to(self.device)
+            return work.loss(work.trunk(batch, start=self._start, hidden=kept), batch, targets)
         with torch.no_grad():
-            hidden = work.trunk(ids, mask, stop=self._start)
-        if self._start < work.trunk.depth:
-            if states is not None:
-                states.put(texts, hidden)
-            return work.logits(ids, mask, start=self._start, hidden=hidden)
-        pooled = pool(hidden, mask, work.shape.pooling)
+            hidden = work.trunk(batch, stop=self._start)
+        if states is not None and states.pooled:
+            pooled = pool(hidden, batch.mask, work.shape.pooling)
+            states.put(rows, pooled)
+            return work.loss_pooled(pooled, targets)
         if states is not None:
-            states.put(texts, pooled)
-        return work.score_pooled(pooled)
+            states.put(rows, hidden)
+        return work.loss(work.trunk(batch, start=self._start, hidden=hidden), batch, targets)
 
-    def _padded(self, texts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        ids, mask = padded([self._tokens[text] for text in texts], self.network.shape.pad_id)
+    def _batch(self, rows: Sequence[int]) -> Batch:
+        batch = padded([self._rows[row] for row in rows], self.network.shape.pad_id)
         if self._used is not None:
-            ids = torch.searchsorted(self._used, ids)
-        return ids.to(self.device), mask.to(self.device)
+            batch = replace(batch, ids=torch.searchsorted(self._used, batch.ids))
+        return batch.to(self.device)
 
     # ------------------------------------------------------------------------------------------------ the working copy
 
@@ -146,7 +144,8 @@ class Learner:
         table = self._word_table(self.network)
         if table is None:
             return None
-        seen = np.unique(np.concatenate([*self._tokens, [self.network.shape.pad_id], np.arange(_KEPT_IDS)]))
+        tokens = (row.ids for row in self._rows)
+        seen = np.unique(np.concatenate([*tokens, [self.network.shape.pad_id], np.arange(_KEPT_IDS)]))
         return torch.from_numpy(seen[seen < table.num_embeddings].astype(np.int64))
 
     @staticmethod
@@ -161,7 +160,7 @@ class Learner:
         work, tables = self._compact_twin()
         if work.trunk.bf16 and (machine().bf16 or self.device.type == "cuda"):
             exact = self._first_loss(work)
-            work.trunk.to(torch.bfloat16)
+            work.halve()
             if abs(self._first_loss(work) - exact) > 0.02 * (1 + exact):  # bfloat16 is too coarse for these weights
                 work, tables = self._compact_twin()
         return work, tables
@@ -182,15 +181,15 @@ class Learner:
         own = self._word_table(work)
         if own is not None and own.padding_idx is not None and self._used is not None:
             own.padding_idx = int(torch.searchsorted(self._used, own.padding_idx))
-        work.dropout.p = self.recipe.dropout
+        work.dropout.p, work.label_smoothing = self.recipe.dropout, self.recipe.label_smoothing
         return work, tables
 
     def _first_loss(self, work: Network) -> float:
-        texts = list(range(min(32, len(self._tokens))))
+        rows = list(range(min(32, len(self._rows))))
+        batch = self._batch(rows)
         work.module.eval()
         with torch.no_grad():
-            loss = F.cross_entropy(work.logits(*self._padded(texts)), self._gold[texts].to(self.device))
-        return float(loss)
+            return float(work.loss(work.trunk(batch), batch, [self._targets[row] for row in rows]))
 
     def _slots(self) -> list[Slot]:
         groups = {name: role for role, names in self.network.groups().items() for name in names}
@@ -220,7 +219,7 @@ class Learner:
         trunk = self._work.trunk
         if not self._frozen_below:
             return None
-        pooled = self._start >= trunk.depth
+        pooled = self._work.pools and self._start >= trunk.depth
         dtype = torch.float32 if pooled else next(trunk.parameters()).dtype
         if not FrozenStates.fits(self._lengths, trunk.width, dtype, pooled=pooled):
             return None
@@ -238,16 +237,15 @@ class Learner:
         self.network.module.eval()
         return self.network
 
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities as of now. Where only the head learns, the vectors of the last texts asked about are kept."""
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers as of now. Where only the head learns, the vectors of the last items asked about are kept."""
         network = self.settle()
         if self._states is None or not self._states.pooled:
             return network.predict(texts)
         key = hash(tuple(texts))
         if self._asked is None or self._asked[0] != key:
             self._asked = (key, network.pooled(texts))
-        with torch.inference_mode():
-            return torch.softmax(network.score_pooled(self._asked[1]), dim=-1).cpu().numpy()
+        return network.answer_pooled(self._asked[1])
 
     def state(self) -> dict[str, Tensor]:
         """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""

@@ -15,15 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from goldilocks import plugins
+from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.protocols import Fitted, Floats, Model
-from goldilocks.records import Candidate, Part, Recipe, Workload
-from goldilocks.tune.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.nets.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.protocols import Fitted, Model
+from goldilocks.records import Candidate, Goal, Part, Recipe, Text, Workload
 from goldilocks.tune.schedule import nested_order
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
     from goldilocks.tune.loop import Learner
+
+
+_PROMPT = "prompt"
+"""Weight group of models that are told in words what to do: their method says what they are told."""
 
 
 class Run:
@@ -33,7 +38,7 @@ class Run:
         self,
         candidate: Candidate,
         train: Part,
-        labels: Sequence[str],
+        goal: Goal,
         *,
         model_folder: Path | None,
         work: Workload,
@@ -45,8 +50,8 @@ class Run:
 
         Args:
             candidate: Model and method.
-            train: The training rows; every label of it is in ``labels``.
-            labels: The labels, in the order of the probabilities.
+            train: The training rows; every label of it is in the goal's.
+            goal: The kind of answer wanted, and the labels in the order of the probabilities.
             model_folder: The checkpoint of a pretrained model.
             work: Size of the training set, for the family's recipe.
             seed: Of head, order and dropout: the same seed gives the same run.
@@ -56,7 +61,7 @@ class Run:
         Raises:
             InputError: a recipe is given for a model that is fitted in one go.
         """
-        self.candidate, self.train, self.labels, self.seed = candidate, train, tuple(labels), seed
+        self.candidate, self.train, self.goal, self.seed = candidate, train, goal, seed
         self.share = 0.0
         self.seconds = 0.0
         """Wall clock of training so far, loading included, over all processes."""
@@ -107,11 +112,13 @@ class Run:
         count = max(1, math.ceil(share * len(self.train) - 1e-9))
         part = self.train if share >= 1 else self.train.take(nested_order(self.train.gold, self.seed)[:count])
         model = cast(Fitted, self._created(part))
+        if _PROMPT in self.candidate.model.groups:
+            self._method.prepare(model, self._options)
         model.fit(part.texts, part.gold, seed=self.seed)
         self._fitted = model
 
     def _created(self, part: Part) -> Any:
-        return self._family.create(self.candidate.model, self._model_folder, part, self.labels, seed=self.seed)
+        return self._family.create(self.candidate.model, self._model_folder, part, self.goal, seed=self.seed)
 
     def _learning(self) -> Learner:
         if self._learner is None:
@@ -128,8 +135,8 @@ class Run:
 
     # ------------------------------------------------------------------------------------------------------- answering
 
-    def predict(self, texts: Sequence[str]) -> Floats:
-        """Probabilities as of now, ``(n_texts, n_labels)``; see ``protocols.Model``.
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers as of now; see ``protocols.Model``.
 
         Raises:
             InputError: a model that is fitted in one go has not been fitted yet.
@@ -210,7 +217,7 @@ class Run:
 def tune(
     run: Run,
     validation: Part,
-    score: Callable[[Floats], float],
+    score: Callable[[Answers], float],
     *,
     looks: int = 0,
     stop: Callable[[], bool] | None = None,
@@ -221,7 +228,7 @@ def tune(
     Args:
         run: The run; a model that is fitted in one go is simply fitted.
         validation: What is looked at.
-        score: Probabilities of ``validation`` -> score, higher is better.
+        score: Answers to ``validation`` -> score, higher is better.
         looks: Looks over the full run; 0: one per epoch.
         stop: As for ``Run.advance``.
         on_step: As for ``Run.advance``.

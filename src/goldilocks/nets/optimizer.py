@@ -1,4 +1,4 @@
-"""AdamW over float32 masters of weights that are multiplied in bfloat16.
+"""AdamW over float32 masters of weights that are multiplied in bfloat16, and the learning rate as a run goes on.
 
 On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient
 stays bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never
@@ -15,6 +15,18 @@ from torch.optim.adamw import adamw
 
 BUCKET = 1_000_000
 """Weights per bucket: 4 MB of gradient."""
+
+
+def rate_share(progress: float, warmup_share: float) -> float:
+    """Share of the peak learning rate at ``progress`` (0 to 1): a linear climb, then a linear fall to 0.
+
+    Example:
+        >>> [rate_share(at, 0.5) for at in (0.25, 0.5, 0.75, 1.0)]
+        [0.5, 1.0, 0.5, 0.0]
+    """
+    if progress < warmup_share:
+        return progress / warmup_share
+    return (1 - progress) / (1 - warmup_share) if progress < 1 else 0.0
 
 
 @dataclass(slots=True)

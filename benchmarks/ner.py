@@ -1,0 +1,171 @@
+"""How well do the pool's taggers mark names? CoNLL-2003 test, in the classical token-level form and by entities.
+
+Run:    python benchmarks/ner.py --seeds 1
+        python benchmarks/ner.py --rows 2000 --on dev --candidates crf/words/scratch   (a quick look)
+Needs:  the data folder; about 30 minutes on 2 cores. Stopped and started again it goes on where it stood.
+
+Measured: micro average and macro F1 over the nine tags (O included) word by word, entity F1 as seqeval counts it, each
+with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
+fields of its recipe (epochs, learning_rate, ...) and chain=1 for a chain above an encoder:
+encoder/all-MiniLM-L6-v2/full?epochs=6&chain=1. Recipes are chosen with --on held-out (a tenth of the training rows that
+takes no part in training) or --on dev; nothing is chosen on test. The last line of output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+from bench_data import keep, machine, options, rows, sample
+
+from goldilocks import plugins
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.known import catalogue
+from goldilocks.evaluate.score import measured
+from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload, as_text
+from goldilocks.support.hardware import set_threads
+from goldilocks.tune.run import Run, adjusted
+
+CANDIDATES = (
+    "majority/shares/scratch",
+    "crf/words/scratch",
+    "recurrent/bilstm/scratch",
+    "cnn/textcnn/scratch",
+    "encoder/all-MiniLM-L6-v2/full",
+)
+METRICS = ("token_micro_f1", "token_macro_f1", "entity_f1", "entity_precision", "entity_recall")
+PIECES = 8
+"""A run is written down after each such piece."""
+
+
+def part_of(found: list[dict[str, Any]]) -> Part:
+    """Rows as the task reads them."""
+    task = plugins.load("tasks", "ner")
+    return Part(
+        tuple(task.item(one) for one in found), tuple(task.gold(one) for one in found), tuple(range(1, len(found) + 1))
+    )
+
+
+def parts(data: Path, name: str, on: str, most: int) -> tuple[Part, Part]:
+    """Training rows, at most ``most``, and those that are scored."""
+    train = rows(data, name, "train")
+    if on == "held-out":
+        aside = {id(one) for one in sample(train, len(train) // 10, seed=0)}
+        scored = [one for one in train if id(one) in aside]
+        train = [one for one in train if id(one) not in aside]
+    else:
+        scored = rows(data, name, on)
+    return part_of(sample(train, most or len(train), seed=0)), part_of(scored)
+
+
+def facts_of(family: str, model: str) -> Facts:
+    """Of a model of the catalogue, or one the family makes."""
+    known = [*catalogue(), *plugins.load("families", family).models()]
+    return next(one for one in known if (one.family, one.name) == (family, model))
+
+
+class ChainedRun(Run):
+    """A run whose network has a chain above it."""
+
+    def _created(self, part: Part) -> Any:
+        import torch
+
+        from goldilocks.nets.tagger import Tagger
+
+        made = super()._created(part)
+        torch.manual_seed(self.seed)
+        return Tagger(made.trunk, made.tokenizer, replace(made.shape, settled={"chain": True}))
+
+
+def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
+    """The run of a candidate as written on the command line."""
+    name, _, given = spelled.partition("?")
+    wanted = {key: float(value) for key, value in parse_qsl(given)}
+    chained = bool(wanted.pop("chain", 0))
+    family, model, method = name.split("/")
+    facts = facts_of(family, model)
+    lengths = [len(as_text(one)) for one in train.texts]
+    words = [len(one) for one in train.texts]
+    work = Workload(len(train), float(np.mean(lengths)), float(np.mean(words)), len(goal.labels), Output.TAGS)
+    folder = folder_of(facts, offline=True) if facts.pretrained else None
+    recipe = None
+    if wanted:
+        own = plugins.load("methods", method).recipe(plugins.load("families", family).recipe(facts, work))
+        whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
+        recipe = adjusted(own, whole)
+    kind = ChainedRun if chained else Run
+    return kind(Candidate(facts, method), train, goal, model_folder=folder, work=work, seed=seed, recipe=recipe)
+
+
+def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) -> dict[str, Any]:
+    """Scores with intervals, and training seconds; goes on from ``folder`` where it was stopped."""
+    goal = Goal(Output.TAGS, tuple(sorted({tag for tags in train.gold for tag in tags if isinstance(tag, str)})))
+    run = run_of(spelled, train, goal, seed)
+    if (folder / "run.json").exists():
+        run.resume_from(folder)
+    for piece in range(1, PIECES + 1) if run.recipe else (PIECES,):
+        if run.share >= piece / PIECES:
+            continue
+        run.advance(piece / PIECES)
+        run.save(folder)
+        print(f"  {spelled} seed {seed}: {run.share:.0%} after {run.seconds:.0f} s", flush=True)
+    begun = time.perf_counter()
+    answers = run.predict(scored.texts)
+    answering = time.perf_counter() - begun
+    found: dict[str, Any] = {
+        name: asdict(measured(plugins.load("metrics", name), scored.gold, answers.values)) for name in METRICS
+    }
+    recipe = asdict(run.recipe) if run.recipe else None
+    return found | {"seconds": run.seconds, "answer_seconds": answering, "recipe": recipe}
+
+
+def main() -> None:
+    """Train and score what has not been yet."""
+    parser = options(__doc__)
+    parser.add_argument("--set", default="conll2003", help="conll2003, cluener or weibo_ner (or another with tags)")
+    parser.add_argument("--on", default="test", choices=("test", "dev", "held-out"))
+    parser.add_argument("--rows", type=int, default=0, help="at most so many training rows; 0: all")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--candidates", nargs="*", default=list(CANDIDATES))
+    parser.add_argument("--work", type=Path, default=Path("bench-work/ner"), help="where runs are written down")
+    chosen = parser.parse_args()
+    set_threads()
+    train, scored = parts(chosen.data, chosen.set, chosen.on, chosen.rows)
+    setting = f"{chosen.set}-{chosen.on}-{len(train)}"
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    done_file = chosen.work / f"{setting}.jsonl"
+    done = [json.loads(line) for line in done_file.read_text().splitlines()] if done_file.exists() else []
+    for spelled in chosen.candidates:
+        for seed in range(chosen.seeds):
+            if any((one["candidate"], one["seed"]) == (spelled, seed) for one in done):
+                continue
+            place = chosen.work / f"{setting}-{spelled.replace('/', '_')}-{seed}"
+            one = {"candidate": spelled, "seed": seed} | one_run(spelled, train, scored, seed, place)
+            done.append(one)
+            with done_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(one) + "\n")
+    print(f"{setting}, {len(scored)} sentences\n{'micro':>7}{'macro':>7}{'entity':>7}{'s':>7}")
+    for one in done:
+        figures = "".join(f"{one[name]['value']:7.4f}" for name in METRICS[:3])
+        print(f"{figures}{one['seconds']:7.0f}  {one['candidate']} seed {one['seed']}")
+    result = {
+        "benchmark": "ner",
+        "set": chosen.set,
+        "scored_on": chosen.on,
+        "train_rows": len(train),
+        "scored_rows": len(scored),
+        "runs": done,
+    }
+    if chosen.on == "test" and not chosen.rows:
+        keep(f"ner_{chosen.set}" if chosen.set != "conll2003" else "ner", result | machine())
+    else:
+        print(json.dumps(result | machine(), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Pairs, relations, several labels, similarity and recommendation: the pool's table with intervals and cost.
+
+Run:    python benchmarks/pairs.py --sets mrpc rte --candidates 'tfidf_linear/*' '*/full'
+Needs:  the data folder; all sets with the whole pool take hours on 2 cores, so choose. Runs that are done are kept in
+        the result and not run again.
+
+Measured, for each candidate of the pool that fits: every metric of the task on the test part with its 95 % interval over
+items, the validation score, wall-clock seconds of tuning, milliseconds and memory of answering in a fresh process, cost
+in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
+
+    mrpc, rte, lcqmc     official parts; rte has no test labels, so its dev part is the test and a tenth of train is held
+                         out; lcqmc's train is not at hand, so its dev part is split, and its test part is the test
+    semeval2010_task8    official parts, a tenth of train held out; the score is the official one
+    stsb                 official parts
+    entity_kinds         several labels, made from conll2003: which of four kinds of entity a sentence names, none included
+    ml_100k              liked films x films by time, see matching_data.py
+The last line of output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import matching_data
+from bench_data import RESULTS, keep, machine, options, rows, sample
+
+from goldilocks import plugins
+from goldilocks.catalog.find import candidates
+from goldilocks.data.load import load
+from goldilocks.errors import GoldilocksError
+from goldilocks.evaluate.score import loss_of, measured
+from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
+from goldilocks.select.cost import cost
+from goldilocks.select.measure import footprint_of
+from goldilocks.select.single import tune_candidate
+from goldilocks.settings import RunSettings
+from goldilocks.support.hardware import machine as this_machine
+from goldilocks.support.hardware import set_threads
+
+Parts = dict[str, list[dict[str, Any]]]
+
+
+def official(name: str, **parts: str) -> Callable[[Path], Parts]:
+    """Rows of the named parts as they are published."""
+    return lambda data: {part: rows(data, name, file) for part, file in parts.items()}
+
+
+def entity_kinds(data: Path) -> Parts:
+    """Sentences of conll2003 and the kinds of entity in them."""
+
+    def kinds(row: dict[str, Any]) -> dict[str, Any]:
+        found = {tag.split("-", 1)[1] for tag in row["tags"] if tag != "O"}
+        return {"text": " ".join(row["tokens"]), "labels": sorted(found)}
+
+    names = {"train": "train", "validation": "dev", "test": "test"}
+    return {part: list(map(kinds, rows(data, "conll2003", file))) for part, file in names.items()}
+
+
+SETS: dict[str, tuple[str, str, Callable[[Path], Parts]]] = {
+    "mrpc": ("pair_classification", "en", official("mrpc", train="train", validation="dev", test="test")),
+    "rte": ("pair_classification", "en", official("rte", train="train", test="dev")),
+    "lcqmc": ("pair_classification", "zh", official("lcqmc", train="dev", test="test")),
+    "semeval2010_task8": ("relation_extraction", "en", official("semeval2010_task8", train="train", test="test")),
+    "stsb": ("similarity", "en", official("stsb", train="train", validation="dev", test="test")),
+    "entity_kinds": ("multi_label_classification", "en", entity_kinds),
+    "ml_100k": ("matching", "en", matching_data.lists),
+}
+"""Name -> task, language, rows."""
+
+
+def prepared(name: str, data: Path, most: int, folder: Path) -> tuple[TaskSpec, Dataset]:
+    """The task of a set, its rows written to ``folder`` and read as any user's."""
+    task, language, make = SETS[name]
+    parts = make(data)
+    parts["train"] = sample(parts["train"], most, 0)
+    for part, found in parts.items():
+        lines = (json.dumps(one, ensure_ascii=False) for one in found)
+        (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    files = DataSpec(**{part: f"{part}.jsonl" for part in parts})
+    spec = TaskSpec(name, files, task=task, language=language, folder=folder)
+    return spec, load(spec, plugins.load("tasks", task))
+
+
+def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -> dict[str, Any]:
+    """Scores, seconds and cost of one candidate."""
+    task = plugins.load("tasks", spec.task)
+    decides = plugins.load("metrics", task.METRICS[0])
+    begun = time.perf_counter()
+    model, validation = tune_candidate(
+        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=lambda _event, _details: None
+    )
+    seconds = time.perf_counter() - begun
+    answers = model.predict(dataset.test.texts).values
+    scores = {
+        name: measured(plugins.load("metrics", name), dataset.test.gold, answers, seed=seed) for name in task.METRICS
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        needs = footprint_of(candidate.model.family, Path(folder), dataset.validation.texts[:200])
+    money = cost(seconds, needs, spec, this_machine()).total
+    loss = float(loss_of(decides, scores[task.METRICS[0]].value))
+    return {
+        "test": {name: [one.value, one.low, one.high] for name, one in scores.items()},
+        "validation": validation.value,
+        "seconds": seconds,
+        "milliseconds_p50": needs.latency_p50_ms.value,
+        "memory_mb": needs.memory_bytes / 1e6,
+        "size_mb": needs.size_bytes / 1e6,
+        "cost_per_month": money,
+        "J": money + spec.objective.alpha * loss,
+    }
+
+
+def table(name: str, runs: dict[str, Any]) -> None:
+    """The runs of a set, best validation score first."""
+    print(f"\n{name}")
+    for candidate, run in sorted(runs.items(), key=lambda one: -one[1]["validation"]):
+        scores = "  ".join(
+            f"{metric} {value:.3f} ({low:.3f} to {high:.3f})" for metric, (value, low, high) in run["test"].items()
+        )
+        print(
+            f"  {candidate:45} {scores}  {run['seconds']:7.1f} s  {run['milliseconds_p50']:6.1f} ms  J {run['J']:.0f}"
+        )
+
+
+def main() -> None:
+    """Run what is wanted and not done yet."""
+    parser = options(__doc__)
+    parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--candidates", nargs="*", default=["*"], help="patterns of family/model/method")
+    parser.add_argument("--rows", type=int, default=10_000, help="training rows at most")
+    parser.add_argument("--seconds", type=float, default=900, help="leave out candidates forecast to take longer")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    set_threads()
+    file = RESULTS / "pairs.json"
+    result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"sets": {}}
+    result |= {"benchmark": "pairs"} | machine()
+    for name in chosen.sets:
+        with tempfile.TemporaryDirectory() as folder:
+            spec, dataset = prepared(name, chosen.data, chosen.rows, Path(folder))
+            pool = candidates(spec, plugins.load("tasks", spec.task), dataset, RunSettings(), this_machine())
+            sizes = {"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)}
+            key = f"{name}, {sizes['train']} training rows, seed {chosen.seed}"
+            kept = result["sets"].setdefault(key, {"rows": sizes, "runs": {}})
+            for candidate in pool.candidates:
+                wanted = any(fnmatchcase(candidate.name, one) for one in chosen.candidates)
+                if not wanted or candidate.name in kept["runs"]:
+                    continue
+                if pool.forecasts[candidate.name].seconds > chosen.seconds:
+                    print(f"{name}: {candidate.name} left out, forecast {pool.forecasts[candidate.name].seconds:.0f} s")
+                    continue
+                try:
+                    kept["runs"][candidate.name] = one_run(candidate, spec, dataset, chosen.seed)
+                except GoldilocksError as error:
+                    print(f"{name}: {candidate.name} failed: {error}")
+                    continue
+                keep("pairs", result)
+            table(key, kept["runs"])
+    keep("pairs", result)
+
+
+if __name__ == "__main__":
+    main()

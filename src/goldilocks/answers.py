@@ -1,0 +1,125 @@
+"""What a model answered to several items at once: the form in which answers travel from a model to whoever asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.records import Answer, Goal, Output, Prediction
+
+Floats = npt.NDArray[np.floating[Any]]
+
+SURE = 0.5
+"""Probability from which a label is given where an item may have several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers in the order of the items."""
+
+    values: tuple[Answer, ...]
+    scores: Floats
+    """How sure the model is of each, 0 to 1, ``(n_items,)``; NaN where it does not say."""
+    labels: tuple[str, ...] = ()
+    """Of the columns of ``probabilities``."""
+    probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    """``(n_items, n_labels)``, float32, for labels; a row sums to 1 unless an item may have several. Else empty."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def predictions(self) -> list[Prediction]:
+        """One record for each item."""
+        if not self.labels:
+            return [Prediction(value, float(score)) for value, score in zip(self.values, self.scores, strict=True)]
+        rows = self.probabilities.tolist()
+        return [
+            Prediction(value, float(score), dict(zip(self.labels, row, strict=True)))
+            for value, score, row in zip(self.values, self.scores, rows, strict=True)
+        ]
+
+
+def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = False) -> Answers:
+    """Answers from the probability of each label.
+
+    Args:
+        probabilities: ``(n_items, n_labels)``.
+        labels: Of the columns.
+        several: An item gets every label that is at least ``SURE``, instead of the most probable one. How sure the
+            model is of such a set is the probability of its least sure decision.
+    """
+    probabilities = np.asarray(probabilities, dtype=np.float32)
+    if several:
+        given = probabilities >= SURE
+        values: tuple[Answer, ...] = tuple(tuple(labels[i] for i in np.flatnonzero(row).tolist()) for row in given)
+        sure = np.where(given, probabilities, 1 - probabilities)
+        scores = sure.min(1) if len(labels) else np.ones(len(probabilities), np.float32)
+    else:
+        best: npt.NDArray[np.intp] = probabilities.argmax(1) if len(probabilities) else np.zeros(0, dtype=np.intp)
+        values = tuple(labels[column] for column in best.tolist())
+        scores = probabilities[np.arange(len(best)), best]
+    return Answers(values, scores, tuple(labels), probabilities)
+
+
+def of_values(values: Sequence[Answer], scores: Floats | None = None) -> Answers:
+    """Answers of another kind than labels; without ``scores`` nothing is known of how sure they are."""
+    known = np.full(len(values), np.nan, dtype=np.float32) if scores is None else np.asarray(scores, dtype=np.float32)
+    return Answers(tuple(values), known)
+
+
+def encoded(answers: Answers) -> str:
+    """JSON of answers of another kind than labels."""
+    scores = [None if np.isnan(one) else round(float(one), 6) for one in answers.scores]
+    return json.dumps({"values": answers.values, "scores": scores}, ensure_ascii=False)
+
+
+def decoded(content: str, goal: Goal) -> Answers:
+    """What ``encoded`` wrote.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    raw = json.loads(content)
+    given, scores = (raw.get("values"), raw.get("scores")) if isinstance(raw, dict) else (None, None)
+    if not isinstance(given, list) or not isinstance(scores, list) or len(given) != len(scores):
+        raise ValueError("not a table of answers")
+    values = [tuple(one) if isinstance(one, list) else one for one in given]
+    if goal.output is Output.SCORE:
+        values = [tuple(map(float, one)) if isinstance(one, tuple) else float(one) for one in values]
+    return of_values(values, np.array([np.nan if one is None else one for one in scores], dtype=np.float32))
+
+
+def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> dict[str, Any]:
+    """A prediction as the fields of a JSON object.
+
+    Args:
+        prediction: The answer to one item.
+        goal: What was asked for.
+        scores: With the probability of every label.
+
+    Returns:
+        ``label`` (or ``labels``) and ``score``; ``tags``; ``score`` (or ``scores``) of a pair (or of candidates);
+        ``answer`` and ``score``; ``text``.
+    """
+    answer = list(prediction.answer) if isinstance(prediction.answer, tuple) else prediction.answer
+    sure = {} if np.isnan(prediction.score) else {"score": round(prediction.score, 6)}
+    match goal.output:
+        case Output.LABEL:
+            found = {"labels" if goal.several else "label": answer, **sure}
+            every = {label: round(score, 6) for label, score in prediction.scores.items()}
+            return found | ({"scores": every} if scores else {})
+        case Output.TAGS:
+            return {"tags": answer, **sure}
+        case Output.SCORE:
+            return {"scores" if isinstance(answer, list) else "score": answer}
+        case Output.SPAN:
+            return {"answer": answer, **sure}
+        case Output.LIKELIHOOD:
+            return {"log_likelihood": answer}
+        case _:
+            return {"text": answer}

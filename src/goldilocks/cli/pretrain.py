@@ -1,0 +1,154 @@
+"""``goldilocks pretrain``: a language model from text alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+
+from goldilocks.cli.task_file import OnlineOption
+
+
+def pretrain(
+    corpus: Annotated[list[Path], typer.Argument(help="Text: .txt (a paragraph is a document) .jsonl .csv .parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("pretrained"),
+    objective: Annotated[str, typer.Option(help="mlm: masked; clm: next token; denoise: spans (T5).")] = "mlm",
+    start: Annotated[
+        str | None, typer.Option("--from", help="Model to continue: a folder, or a name of the catalogue.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="From scratch: tiny, mini, small, medium or base.")] = "tiny",
+    tokenizer: Annotated[str | None, typer.Option(help="From scratch: wordpiece, bpe or unigram.")] = None,
+    vocabulary: Annotated[int, typer.Option(help="Most tokens of a new tokenizer.")] = 8_000,
+    lowercase: Annotated[
+        bool | None, typer.Option("--lowercase/--cased", help="New tokenizers: by default only wordpiece lowers.")
+    ] = None,
+    next_sentence: Annotated[bool, typer.Option("--next-sentence", help="mlm: and whether text follows text.")] = False,
+    whole_words: Annotated[bool, typer.Option("--whole-words", help="mlm: mask all of a word or none.")] = False,
+    across: Annotated[bool, typer.Option("--across", help="Tokens see other documents in their row.")] = False,
+    length: Annotated[int, typer.Option(help="Tokens of a row.")] = 128,
+    epochs: Annotated[float, typer.Option(help="Passes over the corpus.")] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="Steps in all, in place of epochs.")] = None,
+    batch_rows: Annotated[int, typer.Option(help="Rows of a step.")] = 32,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak rate.")] = None,
+    column: Annotated[str, typer.Option(help="Where the text is, in files with columns.")] = "text",
+    licence: Annotated[str, typer.Option(help="SPDX identifier, for the model card.")] = "unknown",
+    language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card.")] = None,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="A killed run loses at most this much.")] = 5.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    online: OnlineOption = False,
+    threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+) -> None:
+    """Train a language model on text, from scratch or continued on a domain.
+
+    Reads the corpus as a stream and writes OUT/ in the Hub's format (config.json, model.safetensors, tokenizer.json,
+    README.md, pretraining.json), which a task file takes under candidates.models. Needs disk for 3 to 5 bytes a token
+    while it runs. Killed at any moment, --resume goes on from the last checkpoint, to the same model.
+
+    Exit code 0: written; 2: bad input; 130: interrupted.
+
+    Example: goldilocks pretrain tickets.txt --from all-MiniLM-L6-v2 --epochs 3 --out minilm-tickets
+    """
+    from goldilocks.support.hardware import set_threads
+
+    set_threads(threads)
+    from goldilocks.data.corpus import documents
+    from goldilocks.pretrain.run import pretrain as run
+    from goldilocks.pretrain.settings import PretrainSettings
+
+    settings = PretrainSettings(
+        out=out,
+        objective=objective,
+        start=_folder(start, online) if start else None,
+        size=size,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        lowercase=lowercase,
+        next_sentence=next_sentence,
+        whole_words=whole_words,
+        across=across,
+        length=length,
+        epochs=epochs,
+        steps=steps,
+        batch_rows=batch_rows,
+        learning_rate=learning_rate,
+        seed=seed,
+        checkpoint_seconds=60 * checkpoint_minutes,
+        resume=resume,
+        column=column,
+        licence=licence,
+        languages=tuple(language or ()),
+    )
+    with _Live() as live:
+        found = run(corpus, settings, documents, live)
+    held_out = ""
+    if found.held_out_before is not None and found.held_out_after is not None:
+        held_out = f"; held-out loss {found.held_out_before:.3f} before, {found.held_out_after:.3f} after"
+    typer.echo(f"{found.documents:,} documents, {found.tokens:,} tokens, {found.steps:,} steps{held_out}")
+    typer.echo(f"model: {out}")
+
+
+def _folder(named: str, online: bool) -> Path:
+    from goldilocks.catalog.fetch import folder_of
+    from goldilocks.catalog.known import source_of
+
+    return folder_of(source_of(named, Path()), offline=not online)
+
+
+_STAGES = {
+    "tokenizer": "learning the tokenizer",
+    "packing": "packing the corpus into full rows",
+    "training": "training",
+    "writing": "writing the model",
+}
+_SAID_EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class _Live:
+    """A ``Progress`` that draws on standard error: a bar on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True)
+        words = TextColumn("{task.description}")
+        self._bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=self._console, transient=True)
+        self._task = self._bar.add_task("", total=None)
+        self._said = 0.0
+
+    def __enter__(self) -> _Live:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def __call__(self, event: str, details: Mapping[str, Any]) -> None:
+        if event == "stage":
+            self._show(_STAGES.get(details["name"], details["name"]), at_once=True)
+        elif event == "documents":
+            self._show(f"{details['count']:,} documents ({details['file']})")
+        elif event == "step":
+            step, steps = details["step"], details["steps"]
+            words = (
+                f"step {step:,} of {steps:,}, loss {details['loss']:.3f}, {details['tokens_per_second']:,.0f} tokens/s"
+            )
+            self._bar.update(self._task, total=steps, completed=step)
+            self._show(words, at_once=step == steps)
+
+    def _show(self, words: str, *, at_once: bool = False) -> None:
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=words)
+        elif at_once or time.monotonic() - self._said > _SAID_EVERY:
+            self._said = time.monotonic()
+            self._console.print(words, highlight=False, soft_wrap=True, markup=False)

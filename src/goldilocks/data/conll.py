@@ -1,0 +1,83 @@
+"""CoNLL columns: a word a line with its tags behind it, an empty line between sentences.
+
+A row is a sentence; sentences are numbered from 1, ``-DOCSTART-`` lines and comments are not counted. Columns are
+parted by tabs or blanks. They have numbers instead of names: words stand in the first and tags in the last, unless the
+task file names others (``fields: {tags: 2}``); of .conllu they are the second and the fourth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from goldilocks.errors import InputError
+
+SUFFIXES = (".conll", ".bio", ".iob", ".conllu")
+DOCUMENT = "-DOCSTART-"
+_USUAL = {"tokens": 0, "tags": -1}
+_UNIVERSAL = {"tokens": 1, "tags": 3}
+
+
+def rows_of(
+    path: Path, lines: Iterator[str], columns: Sequence[str], optional: Collection[str] = frozenset()
+) -> Iterator[tuple[int, list[Any] | str]]:
+    """``(sentence number, a list of cells for each column)``, or in place of the cells what is wrong with the sentence.
+
+    Args:
+        path: The file; its name (a .gz behind it or not) says whether it is CoNLL-U.
+        lines: Its lines.
+        columns: ``tokens``, ``tags``, or numbers of columns from 1.
+        optional: Columns that may be missing; their cells are then ``None``.
+
+    Raises:
+        InputError: a column is neither, or the first sentence has fewer columns.
+    """
+    universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
+    places = {one: _place(path, one, universal) for one in columns if one not in optional or one in _USUAL}
+    wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
+    width = 0
+    for number, (begins, words) in enumerate(_sentences(lines, universal), start=1):
+        width = width or len(words[0])
+        if width < wanted:
+            raise InputError(
+                f"{path.name}: line {begins} has {width} columns, {wanted} are wanted; "
+                "part the word and its tags by a tab or a blank, or name the columns by number under data.fields."
+            )
+        odd = next((place for place, cells in enumerate(words) if len(cells) != width), None)
+        if odd is not None:
+            yield number, f"{len(words[odd])} columns where the first line of the file has {width}"
+        else:
+            yield number, [[cells[places[one]] for cells in words] if one in places else None for one in columns]
+
+
+def _place(path: Path, column: str, universal: bool) -> int:
+    named = _UNIVERSAL if universal else _USUAL
+    if column in named:
+        return named[column]
+    if column.isdecimal() and int(column) > 0:
+        return int(column) - 1
+    raise InputError(
+        f"{path.name}: there is no column {column!r}; columns here are tokens, tags, or numbers from 1. "
+        "Name them under data.fields, such as {tags: 2}."
+    )
+
+
+def _sentences(lines: Iterator[str], universal: bool) -> Iterator[tuple[int, list[list[str]]]]:
+    """The number of the first line of each sentence, and the cells of its words."""
+    begins, words = 0, list[list[str]]()
+    for number, line in enumerate(lines, start=1):
+        # Columns parted by tabs may hold blanks; a tab behind the last column is a slip.
+        bare = line.rstrip("\r\n\t ") if "\t" in line.rstrip() else line.strip()
+        cells = [cell.strip() for cell in bare.split("\t")] if "\t" in bare else bare.split()
+        if not cells or not bare:
+            if words:
+                yield begins, words
+            words = []
+        elif cells[0] == DOCUMENT or (universal and (bare.startswith("#") or not cells[0].isdecimal())):
+            continue
+        else:
+            begins = begins if words else number
+            words.append(cells)
+    if words:
+        yield begins, words

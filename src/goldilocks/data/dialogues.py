@@ -1,0 +1,77 @@
+"""Whole dialogues as rows of one reply each, and candidates for replies that come without.
+
+    turns                       context      reply
+    [hello, hi, how are you] -> [hello]      hi
+                                [hello, hi]  how are you
+
+A turn is a text or ``{"role": ..., "text": ...}``. Where roles are given and some are a system's (see ``SYSTEM``), only
+its turns are replies. Rows of one dialogue share its row number; name separate files for validation and test, or turns
+of a dialogue come to stand in several parts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from goldilocks.data.formats import Rows
+from goldilocks.support.cells import empty, list_of, text_problem
+
+SYSTEM = frozenset({"system", "sys", "assistant", "agent", "bot", "gpt", "model"})
+OTHERS = 9
+"""Wrong candidates drawn for a reply."""
+
+
+def unrolled(rows: Rows, roles: Sequence[str]) -> Rows:
+    """The same rows, dialogues taken apart, and with candidates where the task has them.
+
+    Candidates that no row gives are drawn from the other replies of the file, the same ones every time; the right reply
+    stands at a drawn place among them.
+
+    Args:
+        rows: Row number, and cells in the order of ``roles`` or what is wrong with the row.
+        roles: What the cells are; unless turns, context and reply are among them the rows stay as they are.
+    """
+    if not {"turns", "context", "reply"} <= set(roles):
+        return rows
+    apart = _apart(rows, roles)
+    return _with_candidates(list(apart), roles) if "candidates" in roles else apart
+
+
+def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
+    turns, context, reply = (roles.index(role) for role in ("turns", "context", "reply"))
+    for number, cells in rows:
+        if isinstance(cells, str) or empty(cells[turns]) or not empty(cells[context]):
+            yield number, cells
+            continue
+        said = list_of(cells[turns]) or []
+        texts = [one.get("text") if isinstance(one, dict) else one for one in said]
+        wrong = next(filter(None, (text_problem(f"turn {k}", one) for k, one in enumerate(texts, start=1))), None)
+        if len(texts) < 2 or wrong:
+            yield number, wrong or f"{len(texts)} turns; a dialogue has at least 2"
+            continue
+        for place in _replies(said):
+            row = list(cells)
+            row[turns], row[context], row[reply] = None, texts[:place], texts[place]
+            yield number, row
+
+
+def _replies(said: Sequence[Any]) -> list[int]:
+    """Places of the turns that are replies."""
+    by_system = [
+        place for place, one in enumerate(said) if isinstance(one, dict) and str(one.get("role")).lower() in SYSTEM
+    ]
+    return [place for place in by_system or range(len(said)) if place > 0]
+
+
+def _with_candidates(rows: Sequence[tuple[int, list[Any] | str]], roles: Sequence[str]) -> Rows:
+    place, reply = roles.index("candidates"), roles.index("reply")
+    replies = sorted({cells[reply] for _, cells in rows if isinstance(cells, list) and isinstance(cells[reply], str)})
+    for number, (row, cells) in enumerate(rows):
+        if isinstance(cells, list) and empty(cells[place]) and isinstance(cells[reply], str) and len(replies) > 1:
+            drawn = random.Random(number).sample(replies, min(len(replies), OTHERS + 1))
+            others = [one for one in drawn if one != cells[reply]][:OTHERS]
+            others.insert(random.Random(number).randint(0, len(others)), cells[reply])
+            cells[place] = others
+        yield row, cells

@@ -1,0 +1,201 @@
+"""BM25: how many of the query's words a candidate has, rare words counting more. Nothing is learnt from what was right.
+
+score(q, d) = Σ over words t of q:  qtf(t) · idf(t) · tf(t, d) (k + 1) / (tf(t, d) + k (1 - b + b · |d| / mean |d|))
+
+with k = 1.2, b = 0.75 and idf = ln(1 + (N - n + 1/2) / (n + 1/2)) over the different candidates of train. For a pair of
+texts that has a number, what the two share (of its words and of its runs of three characters, weighed by idf) is
+brought to the scale of train by least squares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
+from goldilocks.nets.ngrams import WORD
+from goldilocks.records import Answer, Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+
+if TYPE_CHECKING:
+    from goldilocks.protocols import Fitted
+
+OUTPUTS = frozenset({Output.SCORE})
+
+SATURATION = 1.2
+LENGTH_SHARE = 0.75
+PENALTY = 1e-3
+"""Of the least squares, per row."""
+MOST_KEPT = 200_000
+"""Texts whose counts are kept while a batch is answered."""
+
+
+def models() -> tuple[Facts, ...]:
+    """The one model there is."""
+    one = Facts(
+        name="words",
+        family="bm25",
+        source="builtin",
+        architecture="BM25 over words (Chinese: characters)",
+        pretraining="none",
+        languages=("*",),
+        licence="none-needed",
+        parameters=50_000,
+        size_bytes=1_000_000,
+    )
+    return (one,)
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """No checkpoint is of this kind."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Counting words: 2 µs each, and 1 µs for a run of characters."""
+    seconds = 0.02 + work.rows * (2e-6 * work.words + 1e-6 * work.characters)
+    return Forecast(seconds, 100e6 + work.rows * (80 * work.words + 2 * work.characters))
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that knows no word."""
+    return WordOverlap()
+
+
+def restore(folder: Path) -> WordOverlap:
+    """What ``save`` wrote, ready to answer."""
+    raw = json.loads((folder / "bm25.json").read_text(encoding="utf-8"))
+    model = WordOverlap()
+    model.n_texts, model.mean_length = int(raw["n_texts"]), float(raw["mean_length"])
+    model.seen = {word: int(count) for word, count in raw["seen"].items()}
+    model.line = np.asarray(raw["line"], dtype=np.float64)
+    model.low, model.high = float(raw["low"]), float(raw["high"])
+    return model
+
+
+class WordOverlap:
+    """How many of the candidates have a word, and, for pairs, what sharing words is worth.
+
+    Source:
+        Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond"; idf with 1 added under the
+        logarithm, as in Lucene, so that no word counts against a candidate.
+    """
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        """Before ``fit`` all words are equally rare and a pair's score is its overlap."""
+        self.n_texts = 0
+        self.mean_length = 1.0
+        self.seen: dict[str, int] = {}
+        """Word -> different candidates of train that have it."""
+        self.line: npt.NDArray[np.float64] = np.array([0.0, 1.0, 0.0, 0.0])
+        self.low, self.high = 0.0, 1.0
+
+    # --------------------------------------------------------------------------------------------------------- learning
+
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
+        """Count in how many candidates each word is; for pairs also find the line from overlap to score.
+
+        Raises:
+            InputError: there are no items, or not one answer for each.
+        """
+        if not texts or len(texts) != len(gold):
+            raise InputError(f"fit got {len(texts)} items and {len(gold)} scores; pass one for each of at least one.")
+        pairs = all(len(item) == 2 for item in texts) and not any(isinstance(one, tuple) for one in gold)
+        documents = list(dict.fromkeys(one for item in texts for one in (item if pairs else item[1:])))
+        words = [_words(one) for one in documents]
+        self.seen = dict(sorted(Counter(word for one in words for word in one).items()))
+        self.n_texts = len(documents)
+        self.mean_length = max(1.0, sum(one.total() for one in words) / len(words))
+        if pairs:
+            values = np.array([self._shared(item[0], item[1]) for item in texts])
+            wanted = np.array(gold, dtype=np.float64)
+            centred, middle = values - values.mean(0), wanted.mean()
+            square = centred.T @ centred + PENALTY * len(values) * np.eye(values.shape[1])
+            slopes = np.linalg.solve(square, centred.T @ (wanted - middle))
+            self.line = np.concatenate([[middle - values.mean(0) @ slopes], slopes])
+            self.low, self.high = float(wanted.min()), float(wanted.max())
+
+    # -------------------------------------------------------------------------------------------------------- answering
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """The score of each pair, or of each candidate of a list."""
+        kept: dict[str, Counter[str]] = {}
+        values: list[Answer] = []
+        for item in texts:
+            if len(item) == 2:
+                number = float(self.line[0] + self.line[1:] @ self._shared(item[0], item[1]))
+                values.append(min(max(number, self.low), self.high))
+                continue
+            query = [(count * self._idf(word), word) for word, count in _words(item[0]).items()]
+            scores = []
+            for candidate in item[1:]:
+                if candidate not in kept and len(kept) < MOST_KEPT:
+                    kept[candidate] = _words(candidate)
+                scores.append(self._score(query, kept.get(candidate) or _words(candidate)))
+            values.append(tuple(scores))
+        return of_values(values)
+
+    def _idf(self, word: str) -> float:
+        seen = self.seen.get(word, 0)
+        return log(1 + (self.n_texts - seen + 0.5) / (seen + 0.5))
+
+    def _score(self, query: Sequence[tuple[float, str]], words: Counter[str]) -> float:
+        room = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * words.total() / self.mean_length)
+        found = 0.0
+        for weight, word in query:
+            count = words.get(word, 0)
+            if count:
+                found += weight * count * (SATURATION + 1) / (count + room)
+        return found
+
+    def _shared(self, first: str, second: str) -> npt.NDArray[np.float64]:
+        """Cosine of the words weighed by idf, cosine of the runs of three characters, ratio of the lengths."""
+        words = [{word: count * self._idf(word) for word, count in _words(text).items()} for text in (first, second)]
+        runs = [Counter(text[i : i + 3] for i in range(len(text) - 2)) for text in (first.lower(), second.lower())]
+        shorter, longer = sorted((len(first), len(second)))
+        return np.array([_cosine(*words), _cosine(*runs), shorter / max(1, longer)])
+
+    # ---------------------------------------------------------------------------------------------------------- on disk
+
+    def size_bytes(self) -> int:
+        """Bytes of the words and their counts."""
+        return 64 + sum(len(word) + 8 for word in self.seen)
+
+    def save(self, folder: Path) -> None:
+        """Write ``bm25.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        raw = {
+            "n_texts": self.n_texts,
+            "mean_length": self.mean_length,
+            "seen": self.seen,
+            "line": self.line.tolist(),
+            "low": self.low,
+            "high": self.high,
+        }
+        (folder / "bm25.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(WORD.findall(text.lower()))
+
+
+def _cosine(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    if len(first) > len(second):
+        first, second = second, first
+    shared = sum(value * second.get(key, 0.0) for key, value in first.items())
+    lengths = sum(one * one for one in first.values()) * sum(one * one for one in second.values())
+    return float(shared / lengths**0.5) if lengths else 0.0

@@ -1,0 +1,147 @@
+"""Linear-chain CRF over hand-made features of the words: minutes to train on a processor, no vectors, any language.
+
+``nets/word_features.py`` has what the model is told of a word.
+
+Source: Lafferty et al. 2001; trained by CRFsuite (Okazaki 2007) with L-BFGS. Its model file is binary, but no pickle:
+numbers and strings that are read at fixed places.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
+from goldilocks.nets.word_features import features
+from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.support.tagging import iob2, spells_entities, words_of
+
+if TYPE_CHECKING:
+    from goldilocks.protocols import Fitted
+
+OUTPUTS = frozenset({Output.TAGS})
+
+MODEL, LABELS = "model.crfsuite", "crf.json"
+SETTINGS = {"c1": 0.1, "c2": 0.01, "max_iterations": 80, "feature.possible_transitions": True}
+"""L1, which keeps the file small, L2, and most passes; steps between tags that were never seen may be taken."""
+_SECONDS = 4.5e-7
+"""Of one pass over a word with one tag, on one thread."""
+
+
+def models() -> tuple[Facts, ...]:
+    """The one model there is."""
+    one = Facts(
+        name="words",
+        family="crf",
+        source="builtin",
+        architecture="linear-chain CRF over words, letters, shapes and neighbours",
+        pretraining="none",
+        languages=("*",),
+        licence="none-needed",
+        parameters=100_000,
+        size_bytes=3_000_000,
+    )
+    return (one,)
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """Nobody publishes checkpoints of it: always ``None``."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Passes over all words, each with every pair of tags. See ``protocols.Family``."""
+    words = work.rows * work.words
+    seconds = 0.2 + SETTINGS["max_iterations"] * _SECONDS * words * max(4, work.labels)
+    return Forecast(seconds * 188.6 / machine.gflops, 150e6 + 2_500.0 * words)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that has not learnt the task."""
+    return WordCrf(goal.labels)
+
+
+def restore(folder: Path) -> WordCrf:
+    """What ``save`` wrote, ready to answer."""
+    model = WordCrf(json.loads((folder / LABELS).read_text(encoding="utf-8"))["labels"])
+    model.learnt = (folder / MODEL).read_bytes()
+    return model
+
+
+class WordCrf:
+    """A CRFsuite model as the bytes of its file."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        """Nothing is learnt yet."""
+        self.labels = tuple(labels)
+        self.learnt = b""
+        self._tagger: Any = None
+
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
+        """Learn from sentences; nothing is drawn.
+
+        Raises:
+            InputError: there is no sentence, or a tag the model was not made for.
+        """
+        import pycrfsuite
+
+        trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
+        known = set(self.labels)
+        for item, tags in zip(texts, gold, strict=True):
+            given = cast(tuple[str, ...], tags)
+            if strange := [tag for tag in given if tag not in known]:
+                raise InputError(
+                    f"gold holds the tag {strange[0]!r}; the model was made for: {', '.join(self.labels)}."
+                )
+            if given:
+                trainer.append(pycrfsuite.ItemSequence(list(features(words_of(item)))), list(given))
+        if not len(texts):
+            raise InputError("fit got no sentences; pass at least one and its tags.")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / MODEL
+            trainer.train(str(path))
+            self.learnt, self._tagger = path.read_bytes(), None
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """The best tags, for entities well formed; the score of an answer is the probability of all of its tags."""
+        if not self.learnt:
+            raise InputError("the CRF has not learnt yet; call fit first.")
+        if self._tagger is None:
+            import pycrfsuite
+
+            self._tagger = pycrfsuite.Tagger()
+            self._tagger.open_inmemory(self.learnt)
+        spelled = spells_entities(self.labels)
+        values: list[tuple[str, ...]] = []
+        scores = np.ones(len(texts), dtype=np.float32)
+        for place, item in enumerate(texts):
+            words = words_of(item)
+            tags = tuple(self._tagger.tag(list(features(words)))) if words else ()
+            if words:
+                sure = float(self._tagger.probability(list(tags)))
+                scores[place] = sure if math.isfinite(sure) else 0.0
+            mended = iob2(tags) if spelled else tags
+            values.append(tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True)))
+        return of_values(values, scores)
+
+    def size_bytes(self) -> int:
+        """Bytes of the model."""
+        return max(1, len(self.learnt))
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.crfsuite`` and ``crf.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL).write_bytes(self.learnt)
+        (folder / LABELS).write_text(json.dumps({"labels": self.labels}, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,191 @@
+"""Decoders in the Hub's format: language models that go on from text, told in words what to do or tuned.
+
+Llama-shaped checkpoints (Llama, Mistral, Qwen 2 and 3, Gemma 3) run on our own trunk; others go through transformers. A
+folder may also hold a GGUF file, whole or in parts: it is brought into the Hub's format once and kept in the cache.
+
+Told, a decoder reads an item up to 512 tokens; tuned, up to 256. Tuned for labels it has a linear head on the state of
+the last token; tuned for texts it learns to write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from goldilocks.nets.network import Network, Shape
+
+OUTPUTS = frozenset({Output.LABEL, Output.TEXT, Output.LIKELIHOOD})
+
+GROUPS = ("embeddings", "attention", "mlp", "norm", "head", "prompt")
+MAX_TOKENS = 256
+"""Tokens of a text that are read by one that is tuned, of the prompt and of the answer each."""
+_TOKENS_PER_WORD = 1.4
+
+
+def models() -> tuple[Facts, ...]:
+    """None: a decoder that starts from nothing has nothing to say."""
+    return ()
+
+
+def describe(folder: Path, source: str) -> Facts | None:
+    """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
+    from goldilocks.support.hub_files import count_weights, read_config
+
+    if not (folder / "config.json").is_file():
+        return None
+    config = read_config(folder)
+    heads = " ".join(config.get("architectures") or ())
+    if "ForCausalLM" not in heads and "LMHeadModel" not in heads:
+        return None
+    kind = config.get("model_type")
+    depth = int(config.get("num_hidden_layers", config.get("n_layer", 0)))
+    width = int(config.get("hidden_size", config.get("n_embd", 0)))
+    files = sorted(folder.glob("*.safetensors"))
+    return Facts(
+        name=source.rstrip("/").rsplit("/", 1)[-1].split("@")[0],
+        family="decoder",
+        source=source,
+        architecture=f"{kind} decoder, {depth} layers, {width} wide",
+        pretraining="language model",
+        languages=(),
+        licence="unknown",
+        parameters=sum(count_weights(one) for one in files),
+        size_bytes=sum(one.stat().st_size for one in [*files, folder / "tokenizer.json"] if one.exists()),
+        groups=GROUPS,
+        depth=depth,
+        width=width,
+        max_tokens=int(config.get("max_position_embeddings", config.get("n_positions", 1024))),
+    )
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    """See ``protocols.Family``: as for an encoder, and the weights twice more to be written and read."""
+    recipe_ = recipe(facts, work)
+    tokens = min(_TOKENS_PER_WORD * work.words + 2, MAX_TOKENS)
+    body = 12 * facts.depth * facts.width**2
+    operations = 6.0 * body * tokens * work.rows * recipe_.epochs
+    speed = machine.gflops * 1e9 * (1.2 if machine.bf16 else 0.7)
+    seconds = 3.0 + 3e-8 * facts.parameters + operations / speed
+    memory = 500e6 + 18.0 * facts.parameters + 40.0 * recipe_.batch_tokens * facts.width * max(1, facts.depth)
+    return Forecast(seconds=seconds, memory_bytes=memory)
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe:
+    """At least 2 passes and 200 steps; a lower rate for wider models. See ``protocols.Family``."""
+    epochs = min(10.0, max(2.0, (200 + 6 * work.labels) * 32 / max(1, work.rows)))
+    rate = min(1e-4, max(1e-5, 5e-5 * 640 / max(1, facts.width)))
+    return Recipe(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3)
+
+
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
+    """The pretrained decoder, which has been told nothing and whose head knows nothing. See ``protocols.Family``.
+
+    Raises:
+        MissingError: weights (as safetensors) or ``tokenizer.json`` are not in the folder.
+        InputError: configuration and weights do not belong together, or the decoder cannot be run here.
+    """
+    import torch
+
+    from goldilocks.nets.network import read_tokenizer
+    from goldilocks.support.hub_files import read_config
+
+    if folder is None:
+        raise InputError(f"{facts.name}: a decoder needs the folder of its checkpoint; none was given.")
+    tokenizer_file = folder / "tokenizer.json"
+    if not tokenizer_file.exists():
+        raise MissingError(
+            f"{tokenizer_file}: there is no such file; write it with "
+            "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
+        )
+    trunk, kind, options = _read(folder, read_config(folder))
+    precision = str(next(trunk.parameters()).dtype).removeprefix("torch.")
+    trunk.float()  # to learn in; ``Causal.fit`` goes back
+    tokenizer = read_tokenizer(tokenizer_file, MAX_TOKENS)
+    settled = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
+    settled |= _lengths(part, tokenizer) if goal.output is Output.TEXT else {}
+    pad = settled["ends"][0] if settled["ends"] else 0
+    torch.manual_seed(seed)
+    return _network(trunk, tokenizer, _shape(goal, kind, options, pad, settled))
+
+
+def _read(folder: Path, config: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
+    """Trunk, its kind, and what makes it again."""
+    from goldilocks.nets import llama
+
+    options = llama.read_options(config)
+    if options is not None:
+        own = llama.read_trunk(folder, options)
+        return own, "llama", llama.shape_options(own)
+    from goldilocks.nets.causal_hub import read_hub_causal
+
+    return read_hub_causal(folder), "transformers", dict(config)
+
+
+def _shape(goal: Goal, kind: str, options: Mapping[str, Any], pad: int, settled: dict[str, Any]) -> Shape:
+    from dataclasses import replace
+
+    from goldilocks.nets.assemble import shape_for
+
+    made = shape_for(goal, kind, options, pooling="last", max_tokens=MAX_TOKENS, pad_id=pad)
+    return replace(made, settled=settled)
+
+
+def _network(trunk: Any, tokenizer: Tokenizer, shape: Shape) -> Network:
+    from goldilocks.nets.causal import Causal
+    from goldilocks.nets.causal_writer import CausalWriter
+
+    made = Causal if shape.output == Output.LABEL else CausalWriter
+    return made(trunk, tokenizer, shape)
+
+
+def _specials(folder: Path, tokenizer: Tokenizer) -> dict[str, list[int]]:
+    """Tokens a text begins with, and tokens that end one."""
+    import json
+
+    ends: list[int] = []
+    for name in ("config.json", "generation_config.json"):
+        path = folder / name
+        said = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.exists() else None
+        ends += [one for one in (said if isinstance(said, list) else [said]) if isinstance(one, int)]
+    # What the tokenizer itself sets before a text; not every model that has such a token was trained with it.
+    begin = []
+    encoded = tokenizer.encode("a")
+    for token, special in zip(encoded.ids, encoded.special_tokens_mask, strict=True):
+        if not special:
+            break
+        begin.append(token)
+    return {"begin": begin, "ends": list(dict.fromkeys(ends))}
+
+
+def _lengths(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
+    """How long the right answers are, and whether they are of one line."""
+    from goldilocks.nets.prompts import answer_limit
+
+    answers = [str(one[0] if isinstance(one, tuple) and one else one) for one in part.gold[:1000]]
+    lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers)]
+    return {"max_tokens": answer_limit(lengths), "one_line": not any("\n" in one for one in answers)}
+
+
+def restore(folder: Path) -> Network:
+    """See ``protocols.Family``."""
+    from goldilocks.nets.network import read_shape, read_tokenizer
+
+    shape = read_shape(folder)
+    if shape.kind == "llama":
+        from goldilocks.nets.llama import trunk_from
+
+        trunk: Any = trunk_from(shape.options)
+    else:
+        from goldilocks.nets.causal_hub import hub_causal_from
+
+        trunk = hub_causal_from(shape.options)
+    network = _network(trunk, read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    network.load_weights(folder)
+    return network

@@ -1,0 +1,272 @@
+"""Answers that stand in the data already: what every model that writes must beat.
+
+lead      the first sentences, as many as the answers of train are long
+textrank  the sentences most like the others, as many
+copy      the item itself (of several texts the last one)
+nearest   the answer of the training item that is most alike, by the cosine of tf-idf values (of several texts, such as
+          the turns of a dialogue, the last one is compared)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
+from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload, as_text
+from goldilocks.support.text_units import references, units
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from goldilocks.protocols import Fitted
+
+OUTPUTS = frozenset({Output.TEXT})
+NAMES = {
+    "lead": "the first sentences",
+    "textrank": "the sentences most like the others",
+    "copy": "the item itself",
+    "nearest": "the answer to the most similar training item",
+}
+MOST_SENTENCES = 300
+"""Sentences of one text that are looked at."""
+DAMPING = 0.85
+_STEPS = 50
+_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+|\n")
+
+
+def models() -> tuple[Facts, ...]:
+    """One for each way to pick."""
+    return tuple(
+        Facts(
+            name=name,
+            family="extractive",
+            source="builtin",
+            architecture=what,
+            pretraining="none",
+            languages=("*",),
+            licence="none-needed",
+            parameters=1,
+            size_bytes=1_000_000 if name == "nearest" else 100,
+        )
+        for name, what in NAMES.items()
+    )
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """No checkpoint is of this kind."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Counting words at most."""
+    words = work.rows * work.words
+    return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if facts.name == "nearest" else 0))
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that knows no lengths and no answers."""
+    return Nearest() if facts.name == "nearest" else Picked(facts.name)
+
+
+def restore(folder: Path) -> Picked | Nearest:
+    """What ``save`` wrote, ready to answer."""
+    from safetensors.numpy import load_file
+
+    raw = json.loads((folder / "extractive.json").read_text(encoding="utf-8"))
+    if raw["name"] != "nearest":
+        model = Picked(raw["name"])
+        model.words = raw["words"]
+        return model
+    nearest = Nearest()
+    nearest.answers, nearest.place = raw["answers"], {word: place for place, word in enumerate(raw["words"])}
+    nearest.idf, nearest.values = _from_arrays(load_file(folder / "values.safetensors"), len(nearest.answers))
+    return nearest
+
+
+# --------------------------------------------------------------------------------------------------- pieces of the item
+
+
+class Picked:
+    """Sentences of the item, or all of it."""
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, name: str) -> None:
+        """Before ``fit`` one sentence is picked."""
+        self.name = name
+        self.words = 1.0
+
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
+        """Learn how long answers are: the mean over train, in words (Chinese: characters).
+
+        Raises:
+            InputError: there are no answers.
+        """
+        if not gold:
+            raise InputError("fit got no answers; pass at least one text and its answer.")
+        self.words = float(np.mean([len(units(references(one)[0])) for one in gold]))
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """The picked sentences of each item, in their order."""
+        picks: dict[str, Callable[[Text], str]] = {
+            "copy": lambda item: item if isinstance(item, str) else item[-1],
+            "lead": lambda item: self._picked(item, lambda found: range(len(found))),
+            "textrank": lambda item: self._picked(item, _by_rank),
+        }
+        return of_values([picks[self.name](item) for item in texts])
+
+    def _picked(self, item: Text, order: Callable[[Sequence[str]], Sequence[int]]) -> str:
+        found = sentences(as_text(item) if isinstance(item, str) else "\n".join(item))[:MOST_SENTENCES]
+        chosen: list[int] = []
+        length = 0.0
+        for place in order(found):
+            more = len(units(found[place]))
+            if chosen and abs(length - self.words) <= abs(length + more - self.words):
+                break  # one sentence more would be further from the usual length
+            chosen.append(place)
+            length += more
+        return " ".join(found[place] for place in sorted(chosen))
+
+    def size_bytes(self) -> int:
+        """Bytes of the one number."""
+        return 8
+
+    def save(self, folder: Path) -> None:
+        """Write ``extractive.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "extractive.json").write_text(json.dumps({"name": self.name, "words": self.words}), encoding="utf-8")
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences and lines of a text that hold any words.
+
+    Example:
+        >>> sentences("It cost 3.50. Why? 好的。再见！")
+        ['It cost 3.50.', 'Why?', '好的。', '再见！']
+    """
+    return [one.strip() for one in _END.split(text) if units(one)]
+
+
+def _by_rank(found: Sequence[str]) -> Sequence[int]:
+    """Places of the sentences, the most central first.
+
+    Source:
+        Mihalcea & Tarau 2004, "TextRank": words two sentences share / (log of their lengths), ranked as PageRank does.
+    """
+    words = [set(units(one)) for one in found]
+    alike = np.zeros((len(found), len(found)))
+    for i, one in enumerate(words):
+        for j in range(i):
+            lengths = np.log(max(2, len(one))) + np.log(max(2, len(words[j])))
+            alike[i, j] = alike[j, i] = len(one & words[j]) / lengths
+    sums = alike.sum(1, keepdims=True)
+    steps = np.divide(alike, sums, out=np.full_like(alike, 1 / max(1, len(found))), where=sums > 0)
+    rank = np.full(len(found), 1 / max(1, len(found)))
+    for _ in range(_STEPS):
+        rank = (1 - DAMPING) / max(1, len(found)) + DAMPING * rank @ steps
+    order: list[int] = np.argsort(-rank.round(9), kind="stable").tolist()
+    return order
+
+
+# ------------------------------------------------------------------------------------------------ the nearest of train
+
+
+class Nearest:
+    """Items of train as tf-idf values, and their answers."""
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        """Before ``fit`` there is nothing to answer with."""
+        self.answers: list[str] = []
+        self.place: dict[str, int] = {}
+        self.idf: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+        self.values: sp.csr_array | None = None
+        """``(n_words, n_items)``."""
+
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
+        """Count the words of train.
+
+        Raises:
+            InputError: there are no answers.
+        """
+        if not gold:
+            raise InputError("fit got no answers; pass at least one text and its answer.")
+        counts = [_counted(item) for item in texts]
+        having = Counter(word for one in counts for word in one)
+        self.place = {word: place for place, word in enumerate(having)}
+        self.idf = np.log((1 + len(counts)) / (1 + np.fromiter(having.values(), float, len(having)))) + 1
+        self.idf = self.idf.astype(np.float32)
+        self.answers = [references(one)[0] for one in gold]
+        self.values = self._table(counts).T.tocsr()
+
+    def _table(self, counts: Sequence[Counter[str]]) -> sp.csr_array:
+        """``(n_items, n_words)``: (1 + log count) · idf, each row of length 1."""
+        import scipy.sparse as sp
+
+        known = [[(self.place[word], times) for word, times in one.items() if word in self.place] for one in counts]
+        starts = np.cumsum([0, *map(len, known)])
+        columns = np.array([place for one in known for place, _ in one], dtype=np.int32)
+        values = np.array([1 + np.log(times) for one in known for _, times in one], dtype=np.float32)
+        values = values * self.idf[columns]
+        rows = np.repeat(np.arange(len(known)), np.diff(starts))
+        lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(known)))
+        values = (values / lengths[rows]).astype(np.float32)
+        return sp.csr_array((values, columns, starts), shape=(len(known), len(self.place)))
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """The answer of the most similar training item, the first of several; scores are the cosines."""
+        if self.values is None or not texts:
+            return of_values([""] * len(texts))
+        found = [self._nearest(self._table([_counted(item)]) @ self.values) for item in texts]
+        return of_values([self.answers[place] for place, _ in found], np.array([score for _, score in found]))
+
+    def _nearest(self, alike: sp.csr_array) -> tuple[int, float]:
+        """Place and cosine of the most similar; the first of train where none has a word in common."""
+        if not alike.nnz:
+            return 0, 0.0
+        best = alike.data.max()
+        return int(alike.indices[alike.data == best].min()), min(1.0, float(best))
+
+    def size_bytes(self) -> int:
+        """Bytes of values, words and answers."""
+        own = 0 if self.values is None else self.values.data.nbytes + self.values.indices.nbytes
+        return 1 + own + self.idf.nbytes + sum(map(len, self.answers)) + sum(map(len, self.place))
+
+    def save(self, folder: Path) -> None:
+        """Write ``extractive.json`` (answers and words) and ``values.safetensors``."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        raw = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
+        (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
+        table = self._table([]).T.tocsr() if self.values is None else self.values
+        arrays = {"idf": self.idf, "values": table.data, "columns": table.indices, "starts": table.indptr}
+        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "values.safetensors")
+
+
+def _from_arrays(
+    arrays: dict[str, npt.NDArray[np.float32]], n_items: int
+) -> tuple[npt.NDArray[np.float32], sp.csr_array]:
+    import scipy.sparse as sp
+
+    shape = (len(arrays["starts"]) - 1, n_items)
+    return arrays["idf"], sp.csr_array((arrays["values"], arrays["columns"], arrays["starts"]), shape=shape)
+
+
+def _counted(item: Text) -> Counter[str]:
+    return Counter(units(item if isinstance(item, str) else item[-1]))

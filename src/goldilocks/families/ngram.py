@@ -1,0 +1,248 @@
+"""N-gram language models: counts of words or characters with modified Kneser-Ney smoothing. Trained in seconds.
+
+A text is cut into pieces that give it back when joined, so that every text has a probability, white space and all:
+
+word  a run of letters or digits, a run of signs, each with the space before it; a Chinese character; other white space
+char  single characters
+
+A piece that train holds once at most is spelled: the probability of an unknown piece times that of its characters in
+a smaller model of the same kind, made from the pieces that train holds once. A character never seen is one of all
+1,114,112 there may be. (What may be spelled could also be in the vocabulary; this share is lost, never counted twice.)
+
+For ``text`` an item and its answer are learnt as one text, and answers are drawn from the distribution, with a seed of
+their own for each item: the same item gets the same answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
+from goldilocks.nets.kneser_ney import FIRST, Ids, KneserNey, fitted, from_arrays
+from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.support.text_units import UNSPACED, references
+
+if TYPE_CHECKING:
+    from goldilocks.protocols import Fitted
+
+OUTPUTS = frozenset({Output.TEXT, Output.LIKELIHOOD})
+ORDERS = {"word": 5, "char": 8}
+SPELLING_ORDER = 6
+UNKNOWN = FIRST
+CODE_POINTS = 0x110000
+MOST_PIECES = 10_000_000
+"""Pieces of train that are counted; what comes after them is left out. Bounds the memory to about 1.5 GB."""
+MOST_GENERATED = 400
+"""Pieces of an answer at most, and twice as many as answers of train have on average."""
+_BLOCK = 256
+"""Texts whose likelihood is looked up at once."""
+_PIECE = re.compile(rf"[{UNSPACED}]| ?<\w+>| ?[^\W_{UNSPACED}]+| ?[^\w\s]+| ?_+|\s+(?=\s)|\s")
+
+
+def models() -> tuple[Facts, ...]:
+    """Of words and of characters."""
+    return tuple(
+        Facts(
+            name=name,
+            family="ngram",
+            source="builtin",
+            architecture=f"{name} {order}-grams, modified Kneser-Ney",
+            pretraining="none",
+            languages=("*",),
+            licence="none-needed",
+            parameters=1_000_000,
+            size_bytes=12_000_000,
+        )
+        for name, order in ORDERS.items()
+    )
+
+
+def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+    """No checkpoint is of this kind."""
+    return None
+
+
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Sorting n-grams: grows with words or characters."""
+    pieces = min(MOST_PIECES, work.rows * (work.words if facts.name == "word" else work.characters))
+    return Forecast(
+        seconds=0.1 + 1.2e-6 * ORDERS[facts.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[facts.name] * pieces
+    )
+
+
+def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+    """Fitted in one go."""
+    return None
+
+
+def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+    """A model that has counted nothing."""
+    return NgramModel(facts.name, goal.output)
+
+
+def restore(folder: Path) -> NgramModel:
+    """What ``save`` wrote, ready to answer."""
+    from safetensors.numpy import load_file
+
+    raw = json.loads((folder / "ngram.json").read_text(encoding="utf-8"))
+    arrays = load_file(folder / "counts.safetensors")
+    model = NgramModel(raw["unit"], Output(raw["output"]))
+    model.seed, model.most = raw["seed"], raw["most"]
+    model.pieces, model.letters = Numbers(raw["pieces"]), Numbers(raw["letters"])
+    model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.pieces.size)
+    model.spelling = from_arrays(arrays, "spelling", SPELLING_ORDER, model.letters.size)
+    return model
+
+
+class Numbers:
+    """Pieces and their numbers; ``UNKNOWN`` is the number of every other piece."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        """Pieces in the order of their numbers."""
+        self.known = list(known)
+        self.number = {piece: UNKNOWN + 1 + place for place, piece in enumerate(self.known)}
+        self.size = UNKNOWN + 1 + len(self.known)
+
+    def of(self, pieces: Sequence[str]) -> Ids:
+        """The numbers of pieces."""
+        return np.fromiter((self.number.get(piece, UNKNOWN) for piece in pieces), dtype=np.int64, count=len(pieces))
+
+
+class NgramModel:
+    """Counts of one kind of piece, and how unknown pieces are spelled."""
+
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, unit: str, output: Output) -> None:
+        """Before ``fit`` every character is equally likely."""
+        self.unit = unit
+        self.output = output
+        self.seed = 0
+        self.most = MOST_GENERATED
+        self.pieces, self.letters = Numbers(()), Numbers(())
+        self.grams: KneserNey = fitted([], order=ORDERS[unit], size=self.pieces.size)
+        self.spelling: KneserNey = fitted([], order=SPELLING_ORDER, size=self.letters.size)
+
+    def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
+        """Count.
+
+        Raises:
+            InputError: there are no texts.
+        """
+        if not gold:
+            raise InputError("fit got no texts; pass at least one.")
+        self.seed = seed
+        told = [self._before(item) for item in texts]
+        answers = [self.cut(references(right)[0]) for right in gold]
+        every = _at_most([before + after for before, after in zip(told, answers, strict=True)], MOST_PIECES)
+        counts = Counter(piece for pieces in every for piece in pieces)
+        once = [piece for piece, count in counts.items() if count == 1]
+        self.pieces = Numbers(piece for piece, count in counts.items() if count > 1)
+        self.grams = fitted([self.pieces.of(one) for one in every], order=ORDERS[self.unit], size=self.pieces.size)
+        seen = Counter(letter for piece in once for letter in piece) if self.unit == "word" else Counter[str]()
+        self.letters = Numbers(letter for letter, count in seen.items() if count > 1)
+        spelled = [self.letters.of(piece) for piece in once] if self.unit == "word" else []
+        self.spelling = fitted(spelled, order=SPELLING_ORDER, size=self.letters.size)
+        self.most = min(MOST_GENERATED, 1 + 2 * sum(map(len, answers)) // len(answers))
+
+    def cut(self, text: str) -> list[str]:
+        """The pieces of a text; joined they are the text.
+
+        Example:
+            >>> NgramModel("word", Output.TEXT).cut("It's 很好 , <unk>")
+            ['It', "'", 's', ' ', '很', '好', ' ,', ' <unk>']
+        """
+        return _PIECE.findall(text) if self.unit == "word" else list(text)
+
+    def _before(self, item: Text) -> list[str]:
+        """Pieces of what stands before the answer."""
+        if self.output is Output.LIKELIHOOD:
+            item = "" if isinstance(item, str) else "\n".join((*item[:-1], ""))
+        return self.cut(item if isinstance(item, str) else "\n".join((*item, "")))
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """A text drawn for each item, or the log likelihood of each."""
+        if self.output is Output.LIKELIHOOD:
+            blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
+            return of_values([one for block in blocks for one in self.log_likelihoods(block)])
+        return of_values([self.continued(item) for item in texts])
+
+    def log_likelihoods(self, items: Sequence[Text]) -> list[float]:
+        """Natural log of the probability of each text and its end; of several texts, of the last after the others."""
+        told = [self._before(item) for item in items]
+        own = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
+        logs = self.grams.log_probabilities(
+            [self.pieces.of(before + text) for before, text in zip(told, own, strict=True)]
+        )
+        known = self.pieces.number
+        spelled = self._spelled([piece for text in own for piece in text if piece not in known])
+        found = []
+        for before, text, one in zip(told, own, logs, strict=True):
+            unknown = sum(spelled[piece] for piece in text if piece not in known)
+            found.append(min(0.0, float(one[len(before) :].sum()) + unknown))
+        return found
+
+    def _spelled(self, pieces: Sequence[str]) -> dict[str, float]:
+        """Natural log of the probability of the characters of each piece."""
+        strange = float(np.log(CODE_POINTS))
+        if self.unit == "char":
+            return dict.fromkeys(pieces, -strange)
+        different = list(dict.fromkeys(pieces))
+        numbers = [self.letters.of(piece) for piece in different]
+        logs = self.spelling.log_probabilities(numbers)
+        strangers = [int((one == UNKNOWN).sum()) for one in numbers]
+        return {
+            piece: float(one.sum()) - strange * many
+            for piece, one, many in zip(different, logs, strangers, strict=True)
+        }
+
+    def continued(self, item: Text) -> str:
+        """What follows an item, drawn piece by piece to the end of the text or to ``most`` pieces."""
+        told = item if isinstance(item, str) else "\x1f".join(item)
+        digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        rng = np.random.default_rng([self.seed, int.from_bytes(digest)])
+        before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
+        place = self.grams.after(self.grams.begin(), before)
+        found: list[int] = []
+        while len(found) < self.most:
+            number = self.grams.sample(place, rng)
+            if number < FIRST:
+                break
+            place = self.grams.after(place, [number])
+            found.append(number)
+        return "".join(self.pieces.known[number - UNKNOWN - 1] for number in found if number > UNKNOWN)
+
+    def size_bytes(self) -> int:
+        """Bytes of counts and pieces."""
+        return self.grams.size_bytes() + self.spelling.size_bytes() + sum(map(len, self.pieces.known))
+
+    def save(self, folder: Path) -> None:
+        """Write ``ngram.json`` (pieces) and ``counts.safetensors``."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
+        raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
+        (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
+        arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
+        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "counts.safetensors")
+
+
+def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:
+    """The first texts that hold so many pieces together."""
+    room, kept = pieces, []
+    for one in texts:
+        kept.append(one[:room])
+        room -= len(kept[-1])
+        if room <= 0:
+            break
+    return kept

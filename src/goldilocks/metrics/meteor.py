@@ -1,0 +1,93 @@
+"""METEOR: words of the answer found in the reference, recall counting nine times, less a penalty for broken order.
+
+A word is found where it is the same or has the same stem. Synonyms from WordNet are not looked up: its files would have
+to be downloaded. Scores are therefore somewhat below those with WordNet. The mean over the items, not the score of
+summed counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from goldilocks.protocols import Floats
+from goldilocks.records import Answer, Gold, Output
+from goldilocks.support.stems import stem
+from goldilocks.support.text_units import UNSPACED, in_pairs
+
+OUTPUTS = frozenset({Output.TEXT})
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+SOURCE = (
+    "Lavie & Agarwal 2007, as nltk.translate.meteor_score (alpha 0.9, beta 3, gamma 0.5) without WordNet: same words "
+    "and Porter stems only. Words and punctuation signs are cut apart, Chinese by character."
+)
+ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
+EXAMPLES = (
+    # 4 words of 4 in one piece: 1 - 0.5 · (1/4)³
+    (("the cat sat down",), ("the cat sat down",), 1 - 0.5 / 64),
+    # 2 of 2 words found, in two pieces: P = R = 1, 1 - 0.5 · (2/2)³
+    (("a b",), ("b a",), 0.5),
+    (("a b",), ("c d",), 0.0),
+)
+
+_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
+
+Words = list[tuple[int, str]]
+Pairs = list[tuple[int, int]]
+
+
+def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
+    """``(best score over the references, 1)`` for each item, shape ``(n_items, 2)``."""
+    found = np.ones((len(gold), 2))
+    for row, (right, given) in enumerate(in_pairs(gold, predicted)):
+        found[row, 0] = max((_score(one, given) for one in right), default=0.0)
+    return found
+
+
+def total(sums: Floats) -> Floats:
+    """The mean for each row of ``sums``."""
+    return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def tokens(text: str) -> list[str]:
+    """Words and punctuation signs in lower case; a Chinese character is a word."""
+    return _TOKEN.findall(text.lower())
+
+
+@lru_cache(maxsize=20_000)
+def _score(reference: str, answer: str) -> float:
+    real, claimed = list(enumerate(tokens(reference))), list(enumerate(tokens(answer)))
+    same, rest_claimed, rest_real = _matched(claimed, real, str)
+    stemmed, _, _ = _matched(rest_claimed, rest_real, stem)
+    pairs = sorted(same + stemmed)
+    if not pairs:
+        return 0.0
+    precision, recall = len(pairs) / len(claimed), len(pairs) / len(real)
+    mean = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
+    pieces = 1 + sum((i + 1, j + 1) != after for (i, j), after in pairwise(pairs))
+    penalty: float = GAMMA * (pieces / len(pairs)) ** BETA
+    return (1 - penalty) * mean
+
+
+def _matched(claimed: Words, real: Words, form: Callable[[str], str]) -> tuple[Pairs, Words, Words]:
+    """Pairs of places with the same form, from the end, and the words without one."""
+    places: dict[str, list[int]] = {}
+    for place, (_, word) in enumerate(real):
+        places.setdefault(form(word), []).append(place)
+    pairs: Pairs = []
+    lonely: Words = []
+    taken: set[int] = set()
+    for number, word in reversed(claimed):
+        there = places.get(form(word))
+        if there:
+            place = there.pop()
+            taken.add(place)
+            pairs.append((number, real[place][0]))
+        else:
+            lonely.append((number, word))
+    return pairs, lonely[::-1], [one for place, one in enumerate(real) if place not in taken]

@@ -1,0 +1,113 @@
+"""pass@1: the share of programs that pass their tests, run in a sandbox (``support/sandbox.py``).
+
+An answer may also be several samples for one item; the item then counts with the share of them that pass, which is the
+unbiased estimate of pass@1. ``estimate`` gives pass@k for larger k. An item without tests passes where its answer is
+the same program as a reference (an equal syntax tree, so spaces, comments and quotes do not count).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import lru_cache
+from math import comb
+
+import numpy as np
+
+from goldilocks.errors import InputError
+from goldilocks.protocols import Floats
+from goldilocks.records import Answer, Gold, Output
+from goldilocks.support.programs import is_harness, parsed, program, with_tests
+from goldilocks.support.sandbox import run_all
+from goldilocks.support.text_units import references
+
+OUTPUTS = frozenset({Output.TEXT})
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+SOURCE = (
+    "Chen et al. 2021, 'Evaluating Large Language Models Trained on Code'. Answers are cut to the longest program as "
+    "in EvalPlus; 10 s, 1 GB and the standard library for each."
+)
+EXAMPLES = (
+    (
+        (("x = 2", with_tests("", "assert x == 2")), ("x = 2", with_tests("", "assert x == 2"))),
+        ("x = 1 + 1", "x = 3"),
+        1 / 2,
+    ),
+    # Without tests: the same program in other words, and another one.
+    (("print( 'a' )", "a = 1"), ('print("a")', "a = 2"), 1 / 2),
+)
+
+_verdicts: dict[str, bool] = {}
+_MOST_VERDICTS = 100_000
+
+
+def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
+    """``(share of the samples that pass, 1)`` for each item, shape ``(n_items, 2)``.
+
+    Raises:
+        InputError: not one answer for each item.
+        MissingError: programs cannot be run on this machine.
+    """
+    if len(gold) != len(predicted):
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted programs; pass one of each for each item.")
+    every = [
+        [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
+        for right, given in zip(gold, predicted, strict=True)
+    ]
+    _run_new([one for checks in every for one in checks if isinstance(one, str)])
+    found = np.ones((len(gold), 2))
+    found[:, 0] = [
+        np.mean([one if isinstance(one, bool) else _verdicts[one] for one in checks]) if checks else 0.0
+        for checks in every
+    ]
+    return found
+
+
+def total(sums: Floats) -> Floats:
+    """The mean for each row of ``sums``."""
+    return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def estimate(samples: int, passed: int, k: int) -> float:
+    """The unbiased estimate of pass@k from ``samples`` answers to an item of which ``passed`` are right.
+
+    Raises:
+        InputError: there are fewer than ``k`` samples, or more passed than there are.
+
+    Example:
+        >>> estimate(5, 1, 1), estimate(5, 1, 3), estimate(5, 3, 3)
+        (0.2, 0.6, 1.0)
+    """
+    if not 0 <= passed <= samples or not 1 <= k <= samples:
+        raise InputError(f"pass@{k} of {samples} samples with {passed} passed; draw at least {k} samples per item.")
+    return 1 - comb(samples - passed, k) / comb(samples, k)
+
+
+def _check(right: Sequence[str], answer: str) -> bool | str:
+    """Whether the answer is right, or the program that finds out."""
+    harness = next((one for one in right if is_harness(one)), None)
+    if harness is not None:
+        return _program(harness, answer)
+    tree = _tree(answer)
+    return tree is not None and any(tree == _tree(one) for one in right)
+
+
+@lru_cache(maxsize=10_000)
+def _program(harness: str, answer: str) -> str:
+    return program(harness, answer)
+
+
+def _tree(code: str) -> str | None:
+    found = parsed(code.strip())
+    return None if found is None or not found.body else ast.dump(found)
+
+
+def _run_new(programs: Sequence[str]) -> None:
+    """Run what was not run before: a score, its interval and its slices ask for the same programs again."""
+    new = [one for one in dict.fromkeys(programs) if one not in _verdicts]
+    if len(_verdicts) + len(new) > _MOST_VERDICTS:
+        _verdicts.clear()
+        new = list(dict.fromkeys(programs))
+    for one, outcome in zip(new, run_all(new), strict=True):
+        _verdicts[one] = outcome.passed

@@ -1,0 +1,43 @@
+"""Recall at 10: the share of the relevant candidates that stand among the first ten.
+
+Of candidates with equal scores every order is equally likely, and the mean over these orders is taken. Queries without
+a relevant candidate are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from goldilocks.protocols import Floats
+from goldilocks.records import Output
+from goldilocks.support.ranking import Array, mean, per_item, tied
+
+OUTPUTS = frozenset({Output.SCORE})
+HIGHER_IS_BETTER = True
+RANGE = (0.0, 1.0)
+SOURCE = "Plain definition (Manning, Raghavan & Schütze 2008, section 8.4): relevant among the first ten / relevant."
+EXAMPLES = (
+    # twelve candidates, the relevant ones at ranks 1 and 12
+    (((1.0, *(0.0,) * 10, 2.0),), (tuple(-float(rank) for rank in range(12)),), 1 / 2),
+    # all at one score: ten of twelve places
+    (((1.0, *(0.0,) * 11),), ((0.5,) * 12,), 10 / 12),
+)
+DEPTH = 10
+
+
+def items(gold: Sequence[tuple[float, ...]], predicted: Sequence[tuple[float, ...]]) -> Floats:
+    """``(recall, 1)`` for each query, shape ``(n_items, 2)``; zeros where nothing is relevant."""
+    return per_item(gold, predicted, _one)
+
+
+def _one(relevance: Array, scores: Sequence[float]) -> float:
+    found = sum(
+        float((group > 0).sum()) * min(len(group), max(0, DEPTH - before)) / len(group)
+        for before, group in tied(relevance, scores)
+    )
+    return found / float((relevance > 0).sum())
+
+
+def total(sums: Floats) -> Floats:
+    """The mean over queries, for each row of ``sums``."""
+    return mean(sums)

@@ -1,0 +1,48 @@
+"""TER: edits (a word put in, taken out, exchanged, or a run of words moved) that turn the answer into the reference.
+
+Edits of the whole set / words of the references. Above 1 it would be less work to write anew; such values are told
+as 1. Chinese is cut by character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from goldilocks.protocols import Floats
+from goldilocks.records import Answer, Gold, Output
+from goldilocks.support.sacre import statistics
+
+OUTPUTS = frozenset({Output.TEXT})
+HIGHER_IS_BETTER = False
+RANGE = (0.0, 1.0)
+SOURCE = (
+    "Snover et al. 2006, as sacrebleu's TER (case:lc, tok:tercom, norm:no, punct:yes, asian:no; for Chinese norm:yes, "
+    "asian:yes), divided by 100 and cut at 1. Of several references the nearest counts, over their mean length."
+)
+EXAMPLES = (
+    (("a b c d",), ("a b c d",), 0.0),
+    (("a b c d",), ("a x c d",), 1 / 4),
+    # Moving the run "c d" is one edit.
+    (("c d a b",), ("a b c d",), 1 / 4),
+)
+
+
+def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
+    """``(edits, words of the reference)`` for each item, shape ``(n_items, 2)``."""
+    return statistics(_metric, gold, predicted, width=2)
+
+
+def total(sums: Floats) -> Floats:
+    """Edits / words, at most 1, for each row of ``sums``."""
+    edits, words = np.asarray(sums, dtype=np.float64).T
+    share = np.minimum(1.0, edits / np.maximum(words, 1e-9))
+    return np.asarray(np.where(words > 0, share, edits > 0), dtype=np.float64)
+
+
+def _metric(is_chinese: bool) -> Any:
+    from sacrebleu.metrics.ter import TER
+
+    return TER(normalized=is_chinese, asian_support=is_chinese)

@@ -1,0 +1,333 @@
+"""Text written by a network token by token, and how likely it finds given continuations.
+
+Prompts that begin alike share what was read of it: the instruction and the demonstrations are read once, and every
+prompt goes on from there. Prompts are taken in batches of like length; a row that is done leaves its batch.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from goldilocks.errors import InputError
+from goldilocks.nets.batches import by_length
+from goldilocks.nets.speaker import Memory, Place, Speaker
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_LOGIT_ROWS = 64
+"""Places whose scores over the vocabulary are held at a time (256 k tokens: 67 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen, and when to stop."""
+
+    max_tokens: int = 64
+    stops: tuple[str, ...] = ()
+    """The text ends before the first of these."""
+    temperature: float = 0.0
+    """0: always the likeliest token."""
+    top_k: int = 0
+    """Only the ``top_k`` likeliest tokens; 0: all."""
+    top_p: float = 1.0
+    """Only the fewest tokens that have this probability together."""
+    seed: int = 0
+    rows: int = 16
+    """Most texts written side by side."""
+    tokens: int = 8192
+    """Most prompt tokens in a batch, padding included."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if self.max_tokens < 1 or self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise InputError(
+                f"sampling: {self}; max_tokens must be at least 1, temperature and top_k not below 0, "
+                "and top_p above 0 and at most 1."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One text that was written."""
+
+    text: str
+    tokens: int
+    """How many were written, the stop included."""
+    ended: bool
+    """Whether it came to an end by itself (end token or stop string) before ``max_tokens``."""
+    first_seconds: float
+    """From the start of its batch to its first token."""
+
+
+class Reading:
+    """Rows of tokens that a speaker has read, and where each of them stands."""
+
+    def __init__(self, speaker: Speaker, memory: Memory, valid: Tensor, positions: Tensor) -> None:
+        """See ``begin``."""
+        self.speaker, self.memory = speaker, memory
+        self.valid, self.positions = valid, positions
+        """``(n_rows, n_tokens)``: whether a token is no padding, and its number in its row."""
+
+    @staticmethod
+    def begin(speaker: Speaker, prefix: Sequence[int] = ()) -> Reading:
+        """One row that has read ``prefix``."""
+        nothing = torch.zeros((1, 0), dtype=torch.long)
+        reading = Reading(speaker, speaker.remember(), nothing.bool(), nothing)
+        if prefix:
+            reading.read([prefix])
+        return reading
+
+    def spread(self, rows: int) -> Reading:
+        """``rows`` rows that have read what this one row has."""
+        return Reading(
+            self.speaker, self.memory.spread(rows), self.valid.expand(rows, -1), self.positions.expand(rows, -1)
+        )
+
+    def read(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Read on, each row its own tokens (at least one); hidden states after the last, ``(n_rows, width)``."""
+        states, lengths = self.read_all(rows)
+        return states[torch.arange(len(rows)), lengths - 1]
+
+    def read_all(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """The same with all states, ``(n_rows, longest, width)``, and how many tokens each row read, ``(n_rows,)``."""
+        lengths = torch.tensor([len(one) for one in rows])
+        longest = int(lengths.max())
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        for place, one in enumerate(rows):
+            ids[place, : len(one)] = torch.as_tensor(one)
+        new = torch.arange(longest)[None, :] < lengths[:, None]
+        back = torch.ones(longest, longest, dtype=torch.bool).tril()
+        return self._add(ids, new, torch.arange(longest)[None, :], back), lengths
+
+    def step(self, ids: Tensor) -> Tensor:
+        """Read one more token of each row, ``(n_rows,)``; hidden states ``(n_rows, width)``."""
+        one = torch.ones((len(ids), 1), dtype=torch.bool)
+        return self._add(ids[:, None], one, torch.zeros((1, 1), dtype=torch.long), one[:1, :1])[:, 0]
+
+    def branch(self, ids: Tensor, depth: Tensor, looks: Tensor) -> Tensor:
+        """Read a tree of continuations after each row, then forget it; hidden states ``(n_rows, n_nodes, width)``.
+
+        Args:
+            ids: Token of each node, ``(n_nodes,)``.
+            depth: Number of nodes above it, ``(n_nodes,)``.
+            looks: True where a node is itself or one above, ``(n_nodes, n_nodes)``.
+        """
+        before = self.valid, self.positions
+        rows = len(self.valid)
+        given = ids.expand(rows, -1)
+        states = self._add(given, torch.ones_like(given, dtype=torch.bool), depth[None, :], looks)
+        self.memory.forget(len(ids))
+        self.valid, self.positions = before
+        return states
+
+    def _add(self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor) -> Tensor:
+        rows, count = ids.shape
+        at = self.valid.sum(1, keepdim=True) + offsets
+        old = self.valid
+        self.valid = torch.cat((old, new), 1)
+        self.positions = torch.cat((self.positions, at.expand(rows, count)), 1)
+        # Nothing to tell: the first tokens of rows look back, and one token looks at all there is.
+        plain = bool(self.valid.all()) if count == 1 else old.shape[1] == 0
+        seen = None
+        if not plain:
+            ahead = looks.expand(rows, 1, count, count)
+            seen = torch.cat((old[:, None, None, :].expand(rows, 1, count, -1), ahead), 3)
+        return self.speaker.read(ids, Place(at.expand(rows, count), seen, self.positions), self.memory)
+
+    def keep(self, rows: Tensor) -> None:
+        """Only these rows go on."""
+        self.memory.keep(rows)
+        self.valid, self.positions = self.valid[rows], self.positions[rows]
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def write(
+    speaker: Speaker,
+    tokenizer: Tokenizer,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    *,
+    prefix: Sequence[int] = (),
+    ends: Sequence[int] = (),
+) -> list[Written]:
+    """Go on from each prompt. The same text comes out alone and in a batch, sampled ones included.
+
+    In bfloat16 two tokens may be so close that rounding decides between them, which can differ with the batch.
+
+    Args:
+        speaker: The network.
+        tokenizer: Turns tokens into text; its special tokens are left out.
+        prompts: Tokens of each, at least one.
+        sampling: How tokens are chosen, and when to stop.
+        prefix: Tokens all prompts begin with; read once.
+        ends: Tokens that end a text.
+    """
+    found: list[Written | None] = [None] * len(prompts)
+    with torch.inference_mode():
+        begun = Reading.begin(speaker, prefix) if prompts else None
+        for chosen in by_length([len(one) for one in prompts], rows=sampling.rows, tokens=sampling.tokens):
+            assert begun is not None
+            rows = [_Row(place, prompts[place], sampling) for place in chosen]
+            for row in _written(begun.spread(len(rows)), tokenizer, rows, sampling, frozenset(ends)):
+                found[row.place] = row.done(tokenizer, sampling.stops)
+    return [one for one in found if one is not None]
+
+
+class _Row:
+    """A text while it is written."""
+
+    def __init__(self, place: int, prompt: Sequence[int], sampling: Sampling) -> None:
+        self.place, self.prompt = place, prompt
+        self.ids: list[int] = []
+        self.ended = False
+        self.first_seconds = 0.0
+        self.generator = torch.Generator()
+        # Each text has draws of its own, so that they do not depend on what else is in the batch.
+        self.generator.manual_seed(zlib.crc32(repr((sampling.seed, list(prompt))).encode()))
+
+    def done(self, tokenizer: Tokenizer, stops: Sequence[str]) -> Written:
+        text = tokenizer.decode(self.ids, skip_special_tokens=True)
+        cut = min((text.find(stop) for stop in stops if stop in text), default=len(text))
+        return Written(text[:cut], len(self.ids), self.ended, self.first_seconds)
+
+
+def _written(
+    reading: Reading, tokenizer: Tokenizer, rows: list[_Row], sampling: Sampling, ends: frozenset[int]
+) -> Iterator[_Row]:
+    begun = time.perf_counter()
+    # A token is at least a byte, so that a stop string lies within this many of the last ones.
+    tail = 4 + max((len(stop.encode()) for stop in sampling.stops), default=0)
+    hidden = reading.read([one.prompt for one in rows])
+    while True:
+        ids = _chosen(reading.speaker.logits(hidden), rows, sampling)
+        for row, token in zip(rows, ids.tolist(), strict=True):
+            if row.ended:
+                continue
+            row.first_seconds = row.first_seconds or time.perf_counter() - begun
+            row.ids.append(token)
+            if token in ends:
+                row.ended = True
+                row.ids[-1:] = []
+            elif sampling.stops:
+                last = tokenizer.decode(row.ids[-tail:], skip_special_tokens=True)
+                row.ended = any(stop in last for stop in sampling.stops)
+        going = [place for place, row in enumerate(rows) if not row.ended and len(row.ids) < sampling.max_tokens]
+        if 2 * len(going) <= len(rows) or not going:  # leaving costs a copy of the memory
+            kept = set(going)
+            yield from (row for place, row in enumerate(rows) if place not in kept)
+            if not going:
+                return
+            rows, ids = [rows[place] for place in going], ids[going]
+            reading.keep(torch.tensor(going))
+        hidden = reading.step(ids)
+
+
+def _chosen(logits: Tensor, rows: Sequence[_Row], sampling: Sampling) -> Tensor:
+    """The next token of each row."""
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    found = []
+    for row, scores in zip(rows, logits, strict=True):
+        ranked, order = (scores.float() / sampling.temperature).sort(descending=True, stable=True)
+        if sampling.top_k:
+            ranked, order = ranked[: sampling.top_k], order[: sampling.top_k]
+        chances = ranked.softmax(-1)
+        inside = chances.cumsum(-1) - chances < sampling.top_p  # the first that passes the share still counts
+        drawn = torch.multinomial(chances * inside, 1, generator=row.generator)
+        found.append(order[drawn])
+    return torch.cat(found)
+
+
+# ------------------------------------------------------------------------------------------------------------- judging
+
+
+class Tree:
+    """Continuations as a tree: what begins alike is read once, and last tokens are not read at all."""
+
+    def __init__(self, endings: Sequence[Sequence[int]]) -> None:
+        """Endings have at least one token each."""
+        nodes: dict[tuple[int, ...], int] = {(): 0}
+        for ending in endings:
+            for length in range(1, len(ending)):
+                nodes.setdefault(tuple(ending[:length]), len(nodes))
+        paths = list(nodes)[1:]
+        self.ids = torch.tensor([path[-1] for path in paths], dtype=torch.long)
+        self.depth = torch.tensor([len(path) - 1 for path in paths], dtype=torch.long)
+        self.looks = torch.zeros((len(paths), len(paths)), dtype=torch.bool)
+        for path in paths:
+            for length in range(1, len(path) + 1):
+                self.looks[nodes[path] - 1, nodes[path[:length]] - 1] = True
+        # Of every token of every ending: the node it follows (0: the prompt), the token, the ending it belongs to.
+        steps = [
+            (nodes[tuple(ending[:length])], ending[length], number)
+            for number, ending in enumerate(endings)
+            for length in range(len(ending))
+        ]
+        self.after, self.token, self.ending = (torch.tensor(one, dtype=torch.long) for one in zip(*steps, strict=True))
+        self.lengths = torch.tensor([len(one) for one in endings])
+
+
+def judge(
+    speaker: Speaker, prompts: Sequence[Sequence[int]], tree: Tree, *, prefix: Sequence[int] = (), tokens: int = 8192
+) -> Tensor:
+    """Logarithm of the probability of each ending after each prompt, ``(n_prompts, n_endings)``, float32.
+
+    Args:
+        speaker: The network.
+        prompts: Tokens of each, at least one.
+        tree: The endings.
+        prefix: Tokens all prompts begin with; read once.
+        tokens: Most tokens in a batch, padding and endings included.
+    """
+    found = torch.empty((len(prompts), len(tree.lengths)))
+    with torch.inference_mode():
+        begun = Reading.begin(speaker, prefix) if prompts else None
+        for chosen in by_length([len(one) + len(tree.ids) for one in prompts], rows=32, tokens=tokens):
+            assert begun is not None
+            reading = begun.spread(len(chosen))
+            states = reading.read([prompts[place] for place in chosen])[:, None]
+            if len(tree.ids):
+                states = torch.cat((states, reading.branch(tree.ids, tree.depth, tree.looks)), 1)
+            found[chosen] = _along(speaker, states, tree)
+    return found
+
+
+def _along(speaker: Speaker, states: Tensor, tree: Tree) -> Tensor:
+    """Sums of log-probabilities along the endings, from states ``(n_rows, 1 + n_nodes, width)``."""
+    rows, nodes, width = states.shape
+    flat = states.reshape(rows * nodes, width)
+    total = torch.cat([speaker.logits(part).float().logsumexp(-1) for part in flat.split(_LOGIT_ROWS)])
+    total = total.view(rows, nodes)
+    wanted, column = tree.token.unique(return_inverse=True)
+    scores = speaker.scores(states, wanted)[:, tree.after, column]  # (n_rows, n_steps)
+    sums = torch.zeros((rows, len(tree.lengths)))
+    return sums.index_add(1, tree.ending, scores - total[:, tree.after])
+
+
+def likelihood(
+    speaker: Speaker, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, tokens: int = 4096
+) -> Tensor:
+    """Logarithm of the probability of each target (a token at least) after its prompt, ``(n_rows,)``, float32."""
+    found = torch.empty(len(prompts))
+    lengths = [len(one) + len(other) for one, other in zip(prompts, targets, strict=True)]
+    with torch.inference_mode():
+        for chosen in by_length(lengths, rows=32, tokens=tokens):
+            rows = [[*prompts[place], *targets[place]] for place in chosen]
+            states, _ = Reading.begin(speaker).spread(len(rows)).read_all([one[:-1] for one in rows])
+            for number, place in enumerate(chosen):
+                first, wanted = len(prompts[place]) - 1, torch.as_tensor(targets[place])
+                own = states[number, first : first + len(wanted)]
+                parts = zip(own.split(_LOGIT_ROWS), wanted.split(_LOGIT_ROWS), strict=True)
+                sums = [speaker.logits(one).float().log_softmax(-1).gather(1, ids[:, None]).sum() for one, ids in parts]
+                found[place] = torch.stack(sums).sum()
+    return found

@@ -1,0 +1,48 @@
+"""Dropout whose masks are cheap to draw on a CPU.
+
+torch draws a CPU's masks one number after another on one core: for 4,096 tokens, 256 wide, 13 ms where the product with
+a 256 x 768 matrix takes 9 (bfloat16). Here eight numbers come from each draw and become a mask without a branch: 1 ms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+
+class Dropout(nn.Module):
+    """Sets a share ``p`` of the numbers to 0 in training (to 1/256 of it exact) and scales the others up.
+
+    The masks come from torch's generator, so that the same torch seed gives the same masks.
+    """
+
+    def __init__(self, p: float) -> None:
+        """``p`` from 0 to below 1."""
+        super().__init__()
+        self.p = p
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``inputs``, thinned out."""
+        cuts = round(256 * self.p)
+        if not self.training or not cuts:
+            return inputs
+        if inputs.device.type != "cpu" or inputs.dtype not in (torch.bfloat16, torch.float32):
+            return F.dropout(inputs, self.p)
+        return inputs * _mask(inputs.shape, cuts, inputs.dtype)
+
+
+def _mask(shape: torch.Size, cuts: int, dtype: torch.dtype) -> Tensor:
+    """0 where one of 256 equally probable draws is below ``cuts``, else ``256 / (256 - cuts)``."""
+    count = shape.numel()
+    seed = int(torch.randint(2**62, ()))
+    draws = np.random.SFC64(seed).random_raw(-(-count // 8)).view(np.uint8)[:count]
+    kept = (draws >= cuts).view(np.uint8)
+    scale = torch.tensor(256 / (256 - cuts), dtype=dtype)
+    if dtype == torch.float32:
+        return torch.from_numpy(kept * np.float32(scale.item())).view(shape)
+    # numpy has no bfloat16: 0 or 1 times the 16 bits of the number are the bits of 0 or of the number.
+    bits = kept.astype(np.int16)
+    bits *= np.int16(scale.view(torch.int16).item())
+    return torch.from_numpy(bits).view(torch.bfloat16).view(shape)

@@ -1,0 +1,219 @@
+"""A tag for each word: words become rows of subwords, and each word is answered at its first one.
+
+A sentence longer than the network reads is cut between words into several rows, whose words are joined again before the
+tags are decided. Tags of entities come out well formed (IOB2): the best sequence that is. With a chain (``nets/chain``)
+the network learns what follows what as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.nets.batches import Batch, Row, by_length
+from goldilocks.nets.chain import Chain, best_paths, rules
+from goldilocks.nets.marks import Marks, hides_case, mark_of
+from goldilocks.nets.network import Network, Shape, Trunk, linear_head
+from goldilocks.records import Gold, Text
+from goldilocks.support.tagging import words_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Ids = npt.NDArray[np.int32]
+
+WORD_CHARACTERS = 64
+"""Of a longer word only the beginning is read."""
+WORD_TOKENS = 16
+"""Most tokens of a word that take part."""
+_NOTHING = "?"
+"""Stands for a word the tokenizer sees nothing in."""
+
+
+class TagHead(nn.Module):
+    """Scores of each tag for a word and, with a chain, of each step between tags."""
+
+    def __init__(self, width: int, n_labels: int, *, chain: bool) -> None:
+        """A head that knows nothing."""
+        super().__init__()
+        self.linear = linear_head(width, n_labels)
+        self.chain = Chain(n_labels) if chain else None
+
+    def forward(self, words: Tensor) -> Tensor:
+        """``(n_words, width)`` -> ``(n_words, n_labels)``."""
+        scores: Tensor = self.linear(words)
+        return scores
+
+
+class Tagger(Network):
+    """A network that gives each word a tag. ``shape.settled["chain"]`` says whether its head has a chain."""
+
+    pools = False
+    head: TagHead
+
+    def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
+        """Put the parts together; where the tokenizer hides how a word is written, the trunk gets marks for it."""
+        tokenizer.no_truncation()  # whole sentences are tokenized, then cut between words
+        self._channels: tuple[str, ...] = trunk.spelling if hides_case(tokenizer) else ()
+        if self._channels:
+            trunk.marks = Marks(self._channels, trunk.mark_width)
+        super().__init__(trunk, tokenizer, shape)
+        framed = tokenizer.encode("a")
+        inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
+        self._before = np.asarray(framed.ids[: inside[0]] if inside else [], dtype=np.int32)
+        self._after = np.asarray(framed.ids[inside[-1] + 1 :] if inside else [], dtype=np.int32)
+        self._nothing = np.asarray(
+            tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [shape.pad_id], dtype=np.int32
+        )
+        self._rules = rules(self.labels)
+
+    def new_head(self) -> nn.Module:
+        """See ``Network.new_head``."""
+        return TagHead(self.trunk.width, len(self.labels), chain=bool(self.shape.settled.get("chain")))
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """See ``Network.rows``; ``places`` are the words' first tokens, ``first`` the number of the first word."""
+        items = [words_of(one) if isinstance(one, str) else one for one in texts]
+        known = sorted({word for words in items for word in words})
+        # Each word is tokenized once, however often it occurs. The blank is for tokenizers that read " a" unlike "a".
+        short = [f" {word[:WORD_CHARACTERS]}" for word in known]
+        encoded = self.tokenizer.encode_batch_fast(short, add_special_tokens=False) if known else []
+        room = max(1, self.shape.max_tokens - len(self._before) - len(self._after))
+        longest = min(WORD_TOKENS, room)
+        pieces = {
+            word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
+            for word, one in zip(known, encoded, strict=True)
+        }
+        marks = {channel: {word: mark_of(channel, word) for word in known} for channel in self._channels}
+        return [row for number, words in enumerate(items) for row in self._rows_of(number, words, pieces, marks, room)]
+
+    def _rows_of(
+        self, item: int, words: Sequence[str], pieces: dict[str, Ids], marks: dict[str, dict[str, int]], room: int
+    ) -> Iterator[Row]:
+        tokens = [pieces[word] for word in words]
+        lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
+        for start, end in _cuts(lengths, room):
+            inside = lengths[start:end]
+            ids = np.concatenate([self._before, *tokens[start:end], self._after])
+            places = len(self._before) + np.cumsum(inside) - inside
+            channels = {}
+            for channel, known in marks.items():
+                channels[channel] = np.zeros(max(1, len(ids)), dtype=np.int32)
+                marked = np.repeat(
+                    np.fromiter((known[word] for word in words[start:end]), np.int32, end - start), inside
+                )
+                channels[channel][len(self._before) : len(self._before) + len(marked)] = marked
+            filled = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
+            yield Row(filled, item, channels, places.astype(np.int32), start)
+
+    def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
+        """Numbers of the tags of each row's words."""
+        number = {label: place for place, label in enumerate(self.labels)}
+        tags = [np.array([number[tag] for tag in cast(tuple[str, ...], one)], dtype=np.int64) for one in gold]
+        return [tags[row.item][row.first : row.first + len(row.places)] for row in rows]
+
+    # --------------------------------------------------------------------------------------------------------- learning
+
+    def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Mean over the words of the batch of -log probability: of each tag, or with a chain of all tags together."""
+        scores = self._scores(states, batch)
+        wanted = torch.from_numpy(np.concatenate(targets)).to(scores.device)
+        if self.head.chain is None:
+            return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
+        mask = _inside([len(row.places) for row in batch.rows]).to(scores.device)
+        tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, wanted)
+        return -self.head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
+
+    def _scores(self, states: Tensor, batch: Batch) -> Tensor:
+        """Scores of the tags of the batch's words one after another, ``(n_words, n_labels)``, float32."""
+        n_tokens = states.shape[1]
+        where = np.concatenate([row.places + np.int64(number * n_tokens) for number, row in enumerate(batch.rows)])
+        words = states.flatten(0, 1).index_select(0, torch.from_numpy(where).to(states.device))
+        return self.score_pooled(words)
+
+    # -------------------------------------------------------------------------------------------------------- answering
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """See ``protocols.Model``. The score of an answer is the probability that all of its tags are right."""
+        rows = self.rows(texts)
+        counts = np.fromiter((len(row.places) for row in rows), dtype=np.int64, count=len(rows))
+        begins = np.cumsum(counts) - counts
+        scores = torch.empty((int(counts.sum()), len(self.labels)), device=next(self.module.parameters()).device)
+        self.module.eval()
+        with torch.inference_mode():
+            for chosen, batch in self.batches(rows):
+                found = self._scores(self.trunk(batch), batch)
+                scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = found
+            items = np.fromiter((row.item for row in rows), dtype=np.int64, count=len(rows))
+            return self._decided(scores, np.bincount(items, weights=counts, minlength=len(texts)).astype(np.int64))
+
+    def _decided(self, scores: Tensor, lengths: npt.NDArray[np.int64]) -> Answers:
+        """Answers from the scores of all words, those of an item one after another."""
+        begins = np.cumsum(lengths) - lengths
+        values: list[tuple[str, ...]] = [()] * len(lengths)
+        sure = np.ones(len(lengths), dtype=np.float32)
+        for chosen in by_length(lengths.tolist(), rows=256, tokens=65_536):
+            if not lengths[chosen[0]]:
+                continue
+            mask = _inside(lengths[chosen].tolist()).to(scores.device)
+            table = _side_by_side(scores[_spans(begins[chosen], lengths[chosen]).to(scores.device)], mask)
+            paths, likely = self._best(table, mask)
+            for item, path, probability in zip(chosen, paths.tolist(), likely.tolist(), strict=True):
+                values[item] = tuple(self.labels[number] for number in path[: lengths[item]])
+                sure[item] = probability
+        return of_values(values, sure)
+
+    def _best(self, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The best tags ``(n, words)`` and their probability ``(n,)``, from scores ``(n, words, n_labels)``."""
+        chain = self.head.chain
+        moves, first = (0.0, 0.0) if chain is None else (chain.moves, chain.first)
+        if self._rules is not None:
+            moves, first = self._rules[0].to(scores.device) + moves, self._rules[1].to(scores.device) + first
+        if isinstance(moves, Tensor) and isinstance(first, Tensor):
+            paths = best_paths(scores, mask, moves, first)
+        else:
+            paths = scores.argmax(2)
+        if chain is not None:
+            return paths, chain.log_probability(scores, mask, paths).exp()
+        each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
+        return paths, (each * mask).sum(1).exp()
+
+
+def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:
+    """From which word up to which (not including it) each row goes; one row at least."""
+    total = np.cumsum(lengths)
+    start, count = 0, len(lengths)
+    while True:
+        behind = int(total[start - 1]) if start else 0
+        end = int(np.searchsorted(total, behind + room, side="right"))
+        yield start, end
+        start = end
+        if start >= count:
+            return
+
+
+def _inside(lengths: Sequence[int]) -> Tensor:
+    """``(n, longest)``, bool: where there is a word."""
+    given = torch.as_tensor(lengths)
+    return torch.arange(max(1, int(given.max())))[None, :] < given[:, None]
+
+
+def _side_by_side(scores: Tensor, mask: Tensor) -> Tensor:
+    """Scores of words one after another as a padded table ``(n, words, n_labels)``."""
+    table = scores.new_zeros((*mask.shape, scores.shape[1]))
+    return table.masked_scatter(mask.unsqueeze(2), scores)
+
+
+def _spans(begins: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> Tensor:
+    """The numbers ``begin, begin + 1, ...`` of each span, one after another."""
+    jumps = np.repeat(begins - (np.cumsum(counts) - counts), counts)
+    return torch.from_numpy(jumps + np.arange(int(counts.sum())))

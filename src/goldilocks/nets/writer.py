@@ -1,0 +1,190 @@
+"""Networks that answer with a text: a trunk reads the source, a decoder above it writes the target.
+
+A source longer than ``max_tokens`` is cut: a text at its end (what matters in a report stands first), several texts,
+such as the turns of a dialogue, at their beginning (what is answered stands last). No answer is longer than the longest
+of training, nor longer in proportion to its source.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.nets.attention_decoder import AttentionDecoder
+from goldilocks.nets.batches import Batch, Row, by_length, padded
+from goldilocks.nets.beam import Search, write
+from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.target_decoder import TargetDecoder, WritingTrunk
+from goldilocks.records import Gold, Part, Text, as_text
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+BETWEEN = "\n"
+"""Stands between the texts of an item that holds several."""
+_SPARE = 10
+"""Tokens an answer may always have more than its source lets expect."""
+_SCORES = 40_000_000
+"""Most scores of a step of the search: 160 MB."""
+
+
+class Writer(Network):
+    """A tokenizer, a trunk and a ``TargetDecoder`` as its head."""
+
+    pools = False
+    head: TargetDecoder
+
+    def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
+        """Put the parts together; see ``Network``."""
+        super().__init__(trunk, tokenizer, shape)
+        tokenizer.no_truncation()  # ``_ids`` cuts: which end goes depends on the item
+        tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
+
+    def new_head(self) -> nn.Module:
+        """The trunk's own decoder, or a recurrent one that stands above any trunk."""
+        if isinstance(self.trunk, WritingTrunk):
+            return self.trunk.new_decoder()
+        return AttentionDecoder(self.tokenizer.get_vocab_size(), self.trunk.width, **self.shape.settled["decoder"])
+
+    def groups(self) -> dict[str, list[str]]:
+        """See ``Network.groups``; what trunk and decoder share is the trunk's."""
+        there = {name for name, _ in self.module.named_parameters()}
+        found: dict[str, list[str]] = {}
+        for part, groups in (("trunk", self.trunk.groups()), ("head", self.head.groups())):
+            for role, names in groups.items():
+                found.setdefault(role, []).extend(name for one in names if (name := f"{part}.{one}") in there)
+        return {role: names for role, names in found.items() if names}
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """See ``Network.rows``."""
+        reach = 12 * self.shape.max_tokens
+        given = [one[:reach] if isinstance(one, str) else BETWEEN.join(one)[-reach:] for one in texts]
+        encoded = self.tokenizer.encode_batch_fast(given)
+        return [
+            Row(self._ids(ids, last=isinstance(text, tuple)), item)
+            for item, (ids, text) in enumerate(zip(encoded, texts, strict=True))
+        ]
+
+    def _ids(self, encoded: Encoding, *, last: bool = False) -> npt.NDArray[np.int32]:
+        """At most ``max_tokens``, the special ones kept: the ``last`` or the first."""
+        ids, most = encoded.ids or [self.shape.pad_id], self.shape.max_tokens
+        if len(ids) > most:
+            special = encoded.special_tokens_mask
+            before = special.index(0)
+            after = special[::-1].index(0)
+            body = ids[before : len(ids) - after]
+            room = max(0, most - before - after)
+            body = body[len(body) - room :] if last else body[:room]
+            ids = ids[:before] + body + ids[len(ids) - after :]
+        return np.asarray(ids, dtype=np.int32)
+
+    def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
+        """The tokens of each answer with the end token; of several references the first is learnt."""
+        wanted = [_first(gold[row.item])[: 12 * self.shape.max_tokens] for row in rows]
+        return [self._ids(one) for one in self.tokenizer.encode_batch_fast(wanted)]
+
+    def costs(self, rows: Sequence[Row], targets: Sequence[Any]) -> list[int]:
+        """What a row counts in a training batch: twice its longer side.
+
+        So batches hold rows whose sides are both of like length: on Multi30k they pad 8 % of the tokens, where the sum
+        of both sides as the cost pads 24 %.
+        """
+        return [2 * max(len(row), len(target)) for row, target in zip(rows, targets, strict=True)]
+
+    # -------------------------------------------------------------------------------------------------------- learning
+
+    def halve(self) -> None:
+        """See ``Network.halve``: the decoder has most of the work."""
+        self.module.to(torch.bfloat16)
+
+    def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Mean cross entropy over the target tokens of a batch."""
+        lengths = np.fromiter(map(len, targets), dtype=np.int64, count=len(targets))
+        inside = torch.from_numpy(np.arange(lengths.max())[None, :] < lengths[:, None]).to(states.device)
+        wanted = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(states.device)
+        ids = torch.full(inside.shape, self.shape.pad_id, device=states.device)
+        ids[inside] = wanted
+        ids = torch.cat([ids.new_full((len(ids), 1), self.search.start), ids[:, :-1]], dim=1)
+        return self.head.loss(self.dropout(states), batch.mask, ids, wanted, inside, self.label_smoothing)
+
+    # ------------------------------------------------------------------------------------------------------- answering
+
+    @property
+    def search(self) -> Search:
+        """How answers are looked for."""
+        found = self.shape.settled["search"]
+        return Search(**{**found, "never": tuple(found["never"])})
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """See ``protocols.Model``; how sure it is of a text is the mean (geometric) probability of its tokens."""
+        values, scores = [""] * len(texts), np.zeros(len(texts), dtype=np.float32)
+        search = self.search
+        self.module.eval()
+        with torch.inference_mode():
+            for chosen, batch in self.batches(self.rows(texts) if texts else []):
+                limits = [self._limit(len(row)) for row in batch.rows]
+                found = write(self.head, self.trunk(batch), batch.mask, limits, search)
+                for place, (ids, mean) in zip(chosen, found, strict=True):
+                    values[place] = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+                    scores[place] = math.exp(mean)
+        return of_values(values, scores)
+
+    def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
+        """See ``Network.batches``; a step over all beams and tokens of the vocabulary stays within bounds."""
+        device = next(self.module.parameters()).device
+        most = max(1, _SCORES // (self.search.beams * self.tokenizer.get_vocab_size()))
+        for chosen in by_length([len(one) for one in rows], rows=min(64, most), tokens=8192):
+            yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
+
+    def _limit(self, source: int) -> int:
+        settled = self.shape.settled
+        expected: int = math.ceil(settled["ratio"] * source) + _SPARE
+        return max(1, min(int(settled["longest"]), expected))
+
+
+def _first(gold: Gold) -> str:
+    return cast(str, gold[0] if isinstance(gold, tuple) else gold)
+
+
+def texts_of(part: Part) -> Iterator[str]:
+    """Both sides of some rows, for a tokenizer to learn from."""
+    for item, gold in zip(part.texts, part.gold, strict=True):
+        yield as_text(item)
+        yield _first(gold)
+
+
+def settled_for(
+    tokenizer: Tokenizer, part: Part, *, search: Search, max_tokens: int, decoder: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """``Shape.settled`` of a ``Writer``: how it searches, and how long answers are in the training rows.
+
+    Args:
+        tokenizer: Of both sides.
+        part: The training rows.
+        search: How answers are looked for.
+        max_tokens: Most tokens of a text.
+        decoder: The numbers of an ``AttentionDecoder``, where the trunk brings no decoder of its own.
+    """
+    reach = 12 * max_tokens
+    sources = tokenizer.encode_batch_fast([as_text(one)[:reach] for one in part.texts])
+    targets = tokenizer.encode_batch_fast([_first(one)[:reach] for one in part.gold])
+    read, written = ([min(len(one), max_tokens) for one in side] for side in (sources, targets))
+    longest = max(written, default=0)
+    ratio = max((target / max(1, source) for source, target in zip(read, written, strict=True)), default=1.0)
+    found = {
+        "start": search.start,
+        "end": search.end,
+        "never": list(search.never),
+        "beams": search.beams,
+        "penalty": search.penalty,
+    }
+    return {"search": found, "longest": longest + _SPARE, "ratio": ratio, "decoder": dict(decoder or {})}

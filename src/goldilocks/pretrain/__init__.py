@@ -1,0 +1,1 @@
+"""Language models from text alone: from scratch, or continued on a domain."""

@@ -1,0 +1,183 @@
+"""The pretraining loop: what is read in which order, one step after the other, and what is kept between two.
+
+Which rows a step reads and what is drawn for them follow from the seed, the epoch and the row alone: a run that was cut
+anywhere and continued does what it would have done. Training runs on a bfloat16 copy where the machine has it and the
+first loss agrees; the float32 weights of the model itself are what the optimiser moves.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from goldilocks.errors import IntegrityError
+from goldilocks.nets.optimizer import MasterAdamW, Slot, rate_share
+from goldilocks.pretrain.settings import PretrainSettings
+from goldilocks.support.hardware import machine
+
+if TYPE_CHECKING:
+    from goldilocks.pretrain.objective import Batch, Objective
+    from goldilocks.pretrain.packing import Rows
+
+_CLIP = 1.0
+_POINTS = 20
+"""Of the curve of losses."""
+_HELD_OUT_SHARE, _HELD_OUT_MOST = 0.02, 128
+_NO_EPOCH = 2**31
+"""Stands for the epoch where rows are only scored."""
+
+
+class Learner:
+    """A model while it learns. ``model`` itself stays in float32."""
+
+    def __init__(
+        self, model: nn.Module, objective: Objective, rows: Rows, settings: PretrainSettings, peak: float
+    ) -> None:
+        """Set rows aside and make the working copy.
+
+        Args:
+            model: What learns.
+            objective: What is learnt.
+            rows: Packed text, ``(n_rows,)``.
+            settings: Batches, passes, seed.
+            peak: Peak learning rate.
+        """
+        torch.set_flush_denormal(True)
+        self.model, self.objective, self.settings = model, objective, settings
+        self._rows = rows
+        self.device = torch.device(machine().device)
+        model.to(self.device)
+        self.held_out, self._train = _apart(len(rows), settings.seed)
+        self.per_epoch = math.ceil(len(self._train) / settings.batch_rows)
+        wanted = round(settings.epochs * self.per_epoch)
+        self.steps = settings.steps if settings.steps is not None else max(int(settings.epochs > 0), wanted)
+        self.step = 0
+        self.curve: list[dict[str, float]] = []
+        self._losses: list[float] = []
+        self._order: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._work = self._working_copy()
+        self._optimizer = MasterAdamW(_slots(model, self._work, peak, settings.weight_decay), clip_norm=_CLIP)
+
+    @property
+    def done(self) -> bool:
+        """Whether the last step is made."""
+        return self.step >= self.steps
+
+    def advance(self) -> float:
+        """Make one step; its loss is returned."""
+        epoch, number = divmod(self.step, self.per_epoch)
+        chosen = self._order_of(epoch)[number * self.settings.batch_rows :][: self.settings.batch_rows]
+        # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
+        torch.manual_seed(hash((self.settings.seed, self.step)) & 0xFFFF_FFFF)
+        self._work.train()
+        loss = self.objective.loss(self._work, self._batch(chosen, epoch))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step(rate_share((self.step + 0.5) / self.steps, self.settings.warmup_share))
+        self.step += 1
+        self._note(float(loss.detach()))
+        return self._losses[-1] if self._losses else self.curve[-1]["loss"]
+
+    def score(self) -> float | None:
+        """Mean loss over the rows set aside, with the same choices each time; ``None`` where there are none."""
+        if not len(self.held_out):
+            return None
+        self._work.eval()
+        parts = np.array_split(self.held_out, math.ceil(len(self.held_out) / self.settings.batch_rows))
+        with torch.no_grad():
+            losses = [float(self.objective.loss(self._work, self._batch(one, _NO_EPOCH))) for one in parts]
+        return float(np.average(losses, weights=[len(one) for one in parts]))
+
+    def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
+        if self._order is None or self._order[0] != epoch:
+            rng = np.random.default_rng((self.settings.seed, epoch))
+            self._order = (epoch, rng.permutation(self._train))
+        return self._order[1]
+
+    def _batch(self, chosen: npt.NDArray[np.int64], epoch: int) -> Batch:
+        draws = [np.random.default_rng((self.settings.seed, epoch, int(row))) for row in chosen]
+        given = self.objective.batch(self._rows[chosen], draws)
+        return {name: one.to(self.device) for name, one in given.items()}
+
+    def _note(self, loss: float) -> None:
+        self._losses.append(loss)
+        if self.step % max(1, self.steps // _POINTS) == 0 or self.done:
+            self.curve.append({"step": self.step, "loss": float(np.mean(self._losses))})
+            self._losses = []
+
+    # ------------------------------------------------------------------------------------------------ the working copy
+
+    def _working_copy(self) -> nn.Module:
+        if not machine().bf16 and self.device.type != "cuda":
+            return self.model
+        work = copy.deepcopy(self.model)
+        for weight in work.parameters():  # not .to(): buffers such as rotary frequencies stay exact
+            weight.data = weight.data.to(torch.bfloat16)
+        rows = self._train[: min(4, self.settings.batch_rows)]
+        with torch.no_grad():
+            batch = self._batch(rows, _NO_EPOCH)
+            exact, coarse = (float(self.objective.loss(one.eval(), batch)) for one in (self.model, work))
+        return work if abs(exact - coarse) <= 0.02 * (1 + exact) else self.model
+
+    # ---------------------------------------------------------------------------------------------------- what is kept
+
+    def state(self) -> dict[str, Tensor]:
+        """What learns, and what the optimiser remembers of it."""
+        found: dict[str, Tensor] = {}
+        for slot in self._optimizer.slots:
+            found[f"weight/{slot.name}"] = slot.master.detach()
+            found |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
+        return found
+
+    def place(self) -> dict[str, Any]:
+        """Where in the run it stands; goes with ``state``."""
+        return {
+            "step": self.step,
+            "updates": self._optimizer.updates,
+            "curve": self.curve,
+            "losses": self._losses,
+            "used": [slot.name for slot in self._optimizer.slots if float(slot.steps)],
+        }
+
+    def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, Any]) -> None:
+        """Go on from ``state``, taken at this place by a learner of the same run.
+
+        Raises:
+            IntegrityError: it does not fit.
+        """
+        try:
+            self.step, self._optimizer.updates = int(place["step"]), int(place["updates"])
+            self.curve, self._losses, used = list(place["curve"]), list(place["losses"]), set(place["used"])
+            with torch.no_grad():
+                for slot in self._optimizer.slots:
+                    slot.master.copy_(state[f"weight/{slot.name}"])
+                    slot.working.copy_(slot.master)
+                    slot.first.copy_(state[f"first/{slot.name}"])
+                    slot.second.copy_(state[f"second/{slot.name}"])
+                    slot.steps.fill_(self._optimizer.updates if slot.name in used else 0)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise IntegrityError(
+                f"checkpoint: does not fit this run ({type(error).__name__}: {error}); remove it to start anew."
+            ) from error
+
+
+def _apart(count: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows that are only scored (none of fewer than 50), and those that are learnt from."""
+    aside = min(_HELD_OUT_MOST, int(_HELD_OUT_SHARE * count))
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[:aside]), np.sort(order[aside:])
+
+
+def _slots(model: nn.Module, work: nn.Module, peak: float, decay: float) -> list[Slot]:
+    masters = dict(model.named_parameters())
+    slots = []
+    for name, working in work.named_parameters():
+        master = working if work is model else masters[name].detach()
+        slots.append(Slot(name, master, working, peak=peak, decay=decay if working.ndim > 1 else 0.0))
+    return slots

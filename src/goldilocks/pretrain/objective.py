@@ -1,0 +1,202 @@
+"""What an objective is to the rest of pretraining, and what the three have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from goldilocks.errors import InputError
+from goldilocks.pretrain.packing import Ids, Unit
+from goldilocks.pretrain.settings import Size
+from goldilocks.support.hub_files import read_config
+
+if TYPE_CHECKING:
+    from goldilocks.pretrain.packing import Rows
+
+Batch = Mapping[str, Tensor]
+Documents = Iterable[tuple[Ids, npt.NDArray[np.bool_]]]
+"""Tokens of each document, and whether a word begins with a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The tokenizer an objective makes where none is given, and what it needs of one that is."""
+
+    tokenizer: str
+    """Its usual kind."""
+    specials: Mapping[str, str]
+    """Role -> token, in the order of their numbers."""
+    template: tuple[str, str]
+    """How one text and how two are written."""
+    needs: tuple[str, ...]
+    """Roles a given tokenizer must have."""
+    sentinels: int = 0
+    """How many ``<extra_id_…>`` it has."""
+
+
+class Objective(Protocol):
+    """What is learnt from a row."""
+
+    again: int | None
+    """See ``packing.Packer``."""
+
+    def row_length(self, length: int) -> int:
+        """Tokens of text a row takes so that ``length`` are read."""
+
+    def units(self, documents: Documents, seed: int) -> Iterator[Unit]:
+        """The documents as they are packed."""
+
+    def fresh(self, size: Size) -> nn.Module:
+        """A model that knows nothing (weights drawn from torch's generator)."""
+
+    def read(self, folder: Path) -> nn.Module:
+        """A checkpoint, in float32; a head it lacks is drawn.
+
+        Raises:
+            GoldilocksError: it is not of a kind that learns this, or damaged.
+        """
+
+    def batch(self, rows: Rows, draws: Sequence[np.random.Generator]) -> Batch:
+        """Rows as the model reads them, with a source of chance for each."""
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Mean loss (nats) of what is to be found out; with gradients."""
+
+
+def attention(units: Tensor, dtype: torch.dtype, *, causal: bool = False) -> Tensor:
+    """What to add to attention scores so that a token sees its own unit only: ``(n_rows, 1, length, length)``.
+
+    Args:
+        units: Unit of each token, ``(n_rows, length)``.
+        dtype: That of the scores.
+        causal: Whether it sees no token behind itself either.
+    """
+    hidden = units[:, :, None] != units[:, None, :]
+    if causal:
+        length = units.shape[1]
+        hidden |= torch.ones(length, length, dtype=torch.bool, device=units.device).triu(1)
+    return torch.zeros(hidden.shape, dtype=dtype, device=units.device).masked_fill_(
+        hidden, torch.finfo(dtype).min
+    )[:, None]  # fmt: skip
+
+
+def tensors(arrays: Mapping[str, npt.NDArray[Any] | None]) -> dict[str, Tensor]:
+    """Whole numbers as torch wants them; what is ``None`` is left out."""
+    return {name: torch.from_numpy(one.astype(np.int64)) for name, one in arrays.items() if one is not None}
+
+
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """Precision of the model's products."""
+    return next(model.parameters()).dtype
+
+
+def mean_loss(scores: Tensor, wanted: Tensor) -> Tensor:
+    """Mean cross-entropy; 0 where nothing is wanted."""
+    return nn.functional.cross_entropy(scores.float(), wanted, reduction="sum") / max(1, len(wanted))
+
+
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "attention_dropout",
+    "dropout_rate",
+    "resid_pdrop",
+    "embd_pdrop",
+    "attn_pdrop",
+)
+_HEADS = ("cls.", "lm_head.", "bert.pooler.", "pooler.")
+"""Beginnings of the names of weights a checkpoint may lack."""
+
+
+def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: float, length: int) -> Any:
+    """A checkpoint with dropout as wanted (its own is written back into its configuration).
+
+    Args:
+        folder: In the Hub's format, with safetensors.
+        loader: A class of transformers with ``from_pretrained``.
+        kinds: ``model_type`` that will do.
+        dropout: Share that is dropped inside layers.
+        length: Tokens of a row.
+
+    Raises:
+        InputError: another kind of model, rows too long for it, weights missing or of another model.
+        MissingError: there is no ``config.json``.
+    """
+    from transformers import AutoConfig
+
+    said = read_config(folder)
+    if said.get("model_type") not in kinds:
+        raise InputError(
+            f"{folder}: is a {said.get('model_type')!r} model, which this objective cannot continue; it takes "
+            f"{', '.join(kinds)}. Choose another checkpoint or another --objective."
+        )
+    most = _longest(said)
+    if most and length > most:
+        raise InputError(f"{folder}: reads {most} tokens, rows have {length}; choose a shorter --length.")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        own = {name: getattr(config, name) for name in _DROPOUTS if hasattr(config, name)}
+        for name in own:
+            setattr(config, name, dropout)
+        with quiet():
+            model, info = loader.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                attn_implementation=attention_kind(),
+                output_loading_info=True,
+            )
+    except Exception as error:  # a file cut short comes as an error of safetensors, of the system or of torch
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{folder}: transformers cannot read it ({reason}); download the checkpoint again.") from error
+    for name, value in own.items():
+        setattr(model.config, name, value)
+    lost = sorted(name for name in info["missing_keys"] if not name.startswith(_HEADS))
+    if lost:
+        raise InputError(f"{folder}: the weights have no {lost[0]!r}; is config.json of the same model?")
+    return model
+
+
+def _longest(config: Mapping[str, Any]) -> int:
+    """Tokens the model can read in a row; 0: any number."""
+    positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
+    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):  # the first numbers are padding's
+        positions -= int(config.get("pad_token_id", 1)) + 1
+    windows = [one for one in (positions, int(config.get("sliding_window") or 0)) if one]
+    return 0 if config.get("model_type") == "t5" else min(windows, default=0)
+
+
+def attention_kind() -> str:
+    """On a CPU the backward pass of torch's fused attention takes longer than that of plain products."""
+    from goldilocks.support.hardware import device
+
+    return "eager" if device() == "cpu" else "sdpa"
+
+
+class quiet:  # noqa: N801
+    """Keep transformers from drawing tables and bars: what is wrong is said by an error."""
+
+    def __enter__(self) -> None:
+        """Turn them off."""
+        from transformers.utils import logging
+
+        self._level, self._bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        """As they were."""
+        from transformers.utils import logging
+
+        logging.set_verbosity(self._level)
+        if self._bars:
+            logging.enable_progress_bar()

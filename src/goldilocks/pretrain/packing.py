@@ -1,0 +1,177 @@
+"""Documents one behind the other in full rows, written to the disk once: no padding, and more than memory can hold.
+
+A document that reaches the end of a row goes on in the next. The last row is filled up from the corpus's beginning.
+What a row does not show by itself (where documents begin, which tokens may be masked) stands in a byte beside each token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import IntFlag
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import InputError, IntegrityError
+
+Ids = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.uint8]
+Unit = tuple[Ids, Flags]
+"""Tokens that belong together (a document, a pair of pieces) with their marks, both ``(n_tokens,)``."""
+Rows = npt.NDArray[Any]
+"""Records with ``ids`` and ``flags``, each ``(length,)``."""
+
+
+class Mark(IntFlag):
+    """What is known of a token."""
+
+    WORD = 1
+    """A word begins with it."""
+    UNIT = 2
+    """A unit begins with it; tokens of other units do not see it."""
+    ADDED = 4
+    """It is not of the text."""
+    SECOND = 8
+    """It is of the second piece of a pair."""
+    PAIR = 16
+    """At the first token of a pair: whether the second piece follows is to be learnt."""
+    STRANGE = 32
+    """At the first token of a pair: the second piece is from another document."""
+
+
+def unit(ids: Ids, words: npt.NDArray[np.bool_], *, head: int | None, tail: int | None) -> Unit:
+    """A document with the tokens that stand before and behind it.
+
+    Args:
+        ids: Its tokens.
+        words: Whether a word begins with a token.
+        head: Token before it; ``None``: none.
+        tail: Token behind it; ``None``: none.
+    """
+    before, behind = ([] if one is None else [one] for one in (head, tail))
+    marks = np.concatenate([[Mark.ADDED] * len(before), words * Mark.WORD, [Mark.ADDED] * len(behind)])
+    marks = marks.astype(np.uint8)
+    marks[0] |= Mark.UNIT
+    return np.concatenate([before, ids, behind]).astype(np.int32), marks
+
+
+class Packer:
+    """Fills rows with units."""
+
+    def __init__(self, length: int, again: int | None = None) -> None:
+        """``again``: token that a unit cut by the end of a row begins with once more (BERT's [CLS])."""
+        self.length, self.again = length, again
+        self.filled = 0
+        self._ids = np.zeros(length, dtype=np.int32)
+        self._flags = np.zeros(length, dtype=np.uint8)
+
+    def put(self, one: Unit) -> Iterator[Unit]:
+        """Take a unit; what is given back are the rows that became full."""
+        ids, flags = one
+        at = 0
+        while at < len(ids):
+            if self.filled == 0 and at and self.again is not None:
+                self._ids[0], self._flags[0], self.filled = self.again, Mark.ADDED, 1
+            take = min(self.length - self.filled, len(ids) - at)
+            end = self.filled + take
+            self._ids[self.filled : end] = ids[at : at + take]
+            self._flags[self.filled : end] = flags[at : at + take]
+            at, self.filled = at + take, end
+            if end == self.length:
+                self._flags[0] |= Mark.UNIT
+                yield self._ids.copy(), self._flags.copy()
+                self.filled = 0
+
+
+def write_rows(
+    path: Path, units: Callable[[], Iterable[Unit]], *, length: int, again: int | None, vocabulary: int
+) -> int:
+    """Pack the units into ``path``; the number of rows is returned.
+
+    Args:
+        path: Written whole or not at all.
+        units: Gives the corpus from its beginning, each time it is called.
+        length: Tokens of a row.
+        again: See ``Packer``.
+        vocabulary: Tokens there are; below 65,536 a token takes 3 bytes of disk, else 5.
+
+    Raises:
+        InputError: there is no unit, the folder cannot be written to, or the disk is full.
+    """
+    kind = row_kind(length, vocabulary)
+    packer, count = Packer(length, again), 0
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            for row in _full(packer, units):
+                record = np.zeros((), dtype=kind)
+                record["ids"], record["flags"] = row
+                file.write(record.tobytes())
+                count += 1
+        part.replace(path)
+    except InputError:
+        raise
+    except OSError as error:
+        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); free space or choose another --out."
+        ) from error
+    return count
+
+
+def _full(packer: Packer, units: Callable[[], Iterable[Unit]]) -> Iterator[Unit]:
+    """Every row, the last one filled up from the beginning."""
+    seen = 0
+    for one in units():
+        seen += len(one[0])
+        yield from packer.put(one)
+    if not seen:
+        raise InputError("the corpus holds no text; name files with at least one document.")
+    while packer.filled:
+        for one in units():
+            for row in packer.put(one):
+                yield row
+                return
+
+
+def row_kind(length: int, vocabulary: int) -> np.dtype[Any]:
+    """How a row lies on the disk."""
+    return np.dtype([("ids", "<u2" if vocabulary <= 0xFFFF else "<u4", (length,)), ("flags", "u1", (length,))])
+
+
+def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
+    """The rows that ``write_rows`` wrote, left on the disk until they are asked for: records ``(count,)``.
+
+    Raises:
+        IntegrityError: the file is missing or cut short.
+    """
+    kind = row_kind(length, vocabulary)
+    there = path.stat().st_size if path.exists() else 0
+    if there != count * kind.itemsize:
+        raise IntegrityError(
+            f"{path}: {there} bytes where {count} rows take {count * kind.itemsize}; remove {path.parent}, start anew."
+        )
+    return np.memmap(path, dtype=kind, mode="r", shape=(count,))
+
+
+def units_in(flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Number of the unit each token is of, from 1; ``(n_rows, length)``, counted anew in each row."""
+    return np.cumsum((flags & Mark.UNIT) != 0, axis=1)
+
+
+def places_in(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Place of each token in its unit, from 0.
+
+    Args:
+        numbers: What ``units_in`` gave.
+
+    Example:
+        >>> places_in(np.array([[1, 1, 1, 2, 2]])).tolist()
+        [[0, 1, 2, 0, 1]]
+    """
+    count = np.arange(numbers.shape[1])
+    begins = np.diff(numbers, axis=1, prepend=0) != 0
+    return count - np.maximum.accumulate(np.where(begins, count, 0), axis=1)

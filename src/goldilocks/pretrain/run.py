@@ -1,0 +1,316 @@
+"""Pretraining from corpus to folder: tokenizer, packed rows, training, model. Each step is kept and not done again.
+
+``out/work`` holds what a run that was killed goes on from; it is removed when the model is written.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.nets.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.pretrain import clm, denoise, mlm, tokenizer
+from goldilocks.pretrain.folder import copy_tokenizer, write_card, write_model
+from goldilocks.pretrain.learner import Learner
+from goldilocks.pretrain.objective import Documents, Form, Objective
+from goldilocks.pretrain.packing import Rows, read_rows, write_rows
+from goldilocks.pretrain.settings import SIZES, PretrainSettings, check
+from goldilocks.pretrain.tokenizer import Vocabulary
+from goldilocks.protocols import Progress
+from goldilocks.support.files import plain, read_record, read_text, sha256_of, to_json, write_text
+
+Reader = Callable[[Path, str], Iterable[str]]
+"""(file, column) -> its documents, one by one."""
+
+_OBJECTIVES: Mapping[str, tuple[Form, Callable[[Vocabulary, PretrainSettings], Objective]]] = {
+    "mlm": (mlm.FORM, mlm.MaskedLM),
+    "clm": (clm.FORM, clm.CausalLM),
+    "denoise": (denoise.FORM, denoise.Denoising),
+}
+_AT_ONCE = 512
+"""Documents that are tokenized together."""
+_NOT_THE_RUN = ("out", "resume", "checkpoint_seconds", "licence", "languages")
+"""Settings that may be others when a run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """How a model was pretrained: ``pretraining.json`` in its folder."""
+
+    objective: str
+    start: str
+    """Name of the checkpoint that was continued; ``none``: from scratch."""
+    parameters: int
+    vocabulary: int
+    corpus: Mapping[str, str]
+    """File name -> SHA-256."""
+    documents: int
+    tokens: int
+    """Tokens of the packed rows, those that mark documents included."""
+    steps: int
+    tokens_read: int
+    """Over all steps."""
+    seconds: float
+    """Of training, since the run was last taken up."""
+    curve: tuple[Mapping[str, float], ...]
+    """Mean training loss (nats per token asked for) up to each step named."""
+    held_out_rows: int
+    held_out_before: float | None
+    """Loss on rows that were not learnt from, before the first step (``None``: the corpus is too small)."""
+    held_out_after: float | None
+    settings: Mapping[str, Any]
+
+
+def pretrain(
+    corpus: Sequence[Path], settings: PretrainSettings, documents: Reader, progress: Progress = lambda *_: None
+) -> Pretrained:
+    """Pretrain a model and write it to ``settings.out`` in the Hub's format.
+
+    Args:
+        corpus: Files of text; read twice (for the tokenizer and to pack them), never as a whole.
+        settings: What is learnt, from where, how long.
+        documents: Reads one file.
+        progress: Called as work goes on, with ``stage``, ``documents`` and ``step``.
+
+    Raises:
+        InputError: settings or corpus cannot be used, or the folder is taken, not writable or full.
+        MissingError: a file or the checkpoint is not there.
+        IntegrityError: what was kept of the run is damaged.
+    """
+    check(settings)
+    out, work = settings.out, settings.out / "work"
+    texts = _Corpus(corpus, settings.column, documents, progress)
+    if (out / "pretraining.json").exists() and settings.resume:
+        return _finished(settings, texts)
+    _begin(settings, texts, work)
+    form, objective_of = _OBJECTIVES[settings.objective]
+    vocabulary = _vocabulary(settings, form, texts, progress)
+    objective = objective_of(vocabulary, settings)
+    torch.manual_seed(settings.seed)
+    model = objective.fresh(SIZES[settings.size]) if settings.start is None else objective.read(settings.start)
+    _fits(vocabulary, model, settings)
+    rows, packed = _rows(settings, objective, vocabulary, texts, work, progress)
+    learner = Learner(model, objective, rows, settings, _peak(settings))
+    before = _take_up(learner, work)
+    begun = time.monotonic()
+    _train(learner, work, settings.checkpoint_seconds, before, progress)
+    progress("stage", {"name": "writing"})
+    found = Pretrained(
+        objective=settings.objective,
+        start=settings.start.resolve().name if settings.start else "none",
+        parameters=sum(one.numel() for one in model.parameters()),
+        vocabulary=vocabulary.size,
+        corpus=packed["corpus"],
+        documents=packed["documents"],
+        tokens=packed["count"] * objective.row_length(settings.length),
+        steps=learner.steps,
+        tokens_read=learner.steps * settings.batch_rows * objective.row_length(settings.length),
+        seconds=round(time.monotonic() - begun, 1),
+        curve=tuple(learner.curve),
+        held_out_rows=len(learner.held_out),
+        held_out_before=before,
+        held_out_after=learner.score(),
+        settings=_kept(settings, texts),
+    )
+    _write(found, learner, settings, work)
+    return found
+
+
+def _finished(settings: PretrainSettings, texts: _Corpus) -> Pretrained:
+    found = read_record(Pretrained, settings.out / "pretraining.json")
+    _same(found.settings, settings, texts)
+    return found
+
+
+class _Corpus:
+    """The files, read from their beginning each time they are asked for."""
+
+    def __init__(self, files: Sequence[Path], column: str, documents: Reader, progress: Progress) -> None:
+        self.files, self._column, self._documents, self._progress = files, column, documents, progress
+        self.count = 0
+
+    def texts(self) -> Iterator[str]:
+        self.count = 0
+        for file in self.files:
+            for text in self._documents(file, self._column):
+                self.count += 1
+                if self.count % _AT_ONCE == 0:
+                    self._progress("documents", {"count": self.count, "file": file.name})
+                yield text
+
+    def tokenized(self, vocabulary: Vocabulary) -> Documents:
+        """Tokens of each document that has any, and where words begin."""
+        texts = self.texts()
+        while some := list(islice(texts, _AT_ONCE)):
+            for one in vocabulary.tokenizer.encode_batch(some, add_special_tokens=False):
+                if one.ids:
+                    words = one.word_ids
+                    begins = np.fromiter((a != b for a, b in zip(words, [-1, *words], strict=False)), dtype=bool)
+                    yield np.array(one.ids, dtype=np.int32), begins
+
+
+def _begin(settings: PretrainSettings, texts: _Corpus, work: Path) -> None:
+    """Claim the folder; a run that goes on must be the same run."""
+    out = settings.out
+    if out.is_file():
+        raise InputError(f"{out}: is a file; choose another --out.")
+    for file in texts.files:
+        if not file.is_file():
+            raise MissingError(f"{file}: there is no such file; name .txt or .jsonl files (each also .gz).")
+    if settings.start is not None and not settings.start.is_dir():
+        raise MissingError(f"{settings.start}: there is no such folder; name a checkpoint in the Hub's format.")
+    if (work / "settings.json").exists() and settings.resume:
+        _same(json.loads(read_text(work / "settings.json")), settings, texts)
+        return
+    if out.exists() and any(out.iterdir()):
+        hint = "go on with --resume, or " if (work / "settings.json").exists() else ""
+        raise InputError(f"{out}: is not empty; {hint}choose another --out.")
+    write_text(work / "settings.json", to_json(_kept(settings, texts)))
+
+
+def _same(there: Mapping[str, Any], settings: PretrainSettings, texts: _Corpus) -> None:
+    kept = _kept(settings, texts)
+    other = next((name for name in kept if there.get(name) != kept[name]), None)
+    if other:
+        raise InputError(
+            f"{settings.out}: its run had {other} {there.get(other)!r}, now {kept[other]!r}; give the same, or choose "
+            "another --out."
+        )
+
+
+def _kept(settings: PretrainSettings, texts: _Corpus) -> dict[str, Any]:
+    """What must not change while a run is taken up again."""
+    found = {name: value for name, value in plain(settings).items() if name not in _NOT_THE_RUN}
+    return found | {"corpus": [file.name for file in texts.files]}
+
+
+def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress: Progress) -> Vocabulary:
+    out = settings.out
+    if settings.start is not None:
+        needs = (*form.needs, "cls") if settings.next_sentence else form.needs
+        return tokenizer.read(settings.start, needs)
+    if not (out / "tokenizer.json").exists():
+        kind = settings.tokenizer or form.tokenizer
+        progress("stage", {"name": "tokenizer"})
+        made = tokenizer.learn(
+            texts.texts(),
+            kind,
+            form.specials,
+            vocabulary=settings.vocabulary,
+            lowercase=kind == "wordpiece" if settings.lowercase is None else settings.lowercase,
+            template=form.template,
+            sentinels=form.sentinels,
+        )
+        if not texts.count:
+            raise InputError(f"{', '.join(one.name for one in texts.files)}: no text in it; name files with documents.")
+        tokenizer.write(made, out, settings.length)
+    return tokenizer.read(out, form.needs)
+
+
+def _fits(vocabulary: Vocabulary, model: Any, settings: PretrainSettings) -> None:
+    table = model.get_input_embeddings().weight.shape[0]
+    most = max(vocabulary.tokenizer.get_vocab().values(), default=0)
+    if most >= table:
+        raise InputError(
+            f"{settings.start}: the tokenizer has a token numbered {most}, the model {table} rows; they are not of the "
+            "same model."
+        )
+
+
+def _rows(
+    settings: PretrainSettings,
+    objective: Objective,
+    vocabulary: Vocabulary,
+    texts: _Corpus,
+    work: Path,
+    progress: Progress,
+) -> tuple[Rows, dict[str, Any]]:
+    """The packed corpus, and what is known of it; made once."""
+    path, facts = work / "rows.bin", work / "rows.json"
+    length = objective.row_length(settings.length)
+    if not facts.exists():
+        progress("stage", {"name": "packing"})
+        first: list[int] = []
+
+        def units() -> Iterator[Any]:
+            yield from objective.units(texts.tokenized(vocabulary), settings.seed)
+            first.append(texts.count)
+
+        count = write_rows(path, units, length=length, again=objective.again, vocabulary=vocabulary.size)
+        corpus = {file.name: sha256_of(file) for file in texts.files}
+        write_text(facts, to_json({"count": count, "documents": first[0], "corpus": corpus}))
+    found = json.loads(read_text(facts))
+    return read_rows(path, count=found["count"], length=length, vocabulary=vocabulary.size), found
+
+
+def _peak(settings: PretrainSettings) -> float:
+    if settings.learning_rate is not None:
+        return settings.learning_rate
+    if settings.start is not None:
+        return 1e-4
+    return min(1e-3, 0.256 / SIZES[settings.size].width)
+
+
+def _take_up(learner: Learner, work: Path) -> float | None:
+    """Put the last checkpoint back; the held-out loss before the first step is returned."""
+    folder = work / "checkpoint"
+    if not (folder / "run.json").exists():
+        return learner.score()
+    facts, tensors = read_checkpoint(folder)
+    learner.put_back(tensors, facts["place"])
+    before: float | None = facts["before"]
+    return before
+
+
+def _train(learner: Learner, work: Path, every: float, before: float | None, progress: Progress) -> None:
+    """To the last step, with a checkpoint every so many seconds and where the user stops it."""
+    progress("stage", {"name": "training"})
+
+    def keep() -> None:
+        write_checkpoint(work / "checkpoint", {"place": learner.place(), "before": before}, learner.state())
+
+    kept = begun = time.monotonic()
+    first = learner.step
+    tokens = learner.settings.batch_rows * learner.objective.row_length(learner.settings.length)
+    try:
+        while not learner.done:
+            loss = learner.advance()
+            now = time.monotonic()
+            if now - kept >= every or learner.done:
+                keep()
+                kept = time.monotonic()
+            rate = tokens * (learner.step - first) / max(now - begun, 1e-9)
+            details = {"step": learner.step, "steps": learner.steps, "loss": loss, "tokens_per_second": rate}
+            progress("step", details)
+    except KeyboardInterrupt:
+        keep()
+        raise
+
+
+def _write(found: Pretrained, learner: Learner, settings: PretrainSettings, work: Path) -> None:
+    """The folder; ``pretraining.json`` comes last and says that it is whole."""
+    out = settings.out
+    if settings.start is not None:
+        copy_tokenizer(settings.start, out)
+    told = {
+        "objective": found.objective,
+        "continued from": found.start,
+        "parameters": f"{found.parameters:,}",
+        "corpus": f"{', '.join(found.corpus)} ({found.documents:,} documents, {found.tokens:,} tokens)",
+        "training": f"{found.steps:,} steps, {found.tokens_read:,} tokens read",
+        "held-out loss": f"{found.held_out_before} before, {found.held_out_after} after",
+    }
+    write_card(settings, told, out)
+    write_model(learner.model, work, out)
+    write_text(out / "pretraining.json", to_json(replace(found)))
+    shutil.rmtree(work)

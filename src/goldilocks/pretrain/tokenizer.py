@@ -1,0 +1,219 @@
+"""Tokenizers: learnt from a corpus, or taken from a checkpoint, with the tokens that mean something.
+
+WordPiece and its BERT rules set every Chinese character apart; BPE works on bytes, so that it knows no unknown
+character in any script; unigram works on characters and may give unknown ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import InputError, MissingError
+from goldilocks.support.files import write_text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_BYTES = 256
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    "pad": ("[PAD]", "<pad>", "<|padding|>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+    "bos": ("<s>", "<bos>", "<|begin_of_text|>", "<|endoftext|>"),
+    "eos": ("</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"),
+}
+"""What the tokens are usually called, for folders that do not say."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer, and which of its tokens mean what."""
+
+    tokenizer: Tokenizer
+    names: Mapping[str, str]
+    """Role (pad, unk, cls, sep, mask, bos, eos) -> token."""
+
+    @property
+    def size(self) -> int:
+        """Tokens, those that were added included."""
+        return int(self.tokenizer.get_vocab_size())
+
+    def id(self, role: str) -> int:
+        """The number of the token with this role."""
+        number = self.tokenizer.token_to_id(self.names[role])
+        assert number is not None
+        return int(number)
+
+    def find(self, role: str) -> int | None:
+        """The same; ``None`` where no token has this role."""
+        return self.id(role) if role in self.names else None
+
+    def ordinary(self) -> npt.NDArray[np.int64]:
+        """Numbers of the tokens that stand for text, rising."""
+        special = {number for number, one in self.tokenizer.get_added_tokens_decoder().items() if one.special}
+        special |= {self.id(role) for role in self.names}
+        return np.array(sorted(set(self.tokenizer.get_vocab().values()) - special), dtype=np.int64)
+
+    def sentinels(self) -> list[int]:
+        """Numbers of ``<extra_id_0>``, ``<extra_id_1>``, ... as far as there are any."""
+        found: list[int] = []
+        while (number := self.tokenizer.token_to_id(f"<extra_id_{len(found)}>")) is not None:
+            found.append(int(number))
+        return found
+
+
+def learn(
+    texts: Iterable[str],
+    kind: str,
+    specials: Mapping[str, str],
+    *,
+    vocabulary: int,
+    lowercase: bool,
+    template: Sequence[str],
+    sentinels: int = 0,
+) -> Vocabulary:
+    """A tokenizer made from the texts; the same texts give the same one.
+
+    Args:
+        texts: Drawn once; only counts of words are kept.
+        kind: ``wordpiece``, ``bpe`` or ``unigram``.
+        specials: Role -> token; they get the first numbers.
+        vocabulary: Most tokens in all.
+        lowercase: Whether case is lost (with WordPiece accents are then lost too, as in BERT).
+        template: How one text and how two are written, e.g. ``("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")``.
+        sentinels: How many ``<extra_id_…>`` to add, counted in ``vocabulary``.
+
+    Raises:
+        InputError: the vocabulary is too small, or the corpus too small for this kind.
+    """
+    from tokenizers import processors
+
+    least = len(specials) + sentinels + (_BYTES if kind == "bpe" else 16)
+    if vocabulary < least:
+        raise InputError(f"a vocabulary of {vocabulary} is too small for {kind}; it needs at least {least} tokens.")
+    tokenizer, trainer = _parts(kind, specials, vocabulary - sentinels, lowercase)
+    try:
+        tokenizer.train_from_iterator(texts, trainer)
+    except (InputError, MissingError):
+        raise
+    except Exception as error:  # tokenizers raises bare Exception
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, InputError | MissingError):
+            raise cause from None
+        raise InputError(
+            f"no {kind} tokenizer can be learnt from this corpus ({error}); give more text or a smaller vocabulary."
+        ) from error
+    tokenizer.add_special_tokens([f"<extra_id_{number}>" for number in range(sentinels)])
+    numbers = [(token, tokenizer.token_to_id(token)) for token in specials.values()]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template[0], pair=template[1], special_tokens=[one for one in numbers if one[0] in " ".join(template)]
+    )
+    return Vocabulary(tokenizer, dict(specials))
+
+
+def _parts(kind: str, specials: Mapping[str, str], size: int, lowercase: bool) -> tuple[Tokenizer, Any]:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    common: dict[str, Any] = {
+        "vocab_size": size, "special_tokens": list(specials.values()), "show_progress": False
+    }  # fmt: skip
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=specials["unk"]))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        # Characters come before pieces: without a limit those of a Chinese corpus alone could fill the vocabulary.
+        return tokenizer, trainers.WordPieceTrainer(limit_alphabet=max(8, size // 2), **common)
+    if kind == "bpe":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Lowercase() if lowercase else None
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        return tokenizer, trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **common)
+    tokenizer = Tokenizer(models.Unigram())
+    steps = [normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")]
+    tokenizer.normalizer = normalizers.Sequence([*steps, *([normalizers.Lowercase()] if lowercase else [])])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return tokenizer, trainers.UnigramTrainer(unk_token=specials["unk"], **common)
+
+
+def write(vocabulary: Vocabulary, folder: Path, max_tokens: int) -> None:
+    """Write ``tokenizer.json`` and ``tokenizer_config.json``, as transformers reads them.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": max_tokens,
+        **{f"{role}_token": token for role, token in vocabulary.names.items()},
+    }
+    write_text(folder / "tokenizer_config.json", json.dumps(config, ensure_ascii=False, indent=2))
+    write_text(folder / "tokenizer.json", vocabulary.tokenizer.to_str(pretty=True))
+
+
+def read(folder: Path, wanted: Sequence[str]) -> Vocabulary:
+    """The tokenizer of a checkpoint.
+
+    Args:
+        folder: In the Hub's format.
+        wanted: Roles that a token must have.
+
+    Raises:
+        MissingError: there is no ``tokenizer.json``.
+        InputError: it cannot be read, or has no token for a role.
+    """
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise MissingError(
+            f"{path}: there is no such file; write it with "
+            "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
+        )
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise InputError(f"{path}: not a tokenizer ({error}); download the checkpoint again.") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    said = _said(folder)
+    names: dict[str, str] = {}
+    for role, usual in _USUAL.items():
+        listed = (said[role],) if role in said else usual
+        found = next((token for token in listed if tokenizer.token_to_id(token) is not None), None)
+        if found is not None:
+            names[role] = found
+    for role in wanted:
+        if role not in names:
+            raise InputError(
+                f"{path}: has no {role} token (looked for {', '.join(_USUAL[role])}); name it as {role}_token in "
+                "tokenizer_config.json, or continue another checkpoint."
+            )
+    return Vocabulary(tokenizer, names)
+
+
+def _said(folder: Path) -> dict[str, str]:
+    """Role -> token, as far as the folder says."""
+    found: dict[str, str] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        try:
+            said = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for role in _USUAL:
+            token = said.get(f"{role}_token") if isinstance(said, dict) else None
+            token = token.get("content") if isinstance(token, dict) else token
+            if isinstance(token, str):
+                found[role] = token
+    return found

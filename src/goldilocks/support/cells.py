@@ -1,0 +1,98 @@
+"""What can be wrong with one cell of a table, in words, and what a cell means: shared by the tasks."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+
+def empty(cell: Any) -> bool:
+    """Whether there is nothing in the cell: no value, NaN, or only white space."""
+    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+
+
+def text_problem(role: str, cell: Any) -> str | None:
+    """Why ``cell`` cannot be used as a text, in words; ``None`` where it can.
+
+    Example:
+        >>> text_problem("text", 3)
+        'text is a int, not text'
+    """
+    if empty(cell):
+        return f"{role} is empty"
+    if not isinstance(cell, str):
+        return f"{role} is a {type(cell).__name__}, not text"
+    if "\x00" in cell:
+        return f"{role} holds a NUL byte"
+    if not cell.isascii():
+        try:
+            cell.encode("utf-8")
+        except UnicodeEncodeError:
+            return f"{role} holds half a character (a lone surrogate)"
+    return None
+
+
+def label_problem(role: str, cell: Any) -> str | None:
+    """Why ``cell`` cannot be used as a label, in words; ``None`` where it can."""
+    if cell != cell or (isinstance(cell, str) and cell.strip().lower() == "nan"):
+        return f"{role} is NaN"
+    if empty(cell):
+        return f"{role} is empty"
+    if isinstance(cell, list | dict):
+        return f"{role} is a {type(cell).__name__}, not a single value"
+    return f"{role} holds a NUL byte" if "\x00" in str(cell) else None
+
+
+def label_of(cell: Any) -> str:
+    """The label in a cell, without the space around it.
+
+    Example: a column of whole numbers with one gap comes back from pandas as floats; 1.0 is the label 1 elsewhere.
+        >>> label_of(1.0), label_of(" spam ")
+        ('1', 'spam')
+    """
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
+def number_problem(role: str, cell: Any) -> str | None:
+    """Why ``cell`` cannot be used as a number, in words; ``None`` where it can.
+
+    Example:
+        >>> number_problem("score", "3 to 4"), number_problem("score", "3.5")
+        ("score is '3 to 4', not a number", None)
+    """
+    if isinstance(cell, float) and cell != cell:
+        return f"{role} is NaN"
+    if empty(cell):
+        return f"{role} is empty"
+    if isinstance(cell, bool) or not isinstance(cell, int | float | str):
+        return f"{role} is a {type(cell).__name__}, not a number"
+    try:
+        finite = isfinite(float(cell))
+    except (ValueError, OverflowError):
+        return f"{role} is {shortened(cell)!r}, not a number"
+    return None if finite else f"{role} is {cell}, not a finite number"
+
+
+def list_of(cell: Any) -> list[Any] | None:
+    """A cell as a list: one already, or JSON of one (in a .csv or .tsv); ``None`` where it is neither.
+
+    Example:
+        >>> list_of('["a", "b"]'), list_of("a, b")
+        (['a', 'b'], None)
+    """
+    if isinstance(cell, list | tuple):
+        return list(cell)
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            found = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, list) else None
+    return None
+
+
+def shortened(cell: Any, most: int = 40) -> str:
+    """A cell as an error message shows it: its first characters."""
+    text = str(cell)
+    return text if len(text) <= most else text[: most - 1] + "…"

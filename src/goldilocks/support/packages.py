@@ -1,0 +1,62 @@
+"""Files that an installed package carries, read as data: the package itself is never imported."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import re
+from pathlib import Path, PurePosixPath
+
+from goldilocks.errors import InputError, MissingError
+
+
+def in_package(source: str, *, only_folders: bool = False) -> Path:
+    """The file or folder that ``pypi://package/path`` names, found in the package's metadata.
+
+    Args:
+        source: The path starts at the folder that packages are installed in.
+        only_folders: Whether a file will not do.
+
+    Raises:
+        InputError: the source names no path inside a package.
+        MissingError: the package is not installed, or carries no such file or folder; the nearest is named.
+    """
+    what = "folder" if only_folders else "file or folder"
+    package, _, inside = source.removeprefix("pypi://").partition("/")
+    wanted = PurePosixPath(inside.strip("/"))
+    if not package or not wanted.parts or ".." in wanted.parts:
+        raise InputError(f"{source}: names no {what} of a package; write pypi://package/path/inside/it.")
+    try:
+        distribution = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}") from error
+    files = {PurePosixPath(str(one)) for one in distribution.files or ()}
+    there = {parent for one in files for parent in one.parents} | (set() if only_folders else files)
+    if wanted not in there:
+        near = difflib.get_close_matches(str(wanted), sorted(map(str, there)), n=1, cutoff=0.3)
+        hint = f" Did you mean pypi://{package}/{near[0]}?" if near else ""
+        raise MissingError(f"{source}: {package} {distribution.version} has no such {what}.{hint}")
+    return Path(str(distribution.locate_file(wanted)))
+
+
+def required_folders(source: str) -> list[Path]:
+    """Folders of files that the packages required by a package carry: a large model may be spread over several.
+
+    Only packages named after the package itself are looked at (``NAME-part1``).
+    """
+    package = source.removeprefix("pypi://").partition("/")[0] if source.startswith("pypi://") else ""
+    if not package:
+        return []
+    found: dict[Path, None] = {}
+    for requirement in importlib.metadata.requires(package) or ():
+        match = re.match(r"[A-Za-z0-9._-]+", requirement)
+        if match is None or not match[0].startswith(f"{package}-"):
+            continue
+        try:
+            distribution = importlib.metadata.distribution(match[0])
+        except importlib.metadata.PackageNotFoundError as error:
+            raise MissingError(
+                f"{source}: the package {match[0]}, a part of it, is not installed: pip install {package}"
+            ) from error
+        found |= dict.fromkeys(Path(str(distribution.locate_file(one))).parent for one in distribution.files or ())
+    return [one for one in found if one.suffix != ".dist-info" and one.name != "__pycache__"]

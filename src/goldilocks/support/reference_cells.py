@@ -1,0 +1,50 @@
+"""Cells that hold several texts: references beside a target, and the turns of a dialogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goldilocks.support.cells import empty, list_of, text_problem
+
+
+def references_problem(cell: Any) -> str | None:
+    """Why a cell cannot be used as further references; ``None`` where it can, or holds nothing.
+
+    Example:
+        >>> references_problem(["right", ""]), references_problem(None)
+        ('reference 2 is empty', None)
+    """
+    return None if empty(cell) else _list_problem("references", "reference", cell)
+
+
+def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
+    """The target first, then the other references; the target alone where there are none.
+
+    Example:
+        >>> all_references("a", ["b", "a"]), all_references("a", None)
+        (('a', 'b'), 'a')
+    """
+    others = [] if empty(cell) else [str(one) for one in list_of(cell) or []]
+    found = tuple(dict.fromkeys((target, *others)))
+    return found if len(found) > 1 else target
+
+
+def turns_problem(role: str, cell: Any) -> str | None:
+    """Why a cell cannot be used as turns (one text, or a list of them); ``None`` where it can."""
+    if empty(cell) or list_of(cell) is None:
+        return text_problem(role, cell)
+    return f"{role} is empty" if not list_of(cell) else _list_problem(role, f"turn of {role}", cell)
+
+
+def turns_of(cell: Any) -> tuple[str, ...]:
+    """The turns in a cell without problems."""
+    found = list_of(cell)
+    return (str(cell),) if found is None else tuple(map(str, found))
+
+
+def _list_problem(role: str, each: str, cell: Any) -> str | None:
+    found = list_of(cell)
+    if found is None:
+        return f"{role} is a {type(cell).__name__}, not a list of texts"
+    wrong = (text_problem(f"{each} {number}", one) for number, one in enumerate(found, start=1))
+    return next(filter(None, wrong), None)

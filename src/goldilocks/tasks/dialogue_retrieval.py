@@ -1,0 +1,56 @@
+"""The next reply in a dialogue, chosen among candidates; ``dialogue`` writes it freely.
+
+Candidates that a row does not give are drawn from the other replies of its file (``data/dialogues.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, list_of, text_problem
+from goldilocks.support.reference_cells import turns_of, turns_problem
+
+OUTPUT = Output.SCORE
+SEVERAL = False
+FIELDS = {
+    "context": "the turns so far: a list of texts, or one text",
+    "reply": "the right next turn",
+    "candidates": "a list of texts, the reply among them",
+    "turns": "instead of context and reply: all turns of a dialogue",
+}
+READS = ("context", "candidates")
+OPTIONAL = frozenset(FIELDS)
+METRICS = ("recall_at_1", "mrr")
+INSTRUCTION = "Say which of the candidates is the next reply."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return (
+        turns_problem("context", row.get("context"))
+        or text_problem("reply", row.get("reply"))
+        or _candidates_problem(row.get("candidates"), row.get("reply"))
+    )
+
+
+def _candidates_problem(cell: Any, reply: Any) -> str | None:
+    found = None if empty(cell) else list_of(cell)
+    if found is None:
+        return "candidates is not a list of texts"
+    wrong = (text_problem(f"candidate {number}", one) for number, one in enumerate(found, start=1))
+    problem = next(filter(None, wrong), None)
+    if problem is None and len(found) < 2:
+        return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; there is nothing to choose from below 2"
+    return problem or (None if reply in found else "the reply is not among the candidates")
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The turns so far as one text, a line each, then the candidates."""
+    return "\n".join(turns_of(row["context"])), *map(str, list_of(row["candidates"]) or ())
+
+
+def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
+    """1 for the reply, 0 for the other candidates."""
+    return tuple(float(one == row["reply"]) for one in list_of(row["candidates"]) or ())

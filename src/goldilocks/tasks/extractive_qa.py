@@ -1,0 +1,147 @@
+"""Answer a question with a piece of the text it is asked about, or say that the text holds no answer.
+
+The answers of a row are SQuAD's: a list of ``{"text": ..., "answer_start": ...}`` (characters from 0), the same turned
+round (``{"text": [...], "answer_start": [...]}``, as Parquet copies have it), or a text alone. An empty list says that
+the context holds no answer. A table of text cells (.csv) holds any of these as JSON, or the answer as it stands.
+
+Each answer is placed in the context. Where the text does not stand at ``answer_start``, it is mended when it stands
+within ``NEAR`` characters of it, or only once in the whole context. An answer that has no place remains a reference to
+be scored against (start ``NOWHERE``; CMRC 2018 has such), as long as another one of the same question has a place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, text_problem
+
+OUTPUT = Output.SPAN
+SEVERAL = False
+FIELDS = {
+    "question": "the question",
+    "context": "the text that may hold its answer",
+    "answers": "the right answers: [{text, answer_start}], a text of the context, or [] where it holds none",
+}
+READS = ("question", "context")
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("span_f1", "span_exact_match")
+INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
+
+NEAR = 10
+"""Characters by which ``answer_start`` may be wrong where the text stands in the context more than once."""
+NOWHERE = -1
+_SHOWN = 40
+
+Claim = tuple[str, int | None]
+"""The text of an answer and where it is said to begin."""
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    found = text_problem("question", row.get("question")) or text_problem("context", row.get("context"))
+    if found is not None:
+        return found
+    if isinstance(row.get("answers"), float | str | None) and empty(row.get("answers")):
+        return "answers is empty; where the context holds none, write []"
+    try:
+        claims = list(_claims(row["answers"]))
+    except (TypeError, KeyError, ValueError) as error:
+        return f"answers cannot be read ({error}); wanted: {FIELDS['answers']}"
+    faults = [_fault(row["context"], text, start) for text, start in claims]
+    return None if not claims or None in faults else faults[0]
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Question and context."""
+    return str(row["question"]), str(row["context"])
+
+
+def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
+    """(start, text) of each right answer, each text once for a place; nothing where the context holds none."""
+    context = row["context"]
+    found: dict[tuple[int, str], None] = {}
+    for text, start in _claims(row["answers"]):
+        place = _place(context, text, start)
+        found.setdefault((NOWHERE if place is None else place, text))
+    return tuple(found)
+
+
+# ------------------------------------------------------------------------------------------------- what the cell claims
+
+
+def _claims(cell: Any) -> Iterator[Claim]:
+    """Every answer in a cell, without the space around it.
+
+    Raises:
+        TypeError, KeyError, ValueError: it is none of the forms.
+    """
+    if isinstance(cell, str):
+        cell = _from_json(cell)
+    if isinstance(cell, Mapping):
+        texts, starts = cell["text"], cell.get("answer_start")
+        if isinstance(texts, str):
+            texts, starts = [texts], [starts]
+        starts = [None] * len(texts) if starts is None else starts
+        cell = [
+            {"text": text, "answer_start": start}
+            for text, start in zip(texts, starts, strict=True)  # unequal lengths are a ValueError
+        ]
+    if not isinstance(cell, list | tuple):
+        raise TypeError(f"a {type(cell).__name__}")
+    for one in cell:
+        text, start = (one, None) if isinstance(one, str) else (one["text"], one.get("answer_start"))
+        if not isinstance(text, str):
+            raise TypeError(f"an answer is a {type(text).__name__}, not text")
+        bare = text.strip()
+        if not bare:
+            raise ValueError("the text of an answer is empty")
+        if start is None:
+            yield bare, None
+        else:
+            yield bare, int(start) + len(text) - len(text.lstrip())
+
+
+def _from_json(cell: str) -> Any:
+    """A text cell: JSON where it looks like it, else the answer itself."""
+    if cell.lstrip()[:2] in ("[]", "[{", '["', '{"'):
+        try:
+            return json.loads(cell)
+        except ValueError:
+            pass
+    return [cell]
+
+
+# ------------------------------------------------------------------------------------------------- where it really is
+
+
+def _place(context: str, text: str, start: int | None) -> int | None:
+    """Where the answer begins; ``None`` where that cannot be told."""
+    if start is not None and start >= 0 and context.startswith(text, start):
+        return start
+    first = context.find(text)
+    if first < 0:
+        return None
+    if context.find(text, first + 1) < 0:
+        return first
+    if start is None or start < 0:
+        return None
+    after = context.find(text, start, start + NEAR + len(text))
+    before = context.rfind(text, max(0, start - NEAR), start + len(text))
+    near = sorted((abs(place - start), place) for place in (before, after) if place >= 0)
+    return near[0][1] if near else None
+
+
+def _fault(context: str, text: str, start: int | None) -> str | None:
+    """Why an answer has no place, in words."""
+    if _place(context, text, start) is not None:
+        return None
+    shown = repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+    times = context.count(text)
+    if not times:
+        return f"the answer {shown} does not stand in the context"
+    if start is None or start < 0:
+        return f"the answer {shown} stands in the context {times} times; say which one with answer_start"
+    return f"the answer {shown} does not stand at answer_start {start} or near it, but {times} times elsewhere"

@@ -1,0 +1,37 @@
+"""A text that goes on from its beginning: stories, poems from a title, free text of a domain.
+
+There is no one right answer. The first metric asks how near the answer is to what was really written, the others
+whether it is varied and does not go round in circles; how well a model knows such texts is a question for
+``language_modelling``. A .txt file is read as paragraphs of which the first words are the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import text_problem
+
+OUTPUT = Output.TEXT
+SEVERAL = False
+FIELDS = {"prompt": "how the text begins, or what it is about", "target": "how it went on"}
+READS = ("prompt",)
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("chrf", "distinct_1", "distinct_2", "repetition")
+INSTRUCTION = "Go on with the text."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("prompt", row.get("prompt")) or text_problem("target", row.get("target"))
+
+
+def item(row: Mapping[str, Any]) -> str:
+    """The beginning."""
+    return str(row["prompt"])
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    """How it went on."""
+    return str(row["target"])

@@ -1,0 +1,39 @@
+"""How probable texts are to a model: for choosing a language model, or for judging what a domain does to one.
+
+What is asked for is ``Output.LIKELIHOOD``: the natural logarithm of the probability of each text, its end included.
+With a context it is that of the text after the context (a summary after its source, a reply after the turns so far).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, text_problem
+from goldilocks.support.reference_cells import turns_of, turns_problem
+
+OUTPUT = Output.LIKELIHOOD
+SEVERAL = False
+FIELDS = {"text": "the text", "context": "what stands before it: a text, or a list of texts"}
+READS = ("text", "context")
+OPTIONAL = frozenset({"context"})
+METRICS = ("bits_per_byte", "perplexity_word")
+INSTRUCTION = "Say how probable the text is."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    context = row.get("context")
+    return text_problem("text", row.get("text")) or (None if empty(context) else turns_problem("context", context))
+
+
+def item(row: Mapping[str, Any]) -> str | tuple[str, ...]:
+    """The text, or its context and it."""
+    context = row.get("context")
+    return str(row["text"]) if empty(context) else (*turns_of(context), str(row["text"]))
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    """The text itself."""
+    return str(row["text"])

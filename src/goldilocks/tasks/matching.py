@@ -1,0 +1,77 @@
+"""The best of several candidates for a query: answers to a question, films for a user, documents for a search.
+
+A row is a query with a list of candidates and a list of numbers, how relevant each is (0: not at all). Rows may also
+hold one candidate each, as ``item``: ``data/lists.py`` gathers the rows of a ``group`` (or else of a query).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, list_of, number_problem, shortened, text_problem
+
+OUTPUT = Output.SCORE
+SEVERAL = False
+FIELDS = {
+    "query": "what is asked for: a question, or what a user liked so far",
+    "candidates": "a list of at least two texts",
+    "relevance": "a list with a number for each candidate, 0 where it does not fit (with item: one number)",
+    "item": "one candidate, where the rows hold one each",
+    "group": "what the rows of one list have in common, where that is not the query",
+}
+READS = ("query", "candidates")
+OPTIONAL = frozenset({"candidates", "item", "group"})
+METRICS = ("ndcg", "mrr", "recall_at_10")
+INSTRUCTION = "Bring the candidates into the order in which they fit the query, best first."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return (
+        text_problem("query", row.get("query"))
+        or _candidates_problem(row.get("candidates"))
+        or _relevance_problem(row.get("relevance"), len(_listed(row["candidates"])))
+    )
+
+
+def _listed(cell: Any) -> list[Any]:
+    return list_of(cell) or []
+
+
+def _candidates_problem(cell: Any) -> str | None:
+    if empty(cell):
+        return "candidates is empty; give a list of texts, or rows with one item each"
+    if list_of(cell) is None:
+        return f"candidates is {shortened(cell)!r}, not a list"
+    texts = _listed(cell)
+    if len(texts) < 2:
+        return f"{len(texts)} candidate{'' if len(texts) == 1 else 's'}; there is nothing to rank below 2"
+    found = (text_problem(f"candidate {number}", one) for number, one in enumerate(texts, start=1))
+    return next(filter(None, found), None)
+
+
+def _relevance_problem(cell: Any, wanted: int) -> str | None:
+    if empty(cell):
+        return "relevance is empty"
+    if list_of(cell) is None:
+        return f"relevance is {shortened(cell)!r}, not a list"
+    numbers = _listed(cell)
+    if len(numbers) != wanted:
+        return f"relevance has {len(numbers)} numbers for {wanted} candidates"
+    for place, one in enumerate(numbers, start=1):
+        wrong = number_problem(f"relevance of candidate {place}", one)
+        if wrong or float(one) < 0:
+            return wrong or f"relevance of candidate {place} is {one}, below 0"
+    return None
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The query, then the candidates."""
+    return str(row["query"]), *map(str, _listed(row["candidates"]))
+
+
+def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
+    """How relevant each candidate is."""
+    return tuple(map(float, _listed(row["relevance"])))

@@ -1,0 +1,50 @@
+"""Any number of labels for each text, none included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+
+OUTPUT = Output.LABEL
+SEVERAL = True
+FIELDS = {"text": "the text", "labels": "its labels: a list, or one text with | ; or , between them; [] for none"}
+READS = ("text",)
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("macro_f1", "micro_f1", "subset_accuracy")
+INSTRUCTION = "Give every label that fits the text, or none."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("text", row.get("text")) or _labels_problem(row.get("labels"))
+
+
+def _labels_problem(cell: Any) -> str | None:
+    if empty(cell):
+        return "labels is empty; write [] where no label fits"
+    if isinstance(cell, dict):
+        return "labels is a dict, not a list"
+    if isinstance(cell, str) and cell.lstrip().startswith("[") and list_of(cell) is None:
+        return f"labels is {shortened(cell)!r}, which is not a JSON list"
+    return next(filter(None, (label_problem("one of the labels", one) for one in _labels(cell))), None)
+
+
+def _labels(cell: Any) -> list[Any]:
+    found = list_of(cell)
+    if found is None:
+        found = re.split("[|;,]", cell) if isinstance(cell, str) else [cell]
+    return found
+
+
+def item(row: Mapping[str, Any]) -> str:
+    """The text."""
+    return str(row["text"])
+
+
+def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels, sorted, each once."""
+    return tuple(sorted({label_of(one) for one in _labels(row["labels"])}))

@@ -1,0 +1,42 @@
+"""Named entities: which words of a sentence are a name, and of what.
+
+Rows come as ``{tokens: [...], tags: [...]}``, as CoNLL columns, or as texts with the character offsets of their
+entities (JSON Lines, or a BRAT folder). Tags are taken to IOB2: IOB1, BIOES and BMES are read as well, and an I-X that
+continues nothing begins an entity, as in conlleval and seqeval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.tagging import entity_tag_problem, iob2, tags_of, tags_problem, words_of, words_problem
+
+OUTPUT = Output.TAGS
+SEVERAL = False
+FIELDS = {
+    "tokens": "the words (a list, or a text parted at blanks; Chinese without blanks by character)",
+    "tags": "a tag for each word: O, B-TYPE or I-TYPE",
+}
+READS = ("tokens",)
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_micro_f1", "token_macro_f1")
+INSTRUCTION = "Mark the named entities: give each word the tag O, or B- and I- with the type of the name it belongs to."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    words, tags = row.get("tokens"), row.get("tags")
+    wrong = words_problem("tokens", words) or tags_problem("tags", tags, len(words_of(words)))
+    return wrong or entity_tag_problem(tags_of(tags))
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words."""
+    return words_of(row["tokens"])
+
+
+def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tags, in IOB2."""
+    return iob2(tags_of(row["tags"]))

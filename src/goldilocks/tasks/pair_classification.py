@@ -1,0 +1,33 @@
+"""One label for two texts: do they mean the same, does the second follow from the first, does it answer it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import label_of, label_problem, text_problem
+
+OUTPUT = Output.LABEL
+SEVERAL = False
+FIELDS = {"text1": "the first text", "text2": "the second text", "label": "the label of the two"}
+READS = ("text1", "text2")
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("accuracy", "macro_f1", "weighted_f1")
+INSTRUCTION = "Give the label that says how the two texts are related."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    texts = (text_problem(role, row.get(role)) for role in READS)
+    return next(filter(None, texts), None) or label_problem("label", row.get("label"))
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The two texts."""
+    return str(row["text1"]), str(row["text2"])
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    """The label."""
+    return label_of(row["label"])

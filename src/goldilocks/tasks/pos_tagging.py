@@ -1,0 +1,40 @@
+"""Parts of speech, or any other tag that each word has by itself.
+
+Rows come as ``{tokens: [...], tags: [...]}`` or as CoNLL columns (name the column of the tags by its number under
+``data.fields``; of .conllu it is the universal part of speech).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.tagging import tags_of, tags_problem, words_of, words_problem
+
+OUTPUT = Output.TAGS
+SEVERAL = False
+FIELDS = {
+    "tokens": "the words (a list, or a text parted at blanks; Chinese without blanks by character)",
+    "tags": "a tag for each word",
+}
+READS = ("tokens",)
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("token_micro_f1", "token_macro_f1")
+INSTRUCTION = "Give each word the tag of its part of speech."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    words = row.get("tokens")
+    return words_problem("tokens", words) or tags_problem("tags", row.get("tags"), len(words_of(words)))
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words."""
+    return words_of(row["tokens"])
+
+
+def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tags."""
+    return tags_of(row["tags"])

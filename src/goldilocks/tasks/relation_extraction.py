@@ -1,0 +1,95 @@
+"""How two marked things in a text are related: one relation with its direction, or none of those asked for.
+
+The two stand between <e1> </e1> and <e2> </e2> in the text, or are given beside it as [start, end] (characters from 0,
+the end not included). A model reads them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``. A label says the direction:
+``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one (``Other``) do without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+
+OUTPUT = Output.LABEL
+SEVERAL = False
+FIELDS = {
+    "text": "the text, with <e1> </e1> and <e2> </e2> in it unless e1 and e2 are given",
+    "label": "the relation, e.g. Cause-Effect(e1,e2), or Other",
+    "e1": "the first thing as [start, end] in characters",
+    "e2": "the second thing as [start, end] in characters",
+}
+READS = ("text", "e1", "e2")
+OPTIONAL = frozenset({"e1", "e2"})
+METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
+INSTRUCTION = "Say how [E1] and [E2] are related, and in which direction."
+_MARKS = ("e1", "e2")
+_DIRECTION = re.compile(r"\(\s*e\d.*\)$")
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return (
+        text_problem("text", row.get("text"))
+        or _marks_problem(row)
+        or label_problem("label", row.get("label"))
+        or _direction_problem(label_of(row["label"]))
+    )
+
+
+def _marks_problem(row: Mapping[str, Any]) -> str | None:
+    text = str(row["text"])
+    given = [role for role in _MARKS if not empty(row.get(role))]
+    if not given:
+        return next(filter(None, (_mark_problem(text, mark) for mark in _MARKS)), None)
+    if len(given) == 1:
+        return f"{given[0]} is given and the other is not; give both, or mark both in the text"
+    for role in _MARKS:
+        span = _span(row[role])
+        if span is None:
+            return f"{role} is {shortened(row[role])!r}, not [start, end]"
+        if not 0 <= span[0] < span[1] <= len(text):
+            return f"{role} is [{span[0]}, {span[1]}], which is not a piece of a text of {len(text)} characters"
+    (first, first_end), (second, second_end) = (_span(row[role]) or (0, 0) for role in _MARKS)
+    return "e1 and e2 overlap" if first < second_end and second < first_end else None
+
+
+def _mark_problem(text: str, mark: str) -> str | None:
+    opened, closed = text.count(f"<{mark}>"), text.count(f"</{mark}>")
+    if (opened, closed) != (1, 1) or text.index(f"<{mark}>") > text.index(f"</{mark}>"):
+        return f"text has {opened} <{mark}> and {closed} </{mark}>; mark one piece, or give {mark} as [start, end]"
+    return None
+
+
+def _span(cell: Any) -> tuple[int, int] | None:
+    numbers = list_of(cell) or []
+    whole = len(numbers) == 2 and all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
+    return (numbers[0], numbers[1]) if whole else None
+
+
+def _direction_problem(label: str) -> str | None:
+    found = _DIRECTION.search(label)
+    if found and found.group() not in ("(e1,e2)", "(e2,e1)"):
+        return f"label {shortened(label)!r} has the direction {found.group()}; write (e1,e2) or (e2,e1)"
+    return None
+
+
+def item(row: Mapping[str, Any]) -> str:
+    """The text with both things marked."""
+    text = str(row["text"])
+    if empty(row.get("e1")):
+        for mark in _MARKS:
+            text = text.replace(f"<{mark}>", f" [{mark.upper()}] ").replace(f"</{mark}>", f" [/{mark.upper()}] ")
+        return " ".join(text.split())
+    spans = sorted(((_span(row[mark]) or (0, 0), mark.upper()) for mark in _MARKS), reverse=True)
+    for (start, end), mark in spans:  # from the back, so that the places before stay right
+        text = f"{text[:start]} [{mark}] {text[start:end]} [/{mark}] {text[end:]}"
+    return " ".join(text.split())
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    """The relation."""
+    return label_of(row["label"])

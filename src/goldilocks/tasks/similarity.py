@@ -1,0 +1,33 @@
+"""A number for two texts: how alike they are, or how good the second is for the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks.records import Output
+from goldilocks.support.cells import number_problem, text_problem
+
+OUTPUT = Output.SCORE
+SEVERAL = False
+FIELDS = {"text1": "the first text", "text2": "the second text", "score": "a number, on any scale"}
+READS = ("text1", "text2")
+OPTIONAL: frozenset[str] = frozenset()
+METRICS = ("spearman", "pearson", "mae")
+INSTRUCTION = "Say with a number how alike the two texts are."
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    texts = (text_problem(role, row.get(role)) for role in READS)
+    return next(filter(None, texts), None) or number_problem("score", row.get("score"))
+
+
+def item(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The two texts."""
+    return str(row["text1"]), str(row["text2"])
+
+
+def gold(row: Mapping[str, Any]) -> float:
+    """The number."""
+    return float(row["score"])

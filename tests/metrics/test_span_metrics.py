@@ -1,0 +1,105 @@
+"""The official scripts, written out again from their definitions, against our metrics on answers drawn at random."""
+
+import re
+import string
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from goldilocks.metrics import span_exact_match, span_f1
+from goldilocks.support import spans
+
+SIGNS = list("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+
+
+def squad_normal(text: str) -> str:
+    text = "".join(one for one in text.lower() if one not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def squad_f1(right: str, predicted: str) -> float:
+    ours, theirs = squad_normal(right).split(), squad_normal(predicted).split()
+    if not ours or not theirs:
+        return float(ours == theirs)
+    same = sum((Counter(ours) & Counter(theirs)).values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(theirs), same / len(ours)
+    return 2 * precision * recall / (precision + recall)
+
+
+def cmrc_words(text: str) -> list[str]:
+    """Chinese characters one by one; what stands between them cut at spaces (as NLTK does where there are no signs)."""
+    found: list[str] = []
+    waiting = ""
+    for one in text.lower().strip():
+        if one in SIGNS:
+            continue
+        if re.search("[\u4e00-\u9fa5]", one):
+            found += [*waiting.split(), one]
+            waiting = ""
+        else:
+            waiting += one
+    return found + waiting.split()
+
+
+def cmrc_f1(right: str, predicted: str) -> float:
+    ours, theirs = cmrc_words(right), cmrc_words(predicted)
+    runs = [
+        length
+        for i in range(len(ours))
+        for j in range(len(theirs))
+        for length in range(1, min(len(ours) - i, len(theirs) - j) + 1)
+        if ours[i : i + length] == theirs[j : j + length]
+    ]
+    if not runs:
+        return 0.0
+    precision, recall = max(runs) / len(theirs), max(runs) / len(ours)
+    return 2 * precision * recall / (precision + recall)
+
+
+def cmrc_match(right: str, predicted: str) -> float:
+    bare = ["".join(one for one in text.lower().strip() if one not in SIGNS) for text in (right, predicted)]
+    return float(bare[0] == bare[1])
+
+
+def drawn(words: list[str], between: str, seed: int) -> list[tuple[str, str]]:
+    rng = np.random.default_rng(seed)
+    return [
+        (between.join(rng.choice(words, rng.integers(1, 6))), between.join(rng.choice(words, rng.integers(1, 6))))
+        for _ in range(300)
+    ]
+
+
+def test_english_answers_score_as_by_squads_script() -> None:
+    for right, predicted in drawn(["the", "a", "Old", "old", "man", "man's", "and", "sea,", "(sea)", "1952."], " ", 0):
+        assert spans.overlap(right, predicted) == pytest.approx(squad_f1(right, predicted)), (right, predicted)
+        assert spans.same(right, predicted) == float(squad_normal(right) == squad_normal(predicted))
+
+
+def test_chinese_answers_score_as_by_cmrcs_script() -> None:
+    words = ["红", "楼", "梦", "《", "》", "，", "1998", "年", "Nexon", "开发"]
+    pairs = [one for one in drawn(words, "", 1) if re.search("[\u4e00-\u9fa5]", "".join(one))]
+    assert len(pairs) > 250
+    for right, predicted in pairs:
+        assert spans.overlap(right, predicted) == pytest.approx(cmrc_f1(right, predicted)), (right, predicted)
+        assert spans.same(right, predicted) == cmrc_match(right, predicted)
+
+
+def test_best_reference_counts() -> None:
+    gold = [((0, "in the spring"), (7, "spring 1871"))]
+    # "spring of 1871" against "spring 1871": 2·2 / (3 + 2); against "in spring": 2·1 / (3 + 2)
+    assert span_f1.items(gold, ["spring of 1871"])[0].tolist() == pytest.approx([4 / 5, 1])
+    assert span_exact_match.items(gold, ["the spring, 1871"])[0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("metric", [span_f1, span_exact_match])
+def test_without_an_answer_only_nothing_is_right(metric: object) -> None:
+    found = metric.items([(), (), ((0, "Rome"),)], ["", "Rome", ""])  # type: ignore[attr-defined]
+    assert found[:, 0].tolist() == [1, 0, 0]
+
+
+def test_number_among_chinese_is_one_word() -> None:
+    # right: 1998 年, predicted: 1998; the run has 1 word: 2·1 / (2 + 1)
+    assert spans.overlap("1998年", "1998") == pytest.approx(2 / 3)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from goldilocks import plugins
+from goldilocks.nets.batches import padded
+from goldilocks.nets.writer import Writer
+from goldilocks.records import Candidate, Facts, Output, Part, Recipe, Workload
+from goldilocks.testing import tiny
+from goldilocks.tune.loop import Learner
+
+(CASE,) = tiny.cases({Output.TEXT})
+WORK = Workload(rows=60, characters=30, words=6, labels=0)
+ALL = [
+    facts
+    for family, names in (("seq2seq", ("transformer_tiny",)), ("recurrent", ("rnn", "gru", "bilstm")))
+    for facts in plugins.load("families", family).models()
+    if facts.name in names
+]
+NAMED: Any = pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+
+
+def made(facts: Facts, part: Part = CASE.part) -> Writer:
+    network = plugins.load("families", facts.family).create(facts, None, part, CASE.goal, seed=0)
+    assert isinstance(network, Writer)
+    network.module.eval()
+    return network
+
+
+@NAMED
+def test_a_step_gives_the_scores_of_the_full_pass(facts: Facts) -> None:
+    writer = made(facts)
+    ids = torch.randint(4, 100, (2, 3, 5))  # sources, beams, tokens
+    batch = padded(writer.rows(["soup with bread", "loan"]), 0)
+    with torch.no_grad():
+        states = writer.trunk(batch)
+        memory = writer.head.begin(states, batch.mask, 3)
+        steps = torch.stack([writer.head.step(ids[:, :, place], memory) for place in range(5)], dim=2)
+        for beam in range(3):
+            full = writer.head.scores(states, batch.mask, ids[:, beam])
+            assert torch.allclose(steps[:, beam], full, atol=1e-4)
+
+
+@NAMED
+def test_beams_that_change_places_take_their_past_along(facts: Facts) -> None:
+    writer = made(facts)
+    ids = torch.randint(4, 100, (2, 2, 2))
+    batch = padded(writer.rows(["soup with bread", "loan"]), 0)
+    with torch.no_grad():
+        states = writer.trunk(batch)
+        memory = writer.head.begin(states, batch.mask, 2)
+        writer.head.step(ids[:, :, 0], memory)
+        writer.head.reorder(memory, torch.tensor([1, 0, 3, 3]))
+        writer.head.keep(memory, torch.tensor([1]))
+        step = writer.head.step(ids[1:, :, 1], memory)[0]
+        past = ids[1, 1, 0].expand(2)  # both beams of the second source go on from its second
+        rows = [states[1:].expand(2, -1, -1), batch.mask[1:].expand(2, -1), torch.stack([past, ids[1, :, 1]], dim=1)]
+        assert torch.allclose(step, writer.head.scores(*rows)[:, 1], atol=1e-4)
+
+
+@NAMED
+def test_padding_changes_no_score(facts: Facts) -> None:
+    writer = made(facts)
+    with torch.no_grad():
+        alone = padded(writer.rows(["loan"]), 0)
+        beside = padded(writer.rows(["loan", "soup with bread and very much salt"]), 0)
+        ids = torch.tensor([[2, 9, 8]])
+        one = writer.head.scores(writer.trunk(alone), alone.mask, ids)
+        two = writer.head.scores(writer.trunk(beside), beside.mask, ids.expand(2, -1))
+    assert torch.allclose(one[0], two[0], atol=1e-4)
+
+
+@NAMED
+def test_loss_is_the_mean_over_the_tokens_of_the_targets(facts: Facts) -> None:
+    writer = made(facts)
+    rows = writer.rows(CASE.part.texts[:3])
+    targets = writer.targets(rows, ["a b c d e", "f", ""])
+    batch = padded(rows, 0)
+    with torch.no_grad():
+        states = writer.trunk(batch)
+        found = float(writer.loss(states, batch, targets))
+        logs = []
+        for place, target in enumerate(targets):
+            ids = torch.tensor([[2, *target[:-1]]])
+            scores = writer.head.scores(states[place : place + 1], batch.mask[place : place + 1], ids)[0]
+            logs += scores.log_softmax(-1)[range(len(target)), target].tolist()
+    assert len(logs) == sum(map(len, targets))
+    assert found == pytest.approx(-np.mean(logs), abs=1e-4)
+
+
+@pytest.mark.parametrize("facts", [ALL[0], ALL[-1]], ids=lambda facts: facts.name)
+def test_learns_to_turn_words_round(facts: Facts) -> None:
+    writer = made(facts)
+    writer.module.requires_grad_(True)
+    recipe = Recipe(epochs=150, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
+    learner = Learner(writer, recipe, CASE.part.texts, CASE.part.gold, seed=0)
+    learner.advance(1.0)
+    answers = learner.predict(CASE.part.texts).values
+    assert np.mean([one == right for one, right in zip(answers, CASE.part.gold, strict=True)]) > 0.9
+
+
+@NAMED
+def test_weights_have_one_group_each_and_what_is_shared_is_saved_once(facts: Facts, tmp_path: Path) -> None:
+    writer = made(facts)
+    named = sorted(name for names in writer.groups().values() for name in names)
+    assert named == sorted(name for name, _ in writer.module.named_parameters())
+    assert set(writer.groups()) == set(facts.groups)
+    writer.save(tmp_path)
+    # Rounded up: names and shapes stand before the numbers.
+    assert 0 < (tmp_path / "weights.safetensors").stat().st_size - writer.size_bytes() < 20_000
+
+
+def test_of_a_long_text_the_beginning_is_read_and_of_turns_the_end() -> None:
+    writer = made(ALL[0])
+    most = writer.shape.max_tokens
+    words = [f"w{number}" for number in range(most)]
+    text, turns = writer.rows([" ".join(words), (" ".join(words[:-1]), words[-1])])
+    assert len(text) == len(turns) == most
+    shown = [writer.tokenizer.decode(row.ids.tolist()) for row in (text, turns)]
+    assert shown[0].strip().startswith("w0 w1 ")
+    assert shown[1].strip().endswith(f"w{most - 2}\n w{most - 1}") or shown[1].strip().endswith(f"w{most - 1}")
+    assert text.ids[-1] == turns.ids[-1] == 3  # the end token is never cut
+
+
+def test_a_text_that_spells_out_the_end_token_is_not_at_its_end() -> None:
+    writer = made(ALL[0])
+    (row,) = writer.rows(["before [END] after"])
+    assert (row.ids == 3).sum() == 1
+
+
+def test_of_several_references_the_first_is_learnt() -> None:
+    writer = made(ALL[0])
+    rows = writer.rows(["loan"])
+    several, single = writer.targets(rows, [("one way", "another")]), writer.targets(rows, ["one way"])
+    assert np.array_equal(several[0], single[0])
+
+
+def test_batches_count_the_longer_side() -> None:
+    writer = made(ALL[0])
+    rows = writer.rows(["loan", "loan"])
+    targets = writer.targets(rows, ["soup soup soup soup soup", ""])
+    assert len(targets[0]) > len(rows[0]) > len(targets[1])
+    assert writer.costs(rows, targets) == [2 * len(targets[0]), 2 * len(rows[1])]
+
+
+def test_no_answer_is_much_longer_than_those_of_training() -> None:
+    part = Part(texts=("loan bank", "soup bread"), gold=("x", "x"), rows=(1, 2))
+    (answer,) = made(ALL[0], part).predict(["loan " * 400]).values
+    assert isinstance(answer, str)
+    # One piece and the end in training, and ten to spare; a piece here is at most a word of the training texts.
+    assert len(answer) <= 12 * len(" bread")

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from goldilocks.answers import decoded, encoded, of_labels, of_values
+from goldilocks.records import Answer, Goal, Output
+
+LABELS = ("a", "b", "c")
+
+
+def test_one_label_is_the_most_probable_and_its_probability_the_score() -> None:
+    got = of_labels(np.array([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]]), LABELS)
+
+    assert got.values == ("b", "a")
+    assert got.scores.tolist() == pytest.approx([0.5, 0.7])
+    assert got.labels == LABELS
+    assert got.probabilities.dtype == np.float32
+
+
+def test_several_labels_are_those_from_one_half_on_and_as_sure_as_the_least_sure_decision() -> None:
+    got = of_labels(np.array([[0.9, 0.5, 0.1], [0.2, 0.1, 0.4], [0.6, 0.8, 0.7]]), LABELS, several=True)
+
+    assert got.values == (("a", "b"), (), ("a", "b", "c"))
+    # a .9 in, b .5 in, c .1 out (.9 sure): .5; then .8, .9, .6 out: .6; then .6, .8, .7 in: .6
+    assert got.scores.tolist() == pytest.approx([0.5, 0.6, 0.6])
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_no_items_give_no_answers(several: bool) -> None:
+    got = of_labels(np.zeros((0, 3)), LABELS, several=several)
+
+    assert (len(got), got.values, got.scores.shape, got.probabilities.shape) == (0, (), (0,), (0, 3))
+    assert got.predictions() == []
+
+
+def test_predictions_of_labels_name_every_probability() -> None:
+    (one,) = of_labels(np.array([[0.25, 0.75]]), ("a", "b")).predictions()
+
+    assert (one.answer, one.label, one.score) == ("b", "b", 0.75)
+    assert one.scores == {"a": 0.25, "b": 0.75}
+
+
+def test_predictions_of_several_labels_are_one_word_with_blanks() -> None:
+    both, none = of_labels(np.array([[0.75, 0.75], [0.25, 0.25]]), ("a", "b"), several=True).predictions()
+
+    assert (both.answer, both.label) == (("a", "b"), "a b")
+    assert (none.answer, none.label, none.score) == ((), "", 0.75)
+
+
+def test_predictions_of_other_kinds_have_no_probabilities() -> None:
+    sure, silent = of_values(["Rome", ""], np.array([0.5, np.nan])).predictions()
+
+    assert (sure.answer, sure.score, sure.scores) == ("Rome", 0.5, {})
+    assert np.isnan(silent.score)
+
+
+def test_without_scores_nothing_is_known_of_how_sure_they_are() -> None:
+    got = of_values([0.5, 1.0])
+
+    assert np.isnan(got.scores).all()
+    assert got.probabilities.size == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "values"),
+    [
+        (Output.TAGS, (("B-x", "O"), (), ("O",))),
+        (Output.SCORE, (0.1, 3.0, -2.5e-7)),
+        (Output.SCORE, ((1.0, 0.5), (), (0.0,))),
+        (Output.SPAN, ("", "a piece", '"quoted"\n')),
+        (Output.TEXT, ("ein Satz", "又一句", "🙂")),
+    ],
+)
+def test_what_is_encoded_is_decoded(output: Output, values: tuple[Answer, ...]) -> None:
+    again = decoded(encoded(of_values(values, np.array([0.25, np.nan, 1.0]))), Goal(output))
+
+    assert again.values == values
+    assert [type(one) for one in again.values] == [type(one) for one in values]
+    np.testing.assert_array_equal(again.scores, np.array([0.25, np.nan, 1.0], np.float32))
+
+
+def test_encoded_answers_are_plain_json_whatever_the_model_does_not_say() -> None:
+    content = encoded(of_values(["x"], np.array([np.nan])))
+
+    assert json.loads(content, parse_constant=pytest.fail) == {"values": ["x"], "scores": [None]}
+
+
+def test_whole_numbers_come_back_as_scores() -> None:
+    again = decoded('{"values": [1, [2, 3]], "scores": [null, null]}', Goal(Output.SCORE))
+
+    assert again.values == (1.0, (2.0, 3.0))
+    assert isinstance(again.values[0], float)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"values": ["x"]}',
+        '{"scores": [1]}',
+        '{"values": ["x"], "scores": []}',
+        '{"values": "x", "scores": "y"}',
+        '{"values": ["x"], "scores": ["y"]}',
+    ],
+)
+def test_damaged_answers_are_refused(content: str) -> None:
+    with pytest.raises(ValueError, match=r"not a table of answers|Expecting value|could not convert"):
+        decoded(content, Goal(Output.TEXT))
