@@ -59,16 +59,18 @@ def task_file(
     test: list[dict[str, Any]] | None,
     *,
     exclude: tuple[str, ...] = (),
+    families: tuple[str, ...] | None = None,
 ) -> Path:
-    """Write the rows and a task file into ``folder``."""
+    """Write the rows and a task file into ``folder``; ``families`` are all where none are named."""
     write_rows(folder / "train.jsonl", train)
     data = {"train": "train.jsonl"}
     if test is not None:
         write_rows(folder / "test.jsonl", test)
         data["test"] = "test.jsonl"
     task = folder / "task.yaml"
+    chosen = {"exclude": exclude, "families": families or "all"}
     task.write_text(
-        json.dumps({"name": name, "data": data, "metric": "accuracy", "candidates": {"exclude": exclude}}, indent=1)
+        json.dumps({"name": name, "data": data, "metric": "accuracy", "candidates": chosen}, indent=1)
     )
     return task
 

@@ -6,8 +6,8 @@ Needs:  the data folder; about 30 minutes on 2 cores. Stopped and started again 
 
 Measured: micro average and macro F1 over the nine tags (O included) word by word, entity F1 as seqeval counts it, each
 with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
-fields of its recipe (epochs, learning_rate, ...) and chain=1 for a chain above an encoder:
-encoder/all-MiniLM-L6-v2/full?epochs=6&chain=1. Recipes are chosen with --on held-out (a tenth of the training rows that
+fields of its recipe (epochs, learning_rate, dropout ...) and chain=0 or wide=0 for a head without these parts:
+encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out (a tenth of the training rows that
 takes no part in training) or --on dev; nothing is chosen on test. The last line of output is one JSON object.
 """
 
@@ -69,8 +69,10 @@ def facts_of(family: str, model: str) -> Facts:
     return next(one for one in known if (one.family, one.name) == (family, model))
 
 
-class ChainedRun(Run):
-    """A run whose network has a chain above it."""
+class HeadRun(Run):
+    """A run whose network has another head than its family's: with or without a chain, with or without a wide part."""
+
+    head: dict[str, bool]
 
     def _created(self, part: Part) -> Any:
         import torch
@@ -79,14 +81,14 @@ class ChainedRun(Run):
 
         made = super()._created(part)
         torch.manual_seed(self.seed)
-        return Tagger(made.trunk, made.tokenizer, replace(made.shape, settled={"chain": True}))
+        return Tagger(made.trunk, made.tokenizer, replace(made.shape, settled={**made.shape.settled, **self.head}))
 
 
 def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     """The run of a candidate as written on the command line."""
     name, _, given = spelled.partition("?")
     wanted = {key: float(value) for key, value in parse_qsl(given)}
-    chained = bool(wanted.pop("chain", 0))
+    head = {part: bool(wanted.pop(part)) for part in ("chain", "wide") if part in wanted}
     family, model, method = name.split("/")
     facts = facts_of(family, model)
     lengths = [len(as_text(one)) for one in train.texts]
@@ -98,8 +100,12 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
         own = plugins.load("methods", method).recipe(plugins.load("families", family).recipe(facts, work))
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
-    kind = ChainedRun if chained else Run
-    return kind(Candidate(facts, method), train, goal, model_folder=folder, work=work, seed=seed, recipe=recipe)
+    made = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe}
+    if not head:
+        return Run(Candidate(facts, method), train, goal, **made)
+    run = HeadRun(Candidate(facts, method), train, goal, **made)
+    run.head = head
+    return run
 
 
 def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) -> dict[str, Any]:

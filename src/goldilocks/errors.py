@@ -4,6 +4,7 @@ GoldilocksError
 ├── InputError        2  the caller's data or options are wrong           -> fix the input
 ├── MissingError      2  a file, model, plug-in or package is not there   -> install or name another
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
+├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 ├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
@@ -27,6 +28,10 @@ class MissingError(GoldilocksError, LookupError):
 
 class IntegrityError(GoldilocksError):
     """A bundle or a record is damaged, or written by a newer version."""
+
+
+class EndpointError(GoldilocksError):
+    """An endpoint does not answer as it should, or has used up the money it may."""
 
 
 class LimitError(GoldilocksError):

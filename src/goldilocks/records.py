@@ -167,6 +167,12 @@ class Prices:
     """One GB (10**9 bytes) of memory or storage held for a month."""
     labour_hour: float = 0.0
     """An hour of somebody waiting for the search."""
+    api_input: float = 0.0
+    """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
+    api_output: float = 0.0
+    """A million tokens that an endpoint writes (``?output=`` behind its name has precedence)."""
+    api_cap: float = 1.0
+    """Most money that each endpoint may cost during a search (``?cap=`` behind its name has precedence)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,8 @@ class CandidateFilter:
     families: tuple[str, ...] | None = None
     """``None`` (in the file: ``all``): every family that fits the task."""
     models: tuple[str, ...] = ()
-    """Further models: Hub ids (``org/name``, ``org/name@revision``) or local folders."""
+    """Further models: Hub ids (``org/name``, ``org/name@revision``), local folders, or OpenAI-compatible endpoints
+    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints.py``)."""
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
@@ -315,7 +322,8 @@ class Facts:
     family: str
     """File name in families/."""
     source: str
-    """``builtin`` (made here, untrained), ``pypi://package/folder``, ``hf://org/name@revision`` or a local folder."""
+    """``builtin`` (made here, untrained), ``pypi://package/folder``, ``hf://org/name@revision``, ``api://host/v1/model``
+    or a local folder."""
     architecture: str
     """In words, e.g. ``bert encoder, 6 layers, 384 wide``."""
     pretraining: str

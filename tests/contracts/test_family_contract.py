@@ -11,11 +11,8 @@ from goldilocks.testing.contracts import check_family
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    make = getattr(tiny, "encoder_folder", None)
-    if make is None:
-        return []
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-encoder"
-    return [Path(make(folder) or folder)]
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return [tiny.encoder_folder(folder / "tiny-encoder"), tiny.decoder_folder(folder / "tiny-decoder")]
 
 
 @pytest.mark.parametrize("name", plugins.names("families"))

@@ -16,14 +16,13 @@ from goldilocks.testing.contracts import check_method
 def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Callable[[], Any]]]:
     """One network that starts from nothing of each family, and a pretrained one where a tiny one can be made."""
     found: list[tuple[Facts, Path | None]] = []
-    make = getattr(tiny, "encoder_folder", None)
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-encoder"
-    checkpoint = Path(make(folder) or folder) if make else None
+    folder = tmp_path_factory.mktemp("checkpoints")
+    checkpoints = [tiny.encoder_folder(folder / "tiny-encoder"), tiny.decoder_folder(folder / "tiny-decoder")]
     for name in plugins.names("families"):
         family = plugins.load("families", name)
         found += [(facts, None) for facts in family.models()[:1] if facts.groups]
-        facts = family.describe(checkpoint, str(checkpoint)) if checkpoint else None
-        found += [(facts, checkpoint)] if facts else []
+        described = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
+        found += [(facts, checkpoint) for facts, checkpoint in described if facts is not None]
 
     def maker(facts: Facts, folder: Path | None) -> Callable[[], Any]:
         family = plugins.load("families", facts.family)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, cast
 import pytest
 from data_tables import TASK, Row, labelled, sentences, spec
 
+from goldilocks import plugins
 from goldilocks.data.leaks import normalise
 from goldilocks.data.load import load
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
-from goldilocks.records import Dataset, Finding, Output, Severity, as_text, labels_of
+from goldilocks.records import Dataset, DataSpec, Finding, Output, Severity, TaskSpec, as_text, labels_of
 
 PARCEL = "the parcel that you sent to me last week has not come and nobody answers when I call"
 
@@ -307,3 +309,21 @@ def test_same_text_with_another_set_of_labels_is_a_contradiction(tmp_path: Path)
 
 def rows_of(n_rows: int, start: int) -> list[Row]:
     return labelled(n_rows, start=start, names=SETS)
+
+
+def test_pairs_cut_in_different_places_are_no_leak(tmp_path: Path) -> None:
+    def write(name: str, pairs: list[tuple[str, str]]) -> str:
+        rows = [{"text1": first, "text2": second, "label": str(i % 2)} for i, (first, second) in enumerate(pairs)]
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return str(tmp_path / name)
+
+    said = sentences(40)
+    train = [(one, f"{one[::-1]} and more") for one in said]
+    moved = [(f"{one} {other.split()[0]}", " ".join(other.split()[1:])) for one, other in train[:4]]
+    files = DataSpec(
+        train=write("train.jsonl", train),
+        validation=write("validation.jsonl", moved),
+        test=write("test.jsonl", [(one, one) for one in sentences(4, start=90)]),
+    )
+    dataset = load(TaskSpec("pairs", files, task="pair_classification"), plugins.load("tasks", "pair_classification"))
+    assert len(dataset.train) == len(train)

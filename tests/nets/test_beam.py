@@ -63,7 +63,8 @@ def test_two_beams_find_the_more_probable_answer() -> None:
 
 
 def test_a_penalty_on_length_makes_answers_longer() -> None:
-    # "A A B" has log(.4 * .6 * .9 * .9) = -1.64, a mean of -.41 per token; "end" alone has log .6 = -.51.
+    # Divided by the square of its length, log .6 = -.51 of "end" stays, log(.4 * .4) of "A B end" becomes -.20 and
+    # log(.4 * .6 * .4) of "A A B end" -.15; "A A A B end" with -.114 comes after three answers were found.
     table = {START: {END: 0.6, A: 0.4}, A: {A: 0.6, B: 0.4}, B: {END: 1.0}}
     assert ask(Chain(table), 0, beams=3, penalty=0.0)[0][0] == []
     assert len(ask(Chain(table), 0, beams=3, penalty=2.0)[0][0]) > 1

@@ -127,9 +127,12 @@ def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[st
     assert answer == writer.tokenizer.decode(wanted, skip_special_tokens=True).strip()
 
 
-def test_family_contract_holds_for_checkpoints(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_family_contract_holds_for_checkpoints(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     family = plugins.load("families", "seq2seq")
-    assert check_family(family, "seq2seq", tmp_path / "out", list(folders.values())) == len(family.models()) + 3
+    monkeypatch.setattr(family, "models", lambda: ())  # those are checked with the other families
+    assert check_family(family, "seq2seq", tmp_path / "out", list(folders.values())) == 3
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "bias_only", "top_layers"])

@@ -20,8 +20,8 @@ def test_loss_and_gradients_are_those_of_cross_entropy(smoothing: float, monkeyp
     ours = smoothed_loss(hidden, table, wanted, smoothing)
     our_gradients = torch.autograd.grad(3 * ours, (hidden, table))
 
-    assert float(ours) == pytest.approx(float(theirs), abs=1e-5)
+    assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
     for one, other in zip(our_gradients, their_gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
     with torch.no_grad():
-        assert float(smoothed_loss(hidden, table, wanted, smoothing)) == pytest.approx(float(theirs), abs=1e-5)
+        assert smoothed_loss(hidden, table, wanted, smoothing).item() == pytest.approx(theirs.item(), abs=1e-5)

@@ -10,12 +10,11 @@ import torch
 from goldilocks import plugins
 from goldilocks.nets.batches import padded
 from goldilocks.nets.writer import Writer
-from goldilocks.records import Candidate, Facts, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Output, Part, Recipe
 from goldilocks.testing import tiny
 from goldilocks.tune.loop import Learner
 
 (CASE,) = tiny.cases({Output.TEXT})
-WORK = Workload(rows=60, characters=30, words=6, labels=0)
 ALL = [
     facts
     for family, names in (("seq2seq", ("transformer_tiny",)), ("recurrent", ("rnn", "gru", "bilstm")))
@@ -93,15 +92,16 @@ def test_loss_is_the_mean_over_the_tokens_of_the_targets(facts: Facts) -> None:
     assert found == pytest.approx(-np.mean(logs), abs=1e-4)
 
 
-@pytest.mark.parametrize("facts", [ALL[0], ALL[-1]], ids=lambda facts: facts.name)
+@pytest.mark.parametrize("facts", [ALL[0], ALL[2]], ids=lambda facts: facts.name)
 def test_learns_to_turn_words_round(facts: Facts) -> None:
-    writer = made(facts)
+    part = CASE.part.take(list(range(20)))
+    writer = made(facts, part)
     writer.module.requires_grad_(True)
-    recipe = Recipe(epochs=150, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
-    learner = Learner(writer, recipe, CASE.part.texts, CASE.part.gold, seed=0)
+    recipe = Recipe(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
+    learner = Learner(writer, recipe, part.texts, part.gold, seed=0)
     learner.advance(1.0)
-    answers = learner.predict(CASE.part.texts).values
-    assert np.mean([one == right for one, right in zip(answers, CASE.part.gold, strict=True)]) > 0.9
+    answers = learner.predict(part.texts).values
+    assert np.mean([one == right for one, right in zip(answers, part.gold, strict=True)]) > 0.9
 
 
 @NAMED

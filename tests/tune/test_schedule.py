@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-import pytest
 
 from goldilocks.records import Recipe
 from goldilocks.tune.schedule import batches_of, nested_order

@@ -7,12 +7,14 @@ from safetensors only. Where the catalogue knows a file's SHA-256, the file must
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 
 from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets import gguf
 from goldilocks.records import Facts
+from goldilocks.support import endpoints
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
 
@@ -40,6 +42,8 @@ def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
     place = source.source if isinstance(source, Facts) else source
     if place == "builtin":
         raise InputError("a model made here has no folder; only pretrained ones do.")
+    if place.startswith("api://"):
+        return _endpoint(place, offline=offline)
     if place.startswith("pypi://"):
         folder = in_package(place, only_folders=True)
     elif place.startswith("hf://"):
@@ -53,6 +57,16 @@ def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
     if isinstance(source, Facts):
         check_files(folder, source)
     return folder
+
+
+def _endpoint(source: str, *, offline: bool) -> Path:
+    """A folder in which nothing lies: an endpoint has no files. Offline only one on this machine may be asked."""
+    endpoint = endpoints.parse(source)
+    if offline and not endpoint.local:
+        raise MissingError(
+            f"{endpoint}: an endpoint is asked over the network, and the run is offline; --online lets it be asked."
+        )
+    return Path(os.devnull)
 
 
 def _from_gguf(source: Facts | str, folder: Path, parts: list[Path], *, make: bool) -> Path:

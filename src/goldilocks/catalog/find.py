@@ -20,6 +20,7 @@ from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingEr
 from goldilocks.protocols import Family, Method, Task
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
+from goldilocks.support import endpoints
 
 _NOT_HERE = (4, 0.0)
 _ASKED_AT_ONCE = 8
@@ -118,6 +119,8 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
     models += [facts for facts in known.values() if facts.family in families]
     for named in spec.candidates.models:
         source = source_of(named, spec.folder)
+        if source.startswith("api://"):
+            source = endpoints.priced(source, spec.prices.api_input, spec.prices.api_output, spec.prices.api_cap)
         if source in known:
             folder_of(known[source], offline=settings.offline, make=False)  # asked for by name: its absence is an error
         else:
@@ -172,7 +175,8 @@ def _there(
     for source, facts in {one.source: one for one in models if one.pretrained}.items():
         hub_model = source.startswith("hf://")
         try:
-            folder = folder_of(facts, offline=True, make=False)
+            asked = source.startswith("api://")  # there are no files: it is there, or may not be asked
+            folder = folder_of(facts, offline=settings.offline if asked else True, make=False)
             lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model else None
             if lacks:
                 refused[source] = f"{source}: there is no {lacks} for it"

@@ -40,7 +40,7 @@ def source_of(named: str, folder: Path) -> str:
     for facts in catalogue():
         if named == facts.name or named == facts.source.removeprefix("hf://"):
             return facts.source
-    if named.startswith(("hf://", "pypi://")):
+    if named.startswith(("hf://", "pypi://", "api://")):
         return named
     path = folder / Path(named).expanduser()
     if path.is_dir() or named.startswith((".", "/", "~")):

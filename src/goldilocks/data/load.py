@@ -24,7 +24,7 @@ from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
-from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, as_text, labels_of
+from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, labels_of
 from goldilocks.settings import nearest
 
 UNUSABLE_SHARE = 0.01
@@ -173,7 +173,10 @@ def _groups(parts: Parts, seed: int, output: Output) -> Grouped:
     texts = [text for name in PARTS for text in parts[name].texts]
     # A context has several questions; in two parts it would be known before it is asked about.
     contexts = [text if isinstance(text, str) else text[-1] for text in texts] if output is Output.SPAN else None
-    together = group(list(map(as_text, texts)), about=contexts, seed=seed)
+    # ("a", "b c") and ("a b", "c") are two pairs; the words of a sentence are one text however they are counted.
+    between = " " if output is Output.TAGS else " \u241f "
+    spelled = [text if isinstance(text, str) else between.join(text) for text in texts]
+    together = group(spelled, about=contexts, seed=seed)
     grouped: Grouped = {}
     start = 0
     for name in PARTS:

@@ -18,7 +18,7 @@ class Options:
 
 def misfit(facts: Facts) -> str | None:
     """See ``protocols.Method``."""
-    if not facts.groups:
+    if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
     return None if facts.pretrained else "starts from nothing; scratch is the same with a name that says so"
 

@@ -28,7 +28,7 @@ class Options:
 
 def misfit(facts: Facts) -> str | None:
     """See ``protocols.Method``."""
-    if not facts.groups:
+    if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
     if not facts.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"

@@ -60,6 +60,8 @@ class Row:
     """Where in the row the answers are read off, e.g. the first token of each word; what is there the head decides."""
     first: int = 0
     """Number of the first word (or character) of the item that this row holds."""
+    known: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    """What else the head is told of each of ``places``, ``(n_places, anything)``."""
 
     def __len__(self) -> int:
         return len(self.ids)

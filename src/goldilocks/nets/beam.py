@@ -47,6 +47,7 @@ def write(decoder: TargetDecoder, states: Tensor, mask: Tensor, limits: Sequence
     beams, device = search.beams, states.device
     best: list[Written] = [([], float("-inf"))] * len(limits)
     best_scores = torch.full((len(limits),), float("-inf"), device=device)
+    counts = torch.zeros(len(limits), device=device)  # answers found
     memory = decoder.begin(states, mask, beams)
     going = torch.arange(len(limits), device=device)  # which source each row of the tables below is of
     most = torch.tensor(limits, device=device)
@@ -70,10 +71,13 @@ def write(decoder: TargetDecoder, states: Tensor, mask: Tensor, limits: Sequence
             ids = tokens[row, chosen].tolist()
             best[source] = ids[:-1] if ended[row, chosen] else ids, float(sums[row, chosen]) / length
         best_scores[going] = torch.maximum(best_scores[going], found)
-        # Those that go on: the best that have not ended. No longer answer is likely once they fall behind.
+        counts[going] += answers.sum(1)
+        # Those that go on: the best that have not ended. As many answers as beams are looked at, and more while a
+        # beginning has a better score than the best of them.
         sums, order = sums.masked_fill(ended, float("-inf")).topk(beams, dim=1)
         latest, tokens, beam = latest[rows, order], tokens[rows, order], beam[rows, order]
-        done = at_limit | (sums[:, 0] / length**search.penalty <= best_scores[going])
+        behind = sums[:, 0] / length**search.penalty <= best_scores[going]
+        done = at_limit | behind & (counts[going] >= beams)
         decoder.reorder(memory, (rows * beams + beam).flatten())
         if bool(done.any()):
             left = (~done).nonzero().flatten()

@@ -135,8 +135,8 @@ class Causal(Network):
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
-        replies = [replies(one)[0] for one in gold[:1000]]
-        return prompts.answer_limit([len(one) for one in self._encoded(replies)])
+        said = [replies(one)[0] for one in gold[:1000]]
+        return prompts.answer_limit([len(one) for one in self._encoded(said)])
 
     def _short(self, gold: Gold) -> Gold:
         reply = replies(gold)[0] if self.shape.output == Output.TEXT else None

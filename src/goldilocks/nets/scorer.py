@@ -38,7 +38,8 @@ CANDIDATES = 24
 _SHARP = 20.0
 """Cosines are multiplied by this before the softmax over candidates (Reimers & Gurevych: 20)."""
 _SLOW = 0.1
-"""Heads learn at rates meant for those that begin with nothing; ``W`` begins with what is right already."""
+"""Of ``W`` for pairs: heads learn at rates meant for those that begin with nothing, and for texts that are alike the
+cosine is nearly right to begin with (static table, 1,000 rows of STS-B: .813 on dev without, .832 with, .828 untrained)."""
 
 
 def settled_for(part: Part, *, mixes: bool) -> dict[str, Any]:
@@ -53,25 +54,29 @@ def settled_for(part: Part, *, mixes: bool) -> dict[str, Any]:
 
 
 class CosineHead(nn.Module):
-    """``scale · cos(W a, W b) + offset``."""
+    """``scale · cos(W a, W b) + offset``; for candidates ``offset`` is linear in ``W b``: what is wanted by anybody."""
 
-    def __init__(self, width: int, scale: float) -> None:
-        """``W`` (width, width) is the identity, and what is added to it grows slowly; the offset is 0."""
+    def __init__(self, width: int, *, lists: bool) -> None:
+        """``W`` (width, width) begins as the identity, the offset as 0."""
         super().__init__()
         self.turn = nn.Linear(width, width, bias=False)
         nn.init.zeros_(self.turn.weight)
-        self.scale = nn.Parameter(torch.tensor([scale]))
-        self.offset = nn.Parameter(torch.zeros(1))
+        self.pace = 1.0 if lists else _SLOW
+        self.scale = nn.Parameter(torch.tensor([_SHARP if lists else 1.0]))
+        self.offset = nn.Linear(width if lists else 0, 1)
+        nn.init.zeros_(self.offset.weight)
+        nn.init.zeros_(self.offset.bias)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Vectors of length 1 that the cosine is taken of, float32."""
         exact = vectors.to(self.turn.weight.dtype)
-        turned: Tensor = F.normalize((exact + _SLOW * self.turn(exact)).float(), dim=-1, eps=1e-6)
+        turned: Tensor = F.normalize((exact + self.pace * self.turn(exact)).float(), dim=-1, eps=1e-6)
         return turned
 
     def compared(self, first: Tensor, second: Tensor) -> Tensor:
         """Scores of what ``forward`` gave, ``(n, width)`` each -> ``(n,)``."""
-        return self.scale.float() * (first * second).sum(-1) + self.offset.float()
+        wanted = self.offset(second[:, : self.offset.in_features].to(self.offset.weight.dtype))[:, 0].float()
+        return self.scale.float() * (first * second).sum(-1) + wanted
 
 
 class Scorer(Network):
@@ -89,7 +94,7 @@ class Scorer(Network):
         """See ``Network.new_head``."""
         if not self.apart:
             return linear_head(self.trunk.width, 1)
-        return CosineHead(self.trunk.width, _SHARP if self.shape.settled.get("lists") else 1.0)
+        return CosineHead(self.trunk.width, lists=bool(self.shape.settled.get("lists")))
 
     # --------------------------------------------------------------------------------------------------------- learning
 

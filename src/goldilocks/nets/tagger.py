@@ -21,6 +21,7 @@ from goldilocks.nets.batches import Batch, Row, by_length
 from goldilocks.nets.chain import Chain, best_paths, rules
 from goldilocks.nets.marks import Marks, hides_case, mark_of
 from goldilocks.nets.network import Network, Shape, Trunk, linear_head
+from goldilocks.nets.word_features import BUCKETS, numbers
 from goldilocks.records import Gold, Text
 from goldilocks.support.tagging import words_of
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int32]
 
+GAIN = 20.0
+"""What the wide part's weights are multiplied by: it has to learn from a word seen once or twice."""
+WIDE_HIDDEN, WORDS_HIDDEN = 0.3, 0.3
+"""Share of the features, and of the words with all of theirs, that the wide part does without in training."""
 WORD_CHARACTERS = 64
 """Of a longer word only the beginning is read."""
 WORD_TOKENS = 16
@@ -37,14 +42,38 @@ _NOTHING = "?"
 """Stands for a word the tokenizer sees nothing in."""
 
 
-class TagHead(nn.Module):
-    """Scores of each tag for a word and, with a chain, of each step between tags."""
+class Wide(nn.Module):
+    """Scores of each tag from the features of a word and its neighbours, beside what the hidden states say.
 
-    def __init__(self, width: int, n_labels: int, *, chain: bool) -> None:
+    Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems", with a CRF's features for the wide part.
+    """
+
+    def __init__(self, n_labels: int) -> None:
+        """No feature says anything yet."""
+        super().__init__()
+        self.table = nn.Embedding(BUCKETS, n_labels)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(n_words, MOST)`` -> ``(n_words, n_labels)``."""
+        keep = features > 0
+        if self.training:
+            # Without some words the hidden states would be left with what the features do not explain.
+            keep = keep & (torch.rand(features.shape, device=features.device) > WIDE_HIDDEN)
+            keep = keep & (torch.rand((len(features), 1), device=features.device) > WORDS_HIDDEN)
+        scores = (self.table(features) * keep.unsqueeze(2)).sum(1) * GAIN
+        return scores / (1 - WIDE_HIDDEN) if self.training else scores
+
+
+class TagHead(nn.Module):
+    """Scores of each tag for a word; with a chain also of each step between tags, with a wide part from features."""
+
+    def __init__(self, width: int, n_labels: int, *, chain: bool, wide: bool) -> None:
         """A head that knows nothing."""
         super().__init__()
         self.linear = linear_head(width, n_labels)
         self.chain = Chain(n_labels) if chain else None
+        self.wide = Wide(n_labels) if wide else None
 
     def forward(self, words: Tensor) -> Tensor:
         """``(n_words, width)`` -> ``(n_words, n_labels)``."""
@@ -53,7 +82,7 @@ class TagHead(nn.Module):
 
 
 class Tagger(Network):
-    """A network that gives each word a tag. ``shape.settled["chain"]`` says whether its head has a chain."""
+    """A network that tags words. ``shape.settled`` says whether its head has a ``chain`` and a ``wide`` part."""
 
     pools = False
     head: TagHead
@@ -76,7 +105,10 @@ class Tagger(Network):
 
     def new_head(self) -> nn.Module:
         """See ``Network.new_head``."""
-        return TagHead(self.trunk.width, len(self.labels), chain=bool(self.shape.settled.get("chain")))
+        settled = self.shape.settled
+        return TagHead(
+            self.trunk.width, len(self.labels), chain=bool(settled.get("chain")), wide=bool(settled.get("wide"))
+        )
 
     # --------------------------------------------------------------------------------------------------------- reading
 
@@ -101,19 +133,23 @@ class Tagger(Network):
     ) -> Iterator[Row]:
         tokens = [pieces[word] for word in words]
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
+        known = numbers(words) if self.head.wide is not None else np.zeros((len(words), 0), np.int32)
         for start, end in _cuts(lengths, room):
             inside = lengths[start:end]
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
+            ids = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
+            channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
             places = len(self._before) + np.cumsum(inside) - inside
-            channels = {}
-            for channel, known in marks.items():
-                channels[channel] = np.zeros(max(1, len(ids)), dtype=np.int32)
-                marked = np.repeat(
-                    np.fromiter((known[word] for word in words[start:end]), np.int32, end - start), inside
-                )
-                channels[channel][len(self._before) : len(self._before) + len(marked)] = marked
-            filled = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
-            yield Row(filled, item, channels, places.astype(np.int32), start)
+            yield Row(ids, item, channels, places.astype(np.int32), start, known[start:end])
+
+    def _spread(
+        self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
+    ) -> Ids:
+        """The mark of each word on all of its tokens; special tokens have none."""
+        found = np.zeros(n_tokens, dtype=np.int32)
+        marked = np.repeat(np.fromiter((marks[word] for word in words), np.int32, len(words)), lengths)
+        found[len(self._before) : len(self._before) + len(marked)] = marked
+        return found
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """Numbers of the tags of each row's words."""
@@ -138,7 +174,12 @@ class Tagger(Network):
         n_tokens = states.shape[1]
         where = np.concatenate([row.places + np.int64(number * n_tokens) for number, row in enumerate(batch.rows)])
         words = states.flatten(0, 1).index_select(0, torch.from_numpy(where).to(states.device))
-        return self.score_pooled(words)
+        scores = self.score_pooled(words)
+        if self.head.wide is None:
+            return scores
+        known = np.concatenate([row.known for row in batch.rows]).astype(np.int64)
+        wide: Tensor = self.head.wide(torch.from_numpy(known).to(states.device))
+        return scores + wide
 
     # -------------------------------------------------------------------------------------------------------- answering
 

@@ -57,7 +57,7 @@ class Denoising:
 
     def row_length(self, length: int) -> int:
         """Tokens of text that are read as ``length``: cut spans leave a sentinel each, and an end token is added."""
-        tokens = length
+        tokens = 2
         while True:
             cut, spans = counts(tokens + 1)
             if tokens + 1 - cut + spans + 1 > length:

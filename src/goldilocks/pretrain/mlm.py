@@ -1,8 +1,8 @@
 """Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are to be found out.
 
 Of these, 80 % are replaced by the mask token, 10 % by a token drawn from the vocabulary, 10 % stay. They are drawn anew
-in each epoch (Liu et al. 2019). Scores are computed for them alone, not for the other 85 %. Positions are counted from 0
-in each document, as when a text is read alone.
+in each epoch (Liu et al. 2019). Scores are computed for them alone, not for the other 85 %. Positions are counted from
+0 in each document, as when a text is read alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Documents one behind the other in full rows, written to the disk once: no padding, and more than memory can hold.
 
 A document that reaches the end of a row goes on in the next. The last row is filled up from the corpus's beginning.
-What a row does not show by itself (where documents begin, which tokens may be masked) stands in a byte beside each token.
+What a row does not show by itself (where documents begin, what may be masked) stands in a byte beside each token.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def pretrain(
     """Pretrain a model and write it to ``settings.out`` in the Hub's format.
 
     Args:
-        corpus: Files of text; read twice (for the tokenizer and to pack them), never as a whole.
+        corpus: Files of text; read two or three times (for the tokenizer and to pack them), never as a whole.
         settings: What is learnt, from where, how long.
         documents: Reads one file.
         progress: Called as work goes on, with ``stage``, ``documents`` and ``step``.
@@ -203,7 +203,7 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
         kind = settings.tokenizer or form.tokenizer
         progress("stage", {"name": "tokenizer"})
         made = tokenizer.learn(
-            texts.texts(),
+            texts.texts,
             kind,
             form.specials,
             vocabulary=settings.vocabulary,

@@ -7,7 +7,7 @@ character in any script; unigram works on characters and may give unknown ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ class Vocabulary:
 
 
 def learn(
-    texts: Iterable[str],
+    texts: Callable[[], Iterable[str]],
     kind: str,
     specials: Mapping[str, str],
     *,
@@ -84,7 +84,7 @@ def learn(
     """A tokenizer made from the texts; the same texts give the same one.
 
     Args:
-        texts: Drawn once; only counts of words are kept.
+        texts: Gives them from the beginning each time (``wordpiece`` asks twice); only counts of words are kept.
         kind: ``wordpiece``, ``bpe`` or ``unigram``.
         specials: Role -> token; they get the first numbers.
         vocabulary: Most tokens in all.
@@ -100,9 +100,8 @@ def learn(
     least = len(specials) + sentinels + (_BYTES if kind == "bpe" else 16)
     if vocabulary < least:
         raise InputError(f"a vocabulary of {vocabulary} is too small for {kind}; it needs at least {least} tokens.")
-    tokenizer, trainer = _parts(kind, specials, vocabulary - sentinels, lowercase)
     try:
-        tokenizer.train_from_iterator(texts, trainer)
+        tokenizer = _trained(texts, kind, specials, vocabulary - sentinels, lowercase)
     except (InputError, MissingError):
         raise
     except Exception as error:  # tokenizers raises bare Exception
@@ -120,14 +119,14 @@ def learn(
     return Vocabulary(tokenizer, dict(specials))
 
 
-def _parts(kind: str, specials: Mapping[str, str], size: int, lowercase: bool) -> tuple[Tokenizer, Any]:
+def _parts(kind: str, specials: Sequence[str], size: int, lowercase: bool) -> tuple[Tokenizer, Any]:
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     common: dict[str, Any] = {
-        "vocab_size": size, "special_tokens": list(specials.values()), "show_progress": False
+        "vocab_size": size, "special_tokens": list(specials), "show_progress": False
     }  # fmt: skip
     if kind == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token=specials["unk"]))
+        tokenizer = Tokenizer(models.WordPiece(unk_token=_unknown(specials)))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
@@ -144,7 +143,37 @@ def _parts(kind: str, specials: Mapping[str, str], size: int, lowercase: bool) -
     tokenizer.normalizer = normalizers.Sequence([*steps, *([normalizers.Lowercase()] if lowercase else [])])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    return tokenizer, trainers.UnigramTrainer(unk_token=specials["unk"], **common)
+    return tokenizer, trainers.UnigramTrainer(unk_token=_unknown(specials), **common)
+
+
+def _trained(
+    texts: Callable[[], Iterable[str]], kind: str, specials: Mapping[str, str], size: int, lowercase: bool
+) -> Tokenizer:
+    """A tokenizer that is the same each time: the trainers' own numbering depends on how a hash table falls out."""
+    from tokenizers import models
+
+    first = list(specials.values())
+    tokenizer, trainer = _parts(kind, first, size, lowercase)
+    tokenizer.train_from_iterator(texts(), trainer)
+    if kind == "wordpiece":
+        # Numbers decide between pieces that are equally frequent. Those of inner characters are the ones left to
+        # chance: a second training is given them.
+        inner = sorted(one for one in tokenizer.get_vocab() if one.startswith("##") and len(one) == 3)
+        again, trainer = _parts(kind, [*first, *inner], size, lowercase)
+        again.train_from_iterator(texts(), trainer)
+        rest = sorted(set(again.get_vocab()) - set(first))
+        numbered = {token: number for number, token in enumerate([*first, *rest])}
+        tokenizer.model = models.WordPiece(numbered, unk_token=specials["unk"])
+    elif kind == "unigram":
+        model = json.loads(tokenizer.to_str())["model"]
+        scores = {token: round(score, 6) for token, score in model["vocab"]}
+        rest = sorted(set(scores) - set(first), key=lambda token: (-scores[token], token))
+        tokenizer.model = models.Unigram([(one, scores[one]) for one in [*first, *rest]], model["unk_id"], False)
+    return tokenizer
+
+
+def _unknown(specials: Sequence[str]) -> str:
+    return next(one for one in specials if one in _USUAL["unk"])
 
 
 def write(vocabulary: Vocabulary, folder: Path, max_tokens: int) -> None:

@@ -220,7 +220,9 @@ def _body(facts: Facts) -> float:
 
 
 def _has_features(candidate: Candidate) -> bool:
-    return candidate.model.pretrained and bool(candidate.model.groups)
+    """Pretrained networks have; models that are told in words what to do (weight group ``prompt``) show none."""
+    groups = candidate.model.groups
+    return candidate.model.pretrained and bool(groups) and "prompt" not in groups
 
 
 def _name(facts: Facts) -> str:

@@ -37,15 +37,12 @@ def program(harness: str, answer: str) -> str:
     block = _FENCED.search(answer)
     code = block.group(1) if block else answer
     ways = [code, f"    {code.lstrip()}"]  # the first line of a rest may have lost its indentation on the way
-    for begun in ways if _OWN_START.match(code) else reversed(ways):
-        kept = longest_parsed(before, begun)
-        if kept is not None:
-            return f"{before}\n{kept}\n\n{tests}"
-    return f"{before}\n{code}\n\n{tests}"
+    kept = [longest_parsed(before, way) for way in (ways if _OWN_START.match(code) else reversed(ways))]
+    return f"{before}\n{max(kept, key=lambda one: one.count(chr(10)) + bool(one)) or code}\n\n{tests}"
 
 
-def longest_parsed(before: str, code: str) -> str | None:
-    """The most first lines of ``code`` that make a program behind ``before``; ``None``: not even one line does.
+def longest_parsed(before: str, code: str) -> str:
+    """The most first lines of ``code`` that make a program behind ``before``; empty where not even one line does.
 
     Source:
         As the sanitizer of EvalPlus (Liu et al. 2023) does.
@@ -55,7 +52,7 @@ def longest_parsed(before: str, code: str) -> str | None:
         kept = "\n".join(lines[:end])
         if kept.strip() and _compiles(f"{before}\n{kept}\n"):
             return kept
-    return None
+    return ""
 
 
 def _compiles(code: str) -> bool:

@@ -138,7 +138,9 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
-    if isinstance(model, Fitted):
+    prompted = "prompt" in facts.groups and recipe is not None
+    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
+    if isinstance(model, Fitted) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
         told = set(facts.groups) <= {"prompt"}
         assert told, f"{facts.name} is fitted in one go, so it has no groups but 'prompt'"
@@ -154,6 +156,11 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     check_answers(model, (*part.texts[:12], *case.odd), goal)
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)
+    if prompted:
+        assert isinstance(model, Fitted), f"{facts.name} has the group 'prompt', so it needs fit"
+        model.fit(part.texts, part.gold, seed=0)
+        check_answers(model, (*part.texts[:6], *case.odd), goal)
+        check_restores(model, family.restore, part.texts[:12], folder / "told")
 
 
 def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None) -> None:
@@ -273,8 +280,22 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
         if reason is None:
             fitting += 1
             assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
-            _check_method_on(method, facts, make())
+            if adjusted is None:
+                _check_telling(method, facts, make())
+            else:
+                _check_method_on(method, facts, make())
     return fitting
+
+
+def _check_telling(method: Method, facts: Facts, model: Any) -> None:
+    """A method that trains nothing: what it prepared can be fitted, twice with the same answers."""
+    part = tiny.part(12)
+    answers = []
+    for _ in range(2):
+        method.prepare(model, method.Options())
+        model.fit(part.texts, part.gold, seed=0)
+        answers.append(model.predict(part.texts))
+    assert alike(*answers) < 1e-4, f"telling {facts.name} again changes its answers"
 
 
 def _check_method_on(method: Method, facts: Facts, network: Any) -> None:

@@ -231,3 +231,95 @@ def _bert_shapes(vocabulary: int, width: int, depth: int) -> dict[str, tuple[int
     for name, shape in layers.items():
         found[f"{name}.weight"], found[f"{name}.bias"] = shape, shape[:1]
     return found
+
+
+def decoder_folder(path: Path, *, kind: str = "gemma3_text", width: int = 32, depth: int = 2, seed: int = 0) -> Path:
+    """A tiny decoder with random weights, in the Hub's format; ``path`` (made if need be) is returned.
+
+    Its tokens are bytes, so that any text can be read and written. No library but numpy, tokenizers and safetensors is
+    loaded.
+
+    Args:
+        path: Folder to write ``config.json``, ``model.safetensors`` and ``tokenizer.json`` to.
+        kind: ``gemma3_text`` or ``llama``.
+        width: Width of the hidden states, a multiple of 8 (the heads).
+        depth: Layers; of Gemma's all but the last look back 16 tokens only.
+        seed: The same seed gives the same weights.
+    """
+    from safetensors.numpy import save_file
+
+    path.mkdir(parents=True, exist_ok=True)
+    tokenizer = _bytes()
+    tokenizer.save(str(path / "tokenizer.json"))
+    gemma = kind == "gemma3_text"
+    config = {
+        "architectures": ["Gemma3ForCausalLM" if gemma else "LlamaForCausalLM"],
+        "model_type": kind,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": width,
+        "num_hidden_layers": depth,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": width // 4,
+        "intermediate_size": 2 * width,
+        "max_position_embeddings": 2048,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 1,
+        "tie_word_embeddings": gemma,
+        "hidden_act": "silu",
+    }
+    if gemma:
+        layers = ["sliding_attention"] * (depth - 1) + ["full_attention"]
+        ropes = {one: config["rope_parameters"] for one in ("full_attention", "sliding_attention")}
+        config |= {"layer_types": layers, "sliding_window": 16, "query_pre_attn_scalar": width // 4}
+        config |= {"rope_parameters": ropes, "hidden_activation": "gelu_pytorch_tanh"}
+    (path / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    rng = np.random.default_rng(seed)
+    shapes = _decoder_shapes(tokenizer.get_vocab_size(), width, depth, gemma=gemma)
+    weights = {
+        name: np.full(shape, 0.0 if gemma else 1.0, np.float32)
+        if "norm" in name
+        else rng.normal(0, 0.2, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    save_file(weights, path / "model.safetensors")
+    return path
+
+
+def _bytes() -> Tokenizer:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    pieces = ["<bos>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(pieces[:2])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])
+    return tokenizer
+
+
+def _decoder_shapes(vocabulary: int, width: int, depth: int, *, gemma: bool) -> dict[str, tuple[int, ...]]:
+    """Weight name -> shape, as the Hub's Llama and Gemma 3 checkpoints have them."""
+    found: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (vocabulary, width), "model.norm.weight": (width,)}
+    if not gemma:
+        found["lm_head.weight"] = (vocabulary, width)
+    block: dict[str, tuple[int, ...]] = {
+        "self_attn.q_proj": (width, width),
+        "self_attn.k_proj": (width // 2, width),
+        "self_attn.v_proj": (width // 2, width),
+        "self_attn.o_proj": (width, width),
+        "mlp.gate_proj": (2 * width, width),
+        "mlp.up_proj": (2 * width, width),
+        "mlp.down_proj": (width, 2 * width),
+        "input_layernorm": (width,),
+        "post_attention_layernorm": (width,),
+    }
+    if gemma:
+        block |= {"pre_feedforward_layernorm": (width,), "post_feedforward_layernorm": (width,)}
+        block |= {"self_attn.q_norm": (width // 4,), "self_attn.k_norm": (width // 4,)}
+    for number in range(depth):
+        found |= {f"model.layers.{number}.{name}.weight": shape for name, shape in block.items()}
+    return found

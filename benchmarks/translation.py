@@ -1,0 +1,119 @@
+"""How well do networks that start from nothing translate Multi30k, English to German, within 60 minutes of processor?
+
+Run:    python benchmarks/translation.py --models seq2seq/transformer_small
+Needs:  the data folder and sacrebleu; about 60 minutes of processor for each model. ``--epochs 0.05`` is a trial.
+
+Measured: BLEU and chrF (sacrebleu, with signatures) of the answers to the test parts of 2016 and 2017 after training on
+the 29,000 rows of train with the family's own recipe; wall-clock and processor seconds of reading, training and
+answering together. Nothing is chosen on test; dev is not used. The interval is that of 1,000 resamples of the rows.
+The last line of output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench_data import keep, machine, options, rows
+
+from goldilocks import plugins
+from goldilocks.records import Candidate, Goal, Output, Part, Workload
+from goldilocks.support.hardware import set_threads
+
+TESTS = {"test_2016": "test", "test_2017": "test_2017"}
+
+
+def part_of(data: Path, name: str) -> Part:
+    """A part of Multi30k."""
+    found = rows(data, "multi30k", name)
+    texts, gold = tuple(one["source"] for one in found), tuple(one["target"] for one in found)
+    return Part(texts, gold, tuple(range(1, len(found) + 1)))
+
+
+def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
+    """BLEU and chrF with their signatures, and the interval of BLEU."""
+    from sacrebleu.metrics import BLEU, CHRF
+
+    bleu, chrf = BLEU(), CHRF()
+    found = bleu.corpus_score(answers, [gold], n_bootstrap=1)
+    counts = np.array([bleu._extract_corpus_statistics([one], [[right]])[0] for one, right in zip(answers, gold)])  # noqa: B905
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=1_000)
+    drawn = [bleu._compute_score_from_stats(row.tolist()).score for row in draws @ counts]
+    return {
+        "bleu": found.score,
+        "bleu_interval_95": np.percentile(drawn, [2.5, 97.5]).tolist(),
+        "bleu_signature": str(bleu.get_signature()),
+        "chrf": chrf.corpus_score(answers, [gold]).score,
+        "chrf_signature": str(chrf.get_signature()),
+    }
+
+
+def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict[str, Any]:
+    """Train on train, answer the test parts."""
+    from goldilocks.tune.run import Run
+
+    family, model = name.split("/")
+    plugin = plugins.load("families", family)
+    facts = next(one for one in plugin.models() if one.name == model)
+    begun, used = time.perf_counter(), time.process_time()
+    train = part_of(data, "train")
+    words = float(np.mean([len(str(one).split()) for one in train.texts]))
+    characters = float(np.mean([len(one) for one in train.texts]))
+    work = Workload(len(train), characters, words, 0)
+    recipe = plugin.recipe(facts, work)
+    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
+    goal = Goal(Output.TEXT)
+    run = Run(Candidate(facts, "scratch"), train, goal, model_folder=None, work=work, seed=seed, recipe=recipe)
+    said = [0.0]
+
+    def on_step(share: float) -> None:
+        if share >= said[0]:
+            print(f"  {name}: {share:4.0%} after {time.process_time() - used:.0f} s of processor", flush=True)
+            said[0] += 0.05
+
+    run.advance(1.0, on_step=on_step)
+    trained, trained_used = time.perf_counter() - begun, time.process_time() - used
+    model_now = run.model
+    result: dict[str, Any] = {"recipe_epochs": recipe.epochs, "parameters": model_now.size_bytes() // 4}
+    for label, file in TESTS.items():
+        test = part_of(data, file)
+        answers = [str(one) for one in model_now.predict(test.texts).values]
+        result[label] = scores([str(one) for one in test.gold], answers) | {"first_answers": answers[:3]}
+    result |= {
+        "training_seconds": trained,
+        "training_processor_seconds": trained_used,
+        "seconds": time.perf_counter() - begun,
+        "processor_seconds": time.process_time() - used,
+    }
+    return result
+
+
+def main() -> None:
+    """Score every model."""
+    parser = options(__doc__)
+    parser.add_argument("--models", nargs="*", default=["seq2seq/transformer_small"])
+    parser.add_argument("--epochs", type=float, help="instead of the family's own; the result is not kept")
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    set_threads()
+    result: dict[str, Any] = {"benchmark": "translation", "data": "multi30k en-de", "seed": chosen.seed, "models": {}}
+    for name in chosen.models:
+        found = one_model(chosen.data, name, epochs=chosen.epochs, seed=chosen.seed)
+        result["models"][name] = found
+        low, high = found["test_2016"]["bleu_interval_95"]
+        print(
+            f"{name}: BLEU {found['test_2016']['bleu']:.1f} ({low:.1f} to {high:.1f}), chrF "
+            f"{found['test_2016']['chrf']:.1f} on test 2016; BLEU {found['test_2017']['bleu']:.1f} on test 2017; "
+            f"{found['seconds']:.0f} s, {found['processor_seconds']:.0f} s of processor\n"
+            f"  {found['test_2016']['bleu_signature']}"
+        )
+    if chosen.epochs is None:
+        keep("translation", result | machine())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldilocks.bundle.guard import refuse_pickle
+from goldilocks.errors import InputError
+from goldilocks.families import crf
+from goldilocks.nets.word_features import BUCKETS, MOST, features, numbers
+from goldilocks.records import Goal, Output, Part
+from goldilocks.support.tagging import iob2
+from goldilocks.testing import tiny
+
+LABELS = ("B-LOC", "I-LOC", "O")
+TEXTS = [("in", "New", "York"), ("from", "New", "York", "."), ("a", "new", "york", "ham"), ("in", "Rome")] * 5
+GOLD = [("O", "B-LOC", "I-LOC"), ("O", "B-LOC", "I-LOC", "O"), ("O", "O", "O", "O"), ("O", "B-LOC")] * 5
+
+
+def _model() -> crf.WordCrf:
+    model = crf.create(crf.models()[0], None, Part(), Goal(Output.TAGS, LABELS), seed=0)
+    assert isinstance(model, crf.WordCrf)
+    return model
+
+
+def test_it_learns_capitals_and_neighbours() -> None:
+    model = _model()
+    model.fit(TEXTS, GOLD, seed=0)
+    assert model.predict(TEXTS[:4]).values == tuple(GOLD[:4])
+
+
+def test_score_is_the_probability_of_the_sequence() -> None:
+    import pycrfsuite
+
+    model = _model()
+    model.fit(TEXTS, GOLD, seed=0)
+    tagger = pycrfsuite.Tagger()
+    tagger.open_inmemory(model.learnt)
+    tagger.set(list(features(TEXTS[0])))
+    assert model.predict(TEXTS[:1]).scores[0] == pytest.approx(tagger.probability(list(GOLD[0])), abs=1e-6)
+
+
+def test_file_is_no_pickle_and_restores(tmp_path: Path) -> None:
+    model = _model()
+    model.fit(TEXTS, GOLD, seed=0)
+    model.save(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["crf.json", "model.crfsuite"]
+    refuse_pickle(tmp_path / "model.crfsuite")
+    again = crf.restore(tmp_path)
+    assert again.labels == LABELS
+    assert again.predict(TEXTS).values == model.predict(TEXTS).values
+
+
+def test_odd_words_and_no_words_are_answered() -> None:
+    model = _model()
+    model.fit(TEXTS, GOLD, seed=0)
+    odd = [(), ("",), ("a\x00b", "\ud800"), ("x" * 100_000,), ("🙂",) * 300]
+    found = model.predict(odd)
+    assert [len(one) for one in found.values] == [0, 1, 2, 1, 300]  # type: ignore[arg-type]
+    assert all(iob2(one) == one for one in found.values)  # type: ignore[arg-type]
+    assert np.isfinite(found.scores).all()
+
+
+def test_unknown_tag_no_sentences_and_no_fit_are_refused() -> None:
+    with pytest.raises(InputError, match="'B-PER'; the model was made for: B-LOC, I-LOC, O"):
+        _model().fit([("a",)], [("B-PER",)], seed=0)
+    with pytest.raises(InputError, match="fit got no sentences"):
+        _model().fit([], [], seed=0)
+    with pytest.raises(InputError, match="call fit first"):
+        _model().predict([("a",)])
+
+
+def test_chinese_by_character_is_learnt_from_neighbours() -> None:
+    model = _model()
+    texts = [tuple("去北京吧"), tuple("在北京吃"), tuple("他很好吧"), tuple("我在吃饭")] * 5
+    gold = [("O", "B-LOC", "I-LOC", "O"), ("O", "B-LOC", "I-LOC", "O"), ("O",) * 4, ("O",) * 4] * 5
+    model.fit(texts, gold, seed=0)
+    assert model.predict([tuple("我去北京")]).values == (("O", "O", "B-LOC", "I-LOC"),)
+
+
+def test_features_as_numbers_are_the_same_for_the_same_strings() -> None:
+    found = numbers(("in", "New", "York"))
+    assert found.shape == (3, MOST)
+    assert found.max() < BUCKETS
+    assert [int((row > 0).sum()) for row in found] == [len(one) for one in features(("in", "New", "York"))]
+    assert (found[1] == numbers(("in", "New", "York"))[1]).all()
+    assert numbers(()).shape == (0, MOST)
+
+
+def test_no_word_has_more_features_than_there_is_room_for() -> None:
+    for item in [("longword",) * 9, *[tuple(str(one).split()) for one in tiny.part(9).texts]]:
+        assert max(len(one) for one in features(item)) <= MOST
