@@ -1,4 +1,4 @@
-"""Buy the run whose expected saving per second is highest; stop when no saving is worth its price.
+"""Buy the run that is expected to save most; stop when no saving is worth its price.
 
 A candidate's value is how much money per month finishing it is expected to save over the best that is finished, beyond
 what the validation items could tell apart (``Race.value``, from the posterior in ``select/forecast.py``).
@@ -9,9 +9,12 @@ from __future__ import annotations
 from goldilocks.protocols import Race
 
 SOURCE = (
-    "Expected improvement per second: Snoek et al. 2012, arXiv:1206.2944 section 3.2; promotion instead of stopping: "
-    "Li et al. 2020, arXiv:1810.05934. Different here: improvement is money beyond the resolution of the data, and a "
-    "purchase is one rung."
+    "Weitzman 1979, 'Optimal search for the best alternative': the most promising first, until none is worth opening; "
+    "promotion instead of stopping: Li et al. 2020, arXiv:1810.05934. Different here: the order is by expected "
+    "improvement (Snoek et al. 2012, arXiv:1206.2944) beyond the resolution of the data instead of the reservation "
+    "price, and a purchase is one rung. Improvement per second was tried: on the six recorded races, each with the "
+    "experience of the others, it took about as long and found worse candidates, as it pays for the cheap ones first "
+    "and then for a better one that makes them worthless."
 )
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
@@ -27,18 +30,16 @@ def choose(race: Race) -> tuple[str, int, str] | None:
         # Nothing is finished, so there is nothing to improve on: the cheapest sets the mark that others must beat.
         cheapest = min(race.candidates, key=lambda name: race.price(name, last))
         return cheapest, last, "the cheapest sets the mark"
-    best: tuple[float, str, float, float] | None = None
-    for name in race.candidates:
-        if race.bought(name) > last:
-            continue
-        value, price = race.value(name), max(race.price(name, last), 1e-3)
-        if price > _FREE_SECONDS and value <= max(race.worth_least, price * race.second_price):
-            continue
-        if best is None or value / price > best[0]:
-            best = (value / price, name, value, price)
-    if best is None:
+    open_ = {name: race.price(name, last) for name in race.candidates if race.bought(name) <= last}
+    free = [name for name, price in open_.items() if price <= _FREE_SECONDS]
+    if free:
+        return free[0], last, f"takes less than {_FREE_SECONDS:g} s"
+    values = {name: race.value(name) for name in open_}
+    worth = [name for name in open_ if values[name] > max(race.worth_least, open_[name] * race.second_price)]
+    if not worth:
         return None
-    _, name, value, price = best
+    # What cannot be finished within the budget comes last: a run cut short decides nothing.
+    name = max(worth, key=lambda one: (open_[one] <= race.seconds_left, values[one]))
     ahead = range(race.bought(name), last + 1)
     rung = next((one for one in ahead if race.price(name, one) >= _LEAST_SECONDS), last)
-    return name, rung, f"expected to save {value:.4g} a month for {price:.3g} s"
+    return name, rung, f"expected to save {values[name]:.4g} a month for {open_[name]:.3g} s"

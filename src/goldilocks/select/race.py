@@ -28,8 +28,9 @@ from goldilocks.support.hardware import Machine
 
 RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
-WORTH_LEAST_SHARE = 0.03
-"""Expected savings below this share of the best J so far are not chased."""
+WORTH_LEAST_SHARE = 0.02
+"""Expected savings below this share of the best J so far are not chased. Of 0, .5, 1, 2 and 3 %, tried on six recorded
+races, each with the experience of the others: less than 1 % runs most of the pool, 3 % stops before the best."""
 
 
 class Runner(Protocol):
