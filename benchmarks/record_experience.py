@@ -42,6 +42,8 @@ SETS = {
     "csl": "cls_ctg_train",
 }
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
+POOLED = 2
+"""Curves of all kinds that a kind's own are mixed with: a kind is seen on few sets, none of them with many labels."""
 PROBE_SHARED = 0.5
 """By judgement: how much more than the probe's few hundred rows the rest will teach, in logarithms of the loss."""
 LEAST_BETWEEN_GROUPS = 0.3
@@ -117,10 +119,7 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
                 gaps[_kind(one.candidate)][str(one.share)].append(gap)
                 gaps["*"][str(one.share)].append(gap)
     rungs = {
-        kind: {
-            share: {"bias": round(float(np.mean(g)), 3), "spread": round(max(float(np.std(g)), 0.08), 3)}
-            for share, g in shares.items()
-        }
+        kind: {share: _pooled(found, gaps["*"][share], 0 if kind == "*" else POOLED) for share, found in shares.items()}
         for kind, shares in sorted(gaps.items())
     }
     return {
@@ -136,6 +135,14 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
         "groups": GROUPS,
         "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; {ROWS} rows each, seed 0",
     }
+
+
+def _pooled(own: list[float], everybody: list[float], weight: float) -> dict[str, float]:
+    """Mean and spread of a kind's gaps, drawn towards those of all kinds as if ``weight`` more curves had shown them."""
+    share = weight / (weight + len(own))
+    bias = (1 - share) * float(np.mean(own)) + share * float(np.mean(everybody))
+    variance = (1 - share) * float(np.var(own)) + share * float(np.var(everybody))
+    return {"bias": round(bias, 3), "spread": round(max(variance**0.5, 0.08), 3)}
 
 
 def experience_of(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 from bench_data import keep, machine, options, rows
 
 from goldilocks import plugins
-from goldilocks.records import Candidate, Goal, Output, Part, Workload
+from goldilocks.records import Candidate, Goal, Output, Part, Recipe, Workload
 from goldilocks.support.hardware import set_threads
 
 TESTS = {"test_2016": "test", "test_2017": "test_2017"}
@@ -35,7 +35,8 @@ def part_of(data: Path, name: str) -> Part:
 
 def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
     """BLEU and chrF with their signatures, and the interval of BLEU."""
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
     bleu, chrf = BLEU(), CHRF()
     found = bleu.corpus_score(answers, [gold], n_bootstrap=1)
@@ -64,7 +65,7 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     words = float(np.mean([len(str(one).split()) for one in train.texts]))
     characters = float(np.mean([len(one) for one in train.texts]))
     work = Workload(len(train), characters, words, 0)
-    recipe = plugin.recipe(facts, work)
+    recipe: Recipe = plugin.recipe(facts, work)
     recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
     goal = Goal(Output.TEXT)
     run = Run(Candidate(facts, "scratch"), train, goal, model_folder=None, work=work, seed=seed, recipe=recipe)
