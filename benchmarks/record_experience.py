@@ -1,11 +1,12 @@
 """What do past races say before a new one begins? Records exhaustive races, fits the prior of ``select/forecast.py``.
 
 Run:    python benchmarks/record_experience.py --work bench-work
-Needs:  the data folder; about 5 minutes a data set on 2 quiet cores (1,200 rows each); resumable. ``--fit-only`` refits.
+Needs:  the data folder; about 5 minutes a data set on 2 quiet cores (1,200 rows each); resumable. ``--fit-only``
+        refits.
 
-Measured: validation loss of every candidate at every rung, on data sets that no other benchmark decides on; and, leaving
-one data set out at a time, what each policy would have spent on it and chosen, with what the others say as its experience.
-Writes ``src/goldilocks/select/experience.json``. The last line of output is one JSON object.
+Measured: validation loss of every candidate at every rung, on data sets that no other benchmark decides on; and,
+leaving one data set out at a time, what each policy would have spent on it and chosen, with what the others say as its
+experience. Writes ``src/goldilocks/select/experience.json``. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
 
 
 def _pooled(own: list[float], everybody: list[float], weight: float) -> dict[str, float]:
-    """Mean and spread of a kind's gaps, drawn towards those of all kinds as if ``weight`` more curves had shown them."""
+    """Mean and spread of a kind's gaps, drawn to those of all kinds as if ``weight`` more curves had shown them."""
     share = weight / (weight + len(own))
     bias = (1 - share) * float(np.mean(own)) + share * float(np.mean(everybody))
     variance = (1 - share) * float(np.var(own)) + share * float(np.var(everybody))

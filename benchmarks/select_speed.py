@@ -6,8 +6,8 @@ Needs:  the data folder (trec, banking77); about 20 minutes on 2 cores; resumabl
 Measured, per data set (at most 4,000 training rows, the official test set, seed 0), each run a process of its own:
 wall-clock seconds of ``goldilocks select`` to its decision with the policy ``value`` and with ``exhaustive``; the test
 accuracy of what each chose, scored after the fact, and its standard error: is what the race chose within one standard
-error of what the exhaustive search chose? The same on the validation rows, which are all that a search can know (standard
-error of the paired difference). Beside it the best of the whole pool by test accuracy, which no search can
+error of what the exhaustive search chose? The same on the validation rows, which are all that a search can know
+(standard error of the paired difference). Beside it the best of the whole pool by test accuracy, which no search can
 know (it is chosen on the test set, and by accuracy alone, where a decision also counts the cost). Then the record is
 replayed for further seeds: validation items are drawn anew with replacement, which gives everybody other scores.
 The last line of output is one JSON object.
