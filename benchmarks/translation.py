@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from bench_data import keep, machine, options, rows
@@ -65,8 +65,8 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     words = float(np.mean([len(str(one).split()) for one in train.texts]))
     characters = float(np.mean([len(one) for one in train.texts]))
     work = Workload(len(train), characters, words, 0)
-    recipe: Recipe = plugin.recipe(facts, work)
-    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
+    own = cast(Recipe, plugin.recipe(facts, work))
+    recipe = own if epochs is None else replace(own, epochs=epochs)
     goal = Goal(Output.TEXT)
     run = Run(Candidate(facts, "scratch"), train, goal, model_folder=None, work=work, seed=seed, recipe=recipe)
     said = [0.0]

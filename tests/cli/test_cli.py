@@ -33,7 +33,19 @@ def table(path: Path, rows: int = 60) -> Path:
 def test_help_of_every_command_has_an_example() -> None:
     listing = goldilocks("--help")
     assert listing.returncode == 0
-    commands = ("check", "candidates", "select", "tune", "evaluate", "predict", "report", "verify", "list", "demo")
+    commands = (
+        "check",
+        "candidates",
+        "select",
+        "tune",
+        "evaluate",
+        "predict",
+        "report",
+        "pretrain",
+        "verify",
+        "list",
+        "demo",
+    )
     for command in commands:
         assert command in listing.stdout
         shown = goldilocks(command, "--help")

@@ -7,6 +7,7 @@ import pytest
 from goldilocks.errors import InputError
 from goldilocks.families import extractive
 from goldilocks.families.extractive import Nearest, Picked
+from goldilocks.records import Text
 
 _TEXT = "Cats sleep. A cat and a dog met. The dog saw the cat and the cat ran. It rained in Rome."
 
@@ -40,9 +41,9 @@ def test_copy_of_several_texts_is_the_last() -> None:
 
 def test_nearest_answers_as_the_most_similar_item_was_answered(tmp_path: Path) -> None:
     model = Nearest()
-    items = [("hi", "where is the station"), ("hi", "what is the time"), "thank you"]
+    items: list[Text] = [("hi", "where is the station"), ("hi", "what is the time"), "thank you"]
     model.fit(items, ["over there", ("noon", "twelve"), "welcome"], seed=0)
-    asked = [("hello", "the time please"), "you", "xyz"]
+    asked: list[Text] = [("hello", "the time please"), "you", "xyz"]
     found = model.predict(asked)
     assert found.values == ("noon", "welcome", "over there")
     assert found.scores.tolist()[2] == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from goldilocks import plugins
+from goldilocks.nets.network import Network
 from goldilocks.records import Facts, Machine, Output, Workload
 from goldilocks.testing import tiny
 
@@ -17,6 +18,7 @@ WORK = Workload(rows=4_000, characters=100, words=20, labels=0)
 @pytest.mark.parametrize("facts", FAMILY.models(), ids=lambda facts: facts.name)
 def test_the_count_of_weights_is_right_for_the_vocabulary_it_assumes(facts: Facts) -> None:
     network = FAMILY.create(facts, None, CASE.part, CASE.goal, seed=0)
+    assert isinstance(network, Network)
     pieces = network.tokenizer.get_vocab_size()
     assert network.size_bytes() == 4 * (facts.parameters - (8_000 - pieces) * facts.width)
 

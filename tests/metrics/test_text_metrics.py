@@ -11,8 +11,8 @@ from goldilocks.errors import InputError
 from goldilocks.evaluate.score import measured, score
 from goldilocks.metrics import bleu, meteor
 
-_EN = [*"the a cat dogs quickly running ran house, on over! it's".split(" ")]
-_EN += [*"3.5 big-eyed (well) He said: no. singing nationality".split(" ")]
+_EN = [*["the", "a", "cat", "dogs", "quickly", "running", "ran", "house,", "on", "over!", "it's"]]
+_EN += [*["3.5", "big-eyed", "(well)", "He", "said:", "no.", "singing", "nationality"]]
 _ZH = "我们今天看到一个好吃的面包，厨房里有鸡汤。2024年"
 
 
@@ -44,8 +44,8 @@ def test_bleu_chrf_and_ter_are_those_of_sacrebleu(chinese: bool, references: int
     reference = BLEU(tokenize="zh" if chinese else "13a", force=True)
     assert ours["bleu"] == pytest.approx(reference.corpus_score(predicted, streams).score)
     assert ours["chrf"] == pytest.approx(CHRF().corpus_score(predicted, streams).score)
-    reference = TER(normalized=chinese, asian_support=chinese)
-    assert ours["ter"] == pytest.approx(reference.corpus_score(predicted, streams).score)
+    edits = TER(normalized=chinese, asian_support=chinese)
+    assert ours["ter"] == pytest.approx(edits.corpus_score(predicted, streams).score)
 
 
 def test_bleu_of_a_resample_is_that_of_sacrebleu_on_the_items_drawn() -> None:

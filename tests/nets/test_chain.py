@@ -24,9 +24,10 @@ def _drawn() -> tuple[torch.Tensor, torch.Tensor, Chain]:
 def _by_hand(scores: torch.Tensor, length: int, chain: Chain) -> dict[tuple[int, ...], float]:
     """Every sequence of labels and its score, one by one."""
     found = {}
+    moves, first = chain.moves.tolist(), chain.first.tolist()
     for path in itertools.product(range(3), repeat=length):
-        total = float(chain.first[path[0]]) + sum(float(scores[word, label]) for word, label in enumerate(path))
-        found[path] = total + sum(float(chain.moves[a, b]) for a, b in itertools.pairwise(path))
+        total = first[path[0]] + sum(float(scores[word, label]) for word, label in enumerate(path))
+        found[path] = total + sum(moves[a][b] for a, b in itertools.pairwise(path))
     return found
 
 

@@ -15,7 +15,8 @@ def model(sequences: Sequence[Sequence[int]], order: int, size: int = 5) -> Knes
 
 
 def logs(of: KneserNey, sequence: Sequence[int]) -> list[float]:
-    return np.exp(of.log_probabilities([np.array(sequence, dtype=np.int64)])[0]).tolist()
+    found: list[float] = np.exp(of.log_probabilities([np.array(sequence, dtype=np.int64)])[0]).tolist()
+    return found
 
 
 def test_bigrams_of_two_texts_worked_out_by_hand() -> None:

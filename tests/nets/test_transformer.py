@@ -59,7 +59,7 @@ def test_a_copy_of_both_shares_one_table_as_before() -> None:
     with torch.no_grad():
         states = both["trunk"](batch)
         before = both["head"].scores(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
-        both["trunk"].words.weight[10] += 1.0  # type: ignore[union-attr, index]
+        both["trunk"].get_parameter("words.weight")[10] += 1.0
         after = both["head"].scores(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
     changed = (before != after).flatten().nonzero().flatten().tolist()
     assert changed == [10]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ ALL = [
     for facts in plugins.load("families", family).models()
     if facts.name in names
 ]
-NAMED: Any = pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
+NAMED = pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
 
 
 def made(facts: Facts, part: Part = CASE.part) -> Writer:

@@ -42,9 +42,9 @@ def made(tmp_path: Path, **given: Any) -> tuple[Pretrained, Path]:
 def test_loss_falls_and_the_folder_is_read_by_transformers(tmp_path: Path, given: dict[str, Any], loader: str) -> None:
     import transformers
 
-    found, out = made(tmp_path, **given, steps=80)
+    found, out = made(tmp_path, **given, steps=50)
 
-    assert found.curve[-1]["loss"] < 0.8 * found.curve[0]["loss"]
+    assert found.curve[-1]["loss"] < 0.85 * found.curve[0]["loss"]
     assert found.held_out_before is None or (found.held_out_after or 0) < found.held_out_before
     names = {one.name for one in out.iterdir()}
     assert names >= {"config.json", "model.safetensors", "tokenizer.json", "README.md", "pretraining.json"}
@@ -183,6 +183,22 @@ def test_unlike_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
         pretrain([text], replace(settings, seed=1, resume=True), read)
     with pytest.raises(InputError, match="is not empty; go on with --resume"):
         pretrain([text], settings, read)
+
+
+def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
+    found, out = made(tmp_path, steps=1)
+    assert made(tmp_path, steps=1, resume=True)[0] == found
+    with pytest.raises(InputError, match="its run had steps 1, now 2"):
+        made(tmp_path, steps=2, resume=True)
+    with pytest.raises(InputError, match="is not empty; choose another"):
+        made(tmp_path, steps=1)
+    assert out.is_dir()
+
+
+def test_no_step_gives_the_model_as_it_was_drawn(tmp_path: Path) -> None:
+    found, out = made(tmp_path, steps=0)
+    assert (found.steps, found.curve) == (0, ())
+    assert (out / "model.safetensors").exists()
 
 
 def test_a_truncated_checkpoint_is_said(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_asserts_are_shown_and_the_setup_stands_before_the_program() -> None:
     }
     assert task.problem(row) is None
     assert task.item(row) == "Write inc.\nYour code should pass these tests:\nassert inc(1) == 2"
-    assert pass_at_k.items([task.gold(row)], [row["solution"]])[0, 0] == 1
+    assert pass_at_k.items([task.gold(row)], [str(row["solution"])])[0, 0] == 1
 
 
 def test_row_without_tests_is_its_solution() -> None:

@@ -133,8 +133,8 @@ def brat_rows(folder: Path, source: str) -> Iterator[tuple[int, list[Any] | str]
             inside = [one for one in entities if begins <= one[0] < ends]
             if bare.strip():
                 number += 1
-                moved = [(start - begins, end - begins, *rest) for start, end, *rest in inside]
-                made = wrong or tags_from(bare, [(one[0], one[1], str(one[2]), str(one[3])) for one in moved])
+                moved = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
+                made = wrong or tags_from(bare, moved)
                 yield number, f"{made} ({file.name})" if isinstance(made, str) else made
             begins = ends
         beyond = [one for one in entities if one[0] >= begins]

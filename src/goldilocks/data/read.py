@@ -112,8 +112,8 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
         numbers.append(number)
     if mended:
         remarks.append(
-            f"{mended:,} of {total:,} rows are not in IOB2; they were read as conlleval does (an I- that continues nothing "
-            "begins an entity, which is also how IOB1 is meant) and taken to IOB2"
+            f"{mended:,} of {total:,} rows are not in IOB2; they were read as conlleval does (an I- that continues "
+            "nothing begins an entity, which is also how IOB1 is meant) and taken to IOB2"
         )
     return Reading(
         source=source,

@@ -108,7 +108,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     precision = str(next(trunk.parameters()).dtype).removeprefix("torch.")
     trunk.float()  # to learn in; ``Causal.fit`` goes back
     tokenizer = read_tokenizer(tokenizer_file, MAX_TOKENS)
-    settled = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
+    settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
     settled |= _lengths(part, tokenizer) if goal.output is Output.TEXT else {}
     pad = settled["ends"][0] if settled["ends"] else 0
     torch.manual_seed(seed)

@@ -34,4 +34,4 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 def total(sums: Floats) -> Floats:
     """2 · hits / (claims + reals), for each row of ``sums``."""
     hits, claimed, real = np.asarray(sums, dtype=np.float64).T
-    return np.divide(2 * hits, claimed + real, out=np.ones_like(hits), where=claimed + real > 0)
+    return np.asarray(np.divide(2 * hits, claimed + real, out=np.ones_like(hits), where=claimed + real > 0))

@@ -30,4 +30,4 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 def total(sums: Floats) -> Floats:
     """Hits / claims, for each row of ``sums``."""
     hits, claimed, _ = np.asarray(sums, dtype=np.float64).T
-    return np.divide(hits, claimed, out=np.ones_like(hits), where=claimed > 0)
+    return np.asarray(np.divide(hits, claimed, out=np.ones_like(hits), where=claimed > 0))

@@ -30,4 +30,4 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 def total(sums: Floats) -> Floats:
     """Hits / reals, for each row of ``sums``."""
     hits, _, real = np.asarray(sums, dtype=np.float64).T
-    return np.divide(hits, real, out=np.ones_like(hits), where=real > 0)
+    return np.asarray(np.divide(hits, real, out=np.ones_like(hits), where=real > 0))

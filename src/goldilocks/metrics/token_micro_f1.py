@@ -36,4 +36,4 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 def total(sums: Floats) -> Floats:
     """Right words / words, for each row of ``sums``; 1 where there are no words."""
     right, words = np.asarray(sums, dtype=np.float64).T
-    return np.divide(right, words, out=np.ones_like(right), where=words > 0)
+    return np.asarray(np.divide(right, words, out=np.ones_like(right), where=words > 0))

@@ -30,8 +30,8 @@ _Piece = tuple[int, int, int]
 class ApartTrunk(Trunk):
     """``inner`` over each text of a row; texts instead of tokens come out.
 
-    So ``forward`` gives ``(n_texts, width)``, float32, the texts of the first row first. What lies between the blocks is
-    not handed out: it is not ``resumable``.
+    So ``forward`` gives ``(n_texts, width)``, float32, the texts of the first row first. What lies between the blocks
+    is not handed out: it is not ``resumable``.
     """
 
     resumable = False
@@ -43,36 +43,41 @@ class ApartTrunk(Trunk):
         self.pooling = pooling
         self.depth, self.width, self.bf16 = inner.depth, inner.width, inner.bf16
         self.word_embedding = f"inner.{inner.word_embedding}" if inner.word_embedding else None
-        self._kept: dict[bytes, Tensor] = {}
+        self._kept: dict[bytes, int] = {}
+        self._vectors = torch.zeros((0, self.width))
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """A vector for each text, ``(n_texts, width)``; always of the whole trunk."""
-        assert start == 0
-        assert hidden is None
+        assert (start, hidden, stop) == (0, None, None)
         pieces = [(number, *span) for number, row in enumerate(batch.rows) for span in _spans(row)]
         keys = [batch.rows[row].ids[first : first + length].tobytes() for row, first, length in pieces]
-        learns = any(weight.requires_grad for weight in self.inner.parameters())
-        new = {
-            key: piece for key, piece in zip(keys, pieces, strict=True) if learns or key not in self._kept
-        }
-        vectors = self._read(batch, list(new.values()))
-        if learns:
-            place = {key: number for number, key in enumerate(new)}
-            return vectors[[place[key] for key in keys]]
-        self._kept |= zip(new, vectors.detach(), strict=True)
-        return torch.stack([self._kept[key] for key in keys])
+        if any(weight.requires_grad for weight in self.inner.parameters()):
+            new = dict(zip(keys, pieces, strict=True))
+            place, vectors = {key: number for number, key in enumerate(new)}, self._read(batch, list(new.values()))
+        else:
+            new = {key: piece for key, piece in zip(keys, pieces, strict=True) if key not in self._kept}
+            self._kept |= {key: number for number, key in enumerate(new, start=len(self._kept))}
+            self._vectors = torch.cat([self._vectors.to(batch.ids.device), self._read(batch, list(new.values()))])
+            place, vectors = self._kept, self._vectors
+        return vectors[torch.tensor([place[key] for key in keys], device=vectors.device)]
 
     def _read(self, batch: Batch, pieces: Sequence[_Piece]) -> Tensor:
         """A vector for each piece of the batch, in their order."""
         groups: dict[int, list[int]] = {}
         for number, (_, _, length) in enumerate(pieces):
             groups.setdefault(int(log(length) / _STEP), []).append(number)
-        found, order = [], np.zeros(len(pieces), dtype=np.int64)
+        found: list[Tensor] = []
+        order, done = np.zeros(len(pieces), dtype=np.int64), 0
         for group in groups.values():
-            order[group] = np.arange(len(group)) + sum(map(len, found))
+            order[group] = np.arange(done, done + len(group))
+            done += len(group)
             texts = _group(batch, [pieces[number] for number in group])
             found.append(pool(self.inner(texts), texts.mask, self.pooling))
-        return torch.cat(found)[torch.from_numpy(order)] if found else torch.zeros((0, self.width))
+        return (
+            torch.cat(found)[torch.from_numpy(order)]
+            if found
+            else torch.zeros((0, self.width), device=batch.ids.device)
+        )
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Trunk.groups``."""

@@ -131,7 +131,7 @@ class CausalWriter(Causal):
             [batch.ids[i, first : len(row)] for i, (first, row) in enumerate(zip(firsts, batch.rows, strict=True))]
         )
         # Scores over the vocabulary are a thousand times as wide as a state: they are made anew on the way back.
-        parts = zip(read.split(_CHUNK), wanted.split(_CHUNK), strict=True)
+        parts = zip(torch.split(read, _CHUNK), torch.split(wanted, _CHUNK), strict=True)
         sums = [checkpoint(self._entropy, one, ids, use_reentrant=False) for one, ids in parts]
         return torch.stack(sums).sum() / max(1, len(wanted))
 

@@ -125,7 +125,7 @@ def check_whole(parts: Sequence[Path]) -> None:
 
 def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
     try:
-        import gguf  # type: ignore[import-not-found] # noqa: F401 (transformers needs it)
+        import gguf  # noqa: F401 (transformers needs it)
     except ModuleNotFoundError as error:
         raise MissingError(f"{name}: reading GGUF needs the package gguf: pip install gguf") from error
     try:

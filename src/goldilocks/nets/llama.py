@@ -155,11 +155,18 @@ class _Norm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width))
         self.epsilon, self.from_one = epsilon, from_one
+        self.settled: Tensor | None = None
+        """``scale`` once it does not change any more."""
+
+    @property
+    def scale(self) -> Tensor:
+        """What normed numbers are multiplied by, float32."""
+        if self.settled is not None:
+            return self.settled
+        return 1 + self.weight.float() if self.from_one else self.weight.float()
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight.float()
-        given = F.rms_norm(x.float(), weight.shape, 1 + weight if self.from_one else weight, self.epsilon)
-        return given.to(x.dtype)
+        return F.rms_norm(x.float(), self.weight.shape, self.scale, self.epsilon).to(x.dtype)
 
 
 class _Block(nn.Module):
@@ -167,8 +174,9 @@ class _Block(nn.Module):
         super().__init__()
         width, heads, pairs, each = options.width, options.heads, options.pairs, options.head_width
         self.options, self.window, self.theta = options, options.windows[number], options.thetas[number]
-        self.cuts = [heads * each, pairs * each, pairs * each]
-        self.qkv = _Linear(width, sum(self.cuts), bias=options.qkv_bias)
+        self.qkv = _Linear(width, (heads + 2 * pairs) * each, bias=options.qkv_bias)
+        self.head_scales: Tensor | None = None
+        """``_head_scales()`` once they do not change any more."""
         self.out = _Linear(heads * each, width, bias=options.out_bias)
         self.gate_up = _Linear(width, 2 * options.inner, bias=False)
         self.down = _Linear(options.inner, width, bias=False)
@@ -191,17 +199,30 @@ class _Block(nn.Module):
         above: Tensor = hidden + (made if self.behind_mlp is None else self.behind_mlp(made))
         return above
 
+    def _head_scales(self) -> Tensor:
+        """What normed queries and keys are multiplied by, ``(heads + pairs, 1, each)``."""
+        if self.head_scales is not None:
+            return self.head_scales
+        assert self.query_norm is not None
+        assert self.key_norm is not None
+        each = self.options.head_width
+        scales = (
+            self.query_norm.scale.expand(self.options.heads, each),
+            self.key_norm.scale.expand(self.options.pairs, each),
+        )
+        return torch.cat(scales)[:, None]
+
     def _attention(self, x: Tensor, place: Place, memory: Memory | None, number: int) -> Tensor:
         rows, tokens, _ = x.shape
         options = self.options
-        # (rows, tokens, heads · each) -> (rows, heads, tokens, each)
-        query, key, value = (
-            one.view(rows, tokens, -1, options.head_width).transpose(1, 2) for one in self.qkv(x).split(self.cuts, -1)
-        )
+        heads, pairs = options.heads, options.pairs
+        given = self.qkv(x).view(rows, tokens, heads + 2 * pairs, options.head_width).transpose(1, 2)
+        both, value = torch.split(given, [heads + pairs, pairs], 1)  # queries and keys go the same way, side by side
         if self.query_norm is not None and self.key_norm is not None:
-            query, key = self.query_norm(query), self.key_norm(key)
-        cosine, sine = place.angles(self.theta, options.head_width, x.dtype)
-        query, key = _turned(query, cosine, sine), _turned(key, cosine, sine)
+            normed = F.rms_norm(both.float(), (options.head_width,), None, options.epsilon)
+            both = (normed * self._head_scales()).to(x.dtype)
+        both = _turned(both, *place.angles(self.theta, options.head_width, x.dtype))
+        query, key = torch.split(both, [heads, pairs], 1)
         if memory is not None:
             key, value = memory.add(number, key, value)
         seen = _attend(query, key, value, place.seen(self.window), options.scale)
@@ -219,7 +240,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scal
     rows, heads, tokens, each = query.shape
     pairs = key.shape[1]
     if tokens == 1:  # the heads that share keys become the tokens of one head
-        folded = query.view(rows, pairs, heads // pairs, each)
+        folded = query.reshape(rows, pairs, heads // pairs, each)
         return F.scaled_dot_product_attention(folded, key, value, attn_mask=seen, scale=scale).view(query.shape)
     if pairs != heads:
         key, value = (one.repeat_interleave(heads // pairs, 1) for one in (key, value))
@@ -241,7 +262,7 @@ class LlamaTrunk(Trunk, Speaker):
         """Unfilled: ``read_trunk`` or ``Network.load_weights`` gives the weights."""
         super().__init__()
         self.options = options
-        self.depth, self.width = options.depth, options.width
+        self.depth, self.width, self.reach = options.depth, options.width, options.positions
         self.words = _Embedding(options.vocabulary, options.width)
         self.blocks = nn.ModuleList(_Block(options, number) for number in range(options.depth))
         self.norm = _Norm(options.width, options.epsilon, options.gemma)
@@ -281,11 +302,6 @@ class LlamaTrunk(Trunk, Speaker):
 
     # ---------------------------------------------------------------------------------------------------- as a speaker
 
-    @property
-    def reach(self) -> int:
-        """See ``Speaker.reach``."""
-        return self.options.positions
-
     def settle(self) -> None:
         """Put matrices into the processor's own order (bfloat16 on a CPU): products with few rows take half the time.
 
@@ -296,6 +312,12 @@ class LlamaTrunk(Trunk, Speaker):
         for module in self.modules():
             if isinstance(module, _Linear):
                 module.packed = pack(module.weight)
+            elif isinstance(module, _Norm):
+                module.settled = None
+                module.settled = module.scale.detach().clone()
+            elif isinstance(module, _Block) and module.query_norm is not None:
+                module.head_scales = None
+                module.head_scales = module._head_scales().detach()
         if self.last is None:
             self._packed = pack(self.words.weight)
 

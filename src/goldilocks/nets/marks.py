@@ -13,37 +13,14 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
+from goldilocks.nets.word_features import shape_of
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 AFFIX_LETTERS = 3
 _BUCKETS = 2048
 """Rows of the table of first (and of last) letters; what shares a row by chance is told apart by the word itself."""
-
-
-def shape_of(word: str) -> int:
-    """A number from 1 to 64 for the kind of the first sign and for what occurs behind it.
-
-    The kinds of the first are upper case, lower case, digit, other; behind it lower case, upper case, digits and other
-    signs may each occur or not.
-
-    Example:
-        >>> shape_of("rome") == shape_of("paris"), shape_of("Rome") == shape_of("USA")
-        (True, False)
-    """
-    first, rest = word[:1], word[1:]
-    kind = 0 if first.isupper() else 1 if first.islower() else 2 if first.isdigit() else 3
-    lower = upper = digit = other = False
-    for sign in rest:
-        if sign.islower():
-            lower = True
-        elif sign.isupper():
-            upper = True
-        elif sign.isdigit():
-            digit = True
-        elif not sign.isalpha():
-            other = True
-    return 1 + 16 * kind + 8 * lower + 4 * upper + 2 * digit + other
 
 
 def _bucket(letters: str) -> int:

@@ -101,7 +101,7 @@ def draw(gold: Sequence[Gold], shots: int, *, seed: int) -> list[int]:
     for place in rng.permutation(len(gold)).tolist():
         groups.setdefault(gold[place], []).append(place)
     order = [groups[key] for key in sorted(groups, key=repr)]
-    rng.shuffle(order)  # type: ignore[arg-type]
+    rng.shuffle(order)
     turns = [group[turn] for turn in range(max(map(len, order), default=0)) for group in order if turn < len(group)]
     chosen = turns[:shots]
     rng.shuffle(chosen)

@@ -61,7 +61,7 @@ class Wide(nn.Module):
             # Without some words the hidden states would be left with what the features do not explain.
             keep = keep & (torch.rand(features.shape, device=features.device) > WIDE_HIDDEN)
             keep = keep & (torch.rand((len(features), 1), device=features.device) > WORDS_HIDDEN)
-        scores = (self.table(features) * keep.unsqueeze(2)).sum(1) * GAIN
+        scores: Tensor = (self.table(features) * keep.unsqueeze(2)).sum(1) * GAIN
         return scores / (1 - WIDE_HIDDEN) if self.training else scores
 
 
@@ -216,13 +216,13 @@ class Tagger(Network):
     def _best(self, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The best tags ``(n, words)`` and their probability ``(n,)``, from scores ``(n, words, n_labels)``."""
         chain = self.head.chain
-        moves, first = (0.0, 0.0) if chain is None else (chain.moves, chain.first)
-        if self._rules is not None:
-            moves, first = self._rules[0].to(scores.device) + moves, self._rules[1].to(scores.device) + first
-        if isinstance(moves, Tensor) and isinstance(first, Tensor):
-            paths = best_paths(scores, mask, moves, first)
-        else:
+        if chain is None and self._rules is None:
             paths = scores.argmax(2)
+        else:
+            moves, first = (one.to(scores.device) for one in self._rules or (torch.zeros(()), torch.zeros(())))
+            if chain is not None:
+                moves, first = moves + chain.moves, first + chain.first
+            paths = best_paths(scores, mask, moves, first)
         if chain is not None:
             return paths, chain.log_probability(scores, mask, paths).exp()
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)

@@ -52,9 +52,10 @@ def pack(weight: Tensor) -> Tensor | None:
     """
     from goldilocks.support.hardware import machine
 
-    if weight.dtype != torch.bfloat16 or weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if weight.dtype != torch.bfloat16 or weight.device.type != "cpu" or not machine().bf16:
         return None
-    if not (machine().bf16 and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (there and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return None
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _FEW)
     return packed

@@ -12,16 +12,39 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.nets.marks import shape_of
-
 AFFIXES = 4
 """Longest first and last letters that count."""
 LONGEST = 40
 """Characters of a word that are looked at."""
-BUCKETS = 2**18
+BUCKETS = 2**17
 """Numbers that strings are hashed to, 0 (nothing) among them."""
 MOST = 28
 """Features a word can have."""
+
+
+def shape_of(word: str) -> int:
+    """A number from 1 to 64 for the kind of the first sign and for what occurs behind it.
+
+    The kinds of the first are upper case, lower case, digit, other; behind it lower case, upper case, digits and other
+    signs may each occur or not.
+
+    Example:
+        >>> shape_of("rome") == shape_of("paris"), shape_of("Rome") == shape_of("USA")
+        (True, False)
+    """
+    first, rest = word[:1], word[1:]
+    kind = 0 if first.isupper() else 1 if first.islower() else 2 if first.isdigit() else 3
+    lower = upper = digit = other = False
+    for sign in rest:
+        if sign.islower():
+            lower = True
+        elif sign.isupper():
+            upper = True
+        elif sign.isdigit():
+            digit = True
+        elif not sign.isalpha():
+            other = True
+    return 1 + 16 * kind + 8 * lower + 4 * upper + 2 * digit + other
 
 
 def features(words: Sequence[str]) -> Iterator[list[str]]:

@@ -83,6 +83,8 @@ def learn(
 ) -> Vocabulary:
     """A tokenizer made from the texts; the same texts give the same one.
 
+    (With ``unigram`` the same pieces and numbers: scores of a large corpus may differ in the fourth digit.)
+
     Args:
         texts: Gives them from the beginning each time (``wordpiece`` asks twice); only counts of words are kept.
         kind: ``wordpiece``, ``bpe`` or ``unigram``.
@@ -167,7 +169,7 @@ def _trained(
     elif kind == "unigram":
         model = json.loads(tokenizer.to_str())["model"]
         scores = {token: round(score, 6) for token, score in model["vocab"]}
-        rest = sorted(set(scores) - set(first), key=lambda token: (-scores[token], token))
+        rest = sorted(set(scores) - set(first))
         tokenizer.model = models.Unigram([(one, scores[one]) for one in [*first, *rest]], model["unk_id"], False)
     return tokenizer
 

@@ -50,7 +50,8 @@ _KINDS = {
 class SandboxLimits:
     """What one program may use."""
 
-    wall_seconds: float = 10.0
+    wall_seconds: float = 20.0
+    """Longer than ``cpu_seconds``: a busy machine is not the program's fault."""
     cpu_seconds: int = 8
     """Of each process."""
     memory_bytes: int = 1 << 30

@@ -152,7 +152,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
         assert isinstance(recipe, Recipe), f"{facts.name} is trained by descent, so it needs a recipe"
         assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
         there = set(facts.groups) - {"prompt"}
-        assert set(model.groups()) == there, f"{facts.name}: facts and network differ in their groups"
+        assert set(cast(Any, model).groups()) == there, f"{facts.name}: facts and network differ in their groups"
     check_answers(model, (*part.texts[:12], *case.odd), goal)
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)

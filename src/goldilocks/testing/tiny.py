@@ -273,7 +273,7 @@ def decoder_folder(path: Path, *, kind: str = "gemma3_text", width: int = 32, de
     }
     if gemma:
         layers = ["sliding_attention"] * (depth - 1) + ["full_attention"]
-        ropes = {one: config["rope_parameters"] for one in ("full_attention", "sliding_attention")}
+        ropes = dict.fromkeys(("full_attention", "sliding_attention"), config["rope_parameters"])
         config |= {"layer_types": layers, "sliding_window": 16, "query_pre_attn_scalar": width // 4}
         config |= {"rope_parameters": ropes, "hidden_activation": "gelu_pytorch_tanh"}
     (path / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
@@ -303,7 +303,10 @@ def _bytes() -> Tokenizer:
 
 def _decoder_shapes(vocabulary: int, width: int, depth: int, *, gemma: bool) -> dict[str, tuple[int, ...]]:
     """Weight name -> shape, as the Hub's Llama and Gemma 3 checkpoints have them."""
-    found: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (vocabulary, width), "model.norm.weight": (width,)}
+    found: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (vocabulary, width),
+        "model.norm.weight": (width,),
+    }
     if not gemma:
         found["lm_head.weight"] = (vocabulary, width)
     block: dict[str, tuple[int, ...]] = {

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.families import decoder
+from goldilocks.methods import in_context, zero_shot
+from goldilocks.nets.causal import Causal
+from goldilocks.nets.causal_writer import CausalWriter
+from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload
+from goldilocks.testing import tiny
+from goldilocks.tune.run import Run
+
+WORK = Workload(rows=60, characters=40, words=6, labels=3)
+GOAL = replace(tiny.GOAL, instruction="Give the label.")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.decoder_folder(tmp_path_factory.mktemp("decoder") / "tiny")
+
+
+def _facts(folder: Path) -> Facts:
+    facts = decoder.describe(folder, str(folder))
+    assert facts is not None
+    return facts
+
+
+def _run(folder: Path, method: str, part: Part, goal: Goal, **recipe: float) -> Run:
+    facts = _facts(folder)
+    own = replace(decoder.recipe(facts, WORK), **recipe) if recipe else None  # type: ignore[arg-type]
+    return Run(Candidate(facts, method), part, goal, model_folder=folder, work=WORK, seed=0, recipe=own)
+
+
+def test_encoder_is_not_described(tmp_path: Path) -> None:
+    assert decoder.describe(tiny.encoder_folder(tmp_path / "bert"), "bert") is None
+
+
+@pytest.mark.parametrize(("method", "shots"), [("zero_shot", 0), ("in_context", 8)])
+def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int) -> None:
+    run = _run(folder, method, tiny.part(30), GOAL)
+    run.advance(1.0)
+
+    answers = run.predict(["soup with bread"])
+
+    assert np.allclose(answers.probabilities.sum(1), 1, atol=1e-5)
+    assert isinstance(run.model, Causal)
+    assert run.model.telling is not None
+    assert len(run.model.telling.prompt.examples) == shots
+    assert run.model.telling.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
+
+
+def test_calibrated_labels_are_equally_likely_over_the_texts_they_were_calibrated_on(folder: Path) -> None:
+    part = tiny.part(30)
+    network = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
+    assert isinstance(network, Causal)
+    network.fit(part.texts, part.gold, seed=0)
+
+    logs = np.log(network.predict(part.texts).probabilities)
+
+    # Mean log-probabilities differ between labels only by what each text's own sum takes off all of them alike.
+    assert np.ptp(logs.mean(0)) < 1e-3
+
+
+@pytest.mark.parametrize("method", ["head_only", "full", "lora"])
+def test_tuned_decoder_learns_labels(folder: Path, method: str) -> None:
+    run = _run(folder, method, tiny.part(60), GOAL, epochs=20, learning_rate=5e-3, head_learning_rate=1e-2)
+    part = tiny.part(60)
+    run.advance(1.0)
+    answers = run.predict(part.texts).values
+    right = sum(one == gold for one, gold in zip(answers, part.gold, strict=True))
+
+    assert right > 36  # 20 would be chance
+
+
+def test_tuned_decoder_writes_what_it_learnt(folder: Path) -> None:
+    part = Part(("ab", "cd") * 16, ("xy", "uv") * 16, tuple(range(32)))
+    goal = Goal(Output.TEXT, instruction="Go on.")
+    run = _run(folder, "full", part, goal, epochs=20, learning_rate=5e-3, head_learning_rate=5e-3)
+    run.advance(1.0)
+
+    assert run.predict(["ab", "cd"]).values == ("xy", "uv")
+
+
+def test_likelihood_of_a_long_text_is_that_of_its_pieces(folder: Path) -> None:
+    goal = Goal(Output.LIKELIHOOD)
+    network = decoder.create(_facts(folder), folder, Part(), goal, seed=0)
+    assert isinstance(network, CausalWriter)
+
+    short, long, both = network.predict(["soup", "soup " * 150, ("soup", "bread")]).values
+
+    assert isinstance(short, float)
+    assert isinstance(long, float)
+    assert long < short < 0
+    assert isinstance(both, float)
+
+
+def test_example_rows_that_cannot_all_be_read_are_left_out(folder: Path) -> None:
+    part = Part(("word " * 200,) * 40, ("food", "money") * 20, tuple(range(40)))
+    network = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
+    in_context.prepare(network, in_context.Options(shots=30))
+    assert isinstance(network, Causal)
+    network.fit(part.texts, part.gold, seed=0)
+
+    assert network.telling is not None
+    assert 0 < len(network.telling.prompt.examples) < 30
+    assert len(network.predict(["soup " * 5000]).values) == 1
+
+
+def test_folder_without_tokenizer_says_how_to_write_one(tmp_path: Path) -> None:
+    made = tiny.decoder_folder(tmp_path / "m")
+    (made / "tokenizer.json").unlink()
+    with pytest.raises(MissingError, match=r"tokenizer\.json: there is no such file; write it with"):
+        decoder.create(_facts(made), made, Part(), GOAL, seed=0)
+
+
+def test_weights_that_are_cut_short_are_refused(tmp_path: Path) -> None:
+    made = tiny.decoder_folder(tmp_path / "m")
+    facts = _facts(made)
+    whole = (made / "model.safetensors").read_bytes()
+    (made / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(IntegrityError, match="damaged or cut short"):
+        decoder.create(facts, made, Part(), GOAL, seed=0)
+
+
+def test_no_shots_in_context_is_refused() -> None:
+    with pytest.raises(InputError, match="show at least 1 row, or use zero_shot"):
+        in_context.prepare(None, in_context.Options(shots=0))
+
+
+def test_model_that_cannot_be_told_says_so() -> None:
+    counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
+    assert "cannot be told in words" in str(zero_shot.misfit(counted))
+    assert "cannot be told in words" in str(in_context.misfit(counted))

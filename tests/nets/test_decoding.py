@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from goldilocks.errors import InputError
+from goldilocks.nets.causal_hub import read_hub_causal
+from goldilocks.nets.decoding import Reading, Sampling, Tree, judge, likelihood, write
+from goldilocks.nets.llama import read_options, read_trunk
+from goldilocks.nets.network import read_tokenizer
+from goldilocks.nets.speaker import Speaker
+from goldilocks.testing import tiny
+
+PROMPTS = [list(range(5, 30)), [7, 8], [40, 41, 42, 43, 44, 45]]
+PREFIX = [0, 20, 21]
+
+
+@pytest.fixture(scope="module", params=["gemma3_text", "llama", "gpt2"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Speaker, Any, Path]:
+    """A tiny decoder of ours, transformers' own of the same weights, and the folder."""
+    from transformers import AutoModelForCausalLM, GPT2Config
+
+    folder = tmp_path_factory.mktemp("decoders") / request.param
+    if request.param == "gpt2":
+        torch.manual_seed(0)
+        config = GPT2Config(
+            vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=0, eos_token_id=1
+        )
+        made = AutoModelForCausalLM.from_config(config)
+        with torch.no_grad():
+            for weight in made.parameters():
+                weight.add_(torch.randn_like(weight) * 0.2)
+        tiny.decoder_folder(folder)
+        made.save_pretrained(folder)
+        speaker: Any = read_hub_causal(folder)
+    else:
+        tiny.decoder_folder(folder, kind=request.param)
+        options = read_options(json.loads((folder / "config.json").read_text()))
+        assert options is not None
+        speaker = read_trunk(folder, options)
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return speaker.eval(), theirs, folder
+
+
+def test_greedy_tokens_are_those_of_transformers(pair: tuple[Speaker, Any, Path]) -> None:
+    speaker, theirs, folder = pair
+    tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
+
+    got = write(speaker, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+
+    theirs.generation_config.eos_token_id = None
+    for prompt, written in zip(PROMPTS, got, strict=True):
+        ids = torch.tensor([[*PREFIX, *prompt]])
+        made = theirs.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False, pad_token_id=0
+        )
+        assert written.text == tokenizer.decode(made[0, ids.shape[1] :].tolist(), skip_special_tokens=True)
+        assert written.tokens == 12
+
+
+def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[Speaker, Any, Path]) -> None:
+    speaker, theirs, _ = pair
+    endings = [[50, 51, 52], [50, 51], [60], [50, 53, 54]]
+
+    got = judge(speaker, PROMPTS, Tree(endings), prefix=PREFIX)
+
+    for row, prompt in zip(got, PROMPTS, strict=True):
+        for value, ending in zip(row.tolist(), endings, strict=True):
+            assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], ending), abs=1e-3)
+    targets = likelihood(speaker, [[*PREFIX, *one] for one in PROMPTS], [endings[0]] * 3)
+    assert torch.allclose(targets, got[:, 0], atol=1e-3)
+
+
+def _plainly(theirs: Any, prompt: list[int], ending: list[int]) -> float:
+    with torch.no_grad():
+        logs = theirs(torch.tensor([[*prompt, *ending]])).logits[0].log_softmax(-1)
+    return float(sum(logs[len(prompt) - 1 + place, token].item() for place, token in enumerate(ending)))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    folder = tiny.decoder_folder(tmp_path_factory.mktemp("small") / "decoder")
+    options = read_options(json.loads((folder / "config.json").read_text()))
+    assert options is not None
+    return read_trunk(folder, options), read_tokenizer(folder / "tokenizer.json", 1000)
+
+
+def test_sampled_text_is_the_same_alone_and_in_a_batch_and_with_its_seed(small: tuple[Any, Any]) -> None:
+    sampling = Sampling(max_tokens=10, temperature=0.8, top_k=40, top_p=0.9, seed=3)
+
+    together = write(*small, PROMPTS, sampling)
+    alone = [write(*small, [one], sampling)[0] for one in PROMPTS]
+
+    assert [one.text for one in together] == [one.text for one in alone]
+    others = write(*small, PROMPTS, Sampling(max_tokens=10, temperature=0.8, seed=4))
+    assert [one.text for one in together] != [one.text for one in others]
+
+
+def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
+    whole = write(*small, PROMPTS[:1], Sampling(max_tokens=20))[0]
+    stop = whole.text[5:7]
+
+    cut = write(*small, PROMPTS[:1], Sampling(max_tokens=20, stops=(stop,)))[0]
+
+    assert cut.text == whole.text[: whole.text.index(stop)]
+    assert cut.ended
+    assert cut.tokens < whole.tokens
+    assert 0 < cut.first_seconds < 60
+
+
+def test_text_ends_at_the_end_token(small: tuple[Any, Any]) -> None:
+    speaker, tokenizer = small
+    with torch.inference_mode():
+        first = int(speaker.logits(Reading.begin(speaker).read(PROMPTS[:1])).argmax())
+
+    written = write(speaker, tokenizer, PROMPTS[:1], Sampling(max_tokens=20), ends=[first])[0]
+
+    assert (written.text, written.tokens, written.ended) == ("", 0, True)
+
+
+def test_top_k_of_one_is_greedy(small: tuple[Any, Any]) -> None:
+    greedy = write(*small, PROMPTS, Sampling(max_tokens=8))
+    only = write(*small, PROMPTS, Sampling(max_tokens=8, temperature=2.0, top_k=1))
+
+    assert [one.text for one in greedy] == [one.text for one in only]
+
+
+def test_sampling_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(InputError, match="top_p above 0"):
+        Sampling(top_p=0.0)
+
+
+def test_no_prompts_give_no_texts(small: tuple[Any, Any]) -> None:
+    assert write(*small, [], Sampling()) == []
