@@ -69,9 +69,7 @@ def task_file(
         data["test"] = "test.jsonl"
     task = folder / "task.yaml"
     chosen = {"exclude": exclude, "families": families or "all"}
-    task.write_text(
-        json.dumps({"name": name, "data": data, "metric": "accuracy", "candidates": chosen}, indent=1)
-    )
+    task.write_text(json.dumps({"name": name, "data": data, "metric": "accuracy", "candidates": chosen}, indent=1))
     return task
 
 

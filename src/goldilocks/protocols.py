@@ -216,13 +216,8 @@ class Race(Protocol):
     def value(self, candidate: str) -> float:
         """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
 
-    @property
-    def worth_least(self) -> float:
-        """Money per month below which an expected saving is not worth chasing."""
-
-    @property
-    def second_price(self) -> float:
-        """Money per month one second of searching costs (spread over the horizon)."""
+    def hurdle(self, seconds: float) -> float:
+        """Money per month that a purchase of so many seconds must be expected to save to be worth them."""
 
     @property
     def seconds_left(self) -> float:

@@ -503,7 +503,7 @@ class Footprint:
     size_bytes: int
     """On disk."""
     joules_per_text: float | None = None
-    """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: the machine reports none."""
+    """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: not reported."""
 
 
 @dataclass(frozen=True, slots=True)

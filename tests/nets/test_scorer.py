@@ -61,6 +61,16 @@ def test_pairs_are_read_together_and_lists_apart(checkpoint: Path) -> None:
     assert _scorer(checkpoint, _lists()).apart
 
 
+def test_checkpoint_that_has_learnt_to_compare_reads_pairs_apart(tmp_path: Path) -> None:
+    folder = tiny.encoder_folder(tmp_path / "sentences")
+    (folder / "1_Pooling").mkdir()
+    scorer = _scorer(folder, _pairs())
+    assert scorer.apart
+    same, other = scorer.predict([("soup bread", "soup bread"), ("soup bread", "bank")]).values
+    assert same == pytest.approx(1.0)  # a cosine of 1, on the scale of 0 to 1 that holds before training
+    assert float(str(other)) < 1
+
+
 @pytest.mark.parametrize("method", ["full", "head_only"])
 def test_scores_of_pairs_are_learnt_and_stay_in_their_range(method: str, checkpoint: Path) -> None:
     part = tiny.part(150)

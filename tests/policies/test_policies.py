@@ -17,8 +17,7 @@ class FakeRace:
     losses_of: dict[str, dict[int, float]]
     values: dict[str, float] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
-    worth_least: float = 0.0
-    second_price: float = 0.0
+    hurdle_per_second: float = 0.0
     seconds_left: float = 100.0
     seed: int = 0
     rungs: Sequence[float] = RUNGS
@@ -40,6 +39,9 @@ class FakeRace:
         return self.prices.get(candidate, 10.0) * (
             RUNGS[rung] - (RUNGS[self.bought(candidate) - 1] if self.bought(candidate) else 0)
         )
+
+    def hurdle(self, seconds: float) -> float:
+        return self.hurdle_per_second * seconds
 
     def value(self, candidate: str) -> float:
         return self.values.get(candidate, 0.0)
@@ -96,9 +98,17 @@ def test_value_begins_with_the_cheapest() -> None:
     assert chosen[:2] == ("b", 2)
 
 
-def test_value_buys_the_most_saving_per_second() -> None:
+def test_value_buys_the_most_saving_first_though_it_takes_longer() -> None:
     # a saves 10 for 10 s, b 30 for 60 s
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+    chosen = plugins.load("policies", "value").choose(race)
+    assert chosen is not None
+    assert chosen[0] == "b"
+
+
+def test_value_buys_what_can_be_finished_within_the_budget_first() -> None:
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+    race.seconds_left = 50.0
     chosen = plugins.load("policies", "value").choose(race)
     assert chosen is not None
     assert chosen[0] == "a"
@@ -116,17 +126,12 @@ def test_value_passes_over_rungs_that_are_too_near() -> None:
 
 
 def test_value_runs_what_costs_next_to_nothing_though_it_saves_nothing() -> None:
-    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, worth_least=1.0)
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, hurdle_per_second=1.0)
     chosen = plugins.load("policies", "value").choose(race)
     assert chosen is not None
     assert chosen[:2] == ("a", 2)
 
 
 def test_value_stops_when_no_saving_is_worth_chasing() -> None:
-    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, worth_least=0.5)
-    assert plugins.load("policies", "value").choose(race) is None
-
-
-def test_value_stops_when_seconds_cost_more_than_they_save() -> None:
-    race = FakeRace({"a": {}, "c": DONE}, values={"a": 5.0}, second_price=1.0)  # 10 s at 1 each
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, hurdle_per_second=0.05)  # 10 s at .05 each
     assert plugins.load("policies", "value").choose(race) is None

@@ -20,8 +20,8 @@ POOL = [candidate("recurrent/lstm/scratch"), candidate("recurrent/gru/scratch"),
 
 
 def test_finished_run_is_known_and_its_relatives_move_more_than_strangers() -> None:
-    before, _ = Posterior(POOL, PLAIN, 1000).given([])
-    after, spread = Posterior(POOL, PLAIN, 1000).given([Observation(POOL[0].name, 0.8, 1.0)])
+    before, _ = Posterior(POOL, PLAIN, 10**7).given([])
+    after, spread = Posterior(POOL, PLAIN, 10**7).given([Observation(POOL[0].name, 0.8, 1.0)])
 
     assert after[0] == pytest.approx(np.log(0.8), abs=1e-3)
     assert spread[0] < 0.01

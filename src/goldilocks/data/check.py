@@ -165,8 +165,8 @@ def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups]) -> l
                 finding(
                     "contradictory_duplicates",
                     Severity.WARNING,
-                    f"{len(rows):,} row{_s(rows)} whose text also stands with another label: {texts:,} different text{'s' if texts > 1 else ''} "
-                    f"({rows_in_words(rows)})",
+                    f"{len(rows):,} row{_s(rows)} whose text also stands with another label: {texts:,} different "
+                    f"text{'s' if texts > 1 else ''} ({rows_in_words(rows)})",
                     "The same text cannot get two answers: no candidate can be right on all of these rows, which "
                     "lowers the "
                     "best score there can be. Decide on one label for each.",

@@ -124,13 +124,13 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe:
-    """From nothing 16 passes (the tiny one 40) at 30,000 rows, more with fewer; a checkpoint learns in 3 or so."""
+    """From nothing 16 passes (the tiny one 30) at 30,000 rows, more with fewer; a checkpoint learns in 3 or so."""
     rows = max(1, work.rows)
     if facts.pretrained:
         epochs = min(20.0, max(3.0, 20_000 / rows))
         return Recipe(epochs=epochs, learning_rate=1e-4, head_learning_rate=1e-4, batch_rows=32, label_smoothing=0.1)
     tiny = facts.width <= 128
-    epochs = round(min(100.0, max(4.0, (40 if tiny else 16) * (30_000 / rows) ** 0.5)))
+    epochs = round(min(100.0, max(4.0, (30 if tiny else 16) * (30_000 / rows) ** 0.5)))
     rate = 3e-3 if tiny else 1.5e-3
     return Recipe(
         epochs=epochs,

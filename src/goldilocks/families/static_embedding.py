@@ -104,7 +104,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     options = {"vocabulary": table.shape[0], "width": table.shape[1]}
     shape = shape_for(goal, "static_embedding", options, pooling="mean", max_tokens=MAX_TOKENS)
     if goal.output is Output.SCORE:
-        shape.settled.update(settled_for(part, mixes=False))
+        shape.settled.update(settled_for(part, together=False))
     trunk = _trunk(shape)
     trunk.words.weight.data.copy_(table)
     return network(trunk, _read_tokenizer(files[1]), shape)

@@ -2,8 +2,8 @@
 
 cross  the texts of a pair are one input (a cross-encoder); a linear head scores it. Right for few, hard pairs.
 apart  each text has a vector of its own (a bi-encoder); the score is the cosine of the two, scaled. A text is encoded
-       once however many others it is compared with, so this is for a query and its candidates, and for trunks
-       that only add up what they read.
+       once however many others it is compared with, so this is for a query and its candidates, for trunks that
+       only add up what they read, and for checkpoints that have learnt to compare.
 
 Numbers for pairs are learnt on the scale of 0 to 1 that their range in train is brought to (read together as the
 sigmoid of the head, by its cross entropy; apart by the squared error); the range is kept. Of a query's candidates the
@@ -38,20 +38,20 @@ CANDIDATES = 24
 """Candidates that are compared in one step of training; a longer list is learnt in pieces of equal size."""
 _SHARP = 20.0
 """Cosines are multiplied by this before the softmax over candidates (Reimers & Gurevych: 20)."""
-_SLOW = 0.1
+_SLOW = 0.02
 """Of ``W`` for pairs: heads learn at rates meant for those that begin with nothing, and the cosine nearly says how
-alike texts are already (static table, 1,000 rows of STS-B, Spearman on dev: .828 untrained, .813 without, .832 so)."""
+alike texts are already (static table, 1,000 rows of STS-B, Spearman on dev: .828 untrained, .813 without, .834 so)."""
 
 
-def settled_for(part: Part, *, mixes: bool) -> dict[str, Any]:
+def settled_for(part: Part, *, together: bool) -> dict[str, Any]:
     """What ``Shape.settled`` says of a scorer for these items.
 
     Args:
         part: The training rows.
-        mixes: Whether what the trunk makes of a token depends on the tokens around it.
+        together: Whether the two texts of a pair are to be read together; lists never are.
     """
     lists = any(len(one) > 2 for one in part.texts)
-    return {"way": CROSS if mixes and not lists else APART, "lists": lists}
+    return {"way": CROSS if together and not lists else APART, "lists": lists}
 
 
 class CosineHead(nn.Module):

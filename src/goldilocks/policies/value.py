@@ -35,7 +35,7 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     if free:
         return free[0], last, f"takes less than {_FREE_SECONDS:g} s"
     values = {name: race.value(name) for name in open_}
-    worth = [name for name in open_ if values[name] > max(race.worth_least, open_[name] * race.second_price)]
+    worth = [name for name, price in open_.items() if values[name] > race.hurdle(price)]
     if not worth:
         return None
     # What cannot be finished within the budget comes last: a run cut short decides nothing.

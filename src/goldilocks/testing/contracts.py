@@ -392,8 +392,6 @@ class TinyRace:
     SECONDS = {"a": 1.0, "b": 5.0, "c": 20.0, "d": 2.0}  # noqa: RUF012
     rungs = (0.1, 0.3, 1.0)
     candidates = tuple(CURVES)
-    worth_least = 0.1
-    second_price = 1e-5
     seed = 0
 
     def __init__(self) -> None:
@@ -423,6 +421,10 @@ class TinyRace:
         """Seconds up to ``rung``."""
         done = self._bought[candidate]
         return self.SECONDS[candidate] * (self.rungs[rung] - (self.rungs[done - 1] if done else 0.0))
+
+    def hurdle(self, seconds: float) -> float:
+        """Money: a little for every second."""
+        return 0.1 + 1e-5 * seconds
 
     def value(self, candidate: str) -> float:
         """Money: worth something until finished."""
