@@ -77,7 +77,7 @@ class Trunk(nn.Module):
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """A float32 vector per text, ``(n, t, w)`` -> ``(n, w)``: ``mean`` or ``max`` of its tokens, ``first``, ``last``."""
+    """A float32 vector per text, ``(n, t, w)`` -> ``(n, w)``: ``mean`` or ``max`` of tokens, ``first``, ``last``."""
     if how == "last":
         return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1].float()
     hidden = hidden.float()

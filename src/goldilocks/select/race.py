@@ -30,8 +30,8 @@ RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
 PATIENCE = 0.2
 """A purchase that would take all that is left of the budget must be expected to save this share of the best J so far,
-a shorter one as much less as it is shorter. Of .1, .2, .3, .5 and 1, tried on six recorded races, each with the experience
-of the others, .2 and .3 found equally good candidates, smaller ones took longer, larger ones found worse."""
+a shorter one as much less as it is shorter. Of .1, .2, .3, .5 and 1, tried on six recorded races, each with the
+experience of the others, .2 and .3 found equally good candidates, smaller ones took longer, larger ones found worse."""
 
 
 class Runner(Protocol):

@@ -96,9 +96,9 @@ def cases(outputs: Collection[Output]) -> list[Case]:
         found.append(Case("text", turned, Goal(Output.TEXT), ("", "?", "soup " * 99)))
     if Output.LIKELIHOOD in outputs:
         after = _mapped(english, _halves, lambda text: _halves(text)[1])
-        odd = (*odd_texts(), ("", ""), ("soup bread", "soup"))
+        strange: tuple[Text, ...] = (*odd_texts(), ("", ""), ("soup bread", "soup"))
         for name, own in (("likelihood", _mapped(chinese, lambda text: text, lambda text: text)), ("continued", after)):
-            found.append(Case(name, own, Goal(Output.LIKELIHOOD), odd))
+            found.append(Case(name, own, Goal(Output.LIKELIHOOD), strange))
     return found
 
 
