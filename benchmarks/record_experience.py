@@ -42,6 +42,8 @@ SETS = {
     "csl": "cls_ctg_train",
 }
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
+SLOPE_DOUBT = 4
+"""One more curve for every so many, at a factor of e in the labels, that shows no slope."""
 POOLED = 2
 """Curves of all kinds that a kind's own are mixed with: a kind is seen on few sets, none of them with many labels."""
 PROBE_SHARED = 0.5
@@ -73,8 +75,8 @@ def record(data: Path, work: Path, name: str) -> list[Trial]:
     return Workspace(run).read_trials()
 
 
-def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
-    """The prior's numbers from recorded curves.
+def fit(records: dict[str, list[Trial]], labels: dict[str, int]) -> dict[str, Any]:
+    """The prior's numbers from recorded curves of data sets with so many labels each.
 
     Levels are means over data sets of log final loss minus the data set's mean; the variances come from the residuals:
     what a family shares, what a group shares beyond it, and the rest.
@@ -112,14 +114,16 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
     # the same items.
     counted = [(np.exp(v), trials[0].score.n) for name, trials in records.items() for v in real[name].values()]
     noise = float(np.mean([0.5 * (1 - loss) / max(loss * n, 0.5) for loss, n in counted]))
-    gaps: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    middle = float(np.exp(np.mean([np.log(labels[name]) for name in records])))
+    gaps: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for name, trials in records.items():
         n = trials[0].score.n
         for one in trials:
             if one.share < 1 and one.candidate in logs[name] and not one.candidate.startswith("majority/"):
                 gap = float(np.log(max(one.loss, 0.5 / n))) - logs[name][one.candidate]
-                gaps[_kind(one.candidate)][str(one.share)].append(gap)
-                gaps["*"][str(one.share)].append(gap)
+                pair = (float(np.log(labels[name] / middle)), gap)
+                gaps[_kind(one.candidate)][str(one.share)].append(pair)
+                gaps["*"][str(one.share)].append(pair)
     rungs = {
         kind: {share: _pooled(found, gaps["*"][share], 0 if kind == "*" else POOLED) for share, found in shares.items()}
         for kind, shares in sorted(gaps.items())
@@ -134,22 +138,41 @@ def fit(records: dict[str, list[Trial]]) -> dict[str, Any]:
         "rungs": rungs,
         "probe": {"bias": 0.15, "spread": 0.2},
         "probe_shared": PROBE_SHARED,
+        "labels": round(middle, 2),
         "groups": GROUPS,
         "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; {ROWS} rows each, seed 0",
     }
 
 
-def _pooled(own: list[float], everybody: list[float], weight: float) -> dict[str, float]:
-    """Mean and spread of a kind's gaps, drawn to those of all kinds as if ``weight`` more curves had shown them."""
+def _pooled(own: list[tuple[float, float]], everybody: list[tuple[float, float]], weight: float) -> dict[str, float]:
+    """A line through a kind's gaps over the logarithm of the labels, and their spread about it.
+
+    The slope is drawn to 0 as if one more data set, a factor of e away, had shown none; all three are drawn to those of
+    all kinds as if ``weight`` more curves had shown them.
+    """
     share = weight / (weight + len(own))
-    bias = (1 - share) * float(np.mean(own)) + share * float(np.mean(everybody))
-    variance = (1 - share) * float(np.var(own)) + share * float(np.var(everybody))
-    return {"bias": round(bias, 3), "spread": round(max(variance**0.5, 0.08), 3)}
+    mine, all_ = _line(own), _line(everybody)
+    bias, slope = ((1 - share) * mine[i] + share * all_[i] for i in (0, 1))
+    variance = (1 - share) * mine[2] + share * all_[2]
+    return {"bias": round(bias, 3), "spread": round(max(variance**0.5, 0.08), 3), "per_label": round(slope, 3)}
+
+
+def _line(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Height at 0, slope, and variance about the line."""
+    x, y = np.array(pairs).T
+    slope = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean()) + len(x) / SLOPE_DOUBT))
+    height = float(y.mean() - slope * x.mean())
+    return height, slope, float(np.var(y - height - slope * x))
+
+
+def n_labels(work: Path, name: str) -> int:
+    """Labels of a recorded data set."""
+    return len(json.loads(Workspace(work / name / "run").data.read_text(encoding="utf-8"))["labels"])
 
 
 def experience_of(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
     """What goes into ``experience.json``."""
-    found = fit(records)
+    found = fit(records, {name: n_labels(work, name) for name in records})
     found["probe"] = fit_probe(work, records)
     found["probe"]["spread"] = max(found["probe"]["spread"], found["within_group"])
     return found
@@ -172,6 +195,7 @@ def left_out(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
                 spec=read_task(workspace.task),
                 machine=this_machine(),
                 n_items=n,
+                n_labels=n_labels(work, name),
                 screening=read_record(Screening, workspace.screening),
                 experience=experience,
             )

@@ -95,6 +95,7 @@ def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, An
                 spec=read_task(workspace.task),
                 machine=this_machine(),
                 n_items=len(gold),
+                n_labels=len(labels),
                 screening=screening,
                 seed=seed,
             )

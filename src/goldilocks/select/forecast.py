@@ -32,6 +32,9 @@ class Rung:
     """Mean of log(loss at the rung) - log(final loss)."""
     spread: float
     """Standard deviation of the same."""
+    per_label: float = 0.0
+    """By how much the mean grows where there are e times as many labels: the more there are, the more is still to be
+    learnt at a rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Experience:
     probe_shared: float = 0.0
     """Standard deviation of the probe's bias from one data set to the next: it sees a few hundred rows, and how much
     more the rest will teach is the same unknown for every model. One finished model tells it for the others."""
+    labels: float = 1.0
+    """Labels of the recorded data sets, their geometric mean: where ``Rung.per_label`` counts from."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Kind -> group; a kind that is not named is a group of its own. All ways to tune an encoder end much alike, while
     a head on the frozen one may end far from them."""
@@ -106,6 +111,8 @@ class Posterior:
     experience: Experience
     n_items: int
     """Validation items: losses below half an item are taken as half an item."""
+    n_labels: int = 0
+    """Labels to tell apart; 0: unknown, or none."""
     _names: list[str] = field(init=False)
     _mean: npt.NDArray[np.float64] = field(init=False)
     _covariance: npt.NDArray[np.float64] = field(init=False)
@@ -166,7 +173,8 @@ class Posterior:
         candidate = self.candidates[self._names.index(one.candidate)]
         shares = self.experience.rungs.get(kind_of(candidate)) or self.experience.rungs["*"]
         relation = shares[min(shares, key=lambda share: abs(float(share) - one.share))]
-        return Rung(relation.bias, float(np.hypot(relation.spread, wobble)))
+        labels = np.log(self.n_labels / self.experience.labels) if self.n_labels else 0.0
+        return Rung(relation.bias + relation.per_label * labels, float(np.hypot(relation.spread, wobble)))
 
 
 def improvement(
