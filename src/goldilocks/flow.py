@@ -8,6 +8,7 @@ that a run that was interrupted, even by a power cut, goes on where it stood.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -27,7 +28,7 @@ from goldilocks.data.mask import mask
 from goldilocks.data.read import read
 from goldilocks.errors import InputError, MissingError
 from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Progress
+from goldilocks.protocols import Metric, Progress, Task
 from goldilocks.records import (
     Candidate,
     DataProfile,
@@ -91,8 +92,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
 def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress) -> Decision:
     """From a task to a folder that can be served. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
-    metric_name = spec.metric or task.METRICS[0]
-    metric = plugins.load("metrics", metric_name)
+    metric_name, metric = _deciding_metric(spec, task)
     earlier = workspace.read_trials()
     clock = Clock(spec.budget_seconds, earlier[-1].elapsed if earlier else 0.0)
 
@@ -173,6 +173,28 @@ def report(
         evaluation=evaluation,
         task_yaml=_without_folder(read_text(workspace.task)),
     )
+
+
+def _deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
+    """The metric that decides, and its name: the task file's, or the first of the task.
+
+    Raises:
+        InputError: it is about another kind of answer, or has no worst value, so that it gives no loss between 0 and 1.
+    """
+    name = spec.metric or task.METRICS[0]
+    metric = plugins.load("metrics", name)
+    if task.OUTPUT not in metric.OUTPUTS:
+        fitting = [one for one in plugins.names("metrics") if task.OUTPUT in plugins.load("metrics", one).OUTPUTS]
+        raise InputError(
+            f"task file: the metric {name} is about {', '.join(sorted(metric.OUTPUTS))}, {spec.task} gives "
+            f"{task.OUTPUT}; name one of {', '.join(fitting)}."
+        )
+    if not all(map(math.isfinite, metric.RANGE)):
+        raise InputError(
+            f"task file: the metric {name} has no worst value, so it cannot decide (it is reported); name another, "
+            f"{task.METRICS[0]}."
+        )
+    return name, metric
 
 
 def _without_folder(task_yaml: str) -> str:
@@ -256,8 +278,7 @@ def tune_one(
         why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress("stage", {"name": "tuning"})
-    metric_name = spec.metric or task.METRICS[0]
-    metric = plugins.load("metrics", metric_name)
+    metric_name, metric = _deciding_metric(spec, task)
     model, score = tune_candidate(
         candidate, dataset.sealed(), metric, overrides, offline=settings.offline, seed=spec.seed, progress=progress
     )

@@ -6,7 +6,7 @@ from sklearn.metrics import classification_report as sklearn_report
 from sklearn.metrics import confusion_matrix
 
 from goldilocks import plugins
-from goldilocks.answers import of_labels
+from goldilocks.answers import of_labels, of_values
 from goldilocks.errors import InputError
 from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
 from goldilocks.records import Part
@@ -60,3 +60,9 @@ def test_no_mistakes_and_no_texts_give_no_errors() -> None:
 def test_another_number_of_answers_is_refused() -> None:
     with pytest.raises(InputError, match="1 items and 2 answers"):
         worst_errors(Part(("x",), ("a",)), of_labels(np.eye(2), ("a", "b")), ACCURACY)
+
+
+def test_the_number_furthest_from_the_right_one_is_the_worst_error() -> None:
+    part = Part((("a", "b"), ("c", "d"), ("e", "f")), (1.0, 2.0, 5.0), (1, 2, 3))
+    got = worst_errors(part, of_values((1.5, 2.0, 1.0)), plugins.load("metrics", "pearson"))
+    assert [one.row for one in got] == [3, 1]

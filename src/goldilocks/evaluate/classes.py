@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
     if Output.LABEL in metric.OUTPUTS:
         wrong.sort(key=lambda i: -answers.scores[i])
     elif wrong:
-        losses = loss_of(metric, item_values(metric, part.gold, answers.values))
+        losses = _item_losses(part, answers, metric)
         wrong = sorted((i for i in wrong if losses[i] > 0), key=lambda i: -losses[i])
     return tuple(
         ErrorRow(
@@ -77,3 +78,11 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
         )
         for i in wrong[:n]
     )
+
+
+def _item_losses(part: Part, answers: Answers, metric: Metric) -> npt.NDArray[np.float64]:
+    """How bad each answer is: of numbers their distance from the right one (a correlation says nothing of one item)."""
+    pairs = list(zip(part.gold, answers.values, strict=True))
+    if all(isinstance(gold, float) and isinstance(given, float) for gold, given in pairs):
+        return np.array([abs(cast(float, gold) - cast(float, given)) for gold, given in pairs])
+    return loss_of(metric, item_values(metric, part.gold, answers.values))
