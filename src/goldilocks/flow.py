@@ -192,7 +192,7 @@ def _deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
     if not all(map(math.isfinite, metric.RANGE)):
         raise InputError(
             f"task file: the metric {name} has no worst value, so it cannot decide (it is reported); name another, "
-            f"{task.METRICS[0]}."
+            f"such as {task.METRICS[0]}."
         )
     return name, metric
 

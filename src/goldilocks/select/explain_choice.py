@@ -65,6 +65,8 @@ def _plain(value: float) -> str:
     """
     if value <= 0:
         return "0"
+    if value < 1e-6:
+        return "less than 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
     found = f"{value:.{digits}f}"
     return found.rstrip("0").rstrip(".") if "." in found else found
