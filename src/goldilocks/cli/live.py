@@ -5,9 +5,10 @@ On a terminal a display that renews itself; into a file or a pipe one line a pur
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -44,10 +45,13 @@ class Live:
         self._doing = ""
         self._now: dict[str, Any] = {}
         self._trials: dict[str, Trial] = {}
+        self._interrupted = False
+        self._before: Any = None
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
     def __enter__(self) -> Live:
-        """Begin to draw."""
+        """Begin to draw, and to mind Ctrl-C."""
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
         if self._console.is_terminal:
             self._display.start()
         return self
@@ -56,11 +60,20 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the screen as it was."""
+        signal.signal(signal.SIGINT, self._before)
         if self._console.is_terminal:
             self._display.stop()
 
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        raise KeyboardInterrupt
+
     def __call__(self, event: str, details: Mapping[str, Any]) -> None:
         """See ``protocols.Progress``."""
+        if (
+            self._interrupted
+        ):  # Ctrl-C came where Python drops exceptions: in a callback from compiled code, a finaliser
+            raise KeyboardInterrupt
         if event == "stage":
             self._stage, self._now, self._doing = str(details["name"]), {}, ""
             self._say(_STAGES.get(self._stage, self._stage))

@@ -76,8 +76,8 @@ def estimate(samples: int, passed: int, k: int) -> float:
         InputError: there are fewer than ``k`` samples, or more passed than there are.
 
     Example:
-        >>> estimate(5, 1, 1), estimate(5, 1, 3), estimate(5, 3, 3)
-        (0.2, 0.6, 1.0)
+        >>> estimate(4, 1, 1), estimate(4, 1, 2), estimate(4, 3, 3)
+        (0.25, 0.5, 1.0)
     """
     if not 0 <= passed <= samples or not 1 <= k <= samples:
         raise InputError(f"pass@{k} of {samples} samples with {passed} passed; draw at least {k} samples per item.")
