@@ -64,7 +64,7 @@ class Live:
         if self._console.is_terminal:
             self._display.stop()
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._interrupted = True
         raise KeyboardInterrupt
 
