@@ -40,9 +40,9 @@ def set_threads(threads: int = 0) -> int:
     wanted = threads or int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or cores()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(wanted)
-    # A waiting thread spins for a while, then sleeps: on quiet cores sleeping at once costs a wake-up at each of a
-    # thousand small products. Beside other work it is the other way round: benchmarks/thread_spin.py, with a load of 5
-    # on 2 cores, took 11 s sleeping at once, 18 s so and 18 s spinning for ever. There, set GOMP_SPINCOUNT=0.
+    # A waiting thread spins for a while, then sleeps. benchmarks/thread_spin.py on 2 quiet cores: sleeping at once took
+    # 1.44 times as long, spinning for ever 1.11 times. Beside other work (load 5) it was the other way round: sleeping
+    # at once took .63 of the time. There, set GOMP_SPINCOUNT=0.
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     return wanted
