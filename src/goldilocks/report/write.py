@@ -80,6 +80,7 @@ def render(
     task_yaml: str,
 ) -> str:
     """The page as text; see ``write_report``."""
+    screening = screening if screening is not None and screening.looks else None  # nobody was looked at
     shown = {
         "decision": decision,
         "profile": profile,
