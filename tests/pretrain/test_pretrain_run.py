@@ -143,7 +143,7 @@ def test_stopped_by_the_user_it_keeps_what_is_done(tmp_path: Path) -> None:
     settings = replace(TINY, out=tmp_path / "m", steps=3)
     with pytest.raises(KeyboardInterrupt):
         pretrain([text], settings, read, stop)
-    place = json.loads((tmp_path / "m/work/checkpoint/run.json").read_text())["place"]
+    place = json.loads((tmp_path / "m" / "work" / "checkpoint" / "run.json").read_text())["place"]
     assert place["step"] == 2
 
 
@@ -206,7 +206,7 @@ def test_a_truncated_checkpoint_is_said(tmp_path: Path) -> None:
     settings = replace(TINY, out=tmp_path / "m", checkpoint_seconds=0.0)
     with pytest.raises(_KilledError):
         pretrain([text], settings, read, killed_at(2))
-    (file,) = (tmp_path / "m/work/checkpoint").glob("*.safetensors")
+    (file,) = (tmp_path / "m" / "work" / "checkpoint").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(IntegrityError, match="the checkpoint is damaged"):
         pretrain([text], replace(settings, resume=True), read)
