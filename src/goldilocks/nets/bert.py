@@ -8,7 +8,6 @@ takes a CPU about as long as a product, and few epochs hardly need it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from goldilocks.errors import InputError, MissingError
+from goldilocks.errors import InputError
 from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
+from goldilocks.nets.weights import hub_weights
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
 """``model_type`` of the configurations this trunk can read."""
@@ -221,7 +221,11 @@ def read_trunk(folder: Path, options: BertOptions, kind: str) -> BertTrunk:
         InputError: a weight is missing or has another shape than the configuration says.
     """
     trunk = BertTrunk(options)
-    given = _hub_weights(folder)
+    # LayerNorm's oldest checkpoints say gamma and beta.
+    modern = (
+        (name.replace(".gamma", ".weight").replace(".beta", ".bias"), one) for name, one in hub_weights(folder).items()
+    )
+    given = dict(modern)
     filled: dict[str, Tensor] = {}
     for name, wanted in trunk.state_dict().items():
         sources = [_find(given, source, folder) for source in _sources(name, kind)]
@@ -235,26 +239,6 @@ def read_trunk(folder: Path, options: BertOptions, kind: str) -> BertTrunk:
         filled[name] = weight.clone() if len(sources) == 1 else weight
     trunk.load_state_dict(filled, assign=True)
     return trunk
-
-
-def _hub_weights(folder: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    else:
-        names = ["model.safetensors"]
-    found: dict[str, Tensor] = {}
-    for name in names:
-        if not (folder / name).exists():
-            raise MissingError(
-                f"{folder / name}: there is no such file; pickled weights (pytorch_model.bin) are not read, "
-                "save the model once with safetensors."
-            )
-        found |= load_file(folder / name)
-    # LayerNorm's oldest checkpoints say gamma and beta.
-    return {name.replace(".gamma", ".weight").replace(".beta", ".bias"): one for name, one in found.items()}
 
 
 def _find(given: Mapping[str, Tensor], name: str, folder: Path) -> Tensor:
