@@ -7,7 +7,7 @@ from made import bundle, decision, facts
 
 from goldilocks.bundle.card import card
 from goldilocks.bundle.read import load
-from goldilocks.records import Candidate, Footprint, Measured
+from goldilocks.records import Candidate, Footprint, Measured, Output
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> 
     assert (data["license"], data["base_model"]) == ("apache-2.0", "org/name")
 
 
-def test_colleague_finds_decision_scores_limits_use_and_origin(folder: Path) -> None:
+def test_reader_finds_decision_scores_limits_use_and_origin(folder: Path) -> None:
     text = (folder / "README.md").read_text()
 
     for section in ("## Scores", "## Intended use", "## Limits", "## How to use", "## Reproduce"):
@@ -59,3 +59,14 @@ def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
 
     assert "Measured on a machine (2 cores): 1.2 ms for one text" in text
     assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text
+
+
+def test_card_says_what_kind_of_answer_it_gives(folder: Path) -> None:
+    info = load(folder).info
+    tags = card(replace(info, task="ner", output=Output.TAGS, labels=("B-x", "O")))
+    assert "pipeline_tag: token-classification" in tags
+    assert "for each word one of 2 tags: `B-x`, `O`." in tags
+    assert "belongs to none" not in tags
+    span = card(replace(info, task="extractive_qa", output=Output.SPAN, labels=()))
+    assert "the answer is a piece of the context, or nothing where it holds no answer." in span
+    assert 'bundle.predict([("a question", "its context")])[0].answer' in span

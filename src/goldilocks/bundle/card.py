@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.bundle.layout import BundleInfo
-from goldilocks.records import Decision, Measured
+from goldilocks.records import Decision, Measured, Output
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
@@ -14,6 +14,26 @@ _PARTS = {
     "test": "Test (opened once, after the choice)",
 }
 _MOST_LABELS = 50
+_HUB_TASKS = {
+    Output.LABEL: "text-classification",
+    Output.TAGS: "token-classification",
+    Output.SCORE: "sentence-similarity",
+    Output.SPAN: "question-answering",
+    Output.TEXT: "text-generation",
+    Output.LIKELIHOOD: "text-generation",
+}
+"""What the Hub calls the kinds of answer."""
+_ANSWERS = {
+    Output.SCORE: "a number (of several candidates one for each)",
+    Output.SPAN: "a piece of the context, or nothing where it holds no answer",
+    Output.TEXT: "a text",
+    Output.LIKELIHOOD: "the natural logarithm of the text's probability",
+}
+_ITEMS = {
+    Output.TAGS: '("the", "words", "of", "a", "sentence")',
+    Output.SCORE: '("a text", "another")',
+    Output.SPAN: '("a question", "its context")',
+}
 _EXAMPLE = """\
 ## How to use
 
@@ -21,7 +41,7 @@ _EXAMPLE = """\
 import goldilocks
 
 bundle = goldilocks.load("path/to/this/folder")
-bundle.predict(["a text"])[0].label
+bundle.predict([ITEM])[0].answer
 ```
 
 ```sh
@@ -35,8 +55,12 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
     import yaml
 
     head = yaml.safe_dump(_head(info), allow_unicode=True, sort_keys=False, width=1_000)
-    sections = [_title(info), _scores(info), _use(info), _limits(info, decision), _EXAMPLE, _made(info, decision)]
+    sections = [_title(info), _scores(info), _use(info), _limits(info, decision), _example(info), _made(info, decision)]
     return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _example(info: BundleInfo) -> str:
+    return _EXAMPLE.replace("ITEM", _ITEMS.get(info.output, '"a text"'))
 
 
 def _head(info: BundleInfo) -> dict[str, Any]:
@@ -46,7 +70,7 @@ def _head(info: BundleInfo) -> dict[str, Any]:
     if info.language not in ("", "und", "unknown"):
         head["language"] = [info.language]
     head["library_name"] = "goldilocks"
-    head["pipeline_tag"] = info.task.replace("_", "-")
+    head["pipeline_tag"] = _HUB_TASKS[info.output]
     head["tags"] = ["goldilocks", info.family.replace("_", "-"), info.method.replace("_", "-")]
     if info.facts.source.startswith("hf://"):
         head["base_model"] = info.facts.source.removeprefix("hf://").partition("@")[0]
@@ -62,7 +86,7 @@ def _parts(info: BundleInfo) -> list[tuple[str, Mapping[str, Measured]]]:
 
 def _result(info: BundleInfo, part: str, scores: Mapping[str, Measured]) -> dict[str, Any]:
     return {
-        "task": {"type": info.task.replace("_", "-")},
+        "task": {"type": _HUB_TASKS[info.output], "name": info.task},
         "dataset": {
             "name": f"rows with fingerprint {info.data_fingerprint}",
             "type": f"fingerprint-{info.data_fingerprint}",
@@ -97,23 +121,32 @@ def _scores(info: BundleInfo) -> str:
 
 
 def _use(info: BundleInfo) -> str:
-    shown = ", ".join(f"`{one}`" for one in info.labels[:_MOST_LABELS])
-    more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
     return (
         "## Intended use\n\n"
-        f"Texts like those it was trained on, in the language `{info.language}`; the answer is one of "
-        f"{len(info.labels)} labels: {shown}{more}."
+        f"Texts like those it was trained on, in the language `{info.language}`; the answer is {_answer(info)}."
     )
+
+
+def _answer(info: BundleInfo) -> str:
+    if info.output in _ANSWERS:
+        return _ANSWERS[info.output]
+    shown = ", ".join(f"`{one}`" for one in info.labels[:_MOST_LABELS])
+    more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
+    every = f"{len(info.labels)} {'tags' if info.output is Output.TAGS else 'labels'}: {shown}{more}"
+    if info.output is Output.TAGS:
+        return f"for each word one of {every}"
+    return f"any number of {every}" if info.several else f"one of {every}"
 
 
 def _limits(info: BundleInfo, decision: Decision | None) -> str:
     facts = info.facts
+    one_label = info.output is Output.LABEL and not info.several
     lines = [
         "## Limits",
         "",
         "- The scores hold for texts that come from where the training rows came from. For others, measure first: "
         "`goldilocks evaluate`.",
-        "- It answers every text with one of its labels, also a text that belongs to none.",
+        *(["- It answers every text with one of its labels, also a text that belongs to none."] if one_label else []),
         f"- Underneath: {facts.architecture}; pretrained: {facts.pretraining}; licence: {facts.licence}.",
     ]
     footprint = decision.winner.footprint if decision else None
