@@ -47,8 +47,8 @@ _FEW = 8
 def pack(weight: Tensor) -> Tensor | None:
     """The matrix in oneDNN's own order; ``None`` where that would not help (float32, an accelerator, no oneDNN).
 
-    A plain bfloat16 product puts the matrix into that order anew each time: packed, 8 rows by 640 x 262,144 took 100 ms
-    instead of 196 on 2 cores.
+    A plain bfloat16 product puts the matrix into that order anew each time, which for few rows costs as much as the
+    product.
     """
     from goldilocks.support.hardware import machine
 

@@ -41,8 +41,8 @@ def set_threads(threads: int = 0) -> int:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(wanted)
     # A waiting thread spins for a while, then sleeps. benchmarks/thread_spin.py on 2 quiet cores: sleeping at once took
-    # 1.44 times as long, spinning for ever 1.11 times. Beside other work (load 5) it was the other way round: sleeping
-    # at once took .63 of the time. There, set GOMP_SPINCOUNT=0.
+    # 1.44 times as long, spinning for ever 1.11 times. Beside other work it can be the other way round: then set
+    # GOMP_SPINCOUNT=0.
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     return wanted
