@@ -26,7 +26,7 @@ from scipy.stats import t
 from goldilocks import plugins
 from goldilocks.records import Pool, Screening, Trial
 from goldilocks.select.forecast import parse_experience
-from goldilocks.select.race import Standings
+from goldilocks.select.race import PATIENCE, Standings
 from goldilocks.select.replay import replay
 from goldilocks.select.workspace import Workspace
 from goldilocks.settings import read_task
@@ -51,6 +51,7 @@ PROBE_SHARED = 0.5
 LEAST_BETWEEN_GROUPS = 0.3
 """By judgement: two sets, one of them nearly solved, show too little of how far tuning gets beyond a frozen encoder."""
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "select" / "experience.json"
+PATIENCES = (0.1, 0.2, 0.3, 0.5, 1.0)
 ROWS = 1_200
 BUDGET_TIMES = 3
 """Budget of a replay, in times what running everybody takes: about what 20 minutes are to small data."""
@@ -178,7 +179,7 @@ def experience_of(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]
     return found
 
 
-def left_out(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
+def left_out(work: Path, records: dict[str, list[Trial]], patience: float = PATIENCE) -> dict[str, Any]:
     """Each data set replayed with the experience of the others: share of all seconds, and how far from the best."""
     found: dict[str, Any] = {}
     for name, recorded in records.items():
@@ -198,6 +199,7 @@ def left_out(work: Path, records: dict[str, list[Trial]]) -> dict[str, Any]:
                 n_labels=n_labels(work, name),
                 screening=read_record(Screening, workspace.screening),
                 experience=experience,
+                patience=patience,
             )
             bought = replay(standings, recorded, plugins.load("policies", policy), budget_seconds=BUDGET_TIMES * total)
             finished = {one.candidate: one.loss for one in bought if one.share >= 1}
@@ -259,8 +261,16 @@ def main() -> None:
         for name, trials in records.items()
     }
     seconds = {name: trials[-1].elapsed for name, trials in records.items()}
+    sweep = {one: left_out(chosen.work, records, one) for one in PATIENCES}
+    by_patience = {
+        one: {
+            measure: round(float(np.mean([policies["value"][measure] for policies in found.values()])), 4)
+            for measure in ("share_of_exhaustive", "regret", "regret_in_standard_errors")
+        }
+        for one, found in sweep.items()
+    }
     result = {"benchmark": "record_experience", "rows": ROWS, "seed": 0, "seconds": seconds, "final": finals}
-    keep("record_experience", result | {"left_out": left_out(chosen.work, records)} | machine())
+    keep("record_experience", result | {"left_out": sweep[PATIENCE], "by_patience": by_patience} | machine())
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ SOURCE = (
     "Weitzman 1979, 'Optimal search for the best alternative': the most promising first, until none is worth opening; "
     "promotion instead of stopping: Li et al. 2020, arXiv:1810.05934. Different here: the order is by expected "
     "improvement (Snoek et al. 2012, arXiv:1206.2944) beyond the resolution of the data instead of the reservation "
-    "price, and a purchase is one rung. Improvement per second was tried: on the six recorded races, each with the "
-    "experience of the others, it took about as long and found worse candidates, as it pays for the cheap ones first "
-    "and then for a better one that makes them worthless."
+    "price, and a purchase is one rung. Not improvement per second: that pays for the cheap ones first, and then for a "
+    "better one that makes them worthless."
 )
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
