@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.evaluate.score import draws, loss_of, measured, score
+from goldilocks.evaluate.score import centred, draws, loss_of, measured, score
 from goldilocks.support.statistics import bootstrap_weights
 
 ACCURACY = plugins.load("metrics", "accuracy")
@@ -34,6 +34,39 @@ def test_draws_are_the_metric_of_the_items_drawn() -> None:
     for row, value in zip(weights, got, strict=True):
         again = np.repeat(np.arange(40), row)
         assert value == pytest.approx(f1_score(gold[again], predicted[again], average="macro"))
+
+
+def _replies(rng: np.random.Generator, n: int) -> list[str]:
+    """Replies of words as common as in life (Zipf), a fifth of them the same stock phrase."""
+    chance = 1 / np.arange(1, 1001)
+    words = rng.choice(1000, size=(n, 8), p=chance / chance.sum())
+    stock = rng.random(n) < 0.2
+    return [
+        "i do not know" if one else " ".join(f"w{word}" for word in row) for row, one in zip(words, stock, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("name", ["distinct_1", "distinct_2"])
+def test_interval_of_a_metric_that_counts_different_things_covers_and_holds_its_value(name: str) -> None:
+    metric, n, rng = plugins.load("metrics", name), 40, np.random.default_rng(0)
+    truth = np.mean([score(metric, [""] * n, _replies(rng, n)) for _ in range(300)])
+    found = [measured(metric, [""] * n, _replies(rng, n), n_draws=100) for _ in range(120)]
+    assert all(one.low <= one.value <= one.high for one in found)
+    # 95 % is asked for; of 120 runs the share is known to ±4 points (two standard errors).
+    assert 0.9 <= np.mean([one.low <= truth <= one.high for one in found]) <= 1
+    spread = np.std([one.value for one in found])
+    assert np.mean([one.high - one.low for one in found]) == pytest.approx(2 * 2.02 * spread, rel=0.25)  # t of 39
+
+
+def test_answers_without_a_repeated_word_are_known_to_have_none() -> None:
+    got = measured(plugins.load("metrics", "distinct_1"), [""] * 30, [f"a{i} b{i}" for i in range(30)])
+    assert (got.value, got.low, got.high) == (1, 1, 1)
+
+
+def test_draws_that_lie_beside_the_value_are_moved_to_it_for_comparisons() -> None:
+    beside, about = np.array([0.2, 0.3, 0.4]), np.array([0.2, 0.3, 0.41])
+    assert centred(beside, 0.6).tolist() == pytest.approx([0.5, 0.6, 0.7])
+    assert centred(about, 0.3).tolist() == about.tolist()
 
 
 def test_one_item_has_no_spread() -> None:

@@ -16,6 +16,8 @@ from goldilocks.support.statistics import (
     class_totals,
     holm,
     interval,
+    jackknife_interval,
+    jackknife_weights,
     mcnemar_exact,
     weighted_sums,
     wilson,
@@ -34,6 +36,22 @@ def test_every_resample_draws_as_many_items_as_there_are() -> None:
 def test_same_seed_gives_same_draws_and_another_gives_others() -> None:
     assert np.array_equal(bootstrap_weights(9, 20, 3), bootstrap_weights(9, 20, 3))
     assert not np.array_equal(bootstrap_weights(9, 20, 3), bootstrap_weights(9, 20, 4))
+
+
+def test_jackknife_of_a_mean_is_the_t_interval() -> None:
+    values = np.random.default_rng(0).gamma(2.0, size=30)
+    weights = jackknife_weights(30, seed=0)
+    got = jackknife_interval(float(values.mean()), weights @ values / 29)
+    assert got == pytest.approx(stats.t(29, values.mean(), stats.sem(values)).interval(0.95))
+
+
+def test_jackknife_of_many_items_leaves_out_groups_of_about_one_size() -> None:
+    left_out = 1 - jackknife_weights(1_030, seed=0, most=100).astype(int)
+    assert left_out.shape == (100, 1_030)
+    assert (left_out.sum(0) == 1).all()
+    assert set(left_out.sum(1)) == {10, 11}
+    with pytest.raises(InputError, match="jackknife over 1 items; leaving one out takes at least 2"):
+        jackknife_weights(1, seed=0)
 
 
 def test_memory_of_the_draws_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,16 @@ import numpy.typing as npt
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Measured
-from goldilocks.support.statistics import bootstrap_weights, interval, weighted_sums
+from goldilocks.support.statistics import (
+    bootstrap_weights,
+    interval,
+    jackknife_interval,
+    jackknife_weights,
+    weighted_sums,
+)
+
+BIAS_SHARE = 0.25
+"""Bias of the draws, in their standard deviations, that is ignored (Efron & Tibshirani 1993, section 10.3)."""
 
 
 def score(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> float:
@@ -33,15 +42,22 @@ def measured(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Measured:
-    """The metric with its percentile interval over resampled items.
+    """The metric with its interval over the choice of items (not of the training run); of one item it is the point.
 
-    The interval covers the choice of items, not of the training run. With one item it is as wide as the point.
+    The percentile interval of the bootstrap, unless the draws lie beside the value: some metrics (how many different
+    words there are) change when items stand twice, as they do in a draw. Then it is the interval of the jackknife,
+    which leaves items out, within the metric's range.
 
     Raises:
         InputError: there are no items, or not one answer for each.
     """
     value = score(metric, gold, predicted)
-    low, high = interval(draws(metric, gold, predicted, bootstrap_weights(len(gold), n_draws, seed)), confidence)
+    drawn = draws(metric, gold, predicted, bootstrap_weights(len(gold), n_draws, seed))
+    if len(gold) > 1 and _bias(drawn, value):
+        without = draws(metric, gold, predicted, jackknife_weights(len(gold), seed))
+        low, high = np.clip(jackknife_interval(value, without, confidence), *metric.RANGE).tolist()
+    else:
+        low, high = interval(drawn, confidence)
     return Measured(value, low, high, len(gold), "score")
 
 
@@ -61,6 +77,18 @@ def draws(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], wei
     if weights.shape[1] != len(gold):
         raise InputError(f"weights are for {weights.shape[1]} items, there are {len(gold)}; draw them for these items.")
     return metric.total(weighted_sums(weights, metric.items(gold, predicted)))
+
+
+def centred(drawn: Floats, value: float) -> Floats:
+    """Draws about the value of all items, for comparisons: moved there where they lie beside it (see ``measured``)."""
+    return drawn - _bias(drawn, value)
+
+
+def _bias(drawn: Floats, value: float) -> float:
+    """How far the draws lie from the value on average; 0 where that can be ignored."""
+    bias = float(np.mean(drawn, dtype=np.float64)) - value
+    rounding = 1e-6 * max(1.0, abs(value))  # sums are in float32
+    return bias if abs(bias) > BIAS_SHARE * float(np.std(drawn)) + rounding else 0.0
 
 
 def item_values(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:

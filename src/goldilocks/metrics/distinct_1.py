@@ -1,7 +1,7 @@
 """Distinct-1: different words / words, over all answers: low where replies are alike.
 
 Says nothing about whether an answer is right, and falls as more or longer answers are looked at: compare on the same
-items only. In a resample some answers stand twice, so the interval lies below the value.
+items only. The interval is about as many answers drawn anew.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import LimitError
-from goldilocks.evaluate.score import draws, loss_of
+from goldilocks.evaluate.score import centred, draws, loss_of
 from goldilocks.protocols import Metric
 from goldilocks.records import (
     AlphaRange,
@@ -86,7 +86,10 @@ def decide(
     within, beyond = _within_limits(finished, spec.limits)
     alpha = spec.objective.alpha
     weights = bootstrap_weights(len(gold), n_draws, seed=spec.seed)
-    losses = {one.candidate.name: loss_of(metric, draws(metric, gold, one.answers, weights)) for one in within}
+    losses = {
+        one.candidate.name: centred(loss_of(metric, draws(metric, gold, one.answers, weights)), one.trial.loss)
+        for one in within
+    }
     monthly = {one.candidate.name: one.cost.total + alpha * one.trial.loss for one in within}
     best = min(within, key=lambda one: (monthly[one.candidate.name], one.candidate.name))
     name_of_best = best.candidate.name

@@ -50,6 +50,28 @@ def bootstrap_weights(n: int, draws: int, seed: int) -> npt.NDArray[np.uint8]:
     return weights
 
 
+def jackknife_weights(n: int, seed: int, *, most: int = 500) -> npt.NDArray[np.uint8]:
+    """All items but a few: each row leaves out one item, or above ``most`` items one of ``most`` random groups.
+
+    Args:
+        n: Items, at least 2.
+        seed: Of the groups.
+        most: Rows at most; they cost as much as draws of the bootstrap.
+
+    Returns:
+        0 where an item is left out, else 1; shape ``(min(n, most), n)``.
+
+    Raises:
+        InputError: there are fewer than 2 items.
+    """
+    if n < 2:
+        raise InputError(f"jackknife over {n} items; leaving one out takes at least 2.")
+    groups = min(n, most, max(FEWEST_DRAWS, MOST_COUNTS // n))
+    weights = np.ones((groups, n), dtype=np.uint8)
+    weights[np.random.default_rng(seed).permutation(n) % groups, np.arange(n)] = 0
+    return weights
+
+
 def weighted_sums(weights: npt.NDArray[np.uint8], items: Floats | sp.csr_array) -> npt.NDArray[np.float32]:
     """``weights @ items`` in blocks: ``(draws, n)`` and ``(n, width)`` -> ``(draws, width)``; exact to 2**24."""
     rows = max(1, 8_000_000 // weights.shape[1])
@@ -135,6 +157,34 @@ def interval(values: Floats, confidence: float = 0.95) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def jackknife_interval(value: float, without: Floats, confidence: float = 0.95) -> tuple[float, float]:
+    """``value`` ± t · jackknife standard error: for a statistic that resampling with replacement distorts.
+
+    Drawing with replacement repeats items, which a count of different things takes for poverty; leaving items out does
+    not. The variance is too large rather than too small on average, whatever the (symmetric) statistic.
+
+    Args:
+        value: The statistic of all items.
+        without: The same for each row of ``jackknife_weights``.
+        confidence: Coverage asked for.
+
+    Source:
+        Tukey 1958; Efron & Stein 1981, "The Jackknife Estimate of Variance" (the variance is not below the true one of
+        n - 1 items on average).
+
+    Example: of a mean the error is the usual one: 0, 1, 2 have the standard deviation 1, and t is 4.303.
+        >>> low, high = jackknife_interval(1.0, np.array([1.5, 1.0, 0.5]))
+        >>> round((high - low) / 2 * 3**0.5, 3)
+        4.303
+    """
+    from scipy.special import stdtrit
+
+    groups = len(without)
+    error = float(np.sqrt((groups - 1) / groups * np.sum((without - np.mean(without)) ** 2)))
+    half = float(stdtrit(groups - 1, (1 + confidence) / 2)) * error
+    return value - half, value + half
 
 
 def wilson(hits: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
