@@ -1,11 +1,14 @@
 """What do more rows cost? Seconds and peak memory of ``check``, of screening and of one epoch, from 1 k to 1 M rows.
 
 Run:    python benchmarks/growth.py --most 1000000
-Needs:  CPU only; about 40 minutes for a million rows on 2 cores. ``--epoch-most`` bounds the epoch of MiniLM alone.
+Needs:  CPU only; about 20 minutes for a million rows on 2 cores. An epoch of MiniLM that would take longer than
+        ``--epoch-seconds`` is cut short there.
 
 Measured, each point a process of its own: wall-clock seconds and peak resident memory (of the whole process) of
 ``data.load`` (read, check, split, duplicates and near duplicates); of the screening of MiniLM; of one epoch of
-``encoder/all-MiniLM-L6-v2/full`` and of ``tfidf_linear/word/scratch``. Rows are made on the spot: 12 words drawn by
+``encoder/all-MiniLM-L6-v2/full`` and of ``tfidf_linear/word/scratch``. Of an epoch that was cut short the seconds until
+its first step (loading, tokenizing all rows) are measured, and those of the steps done are multiplied up to the whole
+epoch: such a point says ``share_measured``. Rows are made on the spot: 12 words drawn by
 Zipf's law from 20,000, 20 labels that shift which words are drawn, 1 % exact and 1 % near duplicates. The slope is that
 of log seconds over log rows from 10 k on; 1 is linear. The last line of output is one JSON object.
 """
@@ -23,6 +26,8 @@ from typing import Any
 
 import numpy as np
 from bench_data import keep, machine, options
+
+from goldilocks.select.race import Runner
 
 LABELS = 20
 WORDS = 20_000
@@ -51,8 +56,8 @@ def make_rows(path: Path, n: int) -> None:
             )
 
 
-def one_point(what: str, path: Path) -> dict[str, float]:
-    """Seconds and peak memory of one thing, in this process."""
+def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
+    """Seconds and peak memory of one thing, in this process; an epoch is cut short after ``epoch_seconds``."""
     from goldilocks import plugins
     from goldilocks.data.load import load
     from goldilocks.records import Candidate, CandidateFilter
@@ -61,7 +66,8 @@ def one_point(what: str, path: Path) -> dict[str, float]:
     from goldilocks.support.hardware import peak_memory_bytes, set_threads
 
     set_threads()
-    spec = task_from({"name": "growth", "language": "en", "data": {"train": str(path)}})
+    path = Path(file)
+    spec = task_from({"name": "growth", "language": "en", "data": {"train": file}})
     task = plugins.load("tasks", spec.task)
     begun = time.perf_counter()
     dataset = load(spec, task)
@@ -85,19 +91,39 @@ def one_point(what: str, path: Path) -> dict[str, float]:
         candidate: Candidate = next(one for one in pool.candidates if one.name == what)
         family = plugins.load("families", candidate.model.family)
         recipe = family.recipe(candidate.model, workload(dataset))
-        entrants.start(candidate).advance(1.0 / recipe.epochs if recipe else 1.0)
+        return one_epoch(entrants.start(candidate), 1.0 / recipe.epochs if recipe else 1.0, epoch_seconds)
     return {"seconds": time.perf_counter() - begun, "memory_mb": peak_memory_bytes() / 1e6}
+
+
+def one_epoch(run: Runner, share: float, most_seconds: float) -> dict[str, float]:
+    """Seconds of a run up to ``share``, multiplied up where it was cut short after ``most_seconds``."""
+    from goldilocks.support.hardware import peak_memory_bytes
+
+    begun = time.perf_counter()
+    steps: list[tuple[float, float]] = []  # seconds since it began, share of the full run done
+    run.advance(
+        share,
+        stop=lambda: bool(steps) and steps[-1][0] > most_seconds,
+        on_step=lambda done: steps.append((time.perf_counter() - begun, done)),
+    )
+    seconds, memory = time.perf_counter() - begun, peak_memory_bytes() / 1e6
+    done = steps[-1][1] if steps else share
+    if done >= share - 1e-9:
+        return {"seconds": seconds, "memory_mb": memory}
+    (first_seconds, first), (last_seconds, last) = steps[0], steps[-1]
+    whole = first_seconds + (last_seconds - first_seconds) * (share - first) / (last - first)
+    return {"seconds": whole, "memory_mb": memory, "share_measured": done / share, "measured_seconds": seconds}
 
 
 def main() -> None:
     """Every point in a process of its own."""
     parser = options(__doc__)
     parser.add_argument("--most", type=int, default=1_000_000)
-    parser.add_argument("--epoch-most", type=int, default=1_000_000)
+    parser.add_argument("--epoch-seconds", type=float, default=180.0)
     parser.add_argument("--point", nargs=2, metavar=("WHAT", "FILE"), help="one point, for the processes this starts")
     chosen = parser.parse_args()
     if chosen.point:
-        print(json.dumps(one_point(chosen.point[0], Path(chosen.point[1]))))
+        print(json.dumps(one_point(chosen.point[0], chosen.point[1], chosen.epoch_seconds)))
         return
     sizes = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= chosen.most]
     result: dict[str, Any] = {"benchmark": "growth", "points": {}, "slope": {}}
@@ -106,13 +132,14 @@ def main() -> None:
             path = Path(folder) / f"{n}.jsonl"
             make_rows(path, n)
             for what in ("check", "screening", LINEAR, ENCODER):
-                if what == ENCODER and n > chosen.epoch_most:
-                    continue
                 command = [sys.executable, __file__, "--point", what, str(path)]
+                command += ["--epoch-seconds", str(chosen.epoch_seconds)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 point = json.loads(done.stdout.strip().splitlines()[-1])
                 result["points"].setdefault(what, {})[n] = point
-                print(f"{what:40s} {n:>9,} rows  {point['seconds']:9.2f} s  {point['memory_mb']:8.0f} MB", flush=True)
+                cut = f"  ({point['share_measured']:.1%} of it measured)" if "share_measured" in point else ""
+                figures = f"{point['seconds']:9.2f} s  {point['memory_mb']:8.0f} MB{cut}"
+                print(f"{what:40s} {n:>9,} rows  {figures}", flush=True)
             path.unlink()
     for what, points in result["points"].items():
         far = {n: one["seconds"] for n, one in points.items() if n >= 10_000}
