@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -11,7 +11,20 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
-from goldilocks.records import Answer, Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.records import (
+    Answer,
+    Facts,
+    Forecast,
+    Goal,
+    Gold,
+    Machine,
+    Oddity,
+    Output,
+    Part,
+    Recipe,
+    Text,
+    Workload,
+)
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -80,6 +93,10 @@ class Task(Protocol):
         """What is wrong with one row (role -> cell), in words for the user; ``None`` when nothing is."""
 
     def item(self, row: Mapping[str, Any]) -> Text:
+    @property
+    def ITEM(self) -> tuple[str, str]:  # noqa: N802
+        """What one item is called, and several: ``("question", "questions")``."""
+
         """What the model reads of a row without problems; only ``READS`` are looked at."""
 
     def gold(self, row: Mapping[str, Any]) -> Gold:
@@ -98,6 +115,30 @@ class Family(Protocol):
 
     def describe(self, folder: Path, source: str) -> Facts | None:
         """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
+@runtime_checkable
+class Counted(Protocol):
+    """A task (beside ``Task``) whose rows hold more to count than labels and lengths."""
+
+    def facts(self, part: Part) -> Mapping[str, float]:
+        """What there is in a part that is not empty: in words -> how much of it."""
+
+
+@runtime_checkable
+class Surveyed(Protocol):
+    """A task (beside ``Task``) that knows what can be odd about its rows."""
+
+    def oddities(self, part: Part) -> Iterable[Oddity]:
+        """What somebody should look at in a part that is not empty."""
+
+
+@runtime_checkable
+class Mended(Protocol):
+    """A task (beside ``Task``) that takes some rows otherwise than they are written."""
+
+    def mended(self, row: Mapping[str, Any]) -> str | None:
+        """How a row without problems was taken, in words for the user; ``None``: as it is written."""
+
+
 
     def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
         """Seconds and memory of a full run in which every weight learns."""
@@ -187,6 +228,14 @@ class Estimator(Protocol):
         """Paper the estimate follows, and where we differ."""
 
     def estimate(self, features: Floats, labels: Ints, *, seed: int) -> float:
+@runtime_checkable
+class Conditioned(Protocol):
+    """A metric (beside ``Metric``) that is measured otherwise on other machines."""
+
+    def conditions(self) -> str:
+        """Under what it is measured here, in words for the user."""
+
+
         """Higher is better. ``features`` (n_texts, width) float32, ``labels`` (n_texts,) from 0."""
 
 

@@ -265,6 +265,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """What a task finds odd in a part of the data; ``check`` makes a ``Finding`` of it."""
+
+    code: str
+    severity: Severity
+    message: str
+    """What was found, with numbers; the rows are named behind it."""
+    meaning: str
+    """What it means for the choice, and what to do."""
+    places: tuple[int, ...] = ()
+    """Which items of the part, from 0; none: it is about no item in particular."""
+
+
 class DataProfile:
     """What the data look like, in numbers."""
 
@@ -281,6 +295,8 @@ class DataProfile:
     languages: Mapping[str, float]
     """Language -> share of a sample of the texts."""
 
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Part -> what the task counts in it -> number (see ``protocols.Counted``)."""
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -677,3 +693,5 @@ class Evaluation:
     part: str
     """``validation`` or ``test``."""
     data_fingerprint: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> under what it was measured, where that depends on the machine (see ``protocols.Conditioned``)."""

@@ -32,11 +32,11 @@ def test_iob1_becomes_iob2_with_a_remark_and_documents_are_dropped(tmp_path: Pat
     assert found.part.texts == (("EU", "rejects", "German", "call"), ("Peter", "Blackburn", "Anna"))
     assert found.part.gold == (("B-ORG", "O", "B-MISC", "O"), ("B-PER", "I-PER", "B-PER"))
     assert found.part.rows == (1, 2)
-    assert found.remarks[0].startswith("2 of 2 rows are not in IOB2")
+    assert [(how[:34], rows) for how, rows in found.mended.items()] == [("an I- tag that continues no entity", (1, 2))]
 
 
 def test_iob2_is_read_without_a_remark(tmp_path: Path) -> None:
-    assert _read(tmp_path, "Rome B-LOC\n. O\n").remarks == ()
+    assert _read(tmp_path, "Rome B-LOC\n. O\n").mended == {}
 
 
 @pytest.mark.parametrize("name", ["x.conll", "x.bio", "x.iob"])

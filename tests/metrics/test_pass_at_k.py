@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from goldilocks.answers import of_values
+from goldilocks.cli.tables import evaluation_tables
 from goldilocks.errors import InputError
+from goldilocks.evaluate.evaluation import evaluate
 from goldilocks.evaluate.score import score
 from goldilocks.metrics import pass_at_k
+from goldilocks.records import Goal, Output, Part
 from goldilocks.support.programs import with_tests
+from goldilocks.support.sandbox import protection
 
 _HARNESS = with_tests("def double(x):\n    '''Twice x.'''", "assert double(4) == 8")
 
@@ -59,3 +64,20 @@ def test_estimate_of_larger_k_is_the_share_of_draws_with_a_right_one() -> None:
         pass_at_k.estimate(2, 1, 3)
     with pytest.raises(InputError, match="1 gold and 2 predicted"):
         pass_at_k.items(["a"], ["a", "b"])
+
+
+def test_evaluation_says_how_programs_were_kept_in() -> None:
+    part = Part(("Write x.",), (("x = 5", with_tests("", "assert x == 5")),), (1,))
+    got = evaluate(
+        of_values(["x = 5"]),
+        part,
+        Goal(Output.TEXT),
+        "pass_at_k",
+        ["exact_match"],
+        name="test",
+        language_of=lambda text: "en",
+        data_fingerprint="f",
+    )
+    assert got.conditions == {"pass_at_k": f"programs were run in the sandbox ({protection()})"}
+    shown = [one for one in evaluation_tables(got) if isinstance(one, str)]
+    assert f"pass_at_k: {got.conditions['pass_at_k']}" in shown

@@ -127,7 +127,7 @@ def test_list_has_a_number_for_each_candidate() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"relevance": [1]}, "relevance has 1 numbers for 2 candidates"),
+        ({"relevance": [1]}, "relevance has 1 number for 2 candidates"),
         ({"relevance": [1, -1]}, "relevance of candidate 2 is -1, below 0"),
         ({"relevance": [1, "x"]}, "relevance of candidate 2 is 'x', not a number"),
         ({"relevance": 1}, "relevance is '1', not a list"),

@@ -25,7 +25,7 @@ def test_ner_refuses_tags_that_are_no_entities() -> None:
 def test_rows_of_different_length_are_refused_by_both_tasks() -> None:
     row = {"tokens": ["in", "Rome"], "tags": ["O"]}
     for task in (ner, pos_tagging):
-        assert task.problem(row) == "1 tags for 2 words; there must be one for each"
+        assert task.problem(row) == "1 tag for 2 words; there must be one for each"
 
 
 def test_parts_of_speech_are_taken_as_they_are() -> None:

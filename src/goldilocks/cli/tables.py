@@ -42,7 +42,9 @@ def profile_tables(profile: DataProfile) -> list[Table]:
         size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
     if len(ranked) > _MOST_LABELS:
         size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
-    length = _table("length (train)", "", "median", "p95", "longest")
+    for fact in profile.facts.get("train", {}):
+        size.add_row(fact, *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
+    length = _table("length of what is read (train)", "", "median", "p95", "longest")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
         length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
     language = _table("language", "", "share")
@@ -141,7 +143,8 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         slices.add_row(part.by, part.name, f"{part.n:,}", f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}")
     by_class = [classification_report(evaluation)] if evaluation.classes else []
     confused = [_confusion(evaluation)] if evaluation.labels else []
-    return [head, *by_class, metrics, *confused, slices]
+    conditions = [f"{name}: {words}" for name, words in evaluation.conditions.items()]
+    return [head, *by_class, metrics, *conditions, *confused, slices]
 
 
 def classification_report(evaluation: Evaluation) -> Table:
@@ -205,3 +208,8 @@ def _table(title: str, *columns: str) -> Table:
 
 def _short(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else str(count)
+def _counted(number: float | None) -> str:
+    """A count, or a mean to two places."""
+    return "" if number is None else f"{number:,.0f}" if float(number).is_integer() else f"{number:,.2f}"
+
+

@@ -5,8 +5,7 @@
                                 [hello, hi]  how are you
 
 A turn is a text or ``{"role": ..., "text": ...}``. Where roles are given and some are a system's (see ``SYSTEM``), only
-its turns are replies. Rows of one dialogue share its row number; name separate files for validation and test, or turns
-of a dialogue come to stand in several parts.
+its turns are replies. Rows of one dialogue share its row number, by which a split keeps them together.
 """
 
 from __future__ import annotations

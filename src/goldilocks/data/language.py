@@ -107,6 +107,12 @@ _LETTERS = {
     "Arabic": {"ٹ": "ur", "ڈ": "ur", "ے": "ur", "ں": "ur", "پ": "fa", "گ": "fa", "ژ": "fa", "ة": "ar"},
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
+_ALIKE = (
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425"
+    "\u03bf\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a7"
+)
+"""Cyrillic, then Greek letters that look like Latin ones."""
+_MIXED = re.compile(f"[A-Za-z][{_ALIKE}]|[{_ALIKE}][A-Za-z]")
 
 
 def _weighed(words: Mapping[str, str]) -> dict[str, dict[str, float]]:
@@ -130,7 +136,7 @@ def language_of(text: str) -> str:
         ('en', 'zh')
     """
     text = text[:REACH].lower()
-    shares = {name: len(pattern.findall(text)) * _LETTERS_PER_SIGN.get(name, 1) for name, pattern in _SCRIPTS.items()}
+    shares = _shares(text)
     script = max(shares, key=shares.__getitem__)
     if shares[script] == 0:
         return UNDETERMINED
@@ -139,6 +145,35 @@ def language_of(text: str) -> str:
     if script == "Hangul":
         return "ko"
     return _by_words(text, script) if script in _WORDS else script
+
+
+def script_of(text: str) -> str:
+    """The script that most of a text is in (Chinese signs and kana are one); empty where it has no letters.
+
+    Example:
+        >>> script_of("see 北京 here"), script_of("北京烤鸭"), script_of("3 : 0")
+        ('Latin', 'Han', '')
+    """
+    if text.isascii():
+        return "Latin" if any(map(str.isalpha, text)) else ""
+    shares = _shares(text)
+    script = max(shares, key=shares.__getitem__)
+    return ("Han" if script == "Kana" else script) if shares[script] else ""
+
+
+def mixes_scripts(text: str) -> bool:
+    """Whether a Cyrillic or Greek letter that looks like a Latin one stands beside a Latin letter.
+
+    Example: the second a is Cyrillic.
+        >>> mixes_scripts("paypal"), mixes_scripts("payp\u0430l")
+        (False, True)
+    """
+    return not text.isascii() and _MIXED.search(text) is not None
+
+
+def _shares(text: str) -> dict[str, int]:
+    """Letters of each script, weighed."""
+    return {name: len(pattern.findall(text)) * _LETTERS_PER_SIGN.get(name, 1) for name, pattern in _SCRIPTS.items()}
 
 
 def languages(texts: Sequence[str]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
-from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, labels_of
+from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, as_text, labels_of
 from goldilocks.settings import nearest
 
 UNUSABLE_SHARE = 0.01
@@ -65,21 +65,24 @@ def load(
     refuse(parts, "")
 
     say("data", {"doing": "looking for duplicates"})
+    bound = _bound(parts, task.OUTPUT)
     groups = _groups(parts, spec.seed, task.OUTPUT)
     if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
-        findings += check.contradictions({name: parts[name] for name in sources}, groups)
-    findings += check.repeats({name: parts[name] for name in sources}, groups)
+        findings += check.contradictions({name: parts[name] for name in sources}, groups, task)
+    findings += check.repeats({name: parts[name] for name in sources}, groups, task, bound)
     findings += _drop_leaks(parts, groups, sources)
     refuse(parts, " once the rows that also stand in another part are left out")
-    findings += _split(parts, groups, sources, spec.seed, task.OUTPUT)
-    findings += check.near_leaks(parts, groups)
+    findings += _split(parts, groups, sources, spec.seed, task, bound)
+    findings += check.near_leaks(parts, groups, bound)
 
     say("data", {"doing": "looking at labels, lengths, language and personal data"})
-    numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=tokenizers)
+    numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=tokenizers, task=task)
     findings += check.labels(parts, task.OUTPUT)
     findings += check.few_rows(parts)
-    findings += check.lengths(parts, numbers)
+    findings += check.lengths(parts, numbers, task)
     findings += check.language(numbers, spec.language)
+    findings += check.scripts(parts)
+    findings += check.survey(parts, task)
     findings += check.personal_data(parts)
     order = list(Severity)
     return Dataset(
@@ -169,14 +172,31 @@ def _refuse_one_label(known: Mapping[str, int], parts: Parts, sources: Mapping[s
         )
 
 
+def _bound(parts: Parts, output: Output) -> str:
+    """What keeps rows together, where it is not that they are nearly the same: ``context``, ``dialogue`` or nothing."""
+    if output is Output.SPAN:
+        return "context"  # has several questions; in two parts it would be known before it is asked about
+    return "dialogue" if any(len(set(part.rows)) < len(part) for part in parts.values()) else ""
+
+
+def _about(parts: Parts, output: Output) -> list[str] | None:
+    """What each row is about, where that keeps rows together: the context, or all of the dialogue."""
+    bound = _bound(parts, output)
+    if bound == "context":
+        return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
+    if not bound:
+        return None
+    # The turns of a dialogue have its row number, and the last of them was preceded by all others.
+    whole = {name: dict(zip(parts[name].rows, parts[name].texts, strict=True)) for name in PARTS}
+    return [as_text(whole[name][row]) for name in PARTS for row in parts[name].rows]
+
+
 def _groups(parts: Parts, seed: int, output: Output) -> Grouped:
     texts = [text for name in PARTS for text in parts[name].texts]
-    # A context has several questions; in two parts it would be known before it is asked about.
-    contexts = [text if isinstance(text, str) else text[-1] for text in texts] if output is Output.SPAN else None
     # ("a", "b c") and ("a b", "c") are two pairs; the words of a sentence are one text however they are counted.
     between = " " if output is Output.TAGS else " \u241f "
     spelled = [text if isinstance(text, str) else between.join(text) for text in texts]
-    together = group(spelled, about=contexts, seed=seed)
+    together = group(spelled, about=_about(parts, output), seed=seed)
     grouped: Grouped = {}
     start = 0
     for name in PARTS:
@@ -206,7 +226,7 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
             finding(
                 "duplicates_across_parts",
                 Severity.WARNING,
-                f"{len(rows):,} of {len(leaked):,} rows of {name} left out: their text also stands in {where} "
+                f"{len(rows):,} of {len(leaked):,} rows of {name} left out because they also stand in {where} "
                 f"({rows_in_words(rows)})",
                 "A candidate that has seen the answers scores too well, most of all one that remembers; scores "
                 "published with the leak are not comparable with these.",
@@ -217,7 +237,9 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
     return findings
 
 
-def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int, output: Output) -> list[Finding]:
+def _split(
+    parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int, task: Task, bound: str
+) -> list[Finding]:
     """Split from train what was not given, the test part first; in place."""
     findings: list[Finding] = []
     for name, most in (("test", split.MOST_TEST), ("validation", split.MOST_VALIDATION)):
@@ -225,7 +247,8 @@ def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int,
             continue
         train, n_rows = parts["train"], len(parts["train"])
         # The first label stands for the row; where there are none, all rows are alike.
-        strata = [labels_of(gold, output)[:1] for gold in train.gold] if output is Output.LABEL else [()] * n_rows
+        labelled = task.OUTPUT is Output.LABEL
+        strata = [labels_of(gold, task.OUTPUT)[:1] for gold in train.gold] if labelled else [()] * n_rows
         stay, aside = split.set_aside(
             ["".join(one) for one in strata],
             groups["train"].near,
@@ -234,9 +257,12 @@ def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int,
             seed=seed + (name == "test"),
         )
         if not aside:
+            least = f"a label needs at least {split.LEAST_ROWS} different rows"
+            if bound or not labelled:
+                least = f"at least {split.LEAST_ROWS} different {f'{bound}s' if bound else 'rows'} are needed"
             raise InputError(
-                f"{sources['train']}: {n_rows:,} rows are too few to set some aside for {name}; a label needs at least "
-                f"{split.LEAST_ROWS} different rows. Add rows, or name a {name} file."
+                f"{sources['train']}: {n_rows:,} rows are too few to set some aside for {name}; {least}. Add rows, or "
+                f"name a {name} file."
             )
         parts[name], groups[name] = train.take(aside), groups["train"].take(aside)
         _keep(parts, groups, "train", stay)
@@ -244,8 +270,10 @@ def _split(parts: Parts, groups: Grouped, sources: Mapping[str, str], seed: int,
             finding(
                 "split",
                 Severity.NOTE,
-                f"{name}: {len(aside):,} of {n_rows:,} rows of {sources['train']} set aside (seed {seed})",
-                "Each label keeps its share, and near duplicates stay in one part, so the score is about new texts.",
+                f"{len(aside):,} of {n_rows:,} rows of {sources['train']} set aside for {name} (seed {seed})",
+                f"{'Each label keeps its share. ' if labelled else ''}"
+                f"{f'Rows with one {bound}' if bound else 'Near duplicates'} stay in one part, so the score is about "
+                f"new {f'{bound}s' if bound else task.ITEM[1]}.",
                 part=name,
                 rows=(),
                 count=len(aside),

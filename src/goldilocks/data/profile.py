@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.data.language import languages, main_language
+from goldilocks.protocols import Counted, Task
 from goldilocks.records import DataProfile, Output, Part, Text, as_text, labels_of
 
 SAMPLE = 2_000
@@ -39,6 +40,7 @@ def profile(
     output: Output = Output.LABEL,
     language: str = "auto",
     tokenizers: Tokenizers | None = None,
+    task: Task | None = None,
 ) -> DataProfile:
     """Rows, labels, lengths and languages.
 
@@ -47,11 +49,15 @@ def profile(
         output: The kind of answer: labels and tags are counted.
         language: BCP 47 tag the user gave, or ``auto``.
         tokenizers: Name -> token counts of texts, called once with at most 2,000 texts; ``words`` is always there.
+        task: Counts what only it knows of (``protocols.Counted``).
     """
     train = parts["train"]
     sample = [as_text(one) for one in spread(train.texts, SAMPLE)]
     found = languages(sample)
     counters = {"words": words} | dict(tokenizers or {})
+    facts: dict[str, Mapping[str, float]] = {}
+    if isinstance(task, Counted):
+        facts = {name: dict(task.facts(part)) for name, part in parts.items() if len(part)}
     return DataProfile(
         rows={name: len(part) for name, part in parts.items()},
         label_counts={name: dict(sorted(label_counts(part, output).items())) for name, part in parts.items()},
@@ -59,6 +65,7 @@ def profile(
         tokens={name: percentiles(np.asarray(count(sample))) for name, count in counters.items()},
         language=main_language(found) if language == "auto" else language,
         languages=found,
+        facts=facts,
     )
 
 

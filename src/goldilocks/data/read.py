@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from goldilocks.data.locate import locate
 from goldilocks.data.offsets import brat_rows, by_offsets, columns_of, tagged
 from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
 from goldilocks.errors import InputError
-from goldilocks.protocols import Task
+from goldilocks.protocols import Mended, Task
 from goldilocks.records import Gold, Output, Part, Text
 from goldilocks.settings import nearest
-from goldilocks.support.tagging import tags_of
 
 MISREAD_SHOWN = 3
 
@@ -37,6 +36,8 @@ class Reading:
     """What is wrong, in words -> the numbers of the rows."""
     remarks: tuple[str, ...] = ()
     """How the source had to be read, where that is not the usual way."""
+    mended: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """How rows were taken, where not as they are written -> their numbers."""
 
 
 def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Reading:
@@ -97,7 +98,8 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
     numbers: list[int] = []
     problems: dict[str, list[int]] = {}
     known: dict[Gold, Gold] = {}  # one object per label, not one per row
-    total = mended = 0
+    mended: dict[str, list[int]] = {}
+    total = 0
     for number, cells in rows:
         total += 1
         row = None if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
@@ -106,15 +108,12 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
             problems.setdefault(str(problem), []).append(number)
             continue
         answer = task.gold(row)
-        mended += task.OUTPUT is Output.TAGS and tags_of(row["tags"]) != answer
+        how = task.mended(row) if isinstance(task, Mended) else None
+        if how is not None:
+            mended.setdefault(how, []).append(number)
         texts.append(task.item(row))
         gold.append(known.setdefault(answer, answer))
         numbers.append(number)
-    if mended:
-        remarks.append(
-            f"{mended:,} of {total:,} rows are not in IOB2; they were read as conlleval does (an I- that continues "
-            "nothing begins an entity, which is also how IOB1 is meant) and taken to IOB2"
-        )
     return Reading(
         source=source,
         part=Part(tuple(texts), tuple(gold), tuple(numbers)),
@@ -122,6 +121,7 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
         problems={what: tuple(where) for what, where in problems.items()},
         # _label_folders fills the list while the rows are drawn, so it is copied only now
         remarks=tuple(remarks),
+        mended={how: tuple(where) for how, where in mended.items()},
     )
 
 

@@ -9,6 +9,7 @@ from goldilocks.answers import Answers
 from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
 from goldilocks.evaluate.score import measured
 from goldilocks.evaluate.slices import slices
+from goldilocks.protocols import Conditioned
 from goldilocks.records import Answer, Evaluation, Goal, Gold, Output, Part, labels_of
 
 _ERRORS_SHOWN = 25
@@ -57,6 +58,7 @@ def evaluate(
         errors=worst_errors(part, answers, named[metric], _ERRORS_SHOWN),
         part=name,
         data_fingerprint=data_fingerprint,
+        conditions={name: one.conditions() for name, one in named.items() if isinstance(one, Conditioned)},
     )
 
 

@@ -18,7 +18,7 @@ from goldilocks.errors import InputError
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
 from goldilocks.support.programs import is_harness, parsed, program, with_tests
-from goldilocks.support.sandbox import run_all
+from goldilocks.support.sandbox import protection, run_all
 from goldilocks.support.text_units import references
 
 OUTPUTS = frozenset({Output.TEXT})
@@ -67,6 +67,11 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
 def total(sums: Floats) -> Floats:
     """The mean for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def conditions() -> str:
+    """How programs are kept in on this machine."""
+    return f"programs were run in the sandbox ({protection()})"
 
 
 def estimate(samples: int, passed: int, k: int) -> float:

@@ -68,7 +68,8 @@ def tags_problem(role: str, cell: Any, n_words: int) -> str | None:
             if problem := label_problem(f"tag {place}", tag):
                 return problem
     found = len(tags_of(cell))
-    return None if found == n_words else f"{found} tags for {n_words} words; there must be one for each"
+    many = "" if found == 1 else "s"
+    return None if found == n_words else f"{found} tag{many} for {n_words} words; there must be one for each"
 
 
 def entity_tag_problem(tags: Sequence[str]) -> str | None:

@@ -7,12 +7,14 @@ the name of the function (MBPP); a description and a solution without tests (CoN
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.errors import MissingError
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.programs import parsed, with_tests
+from goldilocks.support.sandbox import protection
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -25,6 +27,7 @@ FIELDS = {
 }
 READS = ("prompt", "tests", "entry_point")
 OPTIONAL = frozenset({"tests", "entry_point", "setup"})
+ITEM = ("prompt", "prompts")
 METRICS = ("pass_at_k", "exact_match")
 INSTRUCTION = "Write the Python program."
 
@@ -60,3 +63,35 @@ def _tests(row: Mapping[str, Any]) -> str:
     asserts = list_of(cell)
     tests = str(cell) if asserts is None else "\n".join(map(str, asserts))
     return tests if empty(entry) else f"{tests}\ncheck({entry})\n"
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Rows without tests, and what keeps the programs in that the others run."""
+    bare = tuple(place for place, one in enumerate(part.gold) if not isinstance(one, tuple))
+    if bare:
+        yield Oddity(
+            "without_tests",
+            Severity.NOTE,
+            f"{len(bare):,} of {len(part):,} rows have no tests",
+            "There an answer passes only where it is the same program as the solution but for spaces, quotes and "
+            "comments; the metric exact_match asks for even more.",
+            bare,
+        )
+    if len(bare) == len(part):
+        return
+    try:
+        told = protection()
+        severity = Severity.NOTE if told.startswith("namespaces") else Severity.WARNING
+    except MissingError as error:
+        told, severity = str(error), Severity.WARNING
+    yield Oddity(
+        "sandbox",
+        severity,
+        f"programs are run in the sandbox ({told})",
+        "What a model writes is run on this machine to be scored; each program has limits of time, memory and files.",
+    )

@@ -6,12 +6,15 @@ of replies take ``language_modelling`` with the turns so far as its context.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from statistics import mean, median
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import text_problem
 from goldilocks.support.reference_cells import all_references, references_problem, turns_of, turns_problem
+from goldilocks.support.text_units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -23,8 +26,11 @@ FIELDS = {
 }
 READS = ("context",)
 OPTIONAL = frozenset(FIELDS)
+ITEM = ("context", "contexts")
 METRICS = ("bleu", "chrf", "rouge_l", "distinct_1", "distinct_2")
 INSTRUCTION = "Give the next reply."
+STOCK_SHARE = 0.05
+"""Share of the replies from which one that is always the same is told."""
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
@@ -44,3 +50,28 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     """The reply, or all that are right with this one first."""
     return all_references(str(row["reply"]), row.get("references"))
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    replies = [references(one)[0] for one in part.gold]
+    return {
+        "dialogues": len(set(part.rows)),
+        "turns before a reply, mean": mean(map(len, part.texts)),
+        "characters of a reply, median": median(map(len, replies)),
+    }
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Replies that stand again and again: a model falls back on them."""
+    replies = Counter(references(one)[0] for one in part.gold)
+    reply, count = replies.most_common(1)[0] if replies else ("", 0)
+    if count > 1 and count >= STOCK_SHARE * len(part):
+        places = (k for k, one in enumerate(part.gold) if reply == references(one)[0])
+        yield Oddity(
+            "stock_reply",
+            Severity.NOTE,
+            f"{count:,} of {len(part):,} replies are the same",
+            "Models fall back on a reply that is so common, and score well by it; look at distinct_1 and distinct_2.",
+            tuple(places),
+        )

@@ -6,9 +6,10 @@ Candidates that a row does not give are drawn from the other replies of its file
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Output, Part
 from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.reference_cells import turns_of, turns_problem
 
@@ -22,6 +23,7 @@ FIELDS = {
 }
 READS = ("context", "candidates")
 OPTIONAL = frozenset(FIELDS)
+ITEM = ("context", "contexts")
 METRICS = ("recall_at_1", "mrr")
 INSTRUCTION = "Say which of the candidates is the next reply."
 
@@ -54,3 +56,8 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     """1 for the reply, 0 for the other candidates."""
     return tuple(float(one == row["reply"]) for one in list_of(row["candidates"]) or ())
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Counted``."""
+    return {"dialogues": len(set(part.rows)), "candidates of a context, mean": mean(len(one) - 1 for one in part.texts)}

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from statistics import mean, median
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import empty, text_problem
+from goldilocks.support.text_units import count_words
 
 OUTPUT = Output.SPAN
 SEVERAL = False
@@ -27,6 +29,7 @@ FIELDS = {
 }
 READS = ("question", "context")
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("question", "questions")
 METRICS = ("span_f1", "span_exact_match")
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
 
@@ -67,6 +70,49 @@ def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
         place = _place(context, text, start)
         found.setdefault((NOWHERE if place is None else place, text))
     return tuple(found)
+
+
+def mended(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Mended``."""
+    context = row["context"]
+    for text, start in _claims(row["answers"]):
+        place = _place(context, text, start)
+        if place is None:
+            return "an answer that does not stand in the context (kept to score against, beside one that does)"
+        if start is not None and start != place:
+            return "an answer that does not stand at its answer_start (taken where it does stand, nearby or only once)"
+    return None
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    contexts = {text[-1] for text in part.texts}
+    answers = [[text for _, text in one] for one in map(_places, part.gold) if one]
+    return {
+        "without an answer": len(part) - len(answers),
+        "answers of a question that has some, mean": mean(map(len, answers)) if answers else 0,
+        "words of an answer, median": median(count_words(one[0]) for one in answers) if answers else 0,
+        "different contexts": len(contexts),
+        "words of a context, median": median(map(count_words, contexts)),
+        "words of a context, most": max(map(count_words, contexts)),
+    }
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Nothing to learn, or nothing to learn refusing from."""
+    without = sum(not one for one in part.gold)
+    if part.gold and without == len(part):
+        yield Oddity(
+            "no_answers",
+            Severity.WARNING,
+            "no question has an answer",
+            "Saying nothing is then always right; are the answers in another column?",
+        )
+
+
+def _places(gold: Any) -> tuple[tuple[int, str], ...]:
+    found: tuple[tuple[int, str], ...] = gold
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- what the cell claims

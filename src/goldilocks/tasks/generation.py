@@ -8,9 +8,10 @@ whether it is varied and does not go round in circles; how well a model knows su
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Output, Part
 from goldilocks.support.cells import text_problem
 
 OUTPUT = Output.TEXT
@@ -18,6 +19,7 @@ SEVERAL = False
 FIELDS = {"prompt": "how the text begins, or what it is about", "target": "how it went on"}
 READS = ("prompt",)
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("prompt", "prompts")
 METRICS = ("chrf", "distinct_1", "distinct_2", "repetition")
 INSTRUCTION = "Go on with the text."
 
@@ -35,3 +37,11 @@ def item(row: Mapping[str, Any]) -> str:
 def gold(row: Mapping[str, Any]) -> str:
     """How it went on."""
     return str(row["target"])
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    return {
+        "different prompts": len(set(part.texts)),
+        "characters of a target, median": median(len(str(one)) for one in part.gold),
+    }

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Output, Part
 from goldilocks.support.cells import empty, text_problem
 from goldilocks.support.reference_cells import turns_of, turns_problem
+from goldilocks.support.text_units import count_words
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False
 FIELDS = {"text": "the text", "context": "what stands before it: a text, or a list of texts"}
 READS = ("text", "context")
 OPTIONAL = frozenset({"context"})
+ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
 INSTRUCTION = "Say how probable the text is."
 
@@ -37,3 +39,11 @@ def item(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> str:
     """The text itself."""
     return str(row["text"])
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Counted``."""
+    return {
+        "with a context": sum(isinstance(one, tuple) for one in part.texts),
+        "words to foresee": sum(count_words(str(one)) for one in part.gold),
+    }

@@ -6,10 +6,11 @@ hold one candidate each, as ``item``: ``data/lists.py`` gathers the rows of a ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from statistics import mean
+from typing import Any, cast
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import empty, list_of, number_problem, shortened, text_problem
 
 OUTPUT = Output.SCORE
@@ -23,6 +24,7 @@ FIELDS = {
 }
 READS = ("query", "candidates")
 OPTIONAL = frozenset({"candidates", "item", "group"})
+ITEM = ("list", "lists")
 METRICS = ("ndcg", "mrr", "recall_at_10")
 INSTRUCTION = "Bring the candidates into the order in which they fit the query, best first."
 
@@ -59,7 +61,7 @@ def _relevance_problem(cell: Any, wanted: int) -> str | None:
         return f"relevance is {shortened(cell)!r}, not a list"
     numbers = _listed(cell)
     if len(numbers) != wanted:
-        return f"relevance has {len(numbers)} numbers for {wanted} candidates"
+        return f"relevance has {len(numbers)} number{'' if len(numbers) == 1 else 's'} for {wanted} candidates"
     for place, one in enumerate(numbers, start=1):
         wrong = number_problem(f"relevance of candidate {place}", one)
         if wrong or float(one) < 0:
@@ -75,3 +77,43 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     """How relevant each candidate is."""
     return tuple(map(float, _listed(row["relevance"])))
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Counted``."""
+    lengths = [len(text) - 1 for text in part.texts]
+    fitting = [sum(number > 0 for number in numbers) for numbers in _numbers(part)]
+    return {
+        "candidates of a list, mean": mean(lengths),
+        "candidates of a list, fewest": min(lengths),
+        "candidates of a list, most": max(lengths),
+        "fitting candidates of a list, mean": mean(fitting),
+        "lists in which none fits": fitting.count(0),
+    }
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Lists in which nothing is to be told apart, and candidates that stand twice in one."""
+    alike = tuple(place for place, numbers in enumerate(_numbers(part)) if len(set(numbers)) == 1)
+    if alike:
+        yield Oddity(
+            "equal_relevance",
+            Severity.WARNING,
+            f"{len(alike):,} of {len(part):,} lists have candidates of one relevance only",
+            "Any order of them is as right as another: such a list teaches nothing and moves the score of every "
+            "candidate alike. Were the candidates that do not fit left out?",
+            alike,
+        )
+    twice = tuple(place for place, text in enumerate(part.texts) if len(set(text[1:])) < len(text) - 1)
+    if twice:
+        yield Oddity(
+            "candidate_twice",
+            Severity.WARNING,
+            f"{len(twice):,} of {len(part):,} lists hold a candidate twice",
+            "Both get the same place, so one of them is always wrong where their relevance differs; keep one.",
+            twice,
+        )
+
+
+def _numbers(part: Part) -> list[tuple[float, ...]]:
+    return cast(list[tuple[float, ...]], list(part.gold))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Output, Part, labels_of
 from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
 
 OUTPUT = Output.LABEL
@@ -14,6 +14,7 @@ SEVERAL = True
 FIELDS = {"text": "the text", "labels": "its labels: a list, or one text with | ; or , between them; [] for none"}
 READS = ("text",)
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("text", "texts")
 METRICS = ("macro_f1", "micro_f1", "subset_accuracy")
 INSTRUCTION = "Give every label that fits the text, or none."
 
@@ -48,3 +49,9 @@ def item(row: Mapping[str, Any]) -> str:
 def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The labels, sorted, each once."""
     return tuple(sorted({label_of(one) for one in _labels(row["labels"])}))
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Counted``."""
+    counts = [len(labels_of(one, OUTPUT)) for one in part.gold]
+    return {"labels of a text, mean": sum(counts) / len(counts), "without a label": counts.count(0)}

@@ -7,11 +7,20 @@ continues nothing begins an entity, as in conlleval and seqeval.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from goldilocks.records import Output
-from goldilocks.support.tagging import entity_tag_problem, iob2, tags_of, tags_problem, words_of, words_problem
+from goldilocks.records import Output, Part, labels_of
+from goldilocks.support.tagging import (
+    entities,
+    entity_tag_problem,
+    iob2,
+    tags_of,
+    tags_problem,
+    words_of,
+    words_problem,
+)
 
 OUTPUT = Output.TAGS
 SEVERAL = False
@@ -21,6 +30,7 @@ FIELDS = {
 }
 READS = ("tokens",)
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("sentence", "sentences")
 METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_micro_f1", "token_macro_f1")
 INSTRUCTION = "Mark the named entities: give each word the tag O, or B- and I- with the type of the name it belongs to."
 
@@ -40,3 +50,21 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The tags, in IOB2."""
     return iob2(tags_of(row["tags"]))
+
+
+def mended(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Mended``."""
+    tags = tags_of(row["tags"])
+    if tags == iob2(tags):
+        return None
+    if any(tag[0] not in "OBI" for tag in tags):
+        return "tags that are not IOB2 but BIOES, BMES or BILOU (taken to IOB2)"
+    return "an I- tag that continues no entity (taken for the beginning of one, as IOB1 means it)"
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    every = [entities(labels_of(one, OUTPUT)) for one in part.gold]
+    kinds = Counter(kind for found in every for kind, _, _ in found)
+    counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda one: -one[1])}
+    return {"words": sum(map(len, part.texts)), "without an entity": sum(not one for one in every), **counted}

@@ -13,6 +13,7 @@ SEVERAL = False
 FIELDS = {"text1": "the first text", "text2": "the second text", "label": "the label of the two"}
 READS = ("text1", "text2")
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("pair", "pairs")
 METRICS = ("accuracy", "macro_f1", "weighted_f1")
 INSTRUCTION = "Give the label that says how the two texts are related."
 

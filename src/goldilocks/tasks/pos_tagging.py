@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Output, Part
 from goldilocks.support.tagging import tags_of, tags_problem, words_of, words_problem
 
 OUTPUT = Output.TAGS
@@ -20,6 +20,7 @@ FIELDS = {
 }
 READS = ("tokens",)
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("sentence", "sentences")
 METRICS = ("token_micro_f1", "token_macro_f1")
 INSTRUCTION = "Give each word the tag of its part of speech."
 
@@ -38,3 +39,8 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The tags."""
     return tags_of(row["tags"])
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    return {"words": sum(map(len, part.texts))}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from statistics import mean
+from typing import Any, cast
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import number_problem, text_problem
 
 OUTPUT = Output.SCORE
@@ -13,6 +14,7 @@ SEVERAL = False
 FIELDS = {"text1": "the first text", "text2": "the second text", "score": "a number, on any scale"}
 READS = ("text1", "text2")
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("pair", "pairs")
 METRICS = ("spearman", "pearson", "mae")
 INSTRUCTION = "Say with a number how alike the two texts are."
 
@@ -31,3 +33,20 @@ def item(row: Mapping[str, Any]) -> tuple[str, str]:
 def gold(row: Mapping[str, Any]) -> float:
     """The number."""
     return float(row["score"])
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Counted``."""
+    numbers = cast(tuple[float, ...], part.gold)
+    return {"lowest score": min(numbers), "mean score": mean(numbers), "highest score": max(numbers)}
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Nothing to tell apart."""
+    if len(set(part.gold)) == 1:
+        yield Oddity(
+            "one_score",
+            Severity.WARNING,
+            f"all {len(part):,} pairs have the score {part.gold[0]}",
+            "There is nothing to tell apart, and no correlation with it; is the score in another column?",
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import text_problem
 from goldilocks.support.reference_cells import all_references, references_problem
+from goldilocks.support.text_units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -18,6 +20,7 @@ FIELDS = {
 }
 READS = ("source",)
 OPTIONAL = frozenset({"references"})
+ITEM = ("text", "texts")
 METRICS = ("rouge_l", "rouge_1", "rouge_2", "meteor", "coverage")
 INSTRUCTION = "Sum up the text."
 
@@ -39,3 +42,26 @@ def item(row: Mapping[str, Any]) -> str:
 def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     """The summary, or all of them with the target first."""
     return all_references(str(row["target"]), row.get("references"))
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    lengths = [(len(str(text)), len(references(one)[0])) for text, one in zip(part.texts, part.gold, strict=True)]
+    return {
+        "characters of a summary, median": median(short for _, short in lengths),
+        "characters of a text / of its summary, median": median(long / short for long, short in lengths),
+    }
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Summaries that are no shorter than what they sum up."""
+    pairs = zip(part.texts, part.gold, strict=True)
+    longer = tuple(place for place, (text, one) in enumerate(pairs) if len(references(one)[0]) >= len(str(text)))
+    if longer:
+        yield Oddity(
+            "long_summary",
+            Severity.WARNING,
+            f"{len(longer):,} of {len(part):,} summaries are at least as long as their text",
+            "A model learns from them to copy or to add; look whether the columns were taken for each other.",
+            longer,
+        )

@@ -13,6 +13,7 @@ SEVERAL = False
 FIELDS = {"text": "the text", "label": "its label"}
 READS = ("text",)
 OPTIONAL: frozenset[str] = frozenset()
+ITEM = ("text", "texts")
 METRICS = ("macro_f1", "accuracy", "weighted_f1")
 INSTRUCTION = "Give the label that fits the text."
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import text_problem
 from goldilocks.support.reference_cells import all_references, references_problem
+from goldilocks.support.text_units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -18,8 +21,13 @@ FIELDS = {
 }
 READS = ("source",)
 OPTIONAL = frozenset({"references"})
+ITEM = ("text", "texts")
 METRICS = ("bleu", "chrf", "ter", "meteor")
 INSTRUCTION = "Translate the text."
+ODD_RATIO = 3
+"""A translation this many times as long or as short, for its source, as most are is odd..."""
+SHORTEST = 30
+"""...where one of the two has at least so many characters."""
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
@@ -39,3 +47,49 @@ def item(row: Mapping[str, Any]) -> str:
 def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     """The translation, or all of them with the target first."""
     return all_references(str(row["target"]), row.get("references"))
+
+
+def facts(part: Part) -> Mapping[str, float]:
+    """See ``protocols.Surveyed``."""
+    return {
+        "characters of a translation, median": median(len(references(one)[0]) for one in part.gold),
+        "characters of a translation / of its source, median": median(_ratios(part)),
+    }
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Translations that are their source, and those too long or too short for it."""
+    pairs = [(str(text), references(gold)[0]) for text, gold in zip(part.texts, part.gold, strict=True)]
+    copies = tuple(
+        place
+        for place, (source, target) in enumerate(pairs)
+        if source.split() == target.split() and any(map(str.isalpha, source))
+    )
+    if copies:
+        yield Oddity(
+            "untranslated",
+            Severity.WARNING,
+            f"{len(copies):,} of {len(part):,} translations are their source, word for word",
+            "A model learns from them to copy. Names may well stay as they are; sentences were forgotten.",
+            copies,
+        )
+    ratios = _ratios(part)
+    middle = median(ratios) if ratios else 1.0
+    odd = tuple(
+        place
+        for place, (ratio, pair) in enumerate(zip(ratios, pairs, strict=True))
+        if abs(math.log(ratio / middle)) > math.log(ODD_RATIO) and max(map(len, pair)) >= SHORTEST
+    )
+    if odd:
+        yield Oddity(
+            "odd_length",
+            Severity.WARNING,
+            f"{len(odd):,} of {len(part):,} translations are over {ODD_RATIO} times as long or as short, for their "
+            "source, as most",
+            "Often something is missing, or the lines have slipped and stand beside other ones.",
+            odd,
+        )
+
+
+def _ratios(part: Part) -> list[float]:
+    return [len(references(gold)[0]) / len(str(text)) for text, gold in zip(part.texts, part.gold, strict=True)]

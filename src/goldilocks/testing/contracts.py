@@ -350,6 +350,8 @@ def check_task(task: Task) -> None:
     assert set(task.FIELDS) >= task.OPTIONAL, f"OPTIONAL {task.OPTIONAL} are not all among {list(task.FIELDS)}"
     assert not (task.SEVERAL and task.OUTPUT is not Output.LABEL), "SEVERAL is about labels"
     assert task.INSTRUCTION.strip(), "INSTRUCTION is empty; say in a sentence what to do"
+    assert len(task.ITEM) == 2, f"ITEM is {task.ITEM!r}; say what one item is called, and several"
+    assert all(task.ITEM), f"ITEM is {task.ITEM!r}; say what one item is called, and several"
     assert task.METRICS, "METRICS is empty; the first decides"
     missing = set(task.METRICS) - set(plugins.names("metrics"))
     assert not missing, f"METRICS names {sorted(missing)}, which are not in metrics/"
