@@ -82,6 +82,10 @@ class Task(Protocol):
         """Roles whose column may be missing."""
 
     @property
+    def ITEM(self) -> tuple[str, str]:  # noqa: N802
+        """What one item is called, and several: ``("question", "questions")``."""
+
+    @property
     def METRICS(self) -> tuple[str, ...]:  # noqa: N802
         """File names in metrics/. The first decides unless the task file names another; the others are reported."""
 
@@ -93,28 +97,12 @@ class Task(Protocol):
         """What is wrong with one row (role -> cell), in words for the user; ``None`` when nothing is."""
 
     def item(self, row: Mapping[str, Any]) -> Text:
-    @property
-    def ITEM(self) -> tuple[str, str]:  # noqa: N802
-        """What one item is called, and several: ``("question", "questions")``."""
-
         """What the model reads of a row without problems; only ``READS`` are looked at."""
 
     def gold(self, row: Mapping[str, Any]) -> Gold:
         """The right answer of a row without problems."""
 
 
-class Family(Protocol):
-    """families/NAME.py: how one kind of model is described, made, trained and loaded."""
-
-    @property
-    def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
-        """Kinds of answer this family can give."""
-
-    def models(self) -> tuple[Facts, ...]:
-        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
-
-    def describe(self, folder: Path, source: str) -> Facts | None:
-        """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
 @runtime_checkable
 class Counted(Protocol):
     """A task (beside ``Task``) whose rows hold more to count than labels and lengths."""
@@ -139,6 +127,18 @@ class Mended(Protocol):
         """How a row without problems was taken, in words for the user; ``None``: as it is written."""
 
 
+class Family(Protocol):
+    """families/NAME.py: how one kind of model is described, made, trained and loaded."""
+
+    @property
+    def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
+        """Kinds of answer this family can give."""
+
+    def models(self) -> tuple[Facts, ...]:
+        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
+
+    def describe(self, folder: Path, source: str) -> Facts | None:
+        """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
 
     def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
         """Seconds and memory of a full run in which every weight learns."""
@@ -216,6 +216,14 @@ class Metric(Protocol):
         """The metric for each row of ``sums``, shape ``(n_draws, width)`` -> ``(n_draws,)``."""
 
 
+@runtime_checkable
+class Conditioned(Protocol):
+    """A metric (beside ``Metric``) that is measured otherwise on other machines."""
+
+    def conditions(self) -> str:
+        """Under what it is measured here, in words for the user."""
+
+
 class Estimator(Protocol):
     """estimators/NAME.py: guess from frozen features and labels, without training the model."""
 
@@ -228,14 +236,6 @@ class Estimator(Protocol):
         """Paper the estimate follows, and where we differ."""
 
     def estimate(self, features: Floats, labels: Ints, *, seed: int) -> float:
-@runtime_checkable
-class Conditioned(Protocol):
-    """A metric (beside ``Metric``) that is measured otherwise on other machines."""
-
-    def conditions(self) -> str:
-        """Under what it is measured here, in words for the user."""
-
-
         """Higher is better. ``features`` (n_texts, width) float32, ``labels`` (n_texts,) from 0."""
 
 

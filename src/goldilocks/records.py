@@ -265,7 +265,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-@dataclass(frozen=True, slots=True)
 class Oddity:
     """What a task finds odd in a part of the data; ``check`` makes a ``Finding`` of it."""
 
@@ -279,6 +278,7 @@ class Oddity:
     """Which items of the part, from 0; none: it is about no item in particular."""
 
 
+@dataclass(frozen=True, slots=True)
 class DataProfile:
     """What the data look like, in numbers."""
 
@@ -294,9 +294,9 @@ class DataProfile:
     """BCP 47 tag of the main language (given or found)."""
     languages: Mapping[str, float]
     """Language -> share of a sample of the texts."""
-
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Part -> what the task counts in it -> number (see ``protocols.Counted``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

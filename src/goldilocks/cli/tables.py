@@ -206,10 +206,10 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _short(count: int) -> str:
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else str(count)
 def _counted(number: float | None) -> str:
     """A count, or a mean to two places."""
     return "" if number is None else f"{number:,.0f}" if float(number).is_integer() else f"{number:,.2f}"
 
 
+def _short(count: int) -> str:
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else str(count)

@@ -24,8 +24,8 @@ FIELDS = {
 }
 READS = ("text", "e1", "e2")
 OPTIONAL = frozenset({"e1", "e2"})
-METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
 ITEM = ("text", "texts")
+METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
 INSTRUCTION = "Say how [E1] and [E2] are related, and in which direction."
 _MARKS = ("e1", "e2")
 _DIRECTION = re.compile(r"\(\s*e\d.*\)$")
