@@ -82,7 +82,7 @@ def test_problem_of_words_is_named(cell: object, problem: str | None) -> None:
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        (["O"], "1 tags for 2 words; there must be one for each"),
+        (["O"], "1 tag for 2 words; there must be one for each"),
         ("O O O", "3 tags for 2 words; there must be one for each"),
         (["O", ""], "tag 2 is empty"),
         (["O", ["B-X"]], "tag 2 is a list, not a single value"),
