@@ -131,7 +131,7 @@ def test_marks_tell_capitals_apart_once_they_are_learnt(folder: Path) -> None:
     ids = [row.ids.tolist() for row in tagger.rows([("soup",), ("Soup",)])]
     assert ids[0] == ids[1]
     with torch.no_grad():
-        tagger.trunk.marks["shapes"].weight.normal_()  # type: ignore[operator]
+        tagger.module.get_parameter("trunk.marks.shapes.weight").normal_()
     scores = tagger.predict([("soup",), ("Soup",)]).scores
     assert scores[0] != scores[1]
 

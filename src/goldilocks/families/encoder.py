@@ -1,5 +1,7 @@
 """Pretrained text encoders in the Hub's format, with a linear head on the mean of their hidden states.
 
+Where two things are marked in every training text the head sees the states at their marks instead (``nets/relater``).
+
 BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads
 in a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens (about 190 words), for
 the sake of speed: the work grows faster than the length. Text beyond that is not seen, but the context of a question is
@@ -124,6 +126,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     from goldilocks.nets.assemble import network, shape_for
     from goldilocks.nets.network import read_tokenizer
     from goldilocks.nets.scorer import settled_for
+    from goldilocks.support.entity_marks import all_marked
     from goldilocks.support.hub_files import read_config
 
     if folder is None:
@@ -149,6 +152,8 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     shape = shape_for(goal, kind, given, pooling=_pooling(folder), max_tokens=longest, pad_id=padding)
     if goal.output is Output.TAGS:
         shape.settled.update(chain=True, wide=True)
+    if goal.output is Output.LABEL and all_marked(part.texts):
+        shape.settled.update(marked=True)
     if goal.output is Output.SCORE:
         # A sentence-transformers checkpoint has learnt to compare texts it read apart; a head on the two read together
         # would begin with nothing.

@@ -25,6 +25,10 @@ def network(trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> Network:
         InputError: no network gives that kind of answer.
     """
     match Output(shape.output):
+        case Output.LABEL if shape.settled.get("marked"):
+            from goldilocks.nets.relater import Relater
+
+            return Relater(trunk, tokenizer, shape)
         case Output.LABEL:
             return Network(trunk, tokenizer, shape)
         case Output.TEXT:

@@ -2,7 +2,7 @@
 
 ``tune/loop.py`` trains a ``Network``; methods choose which of its weights learn. The trunk is a stack of blocks, so
 that whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``). Networks
-that give another kind of answer than labels are subclasses (``nets/heads.py`` names them): they read items into rows
+that give another kind of answer than labels are subclasses (``nets/assemble.py`` names them): they read items into rows
 their own way, and say what the loss is and how hidden states become answers.
 """
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
     from goldilocks.nets.marks import Marks
+    from goldilocks.nets.relater import EntityMarks
 
 
 class Trunk(nn.Module):
@@ -48,7 +49,7 @@ class Trunk(nn.Module):
     """Channels of ``nets/marks`` it can be shown of words whose tokenizer hides how they are written."""
     mark_width: int = 0
     """Width of their vectors."""
-    marks: Marks | None
+    marks: Marks | EntityMarks | None
     """Their tables, where there are any; set by ``__init__`` of trunks with ``spelling``."""
 
     def embed(self, batch: Batch) -> Tensor:
@@ -141,7 +142,7 @@ class Network:
 
     def new_head(self) -> nn.Module:
         """A head that knows nothing."""
-        return linear_head(self.trunk.width, len(self.labels))
+        return linear_head(self.pooled_width, len(self.labels))
 
     # ----------------------------------------------------------------------------------------------- what it is made of
 
@@ -201,6 +202,15 @@ class Network:
         for chosen in by_length([len(one) for one in rows], rows=64, tokens=8192):
             yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
 
+    @property
+    def pooled_width(self) -> int:
+        """Width of what ``pool`` gives."""
+        return self.trunk.width
+
+    def pool(self, states: Tensor, batch: Batch) -> Tensor:
+        """What the head sees of each row, ``(n_rows, pooled_width)``, float32; only where the head ``pools``."""
+        return pool(states, batch.mask, self.shape.pooling)
+
     # --------------------------------------------------------------------------------------------------------- learning
 
     def halve(self) -> None:
@@ -209,10 +219,10 @@ class Network:
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Mean loss of a batch from the trunk's states, with gradients."""
-        return self.loss_pooled(pool(states, batch.mask, self.shape.pooling), targets)
+        return self.loss_pooled(self.pool(states, batch), targets)
 
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
-        """The same from pooled vectors ``(n_rows, width)``; only where the head ``pools``."""
+        """The same from pooled vectors ``(n_rows, pooled_width)``; only where the head ``pools``."""
         scores = self.score_pooled(pooled)
         if self.shape.several:
             wanted = torch.from_numpy(np.stack(targets)).to(scores.device)
@@ -223,7 +233,7 @@ class Network:
     # -------------------------------------------------------------------------------------------------------- answering
 
     def score_pooled(self, pooled: Tensor) -> Tensor:
-        """Scores from pooled vectors ``(n_rows, width)``: ``(n_rows, n_labels)`` before softmax, float32."""
+        """Scores from pooled vectors ``(n_rows, pooled_width)``: ``(n_rows, n_labels)`` before softmax, float32."""
         dtype = next(self.head.parameters()).dtype
         scores: Tensor = self.head(self.dropout(pooled).to(dtype))
         return scores.float()
@@ -249,25 +259,29 @@ class Network:
         return of_labels(found.cpu().numpy(), self.labels, several=self.shape.several)
 
     def pooled(self, texts: Sequence[Text]) -> Tensor:
-        """What the head sees of each item, ``(n_items, width)``, float32; only where the head ``pools``."""
-        found = torch.empty((len(texts), self.trunk.width), device=next(self.module.parameters()).device)
+        """What the head sees of each item, ``(n_items, pooled_width)``, float32; only where the head ``pools``."""
+        found = torch.empty((len(texts), self.pooled_width), device=next(self.module.parameters()).device)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
-                found[chosen] = pool(self.trunk(batch), batch.mask, self.shape.pooling)
+                found[chosen] = self.pool(self.trunk(batch), batch)
         return found
 
+    def overview(self, states: Tensor, batch: Batch) -> Tensor:
+        """What the screening sees of each row at a layer, ``(n_rows, pooled_width)``: the mean of all tokens."""
+        return pool(states, batch.mask, "mean")
+
     def features(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """Mean-pooled states of every layer from one pass, shape ``(n_items, depth + 1, width)`` (0: embeddings)."""
-        found = np.empty((len(texts), self.trunk.depth + 1, self.trunk.width), dtype=np.float32)
+        """``overview`` of every layer from one pass, shape ``(n_items, depth + 1, pooled_width)`` (0: embeddings)."""
+        found = np.empty((len(texts), self.trunk.depth + 1, self.pooled_width), dtype=np.float32)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts)):
                 hidden = self.trunk.embed(batch)
-                found[chosen, 0] = pool(hidden, batch.mask, "mean").cpu().numpy()
+                found[chosen, 0] = self.overview(hidden, batch).cpu().numpy()
                 for number in range(self.trunk.depth):
                     hidden = self.trunk.block(number, hidden, batch.mask)
-                    found[chosen, number + 1] = pool(hidden, batch.mask, "mean").cpu().numpy()
+                    found[chosen, number + 1] = self.overview(hidden, batch).cpu().numpy()
         return found
 
     # ---------------------------------------------------------------------------------------------------------- on disk
@@ -315,6 +329,14 @@ def read_shape(folder: Path) -> Shape:
     """The ``Shape`` in ``network.json``."""
     raw = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     return Shape(**{**raw, "labels": tuple(raw["labels"])})
+
+
+def special_tokens(tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The ids that a tokenizer sets before and behind a text."""
+    framed = tokenizer.encode("a")
+    inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
+    before, behind = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
+    return np.asarray(before, dtype=np.int32), np.asarray(behind, dtype=np.int32)
 
 
 def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:

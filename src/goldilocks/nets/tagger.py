@@ -20,7 +20,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.nets.batches import Batch, Row, by_length
 from goldilocks.nets.chain import Chain, best_paths, rules
 from goldilocks.nets.marks import Marks, hides_case, mark_of
-from goldilocks.nets.network import Network, Shape, Trunk, linear_head
+from goldilocks.nets.network import Network, Shape, Trunk, linear_head, special_tokens
 from goldilocks.nets.word_features import BUCKETS, numbers
 from goldilocks.records import Gold, Text
 from goldilocks.support.tagging import words_of
@@ -94,10 +94,7 @@ class Tagger(Network):
         if self._channels:
             trunk.marks = Marks(self._channels, trunk.mark_width)
         super().__init__(trunk, tokenizer, shape)
-        framed = tokenizer.encode("a")
-        inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
-        self._before = np.asarray(framed.ids[: inside[0]] if inside else [], dtype=np.int32)
-        self._after = np.asarray(framed.ids[inside[-1] + 1 :] if inside else [], dtype=np.int32)
+        self._before, self._after = special_tokens(tokenizer)
         self._nothing = np.asarray(
             tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [shape.pad_id], dtype=np.int32
         )

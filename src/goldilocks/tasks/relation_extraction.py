@@ -13,6 +13,7 @@ from typing import Any
 
 from goldilocks.records import Output
 from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.entity_marks import MARKS
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -27,7 +28,6 @@ OPTIONAL = frozenset({"e1", "e2"})
 ITEM = ("text", "texts")
 METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
 INSTRUCTION = "Say how [E1] and [E2] are related, and in which direction."
-_MARKS = ("e1", "e2")
 _DIRECTION = re.compile(r"\(\s*e\d.*\)$")
 
 
@@ -43,18 +43,18 @@ def problem(row: Mapping[str, Any]) -> str | None:
 
 def _marks_problem(row: Mapping[str, Any]) -> str | None:
     text = str(row["text"])
-    given = [role for role in _MARKS if not empty(row.get(role))]
+    given = [role for role in MARKS if not empty(row.get(role))]
     if not given:
-        return next(filter(None, (_mark_problem(text, mark) for mark in _MARKS)), None)
+        return next(filter(None, (_mark_problem(text, mark) for mark in MARKS)), None)
     if len(given) == 1:
         return f"{given[0]} is given and the other is not; give both, or mark both in the text"
-    for role in _MARKS:
+    for role in MARKS:
         span = _span(row[role])
         if span is None:
             return f"{role} is {shortened(row[role])!r}, not [start, end]"
         if not 0 <= span[0] < span[1] <= len(text):
             return f"{role} is [{span[0]}, {span[1]}], which is not a piece of a text of {len(text)} characters"
-    (first, first_end), (second, second_end) = (_span(row[role]) or (0, 0) for role in _MARKS)
+    (first, first_end), (second, second_end) = (_span(row[role]) or (0, 0) for role in MARKS)
     return "e1 and e2 overlap" if first < second_end and second < first_end else None
 
 
@@ -82,12 +82,12 @@ def item(row: Mapping[str, Any]) -> str:
     """The text with both things marked."""
     text = str(row["text"])
     if empty(row.get("e1")):
-        for mark in _MARKS:
-            text = text.replace(f"<{mark}>", f" [{mark.upper()}] ").replace(f"</{mark}>", f" [/{mark.upper()}] ")
+        for role, (before, behind) in MARKS.items():
+            text = text.replace(f"<{role}>", f" {before} ").replace(f"</{role}>", f" {behind} ")
         return " ".join(text.split())
-    spans = sorted(((_span(row[mark]) or (0, 0), mark.upper()) for mark in _MARKS), reverse=True)
-    for (start, end), mark in spans:  # from the back, so that the places before stay right
-        text = f"{text[:start]} [{mark}] {text[start:end]} [/{mark}] {text[end:]}"
+    spans = sorted(((_span(row[role]) or (0, 0), marks) for role, marks in MARKS.items()), reverse=True)
+    for (start, end), (before, behind) in spans:  # from the back, so that the places before stay right
+        text = f"{text[:start]} {before} {text[start:end]} {behind} {text[end:]}"
     return " ".join(text.split())
 
 

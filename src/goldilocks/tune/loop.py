@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from goldilocks.answers import Answers
 from goldilocks.errors import IntegrityError
 from goldilocks.nets.batches import Batch, padded
-from goldilocks.nets.network import Network, pool
+from goldilocks.nets.network import Network
 from goldilocks.nets.optimizer import MasterAdamW, Slot, rate_share
 from goldilocks.records import Gold, Recipe, Text
 from goldilocks.support.hardware import machine
@@ -124,7 +124,7 @@ class Learner:
         with torch.no_grad():
             hidden = work.trunk(batch, stop=self._start)
         if states is not None and states.pooled:
-            pooled = pool(hidden, batch.mask, work.shape.pooling)
+            pooled = work.pool(hidden, batch)
             states.put(rows, pooled)
             return work.loss_pooled(pooled, targets)
         if states is not None:
@@ -221,9 +221,10 @@ class Learner:
             return None
         pooled = self._work.pools and self._start >= trunk.depth
         dtype = torch.float32 if pooled else next(trunk.parameters()).dtype
-        if not FrozenStates.fits(self._lengths, trunk.width, dtype, pooled=pooled):
+        width = self._work.pooled_width if pooled else trunk.width
+        if not FrozenStates.fits(self._lengths, width, dtype, pooled=pooled):
             return None
-        return FrozenStates(self._lengths, trunk.width, dtype, pooled=pooled)
+        return FrozenStates(self._lengths, width, dtype, pooled=pooled)
 
     # ------------------------------------------------------------------------------------------------- what is kept
 
