@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,28 +26,25 @@ from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.data.read import read
-from goldilocks.errors import InputError, MissingError
+from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Metric, Progress, Task
+from goldilocks.protocols import Metric, Model, Progress, Task
 from goldilocks.records import (
-    Candidate,
     DataProfile,
     Dataset,
     Decision,
     Evaluation,
     Finding,
-    Footprint,
     Measured,
     Pool,
     Screening,
     TaskSpec,
-    Text,
     Trial,
 )
 from goldilocks.report.write import write_report
 from goldilocks.select.conclude import conclude
+from goldilocks.select.drop import Guard
 from goldilocks.select.entrants import Entrants
-from goldilocks.select.measure import footprint_of
 from goldilocks.select.race import Setting, race
 from goldilocks.select.screen import screen
 from goldilocks.select.single import tune_candidate
@@ -57,9 +54,9 @@ from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.hardware import machine, set_threads
 
-EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "decided")
+EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
 """What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
-moved, was made; a candidate is measured; done."""
+moved, was made; a candidate is measured; one fell out; done."""
 
 
 def silent(event: str, details: Mapping[str, Any]) -> None:
@@ -93,8 +90,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     """From a task to a folder that can be served. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name, metric = _deciding_metric(spec, task)
-    earlier = workspace.read_trials()
-    clock = Clock(spec.budget_seconds, earlier[-1].elapsed if earlier else 0.0)
+    clock = Clock(spec.budget_seconds, workspace.elapsed())
+    guard = Guard(workspace, clock, progress)  # what goes wrong with one candidate takes out that one only
 
     progress("stage", {"name": "data"})
     dataset = load(spec, task, tokenizers=token_counters(), progress=progress)  # read, checked, split, fingerprinted
@@ -104,33 +101,49 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     pool = candidates(spec, task, dataset, settings, machine())  # who could do it, and who could not and why
     write_text(workspace.pool, to_json(pool))
 
-    progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
     closed = dataset.sealed()  # from here to the decision nobody holds the test part
     entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed)
-    screening = _screen_once(workspace, closed, pool, entrants, clock, progress)  # one cheap look, no training
-
-    progress("stage", {"name": "race", "candidates": len(screening.kept)})
+    screening = _screen_once(workspace, closed, pool, entrants, guard)  # one cheap look, no training
     setting = Setting(
         closed, pool, screening, spec, machine(), metric, workspace, entrants.start, entrants.keep, clock, progress
     )
-    trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
 
-    for one in trials:
-        if one.share >= 1:
-            entrants.drop_checkpoint(one.candidate)
+    while True:  # once, unless somebody falls out behind the race: then it goes on among the others
+        progress("stage", {"name": "race", "candidates": len(screening.kept)})
+        trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
+        for one in trials:
+            if one.share >= 1:
+                entrants.drop_checkpoint(one.candidate)
 
-    progress("stage", {"name": "decision"})
+        progress("stage", {"name": "decision"})
+        chosen = conclude(
+            setting, trials, stopped, settings.policy, measure=entrants.footprint, metric_name=metric_name
+        )
+        if chosen is None:
+            continue
+        write_text(workspace.decision, to_json(chosen))  # written before the test part is opened
 
-    def measure(candidate: Candidate, texts: Sequence[Text]) -> Footprint:
-        return footprint_of(candidate.model.family, entrants.model_folder(candidate.name), texts)
+        progress("stage", {"name": "test"})
+        winner = next(one for one in pool.candidates if one.name == chosen.winner.candidate)
+        with guard.watch("test", [winner.name], only=(EndpointError,)) as fallen:
+            model = entrants.restore(winner)
+            evaluation = _opened(model, dataset, metric_name, task, spec.seed)
+            decision = replace(chosen, test_score=evaluation.score, test_scores=evaluation.scores)
+            write_text(workspace.decision, to_json(decision))
 
-    decision = conclude(setting, trials, stopped, settings.policy, measure=measure, metric_name=metric_name)
-    write_text(workspace.decision, to_json(decision))  # written before the test part is opened
+            progress("stage", {"name": "bundle"})
+            write(model, decision, winner, dataset, workspace.bundle, mask=mask)
+        if not fallen:
+            break
 
-    progress("stage", {"name": "test"})
-    winner = next(one for one in pool.candidates if one.name == decision.winner.candidate)
-    model = entrants.restore(winner)
-    evaluation = evaluate(
+    report(workspace, decision, dataset, screening, trials, pool, evaluation)
+    progress("decided", {"decision": decision, "workspace": workspace})
+    return decision
+
+
+def _opened(model: Model, dataset: Dataset, metric_name: str, task: Task, seed: int) -> Evaluation:
+    """The model on the test part."""
+    return evaluate(
         model.predict(dataset.test.texts),
         dataset.test,
         dataset.goal,
@@ -139,16 +152,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         name="test",
         language_of=language_of,
         data_fingerprint=dataset.fingerprint,
-        seed=spec.seed,
+        seed=seed,
     )
-    decision = replace(decision, test_score=evaluation.score, test_scores=evaluation.scores)
-    write_text(workspace.decision, to_json(decision))
-
-    progress("stage", {"name": "bundle"})
-    write(model, decision, winner, dataset, workspace.bundle, mask=mask)
-    report(workspace, decision, dataset, screening, trials, pool, evaluation)
-    progress("decided", {"decision": decision, "workspace": workspace})
-    return decision
 
 
 def report(
@@ -230,19 +235,20 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
     write_text(workspace.data, to_json(content))
 
 
-def _screen_once(
-    workspace: Workspace, dataset: Dataset, pool: Pool, entrants: Entrants, clock: Clock, progress: Progress
-) -> Screening:
+def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: Entrants, guard: Guard) -> Screening:
     """The screening of this run; taken from its file where it was done before."""
+    guard.progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
+    out = workspace.read_dropped()
     screening = screen(
         dataset,
-        pool,
+        replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in out)),
         features=entrants.features,
-        seconds_limit=0.25 * clock.budget_seconds,
+        seconds_limit=0.25 * guard.clock.budget_seconds,
         seed=0,
-        progress=progress,
+        progress=guard.progress,
+        watch=lambda names: guard.watch("screening", names),
     )
     write_text(workspace.screening, to_json(screening))
     return screening

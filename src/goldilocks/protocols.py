@@ -25,6 +25,7 @@ from goldilocks.records import (
     Text,
     Workload,
 )
+from goldilocks.support.account import Account
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -56,6 +57,17 @@ class Fitted(Model, Protocol):
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Learn from items and their right answers; every gold label is in ``labels``."""
+
+
+@runtime_checkable
+class Paid(Protocol):
+    """A model each of whose answers costs money: it is asked at an endpoint."""
+
+    account: Account
+    """Where what it spends is written down; replaced by whoever pays."""
+
+    def rest(self) -> None:
+        """Wait until a question may be put without waiting: for whoever times the answers."""
 
 
 class Task(Protocol):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from goldilocks.support.account import Usage as Usage
 from goldilocks.support.hardware import Machine as Machine
 
 
@@ -366,6 +367,11 @@ class Facts:
         """Whether the weights carry knowledge from elsewhere."""
         return self.source != "builtin"
 
+    @property
+    def remote(self) -> bool:
+        """Whether it is asked at an endpoint, for money, and does not run here."""
+        return self.source.startswith("api://")
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -502,6 +508,22 @@ class Trial:
     """What it was expected to be worth, money per month (0 where the policy does not say)."""
     why: str
     data_fingerprint: str
+    usage: Usage | None = None
+    """What its questions to an endpoint took; ``None``: it was answered on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A candidate that fell out on the way, because something went wrong with it and with nobody else."""
+
+    candidate: str
+    stage: str
+    """``screening``, ``race``, ``measuring`` or ``test``."""
+    reason: str
+    seconds: float
+    """What was spent on the step that went wrong."""
+    elapsed: float
+    """Seconds since the search began (over all sessions of it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,13 +535,16 @@ class Footprint:
     latency_p95_ms: Measured
     """One text at a time."""
     texts_per_second: float
-    """In batches of 32."""
+    """In batches of 32; of an endpoint as it answered the validation part, several questions at once."""
     memory_bytes: int
     """Peak resident memory of the process."""
     size_bytes: int
     """On disk."""
     joules_per_text: float | None = None
     """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: not reported."""
+    tokens_read: float | None = None
+    """Tokens that an endpoint reads for a request, mean over the validation part; ``None``: it answers here."""
+    tokens_written: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,18 +552,22 @@ class Cost:
     """Money per month, part by part."""
 
     tuning: float
-    """Machine time of the tuning run, spread over the horizon."""
+    """Machine time of the tuning run and money for the questions of the search, spread over the horizon."""
     labour: float
     requests: float
+    """Machine time of the requests; 0 where an endpoint answers them (then see ``tokens``)."""
     memory: float
     storage: float
     energy: float = 0.0
     """0 where the machine reports none."""
+    tokens: float = 0.0
+    """Requests of a month × tokens of a request × the endpoint's prices; 0 where this machine answers."""
 
     @property
     def total(self) -> float:
         """Money per month."""
-        return self.tuning + self.labour + self.requests + self.memory + self.storage + self.energy
+        machine = self.tuning + self.labour + self.requests + self.memory + self.storage + self.energy
+        return machine + self.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,6 +596,10 @@ class Standing:
     """J minus the J of the best, paired on the same items; ``low`` and ``high`` from the bootstrap."""
     p_value: float | None = None
     """Holm-adjusted p-value of being worse than the best."""
+    dropped: str = ""
+    """Stage in which something went wrong with it (``Dropped.stage``; status ``excluded``); empty: nothing did."""
+    usage: Usage | None = None
+    """What the search asked an endpoint for it; ``None``: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,6 +623,8 @@ class Search:
     policy: str
     stopped: str
     """Why the race stopped."""
+    money: float = 0.0
+    """Spent at endpoints up to the decision; the test part, and what the bundle stores, come on top."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     return made
 
 
+def test_who_is_paid_for_is_asked_few_times_and_alone(clock: _Clock) -> None:
+    rests: list[float] = []
+    got = footprint(
+        clock.predict,
+        ["a", "b"],
+        load_seconds=0.5,
+        size_bytes=7,
+        single_seconds=60.0,
+        batch_seconds=0.0,
+        warm_up=0,
+        most_single=20,
+        rest=lambda: rests.append(clock.now),
+    )
+    assert clock.batches == [["a"], ["b"]] * 10
+    assert len(rests) == 20
+    assert (got.latency_p95_ms.n, got.joules_per_text) == (20, None)
+    assert got.texts_per_second == pytest.approx(1 / 0.003)
+
+
 def test_latency_is_of_single_texts_and_throughput_of_batches(clock: _Clock) -> None:
     got = footprint(clock.predict, ["a", "b"], load_seconds=0.5, size_bytes=7)
     assert got.latency_p50_ms.value == pytest.approx(3.0)

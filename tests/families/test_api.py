@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import http.server
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,71 +14,19 @@ from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.families import api
 from goldilocks.methods import full, in_context
 from goldilocks.records import Goal, Output
+from goldilocks.support.account import Account
 from goldilocks.support.endpoints import Client, Endpoint, parse, priced
 from goldilocks.testing import tiny
+from goldilocks.testing.endpoint import Reply, Server, cut, fail, say, send
 
-Reply = Callable[[http.server.BaseHTTPRequestHandler, dict[str, Any]], None]
 ASK = [{"role": "user", "content": "hello"}]
-
-
-class Server:
-    """An endpoint on loopback that answers as it is told; after its list it repeats the last."""
-
-    def __init__(self) -> None:
-        self.replies: list[Reply] = [say("food")]
-        self.bodies: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.bodies.append(body)
-                outer.keys.append(self.headers.get("Authorization"))
-                reply = outer.replies.pop(0) if len(outer.replies) > 1 else outer.replies[0]
-                reply(self, body)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-        self.source = f"api://127.0.0.1:{self.http.server_address[1]}/v1/org/small"
-
-
-def send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"Content-Length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def say(text: str, read: int = 100, written: int = 10) -> Reply:
-    used = {"prompt_tokens": read, "completion_tokens": written}
-    body = {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": used}
-    return lambda handler, _: send(handler, 200, json.dumps(body).encode())
-
-
-def fail(status: int, message: str = "no", **headers: str) -> Reply:
-    body = json.dumps({"error": {"message": message}}).encode()
-    return lambda handler, _: send(handler, status, body, **headers)
-
-
-def cut(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"choices": [')
-    handler.close_connection = True
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
     yield made
-    made.http.shutdown()
-    made.http.server_close()
+    made.close()
 
 
 def _client(server: Server, waits: list[float] | None = None, **terms: Any) -> Client:
@@ -188,6 +134,40 @@ def test_cap_stops_before_the_money_is_spent(server: Server) -> None:
     with pytest.raises(EndpointError, match=r"has cost 0\.12, .* the cap is 0\.15"):
         client.ask(ASK, max_tokens=10)
     assert len(server.bodies) == 1
+
+
+def test_cap_holds_for_all_who_ask_on_one_account(server: Server, tmp_path: Path) -> None:
+    def another() -> Client:
+        client = _client(server, input_price=1000.0, output_price=2000.0, cap=0.3)
+        client.account = Account(tmp_path / "account.jsonl", f"candidate {len(server.bodies)}")
+        return client
+
+    another().ask(ASK, max_tokens=10)
+    another().ask(ASK, max_tokens=10)
+    again = another()
+    assert again.spent == pytest.approx(0.24)  # by others, in other sessions
+    with pytest.raises(EndpointError, match=r"has cost 0\.24, .* the cap is 0\.3"):
+        again.ask(ASK * 20, max_tokens=10)
+    assert len(server.bodies) == 2
+
+
+def test_what_cannot_be_paid_to_the_end_is_not_asked(server: Server) -> None:
+    client = _client(server, input_price=1000.0, output_price=2000.0, cap=1.0)
+    client.ask(ASK, max_tokens=10)
+    client.afford(7)  # 0.12 and 7 × 0.12 are 0.96
+    with pytest.raises(EndpointError, match=r"8 further questions would cost about 0\.96; the cap is 1\."):
+        client.afford(8)
+
+
+def test_who_times_the_endpoint_waits_outside_the_time(server: Server) -> None:
+    waits: list[float] = []
+    client = _client(server, waits, per_minute=60.0)
+    client.clock = lambda: 100.0
+    client.rest()
+    assert waits == []
+    client.ask(ASK, max_tokens=5)
+    client.rest()
+    assert waits == [1.0]
 
 
 def test_questions_keep_their_distance(server: Server) -> None:

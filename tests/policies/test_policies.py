@@ -50,6 +50,17 @@ class FakeRace:
 DONE = {0: 0.5, 1: 0.4, 2: 0.3}
 
 
+def test_halving_takes_the_next_score_of_one_that_was_run_past_a_rung() -> None:
+    # Only a third of three goes on: b, whose single score (at the end) is the lowest.
+    race = FakeRace({"a": {0: 0.5}, "b": {2: 0.1}, "c": {0: 0.6}})
+    assert plugins.load("policies", "halving").choose(race) is None
+    assert plugins.load("policies", "halving").choose(FakeRace({"a": {0: 0.2}, "b": {2: 0.3}, "c": {0: 0.6}})) == (
+        "a",
+        1,
+        "rung 2: 1 candidates take part",
+    )
+
+
 def test_exhaustive_buys_every_rung_in_order_and_then_stops() -> None:
     policy = plugins.load("policies", "exhaustive")
     first = policy.choose(FakeRace({"a": DONE, "b": {0: 0.9}}))

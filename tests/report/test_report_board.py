@@ -49,6 +49,20 @@ def test_everybody_without_a_place_is_among_the_excluded_once() -> None:
     assert german.candidates == ("encoder/bert-base-german/full", "encoder/bert-base-german/lora")
 
 
+def test_who_fell_out_on_the_way_is_listed_with_its_own_reason() -> None:
+    run = make_run()
+    first, *others = run.decision.candidates
+    reason = "fell out in the race: api://h/v1/m: gave no answer"
+    for scored in (first, replace(first, score=None)):
+        fell = replace(scored, status="excluded", dropped="race", reason=reason)
+
+        out = excluded(replace(run.decision, candidates=(fell, *others)), run.pool, run.screening)
+
+        assert [(one.reason, one.candidates) for one in out if one.stage == "fell out on the way"] == [
+            (reason, (first.candidate,))
+        ]
+
+
 def test_models_that_are_elsewhere_share_one_reason() -> None:
     run = make_run()
     reasons = [Excluded(f"encoder/{one}", f"hf://org/{one}: not on this machine; name a folder.") for one in "ab"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from race_records import MACHINE, SPEC
 
-from goldilocks.records import Cost, Footprint, Measured, Objective, Prices
+from goldilocks.records import Cost, Footprint, Measured, Objective, Prices, Usage
 from goldilocks.select.cost import cost, running_cost
 from goldilocks.support.files import from_json
 
@@ -39,6 +39,19 @@ def test_energy_the_machine_reports_is_paid_by_the_kilowatt_hour() -> None:
 
     assert got.energy == pytest.approx(2 * 0.3)  # 3.6 M requests of 2 J are 7.2 MJ: 2 kWh
     assert got.total == got.energy
+
+
+def test_requests_at_an_endpoint_cost_their_tokens_and_no_machine_time() -> None:
+    # 4 questions read 400 tokens at 0.15 a million and wrote 20 at 0.6: 0.000072, so 0.000018 each.
+    asked = Usage(4, 400, 20, (400 * 0.15 + 20 * 0.6) / 1e6)
+
+    got = cost(7200.0, footprint(10.0, 3 * 10**9, 0), SPEC, MACHINE, asked=asked, spent=2.5)
+
+    assert got.tokens == pytest.approx(3_600_000 * 0.000018)
+    assert got.requests == 0
+    assert got.tuning == pytest.approx((2 * 0.5 + 2.5) / 10)  # two hours, and the questions of the search
+    assert got.total == pytest.approx(64.8 + 0.35 + 6 + 0.3)
+    assert running_cost(9.9, SPEC, MACHINE, asked) == got.tokens
 
 
 def test_accelerator_hours_have_their_own_price() -> None:

@@ -8,8 +8,8 @@ from race_records import MACHINE, SPEC, candidate, standings, trial
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
-from goldilocks.errors import BudgetError
-from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text
+from goldilocks.errors import BudgetError, InputError, IntegrityError
+from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text, Usage
 from goldilocks.select.race import Setting, race
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
@@ -119,6 +119,68 @@ def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
 def test_budget_that_ends_before_anything_is_finished_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BudgetError, match="before any candidate was finished; raise --budget"):
         race(setting(tmp_path, [], Clock(budget_seconds=0.0)), plugins.load("policies", "value"))
+
+
+def test_candidate_that_breaks_falls_out_and_stays_out(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    events: list[str] = []
+    good = setting(tmp_path, log, Clock())
+    tried: list[str] = []
+
+    def start(one: Candidate) -> FakeRun:
+        tried.append(one.name)
+        if one.name.startswith("tfidf"):
+            raise IntegrityError("its weights are damaged.")
+        return FakeRun(SKILLS[one.name], log, one.name)
+
+    broken = replace(good, start=start, progress=lambda event, details: events.append(event))
+    for policy in ("exhaustive", "halving", "value", "random"):
+        trials, _ = race(broken, plugins.load("policies", policy))
+
+    assert {one.candidate for one in trials} == {"majority/majority/scratch", "encoder/m/full"}
+    assert tried.count("tfidf_linear/word/scratch") == events.count("dropped") == 1
+    assert Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
+
+
+def test_error_that_nobody_raises_on_purpose_ends_the_race(tmp_path: Path) -> None:
+    def start(one: Candidate) -> FakeRun:
+        raise KeyError(one.name)
+
+    with pytest.raises(KeyError):
+        race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "exhaustive"))
+
+
+def test_race_in_which_everybody_falls_out_says_so(tmp_path: Path) -> None:
+    def start(one: Candidate) -> FakeRun:
+        raise MemoryError
+
+    with pytest.raises(InputError, match=r"nobody is left: encoder/m/full fell out \(this machine has not the memory"):
+        race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "value"))
+
+
+def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path: Path) -> None:
+    plain = setting(tmp_path, [], Clock())
+    name = "api/m/zero_shot"
+    remote = replace(candidate(name), model=replace(candidate(name).model, source="api://h/v1/m"))
+
+    class Asking(FakeRun):
+        def predict(self, texts: Sequence[Text]) -> Answers:
+            plain.workspace.account(name).pay("api://h/v1/m", Usage(len(texts), 600, 60, 3.0))
+            return super().predict(texts)
+
+    pool = Pool((remote, *plain.pool.candidates), {**plain.pool.forecasts, name: Forecast(9.0, 1e8)})
+    mixed = replace(
+        plain,
+        pool=pool,
+        screening=replace(plain.screening, kept=(name, *SKILLS)),
+        start=lambda one: Asking(0.9, [], one.name) if one.name == name else plain.start(one),
+    )
+    trials, _ = race(mixed, plugins.load("policies", "exhaustive"))
+
+    (asked,) = [one for one in trials if one.candidate == name]
+    assert (asked.share, asked.usage) == (1.0, Usage(60, 600, 60, 3.0))
+    assert all(one.usage is None for one in trials if one.candidate != name)
+    assert Workspace(tmp_path).read_trials() == list(trials)
 
 
 def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,27 @@ def _features(gaps: Mapping[str, float], seen: list[Text] | None = None, layers:
 
 def _pool(*groups: list[Candidate]) -> Pool:
     return Pool(tuple(one for group in groups for one in group), {})
+
+
+def test_model_that_cannot_be_looked_at_falls_out_and_the_others_are_looked_at() -> None:
+    features, watched = _features({"good": 4.0}), list[Sequence[str]]()  # a KeyError for the other
+
+    @contextmanager
+    def watch(names: Sequence[str]) -> Iterator[list[str]]:
+        fallen: list[str] = []
+        watched.append(names)
+        try:
+            yield fallen
+        except KeyError:
+            fallen.extend(names)
+
+    pool = _pool(_pretrained("broken", 100), _pretrained("good", 200))
+    found = screen(_dataset(), pool, features=features, seconds_limit=60, seed=0, watch=watch)
+
+    assert [look.model for look in found.looks] == ["encoder/good"]
+    assert watched[0] == [one.name for one in pool.candidates if "broken" in one.name]
+    assert found.kept == tuple(one.name for one in pool.candidates if "good" in one.name)
+    assert found.cut == ()
 
 
 def test_informative_features_come_first_in_every_ranking() -> None:

@@ -7,7 +7,7 @@ from race_records import SPEC, trial
 
 from goldilocks.answers import of_labels, of_values
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.records import Answer, Goal, Output
+from goldilocks.records import Answer, Dropped, Goal, Output
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.files import to_json
 
@@ -40,6 +40,17 @@ def test_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(IntegrityError, match=r"trials.jsonl line 2: damaged"):
         workspace.read_trials()
+
+
+def test_who_fell_out_comes_back_and_its_time_counts(tmp_path: Path) -> None:
+    workspace = written(tmp_path)
+    assert workspace.read_dropped() == {}
+    fell = Dropped("api/m/zero_shot", "race", "gave no answer.", 3.0, 12.0)
+    workspace.add_dropped(fell)
+    workspace.dropped.write_bytes(workspace.dropped.read_bytes() + b'{"candidate"')  # cut off by a crash
+
+    assert workspace.read_dropped() == {"api/m/zero_shot": fell}
+    assert workspace.elapsed() == 12.0
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -60,11 +60,18 @@ def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
 
 
 def _endpoint(source: str, *, offline: bool) -> Path:
-    """A folder in which nothing lies: an endpoint has no files. Offline only one on this machine may be asked."""
+    """A folder in which nothing lies: an endpoint has no files. Offline only one on this machine may be asked.
+
+    Its key must be there before anything is spent: later its absence would only take the endpoint out of a race.
+    """
     endpoint = endpoints.parse(source)
     if offline and not endpoint.local:
         raise MissingError(
             f"{endpoint}: an endpoint is asked over the network, and the run is offline; --online lets it be asked."
+        )
+    if endpoint.key and not os.environ.get(endpoint.key):
+        raise MissingError(
+            f"{endpoint}: the environment variable {endpoint.key} is not set; put the key there, or leave it out."
         )
     return Path(os.devnull)
 

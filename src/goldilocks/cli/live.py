@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from goldilocks.records import Trial
+from goldilocks.records import Dropped, Trial
 
 _SHOWN = 12
 _STAGES = {
@@ -45,6 +45,7 @@ class Live:
         self._doing = ""
         self._now: dict[str, Any] = {}
         self._trials: dict[str, Trial] = {}
+        self._fallen: dict[str, Dropped] = {}
         self._interrupted = False
         self._before: Any = None
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
@@ -99,6 +100,14 @@ class Live:
                 f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})  {trial.seconds:6.1f} s  {trial.why}"
             )
 
+        elif event == "dropped":
+            fell: Dropped = details["dropped"]
+            self._fallen[fell.candidate] = fell
+            self._trials.pop(fell.candidate, None)
+            self._left = (details["left"], time.monotonic())
+            self._now = {}
+            self._say(f"  {fell.elapsed:7.1f} s  {_in_words(fell)}")
+
     def _share_of(self, candidate: str) -> float:
         return self._trials[candidate].share if candidate in self._trials else 0.0
 
@@ -118,6 +127,7 @@ class Live:
             parts.append(self._purchase())
         if self._trials:
             parts.append(self._standing())
+        parts += [Text(_in_words(one), style="yellow") for one in self._fallen.values()]
         return Group(*parts)
 
     def _time_in_words(self) -> str:
@@ -159,3 +169,7 @@ class Live:
         if len(ranked) > _SHOWN:
             table.add_row(f"and {len(ranked) - _SHOWN} more", style="dim")
         return table
+
+
+def _in_words(fell: Dropped) -> str:
+    return f"{fell.candidate} fell out in the {fell.stage}; the others go on: {fell.reason}"

@@ -111,7 +111,12 @@ def print_decision(decision: Decision, out: Path) -> None:
             f"On the test part, opened once after deciding: {decision.metric} {measured(decision.test_score)}, "
             f"n = {decision.test_score.n}. (The validation score chose, so it flatters the winner a little.)"
         )
+    for one in decision.candidates:
+        if one.dropped:
+            out_console.print(f"{one.candidate} {one.reason}", markup=False, soft_wrap=True)
     search = decision.search
+    if search.money:
+        out_console.print(f"Questions to endpoints have cost {search.money:.4g} {decision.objective.currency} so far.")
     out_console.print(
         f"{search.seconds:.0f} s of search, {search.trials} purchases, stopped because {search.stopped}; "
         f"running every candidate to the end would have taken about {search.exhaustive_seconds_estimate:.0f} s."

@@ -32,12 +32,15 @@ def footprint(
     single_seconds: float = SINGLE_SECONDS,
     batch_seconds: float = BATCH_SECONDS,
     meter: Meter | None = None,
+    warm_up: int = WARM_UP,
+    most_single: int = MOST_SINGLE,
+    rest: Callable[[], None] | None = None,
 ) -> Footprint:
     """Measure a loaded model.
 
-    One text at a time after 5 untimed ones (up to 100 texts or ``single_seconds``), then batches of 32 (up to
-    ``batch_seconds``; at least one of each). ``texts`` are gone through in their order and again from the start where
-    there are too few: pass real ones, since seconds depend on their length.
+    One text at a time after some untimed ones (up to ``most_single`` texts or ``single_seconds``), then batches of 32
+    (up to ``batch_seconds``; at least one of each, without batches where that is 0). ``texts`` are gone through in
+    their order and again from the start where there are too few: pass real ones, since seconds depend on their length.
 
     Args:
         predict: Answers a batch of texts.
@@ -45,8 +48,11 @@ def footprint(
         load_seconds: What loading took; measured by the caller.
         size_bytes: Bytes on disk.
         single_seconds: At most about so long on single texts.
-        batch_seconds: At most about so long on batches.
+        batch_seconds: At most about so long on batches; 0: none, and texts per second is that of single texts.
         meter: Reads the energy of the batches; absent: none is measured.
+        warm_up: Untimed texts at the beginning.
+        most_single: At most so many timed single texts.
+        rest: Called, untimed, before each single text.
 
     Raises:
         InputError: there are no texts.
@@ -55,19 +61,19 @@ def footprint(
         raise InputError("there are no texts to measure with; pass at least one.")
     endless = itertools.cycle(texts)
     started = time.perf_counter()
-    for _ in range(WARM_UP):
+    for _ in range(warm_up):
         predict([next(endless)])
         if time.perf_counter() - started > single_seconds / 3:
             break
-    single = np.array(list(_timed(predict, endless, 1, single_seconds, MOST_SINGLE))) * 1000
+    single = np.array(list(_timed(predict, endless, 1, single_seconds, most_single, rest))) * 1000
     before = meter.read() if meter else ()
-    batches = list(_timed(predict, endless, BATCH, batch_seconds, None))
-    joules = meter.since(before) if meter else None
+    batches = list(_timed(predict, endless, BATCH, batch_seconds, None)) if batch_seconds else []
+    joules = meter.since(before) if meter and batches else None
     return Footprint(
         load_seconds=load_seconds,
         latency_p50_ms=percentile(single, 0.5),
         latency_p95_ms=percentile(single, 0.95),
-        texts_per_second=BATCH * len(batches) / sum(batches),
+        texts_per_second=BATCH * len(batches) / sum(batches) if batches else 1000 / float(single.mean()),
         memory_bytes=peak_memory_bytes(),
         size_bytes=size_bytes,
         joules_per_text=None if joules is None else joules / (BATCH * len(batches)),
@@ -94,14 +100,21 @@ def percentile(milliseconds: np.ndarray[tuple[int, ...], np.dtype[np.float64]], 
 
 
 def _timed(
-    predict: Callable[[Sequence[Text]], object], texts: Iterator[Text], rows: int, seconds: float, most: int | None
+    predict: Callable[[Sequence[Text]], object],
+    texts: Iterator[Text],
+    rows: int,
+    seconds: float,
+    most: int | None,
+    rest: Callable[[], None] | None = None,
 ) -> Iterator[float]:
     """Seconds of each call, until the time is up or ``most`` calls are made."""
     end = time.perf_counter() + seconds
     for number in itertools.count():
         batch = list(itertools.islice(texts, rows))
-        start = time.perf_counter()
-        if number and (start >= end or number == most):
+        if number and (time.perf_counter() >= end or number == most):
             return
+        if rest:
+            rest()
+        start = time.perf_counter()
         predict(batch)
         yield max(time.perf_counter() - start, 1e-9)

@@ -1,7 +1,7 @@
 """Models behind an OpenAI-compatible endpoint, told in words what to do; asked only where the task file names one.
 
 An endpoint says nothing of how sure it is: a label it names has probability 1, and where its answer names none every
-label is as likely as another. Each question costs what the task file says a token costs; ``spent`` is the account.
+label is as likely as another. Each question costs what the task file says a token costs; ``account`` keeps it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from goldilocks.support.endpoints import Client
 if TYPE_CHECKING:
     from goldilocks.nets.prompts import Prompt
     from goldilocks.protocols import Fitted
+    from goldilocks.support.account import Account
 
 OUTPUTS = frozenset({Output.LABEL, Output.TEXT})
 
@@ -35,6 +36,8 @@ _CHARACTERS_PER_TOKEN = 3.0
 _SECONDS_PER_QUESTION = 1.0
 _ASKED = 200
 """Validation texts a forecast thinks of."""
+_TASTE = 10
+"""Questions after which it is clear enough what the others will cost."""
 
 
 def models() -> tuple[Facts, ...]:
@@ -84,8 +87,7 @@ def restore(folder: Path) -> Asked:
     from goldilocks.nets import prompts
 
     raw = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
-    client = Client(endpoints.parse(raw["source"]), spent=raw["spent"])
-    return Asked(client, prompts.from_plain(raw["prompt"]), raw["max_tokens"])
+    return Asked(Client(endpoints.parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
 
 
 class Asked:
@@ -99,9 +101,17 @@ class Asked:
         """Examples that ``fit`` draws; set by the method."""
 
     @property
-    def spent(self) -> float:
-        """Money so far."""
-        return self.client.spent
+    def account(self) -> Account:
+        """See ``protocols.Paid``."""
+        return self.client.account
+
+    @account.setter
+    def account(self, account: Account) -> None:
+        self.client.account = account
+
+    def rest(self) -> None:
+        """See ``protocols.Paid``."""
+        self.client.rest()
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Draw examples, and see how long answers are. Nothing is asked."""
@@ -116,13 +126,17 @@ class Asked:
         self.max_tokens = prompts.answer_limit([int(len(one) / 1.5) for one in replies])
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """See ``protocols.Model``.
+        """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are asked.
 
         Raises:
             EndpointError: the endpoint does not answer, or may cost no more.
         """
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            return self._answers(list(threads.map(self._said, texts)))
+            said = list(threads.map(self._said, texts[:_TASTE]))
+            if len(texts) > _TASTE:
+                self.client.afford(len(texts) - _TASTE)
+                said += threads.map(self._said, texts[_TASTE:])
+        return self._answers(said)
 
     def _said(self, item: Text) -> str:
         told = (
@@ -155,13 +169,12 @@ class Asked:
         return len(self.prompt.lead.encode()) + 1
 
     def save(self, folder: Path) -> None:
-        """Write ``endpoint.json``: where to ask, what to say, the account; never the key."""
+        """Write ``endpoint.json``: where to ask, what to say; never the key."""
         from goldilocks.nets import prompts
 
         folder.mkdir(parents=True, exist_ok=True)
         raw = {
             "source": self.client.endpoint.source,
-            "spent": self.client.spent,
             "max_tokens": self.max_tokens,
             "prompt": prompts.to_plain(self.prompt),
         }

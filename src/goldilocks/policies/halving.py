@@ -18,6 +18,12 @@ def choose(race: Race) -> tuple[str, int, str] | None:
         waiting = [name for name in stands if race.bought(name) <= rung]
         if waiting:
             return waiting[0], rung, f"rung {rung + 1}: {len(stands)} candidates take part"
-        ranked = sorted(stands, key=lambda name: race.losses(name)[rung])
+        ranked = sorted(stands, key=lambda name: _loss(race, name, rung))
         stands = ranked[: max(1, len(ranked) // _ETA)]
     return None
+
+
+def _loss(race: Race, name: str, rung: int) -> float:
+    """At the rung, or at the next one it was scored at (an endpoint is only scored at the last)."""
+    losses = race.losses(name)
+    return losses[min(one for one in losses if one >= rung)]

@@ -13,7 +13,7 @@ from goldilocks.report.charts import Point
 from goldilocks.report.scales import Scale
 from goldilocks.report.svg import tag
 
-COST_PARTS = ("tuning", "labour", "requests", "memory", "storage", "energy")
+COST_PARTS = ("tuning", "labour", "requests", "memory", "storage", "energy", "tokens")
 _ADDRESS = re.compile(r"^\w+://\S+: ")
 """Where a model lies, before the reason it is out: the candidate's name says that already, and many share a reason."""
 _WHISKER = 110
@@ -154,9 +154,12 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
         return [
             Excluded(one.candidate, one.reason)
             for one in decision.candidates
-            if one.status == status and (one.score is not None) == scored
+            if one.status == status and (one.score is not None) == scored and not one.dropped
         ]
 
+    for one in decision.candidates:
+        if one.dropped:
+            note("fell out on the way", [Excluded(one.candidate, one.reason)])
     note("beyond a limit, as measured", of_status("excluded", scored=True))
     note("cut by the screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
     note("in the race, not bought", of_status("stopped", scored=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.select.cost import cost
 from goldilocks.select.decide import Finished, decide
+from goldilocks.select.drop import Guard
 from goldilocks.select.explain_choice import sentence
 from goldilocks.select.race import Setting
 
@@ -25,8 +27,11 @@ def conclude(
     *,
     measure: Callable[[Candidate, Sequence[Text]], Footprint],
     metric_name: str,
-) -> Decision:
+) -> Decision | None:
     """Measure what finished, decide, and write down why.
+
+    ``None`` where somebody fell out while being measured: perhaps others were not bought for its sake, so the race goes
+    on before anything is decided.
 
     Args:
         setting: What the race was run with.
@@ -41,6 +46,8 @@ def conclude(
     """
     dataset, spec = setting.dataset, setting.spec
     finished = _finished(setting, trials, measure)
+    if finished is None:
+        return None
     choice = decide(finished, dataset.validation.gold, setting.metric, spec)
     standings = (*choice.standings, *_unfinished(setting, trials, stopped))
     return Decision(
@@ -59,6 +66,7 @@ def conclude(
             exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
             policy=policy,
             stopped=stopped,
+            money=setting.workspace.account().total().money,
         ),
         task=spec.task,
         seed=spec.seed,
@@ -91,49 +99,70 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
 
 def _finished(
     setting: Setting, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[Text]], Footprint]
-) -> list[Finished]:
+) -> list[Finished] | None:
     dataset = setting.dataset
+    guard = Guard(setting.workspace, setting.clock, setting.progress)
     by_name = {one.name: one for one in setting.pool.candidates}
     texts = dataset.validation.texts[:_FOOTPRINT_TEXTS]
-    footprints: dict[str, Footprint] = {}
     found: list[Finished] = []
-    done = [one for one in trials if one.share >= 1]
+    out = setting.workspace.read_dropped()
+    done = [one for one in trials if one.share >= 1 and one.candidate not in out]
     for number, trial in enumerate(done):
         candidate = by_name[trial.candidate]
         setting.progress("measuring", {"candidate": trial.candidate, "number": number + 1, "of": len(done)})
-        # Methods are folded into the model, so that one model answers with the same network whatever the method.
-        model = f"{candidate.model.family}/{candidate.model.name}"
-        if model not in footprints:
-            footprints[model] = measure(candidate, texts)
+        with guard.watch("measuring", [trial.candidate]) as fallen:
+            needs = _with_tokens(measure(candidate, texts), trial)
+        if fallen:
+            continue
         answers = setting.workspace.read_answers(trial.predictions, dataset.goal)
         seconds = sum(one.seconds for one in trials if one.candidate == trial.candidate)
-        monthly: Cost = cost(seconds, footprints[model], setting.spec, setting.machine)
+        usage = setting.workspace.account(trial.candidate).own() if candidate.model.remote else None
+        spent = usage.money if usage else 0.0
+        monthly: Cost = cost(seconds, needs, setting.spec, setting.machine, asked=trial.usage, spent=spent)
         found.append(
             Finished(
                 candidate=candidate,
                 trial=trial,
                 answers=answers.values,
                 seconds=seconds,
-                footprint=footprints[model],
+                footprint=needs,
                 cost=monthly,
+                usage=usage,
             )
         )
-    return found
+    return found if len(found) == len(done) else None
+
+
+def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
+    """Of an endpoint, what the validation part tells better than the few questions it was timed on."""
+    asked = trial.usage
+    if asked is None or not asked.questions:
+        return footprint
+    return replace(
+        footprint,
+        texts_per_second=1 / trial.seconds_per_text,
+        tokens_read=asked.tokens_read / asked.questions,
+        tokens_written=asked.tokens_written / asked.questions,
+    )
 
 
 def _unfinished(setting: Setting, trials: Sequence[Trial], stopped: str) -> list[Standing]:
-    """Everybody who did not finish: stopped in the race, never bought, cut by the screening, never in the pool."""
+    """Who did not finish: fell out, stopped in the race, never bought, cut by the screening, never in the pool."""
     latest = {one.candidate: one for one in trials}
     spent: dict[str, float] = {}
     for one in trials:
         spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
     cut = {one.candidate: one.reason for one in setting.screening.cut}
+    dropped = setting.workspace.read_dropped()
     found: list[Standing] = []
     for candidate in setting.pool.candidates:
         trial = latest.get(candidate.name)
-        if trial is not None and trial.share >= 1:
+        fell = dropped.get(candidate.name)
+        if fell is None and trial is not None and trial.share >= 1:
             continue
-        if candidate.name in cut:
+        if fell is not None:
+            status, reason = "excluded", f"fell out in the {fell.stage}: {fell.reason}"
+        elif candidate.name in cut:
             status, reason = "screened", cut[candidate.name]
         elif trial is None:
             status, reason = "stopped", f"never bought: {stopped}"
@@ -150,8 +179,10 @@ def _unfinished(setting: Setting, trials: Sequence[Trial], stopped: str) -> list
                 parameters=candidate.model.parameters,
                 licence=candidate.model.licence,
                 share=trial.share if trial else 0.0,
-                seconds=spent.get(candidate.name, 0.0),
+                seconds=spent.get(candidate.name, 0.0) + (fell.seconds if fell else 0.0),
                 score=trial.score if trial else None,
+                dropped=fell.stage if fell else "",
+                usage=setting.workspace.account(candidate.name).own() if candidate.model.remote else None,
             )
         )
     for out in setting.pool.excluded:

@@ -33,6 +33,7 @@ from goldilocks.records import (
     Standing,
     TaskSpec,
     Trial,
+    Usage,
 )
 from goldilocks.support.statistics import bootstrap_p, bootstrap_weights, holm, interval, mcnemar_exact
 
@@ -54,6 +55,8 @@ class Finished:
     """Spent on it in the race: what tuning it took."""
     footprint: Footprint
     cost: Cost
+    usage: Usage | None = None
+    """What the search asked an endpoint for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,7 @@ def _standing(
         J=monthly,
         gap=gap,
         p_value=p_value,
+        usage=one.usage,
     )
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.errors import InputError
-from goldilocks.protocols import Floats, Model
-from goldilocks.records import Candidate, Dataset, Facts, Text, Workload
+from goldilocks.protocols import Floats, Model, Paid
+from goldilocks.records import Candidate, Dataset, Facts, Footprint, Text, Workload
+from goldilocks.select.measure import footprint_of
 from goldilocks.select.workspace import Workspace
+from goldilocks.support.files import read_record, to_json, write_text
 
 if TYPE_CHECKING:
     from goldilocks.tune.run import Run
@@ -32,6 +34,7 @@ class Entrants:
     offline: bool
     seed: int
     _folders: dict[str, Path] = field(default_factory=dict)
+    _footprints: dict[str, Footprint] = field(default_factory=dict)
 
     def features(self, facts: Facts, texts: Sequence[Text]) -> Floats:
         """Mean-pooled states of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
@@ -52,6 +55,7 @@ class Entrants:
             model_folder=self._folder(candidate.model),
             work=self.work,
             seed=self.seed,
+            account=self.workspace.account(candidate.name),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():
@@ -88,9 +92,30 @@ class Entrants:
         """Where the finished model of a candidate lies."""
         return self.workspace.of_candidate(name) / "model"
 
+    def footprint(self, candidate: Candidate, texts: Sequence[Text]) -> Footprint:
+        """What a finished candidate needs to answer; measured once, of an endpoint once over all sessions."""
+        facts = candidate.model
+        # Methods are folded into the model, so that one model answers with the same network whatever the method; but
+        # one that is told in words what to do is told other words by each.
+        key = candidate.name if "prompt" in facts.groups else f"{facts.family}/{facts.name}"
+        if key not in self._footprints:
+            kept = self.workspace.of_candidate(candidate.name) / "footprint.json"
+            if facts.remote and kept.exists():
+                self._footprints[key] = read_record(Footprint, kept)
+                return self._footprints[key]
+            account = self.workspace.account(candidate.name)
+            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, account)
+            if facts.remote:
+                write_text(kept, to_json(found))
+            self._footprints[key] = found
+        return self._footprints[key]
+
     def restore(self, candidate: Candidate) -> Model:
-        """The finished model of a candidate, ready to answer."""
-        return plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
+        """The finished model of a candidate, ready to answer the test part."""
+        model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
+        if isinstance(model, Paid):
+            model.account = self.workspace.account(f"{candidate.name} (test)")  # no cost of the search
+        return model
 
     def _folder(self, facts: Facts) -> Path | None:
         if not facts.pretrained:

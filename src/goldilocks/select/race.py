@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from goldilocks.answers import Answers
-from goldilocks.errors import BudgetError
+from goldilocks.errors import BudgetError, InputError
 from goldilocks.evaluate.score import loss_of, measured
 from goldilocks.protocols import Metric, Policy, Progress
 from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.select.cost import running_cost
+from goldilocks.select.drop import Guard
 from goldilocks.select.forecast import Experience, Observation, Posterior, improvement, recorded_experience
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
@@ -68,6 +69,8 @@ class Standings:
     rungs: Sequence[float] = RUNGS
     patience: float = PATIENCE
     experience: Experience = field(default_factory=recorded_experience)
+    dropped: Collection[str] = ()
+    """Candidates that fell out: nobody buys them; what they showed still tells of their relatives."""
     posterior: Posterior = field(init=False)
     _by_name: dict[str, Candidate] = field(init=False)
     _forecasts: tuple[int, dict[str, tuple[float, float]]] = field(init=False, default=(-1, {}))
@@ -81,8 +84,8 @@ class Standings:
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Names, in the order of the pool."""
-        return list(self._by_name)
+        """Names of those that can be bought, in the order of the pool."""
+        return [name for name in self._by_name if name not in self.dropped]
 
     @property
     def seconds_left(self) -> float:
@@ -145,7 +148,7 @@ class Standings:
 
     def _best_finished(self) -> tuple[str, float, float] | None:
         """(name, J, loss) of the best finished candidate."""
-        finished = [one for one in self.trials if one.share >= 1]
+        finished = [one for one in self.trials if one.share >= 1 and one.candidate not in self.dropped]
         if not finished:
             return None
         scored = [(self._running_cost(one.candidate) + self.spec.objective.alpha * one.loss, one) for one in finished]
@@ -153,10 +156,12 @@ class Standings:
         return best.candidate, price, best.loss
 
     def _running_cost(self, candidate: str) -> float:
-        seen = [one.seconds_per_text for one in self.trials if one.candidate == candidate]
-        # Not run yet: hope for the fastest seen, so that nobody is passed over for a cost that was never measured.
-        hoped = min((one.seconds_per_text for one in self.trials), default=0.0)
-        return running_cost(seen[-1] if seen else hoped, self.spec, self.machine)
+        def cost(one: Trial) -> float:
+            return running_cost(one.seconds_per_text, self.spec, self.machine, one.usage)
+
+        seen = [one for one in self.trials if one.candidate == candidate]
+        # Not run yet: hope for the cheapest seen, so that nobody is passed over for a cost that was never measured.
+        return cost(seen[-1]) if seen else min(map(cost, self.trials), default=0.0)
 
     def _full_seconds(self, candidate: str, mine: Sequence[Trial]) -> float:
         if mine:
@@ -217,7 +222,9 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
 
     Raises:
         BudgetError: the budget ended and nobody but a baseline had finished.
+        InputError: everybody but a baseline fell out.
     """
+    guard = Guard(setting.workspace, setting.clock, setting.progress)
     members = {one.name: one for one in setting.pool.candidates if one.name in set(setting.screening.kept)}
     standings = Standings(
         pool=list(members.values()),
@@ -229,23 +236,37 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         screening=setting.screening,
         trials=setting.workspace.read_trials(),
         seed=setting.spec.seed,
+        dropped=setting.workspace.read_dropped(),
     )
     stopped = "the budget ended"
     runs: dict[str, Runner] = {}
-    while (left := setting.clock.left()) > 0:
+    while (left := setting.clock.left()) > 0 and standings.candidates:
         standings.left = left
         purchase = policy.choose(standings)
         if purchase is None:
             stopped = "no further purchase was worth its price"
             break
         name, rung, why = purchase
-        trial = _buy(members[name], rung, why, standings, setting, runs)
+        if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
+            rung = len(standings.rungs) - 1
+        with guard.watch("race", [name]) as fallen:
+            trial = _buy(members[name], rung, why, standings, setting, runs)
+        if fallen:
+            standings.dropped = setting.workspace.read_dropped()
+            continue
         if trial is None:  # the budget ended in the middle of the rung
             break
         standings.trials.append(trial)
         setting.workspace.add_trial(trial)
         setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
-    if not any(one.share >= 1 and not one.candidate.startswith(f"{_BASELINE}/") for one in standings.trials):
+    done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)
+    if not any(map(_decides, done)):
+        if standings.dropped and not any(map(_decides, standings.candidates)):
+            last = list(setting.workspace.read_dropped().values())[-1]
+            raise InputError(
+                f"nobody is left: {last.candidate} fell out ({last.reason.rstrip('.')}), as did the others, see "
+                f"{setting.workspace.dropped}; mend that, then start again with another --out."
+            )
         raise BudgetError(
             f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise --budget "
             f"and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s more)."
@@ -257,6 +278,10 @@ _BASELINE = "majority"
 """Family that everybody should beat; a race in which only it finished has decided nothing."""
 
 
+def _decides(name: str) -> bool:
+    return not name.startswith(f"{_BASELINE}/")
+
+
 def _buy(
     candidate: Candidate, rung: int, why: str, standings: Standings, setting: Setting, runs: dict[str, Runner]
 ) -> Trial | None:
@@ -264,7 +289,7 @@ def _buy(
     name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
     predicted, value = standings.price(name, rung), standings.value(name)
     setting.progress("buying", {"candidate": name, "share": share, "predicted_seconds": predicted, "why": why})
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), setting.workspace.account(name).own()
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
         share,
@@ -276,6 +301,7 @@ def _buy(
     asked = time.perf_counter()
     answers = run.predict(dataset.validation.texts)
     per_text = (time.perf_counter() - asked) / max(len(dataset.validation), 1)
+    usage = setting.workspace.account(name).own() - used if candidate.model.remote else None
     setting.keep(candidate, run)
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
@@ -295,11 +321,11 @@ def _buy(
         value=value,
         why=why,
         data_fingerprint=dataset.fingerprint,
+        usage=usage,
     )
 
 
 def _cheapest(standings: Standings) -> float:
     """Predicted seconds of the cheapest candidate that would decide something."""
     last = len(standings.rungs) - 1
-    real = [name for name in standings.candidates if not name.startswith(f"{_BASELINE}/")]
-    return min((standings.price(name, last) for name in real), default=0.0)
+    return min((standings.price(name, last) for name in filter(_decides, standings.candidates)), default=0.0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -40,6 +41,7 @@ def screen(
     resamples: int = 5,
     keep: int = KEEP,
     progress: Progress | None = None,
+    watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
 ) -> Screening:
     """Look at every pretrained model of the pool and drop the candidates of those that are surely worse.
 
@@ -57,6 +59,8 @@ def screen(
         resamples: Splits of these rows, three quarters against one.
         keep: A model is cut only when this many have a probe interval wholly better than its own.
         progress: Called with ``look`` (model, seconds, probe_loss) after each.
+        watch: Given the candidates of the model that is looked at: a context in which what goes wrong with it takes it
+            out (it then holds something) and does not end the screening; absent: it ends it.
 
     Returns:
         The looks, the rankings (best first; ``size_only`` and ``random`` beside them), who goes on, who not and why.
@@ -67,12 +71,18 @@ def screen(
     most = rows or (_ROWS if len(models) > keep else _ROWS_NOBODY_CUT)
     texts, labels = _sample(dataset, most, seed) if models else ((), np.zeros(0, dtype=np.int64))
     looks: list[Look] = []
+    out: set[str] = set()
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in models:
         spent = time.monotonic() - begun
         if looks and spent + pace * _body(facts) > seconds_limit:
             continue
-        looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
+        names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
+        with watch(names) if watch else nullcontext(()) as fallen:
+            looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
+        if fallen:
+            out.update(names)
+            continue
         pace = max(pace, looks[-1].seconds / _body(facts))
         if progress:
             progress(
@@ -82,7 +92,7 @@ def screen(
     return Screening(
         looks=tuple(looks),
         rankings=_rankings(looks, {_name(one): one.parameters for one in models}, seed),
-        kept=kept,
+        kept=tuple(name for name in kept if name not in out),
         cut=cut,
         seconds=time.monotonic() - begun,
         data_fingerprint=dataset.fingerprint,

@@ -18,8 +18,9 @@ import numpy as np
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.records import Goal, TaskSpec, Trial
-from goldilocks.support.files import append_line, from_json, plain, to_json, write_bytes, write_text
+from goldilocks.records import Dropped, Goal, TaskSpec, Trial
+from goldilocks.support.account import Account
+from goldilocks.support.files import Record, append_line, from_json, plain, to_json, write_bytes, write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,15 @@ class Workspace:
     def trials(self) -> Path:
         """One line a purchase."""
         return self.folder / "trials.jsonl"
+
+    @property
+    def dropped(self) -> Path:
+        """One line for each candidate that fell out on the way."""
+        return self.folder / "dropped.jsonl"
+
+    def account(self, by: str = "") -> Account:
+        """What endpoints have cost in this run (``account.jsonl``), as the account of the candidate ``by``."""
+        return Account(self.folder / "account.jsonl", by)
 
     @property
     def decision(self) -> Path:
@@ -123,29 +133,24 @@ class Workspace:
         Raises:
             IntegrityError: a line before the last is damaged; it is named.
         """
-        if not self.trials.exists():
-            return []
-        content = self.trials.read_bytes()
-        lines = content.split(b"\n")
-        whole, rest = lines[:-1], lines[-1]
-        found: list[Trial] = []
-        for number, line in enumerate(whole, start=1):
-            try:
-                found.append(from_json(Trial, line, where=self.trials))
-            except IntegrityError as error:
-                if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
-                    rest = line
-                    break
-                raise IntegrityError(
-                    f"{self.trials} line {number}: damaged; remove the line, then --resume."
-                ) from error
-        if rest:
-            write_bytes(self.trials, b"".join(line + b"\n" for line in whole[: len(found)]))
-        return found
+        return _read_lines(self.trials, Trial)
 
     def add_trial(self, trial: Trial) -> None:
         """Append one purchase."""
         append_line(self.trials, to_json(trial, indent=None))
+
+    def read_dropped(self) -> dict[str, Dropped]:
+        """Candidate -> how it fell out. Damaged lines as in ``read_trials``."""
+        return {one.candidate: one for one in _read_lines(self.dropped, Dropped)}
+
+    def add_dropped(self, dropped: Dropped) -> None:
+        """Append one candidate that fell out."""
+        append_line(self.dropped, to_json(dropped, indent=None))
+
+    def elapsed(self) -> float:
+        """Seconds that earlier sessions of this search took, as far as is written down."""
+        steps: list[Trial | Dropped] = [*self.read_trials(), *self.read_dropped().values()]
+        return max((one.elapsed for one in steps), default=0.0)
 
     def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
         """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
@@ -175,3 +180,23 @@ class Workspace:
             return of_labels(np.load(path, allow_pickle=False), goal.labels, several=goal.several)
         except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
+    """The records of a file with one a line; see ``Workspace.read_trials``."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    whole, rest = lines[:-1], lines[-1]
+    found: list[Record] = []
+    for number, line in enumerate(whole, start=1):
+        try:
+            found.append(from_json(kind, line, where=path))
+        except IntegrityError as error:
+            if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
+                rest = line
+                break
+            raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
+    if rest:
+        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(found)]))
+    return found

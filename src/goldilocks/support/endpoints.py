@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from goldilocks.errors import EndpointError, InputError
+from goldilocks.support.account import Account, Usage
 
 _NUMBERS = {
     "input": "input_price",
@@ -150,10 +151,8 @@ class Client:
     endpoint: Endpoint
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    spent: float = 0.0
-    """Money so far."""
-    questions: int = 0
-    """Answered so far."""
+    account: Account = field(default_factory=Account)
+    """Where what is spent is written down; in a search one file for all its candidates and sessions."""
     _reserved: float = 0.0
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -182,9 +181,34 @@ class Client:
             with self._lock:
                 self._reserved -= most
                 if found is not None:
-                    self.spent += self._price(found.input_tokens, found.output_tokens)
-                    self.questions += 1
+                    read, written = found.input_tokens, found.output_tokens
+                    self.account.pay(str(self.endpoint), Usage(1, read, written, self._price(read, written)))
         return found
+
+    @property
+    def spent(self) -> float:
+        """Money that the endpoint has cost so far, whoever asked for the account."""
+        return self.account.spent(str(self.endpoint))
+
+    def afford(self, questions: int) -> None:
+        """See that so many further questions, as dear as those so far, stay under the cap.
+
+        Raises:
+            EndpointError: they would not; asking them half-way would be money for nothing.
+        """
+        cap, price = self.endpoint.cap, questions * self.account.own().each
+        if cap is not None and self.spent + price > cap:
+            raise EndpointError(
+                f"{self.endpoint}: has cost {self.spent:.4g}, and {questions} further questions would cost about "
+                f"{price:.4g}; the cap is {cap:g}. Raise prices.api_cap in the task file, or leave the endpoint out."
+            )
+
+    def rest(self) -> None:
+        """Wait until a question may be put at once (``per_minute``): for whoever times the endpoint, not the pace."""
+        with self._lock:
+            wait = self._next - self.clock() if self.endpoint.per_minute else 0.0
+        if wait > 0:
+            self.sleep(wait)
 
     def _price(self, read: float, written: float) -> float:
         return (read * (self.endpoint.input_price or 0) + written * (self.endpoint.output_price or 0)) / 1e6
@@ -195,9 +219,9 @@ class Client:
         most = self._price(read, max_tokens)
         cap = self.endpoint.cap
         with self._lock:
-            if cap is not None and most and self.spent + self._reserved + most > cap:
+            if cap is not None and most and (spent := self.spent) + self._reserved + most > cap:
                 raise EndpointError(
-                    f"{self.endpoint}: has cost {self.spent:.4g}, and another question may cost {most:.4g}; the cap is "
+                    f"{self.endpoint}: has cost {spent:.4g}, and another question may cost {most:.4g}; the cap is "
                     f"{cap:g}. Raise prices.api_cap in the task file, or leave the endpoint out."
                 )
             self._reserved += most

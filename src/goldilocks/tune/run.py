@@ -18,12 +18,13 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.checkpoints import read_checkpoint, write_checkpoint
-from goldilocks.protocols import Fitted, Model
+from goldilocks.protocols import Fitted, Model, Paid
 from goldilocks.records import Candidate, Goal, Part, Recipe, Text, Workload
 from goldilocks.tune.schedule import nested_order
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
+    from goldilocks.support.account import Account
     from goldilocks.tune.loop import Learner
 
 
@@ -45,6 +46,7 @@ class Run:
         seed: int,
         recipe: Recipe | None = None,
         options: Any = None,
+        account: Account | None = None,
     ) -> None:
         """Lay the run out.
 
@@ -57,6 +59,7 @@ class Run:
             seed: Of head, order and dropout: the same seed gives the same run.
             recipe: Replaces the family's recipe as the method adjusted it.
             options: The method's own (its ``Options``); ``None``: its defaults.
+            account: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
 
         Raises:
             InputError: a recipe is given for a model that is fitted in one go.
@@ -73,6 +76,7 @@ class Run:
             raise InputError(f"{candidate.name} is fitted in one go: it takes no recipe (epochs, rates).")
         self.recipe = recipe or (None if own is None else self._method.recipe(own))
         self._options = options if options is not None else self._method.Options()
+        self._account = account
         self._fitted: Model | None = None
         self._learner: Learner | None = None
 
@@ -118,7 +122,14 @@ class Run:
         self._fitted = model
 
     def _created(self, part: Part) -> Any:
-        return self._family.create(self.candidate.model, self._model_folder, part, self.goal, seed=self.seed)
+        return self._charged(
+            self._family.create(self.candidate.model, self._model_folder, part, self.goal, seed=self.seed)
+        )
+
+    def _charged(self, model: Any) -> Any:
+        if self._account is not None and isinstance(model, Paid):
+            model.account = self._account
+        return model
 
     def _learning(self) -> Learner:
         if self._learner is None:
@@ -210,7 +221,7 @@ class Run:
         if "place" in facts:
             self._learning().put_back(tensors, facts["place"])
         elif "model" in facts:
-            self._fitted = self._family.restore(folder / facts["model"])
+            self._fitted = self._charged(self._family.restore(folder / facts["model"]))
         self.share, self.seconds = facts["share"], facts["seconds"]
 
 

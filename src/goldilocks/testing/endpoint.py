@@ -1,0 +1,73 @@
+"""An OpenAI-compatible endpoint on loopback, for tests: no network, no model, any kind of misbehaviour."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+Reply = Callable[[http.server.BaseHTTPRequestHandler, dict[str, Any]], None]
+
+
+class Server:
+    """Answers as it is told; after its list of replies it repeats the last."""
+
+    def __init__(self) -> None:
+        """Begin to listen, on a free port."""
+        self.replies: list[Reply] = [say("food")]
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.bodies.append(body)
+                outer.keys.append(self.headers.get("Authorization"))
+                reply = outer.replies.pop(0) if len(outer.replies) > 1 else outer.replies[0]
+                reply(self, body)
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+        self.source = f"api://127.0.0.1:{self.http.server_address[1]}/v1/org/small"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    """Send an answer as it stands."""
+    handler.send_response(status)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def say(text: str, read: int = 100, written: int = 10) -> Reply:
+    """A completion, with its account of tokens."""
+    used = {"prompt_tokens": read, "completion_tokens": written}
+    body = {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": used}
+    return lambda handler, _: send(handler, 200, json.dumps(body).encode())
+
+
+def fail(status: int, message: str = "no", **headers: str) -> Reply:
+    """An error, in the endpoint's own words."""
+    body = json.dumps({"error": {"message": message}}).encode()
+    return lambda handler, _: send(handler, status, body, **headers)
+
+
+def cut(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
+    """An answer that breaks off."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"choices": [')
+    handler.close_connection = True
