@@ -435,7 +435,7 @@ class Recipe:
 
     epochs: float
     learning_rate: float
-    """Peak rate of everything below the head."""
+    """Peak rate of everything below the head; with ``layer_ratio`` that of the middle."""
     head_learning_rate: float
     batch_rows: int = 32
     batch_tokens: int = 4096
@@ -447,6 +447,9 @@ class Recipe:
     """Dropout before the head."""
     label_smoothing: float = 0.0
     clip_norm: float = 1.0
+    layer_ratio: float = 1.0
+    """How many times as fast the topmost block learns as the lowest; the others in equal steps between, the embeddings
+    one below. 1: all alike."""
     patience: int = 0
     """Stop after this many looks at the validation part without a better score; 0: never stop early."""
 

@@ -65,6 +65,20 @@ def test_leaving_out_rows_of_unseen_tokens_changes_no_weight(folder: Path, monke
     assert differ(weights(compact), weights(whole)) < 1e-4
 
 
+def test_layer_ratio_is_how_much_faster_the_top_block_learns_than_the_lowest(folder: Path) -> None:
+    one = learner(folder, recipe=replace(RECIPE, layer_ratio=4.0))
+
+    peaks = {slot.name: slot.peak for slot in one._optimizer.slots}
+    depth = one.network.trunk.depth
+    of_block = {one.network.block_of(name): peak for name, peak in peaks.items()}
+    assert depth == 2
+    # 4 from block 0 to block 1, about the rate of 2e-3; the embeddings another step below.
+    assert of_block[1] == pytest.approx(4e-3)
+    assert of_block[0] == pytest.approx(1e-3)
+    assert of_block[-1] == pytest.approx(0.25e-3)
+    assert of_block[depth] == 1e-2
+
+
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("method", ["top_layers", "head_only"])
 def test_keeping_frozen_states_changes_no_weight(folder: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,4 +49,4 @@ def fold(network: Network) -> None:
 
 def recipe(recipe: Recipe) -> Recipe:
     """Biases stand a rate that would ruin matrices."""
-    return replace(recipe, learning_rate=20 * recipe.learning_rate)
+    return replace(recipe, learning_rate=20 * recipe.learning_rate, layer_ratio=1.0)

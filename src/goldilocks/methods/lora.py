@@ -78,4 +78,4 @@ def fold(network: Network) -> None:
 
 def recipe(recipe: Recipe) -> Recipe:
     """Additions start at zero and stand ten times the rate."""
-    return replace(recipe, learning_rate=10 * recipe.learning_rate)
+    return replace(recipe, learning_rate=10 * recipe.learning_rate, layer_ratio=1.0)

@@ -48,7 +48,7 @@ def fold(network: Network) -> None:
 
 def recipe(recipe: Recipe) -> Recipe:
     """Fewer weights stand a higher rate."""
-    return replace(recipe, learning_rate=2 * recipe.learning_rate)
+    return replace(recipe, learning_rate=2 * recipe.learning_rate, layer_ratio=1.0)
 
 
 def _count(depth: int, layers: int) -> int:

@@ -209,11 +209,19 @@ class Learner:
                     name,
                     master,
                     working,
-                    peak=self.recipe.head_learning_rate if role == "head" else self.recipe.learning_rate,
+                    peak=self._peak(name, role),
                     decay=0.0 if plain else self.recipe.weight_decay,
                 )
             )
         return slots
+
+    def _peak(self, name: str, role: str) -> float:
+        """Peak rate of a weight. Source of the steps: Howard & Ruder 2018, arXiv:1801.06146, section 3.2."""
+        if role == "head":
+            return self.recipe.head_learning_rate
+        steps = self.network.trunk.depth - 1
+        above_middle = (self.network.block_of(name) - steps / 2) / steps if steps > 0 else 0.0
+        return float(self.recipe.learning_rate * self.recipe.layer_ratio**above_middle)
 
     def _cache(self) -> FrozenStates | None:
         trunk = self._work.trunk
