@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
 from goldilocks.methods import in_context, zero_shot
+from goldilocks.nets import causal_writer
 from goldilocks.nets.causal import Causal
 from goldilocks.nets.causal_writer import CausalWriter
+from goldilocks.nets.decoding import Written
 from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload
+from goldilocks.support.programs import with_tests
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 
@@ -84,6 +89,67 @@ def test_tuned_decoder_writes_what_it_learnt(folder: Path) -> None:
     run.advance(1.0)
 
     assert run.predict(["ab", "cd"]).values == ("xy", "uv")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = tuple(f"def f{number}(x):\n    'Say {number}.'\n" for number in range(8))
+    rests = tuple((f"    return {n}\n", with_tests(one, f"check(f{n})")) for n, one in enumerate(items))
+    goal = Goal(Output.TEXT, instruction="Write.")
+    network = decoder.create(_facts(folder), folder, Part(items, rests, tuple(range(8))), goal, seed=0)
+    assert isinstance(network, CausalWriter)
+    if told:
+        network.fit(items, rests, seed=0)
+    asked: list[str] = []
+
+    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, *, prefix: Any, **__: object) -> list[Written]:
+        asked.extend(tokenizer.decode([*prefix, *one], skip_special_tokens=True) for one in prompts)
+        assert "\ndef" in sampling.stops
+        return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
+
+    monkeypatch.setattr(causal_writer, "write", writes)
+    answers = network.predict(items[:2])
+
+    assert asked == list(items[:2])
+    assert answers.values == ("    return 1", "    return 1")
+
+
+def test_rest_of_a_program_is_learnt_right_behind_its_beginning(folder: Path) -> None:
+    item = "def f(x):\n    'Say 0.'\n"
+    rest = ("    return 0\n", with_tests(item, "check(f)"))
+    network = decoder.create(_facts(folder), folder, Part((item,), (rest,), (0,)), Goal(Output.TEXT), seed=0)
+    assert isinstance(network, CausalWriter)
+
+    row = network.rows_to_learn([item], [rest])[0]
+
+    assert network.tokenizer.decode(row.ids.tolist(), skip_special_tokens=True) == f"{item}    return 0"
+
+
+def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
+    part = Part(("ab", "cd") * 4, ("xyz " * 8, "uvw " * 8) * 4, tuple(range(8)))
+    network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
+    assert isinstance(network, CausalWriter)
+    network.fit(part.texts, part.gold, seed=0)
+
+    drawn = [network.written(["ab"], temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+
+    assert tuple(network.written(["ab"])) == network.predict(["ab"]).values
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_writer_told_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_path: Path) -> None:
+    part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
+    network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
+    assert isinstance(network, CausalWriter)
+    network.fit(part.texts, part.gold, seed=0)
+    network.module.to(torch.bfloat16)
+    network.save(tmp_path)
+
+    again = decoder.restore(tmp_path)
+
+    # The tiny checkpoint is kept in float32, which is then what answers.
+    assert next(again.module.parameters()).dtype == torch.float32
+    assert len(again.predict(["ab"]).values) == 1
 
 
 def test_likelihood_of_a_long_text_is_that_of_its_pieces(folder: Path) -> None:

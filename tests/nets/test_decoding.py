@@ -62,6 +62,23 @@ def test_greedy_tokens_are_those_of_transformers(pair: tuple[Speaker, Any, Path]
         assert written.tokens == 12
 
 
+def test_tokens_are_the_same_once_the_weights_are_settled(tmp_path: Path) -> None:
+    from goldilocks.nets.weights import answering
+
+    folder = tiny.decoder_folder(tmp_path / "decoder")
+    options = read_options(json.loads((folder / "config.json").read_text()))
+    assert options is not None
+    tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
+    # As a checkpoint that is kept in bfloat16, answering in float32: what it does where there is no bfloat16.
+    trunk = read_trunk(folder, options).to(torch.bfloat16).to(answering(torch.float32))
+    plain = write(trunk, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+
+    trunk.settle()
+    settled = write(trunk, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+
+    assert [one.text for one in settled] == [one.text for one in plain]
+
+
 def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[Speaker, Any, Path]) -> None:
     speaker, theirs, _ = pair
     endings = [[50, 51, 52], [50, 51], [60], [50, 53, 54]]

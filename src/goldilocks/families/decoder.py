@@ -165,12 +165,14 @@ def _specials(folder: Path, tokenizer: Tokenizer) -> dict[str, list[int]]:
 
 
 def _lengths(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
-    """How long the right answers are, and whether they are of one line."""
-    from goldilocks.nets.prompts import answer_limit
+    """How long the right answers are, and what form they have."""
+    from goldilocks.nets.prompts import answer_limit, begun, one_line
+    from goldilocks.support.text_units import references
 
-    answers = [str(one[0] if isinstance(one, tuple) and one else one) for one in part.gold[:1000]]
+    answers = [references(one)[0] for one in part.gold[:1000]]
     lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers)]
-    return {"max_tokens": answer_limit(lengths), "one_line": not any("\n" in one for one in answers)}
+    form = {"one_line": one_line(part.gold), "begun": begun(part.texts, part.gold)}
+    return {"max_tokens": answer_limit(lengths), **form}
 
 
 def restore(folder: Path) -> Network:

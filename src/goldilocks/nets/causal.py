@@ -26,7 +26,9 @@ from goldilocks.nets.decoding import Tree, judge
 from goldilocks.nets.network import Network, Shape, Trunk
 from goldilocks.nets.prompts import Prompt
 from goldilocks.nets.speaker import Speaker
+from goldilocks.nets.weights import answering
 from goldilocks.records import Gold, Output, Text
+from goldilocks.support.text_units import references
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -111,11 +113,10 @@ class Causal(Network):
         chosen = prompts.draw(gold, self.shots, seed=seed)
         examples = [(self._cut(texts[i], EXAMPLE_TOKENS), self._short(gold[i])) for i in chosen]
         goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
-        one_line = (
-            all("\n" not in reply for one in gold for reply in replies(one)) if goal.output is Output.TEXT else True
-        )
-        prompt = Prompt(goal, tuple(examples), one_line)
-        limit = self._limit(gold) if goal.output is Output.TEXT else 0
+        writes = goal.output is Output.TEXT
+        begun = writes and prompts.begun(texts, gold)
+        prompt = Prompt(goal, tuple(examples), not writes or prompts.one_line(gold), begun)
+        limit = self._limit(gold) if writes else 0
         room = self._speaker.reach - ITEM_TOKENS - 64 - limit
         while prompt.examples and len(self._encoded([prompt.lead])[0]) > room:
             prompt = replace(prompt, examples=prompt.examples[:-1])
@@ -127,25 +128,22 @@ class Causal(Network):
             self.telling = replace(self.telling, prior=tuple(found.mean(0).tolist()))
 
     def _be_exact(self) -> None:
-        """Weights as the checkpoint has them: float32 is for learning."""
-        from goldilocks.support.hardware import machine
-
-        if self.shape.settled.get("precision") == "bfloat16" and (machine().bf16 or machine().device == "cuda"):
-            self.module.to(torch.bfloat16)
+        """Weights as the checkpoint has them, in the precision that is fast here."""
+        self.module.to(answering(getattr(torch, str(self.shape.settled.get("precision", "float32")))))
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
-        said = [replies(one)[0] for one in gold[:1000]]
+        said = [references(one)[0] for one in gold[:1000]]
         return prompts.answer_limit([len(one) for one in self._encoded(said)])
 
     def _short(self, gold: Gold) -> Gold:
-        reply = replies(gold)[0] if self.shape.output == Output.TEXT else None
+        reply = references(gold)[0] if self.shape.output == Output.TEXT else None
         return gold if reply is None else cast(str, self._cut(reply, 2 * EXAMPLE_TOKENS))
 
     def _tell(self, telling: Telling) -> None:
         self.telling = telling
         self._lead = None
-        self._speaker.settle()
+        self._speaker.settle(steps=self.shape.output == Output.TEXT)
 
     def _now(self) -> Telling:
         """What it goes by at the moment."""
@@ -159,8 +157,11 @@ class Causal(Network):
 
     def _asked(self, texts: Sequence[Text]) -> list[list[int]]:
         most = self._speaker.reach - len(self._prefix()) - self._now().max_tokens - 32
-        cut = [self._cut(one, min(ITEM_TOKENS, max(8, most))) for one in texts]
-        return self._encoded([self._now().prompt.ask(one) for one in cut])
+        most = min(ITEM_TOKENS, max(8, most))
+        prompt = self._now().prompt
+        if prompt.begun:  # the answer goes on from its end
+            return [one[-most:] for one in self._encoded([prompt.ask(one) for one in texts])]
+        return self._encoded([prompt.ask(self._cut(one, most)) for one in texts])
 
     def _judged(self, texts: Sequence[Text]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Log-likelihood of each label's words after each item, ``(n_items, n_labels)``."""
@@ -193,7 +194,7 @@ class Causal(Network):
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
-        """As ``Network.load_weights``, in the precision they were saved in, and told again what they were told."""
+        """As ``Network.load_weights``; tuned ones in the precision they were saved in, told ones told again."""
         from safetensors.torch import load_file
 
         self.module.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
@@ -201,12 +202,10 @@ class Causal(Network):
         if (folder / "prompt.json").exists():
             raw = json.loads((folder / "prompt.json").read_text(encoding="utf-8"))
             told = prompts.from_plain(raw["prompt"])
+            self._be_exact()  # it may have been told on another machine
             self._tell(Telling(told, tuple(raw["prior"]), raw["max_tokens"]))
-
-
-def replies(gold: Gold) -> tuple[str, ...]:
-    """The texts a right answer stands for: its references, or itself."""
-    return tuple(map(str, gold)) or ("",) if isinstance(gold, tuple) else (str(gold),)
+        elif self.shape.output == Output.TEXT:
+            self._speaker.settle()
 
 
 def _told_apart(endings: list[list[int]], line_end: list[int]) -> list[list[int]]:

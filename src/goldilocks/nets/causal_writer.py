@@ -52,8 +52,8 @@ class _Headed(Speaker):
     def __init__(self, trunk: Speaker, head: nn.Module) -> None:
         self.trunk, self.head, self.reach = trunk, head, trunk.reach
 
-    def settle(self) -> None:
-        self.trunk.settle()
+    def settle(self, *, steps: bool = True) -> None:
+        self.trunk.settle(steps=steps)
 
     def remember(self) -> Memory:
         return self.trunk.remember()
@@ -63,6 +63,9 @@ class _Headed(Speaker):
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.trunk.logits(hidden)
+
+    def likeliest(self, hidden: Tensor) -> Tensor:
+        return self.trunk.likeliest(hidden)
 
 
 class CausalWriter(Causal):
@@ -93,14 +96,16 @@ class CausalWriter(Causal):
         else:
             prompt = self._plain_prompt()
             lead = self._encoded([prompt.lead])[0]
-            cut = [self._cut(one, self.shape.max_tokens // 2) for one in texts]
+            # Of an item that begins a program the end is kept, below.
+            cut = texts if prompt.begun else [self._cut(one, self.shape.max_tokens // 2) for one in texts]
             asked = [[*lead, *one] for one in self._encoded([prompt.ask(one) for one in cut])]
         given = [[*self._begin, *ids] or [self.shape.pad_id] for ids in asked]
         return [Row(np.asarray(ids[-self.shape.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(given)]
 
     def _plain_prompt(self) -> Prompt:
         goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
-        return Prompt(goal, one_line=bool(self.shape.settled.get("one_line", True)))
+        settled = self.shape.settled
+        return Prompt(goal, one_line=bool(settled.get("one_line", True)), begun=bool(settled.get("begun", False)))
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
         """Prompt and right answer as one row; ``places`` holds where the answer begins."""
@@ -148,11 +153,18 @@ class CausalWriter(Causal):
             return of_values(())
         if self.shape.output == Output.LIKELIHOOD:
             return of_values(self._likelihoods(texts))
+        return of_values(self.written(texts))
+
+    def written(
+        self, texts: Sequence[Text], *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0
+    ) -> list[str]:
+        """An answer to each item, the likeliest or a drawn one; see ``Sampling``."""
         telling = self._now()
-        sampling = Sampling(max_tokens=telling.max_tokens, stops=telling.prompt.stops)
+        sampling = Sampling(telling.max_tokens, telling.prompt.stops, temperature, top_p=top_p, seed=seed)
         prefix = self._prefix()
-        written = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=prefix, ends=self._ends)
-        return of_values([one.text.strip() for one in written])
+        found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=prefix, ends=self._ends)
+        # The lines of a program's rest begin where they begin.
+        return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
 
     def _now(self) -> Telling:
         """Tuned without having been told, it is asked as it learnt: the instruction and no examples."""

@@ -140,7 +140,8 @@ class Reading:
         if not plain:
             ahead = looks.expand(rows, 1, count, count)
             seen = torch.cat((old[:, None, None, :].expand(rows, 1, count, -1), ahead), 3)
-        return self.speaker.read(ids, Place(at.expand(rows, count), seen, self.positions), self.memory)
+        real = None if bool(new.all()) else new.flatten().nonzero()[:, 0]
+        return self.speaker.read(ids, Place(at.expand(rows, count), seen, self.positions, real), self.memory)
 
     def keep(self, rows: Tensor) -> None:
         """Only these rows go on."""
@@ -209,7 +210,7 @@ def _written(
     tail = 4 + max((len(stop.encode()) for stop in sampling.stops), default=0)
     hidden = reading.read([one.prompt for one in rows])
     while True:
-        ids = _chosen(reading.speaker.logits(hidden), rows, sampling)
+        ids = _chosen(reading.speaker, hidden, rows, sampling)
         for row, token in zip(rows, ids.tolist(), strict=True):
             if row.ended:
                 continue
@@ -232,12 +233,12 @@ def _written(
         hidden = reading.step(ids)
 
 
-def _chosen(logits: Tensor, rows: Sequence[_Row], sampling: Sampling) -> Tensor:
+def _chosen(speaker: Speaker, hidden: Tensor, rows: Sequence[_Row], sampling: Sampling) -> Tensor:
     """The next token of each row."""
     if sampling.temperature == 0:
-        return logits.max(-1).indices  # argmax is slow in bfloat16
+        return speaker.likeliest(hidden)
     found = []
-    for row, scores in zip(rows, logits, strict=True):
+    for row, scores in zip(rows, speaker.logits(hidden), strict=True):
         ranked, order = (scores.float() / sampling.temperature).sort(descending=True, stable=True)
         if sampling.top_k:
             ranked, order = ranked[: sampling.top_k], order[: sampling.top_k]

@@ -9,6 +9,8 @@
     Label:
 
 The first part is the same for every item (``Prompt.lead``), so that a decoder reads it once.
+
+An item that begins a program (HumanEval) is not told about: the answer is what is written behind it.
 """
 
 from __future__ import annotations
@@ -21,9 +23,13 @@ from typing import Any
 import numpy as np
 
 from goldilocks.records import Goal, Gold, Output, Text, as_text
+from goldilocks.support.programs import begins
+from goldilocks.support.text_units import references
 
 MOST_LISTED = 100
 """Labels up to which the instruction names them all."""
+PROGRAM_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+"""Where the rest of a function ends. Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,14 @@ class Prompt:
     """Items with their right answers."""
     one_line: bool = True
     """Whether an answer ends with its line."""
+    begun: bool = False
+    """Whether an item begins a Python program of which the answer is the rest."""
 
     @property
     def lead(self) -> str:
         """What stands before every item: the instruction and the examples."""
+        if self.begun:
+            return "".join(f"{self.ask(item)}{self.reply(gold)}\n\n" for item, gold in self.examples)
         told = [self._instruction()] if self._instruction() else []
         shown = [f"{self.ask(item)}{self.reply(gold)}" for item, gold in self.examples]
         return "".join(f"{one}\n\n" for one in (*told, *shown))
@@ -51,9 +61,13 @@ class Prompt:
 
     def ask(self, item: Text) -> str:
         """The item, up to where the answer begins."""
+        if self.begun:
+            return as_text(item)
+        # Where answers have lines of their own, as programs do, the lines of an item mean something too.
+        laid = _line if self.one_line else str.strip
         if isinstance(item, str) or len(item) == 1:
-            return f"Text: {_line(as_text(item))}\n{self._cue()}"
-        parts = "\n".join(f"Text {number}: {_line(one)}" for number, one in enumerate(item, 1))
+            return f"Text: {laid(as_text(item))}\n{self._cue()}"
+        parts = "\n".join(f"Text {number}: {laid(one)}" for number, one in enumerate(item, 1))
         return f"{parts}\n{self._cue()}"
 
     def _cue(self) -> str:
@@ -67,14 +81,26 @@ class Prompt:
             labels = (gold,) if isinstance(gold, str) else gold
             words = [label_words(str(one)) for one in labels] if isinstance(labels, tuple) else [str(labels)]
             return f" {', '.join(words) or 'none'}"
-        if isinstance(gold, tuple):  # several references: the first will do
-            return f" {gold[0] if gold else ''}"
-        return f" {gold}"
+        said = references(gold)[0]  # of several references the first will do
+        return said.rstrip() if self.begun else f" {said}"
 
     @property
     def stops(self) -> tuple[str, ...]:
         """Where a written answer ends."""
+        if self.begun:
+            return PROGRAM_STOPS
         return ("\n",) if self.one_line else ("\n\nText:", "\n\nText 1:")
+
+
+def one_line(gold: Sequence[Gold]) -> bool:
+    """Whether no right answer goes over its line."""
+    return not any("\n" in reply for one in gold for reply in references(one))
+
+
+def begun(texts: Sequence[Text], gold: Sequence[Gold]) -> bool:
+    """Whether every item begins a program of which the answer is the rest, as its tests say."""
+    pairs = zip(texts, gold, strict=True)
+    return bool(texts) and all(any(begins(as_text(item), one) for one in references(right)) for item, right in pairs)
 
 
 def label_words(label: str) -> str:
@@ -143,7 +169,7 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     goal = raw["goal"]
     examples = tuple((_tupled(item), _tupled(gold)) for item, gold in raw["examples"])
     made = Goal(Output(goal["output"]), tuple(goal["labels"]), goal["several"], goal["instruction"])
-    return Prompt(made, examples, raw["one_line"])
+    return Prompt(made, examples, raw["one_line"], raw.get("begun", False))
 
 
 def _tupled(value: Any) -> Any:

@@ -47,6 +47,9 @@ class Place:
     everywhere, several look back."""
     keys: Tensor | None = None
     """Positions of everything to look at, ``(n_rows, n_tokens)``; ``None``: the new tokens are all there is."""
+    real: Tensor | None = None
+    """Which new tokens are no padding, numbers into ``(n_rows * n_new,)``; ``None``: all. What looks at one token alone
+    can leave the others out."""
     _angles: dict[tuple[float, int, torch.dtype], tuple[Tensor, Tensor]] = field(default_factory=dict)
     _seen: dict[int, Tensor] = field(default_factory=dict)
 
@@ -83,8 +86,8 @@ class Speaker:
     reach: int
     """Most tokens it can read."""
 
-    def settle(self) -> None:
-        """Get ready to answer: the weights do not change any more."""
+    def settle(self, *, steps: bool = True) -> None:
+        """Get ready to answer: the weights do not change any more. ``steps``: texts will be written token by token."""
 
     def remember(self) -> Memory:
         """An empty memory."""
@@ -97,6 +100,10 @@ class Speaker:
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores ``(..., vocabulary)`` before softmax of hidden states ``(..., width)``."""
         raise NotImplementedError
+
+    def likeliest(self, hidden: Tensor) -> Tensor:
+        """The token with the highest score for each of ``(n_rows, width)``."""
+        return self.logits(hidden).max(-1).indices  # argmax is slow in bfloat16
 
     def scores(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Scores of a few tokens only, float32, ``(..., n_tokens)``: finer than bfloat16 where it can be."""

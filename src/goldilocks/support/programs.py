@@ -26,6 +26,12 @@ def is_harness(text: str) -> bool:
     return MARK in text
 
 
+def begins(item: str, harness: str) -> bool:
+    """Whether the answer is put right behind ``item``: the item begins the program, and the answer is its rest."""
+    before, mark, _ = harness.partition(f"\n{MARK}\n")
+    return bool(mark) and bool(item.strip()) and before.endswith(item)
+
+
 def program(harness: str, answer: str) -> str:
     """The program that runs ``answer`` against the tests of ``harness``.
 
