@@ -10,8 +10,18 @@ def test_exhaustive_estimate_takes_what_was_measured_and_corrects_the_rest() -> 
     pool = Pool(tuple(candidate(name) for name in names), {name: Forecast(10.0, 0.0) for name in names})
     trials = [trial("encoder/m/full", 0, 0.5, 2.0), trial("encoder/m/full", 1, 0.4, 4.0)]
 
-    # 6 s for .3 of the run: 20 s in all, twice the forecast; the others get the same correction.
-    assert exhaustive_seconds(pool, trials) == pytest.approx(20 + 20 + 20)
+    # 6 s for .3 of the run: 20 s in all. The others are corrected by (6 + 5) / (3 + 5): no forecast counts these 5 s.
+    assert exhaustive_seconds(pool, trials) == pytest.approx(20 + 2 * 10 * 11 / 8)
+
+
+def test_imports_paid_by_the_cheapest_do_not_multiply_the_dear_ones() -> None:
+    names = ["extractive/lead/scratch", "encoder/m/full"]
+    pool = Pool(
+        tuple(candidate(name) for name in names), {names[0]: Forecast(0.1, 0.0), names[1]: Forecast(600.0, 0.0)}
+    )
+
+    # 10 s where .1 s were forecast: (10 + 5) / (.1 + 5) = 2.94 and not 100 times.
+    assert exhaustive_seconds(pool, [trial(names[0], 2, 0.5, 10.0)]) == pytest.approx(10 + 600 * 15 / 5.1)
 
 
 def test_estimate_is_the_sum_of_what_was_spent_when_all_were_finished() -> None:

@@ -197,6 +197,16 @@ def test_hopeless_candidate_is_not_worth_its_price() -> None:
     assert plugins.load("policies", "value").choose(state) is None
 
 
+def test_baselines_of_no_time_are_run_though_the_first_paid_for_imports() -> None:
+    cheap = ["extractive/copy/scratch", "extractive/lead/scratch", "extractive/textrank/scratch"]
+    state = standings(dict.fromkeys(cheap, 0.12))
+    state.trials.append(trial(cheap[0], 2, 0.83, 10.0))
+
+    bought = plugins.load("policies", "value").choose(state)
+    assert bought is not None
+    assert bought[:2] == (cheap[1], 2)
+
+
 def test_price_follows_what_was_measured() -> None:
     state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 8.0})
     state.trials.append(trial("encoder/m/full", 0, 0.5, 2.0))

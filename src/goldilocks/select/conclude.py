@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 
-import numpy as np
-
 from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.select.cost import cost
 from goldilocks.select.decide import Finished, decide
 from goldilocks.select.drop import Guard
 from goldilocks.select.explain_choice import sentence
+from goldilocks.select.pace import pace
 from goldilocks.select.race import Setting
 
 _FOOTPRINT_TEXTS = 64
@@ -84,15 +83,11 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
         spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
         share[one.candidate] = max(share.get(one.candidate, 0.0), one.share)
     full = {name: spent[name] / share[name] for name in spent}
-    ratios: dict[str, list[float]] = {}
-    for name, seconds in full.items():
-        ratios.setdefault(name.split("/")[0], []).append(seconds / max(pool.forecasts[name].seconds, 1e-6))
-    everyone = [float(np.log(ratio)) for family in ratios.values() for ratio in family]
-    general = float(np.exp(np.median(everyone))) if everyone else 1.0
+    forecast = {name: share[name] * pool.forecasts[name].seconds for name in spent}
 
     def guess(name: str) -> float:
-        own = ratios.get(name.split("/")[0])
-        return pool.forecasts[name].seconds * (float(np.exp(np.mean(np.log(own)))) if own else general)
+        family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
+        return pool.forecasts[name].seconds * pace(family or spent, forecast)
 
     return sum(full.get(one.name) or guess(one.name) for one in pool.candidates)
 

@@ -23,6 +23,7 @@ from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Te
 from goldilocks.select.cost import running_cost
 from goldilocks.select.drop import Guard
 from goldilocks.select.forecast import Experience, Observation, Posterior, improvement, recorded_experience
+from goldilocks.select.pace import pace
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
 from goldilocks.support.hardware import Machine
@@ -166,15 +167,16 @@ class Standings:
     def _full_seconds(self, candidate: str, mine: Sequence[Trial]) -> float:
         if mine:
             return sum(one.seconds for one in mine) / max(one.share for one in mine)
-        # What was predicted for others of the family, against what they took, corrects the prediction.
+        # What others of the family took, against what was predicted, corrects the prediction.
         family = self._by_name[candidate].model.family
-        ratios = [
-            one.seconds / one.predicted_seconds
-            for one in self.trials
-            if self._by_name[one.candidate].model.family == family and one.predicted_seconds > 0 and one.seconds > 0
-        ]
-        correction = float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
-        return self.prior_seconds[candidate] * correction
+        took: dict[str, float] = {}
+        done: dict[str, float] = {}
+        for one in self.trials:
+            if self._by_name[one.candidate].model.family == family:
+                took[one.candidate] = took.get(one.candidate, 0.0) + one.seconds
+                done[one.candidate] = max(done.get(one.candidate, 0.0), one.share)
+        predicted = {name: share * self.prior_seconds[name] for name, share in done.items()}
+        return self.prior_seconds[candidate] * pace(took, predicted)
 
     def _log_forecasts(self) -> dict[str, tuple[float, float]]:
         if self._forecasts[0] != len(self.trials):
