@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from goldilocks.errors import InputError
+from goldilocks.nets import decoding
 from goldilocks.nets.causal_hub import read_hub_causal
 from goldilocks.nets.decoding import Reading, Sampling, Tree, judge, likelihood, write
 from goldilocks.nets.llama import read_options, read_trunk
@@ -127,6 +128,27 @@ def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
     assert cut.ended
     assert cut.tokens < whole.tokens
     assert 0 < cut.first_seconds < 60
+
+
+@pytest.mark.parametrize(
+    ("said", "stops", "text", "ended"),
+    [
+        ("\n\nHallo Welt\nText: x", ("\n", "\nText:"), "\n\nHallo Welt", True),
+        ("\nText: x and more of it", ("\n", "\nText:"), "", True),
+        ("\n \n \n \n", ("\n",), "\n \n \n \n", False),
+        ("\n\n    return 1\ndef g", ("\ndef",), "\n\n    return 1", True),
+    ],
+)
+def test_line_that_is_empty_is_no_answer_yet(
+    small: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, said: str, stops: tuple[str, ...], text: str, ended: bool
+) -> None:
+    ids = small[1].encode(said, add_special_tokens=False).ids
+    script = iter(ids)
+    monkeypatch.setattr(decoding, "_chosen", lambda *_: torch.tensor([next(script)]))
+
+    found = write(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
+
+    assert (found.text, found.ended) == (text, ended)
 
 
 def test_text_ends_at_the_end_token(small: tuple[Any, Any]) -> None:

@@ -52,6 +52,11 @@ def test_answers_of_one_line_have_no_line_end_in_any_reference() -> None:
     assert not one_line(["a", ("b", "c\nd")])
 
 
+def test_line_that_is_answered_ends_where_the_next_item_begins() -> None:
+    assert Prompt(Goal(Output.TEXT)).stops == ("\n", "\nText:", "\nText 1:")
+    assert "\n" not in Prompt(Goal(Output.TEXT), one_line=False).stops
+
+
 def test_every_label_is_drawn_before_one_comes_twice() -> None:
     gold = ["a"] * 50 + ["b"] * 3 + ["c"]
 

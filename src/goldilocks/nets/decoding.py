@@ -32,7 +32,7 @@ class Sampling:
 
     max_tokens: int = 64
     stops: tuple[str, ...] = ()
-    """The text ends before the first of these."""
+    """The text ends before the first of these; white space ends it only behind a first word (see ``cut``)."""
     temperature: float = 0.0
     """0: always the likeliest token."""
     top_k: int = 0
@@ -198,8 +198,21 @@ class _Row:
 
     def done(self, tokenizer: Tokenizer, stops: Sequence[str]) -> Written:
         text = tokenizer.decode(self.ids, skip_special_tokens=True)
-        cut = min((text.find(stop) for stop in stops if stop in text), default=len(text))
-        return Written(text[:cut], len(self.ids), self.ended, self.first_seconds)
+        return Written(text[: cut(text, stops)], len(self.ids), self.ended, self.first_seconds)
+
+
+def cut(text: str, stops: Sequence[str]) -> int | None:
+    """Where the text ends: before the first stop; ``None``: it has none yet.
+
+    A base model likes to begin its answer on a new line. So a stop of white space counts behind the first word only.
+
+    Example:
+        >>> cut("\\nHallo\\nText:", ("\\n",)), cut("\\n\\n", ("\\n",)), cut("\\nText: x", ("\\nText:",))
+        (6, None, 0)
+    """
+    spoken = len(text) - len(text.lstrip())
+    places = (text.find(stop, spoken if stop.isspace() else 0) for stop in stops)
+    return min((place for place in places if place >= 0), default=None)
 
 
 def _written(
@@ -221,7 +234,9 @@ def _written(
                 row.ids[-1:] = []
             elif sampling.stops:
                 last = tokenizer.decode(row.ids[-tail:], skip_special_tokens=True)
-                row.ended = any(stop in last for stop in sampling.stops)
+                row.ended = any(stop in last for stop in sampling.stops) and (
+                    cut(tokenizer.decode(row.ids, skip_special_tokens=True), sampling.stops) is not None
+                )
         going = [place for place, row in enumerate(rows) if not row.ended and len(row.ids) < sampling.max_tokens]
         if 2 * len(going) <= len(rows) or not going:  # leaving costs a copy of the memory
             kept = set(going)

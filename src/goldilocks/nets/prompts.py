@@ -89,7 +89,9 @@ class Prompt:
         """Where a written answer ends."""
         if self.begun:
             return PROGRAM_STOPS
-        return ("\n",) if self.one_line else ("\n\nText:", "\n\nText 1:")
+        if self.one_line:  # the next item ends it too: a line's end does so behind a first word only
+            return ("\n", "\nText:", "\nText 1:")
+        return ("\n\nText:", "\n\nText 1:")
 
 
 def one_line(gold: Sequence[Gold]) -> bool:
