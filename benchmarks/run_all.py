@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench_data import options
 
-SCRIPTS = ("train_speed.py", "scores.py", "select_speed.py", "growth.py", "load_speed.py")
+SCRIPTS = ("train_speed.py", "scores.py", "select_speed.py", "growth.py", "load_speed.py", "recipe.py")
 
 
 def main() -> None:

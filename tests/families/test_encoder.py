@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goldilocks import plugins
 from goldilocks.errors import InputError, MissingError
 from goldilocks.families import encoder
 from goldilocks.nets.network import Network
-from goldilocks.records import Facts, Machine, Workload
+from goldilocks.records import Facts, Machine, Output, Workload
 from goldilocks.testing import tiny
 
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="test")
@@ -117,3 +118,16 @@ def test_few_rows_get_more_epochs(folder: Path) -> None:
     facts = described(folder)
     few, many = (encoder.recipe(facts, replace(WORK, rows=rows)) for rows in (300, 20_000))
     assert few.epochs > many.epochs
+
+
+def test_lower_blocks_are_spared_where_labels_are_learnt_and_only_by_the_method_that_moves_them_all(
+    folder: Path,
+) -> None:
+    facts = described(folder)
+    own = encoder.recipe(facts, WORK)
+
+    assert own.layer_ratio == 13.0
+    assert encoder.recipe(facts, replace(WORK, output=Output.TAGS)).layer_ratio == 1.0
+    assert plugins.load("methods", "full").recipe(own).layer_ratio == 13.0
+    for method in ("top_layers", "lora", "bias_only"):
+        assert plugins.load("methods", method).recipe(own).layer_ratio == 1.0

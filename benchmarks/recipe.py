@@ -1,0 +1,119 @@
+"""What does a field of a recipe change? On training rows that no search and no other benchmark's test looks at.
+
+Run:    python benchmarks/recipe.py --variants "" "layer_ratio=1"
+        python benchmarks/recipe.py --set trec --rows 2400 --variants "" "layer_ratio=1" "learning_rate=2e-4"
+Needs:  the data folder; about 3 minutes a variant and seed on 2 cores. Stopped and started again it goes on (--work).
+
+Measured: accuracy of encoder/all-MiniLM-L6-v2 by ``--method``, tuned on ``--rows`` of the training rows that
+``select_speed.py`` draws too, on up to 4,000 of the training rows it leaves out; seconds of tuning. A variant names
+fields of the recipe; the empty one is the family's own. With several seeds, each draws rows and order anew, and
+variants are compared seed by seed on the same rows: the mean difference to the first variant, and the standard error
+of that difference over the scored rows of all seeds. The test part is not read. The last line of output is one JSON
+object.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+from bench_data import keep, machine, options, rows, sample
+
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.known import catalogue
+from goldilocks.records import Candidate, Goal, Part, Recipe, Workload
+from goldilocks.support.hardware import set_threads
+from goldilocks.tune.run import Run, adjusted
+
+DRAWN = {"banking77": 4_000, "trec": 3_000}
+"""Set -> training rows that a search may see; the rest is what variants are scored on."""
+SCORED = 4_000
+
+
+def parts(data: Path, name: str, most: int, seed: int) -> tuple[Part, Part, tuple[str, ...]]:
+    """Rows to tune on, rows to score on, labels."""
+    found = rows(data, name, "train")
+    drawn = sample(found, DRAWN[name], seed=0)
+    seen = {id(one) for one in drawn}
+    left = sample([one for one in found if id(one) not in seen], SCORED, seed=1)
+    return part_of(sample(drawn, most, seed=seed)), part_of(left), tuple(sorted({str(one["label"]) for one in found}))
+
+
+def part_of(found: list[dict[str, Any]]) -> Part:
+    """Rows as tuning takes them."""
+    texts, gold = tuple(str(one["text"]) for one in found), tuple(str(one["label"]) for one in found)
+    return Part(texts, gold, tuple(range(1, len(found) + 1)))
+
+
+def changed(recipe: Recipe, variant: str) -> Recipe:
+    """The recipe with the fields of a variant, each as its old value's type."""
+    return adjusted(recipe, {name: type(getattr(recipe, name))(float(value)) for name, value in parse_qsl(variant)})
+
+
+def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, variant: str, seed: int) -> Any:
+    """Which rows were answered rightly, the recipe, seconds."""
+    facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
+    texts = [str(one) for one in train.texts]
+    characters, words = float(np.mean([len(one) for one in texts])), float(np.mean([len(one.split()) for one in texts]))
+    run = Run(
+        Candidate(facts, method),
+        train,
+        Goal(labels=labels),
+        model_folder=folder_of(facts, offline=True),
+        work=Workload(len(train), characters, words, len(labels)),
+        seed=seed,
+    )
+    assert run.recipe is not None
+    run.recipe = changed(run.recipe, variant)
+    begun = time.perf_counter()
+    run.advance(1.0)
+    seconds = time.perf_counter() - begun
+    answers = run.predict(held_out.texts).values
+    right = [int(one == other) for one, other in zip(answers, held_out.gold, strict=True)]
+    return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.recipe)}
+
+
+def main() -> None:
+    """Run what is not there yet; compare."""
+    parser = options(__doc__)
+    parser.add_argument("--set", default="banking77", choices=sorted(DRAWN))
+    parser.add_argument("--rows", type=int, default=3_400)
+    parser.add_argument("--method", default="full")
+    parser.add_argument("--variants", nargs="+", default=["", "layer_ratio=1"], help="fields, as a=1&b=2")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("bench-work/recipe"))
+    chosen = parser.parse_args()
+    set_threads()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    runs: dict[str, list[Any]] = {}
+    for seed in range(chosen.seeds):
+        train, held_out, labels = parts(chosen.data, chosen.set, chosen.rows, seed)
+        for variant in chosen.variants:
+            file = chosen.work / f"{chosen.set}-{len(train)}-{chosen.method}-{variant or 'own'}-{seed}.json"
+            if not file.exists():
+                file.write_text(json.dumps(one_run(train, held_out, labels, chosen.method, variant, seed)))
+            one = json.loads(file.read_text())
+            runs.setdefault(variant, []).append(one)
+            print(f"{variant or 'own':30} seed {seed}: {one['accuracy']:.4f} in {one['seconds']:.0f} s", flush=True)
+    first = np.concatenate([one["right"] for one in runs[chosen.variants[0]]])
+    found: dict[str, Any] = {}
+    for variant, of_seeds in runs.items():
+        gaps = np.concatenate([one["right"] for one in of_seeds]) - first
+        found[variant] = {
+            "accuracy_all": [one["accuracy"] for one in of_seeds],
+            "minus_first": float(gaps.mean()),
+            "standard_error": float(gaps.std(ddof=1) / len(gaps) ** 0.5),
+            "seconds_all": [one["seconds"] for one in of_seeds],
+            "recipe": of_seeds[0]["recipe"],
+        }
+    result = {"benchmark": "recipe", "set": chosen.set, "method": chosen.method, "train_rows": chosen.rows}
+    keep(f"recipe-{chosen.set}", result | {"scored_rows": len(held_out), "variants": found} | machine())
+
+
+if __name__ == "__main__":
+    main()
