@@ -28,7 +28,7 @@ from goldilocks.data.mask import mask
 from goldilocks.data.read import read
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Metric, Model, Progress, Task
+from goldilocks.protocols import Compared, Metric, Model, Progress, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -105,7 +105,18 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed)
     screening = _screen_once(workspace, closed, pool, entrants, guard)  # one cheap look, no training
     setting = Setting(
-        closed, pool, screening, spec, machine(), metric, workspace, entrants.start, entrants.keep, clock, progress
+        closed,
+        pool,
+        screening,
+        spec,
+        machine(),
+        metric,
+        workspace,
+        entrants.start,
+        entrants.keep,
+        clock,
+        progress,
+        baselines=task.BASELINES if isinstance(task, Compared) else (),
     )
 
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others

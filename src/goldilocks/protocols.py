@@ -139,6 +139,15 @@ class Mended(Protocol):
         """How a row without problems was taken, in words for the user; ``None``: as it is written."""
 
 
+@runtime_checkable
+class Compared(Protocol):
+    """A task (beside ``Task``) of which nobody believes a score without that of some simple families beside it."""
+
+    @property
+    def BASELINES(self) -> tuple[str, ...]:  # noqa: N802
+        """File names in families/: where they stand in the pool, a race runs them to the end before all else."""
+
+
 class Family(Protocol):
     """families/NAME.py: how one kind of model is described, made, trained and loaded."""
 
@@ -193,6 +202,14 @@ class Method(Protocol):
 
     def recipe(self, recipe: Recipe) -> Recipe | None:
         """The family's recipe, adjusted (a higher rate where few weights learn); ``None``: nothing is trained."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A method (beside ``Method``) that is of no use for some kinds of answer."""
+
+    def useless(self, output: Output) -> str | None:
+        """Why nobody needs it for this kind, in words for the user; ``None`` where it is of use."""
 
 
 class Metric(Protocol):

@@ -2,11 +2,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_shelf import MACHINE, ONLY_FAKES, checkpoint, find, shelved, spec
+from fake_shelf import MACHINE, ONLY_FAKES, checkpoint, dataset, find, shelved, spec
 
 from goldilocks import plugins
+from goldilocks.catalog.find import candidates
 from goldilocks.errors import InputError, LimitError, MissingError
-from goldilocks.records import Forecast, Limits, Pool
+from goldilocks.records import Forecast, Limits, Output, Pool
+from goldilocks.settings import RunSettings
+from goldilocks.testing import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +31,23 @@ def test_every_model_is_paired_with_every_method_that_fits() -> None:
 
     assert names(pool) == ["fake/large/fake_all", "fake/small/fake_all"]
     assert out(pool)["fake/*/fake_top"] == "there is nothing below the head"
+
+
+def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None:
+    told = replace(
+        spec(
+            families=("decoder",),
+            methods=("zero_shot", "in_context"),
+            models=(str(tiny.decoder_folder(tmp_path / "d")),),
+        ),
+        task="language_modelling",
+    )
+    judged = replace(dataset(), output=Output.LIKELIHOOD, labels=())
+
+    pool = candidates(told, plugins.load("tasks", told.task), judged, RunSettings(), MACHINE)
+
+    assert names(pool) == ["decoder/d/zero_shot"]
+    assert any("/in_context" in name and "zero_shot once more" in why for name, why in out(pool).items())
 
 
 def test_forecast_is_the_familys_times_the_methods_effort(tmp_path: Path) -> None:

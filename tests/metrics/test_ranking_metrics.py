@@ -37,7 +37,14 @@ def test_recall_counts_only_the_first_ten() -> None:
     assert score(recall, [gold], [tuple(-float(place) for place in range(20))]) == 2 / 4
 
 
-@pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_10"])
+@pytest.mark.parametrize(("depth", "found"), [(1, 1 / 4), (5, 2 / 4), (10, 3 / 4)])
+def test_recall_goes_as_deep_as_its_name(depth: int, found: float) -> None:
+    gold = tuple(float(place in (0, 4, 9, 10)) for place in range(20))
+
+    assert score(plugins.load("metrics", f"recall_at_{depth}"), [gold], [tuple(range(20, 0, -1))]) == found
+
+
+@pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10"])
 def test_query_with_nothing_to_find_is_left_out(name: str) -> None:
     metric = plugins.load("metrics", name)
     found = (1.0, 0.0), (0.9, 0.1)
@@ -45,7 +52,7 @@ def test_query_with_nothing_to_find_is_left_out(name: str) -> None:
     assert score(metric, [(0.0, 0.0)], [(0.3, 0.4)]) == 0.0
 
 
-@pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_10"])
+@pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10"])
 def test_nothing_is_won_by_the_order_of_the_candidates(name: str) -> None:
     metric = plugins.load("metrics", name)
     first, last = (1.0, *(0.0,) * 11), (*(0.0,) * 11, 1.0)

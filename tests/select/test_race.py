@@ -183,6 +183,28 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
     assert Workspace(tmp_path).read_trials() == list(trials)
 
 
+def test_baselines_of_the_task_are_run_to_the_end_before_all_else(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    based = replace(setting(tmp_path, log, Clock()), baselines=("tfidf_linear", "majority", "not_in_the_pool"))
+    dear = {**based.pool.forecasts, "tfidf_linear/word/scratch": Forecast(50.0, 1e8)}
+
+    trials, _ = race(replace(based, pool=replace(based.pool, forecasts=dear)), plugins.load("policies", "halving"))
+
+    assert log[:2] == [("majority/majority/scratch", 1.0), ("tfidf_linear/word/scratch", 1.0)]
+    assert trials[1].why == "a baseline of the task: everybody is compared with it"
+    assert "encoder/m/full" in {one.candidate for one in trials}
+
+
+def test_baseline_that_would_take_all_the_budget_is_left_to_the_policy(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    based = replace(setting(tmp_path, log, Clock(budget_seconds=60)), baselines=("tfidf_linear",))
+    dear = {**based.pool.forecasts, "tfidf_linear/word/scratch": Forecast(100.0, 1e8)}
+
+    race(replace(based, pool=replace(based.pool, forecasts=dear)), plugins.load("policies", "value"))
+
+    assert log[0] == ("majority/majority/scratch", 1.0)
+
+
 def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) -> None:
     trials, _ = race(setting(tmp_path, [], Clock()), plugins.load("policies", "value"))
 

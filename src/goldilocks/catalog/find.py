@@ -17,7 +17,7 @@ from goldilocks.catalog.fit import workload
 from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import Family, Method, Task
+from goldilocks.protocols import Choosy, Family, Method, Task
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
 from goldilocks.support import endpoints
@@ -213,7 +213,7 @@ def _pair(
     whole = family.forecast(facts, work, machine)
     for method_name, method in methods.items():
         candidate = Candidate(facts, method_name)
-        misfit = method.misfit(facts)
+        misfit = method.misfit(facts) or (method.useless(work.output) if isinstance(method, Choosy) else None)
         reason = (
             (Reason(misfit) if misfit else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)

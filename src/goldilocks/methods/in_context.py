@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import Facts, Output, Recipe
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -27,6 +27,13 @@ class Options:
 def misfit(facts: Facts) -> str | None:
     """See ``protocols.Method``."""
     return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+
+
+def useless(output: Output) -> str | None:
+    """See ``protocols.Choosy``."""
+    if output is not Output.LIKELIHOOD:
+        return None
+    return "a text is judged as it stands, without examples, so it would be zero_shot once more"
 
 
 def effort(facts: Facts) -> float:  # noqa: ARG001

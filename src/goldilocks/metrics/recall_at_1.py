@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, tied
+from goldilocks.support.ranking import Array, mean, per_item, recall
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True
@@ -34,5 +34,4 @@ def total(sums: Floats) -> Floats:
 
 
 def _one(relevance: Array, scores: Sequence[float]) -> float:
-    _, group = next(tied(relevance, scores))
-    return float((group > 0).sum()) / len(group) / float((relevance > 0).sum())
+    return recall(relevance, scores, 1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, tied
+from goldilocks.support.ranking import Array, mean, per_item, recall
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True
@@ -30,14 +30,10 @@ def items(gold: Sequence[tuple[float, ...]], predicted: Sequence[tuple[float, ..
     return per_item(gold, predicted, _one)
 
 
-def _one(relevance: Array, scores: Sequence[float]) -> float:
-    found = sum(
-        float((group > 0).sum()) * min(len(group), max(0, DEPTH - before)) / len(group)
-        for before, group in tied(relevance, scores)
-    )
-    return found / float((relevance > 0).sum())
-
-
 def total(sums: Floats) -> Floats:
     """The mean over queries, for each row of ``sums``."""
     return mean(sums)
+
+
+def _one(relevance: Array, scores: Sequence[float]) -> float:
+    return recall(relevance, scores, DEPTH)

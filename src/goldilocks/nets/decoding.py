@@ -202,12 +202,12 @@ class _Row:
 
 
 def cut(text: str, stops: Sequence[str]) -> int | None:
-    """Where the text ends: before the first stop; ``None``: it has none yet.
+    r"""Where the text ends: before the first stop; ``None``: it has none yet.
 
     A base model likes to begin its answer on a new line. So a stop of white space counts behind the first word only.
 
     Example:
-        >>> cut("\\nHallo\\nText:", ("\\n",)), cut("\\n\\n", ("\\n",)), cut("\\nText: x", ("\\nText:",))
+        >>> cut("\nHallo\nText:", ("\n",)), cut("\n\n", ("\n",)), cut("\nText: x", ("\nText:",))
         (6, None, 0)
     """
     spoken = len(text) - len(text.lstrip())

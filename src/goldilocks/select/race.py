@@ -214,6 +214,8 @@ class Setting:
     """Takes what ``start`` made; writes a run's checkpoint (and its model when finished)."""
     clock: Clock
     progress: Progress
+    baselines: Sequence[str] = ()
+    """Families that everybody is compared with: run to the end first (see ``protocols.Compared``)."""
 
 
 def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
@@ -244,7 +246,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     runs: dict[str, Runner] = {}
     while (left := setting.clock.left()) > 0 and standings.candidates:
         standings.left = left
-        purchase = policy.choose(standings)
+        purchase = _baseline(standings, setting.baselines) or policy.choose(standings)
         if purchase is None:
             stopped = "no further purchase was worth its price"
             break
@@ -278,6 +280,20 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
 
 _BASELINE = "majority"
 """Family that everybody should beat; a race in which only it finished has decided nothing."""
+
+
+def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, str] | None:
+    """The next of the baselines to buy, the cheapest first; ``None``: all have run, or would take more than is left."""
+    last = len(standings.rungs) - 1
+    prices = {
+        name: standings.price(name, last)
+        for name in standings.candidates
+        if name.split("/")[0] in families and standings.bought(name) <= last
+    }
+    name = min(prices, key=prices.__getitem__, default=None)
+    if name is None or prices[name] > standings.left:
+        return None
+    return name, last, "a baseline of the task: everybody is compared with it"
 
 
 def _decides(name: str) -> bool:

@@ -25,6 +25,20 @@ def tied(relevance: Array, scores: Sequence[float]) -> Iterator[tuple[int, Array
         before += len(members)
 
 
+def recall(relevance: Array, scores: Sequence[float], depth: int) -> float:
+    """The share of the relevant candidates among the first ``depth``, the mean over the orders of equal scores.
+
+    Example:
+        >>> recall(np.array([1.0, 0.0, 2.0]), (0.5, 0.9, 0.5), 2)
+        0.5
+    """
+    found = sum(
+        float((group > 0).sum()) * min(len(group), max(0, depth - before)) / len(group)
+        for before, group in tied(relevance, scores)
+    )
+    return found / float((relevance > 0).sum())
+
+
 def per_item(
     gold: Sequence[float | Sequence[float]],
     predicted: Sequence[float | Sequence[float]],

@@ -24,7 +24,8 @@ FIELDS = {
 READS = ("context", "candidates")
 OPTIONAL = frozenset(FIELDS)
 ITEM = ("context", "contexts")
-METRICS = ("recall_at_1", "mrr")
+METRICS = ("recall_at_1", "mrr", "recall_at_5")
+BASELINES = ("majority", "bm25")
 INSTRUCTION = "Say which of the candidates is the next reply."
 
 

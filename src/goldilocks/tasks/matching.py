@@ -25,7 +25,9 @@ FIELDS = {
 READS = ("query", "candidates")
 OPTIONAL = frozenset({"candidates", "item", "group"})
 ITEM = ("list", "lists")
-METRICS = ("ndcg", "mrr", "recall_at_10")
+METRICS = ("ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10")
+BASELINES = ("majority", "bm25")
+"""What is wanted most whatever the query, and what shares words with it."""
 INSTRUCTION = "Bring the candidates into the order in which they fit the query, best first."
 
 
