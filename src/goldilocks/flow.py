@@ -139,7 +139,12 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         with guard.watch("test", [winner.name], only=(EndpointError,)) as fallen:
             model = entrants.restore(winner)
             evaluation = _opened(model, dataset, metric_name, task, spec.seed)
-            decision = replace(chosen, test_score=evaluation.score, test_scores=evaluation.scores)
+            decision = replace(
+                chosen,
+                test_score=evaluation.score,
+                test_scores=evaluation.scores,
+                conditions=evaluation.conditions,
+            )
             write_text(workspace.decision, to_json(decision))
 
             progress("stage", {"name": "bundle"})

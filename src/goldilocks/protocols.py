@@ -247,10 +247,10 @@ class Metric(Protocol):
 
 @runtime_checkable
 class Conditioned(Protocol):
-    """A metric (beside ``Metric``) that is measured otherwise on other machines."""
+    """A metric (beside ``Metric``) of which a number says little without what it was measured under or by which rules."""
 
-    def conditions(self) -> str:
-        """Under what it is measured here, in words for the user."""
+    def conditions(self, gold: Sequence[Gold]) -> str:
+        """What that is here and for these right answers, in words for the user."""
 
 
 class Estimator(Protocol):

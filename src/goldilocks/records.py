@@ -653,6 +653,8 @@ class Decision:
     test_score: Measured | None = None
     """Opened once, after everything above was written."""
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -732,4 +734,4 @@ class Evaluation:
     """``validation`` or ``test``."""
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
-    """Metric -> under what it was measured, where that depends on the machine (see ``protocols.Conditioned``)."""
+    """Metric -> under what it was measured and by which rules (see ``protocols.Conditioned``)."""

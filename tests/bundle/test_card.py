@@ -61,6 +61,12 @@ def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
     assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text
 
 
+def test_card_says_by_which_rules_it_was_scored(folder: Path) -> None:
+    ruled = replace(decision(Candidate(facts("naive_bayes"), "scratch")), conditions={"bleu": "sacrebleu nrefs:1|x"})
+
+    assert "\n\nbleu: sacrebleu nrefs:1|x.\n" in card(load(folder).info, ruled)
+
+
 def test_card_says_what_kind_of_answer_it_gives(folder: Path) -> None:
     info = load(folder).info
     tags = card(replace(info, task="ner", output=Output.TAGS, labels=("B-x", "O")))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import random
 
 import numpy as np
@@ -72,10 +71,25 @@ def test_bleu_smooths_what_is_missing_as_sacrebleu_does() -> None:
     assert 100 * score(plugins.load("metrics", "bleu"), gold, predicted) == pytest.approx(expected)
 
 
-def test_signature_names_tokenizer_and_references(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
-        assert "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in bleu.signature(["a cat"])
-        assert "nrefs:var|case:mixed|eff:no|tok:zh" in bleu.signature([("一只猫", "有一只猫"), "狗"])
+def test_signature_names_tokenizer_and_references() -> None:
+    assert "sacrebleu nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in bleu.conditions(["a cat", "a dog"])
+    assert "nrefs:2|case:mixed|eff:no|tok:13a" in bleu.conditions([("a cat", "one cat"), ("a dog", "one dog")])
+    assert "nrefs:var|case:mixed|eff:no|tok:zh" in bleu.conditions([("一只猫", "有一只猫"), "狗"])
+    mixed = bleu.conditions(["a cat", "a dog", "一只猫"])
+    assert "tok:13a" in mixed
+    assert "(2 items) and nrefs:1|case:mixed|eff:no|tok:zh" in mixed
+
+
+@pytest.mark.parametrize("name", ["chrf", "ter"])
+def test_signature_is_that_of_sacrebleu(name: str) -> None:
+    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.ter import TER
+
+    gold, predicted = made(3, references=3)
+    theirs = {"chrf": CHRF(), "ter": TER()}[name]
+    theirs.corpus_score(predicted, [list(one) for one in zip(*gold, strict=True)])
+
+    assert plugins.load("metrics", name).conditions(gold) == f"sacrebleu {theirs.get_signature()}"
 
 
 @pytest.mark.parametrize("references", [1, 3])

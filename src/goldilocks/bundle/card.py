@@ -55,7 +55,14 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
     import yaml
 
     head = yaml.safe_dump(_head(info), allow_unicode=True, sort_keys=False, width=1_000)
-    sections = [_title(info), _scores(info), _use(info), _limits(info, decision), _example(info), _made(info, decision)]
+    sections = [
+        _title(info),
+        _scores(info, decision),
+        _use(info),
+        _limits(info, decision),
+        _example(info),
+        _made(info, decision),
+    ]
     return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
 
 
@@ -109,7 +116,7 @@ def _title(info: BundleInfo) -> str:
     return f"# {info.model}, {info.method.replace('_', ' ')}, for {info.task.replace('_', ' ')}\n\n{info.decision}"
 
 
-def _scores(info: BundleInfo) -> str:
+def _scores(info: BundleInfo, decision: Decision | None) -> str:
     lines = ["## Scores", "", "| part | metric | value | 95 % interval | texts |", "|---|---|---|---|---|"]
     for part, scores in _parts(info):
         for name, one in scores.items():
@@ -117,6 +124,7 @@ def _scores(info: BundleInfo) -> str:
             lines.append(
                 f"| {_PARTS[part]} | {name}{mark} | {one.value:.4f} | {one.low:.4f} to {one.high:.4f} | {one.n:,} |"
             )
+    lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     return "\n".join(lines)
 
 

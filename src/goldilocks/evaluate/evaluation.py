@@ -58,7 +58,7 @@ def evaluate(
         errors=worst_errors(part, answers, named[metric], _ERRORS_SHOWN),
         part=name,
         data_fingerprint=data_fingerprint,
-        conditions={name: one.conditions() for name, one in named.items() if isinstance(one, Conditioned)},
+        conditions={name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, Conditioned)},
     )
 
 

@@ -14,15 +14,14 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.sacre import statistics
-from goldilocks.support.text_units import chinese, references
+from goldilocks.support.sacre import signature, statistics
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Papineni et al. 2002, as sacrebleu (Post 2018) with case:mixed, eff:no, tok:13a (zh for items with Chinese "
-    "references), smooth:exp, divided by 100; `bleu.signature(gold)` gives sacrebleu's signature."
+    "references), smooth:exp, divided by 100; evaluations hold sacrebleu's signature."
 )
 EXAMPLES = (
     (("the cat sat on the mat",), ("the cat sat on the mat",), 1.0),
@@ -55,15 +54,9 @@ def total(sums: Floats) -> Floats:
     return np.where(sums[:, 2 : 2 + ORDER].any(1), penalty * np.exp(logs), 0.0)
 
 
-def signature(gold: Sequence[Gold]) -> str:
-    """The signature of sacrebleu for the score, with the number of references and its version."""
-    right = [references(one) for one in gold]
-    metric = _metric(chinese([text for one in right for text in one]))
-    most = max(map(len, right))
-    metric.corpus_score(
-        [one[0] for one in right], [[one[i] if i < len(one) else None for one in right] for i in range(most)]
-    )
-    return str(metric.get_signature())
+def conditions(gold: Sequence[Gold]) -> str:
+    """See ``support.sacre.signature``."""
+    return signature(_metric, gold)
 
 
 def _metric(is_chinese: bool) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.sacre import statistics
+from goldilocks.support.sacre import signature, statistics
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
@@ -47,6 +47,11 @@ def total(sums: Floats) -> Floats:
     below = BETA**2 * precision + recall
     both = (1 + BETA**2) * precision * recall
     return np.asarray(np.divide(both, below, out=np.zeros_like(below), where=below > 0))
+
+
+def conditions(gold: Sequence[Gold]) -> str:
+    """See ``support.sacre.signature``."""
+    return signature(_metric, gold)
 
 
 def _metric(is_chinese: bool) -> Any:  # noqa: ARG001

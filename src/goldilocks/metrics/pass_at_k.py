@@ -69,7 +69,7 @@ def total(sums: Floats) -> Floats:
     return np.asarray(sums[:, 0] / sums[:, 1])
 
 
-def conditions() -> str:
+def conditions(gold: Sequence[Gold]) -> str:  # noqa: ARG001
     """How programs are kept in on this machine."""
     return f"programs were run in the sandbox ({protection()})"
 

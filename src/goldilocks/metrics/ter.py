@@ -13,7 +13,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.sacre import statistics
+from goldilocks.support.sacre import signature, statistics
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = False
@@ -40,6 +40,11 @@ def total(sums: Floats) -> Floats:
     edits, words = np.asarray(sums, dtype=np.float64).T
     share = np.minimum(1.0, edits / np.maximum(words, 1e-9))
     return np.asarray(np.where(words > 0, share, edits > 0), dtype=np.float64)
+
+
+def conditions(gold: Sequence[Gold]) -> str:
+    """See ``support.sacre.signature``."""
+    return signature(_metric, gold)
 
 
 def _metric(is_chinese: bool) -> Any:
