@@ -41,6 +41,47 @@ def test_chinese_is_read_by_character() -> None:
     assert tags_from("我住在北京", [(3, 5, "LOC", "")]) == [list("我住在北京"), ["O", "O", "O", "B-LOC", "I-LOC"]]
 
 
+def test_the_column_of_the_entities_may_be_called_label(tmp_path: Path) -> None:
+    assert _read(tmp_path, [{"text": "in Rome", "label": [[3, 7, "LOC"]]}]).part.gold == (("O", "B-LOC"),)
+
+
+@pytest.mark.parametrize("end", [7, 8])
+def test_entities_by_type_and_name_are_read_whether_the_end_is_the_last_character_or_behind_it(
+    tmp_path: Path, end: int
+) -> None:
+    # As in CLUENER: 生0 生1 不2 息3 C4 S5 O6 L7 生8
+    found = _read(tmp_path, [{"text": "生生不息CSOL生", "label": {"game": {"CSOL": [[4, end]]}}}])
+    assert found.part.texts == (("生", "生", "不", "息", "CSOL", "生"),)
+    assert found.part.gold == (("O", "O", "O", "O", "B-game", "O"),)
+
+
+def test_broken_places_of_entities_by_type_are_told(tmp_path: Path) -> None:
+    good = {"text": "in Rome", "label": {"LOC": {"Rome": [[3, 6]]}}}
+    found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
+    assert found.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
+    found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [[2, 5]]}}}])
+    assert found.problems == {"the entity 2 to 6 is ' Rom' in the text, not 'Rome'; are the offsets off by one?": (2,)}
+
+
+def test_a_word_in_chinese_text_is_cut_where_an_entity_ends_and_the_row_is_named(tmp_path: Path) -> None:
+    # 看0 C1 P2 L3 2 0 1 1
+    found = _read(tmp_path, [{"text": "看CPL2011", "entities": [[1, 4, "game"]]}])
+    assert found.part.texts == (("看", "CPL", "2011"),)
+    assert found.part.gold == (("O", "B-game", "O"),)
+    assert found.mended == {"an entity that begins or ends inside a word (the word was cut there)": (1,)}
+
+
+def test_elsewhere_words_are_cut_only_where_that_is_rare(tmp_path: Path) -> None:
+    whole = [{"text": "in Rome", "entities": [[3, 7, "LOC"]]}] * 9
+    inside = {"text": "the mRNA", "entities": [[5, 8, "X"]]}
+    found = _read(tmp_path, [*whole, inside])  # 1 of 10
+    assert found.part.texts[-1] == ("the", "m", "RNA")
+    assert list(found.mended.values()) == [(10,)]
+    found = _read(tmp_path, [*whole[:8], inside])  # 1 of 9: too often to be meant
+    assert list(found.problems.values()) == [(9,)]
+    assert "begins inside a word" in next(iter(found.problems))
+
+
 def test_neighbouring_entities_stay_apart() -> None:
     assert tags_from("北京上海", [(2, 4, "LOC", ""), (0, 2, "LOC", "")]) == [
         list("北京上海"),

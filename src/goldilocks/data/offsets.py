@@ -1,68 +1,116 @@
 """Texts whose entities are given by character offsets, as rows of words and tags.
 
-Two forms: rows ``{"text": ..., "entities": [{"start": 0, "end": 4, "label": "LOC"}]}`` (or ``[0, 4, "LOC"]``) as JSON
-Lines, and BRAT folders, a .txt beside each .ann. Offsets count characters from 0; the end is behind the last character.
-A word is a run of letters and digits, any other sign by itself, and so is each Chinese or Japanese character. What an
-offset that is off by one would do to the tags is not guessed: an entity must begin and end where a word does.
+Three forms: JSON Lines ``{"text": ..., "entities": [{"start": 0, "end": 4, "label": "LOC"}]}`` (or ``[0, 4, "LOC"]``;
+the column may be ``label`` or ``labels``); the same with ``{type: {name: [[start, last]]}}``, as CLUENER has them; and
+BRAT folders, a .txt beside each .ann. Offsets count characters from 0; the end is behind the last character.
+
+A word is a unit of ``support/word_cuts``: a run of letters and digits, any other sign, each Chinese or Japanese
+character. An entity that begins or ends inside a run cuts it there, and the row is named: in Chinese and Japanese,
+where people mark characters, and elsewhere where it is rare. Where it is not, the offsets are off by one, and what that
+would do to the tags is not guessed: the rows are refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from goldilocks.data.formats import format_of, rows_of
+from goldilocks.data.formats import Rows, format_of, rows_of
 from goldilocks.errors import InputError
 from goldilocks.support.cells import text_problem
+from goldilocks.support.text_units import UNSPACED
+from goldilocks.support.word_cuts import Span, cutter
 
 Entity = tuple[int, int, str, str]
 """Start, end, label, and what the source says stands there (empty: it does not say)."""
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+|[^\s]")
+Marked = tuple[int, str, list[Entity] | str, str]
+"""Row number, text, its entities or what is wrong with them, and what to add to a problem."""
+COLUMNS = ("entities", "label", "labels")
+SLIPS = 0.1
+"""Share of the texts with entities from which edges inside words are no rarity."""
+CUT = "an entity that begins or ends inside a word (the word was cut there)"
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
-def columns_of(fields: Mapping[str, str]) -> list[str]:
-    """The columns of text and entities: those the task file names for tokens and tags, else their own names."""
-    return [fields.get("tokens", "text"), fields.get("tags", "entities")]
+def columns_of(path: Path, fields: Mapping[str, str]) -> list[str] | None:
+    """The columns of text and entities; ``None`` where the first row is none of a text and its entities.
 
-
-def by_offsets(path: Path, fields: Mapping[str, str]) -> bool:
-    """Whether the first row of a file is a text and its entities rather than words and their tags."""
+    They are those that the task file names for tokens and tags, else ``text`` and the first of ``COLUMNS`` there is.
+    """
     if format_of(path) not in (".jsonl", ".json", ".parquet"):
-        return False
-    columns = [*columns_of(fields), "tokens"]
-    rows = rows_of(path, columns, optional=columns)
-    text, entities, words = next((cells for _, cells in rows if not isinstance(cells, str)), (None, None, None))
-    alone = words is None or "tokens" in fields
-    listed = isinstance(entities, list) and all(isinstance(one, dict | list) for one in entities)
-    return alone and listed and isinstance(text, str)
+        return None
+    text, named = fields.get("tokens", "text"), [fields["tags"]] if "tags" in fields else list(COLUMNS)
+    wanted = [text, "tokens", *named]
+    rows = rows_of(path, wanted, optional=wanted)
+    first, words, *cells = next((cells for _, cells in rows if not isinstance(cells, str)), [None] * len(wanted))
+    if not isinstance(first, str) or (words is not None and "tokens" not in fields):
+        return None
+    return next(([text, name] for name, cell in zip(named, cells, strict=True) if _lists_entities(cell)), None)
 
 
-def tagged(rows: Iterator[tuple[int, list[Any] | str]]) -> Iterator[tuple[int, list[Any] | str]]:
-    """Rows of a text and its entities as rows of words and tags."""
-    for number, cells in rows:
-        if isinstance(cells, str):
-            yield number, cells
+def _lists_entities(cell: Any) -> bool:
+    if isinstance(cell, dict):
+        return all(isinstance(one, dict) for one in cell.values())
+    return isinstance(cell, list) and all(isinstance(one, dict | list) for one in cell)
+
+
+def tagged(rows: Rows, mended: dict[str, list[int]]) -> Rows:
+    """Rows of texts and entities as rows of words and tags; ``mended`` gets the numbers of those with cut words."""
+    return _all_tagged([_marked(number, cells) for number, cells in rows], mended)
+
+
+def _marked(number: int, cells: list[Any] | str) -> Marked:
+    if isinstance(cells, str):
+        return number, "", cells, ""
+    text, listed = cells
+    return number, text, text_problem("text", text) or _read(text, listed), ""
+
+
+def _all_tagged(marked: Sequence[Marked], mended: dict[str, list[int]]) -> Rows:
+    spaced = [
+        (text, found)
+        for _, text, found, _ in marked
+        if found and not isinstance(found, str) and not _UNSPACED.search(text)
+    ]
+    slips = sum(bool(_inside(cutter()(text), found)) for text, found in spaced)
+    rare = slips <= SLIPS * len(spaced)
+    for number, text, found, where in marked:
+        if isinstance(found, str):
+            yield number, f"{found}{where}"
             continue
-        text, listed = cells
-        problem = text_problem("text", text)
-        found = None if problem else _read(listed)
-        if problem or not isinstance(found, list):
-            yield number, problem or str(found)
-        else:
-            yield number, tags_from(text, found)
+        made = tags_from(text, found, cut=rare or bool(_UNSPACED.search(text)))
+        if not isinstance(made, str) and _inside(cutter()(text), found):
+            mended.setdefault(CUT, []).append(number)
+        yield number, f"{made}{where}" if isinstance(made, str) else made
 
 
-def _read(listed: Any) -> list[Entity] | str:
+def _inside(spans: Iterable[Span], entities: Sequence[Entity]) -> set[int]:
+    """Edges of entities that lie inside a word."""
+    edges = {edge for start, end, _, _ in entities for edge in (start, end)}
+    return {edge for edge in edges if any(start < edge < end for start, end in spans)}
+
+
+def _cut_at(spans: Sequence[Span], edges: set[int]) -> list[Span]:
+    found: list[Span] = []
+    for start, end in spans:
+        inside = sorted(edge for edge in edges if start < edge < end)
+        found += zip([start, *inside], [*inside, end], strict=True)
+    return found
+
+
+def _read(text: str, listed: Any) -> list[Entity] | str:
     """The entities in a cell, or what is wrong with it."""
+    if isinstance(listed, dict):
+        return _read_by_type(text, listed)
     if not isinstance(listed, list):
         return "entities is not a list"
     found: list[Entity] = []
     for place, one in enumerate(listed, 1):
         if isinstance(one, dict):
-            parts = [one.get("start"), one.get("end"), one.get("label", one.get("type")), one.get("text", "")]
+            edges = [one.get(edge, one.get(f"{edge}_offset")) for edge in ("start", "end")]
+            parts = [*edges, one.get("label", one.get("type")), one.get("text", "")]
         elif isinstance(one, list) and len(one) == 3:
             parts = [*one, ""]
         else:
@@ -76,8 +124,27 @@ def _read(listed: Any) -> list[Entity] | str:
     return found
 
 
-def tags_from(text: str, entities: Sequence[Entity]) -> list[Any] | str:
+def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
+    """``{type: {name: [[start, last], ...]}}``; by the name it is told whether the end is the last character."""
+    found: list[Entity] = []
+    for label, names in listed.items():
+        for said, places in names.items() if isinstance(names, dict) else ():
+            for place in places if isinstance(places, list) else [places]:
+                if not (isinstance(place, list) and len(place) == 2 and all(type(edge) is int for edge in place)):
+                    return f"the entity {said[:40]!r} has the place {place!r}; wanted is [start, last]"
+                start, last = place
+                end = last if text[start:last] == said else last + 1
+                found.append((start, end, str(label), said))
+    return found
+
+
+def tags_from(text: str, entities: Sequence[Entity], *, cut: bool = False) -> list[Any] | str:
     """``[words, tags]`` in IOB2, or what is wrong with the entities, in words.
+
+    Args:
+        text: The text.
+        entities: In any order.
+        cut: Words are cut where an entity begins or ends inside them.
 
     Example:
         >>> tags_from("to New York.", [(3, 11, "LOC", "")])
@@ -85,7 +152,9 @@ def tags_from(text: str, entities: Sequence[Entity]) -> list[Any] | str:
         >>> tags_from("to New York.", [(3, 10, "LOC", "")])
         "the entity 3 to 10 ends inside a word ('New Yor'); offsets count characters from 0, the end is behind the last"
     """
-    spans = [one.span() for one in _WORD.finditer(text)]
+    spans = cutter()(text)
+    if cut:
+        spans = _cut_at(spans, _inside(spans, entities))
     starts = {start: number for number, (start, _) in enumerate(spans)}
     ends = {end: number for number, (_, end) in enumerate(spans)}
     tags = ["O"] * len(spans)
@@ -111,12 +180,18 @@ def tags_from(text: str, entities: Sequence[Entity]) -> list[Any] | str:
 # --------------------------------------------------------------------------------------------------------------- BRAT
 
 
-def brat_rows(folder: Path, source: str) -> Iterator[tuple[int, list[Any] | str]]:
+def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
     """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
+
+    Numbers of rows with a word cut go to ``mended``.
 
     Raises:
         InputError: there is no .txt with an .ann, or a file is not UTF-8.
     """
+    yield from _all_tagged(list(_brat_lines(folder, source)), mended)
+
+
+def _brat_lines(folder: Path, source: str) -> Iterator[Marked]:
     files = sorted(one for one in folder.rglob("*.txt") if one.with_suffix(".ann").exists())
     if not files:
         raise InputError(
@@ -134,13 +209,12 @@ def brat_rows(folder: Path, source: str) -> Iterator[tuple[int, list[Any] | str]
             if bare.strip():
                 number += 1
                 moved = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
-                made = wrong or tags_from(bare, moved)
-                yield number, f"{made} ({file.name})" if isinstance(made, str) else made
+                yield number, bare, wrong or moved, f" ({file.name})"
             begins = ends
         beyond = [one for one in entities if one[0] >= begins]
         if beyond:
             number += 1
-            yield number, f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text ({file.name})"
+            yield number, "", f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text", f" ({file.name})"
 
 
 def _text(file: Path) -> str:

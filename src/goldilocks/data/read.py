@@ -12,7 +12,7 @@ from goldilocks.data.dialogues import unrolled
 from goldilocks.data.formats import Rows, format_of, plain_quotes, rows_of
 from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
-from goldilocks.data.offsets import brat_rows, by_offsets, columns_of, tagged
+from goldilocks.data.offsets import brat_rows, columns_of, tagged
 from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Mended, Task
@@ -61,10 +61,11 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
                 f"There are: {', '.join(task.FIELDS)}."
             )
     remarks: list[str] = []
+    mended: dict[str, list[int]] = {}
     if parallel.names(source) is not None:
         roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
-        roles, rows = list(task.FIELDS), brat_rows(path, source)
+        roles, rows = list(task.FIELDS), brat_rows(path, source, mended)
     elif path.is_dir():
         rows = _label_folders(path, source, remarks)
         roles = ["text", "label"]
@@ -82,23 +83,25 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
         if plain:
             remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
         optional = {fields.get(role, role) for role in task.OPTIONAL}
-        if task.OUTPUT is Output.TAGS and by_offsets(path, fields):
-            rows = tagged(rows_of(path, columns_of(fields)))
+        marked = columns_of(path, fields) if task.OUTPUT is Output.TAGS else None
+        if marked is not None:
+            rows = tagged(rows_of(path, marked), mended)
         else:
             rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
-    reading = _collect(unrolled(gathered(rows, roles), roles), roles, task, source, remarks)
+    reading = _collect(unrolled(gathered(rows, roles), roles), roles, task, source, remarks, mended)
     if reading.total == 0:
         raise InputError(f"{source}: holds no rows; name a file with at least a header and some rows.")
     return reading
 
 
-def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: list[str]) -> Reading:
+def _collect(
+    rows: Rows, roles: list[str], task: Task, source: str, remarks: list[str], mended: dict[str, list[int]]
+) -> Reading:
     texts: list[Text] = []
     gold: list[Gold] = []
     numbers: list[int] = []
     problems: dict[str, list[int]] = {}
     known: dict[Gold, Gold] = {}  # one object per label, not one per row
-    mended: dict[str, list[int]] = {}
     total = 0
     for number, cells in rows:
         total += 1
@@ -119,7 +122,7 @@ def _collect(rows: Rows, roles: list[str], task: Task, source: str, remarks: lis
         part=Part(tuple(texts), tuple(gold), tuple(numbers)),
         total=total,
         problems={what: tuple(where) for what, where in problems.items()},
-        # _label_folders fills the list while the rows are drawn, so it is copied only now
+        # what is filled while the rows are drawn is copied only now
         remarks=tuple(remarks),
         mended={how: tuple(where) for how, where in mended.items()},
     )
