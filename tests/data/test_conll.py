@@ -35,6 +35,18 @@ def test_iob1_becomes_iob2_with_a_remark_and_documents_are_dropped(tmp_path: Pat
     assert [(how[:34], rows) for how, rows in found.mended.items()] == [("an I- tag that continues no entity", (1, 2))]
 
 
+@pytest.mark.parametrize("name", ["x.txt", "eng.train", "train"])
+def test_columns_are_read_by_any_name_and_that_is_remarked(tmp_path: Path, name: str) -> None:
+    found = _read(tmp_path, IOB1, name=name)
+    assert found.part.rows == (1, 2)
+    assert found.remarks == ("read as CoNLL columns, as in a .conll file",)
+
+
+def test_text_that_holds_no_columns_says_what_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.txt: rows for tags are read from .*\.conll.*rename the file"):
+        _read(tmp_path, "EU rejects the call\nin Rome\n", name="x.txt")
+
+
 def test_iob2_is_read_without_a_remark(tmp_path: Path) -> None:
     assert _read(tmp_path, "Rome B-LOC\n. O\n").mended == {}
 

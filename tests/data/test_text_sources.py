@@ -124,6 +124,24 @@ def test_dialogues_that_are_none_are_named(tmp_path: Path) -> None:
     assert problems == {"1 turns; a dialogue has at least 2": (2,), "turn 2 is empty": (3,)}
 
 
+@pytest.mark.parametrize(("who", "text", "user"), [("role", "content", "user"), ("from", "value", "human")])
+def test_chat_messages_are_turns_and_the_system_beside_an_assistant_does_not_reply(
+    tmp_path: Path, who: str, text: str, user: str
+) -> None:
+    said = [(user, "hi"), ("system", "be kind"), ("assistant", "hello"), (user, "bye"), ("assistant", "good bye")]
+    messages = [{who: speaker, text: words} for speaker, words in said]
+    name = written(tmp_path / "a.jsonl", {"messages": messages}, {"messages": [*messages, {who: user}]})
+    found = reading(tmp_path, name, "dialogue", {"turns": "messages"})
+    assert found.part.gold == ("hello", "good bye")
+    assert found.part.texts == (("hi", "be kind"), ("hi", "be kind", "hello", "bye"))
+    assert found.problems == {"turn 6 is a dict, not text": (2,)}
+
+
+def test_a_context_may_be_chat_messages(tmp_path: Path) -> None:
+    row = {"context": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"}], "reply": "no"}
+    assert reading(tmp_path, written(tmp_path / "a.jsonl", row), "dialogue").part.texts == (("hi", "yes?"),)
+
+
 def test_context_and_reply_need_no_turns(tmp_path: Path) -> None:
     name = written(
         tmp_path / "a.jsonl",

@@ -7,7 +7,8 @@ task file names others (``fields: {tags: 2}``); of .conllu they are the second a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,21 @@ from goldilocks.errors import InputError
 
 SUFFIXES = (".conll", ".bio", ".iob", ".conllu")
 DOCUMENT = "-DOCSTART-"
+LOOKED_AT = 1_000
+"""Lines by which it is told whether a file without a suffix of ours holds columns."""
 _USUAL = {"tokens": 0, "tags": -1}
 _UNIVERSAL = {"tokens": 1, "tags": 3}
+
+
+def holds_columns(lines: Iterable[str]) -> bool:
+    """Whether all lines (of the first ``LOOKED_AT``) that are not empty have as many cells, two at least.
+
+    Example:
+        >>> holds_columns(["EU B-ORG", "", "in O"]), holds_columns(["EU rejects the call", "in Rome"])
+        (True, False)
+    """
+    widths = {len(words) for _, sentence in _sentences(islice(lines, LOOKED_AT), universal=False) for words in sentence}
+    return len(widths) == 1 and min(widths) >= 2
 
 
 def rows_of(
@@ -63,7 +77,7 @@ def _place(path: Path, column: str, universal: bool) -> int:
     )
 
 
-def _sentences(lines: Iterator[str], universal: bool) -> Iterator[tuple[int, list[list[str]]]]:
+def _sentences(lines: Iterable[str], universal: bool) -> Iterator[tuple[int, list[list[str]]]]:
     """The number of the first line of each sentence, and the cells of its words."""
     begins, words = 0, list[list[str]]()
     for number, line in enumerate(lines, start=1):

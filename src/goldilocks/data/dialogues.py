@@ -4,8 +4,10 @@
     [hello, hi, how are you] -> [hello]      hi
                                 [hello, hi]  how are you
 
-A turn is a text or ``{"role": ..., "text": ...}``. Where roles are given and some are a system's (see ``SYSTEM``), only
-its turns are replies. Rows of one dialogue share its row number, by which a split keeps them together.
+A turn is a text or a message: ``{"role": ..., "text": ...}``, ``{"role": ..., "content": ...}`` as chat models have it,
+or ShareGPT's ``{"from": ..., "value": ...}``. Where roles are given and some are an assistant's (``ASSISTANT``), or else a
+system's (``SYSTEM``; beside an assistant it gives instructions), only its turns are replies. Rows of one dialogue share
+its row number, by which a split keeps them together.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from typing import Any
 
 from goldilocks.data.formats import Rows
 from goldilocks.support.cells import empty, list_of, text_problem
+from goldilocks.support.reference_cells import said
 
-SYSTEM = frozenset({"system", "sys", "assistant", "agent", "bot", "gpt", "model"})
+ASSISTANT = frozenset({"assistant", "agent", "bot", "gpt", "model"})
+SYSTEM = frozenset({"system", "sys"})
 OTHERS = 9
 """Wrong candidates drawn for a reply."""
 
@@ -44,24 +48,25 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
         if isinstance(cells, str) or empty(cells[turns]) or not empty(cells[context]):
             yield number, cells
             continue
-        said = list_of(cells[turns]) or []
-        texts = [one.get("text") if isinstance(one, dict) else one for one in said]
+        listed = list_of(cells[turns]) or []
+        texts = list(map(said, listed))
         wrong = next(filter(None, (text_problem(f"turn {k}", one) for k, one in enumerate(texts, start=1))), None)
         if len(texts) < 2 or wrong:
             yield number, wrong or f"{len(texts)} turns; a dialogue has at least 2"
             continue
-        for place in _replies(said):
+        for place in _replies(listed):
             row = list(cells)
             row[turns], row[context], row[reply] = None, texts[:place], texts[place]
             yield number, row
 
 
-def _replies(said: Sequence[Any]) -> list[int]:
+def _replies(listed: Sequence[Any]) -> list[int]:
     """Places of the turns that are replies."""
-    by_system = [
-        place for place, one in enumerate(said) if isinstance(one, dict) and str(one.get("role")).lower() in SYSTEM
+    speakers = [str(one.get("role", one.get("from"))).lower() if isinstance(one, dict) else "" for one in listed]
+    by_system = [place for place, one in enumerate(speakers) if one in ASSISTANT] or [
+        place for place, one in enumerate(speakers) if one in SYSTEM
     ]
-    return [place for place in by_system or range(len(said)) if place > 0]
+    return [place for place in by_system or range(len(listed)) if place > 0]
 
 
 def _with_candidates(rows: Sequence[tuple[int, list[Any] | str]], roles: Sequence[str]) -> Rows:

@@ -32,7 +32,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def rows_of(
-    path: Path, columns: Sequence[str], *, plain: bool = False, optional: Collection[str] = frozenset()
+    path: Path, columns: Sequence[str], *, plain: bool = False, optional: Collection[str] = frozenset(), kind: str = ""
 ) -> Rows:
     """Rows of a .jsonl, .json, .csv, .tsv or .parquet file, each also with .gz.
 
@@ -41,11 +41,12 @@ def rows_of(
         columns: Names of the columns wanted.
         plain: Quotes in a .csv or .tsv are plain characters; see ``plain_quotes``.
         optional: Columns that may be missing; their cells are then ``None``.
+        kind: The suffix to read it as; empty: its own.
 
     Raises:
         InputError: another suffix, a missing column, not UTF-8, damaged compression or quoting.
     """
-    kind = format_of(path)
+    kind = kind or format_of(path)
     try:
         if kind == ".jsonl":
             yield from _jsonl(path, columns, optional)
@@ -71,13 +72,18 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: another suffix.
     """
-    suffix = (path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
+    suffix = suffix_of(path)
     if suffix not in FORMATS:
         raise InputError(
             f"{path.name}: rows are read from {' '.join(FORMATS)} (each also .gz) or a folder of label folders; "
             "convert the file, or rename it if it is one of these."
         )
     return suffix
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix in lower case; of a .gz the one before."""
+    return (path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
 
 
 def plain_quotes(path: Path) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks.data import parallel
+from goldilocks.data.conll import holds_columns
 from goldilocks.data.dialogues import unrolled
-from goldilocks.data.formats import Rows, format_of, plain_quotes, rows_of
+from goldilocks.data.formats import FORMATS, Rows, format_of, lines_of, plain_quotes, rows_of, suffix_of
 from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
 from goldilocks.data.offsets import brat_rows, columns_of, tagged
@@ -45,7 +46,8 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
 
     Args:
         source: A .jsonl, .csv, .tsv or .parquet file (each also .gz), a folder with one folder of .txt files per label,
-            or either as ``pypi://package/path``; a .txt file; or two parallel files (``parallel.names``).
+            or either as ``pypi://package/path``; a .txt file; for tags CoNLL columns by any name or a BRAT folder; or
+            two parallel files (``parallel.names``).
         fields: Role -> column; a role left out is looked for under its own name.
         task: Says which roles there are, what is wrong with a row, and what a row means.
         folder: Where relative names start.
@@ -74,6 +76,11 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
                 f"{source}: a folder of label folders holds texts and labels; this task needs a file with "
                 f"{', '.join(task.FIELDS)}."
             )
+    elif task.OUTPUT is Output.TAGS and suffix_of(path) not in FORMATS:
+        _refuse_other_than_columns(path)
+        remarks.append("read as CoNLL columns, as in a .conll file")
+        roles = list(task.FIELDS)
+        rows = rows_of(path, [fields.get(role, role) for role in roles], optional=task.OPTIONAL, kind=".conll")
     elif is_plain(path):
         roles = roles_of(path, list(task.FIELDS))
         rows = plain_rows(path, roles)
@@ -92,6 +99,15 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
     if reading.total == 0:
         raise InputError(f"{source}: holds no rows; name a file with at least a header and some rows.")
     return reading
+
+
+def _refuse_other_than_columns(path: Path) -> None:
+    if not holds_columns(lines_of(path)):
+        raise InputError(
+            f"{path.name}: rows for tags are read from {' '.join(FORMATS)} (each also .gz), a BRAT folder, or CoNLL "
+            "columns by any name, and this is none: its lines have different numbers of cells, or one. Write a line "
+            "for each word, with its tag behind it, or rename the file if it is one of these."
+        )
 
 
 def _collect(

@@ -6,6 +6,9 @@ from typing import Any
 
 from goldilocks.support.cells import empty, list_of, text_problem
 
+MESSAGE = ("text", "content", "value")
+"""Keys under which a message has its text."""
+
 
 def references_problem(cell: Any) -> str | None:
     """Why a cell cannot be used as further references; ``None`` where it can, or holds nothing.
@@ -29,17 +32,28 @@ def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
     return found if len(found) > 1 else target
 
 
+def said(turn: Any) -> Any:
+    """The text of a turn, which is one or a message: ``{"text"}``, ``{"content"}`` or ShareGPT's ``{"value"}``.
+
+    Example:
+        >>> said("hi"), said({"role": "user", "content": "hi"}), said({"from": "human", "value": "hi"})
+        ('hi', 'hi', 'hi')
+    """
+    return next((turn[key] for key in MESSAGE if key in turn), turn) if isinstance(turn, dict) else turn
+
+
 def turns_problem(role: str, cell: Any) -> str | None:
-    """Why a cell cannot be used as turns (one text, or a list of them); ``None`` where it can."""
-    if empty(cell) or list_of(cell) is None:
+    """Why a cell cannot be used as turns (one text, or a list of texts or messages); ``None`` where it can."""
+    found = None if empty(cell) else list_of(cell)
+    if found is None:
         return text_problem(role, cell)
-    return f"{role} is empty" if not list_of(cell) else _list_problem(role, f"turn of {role}", cell)
+    return f"{role} is empty" if not found else _list_problem(role, f"turn of {role}", list(map(said, found)))
 
 
 def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
     found = list_of(cell)
-    return (str(cell),) if found is None else tuple(map(str, found))
+    return (str(cell),) if found is None else tuple(str(said(one)) for one in found)
 
 
 def _list_problem(role: str, each: str, cell: Any) -> str | None:
