@@ -87,7 +87,15 @@ class Task(Protocol):
 
     @property
     def READS(self) -> tuple[str, ...]:  # noqa: N802
-        """Roles the model is shown; the other roles hold the right answer."""
+        """Roles the model is shown, whether a row has a right answer or not; the other roles hold the right answer."""
+
+    @property
+    def LINE(self) -> tuple[str, ...]:  # noqa: N802
+        """Which of ``READS`` texts without names are, in their order: those of a line of text, or of a tuple in Python.
+
+        One may take several texts: ``candidates+`` at least one, parted by tabs in a line; ``tokens*`` of a tuple any
+        number, while a line is one text.
+        """
 
     @property
     def OPTIONAL(self) -> frozenset[str]:  # noqa: N802
@@ -105,11 +113,17 @@ class Task(Protocol):
     def INSTRUCTION(self) -> str:  # noqa: N802
         """What to do, in a sentence, for models that are told in words."""
 
+    def item_problem(self, row: Mapping[str, Any]) -> str | None:
+        """What is wrong with what the model reads of a row (role -> cell); only ``READS`` are looked at."""
+
     def problem(self, row: Mapping[str, Any]) -> str | None:
-        """What is wrong with one row (role -> cell), in words for the user; ``None`` when nothing is."""
+        """What is wrong with a row and its right answer, in words for the user; ``None`` when nothing is.
+
+        What ``item_problem`` finds wrong is found wrong here too.
+        """
 
     def item(self, row: Mapping[str, Any]) -> Text:
-        """What the model reads of a row without problems; only ``READS`` are looked at."""
+        """What the model reads of a row without an ``item_problem``; only ``READS`` are looked at."""
 
     def gold(self, row: Mapping[str, Any]) -> Gold:
         """The right answer of a row without problems."""
@@ -176,6 +190,14 @@ class Family(Protocol):
 
     def restore(self, folder: Path) -> Model:
         """What ``save`` wrote, ready to answer."""
+
+
+@runtime_checkable
+class Uneven(Protocol):
+    """A family (beside ``Family``) whose models do not all give every kind of answer that is in its ``OUTPUTS``."""
+
+    def lacks(self, facts: Facts, output: Output) -> str | None:
+        """Why this model does not give that kind, in words for the user; ``None`` where it does."""
 
 
 class Method(Protocol):

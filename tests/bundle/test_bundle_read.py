@@ -170,3 +170,17 @@ def test_whole_files_that_the_family_cannot_read_are_told(folder: Path) -> None:
 
     with pytest.raises(IntegrityError, match=r"but majority cannot read them .* written by goldilocks-lm"):
         load(folder)
+
+
+def test_rows_may_name_what_is_read_and_hold_more(written: Path) -> None:
+    read = load(written)
+    assert read.predict([{"text": TEXTS[0], "label": "wet"}]) == read.predict([TEXTS[0]])
+
+
+def test_row_that_cannot_be_answered_is_named_by_its_place(written: Path) -> None:
+    with pytest.raises(InputError, match=r"text 1: text is empty\."):
+        load(written).predict(["fine", " "])
+    with pytest.raises(InputError, match=r"text 0: text is empty; the row has 'body', this task reads 'text'"):
+        load(written).predict([{"body": "fine"}])
+    with pytest.raises(InputError, match=r"text 0: 2 texts; this task reads text"):
+        load(written).predict([("fine", "too")])

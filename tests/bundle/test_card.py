@@ -76,3 +76,5 @@ def test_card_says_what_kind_of_answer_it_gives(folder: Path) -> None:
     span = card(replace(info, task="extractive_qa", output=Output.SPAN, labels=()))
     assert "the answer is a piece of the context, or nothing where it holds no answer." in span
     assert 'bundle.predict([("a question", "its context")])[0].answer' in span
+    ranking = card(replace(info, task="matching", output=Output.SCORE, labels=()))
+    assert 'bundle.predict([("a query", "a candidate", "another")])[0].answer' in ranking

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from goldilocks import plugins
 from goldilocks.bundle.layout import BundleInfo
 from goldilocks.records import Decision, Measured, Output
 
@@ -67,7 +68,10 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
 
 
 def _example(info: BundleInfo) -> str:
-    return _EXAMPLE.replace("ITEM", _ITEMS.get(info.output, '"a text"'))
+    item = _ITEMS.get(info.output, '"a text"')
+    if info.output is Output.SCORE and any(role.endswith("+") for role in plugins.load("tasks", info.task).LINE):
+        item = '("a query", "a candidate", "another")'
+    return _EXAMPLE.replace("ITEM", item)
 
 
 def _head(info: BundleInfo) -> dict[str, Any]:

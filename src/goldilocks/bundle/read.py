@@ -9,9 +9,10 @@ Example::
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model
 from goldilocks.records import Prediction, Text
+from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 
 
@@ -39,38 +41,54 @@ class Bundle:
         return self.info.labels
 
     def answers(self, items: Sequence[Text]) -> Answers:
-        """Answers to items in order, column by column. An item gets the same answer alone and in a batch.
+        """Answers to items as the model reads them, in order, column by column; rows become items by ``items``.
+
+        An item gets the same answer alone and in a batch.
+        """
+        if not len(items):
+            return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
+        return self.model.predict(items)
+
+    def items(self, rows: Sequence[Text | Mapping[str, Any]]) -> list[Text]:
+        """What the model reads of rows, as ``goldilocks predict`` takes them.
+
+        Args:
+            rows: Each a mapping (role -> cell, e.g. ``{"question": ..., "context": ...}``; a right answer in it is not
+                looked at), a text, or a tuple of texts where the task reads several.
 
         Raises:
-            InputError: ``items`` is one string, or holds something that is neither a string nor a tuple of strings.
+            InputError: ``rows`` is one string, or something is wrong with a row; its place from 0 is named.
         """
-        if isinstance(items, str):
+        if isinstance(rows, str):
             raise InputError("texts is one string; pass a list of texts, e.g. predict([text]).")
-        read = [tuple(one) if isinstance(one, list) else one for one in items]
-        for position, one in enumerate(read):
-            texts = one if isinstance(one, tuple) else (one,)
-            if not texts or not all(isinstance(text, str) for text in texts):
+        task = plugins.load("tasks", self.info.task)
+        roles = {role: role for role in task.READS}
+        found: list[Text] = []
+        for position, one in enumerate(rows):
+            if not isinstance(one, str | tuple | list | Mapping):
                 raise InputError(
-                    f"text {position} is a {type(one).__name__}; pass a list of strings (or tuples of them)."
+                    f"text {position} is a {type(one).__name__}; pass a list of strings, tuples of them, or mappings."
                 )
-        if not read:
-            return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
-        return self.model.predict(read)
+            try:
+                found.append(item_of(one if isinstance(one, Mapping) else named(one, task), task, roles))
+            except InputError as error:
+                raise InputError(f"text {position}: {error}.") from error
+        return found
 
-    def probabilities(self, texts: Sequence[Text]) -> Floats:
+    def probabilities(self, texts: Sequence[Text | Mapping[str, Any]]) -> Floats:
         """Probability of each label for each item, ``(n_items, n_labels)``, float32; a row sums to 1.
 
         Only of bundles that give labels; where an item may have several, each probability stands for itself.
         """
-        return self.answers(texts).probabilities
+        return self.answers(self.items(texts)).probabilities
 
-    def predict(self, texts: Sequence[Text]) -> list[Prediction]:
-        """The answer to each item, in order: a text, or a tuple of texts where the task reads several.
+    def predict(self, texts: Sequence[Text | Mapping[str, Any]]) -> list[Prediction]:
+        """The answer to each row, in order: a text, a tuple of texts where the task reads several, or a mapping.
 
         Raises:
-            InputError: as ``answers``.
+            InputError: as ``items``.
         """
-        return self.answers(texts).predictions()
+        return self.answers(self.items(texts)).predictions()
 
 
 def load(folder: Path | str) -> Bundle:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.cli.task_file import FieldOption
+from goldilocks.cli.task_file import FieldOption, pairs_of
 
 
 def evaluate(
@@ -26,7 +26,7 @@ def evaluate(
     from goldilocks.flow import evaluate_bundle
     from goldilocks.support.files import to_json
 
-    named = dict(one.split("=", 1) for one in field or () if "=" in one)
+    named = pairs_of(field)
     evaluation = evaluate_bundle(bundle, data, named)
     if json:
         typer.echo(to_json(evaluation))

@@ -39,10 +39,19 @@ def spec_of(task: Path, fields: list[str] | None = None, budget: str | None = No
             )
         spec = read_task(task)
     else:
-        pairs = [one.partition("=") for one in fields or ()]
-        wrong = next((one for one, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
-        if wrong is not None:
-            raise InputError(f"--field {wrong}: write role=column, e.g. --field text=body.")
-        named = {role: column for role, _, column in pairs}
+        named = pairs_of(fields)
         spec = task_from({"name": task.name.split(".")[0], "data": {"train": str(task.resolve()), "fields": named}})
     return replace(spec, budget_seconds=seconds_in(budget)) if budget else spec
+
+
+def pairs_of(fields: list[str] | None) -> dict[str, str]:
+    """Role -> column of ``--field`` options.
+
+    Raises:
+        InputError: one is not ``role=column``.
+    """
+    pairs = [one.partition("=") for one in fields or ()]
+    wrong = next((one for one, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
+    if wrong is not None:
+        raise InputError(f"--field {wrong}: write role=column, e.g. --field text=body.")
+    return {role: column for role, _, column in pairs}

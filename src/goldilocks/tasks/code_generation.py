@@ -27,14 +27,22 @@ FIELDS = {
 }
 READS = ("prompt", "tests", "entry_point")
 OPTIONAL = frozenset({"tests", "entry_point", "setup"})
+LINE = ("prompt",)
 ITEM = ("prompt", "prompts")
 METRICS = ("pass_at_k", "exact_match")
 INSTRUCTION = "Write the Python program."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    asserts = None if empty(row.get("tests")) else list_of(row["tests"])
+    wrong = (text_problem(f"test {number}", one) for number, one in enumerate(asserts or (), start=1))
+    return text_problem("prompt", row.get("prompt")) or next(filter(None, wrong), None)
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    wrong = text_problem("prompt", row.get("prompt")) or text_problem("solution", row.get("solution"))
+    wrong = item_problem(row) or text_problem("solution", row.get("solution"))
     if wrong is None and not empty(row.get("tests")) and parsed(_tests(row)) is None:
         return "tests is not Python"
     return wrong

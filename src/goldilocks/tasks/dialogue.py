@@ -22,10 +22,11 @@ FIELDS = {
     "context": "the turns so far: a list of texts, or one text",
     "reply": "the next turn",
     "references": "a list of replies that are as good",
-    "turns": "instead of context and reply: all turns of a dialogue",
+    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages",
 }
 READS = ("context",)
 OPTIONAL = frozenset(FIELDS)
+LINE = ("context+",)
 ITEM = ("context", "contexts")
 METRICS = ("bleu", "chrf", "rouge_l", "distinct_1", "distinct_2")
 INSTRUCTION = "Give the next reply."
@@ -33,13 +34,14 @@ STOCK_SHARE = 0.05
 """Share of the replies from which one that is always the same is told."""
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return turns_problem("context", row.get("context"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        turns_problem("context", row.get("context"))
-        or text_problem("reply", row.get("reply"))
-        or references_problem(row.get("references"))
-    )
+    return item_problem(row) or text_problem("reply", row.get("reply")) or references_problem(row.get("references"))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:

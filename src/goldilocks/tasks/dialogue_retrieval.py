@@ -19,26 +19,28 @@ FIELDS = {
     "context": "the turns so far: a list of texts, or one text",
     "reply": "the right next turn",
     "candidates": "a list of texts, the reply among them",
-    "turns": "instead of context and reply: all turns of a dialogue",
+    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages",
 }
 READS = ("context", "candidates")
 OPTIONAL = frozenset(FIELDS)
+LINE = ("context", "candidates+")
 ITEM = ("context", "contexts")
 METRICS = ("recall_at_1", "mrr", "recall_at_5")
 BASELINES = ("majority", "bm25")
 INSTRUCTION = "Say which of the candidates is the next reply."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return turns_problem("context", row.get("context")) or _candidates_problem(row.get("candidates"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        turns_problem("context", row.get("context"))
-        or text_problem("reply", row.get("reply"))
-        or _candidates_problem(row.get("candidates"), row.get("reply"))
-    )
+    return item_problem(row) or text_problem("reply", row.get("reply")) or _reply_problem(row)
 
 
-def _candidates_problem(cell: Any, reply: Any) -> str | None:
+def _candidates_problem(cell: Any) -> str | None:
     found = None if empty(cell) else list_of(cell)
     if found is None:
         return "candidates is not a list of texts"
@@ -46,7 +48,12 @@ def _candidates_problem(cell: Any, reply: Any) -> str | None:
     problem = next(filter(None, wrong), None)
     if problem is None and len(found) < 2:
         return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; there is nothing to choose from below 2"
-    return problem or (None if reply in found else "the reply is not among the candidates")
+    return problem
+
+
+def _reply_problem(row: Mapping[str, Any]) -> str | None:
+    among = row["reply"] in (list_of(row["candidates"]) or ())
+    return None if among else "the reply is not among the candidates"
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:

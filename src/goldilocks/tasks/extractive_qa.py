@@ -29,6 +29,7 @@ FIELDS = {
 }
 READS = ("question", "context")
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("question", "context")
 ITEM = ("question", "questions")
 METRICS = ("span_f1", "span_exact_match")
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
@@ -42,9 +43,14 @@ Claim = tuple[str, int | None]
 """The text of an answer and where it is said to begin."""
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("question", row.get("question")) or text_problem("context", row.get("context"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    found = text_problem("question", row.get("question")) or text_problem("context", row.get("context"))
+    found = item_problem(row)
     if found is not None:
         return found
     if isinstance(row.get("answers"), float | str | None) and empty(row.get("answers")):

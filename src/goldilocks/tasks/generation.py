@@ -19,14 +19,20 @@ SEVERAL = False
 FIELDS = {"prompt": "how the text begins, or what it is about", "target": "how it went on"}
 READS = ("prompt",)
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("prompt",)
 ITEM = ("prompt", "prompts")
 METRICS = ("chrf", "distinct_1", "distinct_2", "repetition")
 INSTRUCTION = "Go on with the text."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("prompt", row.get("prompt"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return text_problem("prompt", row.get("prompt")) or text_problem("target", row.get("target"))
+    return item_problem(row) or text_problem("target", row.get("target"))
 
 
 def item(row: Mapping[str, Any]) -> str:

@@ -19,15 +19,21 @@ SEVERAL = False
 FIELDS = {"text": "the text", "context": "what stands before it: a text, or a list of texts"}
 READS = ("text", "context")
 OPTIONAL = frozenset({"context"})
+LINE = ("context*", "text")
 ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
 INSTRUCTION = "Say how probable the text is."
 
 
-def problem(row: Mapping[str, Any]) -> str | None:
+def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
     context = row.get("context")
     return text_problem("text", row.get("text")) or (None if empty(context) else turns_problem("context", context))
+
+
+def problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return item_problem(row)
 
 
 def item(row: Mapping[str, Any]) -> str | tuple[str, ...]:

@@ -24,6 +24,7 @@ FIELDS = {
 }
 READS = ("query", "candidates")
 OPTIONAL = frozenset({"candidates", "item", "group"})
+LINE = ("query", "candidates+")
 ITEM = ("list", "lists")
 METRICS = ("ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10")
 BASELINES = ("majority", "bm25")
@@ -31,13 +32,17 @@ BASELINES = ("majority", "bm25")
 INSTRUCTION = "Bring the candidates into the order in which they fit the query, best first."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("query", row.get("query")) or _candidates_problem(row.get("candidates"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        text_problem("query", row.get("query"))
-        or _candidates_problem(row.get("candidates"))
-        or _relevance_problem(row.get("relevance"), len(_listed(row["candidates"])))
-    )
+    wrong = item_problem(row)
+    if wrong is not None and empty(row.get("candidates")) and not empty(row.get("query")):
+        wrong = f"{wrong}, or rows with one item each"
+    return wrong or _relevance_problem(row.get("relevance"), len(_listed(row["candidates"])))
 
 
 def _listed(cell: Any) -> list[Any]:
@@ -46,7 +51,7 @@ def _listed(cell: Any) -> list[Any]:
 
 def _candidates_problem(cell: Any) -> str | None:
     if empty(cell):
-        return "candidates is empty; give a list of texts, or rows with one item each"
+        return "candidates is empty; give a list of texts"
     if list_of(cell) is None:
         return f"candidates is {shortened(cell)!r}, not a list"
     texts = _listed(cell)

@@ -14,14 +14,20 @@ SEVERAL = True
 FIELDS = {"text": "the text", "labels": "its labels: a list, or one text with | ; or , between them; [] for none"}
 READS = ("text",)
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("macro_f1", "micro_f1", "subset_accuracy")
 INSTRUCTION = "Give every label that fits the text, or none."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("text", row.get("text"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return text_problem("text", row.get("text")) or _labels_problem(row.get("labels"))
+    return item_problem(row) or _labels_problem(row.get("labels"))
 
 
 def _labels_problem(cell: Any) -> str | None:

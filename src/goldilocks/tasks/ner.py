@@ -30,15 +30,21 @@ FIELDS = {
 }
 READS = ("tokens",)
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("tokens*",)
 ITEM = ("sentence", "sentences")
 METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_micro_f1", "token_macro_f1")
 INSTRUCTION = "Mark the named entities: give each word the tag O, or B- and I- with the type of the name it belongs to."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return words_problem("tokens", row.get("tokens"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    words, tags = row.get("tokens"), row.get("tags")
-    wrong = words_problem("tokens", words) or tags_problem("tags", tags, len(words_of(words)))
+    tags = row.get("tags")
+    wrong = item_problem(row) or tags_problem("tags", tags, len(words_of(row["tokens"])))
     return wrong or entity_tag_problem(tags_of(tags))
 
 

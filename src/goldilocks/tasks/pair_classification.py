@@ -13,15 +13,20 @@ SEVERAL = False
 FIELDS = {"text1": "the first text", "text2": "the second text", "label": "the label of the two"}
 READS = ("text1", "text2")
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("text1", "text2")
 ITEM = ("pair", "pairs")
 METRICS = ("accuracy", "macro_f1", "weighted_f1")
 INSTRUCTION = "Give the label that says how the two texts are related."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return next(filter(None, (text_problem(role, row.get(role)) for role in READS)), None)
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    texts = (text_problem(role, row.get(role)) for role in READS)
-    return next(filter(None, texts), None) or label_problem("label", row.get("label"))
+    return item_problem(row) or label_problem("label", row.get("label"))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,15 +20,20 @@ FIELDS = {
 }
 READS = ("tokens",)
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("tokens*",)
 ITEM = ("sentence", "sentences")
 METRICS = ("token_micro_f1", "token_macro_f1")
 INSTRUCTION = "Give each word the tag of its part of speech."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return words_problem("tokens", row.get("tokens"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    words = row.get("tokens")
-    return words_problem("tokens", words) or tags_problem("tags", row.get("tags"), len(words_of(words)))
+    return item_problem(row) or tags_problem("tags", row.get("tags"), len(words_of(row["tokens"])))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """How two marked things in a text are related: one relation with its direction, or none of those asked for.
 
 The two stand between <e1> </e1> and <e2> </e2> in the text, or are given beside it as [start, end] (characters from 0,
-the end not included). A model reads them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``. A label says the direction:
-``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one (``Other``) do without.
+the end not included). A model reads them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``, and a text may come with these.
+A label says the direction: ``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one (``Other``) do
+without.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from goldilocks.records import Output
 from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
-from goldilocks.support.entity_marks import MARKS
+from goldilocks.support.entity_marks import MARKS, all_marked
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -25,25 +26,28 @@ FIELDS = {
 }
 READS = ("text", "e1", "e2")
 OPTIONAL = frozenset({"e1", "e2"})
+LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
 INSTRUCTION = "Say how [E1] and [E2] are related, and in which direction."
 _DIRECTION = re.compile(r"\(\s*e\d.*\)$")
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("text", row.get("text")) or _marks_problem(row)
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        text_problem("text", row.get("text"))
-        or _marks_problem(row)
-        or label_problem("label", row.get("label"))
-        or _direction_problem(label_of(row["label"]))
-    )
+    return item_problem(row) or label_problem("label", row.get("label")) or _direction_problem(label_of(row["label"]))
 
 
 def _marks_problem(row: Mapping[str, Any]) -> str | None:
     text = str(row["text"])
     given = [role for role in MARKS if not empty(row.get(role))]
+    if not given and all_marked([text]):
+        return None
     if not given:
         return next(filter(None, (_mark_problem(text, mark) for mark in MARKS)), None)
     if len(given) == 1:

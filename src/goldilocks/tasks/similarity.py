@@ -14,15 +14,20 @@ SEVERAL = False
 FIELDS = {"text1": "the first text", "text2": "the second text", "score": "a number, on any scale"}
 READS = ("text1", "text2")
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("text1", "text2")
 ITEM = ("pair", "pairs")
 METRICS = ("spearman", "pearson", "mae")
 INSTRUCTION = "Say with a number how alike the two texts are."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return next(filter(None, (text_problem(role, row.get(role)) for role in READS)), None)
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    texts = (text_problem(role, row.get(role)) for role in READS)
-    return next(filter(None, texts), None) or number_problem("score", row.get("score"))
+    return item_problem(row) or number_problem("score", row.get("score"))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, str]:

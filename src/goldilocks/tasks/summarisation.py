@@ -20,18 +20,20 @@ FIELDS = {
 }
 READS = ("source",)
 OPTIONAL = frozenset({"references"})
+LINE = ("source",)
 ITEM = ("text", "texts")
 METRICS = ("rouge_l", "rouge_1", "rouge_2", "meteor", "coverage")
 INSTRUCTION = "Sum up the text."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("source", row.get("source"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        text_problem("source", row.get("source"))
-        or text_problem("target", row.get("target"))
-        or references_problem(row.get("references"))
-    )
+    return item_problem(row) or text_problem("target", row.get("target")) or references_problem(row.get("references"))
 
 
 def item(row: Mapping[str, Any]) -> str:

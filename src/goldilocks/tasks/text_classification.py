@@ -13,14 +13,20 @@ SEVERAL = False
 FIELDS = {"text": "the text", "label": "its label"}
 READS = ("text",)
 OPTIONAL: frozenset[str] = frozenset()
+LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("macro_f1", "accuracy", "weighted_f1")
 INSTRUCTION = "Give the label that fits the text."
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("text", row.get("text"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return text_problem("text", row.get("text")) or label_problem("label", row.get("label"))
+    return item_problem(row) or label_problem("label", row.get("label"))
 
 
 def item(row: Mapping[str, Any]) -> str:

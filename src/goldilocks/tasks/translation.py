@@ -21,6 +21,7 @@ FIELDS = {
 }
 READS = ("source",)
 OPTIONAL = frozenset({"references"})
+LINE = ("source",)
 ITEM = ("text", "texts")
 METRICS = ("bleu", "chrf", "ter", "meteor")
 INSTRUCTION = "Translate the text."
@@ -30,13 +31,14 @@ SHORTEST = 30
 """...where one of the two has at least so many characters."""
 
 
+def item_problem(row: Mapping[str, Any]) -> str | None:
+    """See ``protocols.Task``."""
+    return text_problem("source", row.get("source"))
+
+
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return (
-        text_problem("source", row.get("source"))
-        or text_problem("target", row.get("target"))
-        or references_problem(row.get("references"))
-    )
+    return item_problem(row) or text_problem("target", row.get("target")) or references_problem(row.get("references"))
 
 
 def item(row: Mapping[str, Any]) -> str:

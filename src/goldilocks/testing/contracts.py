@@ -22,7 +22,7 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task
+from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task, Uneven
 from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
 from goldilocks.testing import tiny
 
@@ -122,7 +122,9 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     for number, (facts, checkpoint) in enumerate(models):
         assert facts.family == name, f"{facts.name} says its family is {facts.family!r}, the file is {name!r}"
         _check_forecast(family, facts)
-        for case in tiny.cases(family.OUTPUTS):
+        given = [one for one in family.OUTPUTS if not (isinstance(family, Uneven) and family.lacks(facts, one))]
+        assert given, f"{facts.name} gives none of the kinds of answer of its family"
+        for case in tiny.cases(given):
             _check_model(family, facts, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
 
@@ -365,8 +367,15 @@ def check_task(task: Task) -> None:
         for empty in (None, float("nan"), "  "):
             row: dict[str, Any] = dict.fromkeys(task.FIELDS, "1") | {role: empty}
             assert task.problem(row), f"problem finds nothing wrong with {role} = {empty!r}"
+            if role in task.READS:
+                assert task.item_problem(row), f"item_problem finds nothing wrong with {role} = {empty!r}"
         lacking = {other: "1" for other in task.FIELDS if other != role}
         assert task.problem(lacking), f"problem finds nothing wrong where {role} is missing"
+    roles = [role.rstrip("+*") for role in task.LINE]
+    assert roles, "LINE is empty; say which roles the texts of a line are"
+    assert set(roles) <= set(task.READS), f"LINE {task.LINE} are not all among READS {task.READS}"
+    assert sum(role != bare for role, bare in zip(task.LINE, roles, strict=True)) <= 1, "LINE: only one takes several"
+    assert task.item_problem({}), "item_problem finds nothing wrong with a row that holds nothing"
 
 
 def check_policy(policy: Policy) -> None:

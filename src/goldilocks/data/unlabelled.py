@@ -1,0 +1,144 @@
+"""Rows to answer, as they come: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
+
+Lines are handed on as soon as they are there: one when typed, thousands from a file. A row that cannot be used comes
+with what is wrong with it in place of what a model reads; whoever asks decides what becomes of the others.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from goldilocks.data.conll import SUFFIXES
+from goldilocks.data.formats import lines_of, plain_quotes, rows_of
+from goldilocks.errors import InputError, MissingError
+from goldilocks.protocols import Task
+from goldilocks.records import Text
+from goldilocks.rows import item_of, of_line
+
+Asked = tuple[int, Text | InputError]
+"""Number of the row from 1 (of a line: that line's), and what the model reads of it or what is wrong with it."""
+
+_TABLES = (".csv", ".parquet", ".json", *SUFFIXES)
+_CHUNK = 1 << 16
+_ROWS = 1_000
+_BOM = "\ufeff".encode()
+
+
+def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
+    """Role -> column of all that a model reads, optional roles too.
+
+    Raises:
+        InputError: ``fields`` names another role.
+    """
+    for role, column in fields.items():
+        if role not in task.READS:
+            raise InputError(f"--field {role}={column}: this task reads {', '.join(task.READS)}, not {role!r}.")
+    return {role: fields.get(role, role) for role in task.READS}
+
+
+def arriving(
+    source: Path | int, task: Task, columns: Mapping[str, str], *, jsonl: bool = False
+) -> Iterator[list[Asked]]:
+    """Rows, as many at a time as are there.
+
+    Args:
+        source: A file (.csv, .parquet, .json and CoNLL are tables, .tsv where its first line names a column that is
+            read, .jsonl are JSON Lines, anything else lines of text; each also .gz), or an open file descriptor.
+        task: Says what of a row is read, and what is wrong with it.
+        columns: Role -> column.
+        jsonl: A file descriptor holds JSON Lines.
+
+    Raises:
+        MissingError: there is no such file.
+        InputError: a table cannot be read as what its suffix says.
+    """
+    if isinstance(source, int):
+        return _from_lines(partial(os.read, source, _CHUNK), task, columns, jsonl)
+    if not source.is_file() and not source.is_fifo() and not source.is_char_device():
+        raise MissingError(f"{source}: there is no such file; pass lines of text or .jsonl.")
+    name = source.name.lower().removesuffix(".gz")
+    if name.endswith(_TABLES) or (name.endswith(".tsv") and _has_header(source, columns)):
+        return _from_table(source, task, columns)
+    return _from_file(source, task, columns, name.endswith(".jsonl"))
+
+
+def _from_file(path: Path, task: Task, columns: Mapping[str, str], jsonl: bool) -> Iterator[list[Asked]]:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        yield from _from_lines(partial(file.read1, _CHUNK), task, columns, jsonl)
+
+
+def _from_lines(
+    read: Callable[[], bytes], task: Task, columns: Mapping[str, str], jsonl: bool
+) -> Iterator[list[Asked]]:
+    for lines in _whole_lines(read):
+        asked = (
+            (number, _asked(raw.removeprefix(_BOM) if number == 1 else raw, task, columns, jsonl))
+            for number, raw in lines
+            if not jsonl or raw.strip()  # as where labelled rows are read
+        )
+        if batch := list(asked):
+            yield batch
+
+
+def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    rest = b""
+    done = 0
+    while chunk := read():
+        *lines, rest = (rest + chunk).split(b"\n")
+        if lines:
+            yield list(enumerate(lines, start=done + 1))
+            done += len(lines)
+    if rest:
+        yield [(done + 1, rest)]
+
+
+def _asked(raw: bytes, task: Task, columns: Mapping[str, str], jsonl: bool) -> Text | InputError:
+    try:
+        line = raw.rstrip(b"\r").decode("utf-8")
+        if jsonl:
+            return item_of(_object(line), task, columns)
+        return item_of(of_line(line, task), task, {role: role for role in task.READS})
+    except UnicodeDecodeError as error:
+        return InputError(f"not UTF-8 at byte {error.start}; convert it, e.g. with iconv")
+    except InputError as error:
+        return error
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"broken JSON ({str(error).split(':')[0]})") from error
+    if not isinstance(found, dict):
+        raise InputError(f"a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def _has_header(path: Path, columns: Mapping[str, str]) -> bool:
+    first = next(lines_of(path), "")
+    return not {cell.strip() for cell in first.split("\t")}.isdisjoint(columns.values())
+
+
+def _from_table(path: Path, task: Task, columns: Mapping[str, str]) -> Iterator[list[Asked]]:
+    names = list(columns.values())
+    optional = {columns[role] for role in task.OPTIONAL if role in columns}
+    plain = path.name.lower().removesuffix(".gz").endswith(".tsv") and plain_quotes(path)
+    rows = rows_of(path, names, plain=plain, optional=optional)
+    while batch := list(islice(rows, _ROWS)):
+        yield [(number, _of_cells(cells, task, columns)) for number, cells in batch]
+
+
+def _of_cells(cells: list[Any] | str, task: Task, columns: Mapping[str, str]) -> Text | InputError:
+    if isinstance(cells, str):
+        return InputError(cells)
+    try:
+        return item_of(dict(zip(columns.values(), cells, strict=True)), task, columns)
+    except InputError as error:
+        return error

@@ -1,0 +1,77 @@
+"""From what users hand over to what a model reads: rows that name their cells, and texts that come without names.
+
+Rows with a right answer are read in ``data/read.py``: the same columns, checked and understood by the same task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from goldilocks.errors import InputError
+from goldilocks.protocols import Task
+from goldilocks.records import Text
+
+
+def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
+    """What the model reads of a row; a right answer in it is not looked at.
+
+    Args:
+        row: Column -> cell.
+        task: Says what of it is read, and what is wrong with it.
+        columns: Role -> column; a role whose column the row lacks is left out.
+
+    Raises:
+        InputError: the task finds something wrong with it.
+    """
+    named = {role: row[column] for role, column in columns.items() if column in row}
+    wrong = task.item_problem(named)
+    if wrong is None:
+        return task.item(named)
+    if len(named) == len(columns):
+        raise InputError(wrong)
+    there = ", ".join(map(repr, row)) or "nothing"
+    raise InputError(f"{wrong}; the row has {there}, this task reads {', '.join(map(repr, columns.values()))}")
+
+
+def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:
+    """Texts without names, as a row: role -> cell; see ``Task.LINE``.
+
+    Args:
+        texts: One text, or several in the order of ``LINE``.
+        task: Says which role each has.
+
+    Raises:
+        InputError: there are too few or too many.
+    """
+    roles = [role.rstrip("+*") for role in task.LINE]
+    if isinstance(texts, str) and len(roles) == 1:
+        return {roles[0]: texts}
+    cells: list[Any] = [texts] if isinstance(texts, str) else list(texts)
+    fewest = len(roles) - sum(role.endswith("*") for role in task.LINE)
+    several = next((place for place, role in enumerate(task.LINE) if role != roles[place]), None)
+    if len(cells) < fewest or (several is None and len(cells) > fewest):
+        wanted = ", ".join(f"{role}, ..." if role in several_of(task) else role for role in roles)
+        raise InputError(
+            f"{len(cells)} text{'' if len(cells) == 1 else 's'}; this task reads {wanted}: "
+            "part them by tabs (in Python a tuple), or name them in a JSON object"
+        )
+    if several is not None:
+        behind = len(cells) - (len(roles) - several - 1)
+        cells[several:behind] = [cells[several:behind]]
+    return {role: cell for role, cell in zip(roles, cells, strict=True) if cell != []}
+
+
+def of_line(line: str, task: Task) -> dict[str, Any]:
+    """A line of text as a row: role -> cell. It is parted at tabs where the task needs several texts.
+
+    Raises:
+        InputError: there are too few or too many.
+    """
+    parted = any(role.endswith("+") for role in task.LINE) or (len(task.LINE) > 1 and not several_of(task))
+    return named(line.split("\t") if parted else line, task)
+
+
+def several_of(task: Task) -> list[str]:
+    """The role of ``LINE`` that takes several texts, if there is one."""
+    return [role.rstrip("+*") for role in task.LINE if role[-1] in "+*"]

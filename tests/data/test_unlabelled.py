@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.data.unlabelled import Asked, arriving, columns_of
+from goldilocks.errors import InputError, MissingError
+
+HOW = "part them by tabs (in Python a tuple), or name them in a JSON object"
+
+
+def read(path: Path, task: str = "text_classification", **fields: str) -> list[tuple[int, object]]:
+    plugin = plugins.load("tasks", task)
+    return told([one for batch in arriving(path, plugin, columns_of(plugin, fields)) for one in batch])
+
+
+def told(asked: list[Asked]) -> list[tuple[int, object]]:
+    """Errors as their words."""
+    return [(number, str(one) if isinstance(one, InputError) else one) for number, one in asked]
+
+
+def test_bad_rows_stand_among_the_others_with_their_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"text": "a"}\n\n{"text": 3}\n[1]\n{\n\xff\n{"text": "b"}\r\n')
+    assert read(file) == [
+        (1, "a"),
+        (3, "text is a int, not text"),
+        (4, "a JSON list, not an object"),
+        (5, "broken JSON (Expecting property name enclosed in double quotes)"),
+        (6, "not UTF-8 at byte 0; convert it, e.g. with iconv"),
+        (7, "b"),
+    ]
+
+
+def test_lines_keep_their_numbers_and_the_last_needs_no_end(tmp_path: Path) -> None:
+    file = tmp_path / "rows"
+    file.write_text("a\n\nb c")
+    assert read(file) == [(1, "a"), (2, "text is empty"), (3, "b c")]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.jsonl", "rows.json", "rows.csv.gz", "rows.jsonl.gz"])
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
+    rows = [{"body": "a", "more": "x", "label": "y"}, {"body": " ", "more": "x", "label": "y"}]
+    mark = "," if ".csv" in name else "\t"
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    if ".json" in name and ".jsonl" not in name:
+        content = json.dumps(rows)
+    elif ".jsonl" not in name:
+        content = "\n".join(mark.join(row) for row in (list(rows[0]), *(list(row.values()) for row in rows)))
+    raw = content.encode()
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    assert read(tmp_path / name, text="body") == [(1, "a"), (2, "text is empty")]
+
+
+def test_tsv_without_a_header_is_lines_parted_at_tabs(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("a\tb\nc\n")
+    assert read(file, "similarity") == [
+        (1, ("a", "b")),
+        (2, f"1 text; this task reads text1, text2: {HOW}"),
+    ]
+
+
+def test_words_of_conll_columns_are_read_and_their_tags_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "rows.conll"
+    file.write_text("to O\nRome B-LOC\n\nand O\nback O\n")
+    assert read(file, "ner") == [(1, ("to", "Rome")), (2, ("and", "back"))]
+
+
+def test_cells_of_a_table_may_hold_lists(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text('query,candidates\nq,"[""a"", ""b""]"\n')
+    assert read(file, "matching") == [(1, ("q", "a", "b"))]
+
+
+def test_line_is_handed_on_before_the_next_is_there() -> None:
+    task = plugins.load("tasks", "text_classification")
+    out, into = os.pipe()
+    rows = arriving(out, task, columns_of(task, {}))
+    for number, text in enumerate((b"one\n", b"two\n"), start=1):
+        os.write(into, text)
+        assert next(rows) == [(number, text.decode().strip())]
+    os.close(into)
+    assert list(rows) == []
+    os.close(out)
+
+
+def test_role_that_is_not_read_is_refused() -> None:
+    with pytest.raises(InputError, match="--field label=x: this task reads text, not 'label'"):
+        columns_of(plugins.load("tasks", "text_classification"), {"label": "x"})
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"no\.txt: there is no such file"):
+        read(tmp_path / "no.txt")
+
+
+def test_table_without_the_column_says_which_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("body\nx\n")
+    with pytest.raises(InputError, match="there is no column 'text'"):
+        read(file)
