@@ -102,7 +102,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     write_text(workspace.pool, to_json(pool))
 
     closed = dataset.sealed()  # from here to the decision nobody holds the test part
-    entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed)
+    entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed, spec.options)
     screening = _screen_once(workspace, closed, pool, entrants, guard)  # one cheap look, no training
     setting = Setting(
         closed,
@@ -244,6 +244,7 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
             )
     content = {
         "fingerprint": dataset.fingerprint,
+        "instruction": dataset.instruction,
         "labels": dataset.labels,
         "profile": dataset.profile,
         "findings": dataset.findings,
@@ -302,7 +303,14 @@ def tune_one(
     progress("stage", {"name": "tuning"})
     metric_name, metric = _deciding_metric(spec, task)
     model, score = tune_candidate(
-        candidate, dataset.sealed(), metric, overrides, offline=settings.offline, seed=spec.seed, progress=progress
+        candidate,
+        dataset.sealed(),
+        metric,
+        overrides,
+        offline=settings.offline,
+        seed=spec.seed,
+        progress=progress,
+        options=spec.options,
     )
     write_tuned(model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask)
     return score

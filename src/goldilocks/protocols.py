@@ -15,6 +15,7 @@ from goldilocks.records import (
     Answer,
     Facts,
     Forecast,
+    Generation,
     Goal,
     Gold,
     Machine,
@@ -68,6 +69,14 @@ class Paid(Protocol):
 
     def rest(self) -> None:
         """Wait until a question may be put without waiting: for whoever times the answers."""
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """A model that writes token by token, as it is told to."""
+
+    generation: Generation
+    """How; may be replaced at any time."""
 
 
 class Task(Protocol):
@@ -151,6 +160,14 @@ class Mended(Protocol):
 
     def mended(self, row: Mapping[str, Any]) -> str | None:
         """How a row without problems was taken, in words for the user; ``None``: as it is written."""
+
+
+@runtime_checkable
+class Worded(Protocol):
+    """A task (beside ``Task``) from one language into another."""
+
+    def instruction(self, source: str, target: str) -> str:
+        """``INSTRUCTION`` with the languages, in English words; empty: not known."""
 
 
 @runtime_checkable
@@ -269,7 +286,7 @@ class Metric(Protocol):
 
 @runtime_checkable
 class Conditioned(Protocol):
-    """A metric (beside ``Metric``) of which a number says little without what it was measured under or by which rules."""
+    """A metric (beside ``Metric``) whose number says little without what it was measured under, or by which rules."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
         """What that is here and for these right answers, in words for the user."""

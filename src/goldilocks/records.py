@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from goldilocks.support.account import Usage as Usage
 from goldilocks.support.hardware import Machine as Machine
@@ -81,6 +82,24 @@ def in_words(answer: Gold) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Generation:
+    """How models that write token by token do so; ``None``: as they do of themselves."""
+
+    max_tokens: int | None = None
+    """Most tokens of an answer; of themselves half as many again as nearly all right answers have."""
+    temperature: float | None = None
+    """0 (what they do of themselves): always the likeliest token; above: drawn, the higher the more freely."""
+    top_k: int | None = None
+    """Drawn among so many of the likeliest tokens only; 0: among all."""
+    top_p: float | None = None
+    """Drawn among the fewest tokens only that have this probability together."""
+    stops: tuple[str, ...] | None = None
+    """An answer ends before the first of these; of themselves where its line ends, or the next item would begin."""
+    seed: int | None = None
+    """Of what is drawn; the same seed gives the same answers (an endpoint may not heed it)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """What a model is asked for: the kind of answer, and what it may be."""
 
@@ -91,6 +110,8 @@ class Goal:
     """``label``: an item has any number of labels, none included."""
     instruction: str = ""
     """What to do, in a sentence, for models that are told in words."""
+    generation: Generation = field(default_factory=Generation)
+    """How answers are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +223,14 @@ class TaskSpec:
     """BCP 47 tag, or ``auto``."""
     metric: str | None = None
     """File name in metrics/; absent: the task's own."""
+    instruction: str | None = None
+    """What models that are told in words are told to do; absent: the task's own sentence."""
+    target_language: str | None = None
+    """BCP 47 tag of the language to translate into; absent: that of the training rows' translations."""
+    generation: Generation = field(default_factory=Generation)
+    """How models that write token by token (decoders, endpoints) do so."""
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Method -> its own choices, e.g. ``in_context: {shots: 4}``; see the ``Options`` in methods/NAME.py."""
     objective: Objective = field(default_factory=Objective)
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)
@@ -317,11 +346,13 @@ class Dataset:
     """Whether an item may have several labels."""
     instruction: str = ""
     """The task in a sentence, for models that are told in words."""
+    generation: Generation = field(default_factory=Generation)
+    """How answers are written."""
 
     @property
     def goal(self) -> Goal:
         """What a model for these rows is asked for."""
-        return Goal(self.output, self.labels, self.several, self.instruction)
+        return Goal(self.output, self.labels, self.several, self.instruction, self.generation)
 
     def sealed(self) -> Dataset:
         """The same without the test part: what screening and the race are given."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import TaskSpec
+from goldilocks.records import Generation, TaskSpec
+from goldilocks.support.language_names import is_tag, tag_of
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -147,8 +148,40 @@ def _check_ranges(spec: TaskSpec) -> None:
     for key, value in above.items():
         if not value > 0:
             raise InputError(f"task file: {key} is {value}; it must be above 0.")
+    _check_telling(spec)
     at_least = {"objective.error_cost": objective.error_cost}
     at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices)}
     for key, value in at_least.items():
         if not value >= 0:
             raise InputError(f"task file: {key} is {value}; it must not be below 0.")
+
+
+def _check_telling(spec: TaskSpec) -> None:
+    if spec.instruction is not None and not spec.instruction.strip():
+        raise InputError("task file: instruction is empty; say what to do, or leave it out.")
+    target = spec.target_language
+    if target is not None and not is_tag(target):
+        tag = tag_of(target) or "de"
+        raise InputError(f"task file: target_language is {target!r}; write a BCP 47 tag, such as {tag}.")
+    check_generation(spec.generation, "task file: generation.")
+
+
+def check_generation(generation: Generation, where: str) -> None:
+    """See that numbers are within their ranges, and stops not empty.
+
+    Args:
+        generation: What somebody asked for.
+        where: Stands before the name of a field in an error.
+
+    Raises:
+        InputError: one is not.
+    """
+    lowest = {"max_tokens": 1, "temperature": 0, "top_k": 0}
+    for name, low in lowest.items():
+        value = getattr(generation, name)
+        if value is not None and not low <= value < float("inf"):
+            raise InputError(f"{where}{name} is {value}; it must be at least {low}.")
+    if generation.top_p is not None and not 0 < generation.top_p <= 1:
+        raise InputError(f"{where}top_p is {generation.top_p}; it must be above 0 and at most 1.")
+    if generation.stops is not None and not all(generation.stops):
+        raise InputError(f"{where}stops holds an empty text, which would end every answer; leave it out.")

@@ -13,7 +13,7 @@ from goldilocks.catalog.known import described
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.families import api
 from goldilocks.methods import full, in_context
-from goldilocks.records import Goal, Output
+from goldilocks.records import Generation, Goal, Output
 from goldilocks.support.account import Account
 from goldilocks.support.endpoints import Client, Endpoint, parse, priced
 from goldilocks.testing import tiny
@@ -212,6 +212,27 @@ def test_texts_and_several_labels_come_from_an_endpoint(server: Server) -> None:
     assert writer.predict(["x"]).values == ("a reply",)
     several: Any = api.create(facts, None, tiny.part(), replace(tiny.GOAL, several=True), seed=0)
     assert several.predict(["x"]).values == (("food", "sport"),)
+
+
+def test_endpoint_is_asked_to_write_as_the_task_file_says(server: Server, tmp_path: Path) -> None:
+    facts = api.describe(Path(), server.source)
+    assert facts is not None
+    how = Generation(max_tokens=5, temperature=0.7, top_p=0.9, top_k=9, stops=("END", "\n\n"), seed=3)
+    server.replies = [say("one\ntwo")]
+    model: Any = api.create(facts, None, tiny.part(), Goal(Output.TEXT, generation=how), seed=0)
+    model.fit(tiny.part().texts, tiny.part().gold, seed=0)
+    model.save(tmp_path)
+    again = api.restore(tmp_path)
+
+    assert again.predict(["x"]).values == ("one\ntwo",)  # where it ends was said
+    again.generation = Generation()
+    assert again.predict(["x"]).values == ("one",)
+
+    first, second = server.bodies
+    asked = {"max_tokens": 5, "temperature": 0.7, "top_p": 0.9, "top_k": 9, "stop": ["END", "\n\n"], "seed": 3}
+    assert {name: first[name] for name in asked} == asked
+    assert (second["temperature"], second["max_tokens"]) == (0, model.max_tokens)
+    assert not {"top_p", "top_k", "stop", "seed"} & set(second)
 
 
 def test_offline_run_asks_nobody_beyond_this_machine() -> None:

@@ -14,8 +14,8 @@ from goldilocks.methods import in_context, zero_shot
 from goldilocks.nets import causal_writer
 from goldilocks.nets.causal import Causal
 from goldilocks.nets.causal_writer import CausalWriter
-from goldilocks.nets.decoding import Written
-from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload
+from goldilocks.nets.decoding import Sampling, Written
+from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
 from goldilocks.support.programs import with_tests
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
@@ -135,6 +135,44 @@ def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
 
     assert tuple(network.written(["ab"])) == network.predict(["ab"]).values
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = Generation(max_tokens=5, temperature=0.7, top_k=9, stops=("END",), seed=3)
+    goal = Goal(Output.TEXT, generation=how)
+    part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
+    network = decoder.create(_facts(folder), folder, part, goal, seed=0)
+    assert isinstance(network, CausalWriter)
+    network.fit(part.texts, part.gold, seed=0)
+    network.save(tmp_path)
+    asked: list[Sampling] = []
+
+    def writes(_: object, __: object, prompts: Any, sampling: Sampling, **___: object) -> list[Written]:
+        asked.append(sampling)
+        return [Written("x", 1, True, 0.1) for _ in prompts]
+
+    monkeypatch.setattr(causal_writer, "write", writes)
+    again = decoder.restore(tmp_path)
+    assert isinstance(again, CausalWriter)
+    again.predict(["ab"])
+    again.generation = replace(how, max_tokens=7, stops=None)
+    again.predict(["ab"])
+
+    assert asked[0] == Sampling(5, ("END",), 0.7, top_k=9, seed=3)
+    assert asked[1] == Sampling(7, ("\n", "\nText:", "\nText 1:"), 0.7, top_k=9, seed=3)
+
+
+def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
+    part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
+    network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
+    assert isinstance(network, CausalWriter)
+    network.fit(part.texts, part.gold, seed=0)
+    network.generation = Generation(max_tokens=1_000_000)
+
+    with pytest.raises(InputError, match="max_tokens is 1000000; this decoder holds .* ask for fewer"):
+        network.predict(["ab"])
 
 
 def test_writer_told_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_path: Path) -> None:

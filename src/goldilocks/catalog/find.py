@@ -15,6 +15,7 @@ from goldilocks.catalog import hub, reasons
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.known import catalogue, described, source_of, unique
+from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
 from goldilocks.protocols import Choosy, Family, Method, Task
@@ -57,6 +58,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
         MissingError: a model the task file names is not there and cannot be fetched.
         LimitError: nobody is left; the nearest candidate is named with the limit it breaks.
     """
+    check_options(spec.options)
     search = _Search()
     families = _families(spec, search)
     methods = _methods(spec, search)

@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goldilocks.cli.generation import (
+    MaxTokensOption,
+    SeedOption,
+    StopOption,
+    TemperatureOption,
+    TopKOption,
+    TopPOption,
+    stops_of,
+)
 from goldilocks.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +48,12 @@ def predict(
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Write the probability of every label.")] = False,
+    max_tokens: MaxTokensOption = None,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    top_k: TopKOption = None,
+    stop: StopOption = None,
+    seed: SeedOption = None,
 ) -> None:
     """Answer each row of FILE (or of standard input) with one line of JSON, in order, as it goes.
 
@@ -52,10 +67,13 @@ def predict(
     """
     from goldilocks import plugins
     from goldilocks.answers import as_fields
+    from goldilocks.bundle.generation import generate_so
     from goldilocks.bundle.read import load
     from goldilocks.data.unlabelled import arriving, columns_of
 
     model = load(bundle)
+    drawn = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
+    generate_so(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **drawn})
     task = plugins.load("tasks", model.info.task)
     columns = columns_of(task, dict(_named(one, task.READS[0]) for one in field or ()))
     source = sys.stdin.fileno() if file is None else file

@@ -22,6 +22,7 @@ from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.leaks import Groups, group
 from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
+from goldilocks.data.wording import instruction_for
 from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
 from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, as_text, labels_of
@@ -84,6 +85,7 @@ def load(
     findings += check.scripts(parts)
     findings += check.survey(parts, task)
     findings += check.personal_data(parts)
+    instruction = instruction_for(spec, task, parts["train"].gold, numbers.language)
     order = list(Severity)
     return Dataset(
         train=parts["train"],
@@ -95,7 +97,8 @@ def load(
         findings=tuple(sorted(findings, key=lambda one: order.index(one.severity))),
         output=task.OUTPUT,
         several=task.SEVERAL,
-        instruction=task.INSTRUCTION,
+        instruction=instruction,
+        generation=spec.generation,
     )
 
 

@@ -97,6 +97,8 @@ class Asked:
         """``fit`` fills in the rest."""
         self.client, self.prompt, self.max_tokens = client, prompt, max_tokens
         self.labels = prompt.goal.labels
+        self.generation = prompt.goal.generation
+        """See ``protocols.Writing``."""
         self.shots = 0
         """Examples that ``fit`` draws; set by the method."""
 
@@ -120,7 +122,7 @@ class Asked:
         chosen = prompts.draw(gold, self.shots, seed=seed)
         goal = self.prompt.goal
         examples = tuple((_cut(texts[i], EXAMPLE_CHARACTERS), gold[i]) for i in chosen)
-        one_line = goal.output is Output.LABEL or not any("\n" in str(one) for one in gold)
+        one_line = goal.output is Output.LABEL or prompts.one_line(gold)
         self.prompt = replace(self.prompt, examples=examples, one_line=one_line)
         replies = [self.prompt.reply(one) for one in gold[:1000]]
         self.max_tokens = prompts.answer_limit([int(len(one) / 1.5) for one in replies])
@@ -146,15 +148,21 @@ class Asked:
             {"role": "system", "content": told},
             {"role": "user", "content": f"{self.prompt.lead}{self.prompt.ask(_cut(item, ITEM_CHARACTERS))}"},
         ]
-        stops = () if self.prompt.one_line else self.prompt.stops
-        return self.client.ask(messages, max_tokens=self.max_tokens, stops=stops).text.strip()
+        how = self.generation
+        own = () if self.prompt.one_line else self.prompt.stops
+        stops = own if how.stops is None else how.stops
+        given = {"temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k, "seed": how.seed}
+        sampling = {name: value for name, value in given.items() if value is not None}
+        found = self.client.ask(messages, max_tokens=how.max_tokens or self.max_tokens, stops=stops, sampling=sampling)
+        return found.text.strip()
 
     def _answers(self, said: Sequence[str]) -> Answers:
         from goldilocks.nets import prompts
 
         goal = self.prompt.goal
         if goal.output is Output.TEXT:
-            return of_values([one.splitlines()[0] if self.prompt.one_line and one else one for one in said])
+            first = self.prompt.one_line and self.generation.stops is None
+            return of_values([one.splitlines()[0] if first and one else one for one in said])
         found = np.zeros((len(said), len(goal.labels)), dtype=np.float32)
         for row, text in zip(found, said, strict=True):
             if goal.several:

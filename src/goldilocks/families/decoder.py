@@ -94,6 +94,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     import torch
 
     from goldilocks.nets.network import read_tokenizer
+    from goldilocks.nets.prompts import said
     from goldilocks.support.hub_files import read_config
 
     if folder is None:
@@ -109,6 +110,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     trunk.float()  # to learn in; ``Causal.fit`` goes back
     tokenizer = read_tokenizer(tokenizer_file, MAX_TOKENS)
     settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
+    settled["generation"] = said(goal.generation)
     settled |= _lengths(part, tokenizer) if goal.output is Output.TEXT else {}
     pad = settled["ends"][0] if settled["ends"] else 0
     torch.manual_seed(seed)

@@ -150,13 +150,17 @@ class Causal(Network):
         assert self.telling is not None
         return self.telling
 
+    def _most(self) -> int:
+        """Most tokens of an answer."""
+        return self._now().max_tokens
+
     def _prefix(self) -> list[int]:
         if self._lead is None:
             self._lead = [*self._begin, *self._encoded([self._now().prompt.lead])[0]]
         return self._lead
 
     def _asked(self, texts: Sequence[Text]) -> list[list[int]]:
-        most = self._speaker.reach - len(self._prefix()) - self._now().max_tokens - 32
+        most = self._speaker.reach - len(self._prefix()) - self._most() - 32
         most = min(ITEM_TOKENS, max(8, most))
         prompt = self._now().prompt
         if prompt.begun:  # the answer goes on from its end

@@ -16,11 +16,12 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
 from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
 from goldilocks.nets.batches import Batch, Row
 from goldilocks.nets.causal import Causal, Telling
 from goldilocks.nets.decoding import Sampling, likelihood, write
 from goldilocks.nets.network import Shape, Trunk
-from goldilocks.nets.prompts import Prompt
+from goldilocks.nets.prompts import Prompt, generation_from, said
 from goldilocks.nets.speaker import Memory, Place, Speaker
 from goldilocks.records import Gold, Output, Text, as_text
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 64
 """Places whose scores over the vocabulary are held at a time while learning."""
+_LEAST_ASKED = 40
+"""Tokens there must be for an item and what stands about it."""
 _PIECE = 512
 """Tokens of a long text that are judged at a time, behind as many others."""
 
@@ -78,6 +81,8 @@ class CausalWriter(Causal):
         super().__init__(trunk, tokenizer, shape)
         # The word table is the last matrix too: every token of it takes part, whether it occurs or not.
         trunk.word_embedding = None
+        self.generation = generation_from(shape.settled.get("generation", {}))
+        """See ``protocols.Writing``."""
 
     def new_head(self) -> nn.Module:
         """See ``Scale``."""
@@ -156,15 +161,34 @@ class CausalWriter(Causal):
         return of_values(self.written(texts))
 
     def written(
-        self, texts: Sequence[Text], *, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0
+        self,
+        texts: Sequence[Text],
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
     ) -> list[str]:
-        """An answer to each item, the likeliest or a drawn one; see ``Sampling``."""
+        """An answer to each item, the likeliest or a drawn one; what is not said is as in ``generation``."""
         telling = self._now()
-        sampling = Sampling(telling.max_tokens, telling.prompt.stops, temperature, top_p=top_p, seed=seed)
+        now = {"temperature": temperature, "top_p": top_p, "seed": seed}
+        how = {**said(self.generation), **{name: value for name, value in now.items() if value is not None}}
+        how |= {"max_tokens": self._most(), "stops": how.get("stops", telling.prompt.stops)}
+        sampling = Sampling(**how)
         prefix = self._prefix()
+        if len(prefix) + sampling.max_tokens + _LEAST_ASKED > self._speaker.reach:
+            raise InputError(
+                f"max_tokens is {sampling.max_tokens}; this decoder holds {self._speaker.reach} tokens, and "
+                f"{len(prefix)} of them are what it is told: ask for fewer."
+            )
         found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=prefix, ends=self._ends)
         # The lines of a program's rest begin where they begin.
         return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
+
+    def _limit(self, gold: Sequence[Gold]) -> int:
+        return self.generation.max_tokens or super()._limit(gold)
+
+    def _most(self) -> int:
+        return self.generation.max_tokens or self._now().max_tokens
 
     def _now(self) -> Telling:
         """Tuned without having been told, it is asked as it learnt: the instruction and no examples."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from goldilocks.records import Goal, Gold, Output, Text, as_text
+from goldilocks.records import Generation, Goal, Gold, Output, Text, as_text
 from goldilocks.support.programs import begins
 from goldilocks.support.text_units import references
 
@@ -163,15 +163,27 @@ def read_labels(text: str, labels: Sequence[str]) -> tuple[str, ...]:
 
 def to_plain(prompt: Prompt) -> dict[str, Any]:
     """What ``from_plain`` reads; JSON."""
-    return {**asdict(prompt), "goal": {**asdict(prompt.goal), "output": prompt.goal.output.value}}
+    goal = {**asdict(prompt.goal), "output": prompt.goal.output.value, "generation": said(prompt.goal.generation)}
+    return {**asdict(prompt), "goal": goal}
 
 
 def from_plain(raw: Mapping[str, Any]) -> Prompt:
     """What ``to_plain`` made, after its way through JSON."""
     goal = raw["goal"]
     examples = tuple((_tupled(item), _tupled(gold)) for item, gold in raw["examples"])
-    made = Goal(Output(goal["output"]), tuple(goal["labels"]), goal["several"], goal["instruction"])
+    how = generation_from(goal.get("generation", {}))
+    made = Goal(Output(goal["output"]), tuple(goal["labels"]), goal["several"], goal["instruction"], how)
     return Prompt(made, examples, raw["one_line"], raw.get("begun", False))
+
+
+def said(generation: Generation) -> dict[str, Any]:
+    """What of it was said at all; JSON."""
+    return {name: value for name, value in asdict(generation).items() if value is not None}
+
+
+def generation_from(raw: Mapping[str, Any]) -> Generation:
+    """What ``said`` gave, after its way through JSON."""
+    return Generation(**{name: _tupled(value) for name, value in raw.items()})
 
 
 def _tupled(value: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, Paid
 from goldilocks.records import Candidate, Dataset, Facts, Footprint, Text, Workload
@@ -33,6 +34,8 @@ class Entrants:
     workspace: Workspace
     offline: bool
     seed: int
+    options: Chosen = field(default_factory=dict)
+    """Method -> its own choices."""
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
@@ -55,6 +58,7 @@ class Entrants:
             model_folder=self._folder(candidate.model),
             work=self.work,
             seed=self.seed,
+            options=options_of(candidate.method, self.options),
             account=self.workspace.account(candidate.name),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"

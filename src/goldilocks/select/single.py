@@ -8,6 +8,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
+from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.evaluate.score import measured, score
 from goldilocks.protocols import Metric, Model, Progress
@@ -23,6 +24,7 @@ def tune_candidate(
     offline: bool,
     seed: int,
     progress: Progress,
+    options: Chosen | None = None,
 ) -> tuple[Model, Measured]:
     """Tune on the training part; with patience the best look at the validation part is kept.
 
@@ -34,6 +36,7 @@ def tune_candidate(
         offline: Never ask the Hub.
         seed: Of the run.
         progress: Called as work goes on.
+        options: Method -> its own choices.
 
     Returns:
         The model and its validation score.
@@ -50,7 +53,16 @@ def tune_candidate(
     whole = plugins.load("methods", candidate.method).recipe(own) if own else None
     recipe = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
-    run = Run(candidate, dataset.train, dataset.goal, model_folder=folder, work=work, seed=seed, recipe=recipe)
+    run = Run(
+        candidate,
+        dataset.train,
+        dataset.goal,
+        model_folder=folder,
+        work=work,
+        seed=seed,
+        recipe=recipe,
+        options=options_of(candidate.method, options or {}),
+    )
     validation = dataset.validation
 
     progress("buying", {"candidate": candidate.name, "share": 1.0, "predicted_seconds": 0.0, "why": "named by hand"})

@@ -18,7 +18,7 @@ import numpy as np
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.records import Dropped, Goal, TaskSpec, Trial
+from goldilocks.records import DataSpec, Dropped, Goal, TaskSpec, Trial
 from goldilocks.support.account import Account
 from goldilocks.support.files import Record, append_line, from_json, plain, to_json, write_bytes, write_text
 
@@ -118,7 +118,8 @@ class Workspace:
         if self.task.exists():
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
-            there = yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
+            there = plain(TaskSpec(name="", data=DataSpec("")))  # what an older Goldilocks did not write
+            there |= yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
             differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
             if differ:
                 raise InputError(

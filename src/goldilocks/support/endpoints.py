@@ -158,10 +158,23 @@ class Client:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _jitter: random.Random = field(default_factory=lambda: random.Random(0))
 
-    def ask(self, messages: Sequence[Mapping[str, str]], *, max_tokens: int, stops: Sequence[str] = ()) -> Completion:
+    def ask(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        max_tokens: int,
+        stops: Sequence[str] = (),
+        sampling: Mapping[str, float] | None = None,
+    ) -> Completion:
         """The answer to a conversation, as sure of itself as the endpoint gives it (temperature 0).
 
         Asked again, at most 5 times, where the endpoint is busy, fails, takes too long or breaks off.
+
+        Args:
+            messages: Role and content of each, in turn.
+            max_tokens: Most tokens of the answer.
+            stops: The answer ends before the first of these.
+            sampling: Further keys of the request (temperature, top_p, top_k, seed), for endpoints that know them.
 
         Raises:
             EndpointError: there is no usable answer, no key, or no money left under the cap.
@@ -172,6 +185,7 @@ class Client:
             "max_tokens": max_tokens,
             "temperature": 0,
             **({"stop": list(stops)} if stops else {}),
+            **(sampling or {}),
         }
         most = self._reserve(messages, max_tokens)
         found = None

@@ -51,6 +51,18 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     return all_references(str(row["target"]), row.get("references"))
 
 
+def instruction(source: str, target: str) -> str:
+    """See ``protocols.Worded``.
+
+    Example:
+        >>> instruction("English", "German"), instruction("", "German"), instruction("English", "")
+        ('Translate from English to German.', 'Translate the text to German.', 'Translate the text.')
+    """
+    if not target:
+        return INSTRUCTION
+    return f"Translate from {source} to {target}." if source else f"Translate the text to {target}."
+
+
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.Surveyed``."""
     return {
