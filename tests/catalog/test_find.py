@@ -50,6 +50,16 @@ def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None
     assert any("/in_context" in name and "zero_shot once more" in why for name, why in out(pool).items())
 
 
+def test_model_that_does_not_give_what_others_of_its_family_give_is_out_with_the_reason() -> None:
+    asked = replace(spec(families=("recurrent",), methods=("scratch",)), task="language_modelling")
+    judged = replace(dataset(), output=Output.LIKELIHOOD, labels=())
+
+    pool = candidates(asked, plugins.load("tasks", asked.task), judged, RunSettings(), MACHINE)
+
+    assert sorted(names(pool)) == ["recurrent/gru/scratch", "recurrent/lstm/scratch"]
+    assert "reads both ways" in out(pool)["recurrent/bigru"]
+
+
 def test_forecast_is_the_familys_times_the_methods_effort(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "mine")
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
-from goldilocks.records import Candidate, Facts, Machine, Workload
+from goldilocks.protocols import Uneven
+from goldilocks.records import Candidate, Facts, Machine, Output, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 
@@ -47,6 +48,15 @@ def test_learns_what_words_decide_and_answers_the_same_after_restoring(
 def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
     names = {facts.name for facts in plugins.load("families", "recurrent").models()}
     assert names == {"rnn", "birnn", "lstm", "bilstm", "gru", "bigru"}
+
+
+def test_only_who_reads_one_way_and_has_gates_says_how_probable_a_text_is() -> None:
+    family = plugins.load("families", "recurrent")
+    assert isinstance(family, Uneven)
+    reasons = {facts.name: family.lacks(facts, Output.LIKELIHOOD) for facts in family.models()}
+    assert {name for name, reason in reasons.items() if reason is None} == {"gru", "lstm"}
+    assert "reads both ways" in str(reasons["bilstm"])
+    assert all(family.lacks(facts, Output.TEXT) is None for facts in family.models())
 
 
 @pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)

@@ -18,7 +18,7 @@ from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import Choosy, Family, Method, Task
+from goldilocks.protocols import Choosy, Family, Method, Task, Uneven
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
 from goldilocks.support import endpoints
@@ -212,6 +212,9 @@ def _pair(
     search: _Search,
 ) -> None:
     """The model with each method: found, or out with the reason."""
+    lacking = family.lacks(facts, work.output) if isinstance(family, Uneven) else None
+    if search.drop(f"{facts.family}/{facts.name}", Reason(lacking) if lacking else None):
+        return
     whole = family.forecast(facts, work, machine)
     for method_name, method in methods.items():
         candidate = Candidate(facts, method_name)

@@ -1,10 +1,12 @@
 """Recurrent nets that read a text word by word: plain, LSTM and GRU, in one direction or both. They start from nothing.
 
 The hidden states are pooled over the text (the strongest of each number), so early words count as much as late ones.
-They learn their vectors from the training texts and want some thousands of them.
+They learn their vectors from the training texts and want some thousands of them. As language models (``likelihood``)
+``lstm`` and ``gru`` foretell each piece of a word from those before it.
 
 Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997 (both
-ways); max pooling over the states as in Conneau et al. 2017.
+ways); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010, Sundermeyer et al.
+2012.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload, as_text
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, Shape
 
-OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.TEXT})
+OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.TEXT, Output.LIKELIHOOD})
 
 WIDTH = 128
 STATE = 128
@@ -31,12 +33,20 @@ WRITTEN_WIDTH = 256
 WRITTEN_DROPOUT = 0.3
 PIECES = 8_000
 """Most pieces of words where a text is wanted."""
+FORETOLD_WIDTH = 256
+"""Of vectors and states where a likelihood is wanted."""
+FORETOLD_DROPOUT = 0.3
+FORETOLD_PIECES = (400, 8_000)
+"""Fewest and most pieces of words where a likelihood is wanted."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
 # words are read one after another, in each direction.
 _START_SECONDS = 2.0
 _SECONDS_PER_TEXT = 50e-6
+_TOKENS_PER_WORD = 1.9
+"""Pieces of an English word, with signs and spaces, where a likelihood is wanted; of Chinese one per character."""
+_SHARE_OF_SPEED = 0.6
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
 
 
@@ -70,8 +80,19 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
     return None
 
 
+def lacks(facts: Facts, output: Output) -> str | None:
+    """See ``protocols.Uneven``."""
+    if output is not Output.LIKELIHOOD:
+        return None
+    if facts.name.startswith("bi"):
+        return "reads both ways, and what comes next cannot be foretold by who has seen it; lstm and gru read one way"
+    return None if facts.name != "rnn" else "has no gates and soon forgets; lstm and gru say how probable a text is"
+
+
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
+    if work.output is Output.LIKELIHOOD:
+        return _forecast_foretelling(facts, work, machine)
     per_word = _SECONDS_PER_WORD[facts.name.removeprefix("bi")] * (2 if facts.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
@@ -81,15 +102,41 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 280e6 + batch + 16.0 * facts.parameters + texts)
 
 
+def _forecast_foretelling(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    tokens = work.rows * (1 + min(work.characters, _TOKENS_PER_WORD * work.words))
+    pieces = _pieces(work.rows * work.characters)
+    gates = _GATES[facts.name.removeprefix("bi")]
+    weights = FORETOLD_WIDTH * (2 * gates * FORETOLD_WIDTH + FORETOLD_WIDTH + pieces)
+    operations = 6.0 * weights * tokens * recipe(facts, work).epochs
+    seconds = _START_SECONDS + operations / (_SHARE_OF_SPEED * machine.gflops * 1e9)
+    return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
+
+
+def _pieces(characters: float) -> int:
+    """Pieces of words where a likelihood is wanted: one for each 200 characters there are to learn from."""
+    fewest, most = FORETOLD_PIECES
+    return round(min(most, max(fewest, characters / 200)))
+
+
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
+    if work.output is Output.LIKELIHOOD:
+        epochs = round(min(60.0, max(3.0, 20 * (170_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
+        return Recipe(
+            epochs=epochs,
+            learning_rate=8e-3,
+            head_learning_rate=8e-3,
+            batch_rows=16,
+            batch_tokens=1024,
+            dropout=0.4,
+        )
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / max(1, work.rows)) ** 0.5)))
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
 
 
 def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
-    from goldilocks.nets.assemble import from_pieces, from_words
+    from goldilocks.nets.assemble import from_pieces, from_running_text, from_words
 
     options = {
         "width": WIDTH,
@@ -104,6 +151,10 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
         options |= {"state": WRITTEN_WIDTH, "dropout": WRITTEN_DROPOUT, "hidden_words": 0.0}
         sizes = {"max_pieces": MAX_WORDS, "vocabulary": PIECES}
         return from_pieces("recurrent", options, _trunk, part, goal, **sizes, decoder=decoder, seed=seed)
+    if goal.output is Output.LIKELIHOOD:
+        options |= {"width": FORETOLD_WIDTH, "state": FORETOLD_WIDTH, "dropout": FORETOLD_DROPOUT, "hidden_words": 0.0}
+        pieces = _pieces(sum(len(as_text(one)) for one in part.texts))
+        return from_running_text("recurrent", options, _trunk, part, goal, vocabulary=pieces, seed=seed)
     return from_words("recurrent", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
 
 

@@ -47,6 +47,10 @@ def network(trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> Network:
             from goldilocks.nets.scorer import Scorer
 
             return Scorer(trunk, tokenizer, shape)
+        case Output.LIKELIHOOD:
+            from goldilocks.nets.foreteller import Foreteller
+
+            return Foreteller(trunk, tokenizer, shape)
         case other:
             raise InputError(f"no network gives {other}; choose a task that asks for something else.")
 
@@ -124,6 +128,38 @@ def from_pieces(
         shape_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=pieces.PAD_ID),
         settled=writer.settled_for(tokenizer, part, search=search, max_tokens=max_pieces, decoder=decoder),
     )
+    return network(trunk_of(shape), tokenizer, shape)
+
+
+def from_running_text(
+    kind: str,
+    options: Mapping[str, Any],
+    trunk_of: Callable[[Shape], Trunk],
+    part: Part,
+    goal: Goal,
+    *,
+    vocabulary: int,
+    seed: int,
+) -> Network:
+    """An untrained network that says how probable a text is, over pieces of the words of the training texts.
+
+    Args:
+        kind: The family.
+        options: The numbers of a ``RecurrentTrunk`` that reads one way, but for ``vocabulary``: that is counted here.
+        trunk_of: Makes the trunk from the shape.
+        part: The training rows.
+        goal: The kind of answer wanted: a likelihood.
+        vocabulary: Most pieces there are.
+        seed: Of the weights.
+    """
+    from goldilocks.nets import foreteller, pieces
+
+    torch.manual_seed(seed)
+    texts = (text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
+    tokenizer = pieces.learn_pieces(texts, limit=vocabulary, faithful=True)
+    given = {"vocabulary": tokenizer.get_vocab_size(), **options}
+    length = foreteller.WARM_UP + foreteller.STRETCH
+    shape = shape_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=pieces.PAD_ID)
     return network(trunk_of(shape), tokenizer, shape)
 
 

@@ -5,6 +5,8 @@ None of them lets padding through: a text has the same hidden states alone and b
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -129,6 +131,11 @@ class RecurrentTrunk(TableTrunk):
         turn = _reversal(mask).unsqueeze(-1)
         back = self.back(hidden.gather(1, turn.expand_as(hidden)))[0]
         return torch.cat([forth, back.gather(1, turn.expand_as(back))], dim=-1)
+
+    def onward(self, hidden: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """``block`` one way, going on from ``memory``: the states, and the memory behind them."""
+        states, memory = self.forth(hidden, memory)
+        return states, memory
 
 
 def recurrent_cell(kind: str, width: int, state: int) -> nn.RNNBase:

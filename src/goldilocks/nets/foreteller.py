@@ -1,0 +1,157 @@
+"""Networks that say how probable a text is: token by token, each foretold from those before it.
+
+A text is [START], its tokens and [END]; what stands before it is read first, each text of it with an [END] of its own.
+Different texts have different tokens (``pieces.learn_pieces(faithful=True)``) and the probabilities of all token
+sequences add up to one, so those of all texts do not add up to more: bits per byte can be compared with any other
+model's. (One text could be cut in several ways; only the tokenizer's own counts, and the others are lost.)
+
+The output is tied to the word vectors (Press & Wolf 2017, "Using the Output Embedding to Improve Language Models").
+Long texts are learnt in stretches, each behind the last tokens of the one before, from which the memory is warmed up;
+they are answered as a whole, the memory carried from stretch to stretch, so that a likelihood is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from goldilocks.answers import Answers, of_values
+from goldilocks.nets.batches import Batch, Row
+from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.pieces import START_ID
+from goldilocks.nets.smoothed_loss import smoothed_loss
+from goldilocks.nets.trunks import RecurrentTrunk
+from goldilocks.records import Gold, Text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+STRETCH = 256
+"""Tokens of a long text that are learnt in one piece."""
+WARM_UP = 32
+"""Tokens before them that are only read."""
+_AT_ONCE = 128
+"""Tokens of each text that are read before their scores are taken: bounds the memory."""
+_SCORES = 8_000_000
+"""Scores computed at a time: 32 MB."""
+
+
+class Outlook(nn.Module):
+    """States -> what is compared with the vector of each token; and how frequent each token is by itself."""
+
+    def __init__(self, states: int, vocabulary: int, width: int) -> None:
+        """Draw the matrix (normal, one over the square root of what it reads)."""
+        super().__init__()
+        self.join = nn.Linear(states, width, bias=False)
+        nn.init.normal_(self.join.weight, std=states**-0.5)
+        self.common = nn.Parameter(torch.zeros(vocabulary))
+
+    def table(self, words: Tensor) -> Tensor:
+        """Word vectors ``(vocabulary, width)`` with their tokens' own share as one more column."""
+        return torch.cat([words, self.common.unsqueeze(1)], dim=1)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``(n, states)`` -> ``(n, width + 1)``; the product with ``table`` gives the scores."""
+        aimed = self.join(states)
+        return torch.cat([aimed, aimed.new_ones((*aimed.shape[:-1], 1))], dim=-1)
+
+
+class Foreteller(Network):
+    """Likelihoods of texts (``Output.LIKELIHOOD``) from a net that reads one way."""
+
+    pools = False
+    trunk: RecurrentTrunk
+    head: Outlook
+
+    def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
+        """Put the parts together; see ``Network``."""
+        super().__init__(trunk, tokenizer, shape)
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
+        # The word table is the last matrix too: every token of it takes part, whether it occurs or not.
+        trunk.word_embedding = None
+
+    def new_head(self) -> nn.Module:
+        """See ``Outlook``."""
+        words = self.trunk.words
+        return Outlook(self.trunk.width, words.num_embeddings, words.embedding_dim)
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """Whole items; ``places`` holds the first token of the text that is asked about."""
+        told = [(one,) if isinstance(one, str) else one for one in texts]
+        encoded = iter(self.tokenizer.encode_batch_fast([text for one in told for text in one]))
+        found = []
+        for item, one in enumerate(told):
+            parts = [next(encoded).ids for _ in one]
+            ids = np.asarray([START_ID, *(number for part in parts for number in part)], dtype=np.int32)
+            found.append(Row(ids, item, places=np.array([len(ids) - len(parts[-1])], dtype=np.int32)))
+        return found
+
+    def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:  # noqa: ARG002
+        """Stretches of the items; what stands before a text is learnt as well."""
+        return [piece for row in self.rows(texts) for piece in _stretches(row)]
+
+    def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:  # noqa: ARG002
+        """The rows hold what is to be foretold."""
+        return [None] * len(rows)
+
+    # -------------------------------------------------------------------------------------------------------- learning
+
+    def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
+        """Mean cross entropy of the tokens behind the warm-up."""
+        asked = _asked(batch, 1, batch.ids.shape[1])
+        aimed = self.head(self.dropout(states[:, :-1][asked]))
+        table = self.head.table(self.trunk.words.weight)
+        return smoothed_loss(aimed, table, batch.ids[:, 1:][asked], self.label_smoothing)
+
+    # ------------------------------------------------------------------------------------------------------- answering
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """See ``protocols.Model``."""
+        found = np.zeros(len(texts))
+        self.module.eval()
+        with torch.inference_mode():
+            for chosen, batch in self.batches(self.rows(texts) if texts else []):
+                found[chosen] = self._likelihoods(batch).cpu().numpy()
+        return of_values(found.tolist())
+
+    def _likelihoods(self, batch: Batch) -> Tensor:
+        """Natural log of the probability of what is asked about in each row, ``(n_rows,)``, float64."""
+        sums = torch.zeros(len(batch.ids), dtype=torch.float64, device=batch.ids.device)
+        table = self.head.table(self.trunk.words.weight)
+        hidden, memory = self.trunk.embed(batch), None
+        for start in range(0, batch.ids.shape[1] - 1, _AT_ONCE):
+            end = min(start + _AT_ONCE, batch.ids.shape[1] - 1)
+            states, memory = self.trunk.onward(hidden[:, start:end], memory)
+            asked = _asked(batch, start + 1, end + 1)
+            wanted = batch.ids[:, start + 1 : end + 1][asked]
+            logs = _logs(self.head(states[asked]), table, wanted)
+            sums.index_add_(0, asked.nonzero()[:, 0], logs)
+        return sums.clamp(max=0.0)
+
+
+def _asked(batch: Batch, start: int, end: int) -> Tensor:
+    """Which of the tokens from ``start`` to before ``end`` are to be foretold, ``(n_rows, end - start)``."""
+    firsts = torch.tensor([int(row.places[0]) for row in batch.rows], device=batch.ids.device)
+    return (torch.arange(start, end, device=batch.ids.device) >= firsts[:, None]) & batch.mask[:, start:end].bool()
+
+
+def _logs(aimed: Tensor, table: Tensor, wanted: Tensor) -> Tensor:
+    """Natural log of the probability of each of ``wanted``, ``(n,)``, float64."""
+    size = max(1, _SCORES // len(table))
+    parts = zip(torch.split(aimed, size), torch.split(wanted, size), strict=True)
+    found = [(one @ table.T).float().log_softmax(-1).gather(1, ids[:, None])[:, 0].double() for one, ids in parts]
+    return torch.cat(found)
+
+
+def _stretches(row: Row) -> Iterator[Row]:
+    """The row in pieces of ``STRETCH`` tokens to foretell, each behind what warms the memory up."""
+    for start in range(1, len(row), STRETCH):
+        first = max(0, start - WARM_UP) if start > 1 else 0
+        yield Row(row.ids[first : start + STRETCH], row.item, places=np.array([start - first], dtype=np.int32))
