@@ -292,6 +292,14 @@ class Conditioned(Protocol):
         """What that is here and for these right answers, in words for the user."""
 
 
+@runtime_checkable
+class Drawn(Protocol):
+    """A metric (beside ``Metric``) that knows what several answers to an item, drawn one after the other, are worth."""
+
+    def at(self, k: int) -> Metric:
+        """The metric of k tries; it is given a tuple of at least k answers for each item."""
+
+
 class Estimator(Protocol):
     """estimators/NAME.py: guess from frozen features and labels, without training the model."""
 

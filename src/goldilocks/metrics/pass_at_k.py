@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
 
 import numpy as np
 
 from goldilocks.errors import InputError
-from goldilocks.protocols import Floats
+from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
 from goldilocks.support.programs import is_harness, parsed, program, with_tests
 from goldilocks.support.sandbox import protection, run_all
@@ -51,16 +52,8 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """
     if len(gold) != len(predicted):
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted programs; pass one of each for each item.")
-    every = [
-        [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
-        for right, given in zip(gold, predicted, strict=True)
-    ]
-    _run_new([one for checks in every for one in checks if isinstance(one, str)])
     found = np.ones((len(gold), 2))
-    found[:, 0] = [
-        np.mean([one if isinstance(one, bool) else _verdicts[one] for one in checks]) if checks else 0.0
-        for checks in every
-    ]
+    found[:, 0] = [np.mean(passed) if passed else 0.0 for passed in _verdicts_of(gold, predicted)]
     return found
 
 
@@ -72,6 +65,33 @@ def total(sums: Floats) -> Floats:
 def conditions(gold: Sequence[Gold]) -> str:  # noqa: ARG001
     """How programs are kept in on this machine."""
     return f"programs were run in the sandbox ({protection()})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """pass@k: how often one of ``k`` samples passes at least."""
+
+    k: int
+    OUTPUTS = OUTPUTS
+    HIGHER_IS_BETTER = True
+    RANGE = RANGE
+    SOURCE = SOURCE
+    EXAMPLES = ()
+
+    def items(self, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
+        """``(estimate of pass@k, 1)`` for each item, shape ``(n_items, 2)``."""
+        found = np.ones((len(gold), 2))
+        found[:, 0] = [estimate(len(passed), sum(passed), self.k) for passed in _verdicts_of(gold, predicted)]
+        return found
+
+    def total(self, sums: Floats) -> Floats:
+        """The mean for each row of ``sums``."""
+        return total(sums)
+
+
+def at(k: int) -> Metric:
+    """See ``protocols.Drawn``."""
+    return _Tries(k)
 
 
 def estimate(samples: int, passed: int, k: int) -> float:
@@ -87,6 +107,16 @@ def estimate(samples: int, passed: int, k: int) -> float:
     if not 0 <= passed <= samples or not 1 <= k <= samples:
         raise InputError(f"pass@{k} of {samples} samples with {passed} passed; draw at least {k} samples per item.")
     return 1 - comb(samples - passed, k) / comb(samples, k)
+
+
+def _verdicts_of(gold: Sequence[Gold], predicted: Sequence[Answer]) -> list[list[bool]]:
+    """Of each item, which of its samples pass."""
+    every = [
+        [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
+        for right, given in zip(gold, predicted, strict=True)
+    ]
+    _run_new([one for checks in every for one in checks if isinstance(one, str)])
+    return [[one if isinstance(one, bool) else _verdicts[one] for one in checks] for checks in every]
 
 
 def _check(right: Sequence[str], answer: str) -> bool | str:
