@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.records import Answer, Goal, Output, Prediction
+from goldilocks.records import Answer, Goal, Output, Prediction, Text, labels_of
+from goldilocks.support.tagging import entities, in_one, spells_entities
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -29,18 +30,25 @@ class Answers:
     """Of the columns of ``probabilities``."""
     probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     """``(n_items, n_labels)``, float32, for labels; a row sums to 1 unless an item may have several. Else empty."""
+    items: tuple[Text, ...] = ()
+    """What a bundle was asked for ``tags``. Else empty."""
+    spans: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def predictions(self) -> list[Prediction]:
         """One record for each item."""
+        if self.items:
+            rows = zip(self.values, self.scores, self.items, self.spans, strict=True)
+            return [Prediction(value, float(score), {}, item, spans) for value, score, item, spans in rows]
         if not self.labels:
             return [Prediction(value, float(score)) for value, score in zip(self.values, self.scores, strict=True)]
-        rows = self.probabilities.tolist()
+        table = self.probabilities.tolist()
         return [
             Prediction(value, float(score), dict(zip(self.labels, row, strict=True)))
-            for value, score, row in zip(self.values, self.scores, rows, strict=True)
+            for value, score, row in zip(self.values, self.scores, table, strict=True)
         ]
 
 
@@ -103,8 +111,8 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
         scores: With the probability of every label.
 
     Returns:
-        ``label`` (or ``labels``) and ``score``; ``tags``; ``score`` (or ``scores``) of a pair (or of candidates);
-        ``answer`` and ``score``; ``text``.
+        ``label`` (or ``labels``) and ``score``; ``tokens``, ``tags`` and more (see ``_tagged``); ``score`` (or
+        ``scores``) of a pair (or of candidates); ``answer`` and ``score``; ``text``.
     """
     answer = list(prediction.answer) if isinstance(prediction.answer, tuple) else prediction.answer
     sure = {} if np.isnan(prediction.score) else {"score": round(prediction.score, 6)}
@@ -114,7 +122,7 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
             every = {label: round(score, 6) for label, score in prediction.scores.items()}
             return found | ({"scores": every} if scores else {})
         case Output.TAGS:
-            return {"tags": answer, **sure}
+            return _tagged(prediction, goal) | sure
         case Output.SCORE:
             return {"scores" if isinstance(answer, list) else "score": answer}
         case Output.SPAN:
@@ -123,3 +131,24 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
             return {"log_likelihood": answer}
         case _:
             return {"text": answer}
+
+
+def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
+    """``tokens`` and their ``tags``; of a text ``offsets``, ``[start, end]`` of each token in characters.
+
+    Where the tags are those of entities also ``entities``, each with ``type``, ``start``, ``end`` and ``text``. Edges
+    count characters of a text; where words were asked they count words. The end is behind the last one. What a model
+    answered without a bundle (which knows the words) are tags alone.
+    """
+    tags, spans = labels_of(prediction.answer, Output.TAGS), prediction.spans
+    found: dict[str, Any] = {"tokens": list(prediction.words)} if prediction.item else {}
+    found |= {"offsets": list(map(list, spans))} if spans else {}
+    found["tags"] = list(tags)
+    if not prediction.item or not spells_entities(goal.labels):
+        return found
+    found["entities"] = []
+    for kind, first, behind in entities(tags):
+        start, end = (spans[first][0], spans[behind - 1][1]) if spans else (first, behind)
+        text = prediction.item[start:end]
+        found["entities"].append({"type": kind, "start": start, "end": end, "text": in_one(text)})
+    return found

@@ -697,6 +697,16 @@ class Prediction:
     """How sure the model is, 0 to 1 (for a label its probability); NaN where it does not say."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """Probability of every label; empty for other kinds of answer."""
+    item: Text = ""
+    """``tags``: what was asked, a text or the words of one; empty for other kinds of answer."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """``tags``: the words that have them."""
+        item = self.item
+        return tuple(item[start:end] for start, end in self.spans) if isinstance(item, str) else item
 
     @property
     def label(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
-from goldilocks.records import Text
+from goldilocks.records import Output, Text
 
 
 def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
@@ -27,7 +27,9 @@ def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> T
     named = {role: row[column] for role, column in columns.items() if column in row}
     wrong = task.item_problem(named)
     if wrong is None:
-        return task.item(named)
+        raw = next(iter(named.values()))
+        # The bundle cuts a raw text into words, as those were cut that its model learnt from.
+        return raw if task.OUTPUT is Output.TAGS and isinstance(raw, str) else task.item(named)
     if len(named) == len(columns):
         raise InputError(wrong)
     there = ", ".join(map(repr, row)) or "nothing"

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from made import TEXTS, bundle
 
+from goldilocks import plugins
 from goldilocks.bundle.layout import FORMAT_VERSION
-from goldilocks.bundle.read import load
+from goldilocks.bundle.read import Bundle, load
+from goldilocks.bundle.write import write_tuned
+from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.protocols import Fitted
+from goldilocks.records import Candidate, DataProfile, Dataset, Measured, Output, Part
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +189,42 @@ def test_row_that_cannot_be_answered_is_named_by_its_place(written: Path) -> Non
         load(written).predict([{"body": "fine"}])
     with pytest.raises(InputError, match=r"text 0: 2 texts; this task reads text"):
         load(written).predict([("fine", "too")])
+
+
+def tagging(folder: Path, sentences: list[list[str]]) -> Bundle:
+    """A bundle of a CRF that learnt from these words that what begins with a capital is a name."""
+    gold = [tuple("B-X" if word[0].isupper() else "O" for word in one) for one in sentences]
+    part = Part(tuple(map(tuple, sentences)), tuple(gold), tuple(range(1, len(gold) + 1)))
+    profile = DataProfile({"train": len(gold)}, {}, {}, {}, "en", {"en": 1.0})
+    dataset = Dataset(part, part, Part(), ("B-X", "O"), "0" * 16, profile, output=Output.TAGS)
+    family = plugins.load("families", "crf")
+    model = family.create(family.models()[0], None, part, dataset.goal, seed=0)
+    assert isinstance(model, Fitted)
+    model.fit(part.texts, part.gold, seed=0)
+    candidate, score = Candidate(family.models()[0], "scratch"), Measured(1.0, 1.0, 1.0, len(gold), "")
+    return load(write_tuned(model, candidate, dataset, "entity_f1", score, "ner", folder, mask=mask))
+
+
+def test_words_of_a_text_are_cut_as_those_were_that_the_model_learnt_from(tmp_path: Path) -> None:
+    news = tagging(tmp_path / "news", [["in", "West-India", "."], ["U.S.", "fans", "saw", "Rome", "."]])
+    letters = tagging(tmp_path / "letters", [list("在Rome"), list("1976年")])
+
+    text = "Fans in South-East Rome, U.S."
+    answer = news.predict([text])[0]
+    assert answer.words == ("Fans", "in", "South-East", "Rome", ",", "U.S.")
+    assert [text[start:end] for start, end in answer.spans] == list(answer.words)
+    assert len(answer.answer) == 6  # type: ignore[arg-type]
+    assert letters.predict(["19年 在Rom"])[0].words == tuple("19年在Rom")
+
+
+def test_words_that_are_given_stay_as_they_are(tmp_path: Path) -> None:
+    read = tagging(tmp_path / "news", [["in", "Rome", "."], ["saw", "Rome", "."]])
+    for row in (("in", "Rome."), {"tokens": ["in", "Rome."]}):
+        answer = read.predict([row])[0]
+        assert (answer.words, answer.spans) == (("in", "Rome."), ())
+
+
+def test_words_that_are_personal_data_are_not_remembered(tmp_path: Path) -> None:
+    apart = [["to", "Rome", "."], ["to", "Oslo", "."], ["to", "Bonn", "."]]  # so that the point of U.S. is its own
+    read = tagging(tmp_path / "mail", [*apart, ["to", "U.S."], ["to", "(ann@example.com", ")"]])
+    assert read.info.word_cuts.known == ("U.S.",)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from goldilocks.answers import decoded, encoded, of_labels, of_values
-from goldilocks.records import Answer, Goal, Output
+from goldilocks.answers import as_fields, decoded, encoded, of_labels, of_values
+from goldilocks.records import Answer, Goal, Output, Prediction
 
 LABELS = ("a", "b", "c")
 
@@ -111,3 +111,40 @@ def test_whole_numbers_come_back_as_scores() -> None:
 def test_damaged_answers_are_refused(content: str) -> None:
     with pytest.raises(ValueError, match=r"not a table of answers|Expecting value|could not convert"):
         decoded(content, Goal(Output.TEXT))
+
+
+NAMES = Goal(Output.TAGS, ("B-LOC", "I-LOC", "O"))
+
+
+def test_tags_of_a_text_come_with_offsets_and_entities_in_characters() -> None:
+    # in=0:2 New=3:6 York=7:11 .=11:12
+    spans = ((0, 2), (3, 6), (7, 11), (11, 12))
+    answer = Prediction(("O", "B-LOC", "I-LOC", "O"), 0.5, {}, "in New York.", spans)
+
+    assert as_fields(answer, NAMES) == {
+        "tokens": ["in", "New", "York", "."],
+        "offsets": [[0, 2], [3, 6], [7, 11], [11, 12]],
+        "tags": ["O", "B-LOC", "I-LOC", "O"],
+        "entities": [{"type": "LOC", "start": 3, "end": 11, "text": "New York"}],
+        "score": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(("in", "New", "York"), "New York"), (("在", "北", "京"), "北京"), (("见", "南", "Bund"), "南Bund")],
+)
+def test_entities_of_given_words_count_words(words: tuple[str, ...], text: str) -> None:
+    answer = Prediction(("O", "B-LOC", "I-LOC"), float("nan"), {}, words)
+
+    assert as_fields(answer, NAMES) == {
+        "tokens": list(words),
+        "tags": ["O", "B-LOC", "I-LOC"],
+        "entities": [{"type": "LOC", "start": 1, "end": 3, "text": text}],
+    }
+
+
+def test_tags_that_are_none_of_entities_come_without_any() -> None:
+    answer = Prediction(("IN", "NNP"), 0.5, {}, "in Rome", ((0, 2), (3, 7)))
+
+    assert "entities" not in as_fields(answer, Goal(Output.TAGS, ("IN", "NNP")))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldilocks.records import Answer, Facts, Goal, Measured, Output, Text
+from goldilocks.support.word_cuts import UNITS, WordCuts
 
 FORMAT_VERSION = 1
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
@@ -73,6 +74,8 @@ class BundleInfo:
     """The kind of answer it gives."""
     several: bool = False
     """Whether an item may have several labels."""
+    word_cuts: WordCuts = UNITS
+    """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model
-from goldilocks.records import Prediction, Text
+from goldilocks.records import Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
+from goldilocks.support.word_cuts import cutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,20 @@ class Bundle:
     def answers(self, items: Sequence[Text]) -> Answers:
         """Answers to items as the model reads them, in order, column by column; rows become items by ``items``.
 
-        An item gets the same answer alone and in a batch.
+        An item gets the same answer alone and in a batch. For tags the words of a raw text are cut as those were that
+        the model learnt from.
         """
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
-        return self.model.predict(items)
+        if self.info.output is not Output.TAGS:
+            return self.model.predict(items)
+        cut = cutter(self.info.word_cuts)
+        spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
+        words = [
+            tuple(one[start:end] for start, end in where) if isinstance(one, str) else one
+            for one, where in zip(items, spans, strict=True)
+        ]
+        return replace(self.model.predict(words), items=tuple(items), spans=spans)
 
     def items(self, rows: Sequence[Text | Mapping[str, Any]]) -> list[Text]:
         """What the model reads of rows, as ``goldilocks predict`` takes them.

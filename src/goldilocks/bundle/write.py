@@ -20,8 +20,9 @@ from goldilocks.bundle.read import load
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, Paid
-from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Text, labels_of
+from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
+from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
 
 Mask = Callable[[str], str]
 _TEXT_LIMIT = 400
@@ -103,7 +104,16 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         predictions=_stored(model, dataset, mask),
         output=dataset.output,
         several=dataset.several,
+        word_cuts=_word_cuts(dataset, mask),
     )
+
+
+def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
+    """How the words of the training part were cut; words that are personal data are not remembered."""
+    if dataset.output is not Output.TAGS:
+        return UNITS
+    cuts = learnt([one for one in dataset.train.texts if not isinstance(one, str)])
+    return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one))
 
 
 def _without_path(facts: Facts) -> Facts:

@@ -5,9 +5,9 @@
                                 [hello, hi]  how are you
 
 A turn is a text or a message: ``{"role": ..., "text": ...}``, ``{"role": ..., "content": ...}`` as chat models have it,
-or ShareGPT's ``{"from": ..., "value": ...}``. Where roles are given and some are an assistant's (``ASSISTANT``), or else a
-system's (``SYSTEM``; beside an assistant it gives instructions), only its turns are replies. Rows of one dialogue share
-its row number, by which a split keeps them together.
+or ShareGPT's ``{"from": ..., "value": ...}``. Where some are an assistant's (``ASSISTANT``), only its turns are
+replies; where none is, only those of a system (``SYSTEM``), if there is one: beside an assistant it gives
+instructions. Rows of one dialogue share its row number, by which a split keeps them together.
 """
 
 from __future__ import annotations

@@ -36,6 +36,22 @@ def words_of(cell: Any) -> tuple[str, ...]:
     return tuple(parts[0]) if len(parts) == 1 and _CJK.search(parts[0]) else tuple(parts)
 
 
+def in_one(words: str | Sequence[str]) -> str:
+    """Words as one text, with a blank between two unless one of them is Chinese or Japanese where they meet.
+
+    Example:
+        >>> in_one(["New", "York"]), in_one(["北", "京"]), in_one("New York")
+        ('New York', '北京', 'New York')
+    """
+    if isinstance(words, str):
+        return words
+    found = ""
+    for word in words:
+        apart = found and not (_CJK.match(found[-1]) or _CJK.match(word))
+        found += f" {word}" if apart else word
+    return found
+
+
 def tags_of(cell: Any) -> tuple[str, ...]:
     """The tags in a cell: a list of them, or a text in which blanks part them."""
     return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))

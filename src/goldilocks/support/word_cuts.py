@@ -85,6 +85,7 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordCuts:
     return WordCuts(bare.runs, bare.apart, joins, tuple(sorted(word for word, more in held.items() if more > 0)))
 
 
+@lru_cache(maxsize=8)
 def cutter(cuts: WordCuts = UNITS) -> Cutter:
     """What cuts a text into words.
 
