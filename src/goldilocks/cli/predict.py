@@ -77,20 +77,21 @@ def predict(
     task = plugins.load("tasks", model.info.task)
     columns = columns_of(task, dict(_named(one, task.READS[0]) for one in field or ()))
     source = sys.stdin.fileno() if file is None else file
-    rows, wrong = 0, list[str]()
+    rows = bad = 0
+    first = ""
     for batch in arriving(source, task, columns, jsonl=jsonl):
         for asked, predictions in _answered(model, batch):
             rows += len(asked)
             for number, item in asked:
                 if isinstance(item, InputError):
-                    wrong.append(f"row {number}: {item}")
-                    found: dict[str, Any] = {"error": wrong[-1]}
+                    found: dict[str, Any] = {"error": f"row {number}: {item}"}
+                    bad, first = bad + 1, first or found["error"]
                 else:
                     found = as_fields(next(predictions), model.info.goal, scores=scores)
                 sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
             sys.stdout.flush()
-    if wrong:
-        raise InputError(f"{wrong[0]} ({len(wrong):,} of {rows:,} rows have no answer; mend them and pass them again).")
+    if bad:
+        raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")
 
 
 def _named(option: str, role: str) -> tuple[str, str]:
