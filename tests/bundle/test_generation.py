@@ -52,5 +52,5 @@ def test_likelihoods_are_not_written_either(labels: Bundle) -> None:
 
 
 def test_share_of_nothing_is_refused(labels: Bundle) -> None:
-    with pytest.raises(InputError, match="top_p is 0.0; it must be above 0"):
+    with pytest.raises(InputError, match=r"top_p is 0\.0; it must be above 0"):
         generate_so(writing(labels, Writer()), {"top_p": 0.0})

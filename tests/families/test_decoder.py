@@ -171,7 +171,7 @@ def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
     network.fit(part.texts, part.gold, seed=0)
     network.generation = Generation(max_tokens=1_000_000)
 
-    with pytest.raises(InputError, match="max_tokens is 1000000; this decoder holds .* ask for fewer"):
+    with pytest.raises(InputError, match=r"max_tokens is 1000000; this decoder holds .* ask for fewer"):
         network.predict(["ab"])
 
 
