@@ -231,10 +231,12 @@ def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
     """Read, check and split the data of a task; nothing is trained. The findings are in the result.
 
     Raises:
-        GoldilocksError: the data cannot be used as they are; the message says what to do.
+        GoldilocksError: the data cannot be used as they are, or the metric cannot decide; the message says what to do.
     """
     spec = task if isinstance(task, TaskSpec) else read_task(task)
-    return load(spec, plugins.load("tasks", spec.task), tokenizers=token_counters(), progress=progress)
+    plugin = plugins.load("tasks", spec.task)
+    _deciding_metric(spec, plugin)
+    return load(spec, plugin, tokenizers=token_counters(), progress=progress)
 
 
 def _remember_data(workspace: Workspace, dataset: Dataset) -> None:

@@ -88,6 +88,50 @@ def test_field_that_is_no_pair_is_refused(tmp_path: Path) -> None:
     fails(goldilocks("check", table(tmp_path / "a.csv"), "--field", "text"), 2, "write role=column")
 
 
+def columns(path: Path, rows: int = 60) -> Path:
+    # One word of each sentence is its own, so that no two are near duplicates.
+    sentences = [
+        "".join(f"w{i * 31 + j * 977} {'B-X' if j == i % 3 else 'O'}\n" for j in range(6)) for i in range(rows)
+    ]
+    path.write_text("\n".join(sentences))
+    return path
+
+
+@pytest.mark.parametrize("name", ["eng.train", "train"])
+def test_data_of_any_task_need_no_task_file(tmp_path: Path, name: str) -> None:
+    data = columns(tmp_path / name)
+    done = goldilocks("check", data, "--task", "ner", "--language", "de", "--metric", "entity_recall", "--json")
+    assert done.returncode == 0, done.stderr
+    profile = json.loads(done.stdout)["profile"]
+    assert profile["facts"]["train"]["X entities"] == profile["rows"]["train"]
+    assert profile["language"] == "de"
+    fails(goldilocks("check", data, "--task", "nerr"), 2, "'nerr'", "Did you mean 'ner'")
+
+
+def test_folder_is_data(tmp_path: Path) -> None:
+    for label in "ab":
+        (tmp_path / "texts" / label).mkdir(parents=True)
+        for i in range(30):
+            words = " ".join(f"{label}{i * 31 + j * 977}" for j in range(6))
+            (tmp_path / "texts" / label / f"{i}.txt").write_text(words)
+    done = goldilocks("check", tmp_path / "texts", "--json")
+    assert sum(json.loads(done.stdout)["profile"]["rows"].values()) == 60, done.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("task", "ner"), ("language", "de"), ("metric", "accuracy")])
+def test_what_belongs_into_the_task_file_is_refused_beside_one(tmp_path: Path, option: str, value: str) -> None:
+    task = tmp_path / "task.yaml"
+    task.write_text("name: x\ndata: {train: a.csv}\n")
+    fails(goldilocks("check", task, f"--{option}", value), 2, f"in a task file write {option}: {value}")
+
+
+def test_check_refuses_a_metric_of_another_kind_of_answer(tmp_path: Path) -> None:
+    data = columns(tmp_path / "a.conll")
+    fails(
+        goldilocks("check", data, "--task", "ner", "--metric", "accuracy"), 2, "accuracy is about label, ner gives tags"
+    )
+
+
 def test_verbose_shows_the_traceback(tmp_path: Path) -> None:
     done = goldilocks("--verbose", "check", tmp_path / "no.csv")
     assert done.returncode == 2

@@ -6,12 +6,23 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.cli.task_file import FieldOption, OnlineOption, TaskArgument, spec_of
+from goldilocks.cli.task_file import (
+    FieldOption,
+    KindOption,
+    LanguageOption,
+    MetricOption,
+    OnlineOption,
+    TaskArgument,
+    spec_of,
+)
 
 
 def candidates(
     task: TaskArgument,
     field: FieldOption = None,
+    kind: KindOption = None,
+    language: LanguageOption = None,
+    metric: MetricOption = None,
     online: OnlineOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the pool as JSON.")] = False,
 ) -> None:
@@ -20,6 +31,8 @@ def candidates(
     Reads the data to size the forecasts; trains nothing. Exit code 0: there are candidates; 3: none fits the limits.
 
     Example: goldilocks candidates task.yaml
+
+    Example: goldilocks candidates pairs.tsv --task similarity
     """
     from goldilocks import plugins
     from goldilocks.catalog.find import candidates as find
@@ -29,7 +42,7 @@ def candidates(
     from goldilocks.support.files import to_json
     from goldilocks.support.hardware import machine
 
-    spec = spec_of(task, field)
+    spec = spec_of(task, field, kind=kind, language=language, metric=metric)
     dataset = check_data(spec)
     pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=not online), machine())
     if json:

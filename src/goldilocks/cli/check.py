@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.cli.task_file import FieldOption, TaskArgument, spec_of
+from goldilocks.cli.task_file import FieldOption, KindOption, LanguageOption, MetricOption, TaskArgument, spec_of
 
 
 def check(
     task: TaskArgument,
     field: FieldOption = None,
+    kind: KindOption = None,
+    language: LanguageOption = None,
+    metric: MetricOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
 ) -> None:
     """Check the data: what is in them, what is wrong (with row numbers) and what it means for the choice.
@@ -19,12 +22,14 @@ def check(
     Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable as they are.
 
     Example: goldilocks check tickets.csv --field text=body --field label=topic
+
+    Example: goldilocks check train.conll --task ner
     """
     from goldilocks.cli.tables import console, findings_list, profile_tables
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
 
-    dataset = check_data(spec_of(task, field))
+    dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric))
     if json:
         typer.echo(
             to_json({"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings})

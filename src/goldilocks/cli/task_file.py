@@ -13,11 +13,23 @@ from goldilocks.records import TaskSpec
 from goldilocks.settings import read_task, seconds_in, task_from
 
 TaskArgument = Annotated[
-    Path, typer.Argument(help="A task file (YAML), or a data file (.csv .tsv .jsonl .parquet, each also .gz).")
+    Path,
+    typer.Argument(
+        help="A task file (YAML), or the data: a file (.csv .tsv .jsonl .parquet .json .conll .txt, each also .gz) or "
+        "a folder (of label folders, or BRAT)."
+    ),
+]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--task", help="With data: what is asked, see `goldilocks list tasks`; else text_classification."),
+]
+LanguageOption = Annotated[str | None, typer.Option("--language", help="With data: BCP 47 tag; else found out.")]
+MetricOption = Annotated[
+    str | None, typer.Option("--metric", help="With data: the metric that decides; else the first of the task.")
 ]
 FieldOption = Annotated[
     list[str] | None,
-    typer.Option("--field", help="With a data file: role=column, e.g. --field text=body --field label=topic."),
+    typer.Option("--field", help="With data: role=column, e.g. --field text=body --field label=topic."),
 ]
 OnlineOption = Annotated[
     bool,
@@ -26,21 +38,33 @@ OnlineOption = Annotated[
 _YAML = (".yaml", ".yml")
 
 
-def spec_of(task: Path, fields: list[str] | None = None, budget: str | None = None) -> TaskSpec:
-    """The task in a task file; for a data file, a task with the defaults.
+def spec_of(
+    task: Path,
+    fields: list[str] | None = None,
+    budget: str | None = None,
+    *,
+    kind: str | None = None,
+    language: str | None = None,
+    metric: str | None = None,
+) -> TaskSpec:
+    """The task in a task file; for data, a task with the defaults but for what is given.
+
+    A path without a suffix is a task file unless it is a folder or the ``kind`` of task is given.
 
     Raises:
-        InputError: a field is not ``role=column``, or fields are given with a task file.
+        InputError: a field is not ``role=column``, or what belongs into a task file is given beside one.
     """
-    if task.suffix.lower() in _YAML or not task.suffix:
+    given = {key: value for key, value in {"task": kind, "language": language, "metric": metric}.items() if value}
+    if task.suffix.lower() in _YAML or not (task.suffix or kind or task.is_dir()):
         if fields:
-            raise InputError(
-                "--field goes with a data file; in a task file write data: {fields: {text: ..., label: ...}}."
-            )
+            raise InputError("--field goes with data; in a task file write data: {fields: {text: ..., label: ...}}.")
+        if given:
+            key, value = next(iter(given.items()))
+            raise InputError(f"--{key} goes with data; in a task file write {key}: {value}.")
         spec = read_task(task)
     else:
-        named = pairs_of(fields)
-        spec = task_from({"name": task.name.split(".")[0], "data": {"train": str(task.resolve()), "fields": named}})
+        data = {"train": str(task.resolve()), "fields": pairs_of(fields)}
+        spec = task_from({"name": task.name.split(".")[0] or "task", "data": data, **given})
     return replace(spec, budget_seconds=seconds_in(budget)) if budget else spec
 
 

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.cli.task_file import FieldOption, OnlineOption, TaskArgument, spec_of
+from goldilocks.cli.task_file import (
+    FieldOption,
+    KindOption,
+    LanguageOption,
+    MetricOption,
+    OnlineOption,
+    TaskArgument,
+    spec_of,
+)
 
 
 def tune(
@@ -15,6 +23,9 @@ def tune(
     candidate: Annotated[str, typer.Option(help="family/model/method, as `goldilocks candidates` names it.")],
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")] = Path("tuned"),
     field: FieldOption = None,
+    kind: KindOption = None,
+    language: LanguageOption = None,
+    metric: MetricOption = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the training rows.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak rate below the head.")] = None,
     batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts in a batch.")] = None,
@@ -48,7 +59,8 @@ def tune(
         "patience": patience or None,
     }
     overrides = {name: value for name, value in given.items() if value is not None}
+    spec = spec_of(task, field, kind=kind, language=language, metric=metric)
     with Live() as live:
-        score = tune_one(spec_of(task, field), candidate, RunSettings(out=out, offline=not online), overrides, live)
+        score = tune_one(spec, candidate, RunSettings(out=out, offline=not online), overrides, live)
     typer.echo(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     typer.echo(f"bundle: {out}")
