@@ -235,3 +235,30 @@ def test_price_follows_what_was_measured() -> None:
 
     # a tenth took 2 s where 10 s in all were predicted (1 s): 20 s in all, .9 of it left
     assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
+
+
+class Idle:
+    """A policy that finds nothing worth buying."""
+
+    SOURCE = ""
+
+    def choose(self, race: object) -> None:
+        return None
+
+
+def test_cheapest_stands_beside_a_baseline_that_nothing_is_hoped_to_better(tmp_path: Path) -> None:
+    based = replace(setting(tmp_path, [], Clock()), baselines=("majority",))
+
+    trials, stopped = race(based, Idle())
+
+    assert [one.candidate for one in trials] == ["majority/majority/scratch", "tfidf_linear/word/scratch"]
+    assert stopped == "no further purchase was worth its price"
+
+
+def test_pool_of_baselines_alone_is_decided_among_them(tmp_path: Path) -> None:
+    based = setting(tmp_path, [], Clock())
+    alone = replace(based, screening=replace(based.screening, kept=("majority/majority/scratch",)))
+
+    trials, _ = race(alone, plugins.load("policies", "value"))
+
+    assert [one.candidate for one in trials if one.share >= 1] == ["majority/majority/scratch"]

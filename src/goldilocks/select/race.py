@@ -246,7 +246,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     runs: dict[str, Runner] = {}
     while (left := setting.clock.left()) > 0 and standings.candidates:
         standings.left = left
-        purchase = _baseline(standings, setting.baselines) or policy.choose(standings)
+        purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _somebody(standings)
         if purchase is None:
             stopped = "no further purchase was worth its price"
             break
@@ -271,10 +271,11 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
                 f"nobody is left: {last.candidate} fell out ({last.reason.rstrip('.')}), as did the others, see "
                 f"{setting.workspace.dropped}; mend that, then start again with another --out."
             )
-        raise BudgetError(
-            f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise --budget "
-            f"and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s more)."
-        )
+        if any(map(_decides, standings.candidates)):
+            raise BudgetError(
+                f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise "
+                f"--budget and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s more)."
+            )
     return tuple(standings.trials), stopped
 
 
@@ -294,6 +295,15 @@ def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, 
     if name is None or prices[name] > standings.left:
         return None
     return name, last, "a baseline of the task: everybody is compared with it"
+
+
+def _somebody(standings: Standings) -> tuple[str, int, str] | None:
+    """The cheapest beside the baseline, where the policy found nobody worth buying and none of them has finished."""
+    last = len(standings.rungs) - 1
+    others = [name for name in standings.candidates if _decides(name)]
+    if not others or any(standings.bought(name) > last for name in others):
+        return None
+    return min(others, key=lambda name: standings.price(name, last)), last, "somebody has to stand beside the baseline"
 
 
 def _decides(name: str) -> bool:
