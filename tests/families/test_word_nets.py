@@ -81,6 +81,23 @@ def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> No
     assert family.forecast(facts, work, replace(machine, gflops=50.0)).seconds > base
 
 
+def test_forecast_of_a_language_model_grows_with_its_text_and_a_slower_machine() -> None:
+    family = plugins.load("families", "recurrent")
+    facts = next(one for one in ALL if one.name == "lstm")
+    machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="")
+    # 140,000 characters: 1,000 pieces of words, 20 passes.
+    work = Workload(rows=1_000, characters=140, words=26, labels=0, output=Output.LIKELIHOOD)
+    recipe = family.recipe(facts, work)
+    assert recipe is not None
+    assert recipe.epochs == 20
+    # 256 x (2 x 4 x 256 + 256 + 1,000) weights, 6 operations each, for 1 + 1.9 x 26 tokens a row, at 50 GFLOPS.
+    operations = 6 * 256 * (2 * 4 * 256 + 256 + 1_000) * 1_000 * (1 + 1.9 * 26) * 20
+    base = family.forecast(facts, work, machine).seconds
+    assert base == pytest.approx(2 + operations / 50e9)
+    assert family.forecast(facts, replace(work, rows=10_000), machine).seconds > 3 * base
+    assert family.forecast(facts, work, replace(machine, gflops=50.0)).seconds > 1.9 * base
+
+
 @pytest.mark.parametrize("name", ["cnn", "recurrent"])
 def test_no_folder_is_theirs(name: str, tmp_path: Path) -> None:
     assert plugins.load("families", name).describe(tmp_path, "local") is None
