@@ -47,9 +47,7 @@ _SECONDS_PER_TEXT = 50e-6
 _TOKENS_PER_WORD = 2.1
 """Pieces of an English word, with signs and spaces, where a likelihood is wanted; of Chinese one per character."""
 _SHARE_OF_SPEED = 0.5
-"""Of the machine's (70 GFLOPS) that training a language model reaches on one thread of an EPYC. With it Shakespeare's
-140,000 characters are foreseen to take the LSTM 166 s and the GRU 242 s, 200,000 of WikiText-2 the LSTM 196 s; measured
-were 158, 242 and 197 processor seconds."""
+"""Of the machine's that training a language model reaches: fitted to three runs on one thread of an EPYC."""
 _FORETOLD_GATES = {"lstm": 4, "gru": 7}
 """What a cell costs: torch's GRU has three gates but runs at less than half the speed of its LSTM."""
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
@@ -126,8 +124,7 @@ def _pieces(characters: float) -> int:
 def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
     """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
     if work.output is Output.LIKELIHOOD:
-        # Chosen on a held-out sixth of 140,000 characters of Shakespeare: bits per byte were 2.270 with dropouts of 0.3
-        # and 0.4 (least after 10 of 20 passes), 2.185 with 0.4 and 0.5; vectors half as wide cost 0.1.
+        # Chosen on a held-out sixth of 140,000 characters of Shakespeare, one seed (benchmarks/language_models.py).
         epochs = round(min(60.0, max(3.0, 20 * (140_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
         return Recipe(
             epochs=epochs,
