@@ -16,22 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks import plugins
-from goldilocks.bundle.generation import generate_so
-from goldilocks.bundle.read import Bundle
-from goldilocks.bundle.read import load as read_bundle
 from goldilocks.bundle.write import write, write_tuned
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
-from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
-from goldilocks.data.read import read
 from goldilocks.errors import EndpointError, InputError, MissingError
-from goldilocks.evaluate.drawn import drawn_scores
 from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Compared, Drawn, Metric, Model, Progress, Task, Writing
+from goldilocks.protocols import Compared, Metric, Model, Progress, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -39,7 +33,6 @@ from goldilocks.records import (
     Evaluation,
     Finding,
     Measured,
-    Part,
     Pool,
     Screening,
     TaskSpec,
@@ -325,92 +318,6 @@ def tune_one(
 def _speaks_of(excluded: str, name: str) -> bool:
     """Whether an exclusion (a candidate, a model, a family, or a pattern of them) is about the candidate ``name``."""
     return fnmatchcase(name, excluded) or name.startswith(f"{excluded}/")
-
-
-def evaluate_bundle(
-    bundle: Path, source: str, fields: Mapping[str, str], *, samples: int = 0, drawn: Mapping[str, Any] | None = None
-) -> Evaluation:
-    """Score a bundle on labelled rows.
-
-    Args:
-        bundle: The bundle's folder.
-        source: A file, a folder of label folders, or either as ``pypi://package/path``.
-        fields: Role -> column name.
-        samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
-        drawn: How they are drawn: fields of ``records.Generation``.
-
-    Raises:
-        GoldilocksError: bundle or rows cannot be used; the message says what to do.
-    """
-    loaded = read_bundle(bundle)
-    task = plugins.load("tasks", loaded.info.task)
-    reading = read(source, fields, task, Path())
-    if reading.problems:
-        what, rows = next(iter(reading.problems.items()))
-        count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
-    tried = _tried(loaded, task, drawn or {}) if samples else None
-    evaluation = evaluate(
-        loaded.answers(reading.part.texts),
-        reading.part,
-        loaded.info.goal,
-        loaded.info.metric,
-        task.METRICS,
-        name=source,
-        language_of=language_of,
-        data_fingerprint=fingerprint([reading.part]),
-    )
-    return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
-
-
-_TEMPERATURE, _TOP_P = 0.8, 0.95
-"""How samples are drawn unless the user says otherwise: Chen et al. 2021 for many samples."""
-
-
-def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, Drawn]:
-    """The metric of several tries, and its name.
-
-    Raises:
-        InputError: the task has none, the bundle cannot draw, or all its answers would be the same.
-    """
-    metrics = {name: plugins.load("metrics", name) for name in (bundle.info.metric, *task.METRICS)}
-    named = next(((name, one) for name, one in metrics.items() if isinstance(one, Drawn)), None)
-    if named is None or not isinstance(bundle.model, Writing):
-        raise InputError(
-            f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token (decoder, api); this "
-            f"bundle is for {bundle.info.task}, by {bundle.info.family}: leave it out."
-        )
-    if drawn.get("temperature") == 0:
-        raise InputError("--samples: at temperature 0 all of them would be the same; draw them at .2 to 1.")
-    return named
-
-
-def _with_samples(
-    evaluation: Evaluation,
-    bundle: Bundle,
-    part: Part,
-    tried: tuple[str, Drawn],
-    samples: int,
-    drawn: Mapping[str, Any],
-) -> Evaluation:
-    """The evaluation with what several drawn answers to each item are worth."""
-    said = {name: value for name, value in drawn.items() if value is not None}
-    how = generate_so(bundle, {"temperature": _TEMPERATURE, "top_p": _TOP_P, **said})
-    first = how.seed or 0
-    answers = []
-    for number in range(samples):
-        generate_so(bundle, {"seed": first + number})
-        answers.append(bundle.answers(part.texts).values)
-    found = drawn_scores(*tried, part.gold, answers)
-    words = (
-        f"estimated without bias (Chen et al. 2021) from {samples} answers to each item, drawn at temperature "
-        f"{how.temperature:g}, top_p {how.top_p:g}, seeds {first} to {first + samples - 1}"
-    )
-    return replace(
-        evaluation,
-        scores={**evaluation.scores, **found},
-        conditions={**evaluation.conditions, ", ".join(found): words},
-    )
 
 
 def rewrite_report(folder: Path) -> Path:

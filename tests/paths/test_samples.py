@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.flow import evaluate_bundle, tune_one
+from goldilocks.flow import tune_one
+from goldilocks.judge import evaluate_bundle
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing.endpoint import Server, say
 

@@ -34,7 +34,7 @@ def evaluate(
     """
     from goldilocks.cli.tables import console, evaluation_tables
     from goldilocks.errors import InputError
-    from goldilocks.flow import evaluate_bundle
+    from goldilocks.judge import evaluate_bundle
     from goldilocks.support.files import to_json, write_text
 
     named = pairs_of(field)
