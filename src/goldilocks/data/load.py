@@ -67,7 +67,7 @@ def load(
 
     say("data", {"doing": "looking for duplicates"})
     bound = _bound(parts, task.OUTPUT)
-    groups = _groups(parts, spec.seed, task.OUTPUT)
+    groups = _groups(parts, spec.seed, task.OUTPUT, bound)
     if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
         findings += check.contradictions({name: parts[name] for name in sources}, groups, task)
     findings += check.repeats({name: parts[name] for name in sources}, groups, task, bound)
@@ -182,24 +182,27 @@ def _bound(parts: Parts, output: Output) -> str:
     return "dialogue" if any(len(set(part.rows)) < len(part) for part in parts.values()) else ""
 
 
-def _about(parts: Parts, output: Output) -> list[str] | None:
+def _about(parts: Parts, bound: str) -> list[str] | None:
     """What each row is about, where that keeps rows together: the context, or all of the dialogue."""
-    bound = _bound(parts, output)
-    if bound == "context":
-        return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
     if not bound:
         return None
-    # The turns of a dialogue have its row number, and the last of them was preceded by all others.
-    whole = {name: dict(zip(parts[name].rows, parts[name].texts, strict=True)) for name in PARTS}
-    return [as_text(whole[name][row]) for name in PARTS for row in parts[name].rows]
+    if bound == "context":
+        return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
+    found: list[str] = []
+    for name in PARTS:
+        # The turns of a dialogue have its row number, and the last of them was preceded by all others.
+        last = dict(zip(parts[name].rows, parts[name].texts, strict=True))
+        whole = {row: as_text(text) for row, text in last.items()}
+        found += [whole[row] for row in parts[name].rows]
+    return found
 
 
-def _groups(parts: Parts, seed: int, output: Output) -> Grouped:
+def _groups(parts: Parts, seed: int, output: Output, bound: str) -> Grouped:
     texts = [text for name in PARTS for text in parts[name].texts]
     # ("a", "b c") and ("a b", "c") are two pairs; the words of a sentence are one text however they are counted.
     between = " " if output is Output.TAGS else " \u241f "
     spelled = [text if isinstance(text, str) else between.join(text) for text in texts]
-    together = group(spelled, about=_about(parts, output), seed=seed)
+    together = group(spelled, about=_about(parts, bound), seed=seed)
     grouped: Grouped = {}
     start = 0
     for name in PARTS:

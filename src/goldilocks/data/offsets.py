@@ -13,7 +13,8 @@ would do to the tags is not guessed: the rows are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,30 +70,35 @@ def _marked(number: int, cells: list[Any] | str) -> Marked:
 
 
 def _all_tagged(marked: Sequence[Marked], mended: dict[str, list[int]]) -> Rows:
-    spaced = [
-        (text, found)
-        for _, text, found, _ in marked
+    units = cutter()
+    inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, _ in marked]
+    # Where words have blanks between them: is an edge inside a word the exception, or are all offsets off?
+    slips = [
+        bool(edges)
+        for (_, text, found, _), edges in zip(marked, inside, strict=True)
         if found and not isinstance(found, str) and not _UNSPACED.search(text)
     ]
-    slips = sum(bool(_inside(cutter()(text), found)) for text, found in spaced)
-    rare = slips <= SLIPS * len(spaced)
-    for number, text, found, where in marked:
-        if isinstance(found, str):
-            yield number, f"{found}{where}"
-            continue
-        made = tags_from(text, found, cut=rare or bool(_UNSPACED.search(text)))
-        if not isinstance(made, str) and _inside(cutter()(text), found):
+    rare = sum(slips) <= SLIPS * len(slips)
+    for (number, text, found, where), edges in zip(marked, inside, strict=True):
+        cut_at = edges if rare or _UNSPACED.search(text) else ()
+        made = found if isinstance(found, str) else tags_from(text, found, cut_at=cut_at)
+        if edges and not isinstance(made, str):
             mended.setdefault(CUT, []).append(number)
         yield number, f"{made}{where}" if isinstance(made, str) else made
 
 
-def _inside(spans: Iterable[Span], entities: Sequence[Entity]) -> set[int]:
+def _inside(spans: Sequence[Span], entities: Sequence[Entity]) -> set[int]:
     """Edges of entities that lie inside a word."""
-    edges = {edge for start, end, _, _ in entities for edge in (start, end)}
-    return {edge for edge in edges if any(start < edge < end for start, end in spans)}
+    starts = [start for start, _ in spans]
+    found = set()
+    for edge in {edge for start, end, _, _ in entities for edge in (start, end)}:
+        word = bisect_left(starts, edge) - 1  # the last that begins before it
+        if word >= 0 and edge < spans[word][1]:
+            found.add(edge)
+    return found
 
 
-def _cut_at(spans: Sequence[Span], edges: set[int]) -> list[Span]:
+def _cut_at(spans: Sequence[Span], edges: Collection[int]) -> list[Span]:
     found: list[Span] = []
     for start, end in spans:
         inside = sorted(edge for edge in edges if start < edge < end)
@@ -138,13 +144,13 @@ def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
     return found
 
 
-def tags_from(text: str, entities: Sequence[Entity], *, cut: bool = False) -> list[Any] | str:
+def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] = ()) -> list[Any] | str:
     """``[words, tags]`` in IOB2, or what is wrong with the entities, in words.
 
     Args:
         text: The text.
         entities: In any order.
-        cut: Words are cut where an entity begins or ends inside them.
+        cut_at: Places in the text at which words are cut too.
 
     Example:
         >>> tags_from("to New York.", [(3, 11, "LOC", "")])
@@ -152,9 +158,7 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut: bool = False) -> li
         >>> tags_from("to New York.", [(3, 10, "LOC", "")])
         "the entity 3 to 10 ends inside a word ('New Yor'); offsets count characters from 0, the end is behind the last"
     """
-    spans = cutter()(text)
-    if cut:
-        spans = _cut_at(spans, _inside(spans, entities))
+    spans = _cut_at(cutter()(text), cut_at)
     starts = {start: number for number, (start, _) in enumerate(spans)}
     ends = {end: number for number, (_, end) in enumerate(spans)}
     tags = ["O"] * len(spans)
