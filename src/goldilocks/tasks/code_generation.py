@@ -74,7 +74,7 @@ def _tests(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Surveyed``."""
+    """See ``protocols.Counted``."""
     return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
 
 

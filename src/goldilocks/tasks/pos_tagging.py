@@ -47,5 +47,5 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Surveyed``."""
+    """See ``protocols.Counted``."""
     return {"words": sum(map(len, part.texts))}
