@@ -27,7 +27,9 @@ def tune(
     language: LanguageOption = None,
     metric: MetricOption = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the training rows.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak rate below the head.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Peak rate below the head (of its middle block).")
+    ] = None,
     batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts in a batch.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,

@@ -40,7 +40,7 @@ class Entrants:
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
     def features(self, facts: Facts, texts: Sequence[Text]) -> Floats:
-        """Mean-pooled states of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
+        """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
         network = plugins.load("families", facts.family).create(
             facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
         )
