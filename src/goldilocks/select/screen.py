@@ -51,7 +51,7 @@ def screen(
     Args:
         dataset: Its train part is used.
         pool: Who could do it.
-        features: Facts and texts -> what is seen of every layer (``Network.overview``), ``(n_texts, depth + 1, width)``.
+        features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``.
         seconds_limit: No further look is begun that would probably end after this many seconds.
         seed: Draws the rows and the resamples.
         rows: Training rows to look at, drawn stratified by label; absent: 1,500 where somebody may be cut, else 500
