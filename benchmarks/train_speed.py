@@ -10,7 +10,8 @@ Sides:    ours      method ``full`` with the encoder family's own recipe
           textbook  every text padded to 128 tokens, float32, batch 16, AdamW 2e-5, shuffled, no schedule
 Measured: wall-clock seconds of training, tokenizing included; importing and loading the model are reported beside it.
           Every run is a process of its own; for each seed the sides run in turn, so that other load on the machine
-          hits all of them. Accuracy is on the 500 test questions (6 coarse classes), the same way for every side.
+          hits all of them (unless they are measured one by one, with --sides and --more). Accuracy is on the 500 test
+          questions (6 coarse classes), the same way for every side.
 The last line of output is one JSON object; everything above it is for people.
 """
 
@@ -49,15 +50,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=0, help="Use this many training rows only (0: all).")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "train_speed.json")
+    parser.add_argument("--more", action="store_true", help="Keep the runs that --out holds and add what is missing.")
     parser.add_argument("--side", choices=SIDES, help="Run this side alone, in this process.")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.side:
         print(json.dumps(one_run(options)))
         return
-    runs: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = json.loads(options.out.read_text())["runs"] if options.more else []
     for seed in range(options.seeds):
         for side in options.sides:
+            if any((run["side"], run["seed"]) == (side, seed) for run in runs):
+                continue
             runs.append(in_own_process(options, side, seed))
             print(line_of(runs[-1]), flush=True)
             write(options, runs)
@@ -263,21 +267,22 @@ def summary(options: argparse.Namespace, runs: list[dict[str, Any]]) -> dict[str
         "benchmark": "train_speed",
         "data": "trec, 6 classes, " + (f"{options.rows} rows" if options.rows else "5,452 rows"),
         "epochs": options.epochs,
-        "median": {side: {key: middle(side, key) for key in keys} for side in options.sides},
+        "median": {side: {key: middle(side, key) for key in keys} for side in SIDES},
         "times_faster_than_textbook": ratio("textbook"),
         "times_faster_than_trainer": ratio("trainer"),
         "runs": runs,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
         | {"python": platform.python_version()},
-        "machine": {"processor": processor(), "cores": os.cpu_count()},
+        "machine": this_machine(),
     }
 
 
-def processor() -> str:
-    """The processor's name."""
+def this_machine() -> dict[str, Any]:
+    """The processor, the cores this process may use, and how fast they multiply."""
     from goldilocks.support.hardware import machine
 
-    return machine().name
+    found = machine()
+    return {"processor": found.name, "cores": found.cores, "gflops": found.gflops, "bfloat16": found.bf16}
 
 
 def write(options: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
