@@ -33,6 +33,13 @@ def test_optional_roles_that_are_there_are_read() -> None:
     assert read("dialogue", context=["hi", "yo"]) == ("hi", "yo")
 
 
+def test_dialogue_that_goes_on_is_read_to_its_last_turn() -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+    assert read("dialogue", turns=messages) == ("hi", "yo")
+    assert read("dialogue", turns=["hi", "yo"], context=["hello"]) == ("hello",)
+    assert read("dialogue_retrieval", turns=["hi", "yo"], candidates=["a", "b"]) == ("hi\nyo", "a", "b")
+
+
 def test_marked_text_is_read_as_it_stands() -> None:
     marked = "[E1] Rome [/E1] is in [E2] Italy [/E2]"
     assert read("relation_extraction", text=marked) == marked
@@ -51,7 +58,8 @@ def test_column_of_another_name_is_read() -> None:
             "candidates is empty; .* the row has 'query', 'item', this task reads",
         ),
         ("matching", {"query": "q", "candidates": ["a"]}, "1 candidate; there is nothing to rank below 2"),
-        ("dialogue", {"turns": ["a", "b"]}, "context is empty; the row has 'turns', this task reads 'context'"),
+        ("dialogue", {"reply": "a"}, "context is empty; the row has 'reply', this task reads 'context', 'turns'"),
+        ("dialogue", {"turns": ["a", ""]}, "turn of turns 2 is empty"),
         ("dialogue_retrieval", {"context": "a", "candidates": "b"}, "candidates is not a list"),
         ("relation_extraction", {"text": "no marks"}, "text has 0 <e1> and 0 </e1>"),
         ("relation_extraction", {"text": "ab", "e1": [0, 1]}, "e1 is given and the other is not"),

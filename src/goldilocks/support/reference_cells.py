@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.support.cells import empty, list_of, text_problem
@@ -54,6 +55,23 @@ def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
     found = list_of(cell)
     return (str(cell),) if found is None else tuple(str(said(one)) for one in found)
+
+
+def so_far(row: Mapping[str, Any]) -> Any:
+    """The cell with the turns that a reply follows: the context or, where there is none, a dialogue that goes on.
+
+    Example:
+        >>> so_far({"context": "hi", "turns": None}), so_far({"turns": ["hi", "hello"]})
+        ('hi', ['hi', 'hello'])
+    """
+    context = row.get("context")
+    return row.get("turns") if empty(context) and not empty(row.get("turns")) else context
+
+
+def so_far_problem(row: Mapping[str, Any]) -> str | None:
+    """Why the turns that a reply follows cannot be used; ``None`` where they can."""
+    cell = so_far(row)
+    return turns_problem("context" if cell is row.get("context") else "turns", cell)
 
 
 def _list_problem(role: str, each: str, cell: Any) -> str | None:

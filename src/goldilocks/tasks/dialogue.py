@@ -13,7 +13,7 @@ from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem, turns_of, turns_problem
+from goldilocks.support.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
 from goldilocks.support.text_units import references
 
 OUTPUT = Output.TEXT
@@ -22,9 +22,9 @@ FIELDS = {
     "context": "the turns so far: a list of texts, or one text",
     "reply": "the next turn",
     "references": "a list of replies that are as good",
-    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages",
+    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages; to answer, those so far",
 }
-READS = ("context",)
+READS = ("context", "turns")
 OPTIONAL = frozenset(FIELDS)
 LINE = ("context+",)
 ITEM = ("context", "contexts")
@@ -36,7 +36,7 @@ STOCK_SHARE = 0.05
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return turns_problem("context", row.get("context"))
+    return so_far_problem(row)
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
@@ -46,7 +46,7 @@ def problem(row: Mapping[str, Any]) -> str | None:
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The turns so far."""
-    return turns_of(row["context"])
+    return turns_of(so_far(row))
 
 
 def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:

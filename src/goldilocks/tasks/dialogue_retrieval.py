@@ -11,7 +11,7 @@ from typing import Any
 
 from goldilocks.records import Output, Part
 from goldilocks.support.cells import empty, list_of, text_problem
-from goldilocks.support.reference_cells import turns_of, turns_problem
+from goldilocks.support.reference_cells import so_far, so_far_problem, turns_of
 
 OUTPUT = Output.SCORE
 SEVERAL = False
@@ -19,9 +19,9 @@ FIELDS = {
     "context": "the turns so far: a list of texts, or one text",
     "reply": "the right next turn",
     "candidates": "a list of texts, the reply among them",
-    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages",
+    "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages; to answer, those so far",
 }
-READS = ("context", "candidates")
+READS = ("context", "candidates", "turns")
 OPTIONAL = frozenset(FIELDS)
 LINE = ("context", "candidates+")
 ITEM = ("context", "contexts")
@@ -32,7 +32,7 @@ INSTRUCTION = "Say which of the candidates is the next reply."
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return turns_problem("context", row.get("context")) or _candidates_problem(row.get("candidates"))
+    return so_far_problem(row) or _candidates_problem(row.get("candidates"))
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
@@ -58,7 +58,7 @@ def _reply_problem(row: Mapping[str, Any]) -> str | None:
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The turns so far as one text, a line each, then the candidates."""
-    return "\n".join(turns_of(row["context"])), *map(str, list_of(row["candidates"]) or ())
+    return "\n".join(turns_of(so_far(row))), *map(str, list_of(row["candidates"]) or ())
 
 
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
