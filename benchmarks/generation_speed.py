@@ -41,9 +41,10 @@ def prompts(data: Path) -> list[str]:
 
 def ours(folder: str, texts: list[str]) -> dict[str, Any]:
     """Our side."""
-    from goldilocks.nets.decoding import Sampling, write
+    from goldilocks.nets.decoding import write
     from goldilocks.nets.llama import read_options, read_trunk
     from goldilocks.nets.network import read_tokenizer
+    from goldilocks.nets.sampling import Sampling
     from goldilocks.nets.weights import answering
     from goldilocks.support.hub_files import read_config
 

@@ -69,8 +69,8 @@ def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, D
     named = next(((name, one) for name, one in metrics.items() if isinstance(one, Drawn)), None)
     if named is None or not isinstance(bundle.model, Writing):
         raise InputError(
-            f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token (decoder, api); this "
-            f"bundle is for {bundle.info.task}, by {bundle.info.family}: leave it out."
+            f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token; this bundle is for "
+            f"{bundle.info.task}, by {bundle.info.family}: leave it out."
         )
     if drawn.get("temperature") == 0:
         raise InputError("--samples: at temperature 0 all of them would be the same; draw them at .2 to 1.")

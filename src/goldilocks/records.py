@@ -86,15 +86,17 @@ class Generation:
     """How models that write token by token do so; ``None``: as they do of themselves."""
 
     max_tokens: int | None = None
-    """Most tokens of an answer; of themselves half as many again as nearly all right answers have."""
+    """Most tokens (of the model's own) of an answer; of themselves somewhat more than right answers have."""
     temperature: float | None = None
-    """0 (what they do of themselves): always the likeliest token; above: drawn, the higher the more freely."""
+    """0 (what they do of themselves, but for counts, which draw at 1): the likeliest token, or the likeliest answer
+    where several beginnings are looked at; above: drawn, the higher the more freely."""
     top_k: int | None = None
     """Drawn among so many of the likeliest tokens only; 0: among all."""
     top_p: float | None = None
     """Drawn among the fewest tokens only that have this probability together."""
     stops: tuple[str, ...] | None = None
-    """An answer ends before the first of these; of themselves where its line ends, or the next item would begin."""
+    """An answer ends before the first of these; of themselves, told in words, where its line ends, or the next item
+    would begin."""
     seed: int | None = None
     """Of what is drawn; the same seed gives the same answers (an endpoint may not heed it)."""
 

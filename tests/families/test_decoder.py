@@ -14,7 +14,7 @@ from goldilocks.methods import in_context, zero_shot
 from goldilocks.nets import causal_writer
 from goldilocks.nets.causal import Causal
 from goldilocks.nets.causal_writer import CausalWriter
-from goldilocks.nets.decoding import Sampling, Written
+from goldilocks.nets.sampling import Sampling, Written
 from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
 from goldilocks.support.programs import with_tests
 from goldilocks.testing import tiny

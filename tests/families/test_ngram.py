@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from goldilocks.errors import InputError
 from goldilocks.families import ngram
 from goldilocks.families.ngram import CODE_POINTS, NgramModel
-from goldilocks.records import Output
+from goldilocks.records import Generation, Output
 
 _WORDS = NgramModel("word", Output.TEXT)
 
@@ -76,6 +79,78 @@ def test_another_seed_draws_other_texts() -> None:
         model.fit([""] * len(texts), texts, seed=seed)
         drawn.add(model.predict(["the"]).values)
     assert len(drawn) > 1
+
+
+def writer(unit: str = "word", **how: Any) -> NgramModel:
+    texts = [" a time there was a cat and it sat.", " a time there was a dog and it ran.", " a hill, and it was high."]
+    model = NgramModel(unit, Output.TEXT, Generation(**how))
+    model.fit(["Once upon"] * 30, texts * 10, seed=3)
+    return model
+
+
+PROMPTS = ["Once upon", "Once", "a cat", ""]
+
+
+def test_at_temperature_0_the_likeliest_piece_is_taken_each_time() -> None:
+    model = writer(temperature=0)
+    (text,) = model.predict(["Once upon"]).values
+    assert text == writer(temperature=0, seed=9).predict(["Once upon"]).values[0]
+    assert text == writer(temperature=2.0, top_k=1).predict(["Once upon"]).values[0]
+    said = model.cut("Once upon")
+    for piece in model.cut(str(text)):
+        distribution = model.grams.distribution(model.grams.after(model.grams.begin(), model.pieces.of(said).tolist()))
+        assert model.pieces.known[int(distribution.argmax()) - ngram.UNKNOWN - 1] == piece
+        said.append(piece)
+
+
+def test_drawn_at_1_is_drawn_whether_the_whole_vocabulary_is_looked_at_or_not() -> None:
+    model, drawn = writer(), []
+    for how in (Generation(max_tokens=3), Generation(max_tokens=3, top_k=10_000)):
+        texts: list[Any] = []
+        for seed in range(150):
+            model.generation = replace(how, seed=seed)
+            texts += model.predict(["Once upon"]).values
+        drawn.append(Counter(texts)[" a time there"])
+    # Two in three of the texts; of 150 the standard error of a difference is 8.
+    assert drawn[0] > 60
+    assert drawn[0] == pytest.approx(drawn[1], abs=25)
+
+
+def test_longest_and_stops_bound_an_answer() -> None:
+    model = writer(temperature=0)
+    (whole,) = model.predict(["Once upon"]).values
+    assert len(model.cut(str(whole))) > 4
+    assert writer(temperature=0, max_tokens=3).predict(["Once upon"]).values == ("".join(model.cut(str(whole))[:3]),)
+    assert writer(temperature=0, stops=(" there",)).predict(["Once upon"]).values == (" a time",)
+
+
+@pytest.mark.parametrize("how", [{"temperature": 0}, {"temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 5}])
+def test_told_how_to_write_it_writes_so_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
+    model = writer(**how)
+    together = model.predict(PROMPTS).values
+    assert tuple(model.predict([one]).values[0] for one in PROMPTS) == together
+    model.save(tmp_path)
+    again = ngram.restore(tmp_path)
+    assert again.generation == Generation(**how)
+    assert again.predict(PROMPTS).values == together
+
+
+def test_another_seed_is_another_sample_and_may_be_below_0() -> None:
+    drawn = {seed: writer(seed=seed).predict(PROMPTS).values for seed in (-1, 0, 1, 2)}
+    assert len(set(drawn.values())) > 1
+    assert writer(seed=1).predict(PROMPTS).values == drawn[1]
+    assert writer().predict(PROMPTS).values == writer(seed=3).predict(PROMPTS).values  # that of ``fit``
+
+
+def test_unknown_piece_is_never_written() -> None:
+    # Every word once: the unknown one is by far the likeliest everywhere, and spells nothing.
+    model = NgramModel("word", Output.TEXT)
+    model.fit([""] * 200, [f"w{number}x" for number in range(200)], seed=0)
+    place = model.grams.begin()
+    assert model.grams.distribution(place).argmax() == ngram.UNKNOWN
+    for how in (Generation(), Generation(temperature=0), Generation(temperature=0.1)):
+        model.generation = how
+        assert model.predict([""]).values == ("",)
 
 
 def test_nothing_to_learn_from_is_refused() -> None:

@@ -7,13 +7,22 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
+from goldilocks.nets.network import Network
 from goldilocks.protocols import Uneven
-from goldilocks.records import Candidate, Facts, Machine, Output, Workload
+from goldilocks.records import Candidate, Facts, Goal, Machine, Output, Part, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 
 WORK = Workload(rows=90, characters=30, words=6, labels=3)
-ALL = [facts for family in ("cnn", "recurrent") for facts in plugins.load("families", family).models()]
+RECURRENT = plugins.load("families", "recurrent")
+ALL = [
+    facts
+    for family in ("cnn", "recurrent")
+    for facts in plugins.load("families", family).models()
+    if not facts.name.endswith("_lm")
+]
+"""Those that give labels."""
+ONWARD = [facts for facts in RECURRENT.models() if facts.name.endswith("_lm")]
 
 
 def _trained(facts: Facts, language: str) -> Run:
@@ -46,7 +55,7 @@ def test_learns_what_words_decide_and_answers_the_same_after_restoring(
 
 
 def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
-    names = {facts.name for facts in plugins.load("families", "recurrent").models()}
+    names = {facts.name for facts in RECURRENT.models()} - {facts.name for facts in ONWARD}
     assert names == {"rnn", "birnn", "lstm", "bilstm", "gru", "bigru"}
 
 
@@ -57,6 +66,26 @@ def test_only_who_reads_one_way_and_has_gates_says_how_probable_a_text_is() -> N
     assert {name for name, reason in reasons.items() if reason is None} == {"gru", "lstm"}
     assert "reads both ways" in str(reasons["bilstm"])
     assert all(family.lacks(facts, Output.TEXT) is None for facts in family.models())
+    assert reasons["gru_lm"] == "goes on from texts and nothing else; gru gives the other kinds of answer"
+
+
+@pytest.mark.parametrize("facts", ONWARD, ids=lambda facts: facts.name)
+def test_the_estimate_of_a_language_model_is_right_for_the_pieces_it_assumes(facts: Facts) -> None:
+    part = Part(("soup today",) * 20, ("with bread",) * 20, tuple(range(20)))
+    network = RECURRENT.create(facts, None, part, Goal(Output.TEXT), seed=0)
+    # As many pieces as there are instead of 8,000, each 256 wide and with a number of its own.
+    assert isinstance(network, Network)
+    pieces = network.tokenizer.get_vocab_size()
+    assert network.size_bytes() == 4 * (facts.parameters - (8_000 - pieces) * 257)
+
+
+def test_forecast_of_a_text_that_is_gone_on_with_is_that_of_item_and_answer_as_one() -> None:
+    gone_on, judging = (next(one for one in RECURRENT.models() if one.name == name) for name in ("gru_lm", "gru"))
+    machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="")
+    work = Workload(rows=1_000, characters=140, words=26, labels=0, output=Output.TEXT)
+    both = replace(work, characters=280, words=52, output=Output.LIKELIHOOD)
+    assert RECURRENT.forecast(gone_on, work, machine) == RECURRENT.forecast(judging, both, machine)
+    assert RECURRENT.recipe(gone_on, work) == RECURRENT.recipe(judging, both)
 
 
 @pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)

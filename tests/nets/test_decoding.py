@@ -10,9 +10,10 @@ import torch
 from goldilocks.errors import InputError
 from goldilocks.nets import decoding
 from goldilocks.nets.causal_hub import read_hub_causal
-from goldilocks.nets.decoding import Reading, Sampling, Tree, judge, likelihood, write
+from goldilocks.nets.decoding import Reading, Tree, judge, likelihood, write
 from goldilocks.nets.llama import read_options, read_trunk
 from goldilocks.nets.network import read_tokenizer
+from goldilocks.nets.sampling import Sampling
 from goldilocks.nets.speaker import Speaker
 from goldilocks.testing import tiny
 
@@ -144,7 +145,7 @@ def test_line_that_is_empty_is_no_answer_yet(
 ) -> None:
     ids = small[1].encode(said, add_special_tokens=False).ids
     script = iter(ids)
-    monkeypatch.setattr(decoding, "_chosen", lambda *_: torch.tensor([next(script)]))
+    monkeypatch.setattr(decoding._Spoken, "likeliest", lambda _: [next(script)])
 
     found = write(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
 

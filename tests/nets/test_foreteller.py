@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from goldilocks import plugins
 from goldilocks.nets import foreteller
 from goldilocks.nets.foreteller import Foreteller
 from goldilocks.nets.pieces import END_ID, START_ID
-from goldilocks.records import Candidate, Goal, Output, Part, Text, Workload
+from goldilocks.records import Candidate, Generation, Goal, Output, Part, Text, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 
@@ -50,23 +51,28 @@ def total(run: Run, texts: tuple[Text, ...]) -> float:
 
 
 def step_by_step(network: Foreteller, before: list[int], own: list[int]) -> float:
-    """The sum of log-softmax, one token at a time, with torch's cells of one step."""
+    """The sum of log-softmax, one token at a time."""
+    logs = foretold(network, [*before, *own][:-1])[len(before) - 1 :]
+    return sum(float(one[then]) for one, then in zip(logs, own, strict=True))
+
+
+def foretold(network: Foreteller, tokens: list[int]) -> list[torch.Tensor]:
+    """Log probabilities of what comes after each token, with torch's cells of one step."""
     cell: torch.nn.LSTMCell | torch.nn.GRUCell
     trunk, head = network.trunk, network.head
     kind = torch.nn.LSTMCell if isinstance(trunk.forth, torch.nn.LSTM) else torch.nn.GRUCell
     cell = kind(trunk.words.embedding_dim, trunk.width).double()
     cell.load_state_dict({name.removesuffix("_l0"): one.double() for name, one in trunk.forth.state_dict().items()})
     memory = None
-    total = 0.0
+    found = []
     with torch.no_grad():
         words = trunk.words.weight.double()
-        for number, (now, then) in enumerate(itertools.pairwise([*before, *own])):
+        for now in tokens:
             memory = cell(words[now : now + 1], memory)
             state = memory[0] if isinstance(memory, tuple) else memory
             scores = (state @ head.join.weight.double().T) @ words.T + head.common.double()
-            if number >= len(before) - 1:
-                total += float(torch.log_softmax(scores, -1)[0, then])
-    return total
+            found.append(torch.log_softmax(scores, -1)[0])
+    return found
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
@@ -140,6 +146,87 @@ def test_learns_is_resumed_and_restored(tmp_path: Path) -> None:
     assert total(through, TEXTS) > 0.9 * before
     through.model.save(tmp_path / "model")
     assert FAMILY.restore(tmp_path / "model").predict(TEXTS).values == pytest.approx(learnt, abs=1e-4)
+
+
+PROMPTS = ["soup with", "", "the bread and the oven and the salt", "loan"]
+
+
+def continuing(name: str = "lstm_lm", texts: tuple[str, ...] = TEXTS, **how: Any) -> Foreteller:
+    """Untrained, with scores that differ enough for a text to be the same however it is computed."""
+    goal = Goal(Output.TEXT, generation=Generation(**how))
+    part = Part(tuple(one[:9] for one in texts), tuple(one[9:] for one in texts), tuple(range(len(texts))))
+    network = FAMILY.create(MODELS[name], None, part, goal, seed=0)
+    assert isinstance(network, Foreteller)
+    with torch.no_grad():
+        torch.nn.init.normal_(network.head.common, std=0.3)
+        network.trunk.words.weight *= 8
+    return network
+
+
+@pytest.mark.parametrize("name", ["lstm_lm", "gru_lm"])
+def test_likeliest_tokens_are_those_of_the_steps(name: str) -> None:
+    network = continuing(name, max_tokens=4)
+    (text,) = network.predict(["soup with"]).values
+    own: list[int] = []
+    begun = [START_ID, *network.tokenizer.encode("soup with").ids]
+    for _ in range(4):
+        logs = foretold(network, [*begun, *own])[-1]
+        own.append(END_ID + int(logs[END_ID:].argmax()))  # those before it are not written
+    assert END_ID not in own
+    assert text == network.tokenizer.decode(own)
+
+
+@pytest.mark.parametrize("how", [{}, {"temperature": 0.8, "top_k": 50, "top_p": 0.9, "seed": 3}])
+def test_text_is_the_same_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
+    network = continuing("gru_lm", max_tokens=6, **how)
+    together = network.predict(PROMPTS).values
+    assert tuple(network.predict([one]).values[0] for one in PROMPTS) == together
+    assert network.predict([]).values == ()
+    network.save(tmp_path)
+    again = FAMILY.restore(tmp_path)
+    assert isinstance(again, Foreteller)
+    assert again.generation == network.generation
+    assert again.predict(PROMPTS).values == together
+
+
+def test_temperature_seed_stop_and_longest_do_what_they_say() -> None:
+    greedy = continuing(max_tokens=9).predict(PROMPTS).values
+    assert continuing(max_tokens=9, temperature=2.0, top_k=1, seed=8).predict(PROMPTS).values == greedy
+    drawn = [continuing(max_tokens=9, temperature=1.0, seed=seed).predict(PROMPTS).values for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    network = continuing(max_tokens=3)
+    for text, whole in zip(network.predict(PROMPTS).values, greedy, strict=True):
+        assert str(whole).startswith(str(text))
+        assert len(network.tokenizer.encode(str(text), add_special_tokens=False).ids) <= 3
+    whole = str(greedy[0])
+    stop = whole[4:6]
+    assert continuing(max_tokens=9, stops=(stop,)).predict(PROMPTS[:1]).values == (whole[: whole.index(stop)],)
+
+
+def test_of_a_long_item_the_end_is_read() -> None:
+    network = continuing()
+    network.shape.settled["read"] = 5
+    (row,) = network.rows([("soup and bread", "kitchen today")])
+    (whole,) = network._whole([("soup and bread", "kitchen today")])
+    assert row.ids.tolist() == [START_ID, *whole.ids[-5:].tolist()]
+
+
+def test_item_and_answer_are_learnt_as_one_text_and_gone_on_with() -> None:
+    items = ("how are you", ("what time", "is it")) * 20
+    answers = (" fine thanks", " it is noon") * 20
+    part = Part(items, answers, tuple(range(40)))
+    candidate, work = Candidate(MODELS["gru_lm"], "scratch"), Workload(40, 11, 3, 0, Output.TEXT)
+    own = FAMILY.recipe(candidate.model, work)
+    assert own is not None
+    recipe = replace(own, epochs=12, dropout=0.0)
+    run = Run(candidate, part, Goal(Output.TEXT), model_folder=None, work=work, seed=0, recipe=recipe)
+    run.advance(1.0)
+    assert run.predict(items[:2]).values == answers[:2]
+    assert isinstance(run.model, Foreteller)
+    learnt = run.model.rows_to_learn(items[1:2], answers[1:2])
+    assert run.model.tokenizer.decode(learnt[0].ids.tolist(), skip_special_tokens=False) == (
+        "[START]what time[END]is it[END] it is noon[END]"
+    )
 
 
 def test_what_stands_before_a_text_counts() -> None:

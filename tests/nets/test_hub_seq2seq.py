@@ -10,7 +10,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.nets.batches import padded
 from goldilocks.nets.pieces import END_ID, PAD_ID, START_ID, learn_pieces
 from goldilocks.nets.writer import Writer, texts_of
-from goldilocks.records import Candidate, Output, Workload
+from goldilocks.records import Candidate, Generation, Output, Workload
 from goldilocks.testing import tiny
 from goldilocks.testing.contracts import check_family
 from goldilocks.tune.run import Run
@@ -125,6 +125,28 @@ def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[st
     wanted = theirs.generate(given, **options)[0, 1:].tolist()
     (answer,) = writer.predict(["soup with bread"]).values
     assert answer == writer.tokenizer.decode(wanted, skip_special_tokens=True).strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drawn_among_one_token_is_greedy_search(kind: str, folders: dict[str, Path]) -> None:
+    writer = made(folders[kind])
+    writer.shape.settled["search"]["beams"] = 1
+    sources = ["soup with bread", "loan", "the match today"]
+    writer.generation = Generation(max_tokens=8)
+    greedy = writer.predict(sources)
+    writer.generation = Generation(max_tokens=8, temperature=0.7, top_k=1)
+    assert writer.predict(sources).values == greedy.values
+    assert writer.predict(sources).scores == pytest.approx(greedy.scores, abs=1e-5)
+
+
+def test_more_tokens_than_a_checkpoint_has_places_for_are_refused(folders: dict[str, Path]) -> None:
+    for kind, reach in (("bart", 64), ("marian", 64), ("t5", None)):
+        writer = made(folders[kind])
+        assert writer.head.reach == reach
+    writer = made(folders["bart"])
+    writer.generation = Generation(max_tokens=65)
+    with pytest.raises(InputError, match="max_tokens is 65; this model writes at most 64 tokens: ask for fewer"):
+        writer.predict(["soup"])
 
 
 def test_family_contract_holds_for_checkpoints(

@@ -46,6 +46,17 @@ def test_probabilities_sum_to_1_after_any_context(order: int) -> None:
         assert sum(following) + end == pytest.approx(1)
 
 
+@pytest.mark.parametrize("order", [1, 3, 5])
+def test_distribution_after_a_context_is_that_of_the_tokens_one_by_one(order: int) -> None:
+    rng = np.random.default_rng(order)
+    found = model([rng.integers(2, 9, rng.integers(0, 12)).tolist() for _ in range(60)], order, size=10)
+    for context in ([], [2], [3, 4], [8, 8, 8, 8, 8], [9, 2], [2, 3, 4, 5, 6, 7]):
+        whole = found.distribution(found.after(found.begin(), context))
+        following = [logs(found, [*context, token])[len(context)] for token in range(2, 10)]
+        assert whole.tolist() == pytest.approx([0, logs(found, context)[-1], *following])
+        assert whole.sum() == pytest.approx(1)
+
+
 def test_discounts_come_from_counts_of_counts() -> None:
     # Unigrams in a model of order 1 seen 1, 1, 1, 1, 2, 2, 3, 4 times: n1 = 4, n2 = 2, n3 = 1, n4 = 1; the end: 1 text.
     sequence = [2, 3, 4, *[5, 5], *[6, 6], *[7] * 3, *[8] * 4]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from goldilocks import plugins
 from goldilocks.nets.batches import padded
 from goldilocks.nets.writer import Writer
-from goldilocks.records import Facts, Output, Part, Recipe
+from goldilocks.records import Facts, Generation, Output, Part, Recipe
 from goldilocks.testing import tiny
 from goldilocks.tune.loop import Learner
 
@@ -145,6 +147,77 @@ def test_batches_count_the_longer_side() -> None:
     targets = writer.targets(rows, ["soup soup soup soup soup", ""])
     assert len(targets[0]) > len(rows[0]) > len(targets[1])
     assert writer.costs(rows, targets) == [2 * len(targets[0]), 2 * len(rows[1])]
+
+
+SOURCES = ["soup with bread", "loan", "the match today with very much salt"]
+
+
+class Counting:
+    """A tokenizer that counts the tokens of what it decodes."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.tokens: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tokenizer, name)
+
+    def decode(self, ids: list[int], **how: Any) -> str:
+        self.tokens.append(len(ids))
+        return str(self.tokenizer.decode(ids, **how))
+
+
+def told(facts: Facts, **how: Any) -> Writer:
+    """Untrained, told how to write; with one beam, so that the likeliest token is taken each time."""
+    writer = made(facts)
+    writer.shape.settled["search"]["beams"] = 1
+    writer.generation = Generation(**how)
+    return writer
+
+
+@NAMED
+def test_drawn_among_one_token_is_greedy_search(facts: Facts) -> None:
+    greedy = told(facts, max_tokens=7).predict(SOURCES)
+    drawn = told(facts, max_tokens=7, temperature=1.5, top_k=1).predict(SOURCES)
+    assert drawn.values == greedy.values
+    # How sure it is of a drawn text is the mean over its tokens too, at temperature 1.
+    assert drawn.scores == pytest.approx(greedy.scores, abs=1e-5)
+
+
+@NAMED
+def test_sample_is_that_of_its_seed_alone_and_in_a_batch(facts: Facts) -> None:
+    how = {"max_tokens": 7, "temperature": 0.8, "top_k": 50, "top_p": 0.9}
+    writer = told(facts, **how, seed=3)
+    together = writer.predict(SOURCES).values
+    assert tuple(writer.predict([one]).values[0] for one in SOURCES) == together
+    assert told(facts, **how, seed=3).predict(SOURCES).values == together
+    assert told(facts, **how, seed=4).predict(SOURCES).values != together
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_longest_bounds_the_tokens_and_a_stop_cuts(temperature: float) -> None:
+    how = {"temperature": temperature, "seed": 1}
+    writer = told(ALL[0], max_tokens=3, **how)
+    counting = Counting(writer.tokenizer)
+    writer.tokenizer = cast(Any, counting)
+    writer.predict(SOURCES)
+    assert counting.tokens == [3] * len(SOURCES)  # none of them ends before
+    (whole,) = told(ALL[0], max_tokens=9, **how).predict(SOURCES[:1]).values
+    assert isinstance(whole, str)
+    stop = whole[4:6]
+    (cut,) = told(ALL[0], max_tokens=9, stops=(stop,), **how).predict(SOURCES[:1]).values
+    assert cut == whole[: whole.index(stop)].strip()
+
+
+def test_how_it_writes_comes_from_the_task_and_goes_to_the_bundle(tmp_path: Path) -> None:
+    goal = replace(CASE.goal, generation=Generation(max_tokens=4, temperature=0.9, stops=("\n",), seed=2))
+    writer = plugins.load("families", "recurrent").create(ALL[1], None, CASE.part, goal, seed=0)
+    writer.save(tmp_path)
+    again = plugins.load("families", "recurrent").restore(tmp_path)
+    assert isinstance(writer, Writer)
+    assert isinstance(again, Writer)
+    assert again.generation == writer.generation == goal.generation
+    assert again.predict(SOURCES).values == writer.predict(SOURCES).values
 
 
 def test_no_answer_is_much_longer_than_those_of_training() -> None:

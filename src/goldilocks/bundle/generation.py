@@ -17,7 +17,7 @@ def generate_so(bundle: Bundle, changes: Mapping[str, Any]) -> Generation:
     """From now on the bundle writes so; what is not said stays as it was tuned or told.
 
     Args:
-        bundle: Of the family ``decoder`` or ``api``, with texts (of ``api`` also labels) as answers.
+        bundle: Of a family that writes token by token, with texts (of ``api`` also labels) as answers.
         changes: Fields of ``records.Generation``; ``None``: not said.
 
     Returns:
@@ -34,7 +34,7 @@ def generate_so(bundle: Bundle, changes: Mapping[str, Any]) -> Generation:
         flags = ", ".join(f"--{'stop' if name == 'stops' else name.replace('_', '-')}" for name in sorted(given))
         raise InputError(
             f"{bundle.folder}: its answers ({bundle.info.output}, by {bundle.info.family}) are not written token by "
-            f"token, as those of decoder and api are; leave out {flags}."
+            f"token; leave out {flags}."
         )
     model.generation = replace(model.generation, **given)
     check_generation(model.generation, "")

@@ -9,8 +9,9 @@ A piece that train holds once at most is spelled: the probability of an unknown 
 a smaller model of the same kind, made from the pieces that train holds once. A character never seen is one of all
 1,114,112 there may be. (What may be spelled could also be in the vocabulary; this share is lost, never counted twice.)
 
-For ``text`` an item and its answer are learnt as one text, and answers are drawn from the distribution, with a seed of
-their own for each item: the same item gets the same answer.
+For ``text`` an item and its answer are learnt as one text, and answers are drawn from the distribution (temperature 1
+of itself: the likeliest pieces go round in circles), with a seed of their own for each item: the same item gets the
+same answer. Its tokens are its pieces; what it cannot spell, the unknown piece, is never drawn.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ import numpy as np
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
-from goldilocks.nets.kneser_ney import FIRST, Ids, KneserNey, fitted, from_arrays
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.nets.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
+from goldilocks.nets.prompts import generation_from, said
+from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, onward
+from goldilocks.records import Facts, Forecast, Generation, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
 from goldilocks.support.text_units import UNSPACED, references
 
 if TYPE_CHECKING:
@@ -86,7 +89,7 @@ def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
 
 def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
     """A model that has counted nothing."""
-    return NgramModel(facts.name, goal.output)
+    return NgramModel(facts.name, goal.output, goal.generation)
 
 
 def restore(folder: Path) -> NgramModel:
@@ -95,7 +98,7 @@ def restore(folder: Path) -> NgramModel:
 
     raw = json.loads((folder / "ngram.json").read_text(encoding="utf-8"))
     arrays = load_file(folder / "counts.safetensors")
-    model = NgramModel(raw["unit"], Output(raw["output"]))
+    model = NgramModel(raw["unit"], Output(raw["output"]), generation_from(raw.get("generation", {})))
     model.seed, model.most = raw["seed"], raw["most"]
     model.pieces, model.letters = Numbers(raw["pieces"]), Numbers(raw["letters"])
     model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.pieces.size)
@@ -122,10 +125,12 @@ class NgramModel:
 
     labels: tuple[str, ...] = ()
 
-    def __init__(self, unit: str, output: Output) -> None:
+    def __init__(self, unit: str, output: Output, generation: Generation | None = None) -> None:
         """Before ``fit`` every character is equally likely."""
         self.unit = unit
         self.output = output
+        self.generation = generation or Generation()
+        """See ``protocols.Writing``."""
         self.seed = 0
         self.most = MOST_GENERATED
         self.pieces, self.letters = Numbers(()), Numbers(())
@@ -206,20 +211,18 @@ class NgramModel:
         }
 
     def continued(self, item: Text) -> str:
-        """What follows an item, drawn piece by piece to the end of the text or to ``most`` pieces."""
+        """What follows an item, piece by piece to the end of the text or to ``most`` pieces; see ``generation``."""
+        how = Sampling(**{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **said(self.generation)})
         told = item if isinstance(item, str) else "\x1f".join(item)
         digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        rng = np.random.default_rng([self.seed, int.from_bytes(digest)])
+        rng = np.random.default_rng([how.seed % 2**64, int.from_bytes(digest)])
         before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
-        place = self.grams.after(self.grams.begin(), before)
-        found: list[int] = []
-        while len(found) < self.most:
-            number = self.grams.sample(place, rng)
-            if number < FIRST:
-                break
-            place = self.grams.after(place, [number])
-            found.append(number)
-        return "".join(self.pieces.known[number - UNKNOWN - 1] for number in found if number > UNKNOWN)
+        source = _Counted(self.grams, self.grams.after(self.grams.begin(), before))
+        (draft,) = onward(source, [Draft(0, how.max_tokens, rng)], how, self._spelled_out, (END,))
+        return draft.text(self._spelled_out, how.stops)
+
+    def _spelled_out(self, numbers: Sequence[int]) -> str:
+        return "".join(self.pieces.known[number - UNKNOWN - 1] for number in numbers)
 
     def size_bytes(self) -> int:
         """Bytes of counts and pieces."""
@@ -231,10 +234,37 @@ class NgramModel:
 
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
+        raw["generation"] = said(self.generation)
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
         save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "counts.safetensors")
+
+
+class _Counted(Source):
+    """One text that counts go on with."""
+
+    def __init__(self, grams: KneserNey, place: list[int]) -> None:
+        self.grams, self.place = grams, place
+
+    def scores(self) -> Scores:
+        share = self.grams.distribution(self.place)
+        share[[BEGIN, UNKNOWN]] = 0.0
+        with np.errstate(divide="ignore"):
+            return np.log(share)[None, :]
+
+    def drawn(self, rows: Sequence[Draft], sampling: Sampling) -> list[int]:
+        if sampling.temperature == 1 and sampling.top_k == 0 and sampling.top_p == 1:
+            number = self.grams.sample(self.place, rows[0].rng)  # without a look at the whole vocabulary
+            if number != UNKNOWN:
+                return [number]
+        return super().drawn(rows, sampling)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """There is one, and it goes on."""
+
+    def step(self, ids: Sequence[int]) -> None:
+        self.place = self.grams.after(self.place, ids)
 
 
 def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:

@@ -2,7 +2,9 @@
 
 The hidden states are pooled over the text (the strongest of each number), so early words count as much as late ones.
 They learn their vectors from the training texts and want some thousands of them. As language models (``likelihood``)
-``lstm`` and ``gru`` foretell each piece of a word from those before it.
+``lstm`` and ``gru`` foretell each piece of a word from those before it. Where a ``text`` is wanted they read the item
+and a decoder that looks back at it writes the answer; ``lstm_lm`` and ``gru_lm`` are language models that learn item
+and answer as one text and go on from the item.
 
 Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997 (both
 ways); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010, Sundermeyer et al.
@@ -11,10 +13,12 @@ ways); max pooling over the states as in Conneau et al. 2017; language models: M
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload, as_text
+from goldilocks.support.text_units import references
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, Shape
@@ -38,6 +42,10 @@ FORETOLD_WIDTH = 256
 FORETOLD_DROPOUT = 0.4
 FORETOLD_PIECES = (400, 8_000)
 """Fewest and most pieces of words where a likelihood is wanted."""
+PROMPT_PIECES = 1_024
+"""Pieces of an item that a language model reads before it goes on: the last."""
+ONWARD = {"lstm_lm": "lstm", "gru_lm": "gru"}
+"""Language models that go on from a text, and their cells."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
@@ -54,8 +62,8 @@ _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
 
 
 def models() -> tuple[Facts, ...]:
-    """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``)."""
-    return tuple(_facts(cell, both_ways) for cell in _GATES for both_ways in (False, True))
+    """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``); those of ``ONWARD``."""
+    return (*(_facts(cell, both_ways) for cell in _GATES for both_ways in (False, True)), *map(_facts_onward, ONWARD))
 
 
 def _facts(cell: str, both_ways: bool) -> Facts:
@@ -78,6 +86,21 @@ def _facts(cell: str, both_ways: bool) -> Facts:
     )
 
 
+def _facts_onward(name: str) -> Facts:
+    cell, width, pieces = ONWARD[name], FORETOLD_WIDTH, FORETOLD_PIECES[1]
+    # The word table is the last matrix too, with a number of its own for each piece.
+    parameters = pieces * (width + 1) + _GATES[cell] * width * (2 * width + 2) + width * width
+    return replace(
+        _facts(cell, both_ways=False),
+        name=name,
+        architecture=f"language model: word vectors ({width} wide), {cell} with {width} states",
+        parameters=parameters,
+        size_bytes=4 * parameters,
+        width=width,
+        max_tokens=PROMPT_PIECES,
+    )
+
+
 def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
     """Nobody publishes checkpoints of it: always ``None``."""
     return None
@@ -85,6 +108,9 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
 
 def lacks(facts: Facts, output: Output) -> str | None:
     """See ``protocols.Uneven``."""
+    if facts.name in ONWARD:
+        other = f"goes on from texts and nothing else; {ONWARD[facts.name]} gives the other kinds of answer"
+        return None if output is Output.TEXT else other
     if output is not Output.LIKELIHOOD:
         return None
     if facts.name.startswith("bi"):
@@ -94,8 +120,8 @@ def lacks(facts: Facts, output: Output) -> str | None:
 
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
-    if work.output is Output.LIKELIHOOD:
-        return _forecast_foretelling(facts, work, machine)
+    if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
+        return _forecast_foretelling(facts, _foretold(work), machine)
     per_word = _SECONDS_PER_WORD[facts.name.removeprefix("bi")] * (2 if facts.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
@@ -105,12 +131,18 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 280e6 + batch + 16.0 * facts.parameters + texts)
 
 
+def _foretold(work: Workload) -> Workload:
+    """The same with what there is to foretell; an answer is taken to be as long as its item."""
+    sides = 2 if work.output is Output.TEXT else 1
+    return replace(work, characters=sides * work.characters, words=sides * work.words)
+
+
 def _forecast_foretelling(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     tokens = work.rows * (1 + min(work.characters, _TOKENS_PER_WORD * work.words))
     pieces = _pieces(work.rows * work.characters)
-    gates = _FORETOLD_GATES.get(facts.name, 4)
+    gates = _FORETOLD_GATES.get(ONWARD.get(facts.name, facts.name), 4)
     weights = FORETOLD_WIDTH * (2 * gates * FORETOLD_WIDTH + FORETOLD_WIDTH + pieces)
-    operations = 6.0 * weights * tokens * recipe(facts, work).epochs
+    operations = 6.0 * weights * tokens * _recipe_foretelling(work).epochs
     seconds = _START_SECONDS + operations / (_SHARE_OF_SPEED * machine.gflops * 1e9)
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
 
@@ -121,21 +153,21 @@ def _pieces(characters: float) -> int:
     return round(min(most, max(fewest, characters / 140)))
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
+def recipe(facts: Facts, work: Workload) -> Recipe:
     """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
-    if work.output is Output.LIKELIHOOD:
-        # Chosen on a held-out sixth of 140,000 characters of Shakespeare, one seed (benchmarks/language_models.py).
-        epochs = round(min(60.0, max(3.0, 20 * (140_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
-        return Recipe(
-            epochs=epochs,
-            learning_rate=8e-3,
-            head_learning_rate=8e-3,
-            batch_rows=16,
-            batch_tokens=1024,
-            dropout=0.5,
-        )
+    if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
+        return _recipe_foretelling(_foretold(work))
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / max(1, work.rows)) ** 0.5)))
     return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
+
+
+def _recipe_foretelling(work: Workload) -> Recipe:
+    # Chosen on a held-out sixth of 140,000 characters of Shakespeare, one seed (benchmarks/language_models.py).
+    epochs = round(min(60.0, max(3.0, 20 * (140_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
+    rate = 8e-3
+    return Recipe(
+        epochs=epochs, learning_rate=rate, head_learning_rate=rate, batch_rows=16, batch_tokens=1024, dropout=0.5
+    )
 
 
 def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
@@ -144,22 +176,30 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
 
     options = {
         "width": WIDTH,
-        "cell": facts.name.removeprefix("bi"),
+        "cell": ONWARD.get(facts.name) or facts.name.removeprefix("bi"),
         "state": STATE,
         "both_ways": facts.name.startswith("bi"),
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    if goal.output is Output.TEXT:
+    if goal.output is Output.TEXT and facts.name not in ONWARD:
         decoder = {"width": WRITTEN_WIDTH, "cell": options["cell"], "dropout": WRITTEN_DROPOUT}
         options |= {"state": WRITTEN_WIDTH, "dropout": WRITTEN_DROPOUT, "hidden_words": 0.0}
         sizes = {"max_pieces": MAX_WORDS, "vocabulary": PIECES}
         return from_pieces("recurrent", options, _trunk, part, goal, **sizes, decoder=decoder, seed=seed)
-    if goal.output is Output.LIKELIHOOD:
+    if goal.output is Output.LIKELIHOOD or facts.name in ONWARD:
         options |= {"width": FORETOLD_WIDTH, "state": FORETOLD_WIDTH, "dropout": FORETOLD_DROPOUT, "hidden_words": 0.0}
-        pieces = _pieces(sum(len(as_text(one)) for one in part.texts))
-        return from_running_text("recurrent", options, _trunk, part, goal, vocabulary=pieces, seed=seed)
+        pieces = _pieces(sum(map(len, _learnt(part, goal))))
+        return from_running_text(
+            "recurrent", options, _trunk, part, goal, vocabulary=pieces, max_read=PROMPT_PIECES, seed=seed
+        )
     return from_words("recurrent", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
+
+
+def _learnt(part: Part, goal: Goal) -> list[str]:
+    """The texts a language model learns from: the answers too, where it is to write them."""
+    answers = [references(one)[0] for one in part.gold] if goal.output is Output.TEXT else []
+    return [*map(as_text, part.texts), *answers]
 
 
 def restore(folder: Path) -> Network:

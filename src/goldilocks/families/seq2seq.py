@@ -183,7 +183,7 @@ def _from_hub(folder: Path, part: Part, goal: Goal) -> Network:
     shape = shape_for(
         goal, "hub", config, pooling="mean", max_tokens=longest, pad_id=int(config.get("pad_token_id") or 0)
     )
-    settled = settled_for(tokenizer, part, search=_search(folder, config), max_tokens=longest)
+    settled = settled_for(tokenizer, part, goal.generation, search=_search(folder, config), max_tokens=longest)
     return network(read_hub_writer(folder), tokenizer, replace(shape, settled=settled))
 
 

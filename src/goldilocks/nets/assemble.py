@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.nets.network import Network, Shape, Trunk, read_shape, read_tokenizer
+from goldilocks.nets.prompts import answer_limit, said
 from goldilocks.nets.words import PAD_ID, learn_words
 from goldilocks.records import Goal, Output, Part, as_text
+from goldilocks.support.text_units import references
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,6 +34,10 @@ def network(trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> Network:
             return Relater(trunk, tokenizer, shape)
         case Output.LABEL:
             return Network(trunk, tokenizer, shape)
+        case Output.TEXT if shape.settled.get("onward"):
+            from goldilocks.nets.foreteller import Foreteller
+
+            return Foreteller(trunk, tokenizer, shape)
         case Output.TEXT:
             from goldilocks.nets.writer import Writer
 
@@ -126,7 +133,9 @@ def from_pieces(
     search = Search(pieces.START_ID, pieces.END_ID, never=(pieces.PAD_ID, pieces.UNKNOWN_ID, pieces.START_ID))
     shape = replace(
         shape_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=pieces.PAD_ID),
-        settled=writer.settled_for(tokenizer, part, search=search, max_tokens=max_pieces, decoder=decoder),
+        settled=writer.settled_for(
+            tokenizer, part, goal.generation, search=search, max_tokens=max_pieces, decoder=decoder
+        ),
     )
     return network(trunk_of(shape), tokenizer, shape)
 
@@ -139,27 +148,35 @@ def from_running_text(
     goal: Goal,
     *,
     vocabulary: int,
+    max_read: int,
     seed: int,
 ) -> Network:
-    """An untrained network that says how probable a text is, over pieces of the words of the training texts.
+    """An untrained network that says how probable a text is, or goes on from it, over pieces of the training texts.
 
     Args:
         kind: The family.
         options: The numbers of a ``RecurrentTrunk`` that reads one way, but for ``vocabulary``: that is counted here.
         trunk_of: Makes the trunk from the shape.
         part: The training rows.
-        goal: The kind of answer wanted: a likelihood.
+        goal: The kind of answer wanted: a likelihood, or a text.
         vocabulary: Most pieces there are.
+        max_read: Last pieces of an item that are read before its answer is written.
         seed: Of the weights.
     """
     from goldilocks.nets import foreteller, pieces
 
     torch.manual_seed(seed)
     texts = (text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
-    tokenizer = pieces.learn_pieces(texts, limit=vocabulary, faithful=True)
+    writes = goal.output is Output.TEXT
+    answers = [references(one)[0] for one in part.gold] if writes else []  # a likelihood is that of the item itself
+    tokenizer = pieces.learn_pieces(chain(texts, answers), limit=vocabulary, faithful=True)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
     length = foreteller.WARM_UP + foreteller.STRETCH
     shape = shape_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=pieces.PAD_ID)
+    if writes:
+        lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers[:1000])]
+        settled = {"onward": True, "read": max_read, "max_tokens": answer_limit(lengths)}
+        shape = replace(shape, settled={**settled, "generation": said(goal.generation)})
     return network(trunk_of(shape), tokenizer, shape)
 
 

@@ -19,9 +19,10 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.nets.batches import Batch, Row
 from goldilocks.nets.causal import Causal, Telling
-from goldilocks.nets.decoding import Sampling, likelihood, write
+from goldilocks.nets.decoding import likelihood, write
 from goldilocks.nets.network import Shape, Trunk
 from goldilocks.nets.prompts import Prompt, generation_from, said
+from goldilocks.nets.sampling import Sampling
 from goldilocks.nets.speaker import Memory, Place, Speaker
 from goldilocks.records import Gold, Output, Text, as_text
 

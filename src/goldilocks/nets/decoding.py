@@ -6,17 +6,15 @@ prompt goes on from there. Prompts are taken in batches of like length; a row th
 
 from __future__ import annotations
 
-import time
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from goldilocks.errors import InputError
 from goldilocks.nets.batches import by_length
+from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, Written, onward, seeded
 from goldilocks.nets.speaker import Memory, Place, Speaker
 
 if TYPE_CHECKING:
@@ -24,47 +22,6 @@ if TYPE_CHECKING:
 
 _LOGIT_ROWS = 64
 """Places whose scores over the vocabulary are held at a time (256 k tokens: 67 MB)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is chosen, and when to stop."""
-
-    max_tokens: int = 64
-    stops: tuple[str, ...] = ()
-    """The text ends before the first of these; white space ends it only behind a first word (see ``cut``)."""
-    temperature: float = 0.0
-    """0: always the likeliest token."""
-    top_k: int = 0
-    """Only the ``top_k`` likeliest tokens; 0: all."""
-    top_p: float = 1.0
-    """Only the fewest tokens that have this probability together."""
-    seed: int = 0
-    rows: int = 16
-    """Most texts written side by side."""
-    tokens: int = 8192
-    """Most prompt tokens in a batch, padding included."""
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
-        if self.max_tokens < 1 or self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
-            raise InputError(
-                f"sampling: {self}; max_tokens must be at least 1, temperature and top_k not below 0, "
-                "and top_p above 0 and at most 1."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One text that was written."""
-
-    text: str
-    tokens: int
-    """How many were written, the stop included."""
-    ended: bool
-    """Whether it came to an end by itself (end token or stop string) before ``max_tokens``."""
-    first_seconds: float
-    """From the start of its batch to its first token."""
 
 
 class Reading:
@@ -174,94 +131,40 @@ def write(
         ends: Tokens that end a text.
     """
     found: list[Written | None] = [None] * len(prompts)
+    decode = partial(tokenizer.decode, skip_special_tokens=True)
     with torch.inference_mode():
         begun = Reading.begin(speaker, prefix) if prompts else None
         for chosen in by_length([len(one) for one in prompts], rows=sampling.rows, tokens=sampling.tokens):
             assert begun is not None
-            rows = [_Row(place, prompts[place], sampling) for place in chosen]
-            for row in _written(begun.spread(len(rows)), tokenizer, rows, sampling, frozenset(ends)):
-                found[row.place] = row.done(tokenizer, sampling.stops)
+            seeds = [seeded(sampling.seed, prompts[place]) for place in chosen]
+            rows = [Draft(place, sampling.max_tokens, rng) for place, rng in zip(chosen, seeds, strict=True)]
+            source = _Spoken(begun.spread(len(rows)), [prompts[place] for place in chosen])
+            for row in onward(source, rows, sampling, decode, frozenset(ends)):
+                text = row.text(decode, sampling.stops)
+                found[row.place] = Written(text, len(row.ids), row.ended, row.first_seconds)
     return [one for one in found if one is not None]
 
 
-class _Row:
-    """A text while it is written."""
+class _Spoken(Source):
+    """Rows that a speaker goes on with."""
 
-    def __init__(self, place: int, prompt: Sequence[int], sampling: Sampling) -> None:
-        self.place, self.prompt = place, prompt
-        self.ids: list[int] = []
-        self.ended = False
-        self.first_seconds = 0.0
-        self.generator = torch.Generator()
-        # Each text has draws of its own, so that they do not depend on what else is in the batch.
-        self.generator.manual_seed(zlib.crc32(repr((sampling.seed, list(prompt))).encode()))
+    def __init__(self, reading: Reading, prompts: Sequence[Sequence[int]]) -> None:
+        self.reading = reading
+        self.hidden = reading.read(prompts)
 
-    def done(self, tokenizer: Tokenizer, stops: Sequence[str]) -> Written:
-        text = tokenizer.decode(self.ids, skip_special_tokens=True)
-        return Written(text[: cut(text, stops)], len(self.ids), self.ended, self.first_seconds)
+    def scores(self) -> Scores:
+        found: Scores = self.reading.speaker.logits(self.hidden).float().cpu().numpy()
+        return found
 
+    def likeliest(self) -> list[int]:
+        found: list[int] = self.reading.speaker.likeliest(self.hidden).tolist()
+        return found
 
-def cut(text: str, stops: Sequence[str]) -> int | None:
-    r"""Where the text ends: before the first stop; ``None``: it has none yet.
+    def keep(self, rows: Sequence[int]) -> None:
+        self.reading.keep(torch.tensor(rows))
 
-    A base model likes to begin its answer on a new line. So a stop of white space counts behind the first word only.
-
-    Example:
-        >>> cut("\nHallo\nText:", ("\n",)), cut("\n\n", ("\n",)), cut("\nText: x", ("\nText:",))
-        (6, None, 0)
-    """
-    spoken = len(text) - len(text.lstrip())
-    places = (text.find(stop, spoken if stop.isspace() else 0) for stop in stops)
-    return min((place for place in places if place >= 0), default=None)
-
-
-def _written(
-    reading: Reading, tokenizer: Tokenizer, rows: list[_Row], sampling: Sampling, ends: frozenset[int]
-) -> Iterator[_Row]:
-    begun = time.perf_counter()
-    # A token is at least a byte, so that a stop string lies within this many of the last ones.
-    tail = 4 + max((len(stop.encode()) for stop in sampling.stops), default=0)
-    hidden = reading.read([one.prompt for one in rows])
-    while True:
-        ids = _chosen(reading.speaker, hidden, rows, sampling)
-        for row, token in zip(rows, ids.tolist(), strict=True):
-            if row.ended:
-                continue
-            row.first_seconds = row.first_seconds or time.perf_counter() - begun
-            row.ids.append(token)
-            if token in ends:
-                row.ended = True
-                row.ids[-1:] = []
-            elif sampling.stops:
-                last = tokenizer.decode(row.ids[-tail:], skip_special_tokens=True)
-                row.ended = any(stop in last for stop in sampling.stops) and (
-                    cut(tokenizer.decode(row.ids, skip_special_tokens=True), sampling.stops) is not None
-                )
-        going = [place for place, row in enumerate(rows) if not row.ended and len(row.ids) < sampling.max_tokens]
-        if 2 * len(going) <= len(rows) or not going:  # leaving costs a copy of the memory
-            kept = set(going)
-            yield from (row for place, row in enumerate(rows) if place not in kept)
-            if not going:
-                return
-            rows, ids = [rows[place] for place in going], ids[going]
-            reading.keep(torch.tensor(going))
-        hidden = reading.step(ids)
-
-
-def _chosen(speaker: Speaker, hidden: Tensor, rows: Sequence[_Row], sampling: Sampling) -> Tensor:
-    """The next token of each row."""
-    if sampling.temperature == 0:
-        return speaker.likeliest(hidden)
-    found = []
-    for row, scores in zip(rows, speaker.logits(hidden), strict=True):
-        ranked, order = (scores.float() / sampling.temperature).sort(descending=True, stable=True)
-        if sampling.top_k:
-            ranked, order = ranked[: sampling.top_k], order[: sampling.top_k]
-        chances = ranked.softmax(-1)
-        inside = chances.cumsum(-1) - chances < sampling.top_p  # the first that passes the share still counts
-        drawn = torch.multinomial(chances * inside, 1, generator=row.generator)
-        found.append(order[drawn])
-    return torch.cat(found)
+    def step(self, ids: Sequence[int]) -> None:
+        self.hidden = self.reading.step(torch.tensor(ids))
 
 
 # ------------------------------------------------------------------------------------------------------------- judging

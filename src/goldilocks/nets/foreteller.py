@@ -8,11 +8,16 @@ model's. (One text could be cut in several ways; only the tokenizer's own counts
 The output is tied to the word vectors (Press & Wolf 2017, "Using the Output Embedding to Improve Language Models").
 Long texts are learnt in stretches, each behind the last tokens of the one before, from which the memory is warmed up;
 they are answered as a whole, the memory carried from stretch to stretch, so that a likelihood is exact.
+
+Where a text is wanted (``Output.TEXT``) an item and its answer are learnt as a text and what stands before it, and the
+net goes on from the item token by token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +27,13 @@ from torch import Tensor, nn
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.batches import Batch, Row
 from goldilocks.nets.network import Network, Shape, Trunk
-from goldilocks.nets.pieces import START_ID
+from goldilocks.nets.pieces import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from goldilocks.nets.prompts import generation_from, said
+from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, onward, seeded
 from goldilocks.nets.smoothed_loss import smoothed_loss
 from goldilocks.nets.trunks import RecurrentTrunk
-from goldilocks.records import Gold, Text
+from goldilocks.records import Gold, Output, Text
+from goldilocks.support.text_units import references
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -38,6 +46,8 @@ _AT_ONCE = 128
 """Tokens of each text that are read before their scores are taken: bounds the memory."""
 _SCORES = 8_000_000
 """Scores computed at a time: 32 MB."""
+_NEVER = [PAD_ID, UNKNOWN_ID, START_ID]
+"""Tokens that are not written."""
 
 
 class Outlook(nn.Module):
@@ -61,7 +71,7 @@ class Outlook(nn.Module):
 
 
 class Foreteller(Network):
-    """Likelihoods of texts (``Output.LIKELIHOOD``) from a net that reads one way."""
+    """Likelihoods of texts (``Output.LIKELIHOOD``), and texts (``Output.TEXT``), from a net that reads one way."""
 
     pools = False
     trunk: RecurrentTrunk
@@ -74,6 +84,8 @@ class Foreteller(Network):
         tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
         # The word table is the last matrix too: every token of it takes part, whether it occurs or not.
         trunk.word_embedding = None
+        self.generation = generation_from(shape.settled.get("generation", {}))
+        """See ``protocols.Writing``."""
 
     def new_head(self) -> nn.Module:
         """See ``Outlook``."""
@@ -83,8 +95,18 @@ class Foreteller(Network):
     # --------------------------------------------------------------------------------------------------------- reading
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """Whole items; ``places`` holds the first token of the text that is asked about."""
-        told = [(one,) if isinstance(one, str) else one for one in texts]
+        """Whole items; ``places`` holds the first token of the text that is asked about.
+
+        Of an item that is gone on with the end is read.
+        """
+        whole = self._whole(texts)
+        if self.shape.output != Output.TEXT:
+            return whole
+        most = int(self.shape.settled["read"])
+        return [replace(row, ids=np.concatenate([row.ids[:1], row.ids[1:][-most:]])) for row in whole]
+
+    def _whole(self, texts: Sequence[Text]) -> list[Row]:
+        told = [_parts(one) for one in texts]
         encoded = iter(self.tokenizer.encode_batch_fast([text for one in told for text in one]))
         found = []
         for item, one in enumerate(told):
@@ -93,9 +115,11 @@ class Foreteller(Network):
             found.append(Row(ids, item, places=np.array([len(ids) - len(parts[-1])], dtype=np.int32)))
         return found
 
-    def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:  # noqa: ARG002
-        """Stretches of the items; what stands before a text is learnt as well."""
-        return [piece for row in self.rows(texts) for piece in _stretches(row)]
+    def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
+        """Stretches of the items (and their answers); what stands before a text is learnt as well."""
+        if self.shape.output == Output.TEXT:
+            texts = [(*_parts(item), references(right)[0]) for item, right in zip(texts, gold, strict=True)]
+        return [piece for row in self._whole(texts) for piece in _stretches(row)]
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:  # noqa: ARG002
         """The rows hold what is to be foretold."""
@@ -114,12 +138,28 @@ class Foreteller(Network):
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``."""
-        found = np.zeros(len(texts))
         self.module.eval()
+        if self.shape.output == Output.TEXT:
+            return of_values(self._written(texts))
+        found = np.zeros(len(texts))
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 found[chosen] = self._likelihoods(batch).cpu().numpy()
         return of_values(found.tolist())
+
+    def _written(self, texts: Sequence[Text]) -> list[str]:
+        how = Sampling(**{"max_tokens": self.shape.settled["max_tokens"], **said(self.generation)})
+        decode = partial(self.tokenizer.decode, skip_special_tokens=True)
+        found = [""] * len(texts)
+        with torch.inference_mode():
+            for chosen, batch in self.batches(self.rows(texts) if texts else []):
+                drafts = [
+                    Draft(place, how.max_tokens, seeded(how.seed, row.ids.tolist()))
+                    for place, row in zip(chosen, batch.rows, strict=True)
+                ]
+                for one in onward(_Foretold(self, batch), drafts, how, decode, (END_ID,)):
+                    found[one.place] = one.text(decode, how.stops)
+        return found
 
     def _likelihoods(self, batch: Batch) -> Tensor:
         """Natural log of the probability of what is asked about in each row, ``(n_rows,)``, float64."""
@@ -134,6 +174,36 @@ class Foreteller(Network):
             logs = _logs(self.head(states[asked]), table, wanted)
             sums.index_add_(0, asked.nonzero()[:, 0], logs)
         return sums.clamp(max=0.0)
+
+
+class _Foretold(Source):
+    """Rows that a net goes on with from its memory of them."""
+
+    def __init__(self, network: Foreteller, batch: Batch) -> None:
+        self.trunk, self.head = network.trunk, network.head
+        self.table = self.head.table(self.trunk.words.weight)
+        self.hidden, self.memory = self.trunk.behind(batch)
+
+    def scores(self) -> Scores:
+        scores = (self.head(self.hidden) @ self.table.T).float()
+        scores[:, _NEVER] = float("-inf")
+        found: Scores = scores.cpu().numpy()
+        return found
+
+    def keep(self, rows: Sequence[int]) -> None:
+        kept = torch.tensor(rows, device=self.hidden.device)
+        cells = self.memory if isinstance(self.memory, tuple) else (self.memory,)
+        left = tuple(one[:, kept] for one in cells)
+        self.memory = left if isinstance(self.memory, tuple) else left[0]
+
+    def step(self, ids: Sequence[int]) -> None:
+        vectors = self.trunk.words(torch.tensor(ids, device=self.hidden.device)[:, None])
+        states, self.memory = self.trunk.onward(vectors, self.memory)
+        self.hidden = states[:, 0]
+
+
+def _parts(item: Text) -> tuple[str, ...]:
+    return (item,) if isinstance(item, str) else item
 
 
 def _asked(batch: Batch, start: int, end: int) -> Tensor:

@@ -50,6 +50,7 @@ class HubDecoder(TargetDecoder):
         self._whole = [whole]
         self.decoder = whole.get_decoder()  # type: ignore[operator]
         self.output = whole.get_output_embeddings()  # type: ignore[operator]
+        self.reach = _most_written(cast(Any, whole).config)
         for name, one in whole.named_buffers(recurse=False):  # what BART and Marian add to the scores
             self.register_buffer(name, one)
 
@@ -99,6 +100,12 @@ class HubDecoder(TargetDecoder):
                 full = f"{owner}.{name}"
                 found.setdefault(_role(full, module), []).append(full)
         return found
+
+
+def _most_written(config: Any) -> int | None:
+    """Positions there are for what is written; T5 counts none, so it writes any number."""
+    names = ("max_decoder_position_embeddings", "max_position_embeddings")
+    return next((int(found) for name in names if (found := getattr(config, name, None))), None)
 
 
 def _role(name: str, module: nn.Module) -> str:

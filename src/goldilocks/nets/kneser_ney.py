@@ -105,13 +105,30 @@ class KneserNey:
         place = int(self.keys[k].searchsorted(wanted)) if context >= 0 else len(self.keys[k])
         return place if place < len(self.keys[k]) and self.keys[k][place] == wanted else -1
 
+    def distribution(self, places: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Probability of each number at the place where a text stands, ``(size,)``."""
+        share = np.full(self.size, 1 / (self.size - 1))
+        share[BEGIN] = 0.0
+        for k, context in enumerate(places):
+            if context < 0 or self.totals[k][context] == 0:
+                continue
+            low, high = self._grams_of(k, context)
+            share *= self.backoff[k][context]
+            share[self.keys[k][low:high] % self.size] += self.weights[k][low:high] / self.totals[k][context]
+        return share
+
+    def _grams_of(self, k: int, context: int) -> tuple[int, int]:
+        """First and behind the last of the (k+1)-grams that begin with a context."""
+        low, high = self.keys[k].searchsorted([context * self.size, (context + 1) * self.size]).tolist()
+        return low, high
+
     def sample(self, places: Sequence[int], rng: np.random.Generator) -> int:
         """One token, drawn from the distribution at the place where a text stands."""
         for k in range(self.order - 1, -1, -1):
             context = places[k]
             if context < 0 or self.totals[k][context] == 0 or rng.random() < self.backoff[k][context]:
                 continue
-            low, high = self.keys[k].searchsorted([context * self.size, (context + 1) * self.size]).tolist()
+            low, high = self._grams_of(k, context)
             mass = self._mass[k]
             floor = mass[low - 1] if low else 0.0
             chosen = int(mass.searchsorted(floor + rng.random() * (mass[high - 1] - floor), side="right"))

@@ -19,6 +19,9 @@ from goldilocks.nets.network import Trunk
 class TargetDecoder(nn.Module):
     """Base class: a subclass gives ``scores``, ``begin``, ``step``, ``reorder``, ``keep`` and ``groups``."""
 
+    reach: int | None = None
+    """Most tokens it can write; ``None``: any number."""
+
     def scores(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
         """Scores before softmax of the token after each of ``ids``.
 

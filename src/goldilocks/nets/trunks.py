@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
@@ -136,6 +137,13 @@ class RecurrentTrunk(TableTrunk):
         """``block`` one way, going on from ``memory``: the states, and the memory behind them."""
         states, memory = self.forth(hidden, memory)
         return states, memory
+
+    def behind(self, batch: Batch) -> tuple[Tensor, Any]:
+        """The state behind the last token of each row, ``(n_rows, width)``, and the memory there; one way only."""
+        lengths = batch.mask.sum(1).cpu()
+        packed = pack_padded_sequence(self.embed(batch), lengths, batch_first=True, enforce_sorted=False)
+        _, memory = self.forth(packed)
+        return (memory[0] if isinstance(memory, tuple) else memory)[0], memory
 
 
 def recurrent_cell(kind: str, width: int, state: int) -> nn.RNNBase:

@@ -1,14 +1,17 @@
 """Networks that answer with a text: a trunk reads the source, a decoder above it writes the target.
 
 A source longer than ``max_tokens`` is cut: a text at its end (what matters in a report stands first), several texts,
-such as the turns of a dialogue, at their beginning (what is answered stands last). No answer is longer than the longest
-of training, nor longer in proportion to its source.
+such as the turns of a dialogue, at their beginning (what is answered stands last). Of itself no answer is longer than
+the longest of training, nor longer in proportion to its source.
+
+At temperature 0 the likeliest answer is looked for with several beams, and cut where it stops; above, it is drawn.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,12 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.answers import Answers, of_values
+from goldilocks.errors import InputError
 from goldilocks.nets.attention_decoder import AttentionDecoder
 from goldilocks.nets.batches import Batch, Row, by_length, padded
 from goldilocks.nets.beam import Search, write
 from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.prompts import generation_from, said
+from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, cut, onward, seeded
 from goldilocks.nets.target_decoder import TargetDecoder, WritingTrunk
-from goldilocks.records import Gold, Part, Text, as_text
+from goldilocks.records import Generation, Gold, Part, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -33,6 +39,8 @@ _SPARE = 10
 """Tokens an answer may always have more than its source lets expect."""
 _SCORES = 40_000_000
 """Most scores of a step of the search: 160 MB."""
+_Answer = tuple[str, float]
+"""A text, and the mean log probability of its tokens."""
 
 
 class Writer(Network):
@@ -46,6 +54,8 @@ class Writer(Network):
         super().__init__(trunk, tokenizer, shape)
         tokenizer.no_truncation()  # ``_ids`` cuts: which end goes depends on the item
         tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
+        self.generation = generation_from(shape.settled.get("generation", {}))
+        """See ``protocols.Writing``."""
 
     def new_head(self) -> nn.Module:
         """The trunk's own decoder, or a recurrent one that stands above any trunk."""
@@ -125,18 +135,44 @@ class Writer(Network):
         return Search(**{**found, "never": tuple(found["never"])})
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """See ``protocols.Model``; how sure it is of a text is the mean (geometric) probability of its tokens."""
+        """See ``protocols.Model``; how sure it is of a text is the mean (geometric) probability of its tokens.
+
+        Raises:
+            InputError: more tokens are asked for than it can write.
+        """
         values, scores = [""] * len(texts), np.zeros(len(texts), dtype=np.float32)
-        search = self.search
+        how = Sampling(**said(self.generation))
+        self._check_reach()
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
-                limits = [self._limit(len(row)) for row in batch.rows]
-                found = write(self.head, self.trunk(batch), batch.mask, limits, search)
-                for place, (ids, mean) in zip(chosen, found, strict=True):
-                    values[place] = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
-                    scores[place] = math.exp(mean)
+                answered = self._drawn(batch, how) if how.temperature else self._searched(batch, how)
+                for place, (text, mean) in zip(chosen, answered, strict=True):
+                    values[place], scores[place] = text.strip(), math.exp(mean)
         return of_values(values, scores)
+
+    def _searched(self, batch: Batch, how: Sampling) -> list[_Answer]:
+        limits = [self._limit(len(row)) for row in batch.rows]
+        found = write(self.head, self.trunk(batch), batch.mask, limits, self.search)
+        texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in found)
+        return [(text[: cut(text, how.stops)], mean) for text, (_, mean) in zip(texts, found, strict=True)]
+
+    def _drawn(self, batch: Batch, how: Sampling) -> list[_Answer]:
+        decode = partial(self.tokenizer.decode, skip_special_tokens=True)
+        rows = [
+            Draft(place, self._limit(len(row)), seeded(how.seed, row.ids.tolist()))
+            for place, row in enumerate(batch.rows)
+        ]
+        source = _Answering(self.head, self.trunk(batch), batch.mask, self.search)
+        found: list[_Answer] = [("", 0.0)] * len(rows)
+        for row in onward(source, rows, how, decode, (self.search.end,)):
+            found[row.place] = row.text(decode, how.stops), row.log / row.steps
+        return found
+
+    def _check_reach(self) -> None:
+        asked, reach = self.generation.max_tokens, self.head.reach
+        if asked is not None and reach is not None and asked > reach:
+            raise InputError(f"max_tokens is {asked}; this model writes at most {reach} tokens: ask for fewer.")
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """See ``Network.batches``; a step over all beams and tokens of the vocabulary stays within bounds."""
@@ -146,9 +182,37 @@ class Writer(Network):
             yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
 
     def _limit(self, source: int) -> int:
+        if self.generation.max_tokens is not None:
+            return self.generation.max_tokens
         settled = self.shape.settled
         expected: int = math.ceil(settled["ratio"] * source) + _SPARE
         return max(1, min(int(settled["longest"]), expected))
+
+
+class _Answering(Source):
+    """Answers that a decoder goes on with, one to each source."""
+
+    def __init__(self, decoder: TargetDecoder, states: Tensor, mask: Tensor, search: Search) -> None:
+        self.decoder, self.never, self.device = decoder, list(search.never), states.device
+        self.memory = decoder.begin(states, mask, 1)
+        self.step([search.start] * len(states))
+
+    def scores(self) -> Scores:
+        found: Scores = self.allowed.cpu().numpy()
+        return found
+
+    def note(self, rows: Sequence[Draft], ids: Sequence[int]) -> None:
+        for row, token, logs in zip(rows, ids, self.logs, strict=True):
+            row.log += float(logs[token]) if row.going else 0.0
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.decoder.keep(self.memory, torch.tensor(rows, device=self.device))
+
+    def step(self, ids: Sequence[int]) -> None:
+        scores = self.decoder.step(torch.tensor(ids, device=self.device)[:, None], self.memory)[:, 0]
+        self.logs = scores.float().log_softmax(-1)
+        self.allowed = self.logs.clone()
+        self.allowed[:, self.never] = float("-inf")
 
 
 def _first(gold: Gold) -> str:
@@ -163,13 +227,20 @@ def texts_of(part: Part) -> Iterator[str]:
 
 
 def settled_for(
-    tokenizer: Tokenizer, part: Part, *, search: Search, max_tokens: int, decoder: Mapping[str, Any] | None = None
+    tokenizer: Tokenizer,
+    part: Part,
+    generation: Generation,
+    *,
+    search: Search,
+    max_tokens: int,
+    decoder: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """``Shape.settled`` of a ``Writer``: how it searches, and how long answers are in the training rows.
 
     Args:
         tokenizer: Of both sides.
         part: The training rows.
+        generation: How answers are written, as far as it was said.
         search: How answers are looked for.
         max_tokens: Most tokens of a text.
         decoder: The numbers of an ``AttentionDecoder``, where the trunk brings no decoder of its own.
@@ -187,4 +258,10 @@ def settled_for(
         "beams": search.beams,
         "penalty": search.penalty,
     }
-    return {"search": found, "longest": longest + _SPARE, "ratio": ratio, "decoder": dict(decoder or {})}
+    return {
+        "search": found,
+        "longest": longest + _SPARE,
+        "ratio": ratio,
+        "decoder": dict(decoder or {}),
+        "generation": said(generation),
+    }
