@@ -1,7 +1,7 @@
 """Every benchmark of record, one after the other. ``make bench`` calls this.
 
 Run:    python benchmarks/run_all.py --data ../shared/data
-Needs:  the data folder; about two hours on 2 cores. Results lie in benchmarks/results/.
+Needs:  the data folder; about three and a half hours on 2 cores. Results lie in benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from pathlib import Path
 
 from bench_data import options
 
-SCRIPTS = ("train_speed.py", "scores.py", "select_speed.py", "growth.py", "load_speed.py", "recipe.py")
+SCRIPTS = (
+    "train_speed.py",
+    "tag_speed.py",
+    "qa_speed.py",
+    "scores.py",
+    "select_speed.py",
+    "growth.py",
+    "load_speed.py",
+    "recipe.py",
+)
 
 
 def main() -> None:

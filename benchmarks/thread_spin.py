@@ -29,7 +29,10 @@ SIDES = {
     "counted": {"GOMP_SPINCOUNT": "100000"},
 }
 # OpenMP reads its variables when torch is loaded: what ``set_threads`` would set after that comes too late.
-PROGRAM = "import runpy, sys, torch; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+PROGRAM = (
+    "import os, runpy, sys, torch; sys.argv = sys.argv[1:]; sys.path[0] = os.path.dirname(sys.argv[0]); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 def main() -> None:
