@@ -78,25 +78,27 @@ class MasterAdamW:
         if norm == norm and norm != float("inf"):  # NaN is the one value that differs from itself
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
             self.updates += 1
+            over = None if scale == 1.0 else torch.tensor(1 / scale, device=grads[0].device)
             for bucket in self._buckets:
-                _step(bucket, rate_share, scale)
+                _step(bucket, rate_share, over)
         for slot in self.slots:
             slot.working.grad = None
 
 
-def _step(bucket: list[Slot], rate_share: float, scale: float) -> None:
+def _step(bucket: list[Slot], rate_share: float, over: Tensor | None) -> None:
+    # The kernel divides by ``over`` what it reads anyway: clipping costs no pass of its own.
     bucket = [slot for slot in bucket if slot.working.grad is not None]
     if not bucket:
         return
-    grads = [_float32(slot.working.grad, scale) for slot in bucket]
     adamw(
         [slot.master for slot in bucket],
-        grads,
+        [slot.working.grad.float() for slot in bucket if slot.working.grad is not None],
         [slot.first for slot in bucket],
         [slot.second for slot in bucket],
         [],
         [slot.steps for slot in bucket],
         fused=True,
+        grad_scale=over,
         amsgrad=False,
         beta1=0.9,
         beta2=0.999,
@@ -108,9 +110,3 @@ def _step(bucket: list[Slot], rate_share: float, scale: float) -> None:
     for slot in bucket:
         if slot.working is not slot.master:
             slot.working.copy_(slot.master)
-
-
-def _float32(grad: Tensor | None, scale: float) -> Tensor:
-    assert grad is not None
-    grad = grad.float()
-    return grad if scale == 1.0 else grad.mul_(scale)
