@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.nets.linear import NgramLinear, Recipe, Solution, fitted_temperature, restored, seconds_here
+from goldilocks.nets.linear import NgramLinear, Recipe, Solution, fitted_temperature, restored
 from goldilocks.nets.ngrams import WORD, Grams
 from goldilocks.protocols import Ints
-from goldilocks.records import Goal, Machine, Part
+from goldilocks.records import Goal, Part
 from goldilocks.testing import tiny
 
 
@@ -158,8 +158,3 @@ def test_many_labels_keep_fewer_terms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("goldilocks.nets.linear.MOST_WEIGHTS", 30)
     model = _trained("tfidf_linear", "word")
     assert model.solution.weights.shape == (10, 3)
-
-
-def test_seconds_halve_on_a_machine_twice_as_fast() -> None:
-    twice = Machine(cores=2, memory_bytes=1, device="cpu", gflops=2 * 188.6, bf16=False, name="")
-    assert seconds_here(3.0, twice) == pytest.approx(1.5)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldilocks.nets.linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored, seconds_here
+from goldilocks.nets.linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored
 from goldilocks.nets.linear import Recipe as Values
 from goldilocks.nets.ngrams import Grams
 from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
@@ -72,8 +72,8 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
-    """Counting grows with words and characters, solving with these times the labels."""
+def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+    """Counting grows with words and characters, solving with these times the labels; both as in ``naive_bayes``."""
     words, characters = work.rows * work.words, work.rows * work.characters
     seconds = 0.05 + 1.2e-6 * words * (1 + 0.03 * work.labels)
     memory = BASE_BYTES + BYTES_PER_WORD * words
@@ -81,7 +81,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
         seconds += 0.9e-6 * characters * (1 + 0.03 * work.labels)
         memory += BYTES_PER_CHARACTER * characters
     weights = 4 * 5 * min(MOST_TERMS * len(GRAMS[facts.name]) * work.labels, MOST_WEIGHTS)  # five such arrays at once
-    return Forecast(seconds_here(seconds, machine), memory + weights)
+    return Forecast(seconds, memory + weights)
 
 
 def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001

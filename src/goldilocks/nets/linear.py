@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
     from goldilocks.protocols import Ints
-    from goldilocks.records import Machine
 
 Array = npt.NDArray[np.float32]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
@@ -34,8 +33,6 @@ MOST_WEIGHTS = 32_000_000
 HELD_OUT_SHARE = 0.2
 """Share of the training texts the temperature is fitted on."""
 FEWEST_HELD_OUT = 10
-MEASURED_GFLOPS = 188.6
-"""Speed of the machine on which the families' seconds per word and character were measured, 2 cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +204,6 @@ def restored(folder: Path) -> NgramLinear:
     model.solution = Solution(arrays["weights"], arrays["bias"])
     model.idf = arrays["idf"]
     return model
-
-
-def seconds_here(seconds: float, machine: Machine) -> float:
-    """Seconds on the machine of the measurements as seconds on this one."""
-    return seconds * MEASURED_GFLOPS / max(machine.gflops, 1e-9)
 
 
 def fitted_temperature(scores: npt.NDArray[np.floating], answers: Ints) -> float:
