@@ -19,6 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
+from goldilocks.report.words import duration
 from goldilocks.support.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -118,8 +119,8 @@ def print_decision(decision: Decision, out: Path) -> None:
     if search.money:
         out_console.print(f"Questions to endpoints have cost {search.money:.4g} {decision.objective.currency} so far.")
     out_console.print(
-        f"{search.seconds:.0f} s of search, {search.trials} purchases, stopped because {search.stopped}; "
-        f"running every candidate to the end would have taken about {search.exhaustive_seconds_estimate:.0f} s."
+        f"{duration(search.seconds)} of search, {search.trials} purchases, stopped because {search.stopped}; "
+        f"running every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}."
     )
     out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True)
 
