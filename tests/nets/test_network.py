@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from goldilocks import plugins
 from goldilocks.answers import SURE
 from goldilocks.nets.batches import padded
-from goldilocks.nets.network import Network
+from goldilocks.nets.network import Network, encodings
 from goldilocks.records import Candidate, Goal, Output, Recipe, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
@@ -41,6 +42,23 @@ def learnt(folder: Path, case: tiny.Case) -> Run:
     run = Run(Candidate(facts, "full"), case.part, case.goal, model_folder=folder, work=WORK, seed=0, recipe=RECIPE)
     run.advance(1.0)
     return run
+
+
+def test_texts_are_cut_a_part_at_a_time_into_the_same_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = encoder(folder)
+    texts: list[str | tuple[str, str]] = ["the soup", ("bank", "match"), "", "we saw a match today", "soup"]
+    whole = network.rows(texts)
+    sizes = []
+
+    class Counting:
+        def encode_batch_fast(self, some: list[str], **how: bool) -> list[object]:
+            sizes.append(len(some))
+            return list(network.tokenizer.encode_batch_fast(some, **how))
+
+    monkeypatch.setattr("goldilocks.nets.network._ENCODED", 2)
+    parts = list(encodings(cast(Any, Counting()), texts))
+    assert sizes == [2, 2, 1]
+    assert [one.ids for one in parts] == [row.ids.tolist() for row in whole]
 
 
 # --------------------------------------------------------------------------------------------------------------- pairs

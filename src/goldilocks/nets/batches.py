@@ -46,6 +46,11 @@ def by_length(
     yield from batches
 
 
+_NO_PLACES: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+_NOTHING_KNOWN: npt.NDArray[np.int32] = np.zeros((0, 0), np.int32)
+# Rows come by the million and share these.
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The tokens of one item, or of a piece of it where it is longer than the model reads."""
@@ -56,11 +61,11 @@ class Row:
     """Number of the item it was made from."""
     channels: Mapping[str, npt.NDArray[np.int32]] = field(default_factory=dict)
     """What else a token is marked with, ``(n_tokens,)`` each: ``types`` says which text of a pair it belongs to."""
-    places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    places: npt.NDArray[np.int32] = field(default_factory=lambda: _NO_PLACES)
     """Where in the row the answers are read off, e.g. the first token of each word; what is there the head decides."""
     first: int = 0
     """Number of the first word (or character) of the item that this row holds."""
-    known: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    known: npt.NDArray[np.int32] = field(default_factory=lambda: _NOTHING_KNOWN)
     """What else the head is told of each of ``places``, ``(n_places, anything)``."""
 
     def __len__(self) -> int:

@@ -23,7 +23,7 @@ from goldilocks.answers import Answers, of_labels
 from goldilocks.nets import prompts
 from goldilocks.nets.batches import Row
 from goldilocks.nets.decoding import Tree, judge
-from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.network import Network, Shape, Trunk, encodings
 from goldilocks.nets.prompts import Prompt
 from goldilocks.nets.speaker import Speaker
 from goldilocks.nets.weights import answering
@@ -74,7 +74,7 @@ class Causal(Network):
     # ---------------------------------------------------------------------------------------------------------- tokens
 
     def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        return [one.ids for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return [one.ids for one in encodings(self.tokenizer, texts, special=False)]
 
     def _cut(self, item: Text, tokens: int) -> Text:
         """The item with at most ``tokens`` tokens in all its texts together, cut at the end of each."""

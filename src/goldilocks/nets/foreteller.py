@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.batches import Batch, Row
-from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.network import Network, Shape, Trunk, encodings
 from goldilocks.nets.pieces import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from goldilocks.nets.prompts import generation_from, said
 from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, onward, seeded
@@ -107,7 +107,7 @@ class Foreteller(Network):
 
     def _whole(self, texts: Sequence[Text]) -> list[Row]:
         told = [_parts(one) for one in texts]
-        encoded = iter(self.tokenizer.encode_batch_fast([text for one in told for text in one]))
+        encoded = encodings(self.tokenizer, [text for one in told for text in one])
         found = []
         for item, one in enumerate(told):
             parts = [next(encoded).ids for _ in one]

@@ -90,6 +90,10 @@ def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
     return (hidden * keep).sum(1) / keep.sum(1).clamp(min=1e-9)
 
 
+_ENCODED = 4_096
+"""Texts that are cut into tokens at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What is needed to build the same network again; written to ``network.json``."""
@@ -169,9 +173,8 @@ class Network:
         # A text far longer than the model reads would only cost tokenizing; no language has 12 characters per token.
         reach = 12 * self.shape.max_tokens
         given = [one[:reach] if isinstance(one, str) else _pair(one, reach) for one in texts]
-        encoded = self.tokenizer.encode_batch_fast(given)
         pairs = any(isinstance(one, tuple) for one in given)
-        return [self._row(one, number, pairs) for number, one in enumerate(encoded)]
+        return [self._row(one, number, pairs) for number, one in enumerate(encodings(self.tokenizer, given))]
 
     def _row(self, encoded: Encoding, item: int, pairs: bool) -> Row:
         ids = np.asarray(encoded.ids or [self.shape.pad_id], dtype=np.int32)
@@ -337,6 +340,20 @@ def special_tokens(tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], npt.NDA
     inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
     before, behind = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
     return np.asarray(before, dtype=np.int32), np.asarray(behind, dtype=np.int32)
+
+
+def encodings(
+    tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], *, special: bool = True
+) -> Iterator[Encoding]:
+    """Each text in tokens, some thousands at a time: an ``Encoding`` takes about 130 bytes a token, its ids 4.
+
+    Args:
+        tokenizer: What cuts.
+        texts: Texts, or pairs of them.
+        special: With the special tokens.
+    """
+    for start in range(0, len(texts), _ENCODED):
+        yield from tokenizer.encode_batch_fast(list(texts[start : start + _ENCODED]), add_special_tokens=special)
 
 
 def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:

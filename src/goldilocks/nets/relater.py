@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.nets.batches import Batch, Row
-from goldilocks.nets.network import Network, Shape, Trunk, special_tokens
+from goldilocks.nets.network import Network, Shape, Trunk, encodings, special_tokens
 from goldilocks.records import Text, as_text
 from goldilocks.support.entity_marks import ALL_MARKS, MARKS, cut
 
@@ -88,7 +88,7 @@ class Relater(Network):
         distinct = list(dict.fromkeys(piece for item in items for piece in item if piece not in self._marks))
         # The blank is for tokenizers that read " a" unlike "a".
         spaced = [f" {piece}" for piece in distinct]
-        encoded = self.tokenizer.encode_batch_fast(spaced, add_special_tokens=False) if spaced else []
+        encoded = encodings(self.tokenizer, spaced, special=False)
         tokens = self._marks | {
             piece: np.asarray(one.ids, dtype=np.int32) for piece, one in zip(distinct, encoded, strict=True)
         }

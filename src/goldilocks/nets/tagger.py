@@ -20,7 +20,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.nets.batches import Batch, Row, by_length
 from goldilocks.nets.chain import Chain, best_paths, rules
 from goldilocks.nets.marks import Marks, hides_case, mark_of
-from goldilocks.nets.network import Network, Shape, Trunk, linear_head, special_tokens
+from goldilocks.nets.network import Network, Shape, Trunk, encodings, linear_head, special_tokens
 from goldilocks.nets.word_features import BUCKETS, numbers
 from goldilocks.records import Gold, Text
 from goldilocks.support.tagging import words_of
@@ -115,7 +115,7 @@ class Tagger(Network):
         known = sorted({word for words in items for word in words})
         # Each word is tokenized once, however often it occurs. The blank is for tokenizers that read " a" unlike "a".
         short = [f" {word[:WORD_CHARACTERS]}" for word in known]
-        encoded = self.tokenizer.encode_batch_fast(short, add_special_tokens=False) if known else []
+        encoded = encodings(self.tokenizer, short, special=False)
         room = max(1, self.shape.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {

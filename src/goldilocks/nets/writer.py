@@ -24,7 +24,7 @@ from goldilocks.errors import InputError
 from goldilocks.nets.attention_decoder import AttentionDecoder
 from goldilocks.nets.batches import Batch, Row, by_length, padded
 from goldilocks.nets.beam import Search, write
-from goldilocks.nets.network import Network, Shape, Trunk
+from goldilocks.nets.network import Network, Shape, Trunk, encodings
 from goldilocks.nets.prompts import generation_from, said
 from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, cut, onward, seeded
 from goldilocks.nets.target_decoder import TargetDecoder, WritingTrunk
@@ -78,7 +78,7 @@ class Writer(Network):
         """See ``Network.rows``."""
         reach = 12 * self.shape.max_tokens
         given = [one[:reach] if isinstance(one, str) else BETWEEN.join(one)[-reach:] for one in texts]
-        encoded = self.tokenizer.encode_batch_fast(given)
+        encoded = encodings(self.tokenizer, given)
         return [
             Row(self._ids(ids, last=isinstance(text, tuple)), item)
             for item, (ids, text) in enumerate(zip(encoded, texts, strict=True))
@@ -100,7 +100,7 @@ class Writer(Network):
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """The tokens of each answer with the end token; of several references the first is learnt."""
         wanted = [_first(gold[row.item])[: 12 * self.shape.max_tokens] for row in rows]
-        return [self._ids(one) for one in self.tokenizer.encode_batch_fast(wanted)]
+        return [self._ids(one) for one in encodings(self.tokenizer, wanted)]
 
     def costs(self, rows: Sequence[Row], targets: Sequence[Any]) -> list[int]:
         """What a row counts in a training batch: twice its longer side.
@@ -246,8 +246,8 @@ def settled_for(
         decoder: The numbers of an ``AttentionDecoder``, where the trunk brings no decoder of its own.
     """
     reach = 12 * max_tokens
-    sources = tokenizer.encode_batch_fast([as_text(one)[:reach] for one in part.texts])
-    targets = tokenizer.encode_batch_fast([_first(one)[:reach] for one in part.gold])
+    sources = encodings(tokenizer, [as_text(one)[:reach] for one in part.texts])
+    targets = encodings(tokenizer, [_first(one)[:reach] for one in part.gold])
     read, written = ([min(len(one), max_tokens) for one in side] for side in (sources, targets))
     longest = max(written, default=0)
     ratio = max((target / max(1, source) for source, target in zip(read, written, strict=True)), default=1.0)
