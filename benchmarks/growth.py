@@ -1,6 +1,7 @@
 """What do more rows cost? Seconds and peak memory of ``check``, of screening and of one epoch, from 1 k to 1 M rows.
 
 Run:    python benchmarks/growth.py --most 1000000
+        python benchmarks/growth.py --what screening   (the record of the others stays: do it on the same machine)
 Needs:  CPU only; about 20 minutes for a million rows on 2 cores. An epoch of MiniLM that would take longer than
         ``--epoch-seconds`` is cut short there.
 
@@ -25,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options
+from bench_data import RESULTS, keep, machine, options
 
 from goldilocks.select.race import Runner
 
 LABELS = 20
 WORDS = 20_000
 ENCODER, LINEAR = "encoder/all-MiniLM-L6-v2/full", "tfidf_linear/word/scratch"
+WHAT = ("check", "screening", LINEAR, ENCODER)
 
 
 def make_rows(path: Path, n: int) -> None:
@@ -120,6 +122,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--most", type=int, default=1_000_000)
     parser.add_argument("--epoch-seconds", type=float, default=180.0)
+    parser.add_argument("--what", nargs="+", default=list(WHAT), choices=WHAT)
     parser.add_argument("--point", nargs=2, metavar=("WHAT", "FILE"), help="one point, for the processes this starts")
     chosen = parser.parse_args()
     if chosen.point:
@@ -127,22 +130,25 @@ def main() -> None:
         return
     sizes = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= chosen.most]
     result: dict[str, Any] = {"benchmark": "growth", "points": {}, "slope": {}}
+    if set(chosen.what) != set(WHAT):
+        kept = json.loads((RESULTS / "growth.json").read_text(encoding="utf-8"))["points"]
+        result["points"] = {what: points for what, points in kept.items() if what not in chosen.what}
     with tempfile.TemporaryDirectory() as folder:
         for n in sizes:
             path = Path(folder) / f"{n}.jsonl"
             make_rows(path, n)
-            for what in ("check", "screening", LINEAR, ENCODER):
+            for what in chosen.what:
                 command = [sys.executable, __file__, "--point", what, str(path)]
                 command += ["--epoch-seconds", str(chosen.epoch_seconds)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 point = json.loads(done.stdout.strip().splitlines()[-1])
-                result["points"].setdefault(what, {})[n] = point
+                result["points"].setdefault(what, {})[str(n)] = point
                 cut = f"  ({point['share_measured']:.1%} of it measured)" if "share_measured" in point else ""
                 figures = f"{point['seconds']:9.2f} s  {point['memory_mb']:8.0f} MB{cut}"
                 print(f"{what:40s} {n:>9,} rows  {figures}", flush=True)
             path.unlink()
     for what, points in result["points"].items():
-        far = {n: one["seconds"] for n, one in points.items() if n >= 10_000}
+        far = {int(n): one["seconds"] for n, one in points.items() if int(n) >= 10_000}
         if len(far) > 1:
             low, high = min(far), max(far)
             result["slope"][what] = round(math.log(far[high] / far[low]) / math.log(high / low), 3)
