@@ -48,7 +48,7 @@ def test_reader_finds_decision_scores_limits_use_and_origin(folder: Path) -> Non
     assert "| Test (opened once, after the choice) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
     assert "fingerprint `0123456789abcdef`" in text
     seed = decision(Candidate(facts("naive_bayes"), "scratch")).seed
-    assert f"Seed {seed}." in text
+    assert f" {seed}. Written by" in text.split("## Reproduce")[1]
 
 
 def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:

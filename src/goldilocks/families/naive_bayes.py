@@ -66,8 +66,7 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting dominates: seconds grow with the words (or characters), and a little with the labels.
 
-    How fast a machine multiplies matrices says nothing of how fast it counts: the seconds measured on one with AVX-512
-    hold on one without, whose products take 1.3 to 2.6 times as long.
+    How fast a machine multiplies matrices says nothing of how fast it counts, so ``machine`` is not asked.
     """
     if GRAMS[facts.name].kind == "word":
         units = work.rows * work.words

@@ -46,9 +46,9 @@ def by_length(
     yield from batches
 
 
+# Rows come by the million and share these.
 _NO_PLACES: npt.NDArray[np.int32] = np.zeros(0, np.int32)
 _NOTHING_KNOWN: npt.NDArray[np.int32] = np.zeros((0, 0), np.int32)
-# Rows come by the million and share these.
 
 
 @dataclass(frozen=True, slots=True)
