@@ -71,7 +71,11 @@ def entity_kinds(data: Path) -> Parts:
 
 
 SETS: dict[str, tuple[str, str, Callable[[Path], Parts]]] = {
-    "chnsenticorp": ("text_classification", "zh", official("chnsenticorp", train="train", validation="dev", test="test")),
+    "chnsenticorp": (
+        "text_classification",
+        "zh",
+        official("chnsenticorp", train="train", validation="dev", test="test"),
+    ),
     "tnews": ("text_classification", "zh", official("tnews", train="train", test="dev")),
     "mrpc": ("pair_classification", "en", official("mrpc", train="train", validation="dev", test="test")),
     "rte": ("pair_classification", "en", official("rte", train="train", test="dev")),
