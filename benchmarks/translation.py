@@ -28,6 +28,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
 from goldilocks.support.hardware import set_threads
+from goldilocks.tasks.translation import instruction
 
 TESTS = {"test_2016": "test", "test_2017": "test_2017"}
 
@@ -77,7 +78,7 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     recipe = plugins.load("methods", candidate.method).recipe(own) if own else None
     if recipe is not None and epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    goal = Goal(Output.TEXT, instruction=plugins.load("tasks", "translation").instruction("English", "German"))
+    goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
     run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, recipe=recipe)
     said = [0.0]

@@ -483,6 +483,8 @@ class Recipe:
     layer_ratio: float = 1.0
     """How many times as fast the topmost block learns as the lowest; the others in equal steps between, the embeddings
     one below. 1: all alike."""
+    deep_head: bool = False
+    """Whether the head has layers of its own, which learn at a network's pace and not at a linear model's."""
     patience: int = 0
     """Stop after this many looks at the validation part without a better score; 0: never stop early."""
 

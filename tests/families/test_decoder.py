@@ -12,9 +12,11 @@ from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
 from goldilocks.methods import in_context, zero_shot
 from goldilocks.nets import causal_writer
+from goldilocks.nets.batches import padded
 from goldilocks.nets.causal import Causal
 from goldilocks.nets.causal_writer import CausalWriter
 from goldilocks.nets.sampling import Sampling, Written
+from goldilocks.nets.tagger import TagHead
 from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
 from goldilocks.support.programs import with_tests
 from goldilocks.testing import tiny
@@ -240,3 +242,83 @@ def test_model_that_cannot_be_told_says_so() -> None:
     counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     assert "cannot be told in words" in str(zero_shot.misfit(counted))
     assert "cannot be told in words" in str(in_context.misfit(counted))
+
+
+# ------------------------------------------------------------------------------------------------------------- tagging
+
+NEXT = Goal(Output.TAGS, ("B-X", "O"))
+"""A word is an X where "b" stands behind it: what a decoder that only looks back cannot know."""
+
+
+def _tagged(count: int) -> Part:
+    rng = np.random.default_rng(0)
+    items = tuple(tuple(rng.choice(["a", "b", "c"], 5).tolist()) for _ in range(count))
+    gold = tuple(tuple("B-X" if two == "b" else "O" for two in (*one[1:], "")) for one in items)
+    return Part(items, gold, tuple(range(count)))
+
+
+def test_tagging_head_knows_what_stands_behind_a_word(folder: Path) -> None:
+    part = _tagged(64)
+    run = _run(folder, "head_only", part, NEXT, epochs=15, head_learning_rate=1e-2, deep_head=True)
+    run.advance(1.0)
+
+    assert run.predict(part.texts).values == part.gold
+
+
+def test_tags_are_read_off_the_lower_half_and_come_back_from_disk(folder: Path, tmp_path: Path) -> None:
+    part = _tagged(20)
+    network = decoder.create(_facts(folder), folder, part, NEXT, seed=0)
+    network.save(tmp_path)
+    again = decoder.restore(tmp_path)
+
+    assert network.trunk.depth == decoder.lower_half(_facts(folder).depth) < _facts(folder).depth
+    assert network.predict(part.texts).values == again.predict(part.texts).values
+    assert np.array_equal(network.predict(part.texts).scores, again.predict(part.texts).scores)
+
+
+def test_lower_blocks_say_what_they_say_in_the_whole_model(folder: Path) -> None:
+    part = _tagged(4)
+    tagger = decoder.create(_facts(folder), folder, part, NEXT, seed=0)
+    whole = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
+    batch = padded(tagger.rows(part.texts), 0)
+    depth = tagger.trunk.depth
+
+    with torch.inference_mode():
+        assert torch.equal(tagger.trunk(batch), whole.trunk(batch, stop=depth))
+
+
+def test_states_come_to_the_tagging_head_with_mean_0_and_deviation_1(folder: Path) -> None:
+    part = _tagged(20)
+    network = decoder.create(_facts(folder), folder, part, NEXT, seed=0)
+    batch = padded(network.rows(part.texts), 0)
+    assert isinstance(network.head, TagHead)
+    assert network.head.reread is not None
+    with torch.inference_mode():
+        states = network.trunk(batch)
+        words = torch.stack([states[n, place] for n, row in enumerate(batch.rows) for place in row.places])
+        centred = network.head.reread.centred(words)
+
+    assert torch.allclose(centred.mean(0), torch.zeros(()), atol=1e-3)
+    assert torch.allclose(centred.std(0, correction=0), torch.ones(()), atol=1e-2)
+
+
+def test_words_of_a_decoder_are_answered_at_their_last_token(folder: Path) -> None:
+    network = decoder.create(_facts(folder), folder, _tagged(4), NEXT, seed=0)
+    row = network.rows([("football", "a")])[0]
+    count = len(network.tokenizer.encode(" football", add_special_tokens=False).ids)
+    begins = len(row.ids) - count - len(network.tokenizer.encode(" a", add_special_tokens=False).ids)
+
+    assert count > 1
+    assert row.places[0] == begins + count - 1
+
+
+@pytest.mark.parametrize(("words", "blank"), [(("去", "I", "K"), ""), (("to", "IKEA"), " ")])
+def test_words_have_blanks_before_them_where_their_language_has(
+    folder: Path, words: tuple[str, ...], blank: str
+) -> None:
+    network = decoder.create(_facts(folder), folder, _tagged(4), NEXT, seed=0)
+    spelled = [network.tokenizer.encode(blank + one, add_special_tokens=False).ids for one in words]
+
+    row = network.rows([words])[0]
+
+    assert row.ids.tolist()[-sum(map(len, spelled)) :] == [token for one in spelled for token in one]

@@ -1,4 +1,4 @@
-"""Only the linear head learns, on the frozen model's vectors (a linear probe trained by gradient descent).
+"""Only the head learns, on the frozen model's vectors: a linear probe trained by gradient descent, but for tags.
 
 The trunk runs once per text; after that an epoch is a few small products, so there can be many.
 """
@@ -47,6 +47,11 @@ def fold(network: Network) -> None:
 
 
 def recipe(recipe: Recipe) -> Recipe:
-    """Many cheap epochs of large batches at a rate that fits a linear model; the few weights need no decay."""
+    """Many cheap epochs of large batches at a rate that fits a linear model; the few weights need no decay.
+
+    A head that has layers of its own keeps the family's recipe.
+    """
+    if recipe.deep_head:
+        return recipe
     epochs = max(20.0, 10 * recipe.epochs)
     return replace(recipe, epochs=epochs, head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0, batch_rows=256)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import Facts, Output, Recipe
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -22,6 +22,11 @@ class Options:
 def misfit(facts: Facts) -> str | None:
     """See ``protocols.Method``."""
     return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+
+
+def useless(output: Output) -> str | None:
+    """See ``protocols.Choosy``."""
+    return "tags for each word cannot be asked for in words; they have to be learnt" if output is Output.TAGS else None
 
 
 def effort(facts: Facts) -> float:  # noqa: ARG001

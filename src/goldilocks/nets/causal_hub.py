@@ -52,6 +52,8 @@ class _Kept:
 class HubCausalTrunk(HubTrunk, Speaker):
     """A transformers decoder as trunk and speaker."""
 
+    looks_back = True
+
     def __init__(self, causal: Any) -> None:
         """Take the decoder and its last matrix apart."""
         super().__init__(causal.base_model)

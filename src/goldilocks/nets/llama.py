@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ class LlamaOptions:
     normed_heads: bool
     qkv_bias: bool
     out_bias: bool
+    whole: bool = True
+    """Whether these are all of the model's blocks, so that its last norm follows."""
 
 
 def read_options(config: Mapping[str, Any]) -> LlamaOptions | None:
@@ -270,6 +272,7 @@ class LlamaTrunk(Trunk, Speaker):
 
     word_embedding = "words"
     bf16 = True
+    looks_back = True
 
     def __init__(self, options: LlamaOptions) -> None:
         """Unfilled: ``read_trunk`` or ``Network.load_weights`` gives the weights."""
@@ -300,7 +303,7 @@ class LlamaTrunk(Trunk, Speaker):
         """See ``Trunk.block``; padding stands at the end, where nobody looks."""
         place = Place.alone(hidden.shape[0], hidden.shape[1], hidden.device)
         above: Tensor = self.blocks[number](hidden, place, None, number)
-        return self.norm(above) if number == self.depth - 1 else above
+        return self.norm(above) if number == self.depth - 1 and self.options.whole else above
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Trunk.groups``."""
@@ -430,6 +433,16 @@ def trunk_from(options: Mapping[str, Any]) -> LlamaTrunk:
     """An unfilled trunk from ``Shape.options``, for ``Network.load_weights`` to fill."""
     given = {**options, "windows": tuple(options["windows"]), "thetas": tuple(options["thetas"])}
     return LlamaTrunk(LlamaOptions(**given))
+
+
+def lower_part(trunk: LlamaTrunk, depth: int) -> LlamaTrunk:
+    """The lowest ``depth`` blocks alone; their states come out as they are, without the last norm."""
+    options = trunk.options
+    cut = replace(options, depth=depth, windows=options.windows[:depth], thetas=options.thetas[:depth], whole=False)
+    part = LlamaTrunk(cut)
+    given = trunk.state_dict()
+    part.load_state_dict({name: given[name] for name in part.state_dict()}, assign=True)
+    return part
 
 
 def shape_options(trunk: LlamaTrunk) -> dict[str, Any]:

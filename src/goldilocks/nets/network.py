@@ -43,6 +43,8 @@ class Trunk(nn.Module):
     """Name of the ``nn.Embedding`` whose rows the ids pick; training leaves out rows whose token does not occur."""
     bf16: bool = False
     """Whether its products may run in bfloat16 where the machine does that in hardware."""
+    looks_back: bool = False
+    """Whether a token sees nothing of what stands behind it."""
     resumable: bool = True
     """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
     spelling: tuple[str, ...] = ()

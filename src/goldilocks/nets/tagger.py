@@ -1,5 +1,8 @@
 """A tag for each word: words become rows of subwords, and each word is answered at its first one.
 
+A trunk that looks back only (a decoder) has seen a word at its last subword, and nothing of what follows: there the
+head reads the words once more, from both ends (``Reread``).
+
 A sentence longer than the network reads is cut between words into several rows, whose words are joined again before the
 tags are decided. Tags of entities come out well formed (IOB2): the best sequence that is. With a chain (``nets/chain``)
 the network learns what follows what as well.
@@ -21,9 +24,10 @@ from goldilocks.nets.batches import Batch, Row, by_length
 from goldilocks.nets.chain import Chain, best_paths, rules
 from goldilocks.nets.marks import Marks, hides_case, mark_of
 from goldilocks.nets.network import Network, Shape, Trunk, encodings, linear_head, special_tokens
+from goldilocks.nets.trunks import both_ways, recurrent_cell
 from goldilocks.nets.word_features import BUCKETS, numbers
 from goldilocks.records import Gold, Text
-from goldilocks.support.tagging import words_of
+from goldilocks.support.tagging import without_blanks, words_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,6 +38,8 @@ GAIN = 20.0
 """What the wide part's weights are multiplied by: it has to learn from a word seen once or twice."""
 WIDE_HIDDEN, WORDS_HIDDEN = 0.3, 0.3
 """Share of the features, and of the words with all of theirs, that the wide part does without in training."""
+REREAD_STATE = 256
+"""Numbers of memory per direction where the words are read once more."""
 WORD_CHARACTERS = 64
 """Of a longer word only the beginning is read."""
 WORD_TOKENS = 16
@@ -65,13 +71,47 @@ class Wide(nn.Module):
         return scores / (1 - WIDE_HIDDEN) if self.training else scores
 
 
+class Reread(nn.Module):
+    """The words' states read once more, from both ends.
+
+    Source: Peters et al. 2017, "Semi-supervised sequence tagging with bidirectional language models": a recurrent layer
+    over the states of a frozen language model. A decoder's states differ in size a thousandfold from number to number,
+    so each is first brought to mean 0 and deviation 1 over some words.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, width: int) -> None:
+        """Layers that have learnt nothing; ``settle`` gives mean and deviation."""
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+        self.forth = recurrent_cell("gru", width, REREAD_STATE)
+        self.back = recurrent_cell("gru", width, REREAD_STATE)
+
+    def settle(self, words: Tensor) -> None:
+        """Take mean and deviation from the states of some words, ``(n_words, width)``."""
+        self.centre.copy_(words.mean(0))
+        self.spread.copy_(words.std(0, correction=0).clamp(min=1e-6))
+
+    def centred(self, words: Tensor) -> Tensor:
+        """States with mean 0 and deviation 1."""
+        return (words - self.centre) / self.spread
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """``(n_rows, n_words, width)`` -> ``(n_rows, n_words, 2 * REREAD_STATE)``."""
+        return both_ways(self.forth, self.back, words, mask)
+
+
 class TagHead(nn.Module):
     """Scores of each tag for a word; with a chain also of each step between tags, with a wide part from features."""
 
-    def __init__(self, width: int, n_labels: int, *, chain: bool, wide: bool) -> None:
+    def __init__(self, width: int, n_labels: int, *, chain: bool, wide: bool, reread: bool) -> None:
         """A head that knows nothing."""
         super().__init__()
-        self.linear = linear_head(width, n_labels)
+        self.reread = Reread(width) if reread else None
+        self.linear = linear_head(2 * REREAD_STATE if reread else width, n_labels)
         self.chain = Chain(n_labels) if chain else None
         self.wide = Wide(n_labels) if wide else None
 
@@ -104,39 +144,64 @@ class Tagger(Network):
         """See ``Network.new_head``."""
         settled = self.shape.settled
         return TagHead(
-            self.trunk.width, len(self.labels), chain=bool(settled.get("chain")), wide=bool(settled.get("wide"))
+            self.trunk.width,
+            len(self.labels),
+            chain=bool(settled.get("chain")),
+            wide=bool(settled.get("wide")),
+            reread=self.trunk.looks_back,
         )
+
+    def look_over(self, texts: Sequence[Text]) -> None:
+        """See how large the trunk's states are, where the head reads them once more; before any learning."""
+        if self.head.reread is None or not texts:
+            return
+        self.module.eval()
+        with torch.inference_mode():
+            found = [_words_of(self.trunk(batch), batch) for _, batch in self.batches(self.rows(texts))]
+            self.head.reread.settle(torch.cat(found).float())
 
     # --------------------------------------------------------------------------------------------------------- reading
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """See ``Network.rows``; ``places`` are the words' first tokens, ``first`` the number of the first word."""
+        """See ``Network.rows``; ``places`` are the words' tokens that are answered at, ``first`` the first word."""
         items = [words_of(one) if isinstance(one, str) else one for one in texts]
-        known = sorted({word for words in items for word in words})
         # Each word is tokenized once, however often it occurs. The blank is for tokenizers that read " a" unlike "a".
-        short = [f" {word[:WORD_CHARACTERS]}" for word in known]
-        encoded = encodings(self.tokenizer, short, special=False)
+        spelled = [[*words] if without_blanks(words) else [f" {word}" for word in words] for words in items]
+        known = sorted({word for words in spelled for word in words})
+        encoded = encodings(self.tokenizer, [word[: WORD_CHARACTERS + 1] for word in known], special=False)
         room = max(1, self.shape.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {
             word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
             for word, one in zip(known, encoded, strict=True)
         }
-        marks = {channel: {word: mark_of(channel, word) for word in known} for channel in self._channels}
-        return [row for number, words in enumerate(items) for row in self._rows_of(number, words, pieces, marks, room)]
+        marks = {channel: {word: mark_of(channel, word.strip()) for word in known} for channel in self._channels}
+        return [
+            row
+            for number, (words, blanks) in enumerate(zip(items, spelled, strict=True))
+            for row in self._rows_of(number, words, blanks, pieces, marks, room)
+        ]
 
     def _rows_of(
-        self, item: int, words: Sequence[str], pieces: dict[str, Ids], marks: dict[str, dict[str, int]], room: int
+        self,
+        item: int,
+        words: Sequence[str],
+        spelled: Sequence[str],
+        pieces: dict[str, Ids],
+        marks: dict[str, dict[str, int]],
+        room: int,
     ) -> Iterator[Row]:
-        tokens = [pieces[word] for word in words]
+        tokens = [pieces[word] for word in spelled]
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         known = numbers(words) if self.head.wide is not None else np.zeros((len(words), 0), np.int32)
         for start, end in _cuts(lengths, room):
             inside = lengths[start:end]
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
             ids = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
-            channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
-            places = len(self._before) + np.cumsum(inside) - inside
+            channels = {
+                name: self._spread(spelled[start:end], table, inside, len(ids)) for name, table in marks.items()
+            }
+            places = len(self._before) + np.cumsum(inside) - (1 if self.trunk.looks_back else inside)
             yield Row(ids, item, channels, places.astype(np.int32), start, known[start:end])
 
     def _spread(
@@ -168,9 +233,11 @@ class Tagger(Network):
 
     def _scores(self, states: Tensor, batch: Batch) -> Tensor:
         """Scores of the tags of the batch's words one after another, ``(n_words, n_labels)``, float32."""
-        n_tokens = states.shape[1]
-        where = np.concatenate([row.places + np.int64(number * n_tokens) for number, row in enumerate(batch.rows)])
-        words = states.flatten(0, 1).index_select(0, torch.from_numpy(where).to(states.device))
+        words = _words_of(states, batch)
+        if self.head.reread is not None:
+            mask = _inside([len(row.places) for row in batch.rows]).to(words.device)
+            given = self.dropout(self.head.reread.centred(words.float()))
+            words = self.head.reread(_side_by_side(given, mask), mask)[mask]
         scores = self.score_pooled(words)
         if self.head.wide is None:
             return scores
@@ -237,6 +304,13 @@ def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]
         start = end
         if start >= count:
             return
+
+
+def _words_of(states: Tensor, batch: Batch) -> Tensor:
+    """States at the batch's words, one after another: ``(n_words, width)``."""
+    n_tokens = states.shape[1]
+    where = np.concatenate([row.places + np.int64(number * n_tokens) for number, row in enumerate(batch.rows)])
+    return states.flatten(0, 1).index_select(0, torch.from_numpy(where).to(states.device))
 
 
 def _inside(lengths: Sequence[int]) -> Tensor:

@@ -36,6 +36,16 @@ def words_of(cell: Any) -> tuple[str, ...]:
     return tuple(parts[0]) if len(parts) == 1 and _CJK.search(parts[0]) else tuple(parts)
 
 
+def without_blanks(words: Sequence[str]) -> bool:
+    """Whether words come of a text that has no blanks between them: one with Chinese or Japanese in it.
+
+    Example:
+        >>> without_blanks(["去", "I", "K", "E", "A"]), without_blanks(["to", "IKEA"])
+        (True, False)
+    """
+    return any(map(_CJK.search, words))
+
+
 def in_one(words: str | Sequence[str]) -> str:
     """Words as one text, with a blank between two unless one of them is Chinese or Japanese where they meet.
 

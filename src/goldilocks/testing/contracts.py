@@ -140,7 +140,8 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
-    prompted = "prompt" in facts.groups and recipe is not None
+    told_in_words = goal.output is not Output.TAGS  # tags for each word cannot be asked for
+    prompted = "prompt" in facts.groups and recipe is not None and told_in_words
     """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
     if isinstance(model, Fitted) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
