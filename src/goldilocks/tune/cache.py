@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 LIMIT_BYTES = 2_000_000_000
-"""Largest cache. Beyond it frozen layers are run again in every epoch."""
+"""Largest cache. What is larger is kept in bfloat16; where that is not enough, frozen layers run again every epoch."""
 
 
 class FrozenStates:
@@ -25,20 +25,25 @@ class FrozenStates:
         Args:
             lengths: Tokens of each text.
             width: Width of the states.
-            dtype: What they are kept in.
+            dtype: Of the states; they are kept in bfloat16 where more would not ``fit``.
             pooled: Keep one vector per text instead of one per token.
         """
         self.pooled = pooled
+        self._dtype = dtype
         self._lengths = np.ones_like(lengths) if pooled else lengths
         self._starts = np.concatenate([[0], np.cumsum(self._lengths)])
-        self._rows = torch.empty((int(self._starts[-1]), width), dtype=dtype)
+        kept = dtype if self._bytes(self._lengths, width, dtype) <= LIMIT_BYTES else torch.bfloat16
+        self._rows = torch.empty((int(self._starts[-1]), width), dtype=kept)
         self._known = np.zeros(len(lengths), dtype=bool)
 
     @staticmethod
-    def fits(lengths: npt.NDArray[np.int64], width: int, dtype: torch.dtype, *, pooled: bool) -> bool:
-        """Whether all of it stays below the limit."""
-        rows = len(lengths) if pooled else int(lengths.sum())
-        return rows * width * dtype.itemsize <= LIMIT_BYTES
+    def _bytes(lengths: npt.NDArray[np.int64], width: int, dtype: torch.dtype) -> int:
+        return int(lengths.sum()) * width * dtype.itemsize
+
+    @staticmethod
+    def fits(lengths: npt.NDArray[np.int64], width: int, *, pooled: bool) -> bool:
+        """Whether all of it stays below the limit, in bfloat16 at worst."""
+        return FrozenStates._bytes(np.ones_like(lengths) if pooled else lengths, width, torch.bfloat16) <= LIMIT_BYTES
 
     def has(self, texts: Sequence[int]) -> bool:
         """Whether every text of a batch is kept."""
@@ -55,10 +60,10 @@ class FrozenStates:
     def take(self, texts: Sequence[int]) -> Tensor:
         """A batch as it was put, padding as 0."""
         if self.pooled:
-            return self._rows[torch.as_tensor(texts)]
+            return self._rows[torch.as_tensor(texts)].to(self._dtype)
         lengths = self._lengths[texts]
         inside = np.arange(lengths.max())[None, :] < lengths[:, None]
         where = np.concatenate([np.arange(self._starts[one], self._starts[one + 1]) for one in texts])
-        batch = torch.zeros((*inside.shape, self._rows.shape[1]), dtype=self._rows.dtype)
-        batch[torch.from_numpy(inside)] = self._rows[torch.from_numpy(where)]
+        batch = torch.zeros((*inside.shape, self._rows.shape[1]), dtype=self._dtype)
+        batch[torch.from_numpy(inside)] = self._rows[torch.from_numpy(where)].to(self._dtype)
         return batch

@@ -230,7 +230,7 @@ class Learner:
         pooled = self._work.pools and self._start >= trunk.depth
         dtype = torch.float32 if pooled else next(trunk.parameters()).dtype
         width = self._work.pooled_width if pooled else trunk.width
-        if not FrozenStates.fits(self._lengths, width, dtype, pooled=pooled):
+        if not FrozenStates.fits(self._lengths, width, pooled=pooled):
             return None
         return FrozenStates(self._lengths, width, dtype, pooled=pooled)
 
