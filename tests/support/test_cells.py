@@ -24,13 +24,14 @@ def test_nothing_nan_and_white_space_are_empty(cell: Any, expected: bool) -> Non
         (["x"], "question is a list, not text"),
         ("a\x00b", "question holds a NUL byte"),
         ("half \ud83d", "question holds half a character (a lone surrogate)"),
+        ("\u200b \ufeff\u00a0", "question is empty"),
     ],
 )
 def test_a_cell_that_is_no_text_is_told_by_its_role(cell: Any, problem: str) -> None:
     assert text_problem("question", cell) == problem
 
 
-@pytest.mark.parametrize("cell", ["x", "naïve 又一句 🙂", "\ufffd", " padded "])
+@pytest.mark.parametrize("cell", ["x", "naïve 又一句 🙂", "👩\u200d👧", "\ufffd", " padded "])
 def test_any_text_is_a_text(cell: str) -> None:
     assert text_problem("text", cell) is None
 
@@ -45,6 +46,7 @@ def test_any_text_is_a_text(cell: str) -> None:
         (["a"], "label is a list, not a single value"),
         ({"a": 1}, "label is a dict, not a single value"),
         ("a\x00", "label holds a NUL byte"),
+        ("x\ud800", "label holds half a character (a lone surrogate)"),
     ],
 )
 def test_a_cell_that_is_no_label_is_told(cell: Any, problem: str) -> None:

@@ -36,3 +36,8 @@ def test_row_without_tests_is_its_solution() -> None:
 def test_tests_that_are_no_python_are_a_problem() -> None:
     assert task.problem({"prompt": "p", "solution": "s", "tests": "assert ("}) == "tests is not Python"
     assert task.problem({"prompt": "p", "solution": " "}) == "solution is empty"
+
+
+def test_half_a_character_in_the_setup_is_a_problem() -> None:
+    row = {"prompt": "Sum.", "solution": "x = 1", "tests": "assert x", "setup": "y = '\ud800'"}
+    assert task.problem(row) == "setup holds half a character (a lone surrogate)"

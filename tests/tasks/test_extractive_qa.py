@@ -80,6 +80,7 @@ def test_reference_without_a_place_is_kept_beside_one_that_has_a_place() -> None
         ),
         (row([{"text": "x" * 99, "answer_start": 0}]), "x…' does not stand"),
         (row([{"text": " ", "answer_start": 0}]), "text of an answer is empty"),
+        (row(["Lyon", "Lyo\ud800"]), "text of an answer holds half a character"),
         (row([{"answer_start": 0}]), r"answers cannot be read \('text'\)"),
         (row([{"text": 7, "answer_start": 0}]), "an answer is a int, not text"),
         (row([{"text": "Lyon", "answer_start": "soon"}]), "answers cannot be read"),

@@ -48,6 +48,7 @@ def test_no_label_is_an_answer_that_is_written_out() -> None:
         (["a", None], "one of the labels is empty"),
         (["a", float("nan")], "one of the labels is NaN"),
         ({"a": 1}, "labels is a dict, not a list"),
+        (["a", "x\ud800"], "one of the labels holds half a character (a lone surrogate)"),
         ("[a, b]", "labels is '[a, b]', which is not a JSON list"),
     ],
 )
@@ -68,6 +69,7 @@ def test_pair_has_two_texts_and_a_label() -> None:
         ("3-4", "score is '3-4', not a number"),
         ("high", "score is 'high', not a number"),
         ("inf", "score is inf, not a finite number"),
+        (-1.7e308, "score is -1.7e+308; numbers are read up to 1e+12, so write it on another scale"),
         (float("nan"), "score is NaN"),
         (None, "score is empty"),
         ([3], "score is a list, not a number"),

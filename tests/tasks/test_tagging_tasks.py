@@ -28,6 +28,18 @@ def test_rows_of_different_length_are_refused_by_both_tasks() -> None:
         assert task.problem(row) == "1 tag for 2 words; there must be one for each"
 
 
+def test_half_a_character_in_tags_is_refused_however_they_are_written() -> None:
+    for tags, role in ((["O", "B-\ud800"], "tag 2"), ("O B-\ud800", "tags")):
+        for task in (ner, pos_tagging):
+            row = {"tokens": ["in", "Rome"], "tags": tags}
+            assert task.problem(row) == f"{role} holds half a character (a lone surrogate)"
+
+
+def test_sign_that_is_drawn_as_nothing_is_a_word() -> None:
+    row = {"tokens": ["❤", "\ufe0f"], "tags": ["O", "O"]}  # an emoji and its variation selector, cut apart
+    assert ner.problem(row) is None
+
+
 def test_parts_of_speech_are_taken_as_they_are() -> None:
     row = {"tokens": ["in", "Rome"], "tags": ["I-x", "NNP"]}
     assert pos_tagging.problem(row) is None

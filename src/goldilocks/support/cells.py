@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import Any
+
+MOST = 1e12
+"""Largest number, below 0 or above: squares and sums of it are still numbers."""
+# Signs that are drawn as nothing: joiners and marks of direction, soft hyphens, blanks of Braille and Hangul.
+_UNSEEN = re.compile(
+    r"[\s\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff]*"
+)
 
 
 def empty(cell: Any) -> bool:
@@ -13,21 +21,35 @@ def empty(cell: Any) -> bool:
 
 
 def text_problem(role: str, cell: Any) -> str | None:
-    """Why ``cell`` cannot be used as a text, in words; ``None`` where it can.
+    r"""Why ``cell`` cannot be used as a text, in words; ``None`` where it can.
 
     Example:
         >>> text_problem("text", 3)
         'text is a int, not text'
+        >>> text_problem("target", "\u200b \ufeff")
+        'target is empty'
     """
+    if isinstance(cell, str) and _UNSEEN.fullmatch(cell):
+        return f"{role} is empty"
+    return word_problem(role, cell)
+
+
+def word_problem(role: str, cell: Any) -> str | None:
+    """As ``text_problem``; but a sign that is drawn as nothing is a word: texts cut into words have such."""
     if empty(cell):
         return f"{role} is empty"
     if not isinstance(cell, str):
         return f"{role} is a {type(cell).__name__}, not text"
-    if "\x00" in cell:
+    return _sign_problem(role, cell)
+
+
+def _sign_problem(role: str, text: str) -> str | None:
+    """What of it no file can hold, or no tokenizer read."""
+    if "\x00" in text:
         return f"{role} holds a NUL byte"
-    if not cell.isascii():
+    if not text.isascii():
         try:
-            cell.encode("utf-8")
+            text.encode("utf-8")
         except UnicodeEncodeError:
             return f"{role} holds half a character (a lone surrogate)"
     return None
@@ -41,7 +63,7 @@ def label_problem(role: str, cell: Any) -> str | None:
         return f"{role} is empty"
     if isinstance(cell, list | dict):
         return f"{role} is a {type(cell).__name__}, not a single value"
-    return f"{role} holds a NUL byte" if "\x00" in str(cell) else None
+    return _sign_problem(role, str(cell))
 
 
 def label_of(cell: Any) -> str:
@@ -68,10 +90,14 @@ def number_problem(role: str, cell: Any) -> str | None:
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return f"{role} is a {type(cell).__name__}, not a number"
     try:
-        finite = isfinite(float(cell))
+        number = float(cell)
     except (ValueError, OverflowError):
         return f"{role} is {shortened(cell)!r}, not a number"
-    return None if finite else f"{role} is {cell}, not a finite number"
+    if not isfinite(number):
+        return f"{role} is {cell}, not a finite number"
+    if abs(number) > MOST:
+        return f"{role} is {number:g}; numbers are read up to {MOST:g}, so write it on another scale"
+    return None
 
 
 def list_of(cell: Any) -> list[Any] | None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
-from goldilocks.support.cells import empty, label_of, label_problem, text_problem
+from goldilocks.support.cells import label_of, label_problem, text_problem, word_problem
 
 OUTSIDE = "O"
 _BEGINS, _GOES_ON, _ENDS = "BSU", "IMEL", "SUEL"
@@ -79,7 +79,7 @@ def words_problem(role: str, cell: Any) -> str | None:
     if not cell:
         return f"{role} is empty"
     return next(
-        (one for place, word in enumerate(cell, 1) if (one := text_problem(f"word {place} of {role}", word))), None
+        (one for place, word in enumerate(cell, 1) if (one := word_problem(f"word {place} of {role}", word))), None
     )
 
 
@@ -87,12 +87,12 @@ def tags_problem(role: str, cell: Any, n_words: int) -> str | None:
     """Why ``cell`` cannot be the tags of ``n_words`` words, in words; ``None`` where it can."""
     if not isinstance(cell, str | list | tuple):
         return label_problem(role, cell) or f"{role} is a {type(cell).__name__}, not a list of tags"
-    if empty(cell) or not cell:
+    if not cell:
         return f"{role} is empty"
-    if isinstance(cell, list | tuple):
-        for place, tag in enumerate(cell, 1):
-            if problem := label_problem(f"tag {place}", tag):
-                return problem
+    tags = [(role, cell)] if isinstance(cell, str) else [(f"tag {place}", tag) for place, tag in enumerate(cell, 1)]
+    for name, tag in tags:
+        if problem := label_problem(name, tag):
+            return problem
     found = len(tags_of(cell))
     many = "" if found == 1 else "s"
     return None if found == n_words else f"{found} tag{many} for {n_words} words; there must be one for each"

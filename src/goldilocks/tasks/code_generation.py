@@ -43,6 +43,8 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
     wrong = item_problem(row) or text_problem("solution", row.get("solution"))
+    if wrong is None and not empty(row.get("setup")):
+        wrong = text_problem("setup", row["setup"])
     if wrong is None and not empty(row.get("tests")) and parsed(_tests(row)) is None:
         return "tests is not Python"
     return wrong

@@ -147,9 +147,10 @@ def _claims(cell: Any) -> Iterator[Claim]:
         text, start = (one, None) if isinstance(one, str) else (one["text"], one.get("answer_start"))
         if not isinstance(text, str):
             raise TypeError(f"an answer is a {type(text).__name__}, not text")
+        wrong = text_problem("the text of an answer", text)
+        if wrong is not None:
+            raise ValueError(wrong)
         bare = text.strip()
-        if not bare:
-            raise ValueError("the text of an answer is empty")
         if start is None:
             yield bare, None
         else:
