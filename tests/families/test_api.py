@@ -16,8 +16,9 @@ from goldilocks.methods import full, in_context
 from goldilocks.records import Generation, Goal, Output
 from goldilocks.support.account import Account
 from goldilocks.support.endpoints import Client, Endpoint, parse, priced
+from goldilocks.support.post import MOST_BYTES
 from goldilocks.testing import tiny
-from goldilocks.testing.endpoint import Reply, Server, cut, fail, say, send
+from goldilocks.testing.endpoint import Reply, Server, cut, drip, fail, say, send, write
 
 ASK = [{"role": "user", "content": "hello"}]
 
@@ -75,6 +76,8 @@ def test_busy_endpoint_is_asked_again_when_it_says(server: Server) -> None:
         (fail(429, "slow down"), r"answered with status 429 \(slow down\), 5 times over"),
         (fail(500), "answered with status 500"),
         (cut, "broke off its answer"),
+        (write(b"SSH-2.0-OpenSSH_9.6\r\n"), r"gave no HTTP that can be read \(BadStatusLine\)"),
+        (write(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000), r"gave no HTTP that can be read \(LineTooLong\)"),
     ],
 )
 def test_endpoint_that_stays_broken_is_one_clear_error(server: Server, reply: Reply, words: str) -> None:
@@ -93,6 +96,19 @@ def test_endpoint_that_takes_too_long_is_given_up(server: Server) -> None:
     held.set()
 
 
+def test_answer_that_comes_in_drops_is_given_up_in_time(server: Server) -> None:
+    server.replies = [drip(b"HTTP/1.1 200 OK\r\n\r\n", 0.02)]
+    with pytest.raises(EndpointError, match=r"gave no answer within 0\.1 s, 5 times over"):
+        _client(server, timeout=0.1).ask(ASK, max_tokens=5)
+
+
+def test_answer_without_end_is_refused(server: Server) -> None:
+    server.replies = [write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MOST_BYTES + 1))]
+    with pytest.raises(EndpointError, match="its answer is longer than 16 MB"):
+        _client(server).ask(ASK, max_tokens=5)
+    assert len(server.bodies) == 1
+
+
 def test_endpoint_that_is_not_there_is_one_clear_error(server: Server) -> None:
     server.http.shutdown()
     server.http.server_close()
@@ -101,13 +117,42 @@ def test_endpoint_that_is_not_there_is_one_clear_error(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>hello</html>", b'{"choices": []}', b'{"choices": [{"message": {"content": 3}}]}']
+    "body",
+    [b"<html>hello</html>", b'{"choices": []}', b'{"choices": [{"message": {"content": 3}}]}', b"[" * 200_000],
 )
 def test_answer_that_is_no_completion_is_one_clear_error(server: Server, body: bytes) -> None:
     server.replies = [lambda handler, _: send(handler, 200, body)]
     with pytest.raises(EndpointError, match="its answer is no chat completion in JSON"):
         _client(server).ask(ASK, max_tokens=5)
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("said", ["-5", "0", "true", "12.5", '"12"', "1e999", "10000001", "null"])
+def test_count_of_tokens_that_cannot_be_is_guessed_as_one_that_is_missing(server: Server, said: str) -> None:
+    client = _client(server, input_price=1000.0, output_price=2000.0)
+    usages = [b"", f', "usage": {{"prompt_tokens": {said}, "completion_tokens": {said}}}'.encode(), b', "usage": [1]']
+    bodies = [b'{"choices": [{"message": {"content": "food"}}]%s}' % usage for usage in usages]
+    server.replies = [lambda handler, _: send(handler, 200, bodies.pop(0))]
+
+    missing, impossible, unreadable = (client.ask(ASK, max_tokens=5) for _ in range(3))
+
+    assert missing.output_tokens == 1 + 4 / 2  # half a token a character
+    for one in (impossible, unreadable):
+        assert (one.input_tokens, one.output_tokens) == (missing.input_tokens, missing.output_tokens)
+    assert client.spent == pytest.approx(3 * (missing.input_tokens * 1e-3 + 3 * 2e-3))
+
+
+def test_half_characters_of_an_answer_are_replaced(server: Server) -> None:
+    server.replies = [say("\ud800 food"), fail(404, "\udfff gone")]
+    answer = _client(server).ask(ASK, max_tokens=5)
+    assert answer.text == "\N{REPLACEMENT CHARACTER} food"
+    with pytest.raises(EndpointError, match="\\(\N{REPLACEMENT CHARACTER} gone\\)"):
+        _client(server).ask(ASK, max_tokens=5)
+
+
+def test_answer_far_longer_than_asked_for_is_cut(server: Server) -> None:
+    server.replies = [say("a, " * 1_000_000)]
+    assert len(_client(server).ask(ASK, max_tokens=5).text) == 5 * 16
 
 
 def test_wrong_key_is_not_tried_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import random
+import re
 import threading
 import time
 import urllib.error
@@ -26,6 +27,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from goldilocks.errors import EndpointError, InputError
 from goldilocks.support.account import Account, Usage
+from goldilocks.support.post import MOST_BYTES, post
 
 _NUMBERS = {
     "input": "input_price",
@@ -39,6 +41,12 @@ _TRIES = 5
 _LONGEST_WAIT = 60.0
 _TOKENS_PER_CHARACTER = 0.5
 """A careful guess, for what a question may cost before it was asked (English takes half of it, Chinese more)."""
+_MOST_TOKENS = 10_000_000
+"""Of a text, that an endpoint is believed; no model reads or writes as many at once."""
+_MOST_PER_TOKEN = 16
+"""Characters of an answer for each token it may have, on average: what an endpoint sends beyond is not read. Metrics of
+texts, and the search for labels in one, take minutes for megabytes."""
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Endpoint:
     per_minute: float = 0.0
     """Most questions a minute; 0: no limit."""
     timeout: float = 60.0
-    """Seconds until an answer must be there."""
+    """Seconds until the whole answer must be there."""
 
     @property
     def local(self) -> bool:
@@ -197,7 +205,7 @@ class Client:
                 if found is not None:
                     read, written = found.input_tokens, found.output_tokens
                     self.account.pay(str(self.endpoint), Usage(1, read, written, self._price(read, written)))
-        return found
+        return replace(found, text=found.text[: _MOST_PER_TOKEN * max_tokens])
 
     @property
     def spent(self) -> float:
@@ -255,8 +263,10 @@ class Client:
                 wait = _retry_after(error.headers.get("Retry-After"), wait)
             except TimeoutError:
                 problem = f"gave no answer within {self.endpoint.timeout:g} s"
-            except (http.client.IncompleteRead, ConnectionError, http.client.RemoteDisconnected) as error:
+            except (http.client.IncompleteRead, ConnectionError) as error:  # RemoteDisconnected is one too
                 problem = f"broke off its answer ({type(error).__name__})"
+            except http.client.HTTPException as error:
+                problem = f"gave no HTTP that can be read ({type(error).__name__})"
             except urllib.error.URLError as error:
                 late = isinstance(error.reason, TimeoutError)
                 problem = (
@@ -289,35 +299,41 @@ class Client:
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(f"{self.endpoint.url}/chat/completions", body, headers, method="POST")
         begun = time.perf_counter()
-        with _opener(self.endpoint).open(request, timeout=self.endpoint.timeout) as answer:
-            raw = answer.read()
+        raw = post(request, timeout=self.endpoint.timeout, direct=self.endpoint.local)
+        if len(raw) > MOST_BYTES:
+            raise EndpointError(
+                f"{self.endpoint}: its answer is longer than {MOST_BYTES / 1e6:g} MB, which no completion is; "
+                "check the address, or leave the endpoint out."
+            )
         return self._read(raw, time.perf_counter() - begun, len(body))
 
     def _read(self, raw: bytes, seconds: float, asked_bytes: int) -> Completion:
         try:
             found = json.loads(raw)
             text = "".join(found["choices"][0]["message"]["content"] or "")
-            used = found.get("usage") or {}
-            # Without an account of the endpoint's own, the careful guess.
-            read = int(used.get("prompt_tokens", _TOKENS_PER_CHARACTER * asked_bytes))
-            written = int(used.get("completion_tokens", 1 + _TOKENS_PER_CHARACTER * len(text)))
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            usage = found.get("usage")
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             begins = raw[:60].decode("utf-8", "replace").replace("\n", " ")
             raise EndpointError(
                 f"{self.endpoint}: its answer is no chat completion in JSON (it begins {begins!r}); "
                 "check the address, or leave the endpoint out."
             ) from error
-        return Completion(text, read, written, seconds)
+        used = usage if isinstance(usage, dict) else {}
+        read = _tokens(used.get("prompt_tokens"), asked_bytes)
+        written = _tokens(used.get("completion_tokens"), len(text))
+        return Completion(_whole(text), read, written, seconds)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """The key goes to the named host and nowhere else."""
+def _tokens(said: Any, characters: int) -> int:
+    """What the endpoint says a text was; the careful guess where it says nothing, or nothing that can be."""
+    if type(said) is int and 1 <= said <= _MOST_TOKENS:
+        return said
+    return 1 + int(_TOKENS_PER_CHARACTER * characters)
 
 
-def _opener(endpoint: Endpoint) -> urllib.request.OpenerDirector:
-    direct = [urllib.request.ProxyHandler({})] if endpoint.local else []
-    return urllib.request.build_opener(_NoRedirect, *direct)
+def _whole(text: str) -> str:
+    """Without halves of characters (lone surrogates), which JSON can hold and no file can."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _said(error: urllib.error.HTTPError) -> str:
@@ -325,8 +341,8 @@ def _said(error: urllib.error.HTTPError) -> str:
     try:
         found = json.loads(error.read(10_000))
         words = found["error"]["message"] if isinstance(found["error"], dict) else found["error"]
-        return f" ({' '.join(str(words).split())[:160]})"
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return f" ({_whole(' '.join(str(words).split())[:160])})"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
         return ""
 
 

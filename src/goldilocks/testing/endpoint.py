@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
@@ -62,6 +63,30 @@ def fail(status: int, message: str = "no", **headers: str) -> Reply:
     """An error, in the endpoint's own words."""
     body = json.dumps({"error": {"message": message}}).encode()
     return lambda handler, _: send(handler, status, body, **headers)
+
+
+def write(content: bytes) -> Reply:
+    """Bytes as they stand, HTTP or not; the connection ends behind them."""
+
+    def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
+        handler.wfile.write(content)
+        handler.close_connection = True
+
+    return reply
+
+
+def drip(begins: bytes, seconds: float) -> Reply:
+    """What it begins with at once, then a byte every so many seconds for as long as somebody listens."""
+
+    def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
+        handler.close_connection = True
+        with contextlib.suppress(ConnectionError):
+            handler.wfile.write(begins)
+            while True:
+                threading.Event().wait(seconds)
+                handler.wfile.write(b" ")
+
+    return reply
 
 
 def cut(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
