@@ -133,4 +133,5 @@ def checkpoint(folder: Path, *, weights: str = "model.safetensors", **config: ob
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "fake", **config}))
     (folder / weights).write_bytes(b"weights")
+    (folder / "tokenizer.json").write_text("{}")
     return folder

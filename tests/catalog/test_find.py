@@ -137,6 +137,16 @@ def test_named_folder_of_a_kind_nobody_reads_is_refused(tmp_path: Path) -> None:
         find(spec(tmp_path, models=("mine",)))
 
 
+def test_folder_without_a_tokenizer_is_out_with_the_reason(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "mine")
+    (folder / "tokenizer.json").unlink()
+
+    pool = find(spec(tmp_path, models=("mine",)))
+
+    assert out(pool)["fake/mine"] == f"{folder}: there is no tokenizer.json for it"
+    assert "fake/small/fake_all" in names(pool)
+
+
 def test_named_hub_model_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
 

@@ -9,8 +9,9 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.answers import SURE
+from goldilocks.errors import IntegrityError
 from goldilocks.nets.batches import padded
-from goldilocks.nets.network import Network, encodings
+from goldilocks.nets.network import Network, encodings, read_tokenizer
 from goldilocks.records import Candidate, Goal, Output, Recipe, Workload
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
@@ -42,6 +43,14 @@ def learnt(folder: Path, case: tiny.Case) -> Run:
     run = Run(Candidate(facts, "full"), case.part, case.goal, model_folder=folder, work=WORK, seed=0, recipe=RECIPE)
     run.advance(1.0)
     return run
+
+
+@pytest.mark.parametrize("content", ["", '{"version": "1.0"', '{"version": "1.0", "model": {}}'])
+def test_damaged_tokenizer_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(content)
+    with pytest.raises(IntegrityError, match=r"tokenizer\.json: not a tokenizer \(.*\); download the model again"):
+        read_tokenizer(path, 64)
 
 
 def test_texts_are_cut_a_part_at_a_time_into_the_same_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.catalog import hub, reasons
@@ -179,7 +180,7 @@ def _there(
         try:
             asked = source.startswith("api://")  # there are no files: it is there, or may not be asked
             folder = folder_of(facts, offline=settings.offline if asked else True, make=False)
-            lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model else None
+            lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model or _like_hub(folder) else None
             if lacks:
                 refused[source] = f"{source}: there is no {lacks} for it"
             elif hub_model and families[facts.family].describe(folder, source) is None:
@@ -200,6 +201,11 @@ def _there(
         if facts.source in refused:
             search.drop(f"{facts.family}/{facts.name}", Reason(refused[facts.source], _NOT_HERE))
     return [facts for facts in models if facts.source not in refused]
+
+
+def _like_hub(folder: Path) -> bool:
+    """Whether a folder on this machine is laid out as the Hub's; wordllama's or one with a GGUF file is not."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
 def _pair(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ def token_counters() -> Mapping[str, Counter]:
         except GoldilocksError:  # not on this machine; `candidates` says why
             continue
         if path is not None:
-            found[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
+            with suppress(Exception):  # the library raises bare Exception; a damaged one falls out where it is tuned
+                found[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
     return found
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_labels
+from goldilocks.errors import IntegrityError
 from goldilocks.nets.batches import Batch, Row, by_length, padded
 from goldilocks.records import Goal, Gold, Output, Text, as_text
 
@@ -359,10 +360,17 @@ def encodings(
 
 
 def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    """A tokenizer that cuts at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves."""
+    """A tokenizer that cuts at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
+
+    Raises:
+        IntegrityError: the file is none.
+    """
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise IntegrityError(f"{path}: not a tokenizer ({error}); download the model again.") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length=max_tokens)
     return tokenizer
