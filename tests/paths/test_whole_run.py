@@ -126,6 +126,18 @@ def test_evaluate_verify_and_report_work_on_their_own(finished: Path) -> None:
     assert (finished / "report.html").read_text() == before
 
 
+def test_run_that_lost_trials_is_neither_reported_nor_gone_on_with(finished: Path, tmp_path: Path) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    (run / "trials.jsonl").unlink()
+    task = finished.parent / "task.yaml"
+    for done in (goldilocks("report", run), goldilocks("select", task, "--out", run, "--resume")):
+        assert done.returncode == 2
+        assert "trials.jsonl: holds 0 of the " in done.stderr.splitlines()[-1]
+
+
 def test_bundle_answers_from_python(finished: Path) -> None:
     import goldilocks as package
 

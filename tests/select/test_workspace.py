@@ -42,6 +42,28 @@ def test_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
         workspace.read_trials()
 
 
+@pytest.mark.parametrize("left", [None, b"", b"5\n", b"half"])
+def test_trials_that_a_decision_was_made_from_are_missed(tmp_path: Path, left: bytes | None) -> None:
+    workspace = written(tmp_path)
+    workspace.decision.write_text('{"search": {"trials": 3}}')
+    assert len(workspace.read_trials()) == 3
+    workspace.add_trial(trial("cnn/m/full", 0, 0.5, 1.0))
+    workspace.trials.write_bytes(workspace.trials.read_bytes()[:-20])  # the rung after the decision, cut off by a kill
+    assert len(workspace.read_trials()) == 3
+
+    whole = workspace.trials.read_bytes()
+    workspace.trials.unlink()
+    if left is not None:
+        workspace.trials.write_bytes(whole[: len(whole) // 2] if left == b"half" else left)
+
+    with pytest.raises(
+        IntegrityError, match=r"trials.jsonl: holds \d of the 3 trials that decision.json was made from"
+    ):
+        workspace.read_trials()
+    workspace.decision.unlink()
+    assert len(workspace.read_trials()) < 3  # as the message says: the others are bought again
+
+
 def test_who_fell_out_comes_back_and_its_time_counts(tmp_path: Path) -> None:
     workspace = written(tmp_path)
     assert workspace.read_dropped() == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,9 +133,22 @@ class Workspace:
         """The purchases so far. A last line that was cut off by a crash is dropped, from the file too.
 
         Raises:
-            IntegrityError: a line before the last is damaged; it is named.
+            IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
         """
-        return _read_lines(self.trials, Trial)
+        found = _read_lines(self.trials, Trial)
+        if len(found) < (decided := self._trials_of_decision()):
+            raise IntegrityError(
+                f"{self.trials}: holds {len(found)} of the {decided} trials that {self.decision.name} was made from; "
+                f"restore it, or remove {self.decision.name}, then --resume buys the others again."
+            )
+        return found
+
+    def _trials_of_decision(self) -> int:
+        """How many there were; 0 without a decision that can be read."""
+        try:
+            return int(json.loads(self.decision.read_bytes())["search"]["trials"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return 0
 
     def add_trial(self, trial: Trial) -> None:
         """Append one purchase."""
