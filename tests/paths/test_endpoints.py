@@ -199,7 +199,10 @@ def test_slow_endpoint_breaks_the_latency_limit(server: Server, tmp_path: Path) 
 
 def test_nobody_left_is_one_clear_error(server: Server, tmp_path: Path) -> None:
     server.replies = [fail(404, "gone")]
-    with pytest.raises(InputError, match=r"nobody is left: api/.* fell out \(.*status 404 \(gone\).*another --out"):
+    with pytest.raises(
+        InputError,
+        match=r"only the baseline majority.* was finished: api/.* fell out \(.*status 404 \(gone\).*another --out",
+    ):
         chosen(server, tmp_path, rows(learnable=True), families=("majority", "api"))
 
 

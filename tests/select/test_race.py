@@ -10,7 +10,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text, Usage
-from goldilocks.select.race import Setting, race
+from goldilocks.select.race import Runner, Setting, race
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
 
@@ -154,8 +154,42 @@ def test_race_in_which_everybody_falls_out_says_so(tmp_path: Path) -> None:
     def start(one: Candidate) -> FakeRun:
         raise MemoryError
 
-    with pytest.raises(InputError, match=r"nobody is left: encoder/m/full fell out \(this machine has not the memory"):
+    with pytest.raises(
+        InputError,
+        match=r"nobody is left: encoder/m/full fell out \(this machine has not the memory.*, as did the others",
+    ):
         race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "value"))
+
+
+def test_race_in_which_only_the_baseline_was_finished_says_so(tmp_path: Path) -> None:
+    whole = setting(tmp_path, [], Clock())
+    pair = ("majority/majority/scratch", "encoder/m/full")
+
+    def start(one: Candidate) -> Runner:
+        if one.name == pair[1]:
+            raise IntegrityError("damaged.")
+        return whole.start(one)
+
+    two = replace(whole, start=start, screening=replace(whole.screening, kept=pair), baselines=("majority",))
+    with pytest.raises(
+        InputError,
+        match=r"^only the baseline majority/majority/scratch was finished: encoder/m/full fell out \(damaged\), see",
+    ):
+        race(two, plugins.load("policies", "value"))
+
+
+def test_budget_that_ends_behind_the_baseline_says_so(tmp_path: Path) -> None:
+    clock = Clock(budget_seconds=60)
+    based = replace(setting(tmp_path, [], clock), baselines=("majority",))
+
+    def spent(event: str, details: object) -> None:
+        if event == "bought":
+            clock.spent_before = 60.0
+
+    with pytest.raises(
+        BudgetError, match="before any candidate but the baseline majority/majority/scratch was finished"
+    ):
+        race(replace(based, progress=spent), plugins.load("policies", "value"))
 
 
 def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path: Path) -> None:

@@ -266,15 +266,13 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)
     if not any(map(_decides, done)):
         if standings.dropped and not any(map(_decides, standings.candidates)):
-            last = list(setting.workspace.read_dropped().values())[-1]
-            raise InputError(
-                f"nobody is left: {last.candidate} fell out ({last.reason.rstrip('.')}), as did the others, see "
-                f"{setting.workspace.dropped}; mend that, then start again with another --out."
-            )
+            raise InputError(_nobody_left(sorted(done), setting.workspace))
         if any(map(_decides, standings.candidates)):
+            beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
             raise BudgetError(
-                f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate was finished; raise "
-                f"--budget and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s more)."
+                f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
+                f"raise --budget and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s "
+                "more)."
             )
     return tuple(standings.trials), stopped
 
@@ -308,6 +306,16 @@ def _somebody(standings: Standings) -> tuple[str, int, str] | None:
 
 def _decides(name: str) -> bool:
     return not name.startswith(f"{_BASELINE}/")
+
+
+def _nobody_left(baselines: Sequence[str], workspace: Workspace) -> str:
+    """Why a race in which all beside the finished ``baselines`` fell out decides nothing, in words."""
+    *others, last = workspace.read_dropped().values()
+    left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "nobody is left"
+    return (
+        f"{left}: {last.candidate} fell out ({last.reason.rstrip('.')}){', as did the others' if others else ''}, "
+        f"see {workspace.dropped}; mend that, then start again with another --out."
+    )
 
 
 def _buy(
