@@ -91,7 +91,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     guard = Guard(workspace, clock, progress)  # what goes wrong with one candidate takes out that one only
 
     progress("stage", {"name": "data"})
-    dataset = load(spec, task, tokenizers=token_counters(), progress=progress)  # read, checked, split, fingerprinted
+    dataset = load(spec, task, tokenizers=token_counters, progress=progress)  # read, checked, split, fingerprinted
     _remember_data(workspace, dataset)
 
     progress("stage", {"name": "candidates"})
@@ -229,7 +229,7 @@ def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     plugin = plugins.load("tasks", spec.task)
     _deciding_metric(spec, plugin)
-    return load(spec, plugin, tokenizers=token_counters(), progress=progress)
+    return load(spec, plugin, tokenizers=token_counters, progress=progress)
 
 
 def _remember_data(workspace: Workspace, dataset: Dataset) -> None:

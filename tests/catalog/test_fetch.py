@@ -43,6 +43,9 @@ def test_file_where_a_folder_belongs_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="is a file; name the folder"):
         folder_of(str(tmp_path / "model.safetensors"), offline=True)
+    (tmp_path / "model.gguf").touch()
+    with pytest.raises(InputError, match=r"is a file; name the folder that holds the \.gguf"):
+        folder_of(str(tmp_path / "model.gguf"), offline=True)
 
 
 def test_package_that_is_not_installed_is_named_with_the_command() -> None:

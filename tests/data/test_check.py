@@ -209,6 +209,31 @@ def test_equal_scores_are_named(tmp_path: Path) -> None:
     assert "have the score 3" in found(checked(tmp_path, "similarity", rows), "one_score").message
 
 
+def test_pairs_of_one_text_twice_are_named(tmp_path: Path) -> None:
+    rows = [{"text1": text, "text2": text, "label": str(k % 2)} for k, text in enumerate(SAID[:40])]
+    assert "both texts are the same" in found(checked(tmp_path, "pair_classification", rows), "equal_texts").message
+
+
+def test_one_target_for_everything_is_named(tmp_path: Path) -> None:
+    rows = [{"source": text, "target": "the same"} for text in SAID[:40]]
+    got = checked(tmp_path, "translation", rows)
+    assert [one.part for one in got.findings if one.code == "one_target"] == ["train", "validation", "test"]
+
+
+def test_entry_point_that_nothing_defines_is_named(tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": f"# {text}\ndef inc(x):\n",
+            "solution": "    return x + 1\n",
+            "tests": "def check(candidate):\n    assert candidate(1) == 2",
+            "entry_point": "inc",
+        }
+        for text in SAID[:40]
+    ]
+    rows[3]["entry_point"] = "dec"
+    assert rows_found(checked(tmp_path, "code_generation", rows), "undefined_entry_point") == [4]
+
+
 def test_programs_say_how_they_are_kept_in(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"prompt": text, "solution": "x = 1", "tests": "assert x == 1"} for text in SAID[:40]]
     del rows[3]["tests"]

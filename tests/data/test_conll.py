@@ -75,6 +75,12 @@ def test_file_of_words_alone_is_refused_by_its_line(tmp_path: Path) -> None:
         _read(tmp_path, "\nEU\nrejects\n")
 
 
+def test_carriage_returns_alone_part_no_lines(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.conll: line 1 holds a carriage return, so words and sentences are not"):
+        _read(tmp_path, "Rome B-LOC\rtoo O\r\rParis B-LOC\r")
+    assert _read(tmp_path, "Rome B-LOC\r\n\r\nParis B-LOC\r\n").part.texts == (("Rome",), ("Paris",))
+
+
 def test_unknown_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no column 'pos'; columns here are tokens, tags, or numbers from 1"):
         _read(tmp_path, IOB1, tags="pos")

@@ -86,6 +86,33 @@ def test_too_few_rows_to_split_are_refused(tmp_path: Path) -> None:
         load(spec(tmp_path, train=labelled(4)), TASK)
 
 
+def test_near_duplicates_that_leave_too_few_groups_are_said_to_be_the_reason(tmp_path: Path) -> None:
+    rows = [(f"{PARCEL}, number {k}", "good" if k % 2 else "bad") for k in range(58)] + labelled(2)
+    words = "60 rows in 3 groups of near duplicates, which stay together, are too few to set some aside for valid"
+    with pytest.raises(InputError, match=words):
+        load(spec(tmp_path, train=rows), TASK)
+
+
+def test_one_sentence_alone_is_answered_with_what_ends_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("Rome B-LOC\nis O\n" * 60)
+    given = TaskSpec("x", DataSpec(train="a.conll"), task="ner", folder=tmp_path)
+    with pytest.raises(InputError, match=r"1 row is too few .* an empty line ends one"):
+        load(given, plugins.load("tasks", "ner"))
+
+
+def test_tokenizers_are_not_loaded_for_data_that_are_refused(tmp_path: Path) -> None:
+    def counters() -> Mapping[str, Any]:
+        asked.append(1)
+        return {}
+
+    asked: list[int] = []
+    with pytest.raises(InputError):
+        load(spec(tmp_path, train=labelled(4)), TASK, tokenizers=counters)
+    assert not asked
+    load(spec(tmp_path, train=labelled(100)), TASK, tokenizers=counters)
+    assert asked
+
+
 # ----------------------------------------------------------------------------------------------------------- leaks
 
 
@@ -297,8 +324,14 @@ def test_label_of_a_set_that_train_never_has_is_refused(tmp_path: Path) -> None:
 
 
 def test_items_without_any_label_leave_nothing_to_tell_apart(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is nothing to tell apart"):
+    with pytest.raises(InputError, match="all 40 rows have no label; there is nothing to tell apart"):
         load(spec(tmp_path, train=labelled(40, names=("none",))), MANY)
+    with pytest.raises(InputError, match="all 40 rows have the labels 'a', 'b'; there is nothing to tell apart"):
+        load(spec(tmp_path, train=labelled(40, names=("a+b",))), MANY)
+
+
+def test_one_label_that_some_items_have_and_others_not_tells_them_apart(tmp_path: Path) -> None:
+    assert load(spec(tmp_path, train=labelled(120, names=("a", "none"))), MANY).labels == ("a",)
 
 
 def test_same_text_with_another_set_of_labels_is_a_contradiction(tmp_path: Path) -> None:

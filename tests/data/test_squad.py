@@ -68,6 +68,11 @@ def test_damaged_rows_are_numbered_and_the_others_kept(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_document_of_nothing_but_damaged_rows_lacks_no_column(tmp_path: Path) -> None:
+    content = {"data": [{"title": "t", "paragraphs": [{"context": "No questions."}]}]}
+    assert list(rows_of(written(tmp_path / "a.json", content), COLUMNS)) == [(1, "a paragraph without qas")]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -31,6 +31,13 @@ def test_parallel_files_are_rows_by_line(tmp_path: Path) -> None:
     assert reading(tmp_path, "t.{en,de}", "translation").part.gold == ("x", "y")
 
 
+def test_parallel_file_that_ends_in_the_middle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.en").write_text("a\n" * 500, encoding="utf-8")
+    (tmp_path / "t.de.gz").write_bytes(gzip.compress(b"".join(b"%d\n" % (k * 7919) for k in range(500)))[:-40])
+    with pytest.raises(InputError, match=r"t\.de\.gz: .* ends in the middle; is it truncated"):
+        reading(tmp_path, "t.en+t.de.gz", "translation")
+
+
 def test_parallel_files_of_different_length_are_refused_with_both_counts(tmp_path: Path) -> None:
     (tmp_path / "t.en").write_text("a\nb\nc\n", encoding="utf-8")
     (tmp_path / "t.de").write_text("a\nb\n", encoding="utf-8")
@@ -167,6 +174,13 @@ def test_candidates_are_drawn_once_and_hold_the_reply_at_any_place(tmp_path: Pat
         assert item[1 + gold.index(1.0)] == f"r{number}"
         places.add(gold.index(1.0))
     assert len(places) > 5
+
+
+def test_candidates_that_cannot_be_drawn_are_told(tmp_path: Path) -> None:
+    name = written(tmp_path / "a.jsonl", *({"context": f"q{i}", "reply": "yes"} for i in range(3)))
+    assert reading(tmp_path, name, "dialogue_retrieval").problems == {
+        "no candidates, and no other reply in the file that could be one; give candidates": (1, 2, 3)
+    }
 
 
 def test_given_candidates_are_kept_and_must_hold_the_reply(tmp_path: Path) -> None:

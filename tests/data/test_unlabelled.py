@@ -26,15 +26,61 @@ def told(asked: list[Asked]) -> list[tuple[int, object]]:
 
 def test_bad_rows_stand_among_the_others_with_their_numbers(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    file.write_bytes(b'\xef\xbb\xbf{"text": "a"}\n\n{"text": 3}\n[1]\n{\n\xff\n{"text": "b"}\r\n')
+    file.write_bytes(b'\xef\xbb\xbf{"text": "a"}\n \n{"text": 3}\n[1]\n{\n\xff\n{"text": "b"}\r\n')
     assert read(file) == [
         (1, "a"),
+        (2, "an empty line, not a JSON object"),
         (3, "text is a int, not text"),
         (4, "a JSON list, not an object"),
         (5, "broken JSON (Expecting property name enclosed in double quotes)"),
         (6, "not UTF-8 at byte 0; convert it, e.g. with iconv"),
         (7, "b"),
     ]
+
+
+def test_empty_lines_behind_the_last_row_of_json_lines_are_no_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goldilocks.data.unlabelled._CHUNK", 4)
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "a"}\n\n\n')
+    assert read(file) == [(1, "a")]
+    file.write_text("\n" * 9 + '{"text": "a"}\n\n')
+    assert [number for number, _ in read(file)] == list(range(1, 11))
+
+
+def test_rows_before_the_end_of_a_truncated_file_are_handed_on(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl.gz"
+    file.write_bytes(gzip.compress(b"".join(b'{"text": "%d"}\n' % (k * 7919) for k in range(9_000)))[:-40])
+    plugin = plugins.load("tasks", "text_classification")
+    batches = arriving(file, plugin, columns_of(plugin, {}))
+    got: list[Asked] = []
+    with pytest.raises(InputError, match=r"rows\.jsonl\.gz: .* ends in the middle; is it truncated"):
+        got.extend(one for batch in batches for one in batch)
+    assert len(got) > 1_000
+    assert got[:2] == [(1, "0"), (2, "7919")]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows"])
+def test_utf16_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes('{"text": "a"}\n{"text": "b"}\n'.encode("utf-16le"))
+    with pytest.raises(InputError, match="look like UTF-16, not UTF-8; convert them with iconv -f utf-16le"):
+        read(file)
+
+
+def test_column_of_another_name_is_answered_with_the_option_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"tags": [], "text": "to Rome"}\n{"tokens": 3, "text": "to Rome"}\n')
+    (_, lacking), (_, wrong) = read(file, "ner")
+    assert str(lacking).endswith("this task reads 'tokens'; if it is in 'text', pass --field text")
+    assert wrong == "tokens is a int, not text"
+    assert read(file, "ner", tokens="text")[0] == (1, "to Rome")
+
+
+def test_folder_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="is a folder; name a file in it"):
+        read(tmp_path)
 
 
 def test_lines_keep_their_numbers_and_the_last_needs_no_end(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.records import Measured
-from goldilocks.support.files import append_line, read_record, sha256_of, to_json, write_bytes
+from goldilocks.support.files import append_line, read_record, sha256_of, to_json, try_writing, write_bytes
 
 
 def test_record_comes_back_from_json(tmp_path: Path) -> None:
@@ -36,6 +36,23 @@ def test_failed_write_leaves_the_old_content_and_no_scraps(tmp_path: Path) -> No
         write_bytes(folder / "under", b"new")
     assert folder.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_place_that_cannot_be_written_to_is_named_and_not_the_file_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    try_writing(tmp_path / "new" / "a.json")
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(InputError, match="is a folder; name a file"):
+        try_writing(tmp_path)
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # as where the folder may not be searched
+    for tried in (try_writing, lambda path: write_bytes(path, b"x")):
+        with pytest.raises(InputError, match=r"/a\.json: cannot be written \(Permission denied\)"):
+            tried(tmp_path / "a.json")
 
 
 def test_sha256_is_that_of_the_standard(tmp_path: Path) -> None:

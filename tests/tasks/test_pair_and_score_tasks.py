@@ -108,6 +108,8 @@ def test_second_thing_may_stand_first() -> None:
         ({"e1": [0, 1]}, "e1 is given and the other is not; give both, or mark both in the text"),
         ({"text": "abc", "e1": [0, 1], "e2": [2, 9]}, "e2 is [2, 9], which is not a piece of a text of 3 characters"),
         ({"text": "abc", "e1": [0, 2], "e2": [1, 3]}, "e1 and e2 overlap"),
+        ({"text": "<e1>a <e2>b</e2></e1>"}, "e1 and e2 overlap"),
+        ({"text": "[E2] a [E1] b [/E2] c [/E1]"}, "e1 and e2 overlap"),
         ({"text": "abc", "e1": "0-2", "e2": [1, 3]}, "e1 is '0-2', not [start, end]"),
         ({"label": "R(e1,e3)"}, "label 'R(e1,e3)' has the direction (e1,e3); write (e1,e2) or (e2,e1)"),
         ({"label": None}, "label is empty"),

@@ -115,7 +115,8 @@ def _local(source: str) -> Path:
     if folder.is_dir():
         return folder.resolve()
     if folder.exists():
-        raise InputError(f"{source}: is a file; name the folder that holds config.json and the weights.")
+        held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
+        raise InputError(f"{source}: is a file; name the folder that holds {held}.")
     there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
     near = difflib.get_close_matches(folder.name, there, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -35,12 +35,14 @@ def evaluate(
     from goldilocks.cli.tables import console, evaluation_tables
     from goldilocks.errors import InputError
     from goldilocks.judge import evaluate_bundle
-    from goldilocks.support.files import to_json, write_text
+    from goldilocks.support.files import to_json, try_writing, write_text
 
     named = pairs_of(field)
     drawn = {"temperature": temperature, "top_p": top_p, "seed": seed}
     if not samples and any(value is not None for value in drawn.values()):
         raise InputError("--temperature, --top-p and --seed are those of --samples; add it, or leave them out.")
+    if out:
+        try_writing(out)
     evaluation = evaluate_bundle(bundle, data, named, samples=samples, drawn=drawn)
     if out:
         write_text(out, to_json(evaluation))

@@ -18,6 +18,7 @@ from goldilocks.data.profile import label_counts
 from goldilocks.data.read import Reading
 from goldilocks.protocols import Surveyed, Task
 from goldilocks.records import DataProfile, Finding, Gold, Output, Part, Severity, as_text, labels_of
+from goldilocks.support.text_units import references
 
 SHOWN = 20
 """Row numbers a finding carries."""
@@ -395,6 +396,28 @@ def scripts(parts: Mapping[str, Part]) -> list[Finding]:
                     "several languages.",
                     part=name,
                     rows=other,
+                )
+            )
+    return found
+
+
+def one_target(parts: Mapping[str, Part], task: Task) -> list[Finding]:
+    """Texts to be written that are the same in all rows of a part."""
+    if task.OUTPUT is not Output.TEXT:
+        return []
+    found: list[Finding] = []
+    for name, part in parts.items():
+        targets = {references(gold)[0] for gold in part.gold}
+        if len(targets) == 1 < len(part):
+            found.append(
+                finding(
+                    "one_target",
+                    Severity.WARNING,
+                    f"all {len(part):,} rows have the same right answer",
+                    "A model learns to say it whatever it is asked, and scores well by it; was the right column named?",
+                    part=name,
+                    rows=(),
+                    count=len(part),
                 )
             )
     return found

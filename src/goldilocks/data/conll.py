@@ -45,13 +45,13 @@ def rows_of(
         optional: Columns that may be missing; their cells are then ``None``.
 
     Raises:
-        InputError: a column is neither, or the first sentence has fewer columns.
+        InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
     """
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
     places = {one: _place(path, one, universal) for one in columns if one not in optional or one in _USUAL}
     wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
     width = 0
-    for number, (begins, words) in enumerate(_sentences(lines, universal), start=1):
+    for number, (begins, words) in enumerate(_sentences(_whole(path, lines), universal), start=1):
         width = width or len(words[0])
         if width < wanted:
             raise InputError(
@@ -63,6 +63,16 @@ def rows_of(
             yield number, f"{len(words[odd])} columns where the first line of the file has {width}"
         else:
             yield number, [[cells[places[one]] for cells in words] if one in places else None for one in columns]
+
+
+def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if "\r" in line.rstrip("\r\n"):
+            raise InputError(
+                f"{path.name}: line {number} holds a carriage return, so words and sentences are not parted there; "
+                "save the file with the line ends of Unix or Windows."
+            )
+        yield line
 
 
 def _place(path: Path, column: str, universal: bool) -> int:

@@ -73,7 +73,10 @@ def _with_candidates(rows: Sequence[tuple[int, list[Any] | str]], roles: Sequenc
     place, reply = roles.index("candidates"), roles.index("reply")
     replies = sorted({cells[reply] for _, cells in rows if isinstance(cells, list) and isinstance(cells[reply], str)})
     for number, (row, cells) in enumerate(rows):
-        if isinstance(cells, list) and empty(cells[place]) and isinstance(cells[reply], str) and len(replies) > 1:
+        if isinstance(cells, list) and empty(cells[place]) and isinstance(cells[reply], str):
+            if len(replies) < 2:
+                yield row, "no candidates, and no other reply in the file that could be one; give candidates"
+                continue
             drawn = random.Random(number).sample(replies, min(len(replies), OTHERS + 1))
             others = [one for one in drawn if one != cells[reply]][:OTHERS]
             others.insert(random.Random(number).randint(0, len(others)), cells[reply])

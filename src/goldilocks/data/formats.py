@@ -14,8 +14,9 @@ import io
 import json
 import zlib
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from goldilocks.data import conll, squad
 from goldilocks.errors import InputError
@@ -47,23 +48,16 @@ def rows_of(
         InputError: another suffix, a missing column, not UTF-8, damaged compression or quoting.
     """
     kind = kind or format_of(path)
-    try:
-        if kind == ".jsonl":
-            yield from _jsonl(path, columns, optional)
-        elif kind == ".json":
-            yield from _json(path, columns, optional)
-        elif kind == ".parquet":
-            yield from _parquet(path, columns, optional)
-        elif kind in conll.SUFFIXES:
-            yield from conll.rows_of(path, lines_of(path), columns, optional)
-        else:
-            yield from _delimited(path, columns, "," if kind == ".csv" else "\t", plain, optional)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path.name}: the compression is damaged ({error}); copy or compress the file again."
-        ) from error
-    except PermissionError as error:
-        raise InputError(f"{path.name}: may not be read; give this user the right to (chmod u+r).") from error
+    if kind == ".jsonl":
+        yield from _jsonl(path, columns, optional)
+    elif kind == ".json":
+        yield from _json(path, columns, optional)
+    elif kind == ".parquet":
+        yield from _parquet(path, columns, optional)
+    elif kind in conll.SUFFIXES:
+        yield from conll.rows_of(path, lines_of(path), columns, optional)
+    else:
+        yield from _delimited(path, columns, "," if kind == ".csv" else "\t", plain, optional)
 
 
 def format_of(path: Path) -> str:
@@ -101,17 +95,35 @@ def plain_quotes(path: Path) -> bool:
     return False
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+@contextmanager
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, those inside of a .gz.
+
+    Raises:
+        InputError: while it is open it shows that it may not be read, or that its compression is damaged.
+    """
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            yield cast(io.BufferedReader, file)
+    except EOFError as error:
+        raise InputError(
+            f"{path.name}: the compression is damaged, it ends in the middle; is it truncated? Copy the file again."
+        ) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path.name}: the compression is damaged ({error}); copy or compress the file again."
+        ) from error
+    except PermissionError as error:
+        raise InputError(f"{path.name}: may not be read; give this user the right to (chmod u+r).") from error
 
 
 def lines_of(path: Path) -> Iterator[str]:
     """Decoded lines with their ends; a byte order mark is dropped."""
     offset = 0
-    with _open(path) as file:
+    with opened(path) as file:
         for number, raw in enumerate(file, start=1):
-            if number == 1 and raw.startswith(_UTF16):
-                raise InputError(f"{path.name}: UTF-16, not UTF-8; convert it: {_iconv(path, 'utf-16')}")
+            if number == 1 and (encoding := utf16_of(raw)):
+                raise InputError(f"{path.name}: looks like UTF-16, not UTF-8; convert it: {_iconv(path, encoding)}")
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -122,6 +134,16 @@ def lines_of(path: Path) -> Iterator[str]:
                 ) from error
             offset += len(raw)
             yield line.removeprefix("\ufeff") if number == 1 else line
+
+
+def utf16_of(line: bytes) -> str:
+    """The UTF-16 that a file is in, by its first line; empty: none."""
+    if line.startswith(_UTF16):
+        return "utf-16"
+    # Without a mark it shows by the zero in every other byte of Latin letters.
+    if 3 * line.count(0) < max(len(line), 3):
+        return ""
+    return "utf-16be" if line.startswith(b"\0") else "utf-16le"
 
 
 def _iconv(path: Path, encoding: str) -> str:
@@ -174,7 +196,7 @@ def _jsonl(path: Path, columns: Sequence[str], optional: Collection[str]) -> Row
 def _json(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
     found = squad.records(path.name, "".join(lines_of(path)))
     there = list(dict.fromkeys(key for one in found if isinstance(one, dict) for key in one))
-    if found:
+    if there:
         _require(path, [column for column in columns if column in there or column not in optional], there)
     for number, one in enumerate(found, start=1):
         yield number, one if isinstance(one, str) else [one.get(column) for column in columns]
@@ -219,7 +241,7 @@ def _parquet(path: Path, columns: Sequence[str], optional: Collection[str]) -> R
     if path.stat().st_size == 0:
         return
     try:
-        with _open(path) as raw:
+        with opened(path) as raw:
             # Parquet is read from its end: what is compressed as a whole has to be in memory.
             file = pq.ParquetFile(io.BytesIO(raw.read()) if path.suffix.lower() == ".gz" else raw)
             names = list(file.schema_arrow.names)
@@ -233,8 +255,6 @@ def _parquet(path: Path, columns: Sequence[str], optional: Collection[str]) -> R
                     number += 1
                     yield number, list(row)
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, gzip.BadGzipFile):
-            raise
         raise InputError(
             f"{path.name}: not readable as Parquet ({str(error).splitlines()[0]}); write it again."
         ) from error

@@ -11,7 +11,7 @@ Whoever decides something about the rows does it here; ``check.py`` only says wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,18 @@ Grouped = dict[str, Groups]
 
 
 def load(
-    spec: TaskSpec, task: Task, *, tokenizers: Tokenizers | None = None, progress: Progress | None = None
+    spec: TaskSpec,
+    task: Task,
+    *,
+    tokenizers: Callable[[], Tokenizers] | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Read, check and split the data of a task.
 
     Args:
         spec: Names the sources, the language and the seed of the split.
         task: Says which columns there are and what is wrong with a row.
-        tokenizers: Name -> token counts of texts; each is called once, with at most 2,000 training texts.
+        tokenizers: Called once the data are known to be usable, since loading them takes seconds; see ``profile``.
         progress: Called as ``("data", {"doing": ...})`` before each step.
 
     Raises:
@@ -77,12 +81,14 @@ def load(
     findings += check.near_leaks(parts, groups, bound)
 
     say("data", {"doing": "looking at labels, lengths, language and personal data"})
-    numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=tokenizers, task=task)
+    counters = tokenizers() if tokenizers else None
+    numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=counters, task=task)
     findings += check.labels(parts, task.OUTPUT)
     findings += check.few_rows(parts)
     findings += check.lengths(parts, numbers, task)
     findings += check.language(numbers, spec.language)
     findings += check.scripts(parts)
+    findings += check.one_target(parts, task)
     findings += check.survey(parts, task)
     findings += check.personal_data(parts)
     instruction = instruction_for(spec, task, parts["train"].gold, numbers.language)
@@ -139,7 +145,9 @@ def _refuser(output: Output, sources: Mapping[str, str]) -> Callable[[Parts, str
     if output is Output.LABEL:
         return lambda parts, why: _refuse_labels(parts, sources, why)
     if output is Output.TAGS:
-        return lambda parts, why: _refuse_one_label(label_counts(parts["train"], output), parts, sources, why)
+        return lambda parts, why: _refuse_one_answer(
+            {(tag,) for tag in label_counts(parts["train"], output)}, parts, sources, why
+        )
     return _refuse_nothing
 
 
@@ -164,13 +172,19 @@ def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str) -> None:
                 f"({rows_in_words(rows)}){why} and cannot be learnt.{nearest(label, sorted(known))} "
                 "Add training rows for it, correct it, or remove these rows."
             )
-    _refuse_one_label(known, parts, sources, why)
+    answers = {labels_of(gold, Output.LABEL) for gold in parts["train"].gold}
+    _refuse_one_answer(answers, parts, sources, why)
 
 
-def _refuse_one_label(known: Mapping[str, int], parts: Parts, sources: Mapping[str, str], why: str) -> None:
-    if len(known) < 2:
+def _refuse_one_answer(
+    answers: Collection[tuple[str, ...]], parts: Parts, sources: Mapping[str, str], why: str
+) -> None:
+    """Refuse training rows whose right answers (the labels of each, which may be none) are all the same."""
+    if len(answers) < 2:
+        only = next(iter(answers), ())
+        what = f"the label{'s' if len(only) > 1 else ''} {', '.join(map(repr, only))}" if only else "no label"
         raise InputError(
-            f"{sources['train']}: all {len(parts['train']):,} rows have the label {next(iter(known), '')!r}{why}; "
+            f"{sources['train']}: all {len(parts['train']):,} rows have {what}{why}; "
             "there is nothing to tell apart. Add rows of another label, or name another column as label."
         )
 
@@ -248,6 +262,7 @@ def _split(
 ) -> list[Finding]:
     """Split from train what was not given, the test part first; in place."""
     findings: list[Finding] = []
+    given, together = len(parts["train"]), len(np.unique(groups["train"].near))
     for name, most in (("test", split.MOST_TEST), ("validation", split.MOST_VALIDATION)):
         if name in sources:
             continue
@@ -263,12 +278,9 @@ def _split(
             seed=seed + (name == "test"),
         )
         if not aside:
-            least = f"a label needs at least {split.LEAST_ROWS} different rows"
-            if bound or not labelled:
-                least = f"at least {split.LEAST_ROWS} different {f'{bound}s' if bound else 'rows'} are needed"
+            few, least = _too_few(given, together, task, bound)
             raise InputError(
-                f"{sources['train']}: {n_rows:,} rows are too few to set some aside for {name}; {least}. Add rows, or "
-                f"name a {name} file."
+                f"{sources['train']}: {few} to set some aside for {name}; {least}. Add rows, or name a {name} file."
             )
         parts[name], groups[name] = train.take(aside), groups["train"].take(aside)
         _keep(parts, groups, "train", stay)
@@ -286,6 +298,21 @@ def _split(
             )
         )
     return findings
+
+
+def _too_few(n_rows: int, n_groups: int, task: Task, bound: str) -> tuple[str, str]:
+    """That the rows of train, in groups that stay together, are too few to split, and how many it takes."""
+    rows = f"{n_rows:,} row{'' if n_rows == 1 else 's'}"
+    least = f"at least {split.LEAST_ROWS} different {f'{bound}s' if bound else 'rows'} are needed"
+    if bound:
+        rows += f" with {n_groups:,} different {bound}{'' if n_groups == 1 else 's'}"
+    elif n_groups < n_rows:
+        rows += f" in {n_groups:,} group{'' if n_groups == 1 else 's'} of near duplicates, which stay together,"
+    if task.OUTPUT is Output.LABEL and not bound:
+        least = f"a label needs at least {split.LEAST_ROWS} different rows"
+    elif task.OUTPUT is Output.TAGS and n_rows < split.LEAST_ROWS:
+        least += " (of CoNLL columns an empty line ends one)"
+    return f"{rows} {'is' if n_rows == 1 else 'are'} too few", least
 
 
 def _keep(parts: Parts, groups: Grouped, name: str, positions: list[int]) -> None:

@@ -32,6 +32,8 @@ COLUMNS = ("entities", "label", "labels")
 SLIPS = 0.1
 """Share of the texts with entities from which edges inside words are no rarity."""
 CUT = "an entity that begins or ends inside a word (the word was cut there)"
+_ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
+"""How a line of an .ann begins: entity, relation, event, attribute, normalisation, note, equivalence."""
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
@@ -241,4 +243,7 @@ def _annotations(text: str) -> tuple[list[Entity], str]:
                 return [], f"{line.split()[0]} is in several pieces, which tags cannot say"
             return [], f"{line[:40]!r} is not NAME<tab>TYPE START END<tab>TEXT"
         found.append((int(match[2]), int(match[3]), match[1], match[4] or ""))
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and not any(map(_ANNOTATION.match, lines)):
+        return [], f"no line of its .ann is an annotation of BRAT, such as {lines[0][:40]!r}"
     return found, ""

@@ -97,7 +97,8 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
             rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
     reading = _collect(unrolled(gathered(rows, roles), roles), roles, task, source, remarks, mended)
     if reading.total == 0:
-        raise InputError(f"{source}: holds no rows; name a file with at least a header and some rows.")
+        wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
+        raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
     return reading
 
 

@@ -6,17 +6,16 @@ with what is wrong with it in place of what a model reads; whoever asks decides 
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from goldilocks.data.conll import SUFFIXES
-from goldilocks.data.formats import lines_of, plain_quotes, rows_of
+from goldilocks.data.formats import lines_of, opened, plain_quotes, rows_of, utf16_of
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Task
 from goldilocks.records import Text
@@ -57,10 +56,12 @@ def arriving(
 
     Raises:
         MissingError: there is no such file.
-        InputError: a table cannot be read as what its suffix says.
+        InputError: a table cannot be read as what its suffix says, a .gz ends in the middle, lines are UTF-16.
     """
     if isinstance(source, int):
         return _from_lines(partial(os.read, source, _CHUNK), task, columns, jsonl)
+    if source.is_dir():
+        raise MissingError(f"{source}: is a folder; name a file in it.")
     if not source.is_file() and not source.is_fifo() and not source.is_char_device():
         raise MissingError(f"{source}: there is no such file; pass lines of text or .jsonl.")
     name = source.name.lower().removesuffix(".gz")
@@ -70,18 +71,22 @@ def arriving(
 
 
 def _from_file(path: Path, task: Task, columns: Mapping[str, str], jsonl: bool) -> Iterator[list[Asked]]:
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+    with opened(path) as file:
         yield from _from_lines(partial(file.read1, _CHUNK), task, columns, jsonl)
 
 
 def _from_lines(
     read: Callable[[], bytes], task: Task, columns: Mapping[str, str], jsonl: bool
 ) -> Iterator[list[Asked]]:
+    blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
     for lines in _whole_lines(read):
+        if lines[0][0] == 1 and (encoding := utf16_of(lines[0][1])):
+            raise InputError(f"the lines look like UTF-16, not UTF-8; convert them with iconv -f {encoding} -t utf-8.")
+        lines = blank + lines
+        blank = list(takewhile(lambda one: jsonl and not one[1].strip(), reversed(lines)))[::-1]
         asked = (
             (number, _asked(raw.removeprefix(_BOM) if number == 1 else raw, task, columns, jsonl))
-            for number, raw in lines
-            if not jsonl or raw.strip()  # as where labelled rows are read
+            for number, raw in lines[: len(lines) - len(blank)]
         )
         if batch := list(asked):
             yield batch
@@ -103,7 +108,7 @@ def _asked(raw: bytes, task: Task, columns: Mapping[str, str], jsonl: bool) -> T
     try:
         line = raw.rstrip(b"\r").decode("utf-8")
         if jsonl:
-            return item_of(_object(line), task, columns)
+            return _of_object(_object(line), task, columns)
         return item_of(of_line(line, task), task, {role: role for role in task.READS})
     except UnicodeDecodeError as error:
         return InputError(f"not UTF-8 at byte {error.start}; convert it, e.g. with iconv")
@@ -111,7 +116,19 @@ def _asked(raw: bytes, task: Task, columns: Mapping[str, str], jsonl: bool) -> T
         return error
 
 
+def _of_object(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
+    try:
+        return item_of(row, task, columns)
+    except InputError as error:
+        texts = [name for name, cell in row.items() if isinstance(cell, str)]
+        if columns[task.READS[0]] in row or not texts:
+            raise
+        raise InputError(f"{error}; if it is in {texts[0]!r}, pass --field {texts[0]}") from error
+
+
 def _object(line: str) -> dict[str, Any]:
+    if not line.strip():
+        raise InputError("an empty line, not a JSON object")
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,19 +23,44 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         InputError: the folder cannot be written to, or the disk is full; what stood there before still stands.
     """
+    with _beside(path) as beside:
+        _write(beside, content)
+        beside.replace(path)
+
+
+def try_writing(path: Path) -> None:
+    """Find out whether ``write_bytes`` could write there, before work is done whose result it is for.
+
+    Raises:
+        InputError: it could not.
+    """
+    with _beside(path) as beside:
+        _write(beside, b"")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A neighbour of a file, whose folder is made; gone afterwards. What goes wrong with it is told of the file."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file.")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        yield beside
     except OSError as error:
-        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); free space or choose another --out."
         ) from error
+    finally:
+        with suppress(OSError):  # where nothing can be written, nothing can be taken away either
+            beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

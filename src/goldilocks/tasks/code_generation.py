@@ -7,6 +7,7 @@ the name of the function (MBPP); a description and a solution without tests (CoN
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ LINE = ("prompt",)
 ITEM = ("prompt", "prompts")
 METRICS = ("pass_at_k", "exact_match")
 INSTRUCTION = "Write the Python program."
+_ENTRY = re.compile(r"\ncheck\((\w+)\)\n\Z")
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
@@ -75,6 +77,13 @@ def _tests(row: Mapping[str, Any]) -> str:
     return tests if empty(entry) else f"{tests}\ncheck({entry})\n"
 
 
+def _undefined(solution: str, harness: str) -> bool:
+    """Whether the tests end with a call of ``check`` on a name that nothing in the program makes."""
+    entry = _ENTRY.search(harness)
+    made = rf"\b(?:def|class|import|as)\s+{entry[1]}\b|\b{entry[1]}\s*(?::[^=\n]+)?=[^=]" if entry else ""
+    return entry is not None and not re.search(made, f"{harness}\n{solution}")
+
+
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.Counted``."""
     return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
@@ -94,6 +103,15 @@ def oddities(part: Part) -> Iterator[Oddity]:
         )
     if len(bare) == len(part):
         return
+    undefined = tuple(place for place, one in enumerate(part.gold) if isinstance(one, tuple) and _undefined(*one))
+    if undefined:
+        yield Oddity(
+            "undefined_entry_point",
+            Severity.WARNING,
+            f"{len(undefined):,} of {len(part):,} rows have an entry_point that neither prompt nor solution defines",
+            "The tests call a function that is not there, so that even the right answer fails; correct its name.",
+            undefined,
+        )
     try:
         told = protection()
         severity = Severity.NOTE if told.startswith("namespaces") else Severity.WARNING

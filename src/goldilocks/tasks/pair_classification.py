@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from goldilocks.records import Output
+from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import label_of, label_problem, text_problem
 
 OUTPUT = Output.LABEL
@@ -17,6 +17,8 @@ LINE = ("text1", "text2")
 ITEM = ("pair", "pairs")
 METRICS = ("accuracy", "macro_f1", "weighted_f1")
 INSTRUCTION = "Give the label that says how the two texts are related."
+ALIKE_SHARE = 0.9
+"""Share of the pairs from which it is odd that their two texts are the same."""
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
@@ -37,3 +39,15 @@ def item(row: Mapping[str, Any]) -> tuple[str, str]:
 def gold(row: Mapping[str, Any]) -> str:
     """The label."""
     return label_of(row["label"])
+
+
+def oddities(part: Part) -> Iterator[Oddity]:
+    """Pairs that are one text twice, nearly all of them."""
+    alike = sum(text[0] == text[1] for text in part.texts)
+    if alike >= ALIKE_SHARE * len(part):
+        yield Oddity(
+            "equal_texts",
+            Severity.WARNING,
+            f"in {alike:,} of {len(part):,} pairs both texts are the same",
+            "Nothing stands in the second that is not in the first; was one column named for both?",
+        )

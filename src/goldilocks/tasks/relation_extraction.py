@@ -9,7 +9,7 @@ without.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldilocks.records import Output
@@ -47,9 +47,10 @@ def _marks_problem(row: Mapping[str, Any]) -> str | None:
     text = str(row["text"])
     given = [role for role in MARKS if not empty(row.get(role))]
     if not given and all_marked([text]):
-        return None
+        return _overlap([_between(text, *marks) for marks in MARKS.values()])
     if not given:
-        return next(filter(None, (_mark_problem(text, mark) for mark in MARKS)), None)
+        wrong = next(filter(None, (_mark_problem(text, mark) for mark in MARKS)), None)
+        return wrong or _overlap([_between(text, f"<{mark}>", f"</{mark}>") for mark in MARKS])
     if len(given) == 1:
         return f"{given[0]} is given and the other is not; give both, or mark both in the text"
     for role in MARKS:
@@ -58,8 +59,16 @@ def _marks_problem(row: Mapping[str, Any]) -> str | None:
             return f"{role} is {shortened(row[role])!r}, not [start, end]"
         if not 0 <= span[0] < span[1] <= len(text):
             return f"{role} is [{span[0]}, {span[1]}], which is not a piece of a text of {len(text)} characters"
-    (first, first_end), (second, second_end) = (_span(row[role]) or (0, 0) for role in MARKS)
+    return _overlap([_span(row[role]) or (0, 0) for role in MARKS])
+
+
+def _overlap(spans: Sequence[tuple[int, int]]) -> str | None:
+    (first, first_end), (second, second_end) = spans
     return "e1 and e2 overlap" if first < second_end and second < first_end else None
+
+
+def _between(text: str, before: str, behind: str) -> tuple[int, int]:
+    return text.index(before), text.index(behind)
 
 
 def _mark_problem(text: str, mark: str) -> str | None:
