@@ -322,3 +322,21 @@ def test_words_have_blanks_before_them_where_their_language_has(
     row = network.rows([words])[0]
 
     assert row.ids.tolist()[-sum(map(len, spelled)) :] == [token for one in spelled for token in one]
+
+
+@pytest.mark.parametrize("output", [Output.LABEL, Output.TAGS])
+def test_decoder_reads_no_further_than_it_has_positions(tmp_path: Path, output: Output) -> None:
+    from transformers import AutoModelForCausalLM, GPT2Config
+
+    tiny.decoder_folder(tmp_path)
+    config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=1)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    case = next(one for one in tiny.cases([output]) if one.goal.output is output)
+    part = case.part.take([*range(6)])
+    long = tuple((one * 200) if isinstance(one, tuple) else f"{one} " * 200 for one in part.texts)
+    gold = tuple(one * 200 if output is Output.TAGS else one for one in part.gold)
+    run = _run(tmp_path, "full", Part(long, gold, part.rows), case.goal, epochs=0.5)
+
+    run.advance(1.0)
+
+    assert len(run.predict(long[:2])) == 2

@@ -125,15 +125,17 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     trunk, kind, options = _read(folder, read_config(folder))
     precision = str(next(trunk.parameters()).dtype).removeprefix("torch.")
     trunk.float()  # to learn in; ``Causal.fit`` goes back
-    tokenizer = read_tokenizer(tokenizer_file, MAX_TOKENS)
+    writes = goal.output is Output.TEXT  # then the answer is read too
+    longest = min(MAX_TOKENS, max(1, trunk.reach // 2 if writes else trunk.reach))
+    tokenizer = read_tokenizer(tokenizer_file, longest)
     if goal.output is Output.TAGS:
-        return _tagger(trunk, kind, options, tokenizer, part, goal, seed)
+        return _tagger(trunk, kind, options, tokenizer, part, goal, longest, seed)
     settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
     settled["generation"] = said(goal.generation)
-    settled |= _lengths(part, tokenizer) if goal.output is Output.TEXT else {}
+    settled |= _lengths(part, tokenizer) if writes else {}
     pad = settled["ends"][0] if settled["ends"] else 0
     torch.manual_seed(seed)
-    return _network(trunk, tokenizer, _shape(goal, kind, options, pad, settled))
+    return _network(trunk, tokenizer, _shape(goal, kind, options, longest, pad, settled))
 
 
 def lower_half(depth: int) -> int:
@@ -142,7 +144,14 @@ def lower_half(depth: int) -> int:
 
 
 def _tagger(
-    trunk: Any, kind: str, options: Mapping[str, Any], tokenizer: Tokenizer, part: Part, goal: Goal, seed: int
+    trunk: Any,
+    kind: str,
+    options: Mapping[str, Any],
+    tokenizer: Tokenizer,
+    part: Part,
+    goal: Goal,
+    longest: int,
+    seed: int,
 ) -> Network:
     """A tagger on the lower half of the trunk; one that transformers runs is read whole."""
     import torch
@@ -154,7 +163,7 @@ def _tagger(
         trunk = llama.lower_part(trunk, lower_half(trunk.depth))
         options = llama.shape_options(trunk)
     torch.manual_seed(seed)
-    made = Tagger(trunk, tokenizer, _shape(goal, kind, options, 0, {"chain": True, "wide": True}))
+    made = Tagger(trunk, tokenizer, _shape(goal, kind, options, longest, 0, {"chain": True, "wide": True}))
     made.look_over(part.texts[:_LOOKED_OVER])
     return made
 
@@ -172,12 +181,12 @@ def _read(folder: Path, config: Mapping[str, Any]) -> tuple[Any, str, dict[str, 
     return read_hub_causal(folder), "transformers", dict(config)
 
 
-def _shape(goal: Goal, kind: str, options: Mapping[str, Any], pad: int, settled: dict[str, Any]) -> Shape:
+def _shape(goal: Goal, kind: str, options: Mapping[str, Any], longest: int, pad: int, settled: dict[str, Any]) -> Shape:
     from dataclasses import replace
 
     from goldilocks.nets.assemble import shape_for
 
-    made = shape_for(goal, kind, options, pooling="last", max_tokens=MAX_TOKENS, pad_id=pad)
+    made = shape_for(goal, kind, options, pooling="last", max_tokens=longest, pad_id=pad)
     return replace(made, settled=settled)
 
 
