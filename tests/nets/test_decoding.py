@@ -176,3 +176,17 @@ def test_sampling_that_makes_no_sense_is_refused() -> None:
 
 def test_no_prompts_give_no_texts(small: tuple[Any, Any]) -> None:
     assert write(*small, [], Sampling()) == []
+
+
+def test_transformers_draws_no_bars_where_it_reads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers import AutoModelForCausalLM, GPT2Config
+    from transformers.utils import logging
+
+    AutoModelForCausalLM.from_config(GPT2Config(vocab_size=50, n_embd=8, n_layer=1, n_head=2)).save_pretrained(tmp_path)
+    before = logging.is_progress_bar_enabled()
+    capfd.readouterr()
+
+    read_hub_causal(tmp_path)
+
+    assert capfd.readouterr().err == ""
+    assert logging.is_progress_bar_enabled() is before

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from goldilocks.errors import InputError
 from goldilocks.nets.decoding import Reading
 from goldilocks.nets.hub_trunk import HubTrunk
+from goldilocks.nets.quiet import quiet
 from goldilocks.nets.speaker import Memory, Place, Speaker
 
 
@@ -112,9 +113,10 @@ def read_hub_causal(folder: Path) -> HubCausalTrunk:
     from transformers import AutoModelForCausalLM
 
     try:
-        causal = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
+        with quiet():
+            causal = AutoModelForCausalLM.from_pretrained(
+                folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{folder}: transformers cannot read this decoder ({first}); name another.") from error

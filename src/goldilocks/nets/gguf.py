@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.nets.quiet import quiet
 from goldilocks.support.files import sha256_of
 
 _PART = re.compile(r"(.+\.gguf)(?:\.part\d+)?")
@@ -136,7 +137,8 @@ def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
                 for part in parts:
                     with part.open("rb") as source:
                         shutil.copyfileobj(source, file)
-            _convert(joined, beside)
+            with quiet():
+                _convert(joined, beside)
             files = {one.name: (one.stat().st_size, sha256_of(one)) for one in sorted(beside.iterdir())}
             manifest = {"name": name, "sha256": digest, "files": files}
             (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
@@ -151,9 +153,7 @@ def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
 def _convert(file: Path, into: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             file.parent,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from goldilocks.errors import InputError
 from goldilocks.nets.hub_trunk import HubTrunk
 from goldilocks.nets.network import Trunk
+from goldilocks.nets.quiet import quiet
 from goldilocks.nets.target_decoder import TargetDecoder, WritingTrunk, beams_of
 
 
@@ -125,9 +126,10 @@ def read_hub_writer(folder: Path) -> Trunk:
     from transformers import AutoModelForSeq2SeqLM
 
     try:
-        model = AutoModelForSeq2SeqLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
+        with quiet():
+            model = AutoModelForSeq2SeqLM.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+            )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{folder}: transformers cannot read it ({reason}); download the checkpoint again.") from error

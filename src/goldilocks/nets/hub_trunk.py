@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from goldilocks.nets.batches import Batch
 from goldilocks.nets.network import Trunk
+from goldilocks.nets.quiet import quiet
 
 
 class HubTrunk(Trunk):
@@ -89,7 +90,8 @@ def read_hub_trunk(folder: Path) -> HubTrunk:
     import torch
     from transformers import AutoModel
 
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+    with quiet():
+        model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
     return HubTrunk(model)
 
 

@@ -26,7 +26,7 @@ def write_model(model: nn.Module, work: Path, out: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    from goldilocks.pretrain.objective import quiet
+    from goldilocks.nets.quiet import quiet
 
     beside = work / "model"
     try:

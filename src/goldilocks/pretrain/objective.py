@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import InputError
+from goldilocks.nets.quiet import quiet
 from goldilocks.pretrain.packing import Ids, Unit
 from goldilocks.pretrain.settings import Size
 from goldilocks.support.hub_files import read_config
@@ -180,23 +181,3 @@ def attention_kind() -> str:
     from goldilocks.support.hardware import device
 
     return "eager" if device() == "cpu" else "sdpa"
-
-
-class quiet:  # noqa: N801
-    """Keep transformers from drawing tables and bars: what is wrong is said by an error."""
-
-    def __enter__(self) -> None:
-        """Turn them off."""
-        from transformers.utils import logging
-
-        self._level, self._bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        """As they were."""
-        from transformers.utils import logging
-
-        logging.set_verbosity(self._level)
-        if self._bars:
-            logging.enable_progress_bar()
