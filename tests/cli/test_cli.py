@@ -132,6 +132,11 @@ def test_check_refuses_a_metric_of_another_kind_of_answer(tmp_path: Path) -> Non
     )
 
 
+def test_place_of_the_evaluation_is_tried_before_anything_is_scored(tmp_path: Path) -> None:
+    done = goldilocks("evaluate", tmp_path / "no-bundle", table(tmp_path / "a.csv"), "--out", tmp_path)
+    fails(done, 2, f"{tmp_path}: is a folder; name a file")
+
+
 def test_verbose_shows_the_traceback(tmp_path: Path) -> None:
     done = goldilocks("--verbose", "check", tmp_path / "no.csv")
     assert done.returncode == 2
