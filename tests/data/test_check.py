@@ -204,9 +204,10 @@ def test_lists_with_nothing_to_tell_apart_are_named(tmp_path: Path) -> None:
     assert got.profile.facts["train"]["candidates of a list, mean"] == 3
 
 
-def test_equal_scores_are_named(tmp_path: Path) -> None:
+def test_scores_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
     rows = [{"text1": text, "text2": text[::-1], "score": 3} for text in SAID[:40]]
-    assert "have the score 3" in found(checked(tmp_path, "similarity", rows), "one_score").message
+    with pytest.raises(InputError, match=r"all 40 rows have the score 3; there is nothing to tell apart"):
+        checked(tmp_path, "similarity", rows)
 
 
 def test_pairs_of_one_text_twice_are_named(tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ def _refuser(output: Output, sources: Mapping[str, str]) -> Callable[[Parts, str
         return lambda parts, why: _refuse_one_answer(
             {(tag,) for tag in label_counts(parts["train"], output)}, parts, sources, why
         )
+    if output is Output.SCORE:
+        return lambda parts, why: _refuse_one_score(parts, sources, why)
     return _refuse_nothing
 
 
@@ -186,6 +188,17 @@ def _refuse_one_answer(
         raise InputError(
             f"{sources['train']}: all {len(parts['train']):,} rows have {what}{why}; "
             "there is nothing to tell apart. Add rows of another label, or name another column as label."
+        )
+
+
+def _refuse_one_score(parts: Parts, sources: Mapping[str, str], why: str) -> None:
+    """Lists of scores may well be all the same: the right one of each list stands first."""
+    scores = set(parts["train"].gold)
+    only = next(iter(scores), None)
+    if len(scores) == 1 and isinstance(only, float):
+        raise InputError(
+            f"{sources['train']}: all {len(parts['train']):,} rows have the score {only:g}{why}; "
+            "there is nothing to tell apart. Add rows of other scores, or name another column as score."
         )
 
 
