@@ -50,7 +50,9 @@ def test_endpoint_is_read_from_its_source() -> None:
         ("api://", "names no endpoint"),
         ("api://host/v1/m?key=sk-abc123", "never a key itself"),
         ("api://host/v1/m?price=3", "'price' is no term"),
-        ("api://host/v1/m?input=-3", "must be a number and not below 0"),
+        ("api://host/v1/m?input=-3", "must be 0, or a number from 1e-6 to 1e9"),
+        ("api://host/v1/m?timeout=1e300", "must be 0, or a number from 1e-6 to 1e9"),
+        ("api://host/v1/m?per_minute=nan", "must be 0, or a number from 1e-6 to 1e9"),
     ],
 )
 def test_source_that_cannot_be_read_says_why(source: str, words: str) -> None:
@@ -161,6 +163,21 @@ def test_wrong_key_is_not_tried_again(server: Server, monkeypatch: pytest.Monkey
     with pytest.raises(EndpointError, match=r"status 401 \(bad key\); check the key in SOME_KEY"):
         _client(server, key="SOME_KEY").ask(ASK, max_tokens=5)
     assert server.keys == ["Bearer secret"]
+
+
+def test_blanks_around_a_key_are_not_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", " secret\n")
+    server.replies = [say("yes")]
+    _client(server, key="SOME_KEY").ask(ASK, max_tokens=5)
+    assert server.keys == ["Bearer secret"]
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sécret"])
+def test_key_that_cannot_be_one_is_not_shown(server: Server, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(EndpointError, match="SOME_KEY holds signs that no key has") as raised:
+        _client(server, key="SOME_KEY").ask(ASK, max_tokens=5)
+    assert key not in str(raised.value)
 
 
 def test_missing_key_is_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

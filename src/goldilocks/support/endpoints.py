@@ -121,8 +121,8 @@ def _number(name: str, value: str, source: str) -> float:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not 0 <= number < float("inf"):
-        raise InputError(f"{source.split('?')[0]}: {name} is {value!r}; it must be a number and not below 0.")
+    if number != 0 and not 1e-6 <= number <= 1e9:
+        raise InputError(f"{source.split('?')[0]}: {name} is {value!r}; it must be 0, or a number from 1e-6 to 1e9.")
     return number
 
 
@@ -291,10 +291,15 @@ class Client:
     def _once(self, body: bytes) -> Completion:
         headers = {"Content-Type": "application/json", "User-Agent": "goldilocks"}
         if self.endpoint.key:
-            key = os.environ.get(self.endpoint.key, "")
+            key = os.environ.get(self.endpoint.key, "").strip()
             if not key:
                 raise EndpointError(
                     f"{self.endpoint}: the environment variable {self.endpoint.key} is not set; put the key there."
+                )
+            if not (key.isascii() and key.isprintable()):  # or urllib would show it in what it raises
+                raise EndpointError(
+                    f"{self.endpoint}: {self.endpoint.key} holds signs that no key has (line ends, accents); "
+                    "put the key alone there."
                 )
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(f"{self.endpoint.url}/chat/completions", body, headers, method="POST")
