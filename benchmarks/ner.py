@@ -9,9 +9,9 @@ Measured: micro average and macro F1 over the nine tags (O included) word by wor
 with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
 fields of its recipe (epochs, learning_rate, dropout ...) and chain=0 or wide=0 for a head without these parts:
 encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out (a tenth of the training
-rows that takes no part in training) or --on dev; nothing is chosen on test. With --context N a row is N sentences of the
-file one after another, as they stand in their documents: what BERT's makers mean by "the maximal document context
-provided by the data" (Devlin et al. 2019, section 5.3). The last line of output is one JSON object.
+rows that takes no part in training) or --on dev; nothing is chosen on test. With --context N a row is N sentences, one
+after another as they stand in the file: a part of a document, as BERT was given (Devlin et al. 2019, section 5.3, "the
+maximal document context provided by the data"). The last line of output is one JSON object.
 """
 
 from __future__ import annotations
