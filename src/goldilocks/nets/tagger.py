@@ -75,8 +75,8 @@ class Reread(nn.Module):
     """The words' states read once more, from both ends.
 
     Source: Peters et al. 2017, "Semi-supervised sequence tagging with bidirectional language models": a recurrent layer
-    over the states of a frozen language model. A decoder's states differ in size a thousandfold from number to number,
-    so each is first brought to mean 0 and deviation 1 over some words.
+    over the states of a frozen language model. Some numbers of a decoder's states are far larger than the others, so
+    each is first brought to mean 0 and deviation 1 over some words.
     """
 
     centre: Tensor

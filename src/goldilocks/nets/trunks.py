@@ -144,7 +144,7 @@ def both_ways(forth: nn.RNNBase, back: nn.RNNBase, hidden: Tensor, mask: Tensor)
     """What two layers of equal width say of ``(n_rows, n_tokens, width)``, read from either end, side by side.
 
     The way back runs over texts that are reversed within their own length, not over packed sequences: torch has a fast
-    LSTM for plain batches only (measured: 2x).
+    LSTM for plain batches only.
     """
     turn = _reversal(mask).unsqueeze(-1)
     behind = back(hidden.gather(1, turn.expand_as(hidden)))[0]

@@ -45,7 +45,7 @@ _MOST_TOKENS = 10_000_000
 """Of a text, that an endpoint is believed; no model reads or writes as many at once."""
 _MOST_PER_TOKEN = 16
 """Characters of an answer for each token it may have, on average: what an endpoint sends beyond is not read. Metrics of
-texts, and the search for labels in one, take minutes for megabytes."""
+texts, and the search for labels in one, would take long over megabytes."""
 _HALF = re.compile("[\ud800-\udfff]")
 
 
