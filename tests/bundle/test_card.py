@@ -32,11 +32,11 @@ def test_hub_reads_the_head(folder: Path) -> None:
 
 def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> None:
     info = load(folder).info
-    hub = replace(info, licence="apache-2.0", facts=replace(info.facts, source="hf://org/name@abc"))
+    hub = replace(info, licence="apache-2.0", facts=replace(info.facts, source="hf://anna/model@abc"))
 
     data = vars(ModelCard(card(hub)).data)
 
-    assert (data["license"], data["base_model"]) == ("apache-2.0", "org/name")
+    assert (data["license"], data["base_model"]) == ("apache-2.0", "anna/model")
 
 
 def test_reader_finds_decision_scores_limits_use_and_origin(folder: Path) -> None:
@@ -47,8 +47,8 @@ def test_reader_finds_decision_scores_limits_use_and_origin(folder: Path) -> Non
     assert "is worth its price." in text
     assert "| Test (opened once, after the choice) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
     assert "fingerprint `0123456789abcdef`" in text
-    seed = decision(Candidate(facts("naive_bayes"), "scratch")).seed
-    assert f" {seed}. Written by" in text.split("## Reproduce")[1]
+    chosen = decision(Candidate(facts("naive_bayes"), "scratch"))
+    assert f" {chosen.seed}." in text.split("## Reproduce")[1]
 
 
 def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:

@@ -166,41 +166,38 @@ class Tagger(Network):
         """See ``Network.rows``; ``places`` are the words' tokens that are answered at, ``first`` the first word."""
         items = [words_of(one) if isinstance(one, str) else one for one in texts]
         # Each word is tokenized once, however often it occurs. The blank is for tokenizers that read " a" unlike "a".
-        spelled = [[*words] if without_blanks(words) else [f" {word}" for word in words] for words in items]
-        known = sorted({word for words in spelled for word in words})
-        encoded = encodings(self.tokenizer, [word[: WORD_CHARACTERS + 1] for word in known], special=False)
+        spelled = [_spelled(words) for words in items]
+        distinct = sorted({word for words in spelled for word in words})
+        encoded = encodings(self.tokenizer, distinct, special=False)
         room = max(1, self.shape.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {
             word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
-            for word, one in zip(known, encoded, strict=True)
+            for word, one in zip(distinct, encoded, strict=True)
         }
-        marks = {channel: {word: mark_of(channel, word.strip()) for word in known} for channel in self._channels}
+        known = {word for words in items for word in words}
+        marks = {channel: {word: mark_of(channel, word) for word in known} for channel in self._channels}
         return [
             row
-            for number, (words, blanks) in enumerate(zip(items, spelled, strict=True))
-            for row in self._rows_of(number, words, blanks, pieces, marks, room)
+            for number, (words, read) in enumerate(zip(items, spelled, strict=True))
+            for row in self._rows_of(number, words, [pieces[word] for word in read], marks, room)
         ]
 
     def _rows_of(
         self,
         item: int,
         words: Sequence[str],
-        spelled: Sequence[str],
-        pieces: dict[str, Ids],
+        tokens: Sequence[Ids],
         marks: dict[str, dict[str, int]],
         room: int,
     ) -> Iterator[Row]:
-        tokens = [pieces[word] for word in spelled]
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
         known = numbers(words) if self.head.wide is not None else np.zeros((len(words), 0), np.int32)
         for start, end in _cuts(lengths, room):
             inside = lengths[start:end]
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
             ids = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
-            channels = {
-                name: self._spread(spelled[start:end], table, inside, len(ids)) for name, table in marks.items()
-            }
+            channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
             places = len(self._before) + np.cumsum(inside) - (1 if self.trunk.looks_back else inside)
             yield Row(ids, item, channels, places.astype(np.int32), start, known[start:end])
 
@@ -291,6 +288,12 @@ class Tagger(Network):
             return paths, chain.log_probability(scores, mask, paths).exp()
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
         return paths, (each * mask).sum(1).exp()
+
+
+def _spelled(words: Sequence[str]) -> list[str]:
+    """Words as they stand in a running text, the beginning of each."""
+    blank = "" if without_blanks(words) else " "
+    return [f"{blank}{word[:WORD_CHARACTERS]}" for word in words]
 
 
 def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:

@@ -43,7 +43,7 @@ def without_blanks(words: Sequence[str]) -> bool:
         >>> without_blanks(["去", "I", "K", "E", "A"]), without_blanks(["to", "IKEA"])
         (True, False)
     """
-    return any(map(_CJK.search, words))
+    return _CJK.search("".join(words)) is not None
 
 
 def in_one(words: str | Sequence[str]) -> str:
