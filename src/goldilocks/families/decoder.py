@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.tagger import Tagger
 
 OUTPUTS = frozenset({Output.LABEL, Output.TEXT, Output.LIKELIHOOD, Output.TAGS})
 
@@ -72,9 +73,9 @@ def describe(folder: Path, source: str) -> Facts | None:
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """See ``protocols.Family``: as for an encoder, and the weights twice more to be written and read."""
     recipe_ = recipe(facts, work)
-    tokens = min(_TOKENS_PER_WORD * work.words + 2, MAX_TOKENS)
     tags = work.output is Output.TAGS
-    tokens = _TOKENS_PER_WORD * work.words if tags else tokens  # tagged to the end, in several rows
+    tokens = _TOKENS_PER_WORD * work.words + 2
+    tokens = tokens if tags else min(tokens, MAX_TOKENS)  # tagged to the end, in several rows
     body = 12 * (lower_half(facts.depth) if tags else facts.depth) * facts.width**2
     operations = 6.0 * body * tokens * work.rows * recipe_.epochs
     speed = machine.gflops * 1e9 * (1.2 if machine.bf16 else 0.7)
@@ -122,59 +123,38 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
             f"{tokenizer_file}: there is no such file; write it with "
             "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
         )
-    trunk, kind, options = _read(folder, read_config(folder))
+    tags = goal.output is Output.TAGS
+    trunk, kind, options = _read(folder, read_config(folder), whole=not tags)
     precision = str(next(trunk.parameters()).dtype).removeprefix("torch.")
     trunk.float()  # to learn in; ``Causal.fit`` goes back
     writes = goal.output is Output.TEXT  # then the answer is read too
     longest = min(MAX_TOKENS, max(1, trunk.reach // 2 if writes else trunk.reach))
     tokenizer = read_tokenizer(tokenizer_file, longest)
-    if goal.output is Output.TAGS:
-        return _tagger(trunk, kind, options, tokenizer, part, goal, longest, seed)
     settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
     settled["generation"] = said(goal.generation)
     settled |= _lengths(part, tokenizer) if writes else {}
+    settled |= {"chain": True, "wide": True} if tags else {}
     pad = settled["ends"][0] if settled["ends"] else 0
     torch.manual_seed(seed)
-    return _network(trunk, tokenizer, _shape(goal, kind, options, longest, pad, settled))
-
-
-def lower_half(depth: int) -> int:
-    """How many blocks tags are read off from."""
-    return max(1, (depth + 1) // 2)
-
-
-def _tagger(
-    trunk: Any,
-    kind: str,
-    options: Mapping[str, Any],
-    tokenizer: Tokenizer,
-    part: Part,
-    goal: Goal,
-    longest: int,
-    seed: int,
-) -> Network:
-    """A tagger on the lower half of the trunk; one that transformers runs is read whole."""
-    import torch
-
-    from goldilocks.nets import llama
-    from goldilocks.nets.tagger import Tagger
-
-    if isinstance(trunk, llama.LlamaTrunk):
-        trunk = llama.lower_part(trunk, lower_half(trunk.depth))
-        options = llama.shape_options(trunk)
-    torch.manual_seed(seed)
-    made = Tagger(trunk, tokenizer, _shape(goal, kind, options, longest, 0, {"chain": True, "wide": True}))
-    made.look_over(part.texts[:_LOOKED_OVER])
+    made = _network(trunk, tokenizer, _shape(goal, kind, options, longest, pad, settled))
+    if tags:
+        cast("Tagger", made).look_over(part.texts[:_LOOKED_OVER])
     return made
 
 
-def _read(folder: Path, config: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
-    """Trunk, its kind, and what makes it again."""
+def lower_half(depth: int) -> int:
+    """How many blocks tags are read off from, where we run the decoder ourselves."""
+    return max(1, (depth + 1) // 2)
+
+
+def _read(folder: Path, config: Mapping[str, Any], *, whole: bool) -> tuple[Any, str, dict[str, Any]]:
+    """Trunk (its lower half, unless ``whole``), its kind, and what makes it again."""
     from goldilocks.nets import llama
 
     options = llama.read_options(config)
     if options is not None:
         own = llama.read_trunk(folder, options)
+        own = own if whole else llama.lower_part(own, lower_half(own.depth))
         return own, "llama", llama.shape_options(own)
     from goldilocks.nets.causal_hub import read_hub_causal
 
