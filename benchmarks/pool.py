@@ -140,23 +140,28 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     }
 
 
-def table(name: str, runs: dict[str, Any]) -> None:
-    """The runs of a set, best validation score first."""
-    print(f"\n{name}")
-    for candidate, run in sorted(runs.items(), key=lambda one: -one[1]["validation"]):
-        scores = "  ".join(
-            f"{metric} {value:.3f} ({low:.3f} to {high:.3f})" for metric, (value, low, high) in run["test"].items()
-        )
-        print(
-            f"  {candidate:45} {scores}  {run['seconds']:7.1f} s  {run['milliseconds_p50']:6.1f} ms  J {run['J']:.0f}"
-        )
+def table(sets: dict[str, Any]) -> None:
+    """The metric that decides, and what it costs, as a table in Markdown; best validation score first."""
+    print("| set | candidate | metric | test (95 % interval) | processor | one answer | J |")
+    print("|---|---|---|---|---|---|---|")
+    for key, found in sets.items():
+        for candidate, run in sorted(found["runs"].items(), key=lambda one: -one[1]["validation"]):
+            metric, (value, low, high) = next(iter(run["test"].items()))
+            seconds = (
+                f"{run['processor_seconds']:,.0f} s"
+                if "processor_seconds" in run
+                else f"{run['seconds']:,.0f} s (wall)"
+            )
+            score = f"{value:.3f} ({low:.3f} to {high:.3f})"
+            answer = f"{run['milliseconds_p50']:.1f} ms"
+            print(f"| {key} | {candidate} | {metric} | {score} | {seconds} | {answer} | {run['J']:,.0f} |")
 
 
 def main() -> None:
     """Run what is wanted and not done yet."""
     parser = options(__doc__)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--candidates", nargs="*", default=["*"], help="patterns of family/model/method")
+    parser.add_argument("--candidates", nargs="*", default=["*"], help="patterns of family/model/method; none: show")
     parser.add_argument("--rows", type=int, default=10_000, help="training rows at most")
     parser.add_argument("--scored", type=int, default=0, help="test rows at most; 0: all")
     parser.add_argument("--seconds", type=float, default=900, help="leave out candidates forecast to take longer")
@@ -186,8 +191,8 @@ def main() -> None:
                 except GoldilocksError as error:
                     print(f"{name}: {candidate.name} failed: {error}")
                     continue
-                keep("pool", result)
-            table(key, kept["runs"])
+                file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    table(result["sets"])
     keep("pool", result)
 
 
