@@ -13,7 +13,8 @@ from data_tables import sentences
 from goldilocks import plugins
 from goldilocks.data.load import load
 from goldilocks.errors import InputError
-from goldilocks.records import Dataset, DataSpec, Finding, TaskSpec
+from goldilocks.records import Dataset, DataSpec, Finding, Part, TaskSpec
+from goldilocks.tasks import similarity
 
 Rows = Sequence[Mapping[str, Any]]
 SAID = sentences(200)
@@ -208,6 +209,11 @@ def test_scores_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
     rows = [{"text1": text, "text2": text[::-1], "score": 3} for text in SAID[:40]]
     with pytest.raises(InputError, match=r"all 40 rows have the score 3; there is nothing to tell apart"):
         checked(tmp_path, "similarity", rows)
+
+
+def test_scores_of_a_part_to_score_on_that_are_all_the_same_are_named() -> None:
+    part = Part((("a", "b"), ("c", "d")), (3.0, 3.0), (1, 2))
+    assert [one.code for one in similarity.oddities(part)] == ["one_score"]
 
 
 def test_pairs_of_one_text_twice_are_named(tmp_path: Path) -> None:

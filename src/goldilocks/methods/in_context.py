@@ -31,10 +31,10 @@ def misfit(facts: Facts) -> str | None:
 
 def useless(output: Output) -> str | None:
     """See ``protocols.Choosy``."""
-    if output is Output.TAGS:
-        return "tags for each word cannot be asked for in words; they have to be learnt"
+    from goldilocks.nets.prompts import unaskable
+
     if output is not Output.LIKELIHOOD:
-        return None
+        return unaskable(output)
     return "a text is judged as it stands, without examples, so it would be zero_shot once more"
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Output, Recipe
+from goldilocks.records import Facts, Recipe
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
+    from goldilocks.records import Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ def misfit(facts: Facts) -> str | None:
 
 def useless(output: Output) -> str | None:
     """See ``protocols.Choosy``."""
-    return "tags for each word cannot be asked for in words; they have to be learnt" if output is Output.TAGS else None
+    from goldilocks.nets.prompts import unaskable
+
+    return unaskable(output)
 
 
 def effort(facts: Facts) -> float:  # noqa: ARG001

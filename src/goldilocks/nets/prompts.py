@@ -94,6 +94,11 @@ class Prompt:
         return ("\n\nText:", "\n\nText 1:")
 
 
+def unaskable(output: Output) -> str | None:
+    """Why answers of this kind cannot be had by telling a model what to do, in words; ``None`` where they can."""
+    return "tags for each word cannot be asked for in words; they have to be learnt" if output is Output.TAGS else None
+
+
 def one_line(gold: Sequence[Gold]) -> bool:
     """Whether no right answer goes over its line."""
     return not any("\n" in reply for one in gold for reply in references(one))

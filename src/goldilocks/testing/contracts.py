@@ -22,6 +22,7 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
+from goldilocks.nets.prompts import unaskable
 from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task, Uneven
 from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
 from goldilocks.testing import tiny
@@ -140,8 +141,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
-    told_in_words = goal.output is not Output.TAGS  # tags for each word cannot be asked for
-    prompted = "prompt" in facts.groups and recipe is not None and told_in_words
+    prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
     """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
     if isinstance(model, Fitted) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
