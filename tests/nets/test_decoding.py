@@ -94,6 +94,33 @@ def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[Speaker, 
     assert torch.allclose(targets, got[:, 0], atol=1e-3)
 
 
+def test_what_prompts_begin_with_is_read_once(
+    pair: tuple[Speaker, Any, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, theirs, folder = pair
+    tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
+    shared = list(range(60, 80))
+    prompts = [[*shared, *prompt] for prompt in PROMPTS] + [shared]
+    alone = [write(speaker, tokenizer, [one], Sampling(max_tokens=12), prefix=PREFIX)[0].text for one in prompts]
+    read: list[torch.Tensor] = []
+    really = speaker.read
+
+    def counted(ids: torch.Tensor, *rest: Any) -> torch.Tensor:
+        read.append(ids)
+        return really(ids, *rest)
+
+    monkeypatch.setattr(speaker, "read", counted)
+    together = write(speaker, tokenizer, prompts, Sampling(max_tokens=12), prefix=PREFIX)
+    begun = [one.tolist() for one in read[:2]]
+    judged = judge(speaker, prompts, Tree([[50, 51]]), prefix=PREFIX)
+
+    assert [one.text for one in together] == alone
+    assert begun[0] == [[*PREFIX, *shared[:-1]]]  # the last prompt needs a token of its own to go on from
+    assert sorted(row[0] for row in begun[1]) == [shared[-1]] * 4
+    for value, prompt in zip(judged[:, 0].tolist(), prompts, strict=True):
+        assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], [50, 51]), abs=1e-3)
+
+
 def _plainly(theirs: Any, prompt: list[int], ending: list[int]) -> float:
     with torch.no_grad():
         logs = theirs(torch.tensor([[*prompt, *ending]])).logits[0].log_softmax(-1)

@@ -20,6 +20,8 @@ from goldilocks.nets.speaker import Memory, Place, Speaker
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_WORTH_SHARING = 32
+"""Tokens that need not be read again, from which on what prompts begin with is read by itself."""
 _LOGIT_ROWS = 64
 """Places whose scores over the vocabulary are held at a time (256 k tokens: 67 MB)."""
 
@@ -50,19 +52,22 @@ class Reading:
 
     def read(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Read on, each row its own tokens (at least one); hidden states after the last, ``(n_rows, width)``."""
-        states, lengths = self.read_all(rows)
-        return states[torch.arange(len(rows)), lengths - 1]
-
-    def read_all(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """The same with all states, ``(n_rows, longest, width)``, and how many tokens each row read, ``(n_rows,)``."""
         lengths = torch.tensor([len(one) for one in rows])
+        last = torch.arange(len(rows)) * lengths.max() + lengths - 1
+        return self._read(rows, lengths, last).flatten(0, 1)[last]
+
+    def read_all(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """The same with all states, ``(n_rows, longest, width)``."""
+        return self._read(rows, torch.tensor([len(one) for one in rows]), None)
+
+    def _read(self, rows: Sequence[Sequence[int]], lengths: Tensor, wanted: Tensor | None) -> Tensor:
         longest = int(lengths.max())
         ids = torch.zeros((len(rows), longest), dtype=torch.long)
         for place, one in enumerate(rows):
             ids[place, : len(one)] = torch.as_tensor(one)
         new = torch.arange(longest)[None, :] < lengths[:, None]
         back = torch.ones(longest, longest, dtype=torch.bool).tril()
-        return self._add(ids, new, torch.arange(longest)[None, :], back), lengths
+        return self._add(ids, new, torch.arange(longest)[None, :], back, wanted)
 
     def step(self, ids: Tensor) -> Tensor:
         """Read one more token of each row, ``(n_rows,)``; hidden states ``(n_rows, width)``."""
@@ -85,7 +90,9 @@ class Reading:
         self.valid, self.positions = before
         return states
 
-    def _add(self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor) -> Tensor:
+    def _add(
+        self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor, wanted: Tensor | None = None
+    ) -> Tensor:
         rows, count = ids.shape
         at = self.valid.sum(1, keepdim=True) + offsets
         old = self.valid
@@ -98,12 +105,26 @@ class Reading:
             ahead = looks.expand(rows, 1, count, count)
             seen = torch.cat((old[:, None, None, :].expand(rows, 1, count, -1), ahead), 3)
         real = None if bool(new.all()) else new.flatten().nonzero()[:, 0]
-        return self.speaker.read(ids, Place(at.expand(rows, count), seen, self.positions, real), self.memory)
+        place = Place(at.expand(rows, count), seen, self.positions, real, wanted)
+        return self.speaker.read(ids, place, self.memory)
 
     def keep(self, rows: Tensor) -> None:
         """Only these rows go on."""
         self.memory.keep(rows)
         self.valid, self.positions = self.valid[rows], self.positions[rows]
+
+
+def _begun(
+    speaker: Speaker, prefix: Sequence[int], prompts: Sequence[Sequence[int]]
+) -> tuple[Reading, list[Sequence[int]]]:
+    """A row that has read what all prompts begin with, and the rest of each prompt: one token at least."""
+    # All begin as the first and the last in order do; a token of each is left, to go on from.
+    first, last = min(prompts), max(prompts)
+    most = min(map(len, prompts)) - 1
+    shared = next((place for place in range(most) if first[place] != last[place]), most)
+    if shared * (len(prompts) - 1) < _WORTH_SHARING:
+        shared = 0
+    return Reading.begin(speaker, [*prefix, *first[:shared]]), [one[shared:] for one in prompts]
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -127,18 +148,19 @@ def write(
         tokenizer: Turns tokens into text; its special tokens are left out.
         prompts: Tokens of each, at least one.
         sampling: How tokens are chosen, and when to stop.
-        prefix: Tokens all prompts begin with; read once.
+        prefix: Tokens before each prompt; read once, as is what else all prompts begin with.
         ends: Tokens that end a text.
     """
     found: list[Written | None] = [None] * len(prompts)
+    if not prompts:
+        return []
     decode = partial(tokenizer.decode, skip_special_tokens=True)
     with torch.inference_mode():
-        begun = Reading.begin(speaker, prefix) if prompts else None
-        for chosen in by_length([len(one) for one in prompts], rows=sampling.rows, tokens=sampling.tokens):
-            assert begun is not None
+        begun, rests = _begun(speaker, prefix, prompts)
+        for chosen in by_length([len(one) for one in rests], rows=sampling.rows, tokens=sampling.tokens):
             seeds = [seeded(sampling.seed, prompts[place]) for place in chosen]
             rows = [Draft(place, sampling.max_tokens, rng) for place, rng in zip(chosen, seeds, strict=True)]
-            source = _Spoken(begun.spread(len(rows)), [prompts[place] for place in chosen])
+            source = _Spoken(begun.spread(len(rows)), [rests[place] for place in chosen])
             for row in onward(source, rows, sampling, decode, frozenset(ends)):
                 text = row.text(decode, sampling.stops)
                 found[row.place] = Written(text, len(row.ids), row.ended, row.first_seconds)
@@ -205,16 +227,17 @@ def judge(
         speaker: The network.
         prompts: Tokens of each, at least one.
         tree: The endings.
-        prefix: Tokens all prompts begin with; read once.
+        prefix: Tokens before each prompt; read once, as is what else all prompts begin with.
         tokens: Most tokens in a batch, padding and endings included.
     """
     found = torch.empty((len(prompts), len(tree.lengths)))
+    if not prompts:
+        return found
     with torch.inference_mode():
-        begun = Reading.begin(speaker, prefix) if prompts else None
-        for chosen in by_length([len(one) + len(tree.ids) for one in prompts], rows=32, tokens=tokens):
-            assert begun is not None
+        begun, rests = _begun(speaker, prefix, prompts)
+        for chosen in by_length([len(one) + len(tree.ids) for one in rests], rows=32, tokens=tokens):
             reading = begun.spread(len(chosen))
-            states = reading.read([prompts[place] for place in chosen])[:, None]
+            states = reading.read([rests[place] for place in chosen])[:, None]
             if len(tree.ids):
                 states = torch.cat((states, reading.branch(tree.ids, tree.depth, tree.looks)), 1)
             found[chosen] = _along(speaker, states, tree)
@@ -243,7 +266,7 @@ def likelihood(
     with torch.inference_mode():
         for chosen in by_length(lengths, rows=32, tokens=tokens):
             rows = [[*prompts[place], *targets[place]] for place in chosen]
-            states, _ = Reading.begin(speaker).spread(len(rows)).read_all([one[:-1] for one in rows])
+            states = Reading.begin(speaker).spread(len(rows)).read_all([one[:-1] for one in rows])
             for number, place in enumerate(chosen):
                 first, wanted = len(prompts[place]) - 1, torch.as_tensor(targets[place])
                 own = states[number, first : first + len(wanted)]

@@ -195,8 +195,14 @@ class _Block(nn.Module):
         self.query_norm = norm(each) if options.normed_heads else None
         self.key_norm = norm(each) if options.normed_heads else None
 
-    def forward(self, hidden: Tensor, place: Place, memory: Memory | None, number: int) -> Tensor:
-        seen = self.out(self._attention(self.before(hidden), place, memory, number))
+    def forward(
+        self, hidden: Tensor, place: Place, memory: Memory | None, number: int, wanted: Tensor | None = None
+    ) -> Tensor:
+        """States above; only of the ``wanted`` ones of ``hidden``, where that is said."""
+        seen = self._attention(self.before(hidden), place, memory, number)
+        if wanted is not None:
+            seen, hidden = seen.reshape(-1, seen.shape[-1])[wanted], hidden.reshape(-1, hidden.shape[-1])[wanted]
+        seen = self.out(seen)
         hidden = hidden + (seen if self.behind_attention is None else self.behind_attention(seen))
         gate, up = self.gate_up(self.between(hidden)).chunk(2, -1)
         made = self.down(self.activation(gate) * up)
@@ -338,13 +344,16 @@ class LlamaTrunk(Trunk, Speaker):
 
     def read(self, ids: Tensor, place: Place, memory: Memory) -> Tensor:
         """See ``Speaker.read``."""
-        real = place.real
+        real, wanted = place.real, place.wanted
         hidden = self._embedded(ids if real is None else ids.flatten()[real])
+        # Above the top block nobody looks at the others.
+        among = wanted if wanted is None or real is None else torch.searchsorted(real, wanted)
         for number, one in enumerate(self.blocks):
-            hidden = one(hidden, place, memory, number)
+            hidden = one(hidden, place, memory, number, among if number == self.depth - 1 else None)
         memory.advance(ids.shape[1])
         above: Tensor = self.norm(hidden)
-        return above if real is None else _laid(above, real, *ids.shape)
+        left = real if wanted is None else wanted
+        return above if left is None else _laid(above, left, *ids.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """See ``Speaker.logits``."""

@@ -50,6 +50,9 @@ class Place:
     real: Tensor | None = None
     """Which new tokens are no padding, numbers into ``(n_rows * n_new,)``; ``None``: all. What looks at one token alone
     can leave the others out."""
+    wanted: Tensor | None = None
+    """Whose hidden states are wanted, numbers into ``(n_rows * n_new,)``, rising; ``None``: all. The states of others
+    may come out as anything."""
     _angles: dict[tuple[float, int, torch.dtype], tuple[Tensor, Tensor]] = field(default_factory=dict)
     _seen: dict[int, Tensor] = field(default_factory=dict)
 
