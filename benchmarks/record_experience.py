@@ -192,7 +192,7 @@ def left_out(work: Path, records: dict[str, list[Trial]], patience: float = PATI
         for policy in ("value", "halving"):
             standings = Standings(
                 pool=pool.candidates,
-                prior_seconds={one: forecast.seconds for one, forecast in pool.forecasts.items()},
+                forecasts=pool.forecasts,
                 spec=read_task(workspace.task),
                 machine=this_machine(),
                 n_items=n,

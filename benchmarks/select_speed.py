@@ -92,7 +92,7 @@ def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, An
             redrawn = [_rescored(one, right[one.candidate, one.rung][drawn]) for one in recorded]
             standings = Standings(
                 pool=pool.candidates,
-                prior_seconds={name: one.seconds for name, one in pool.forecasts.items()},
+                forecasts=pool.forecasts,
                 spec=read_task(workspace.task),
                 machine=this_machine(),
                 n_items=len(gold),

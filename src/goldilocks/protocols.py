@@ -251,6 +251,14 @@ class Choosy(Protocol):
         """Why nobody needs it for this kind, in words for the user; ``None`` where it is of use."""
 
 
+@runtime_checkable
+class Freezing(Protocol):
+    """A method (beside ``Method``) that freezes layers, which run once for each item and not in every epoch."""
+
+    def once(self, facts: Facts) -> float:
+        """Share of a run's seconds in which frozen layers run (from recorded runs), 0 to 1."""
+
+
 class Metric(Protocol):
     """metrics/NAME.py: one number from gold and predicted answers, as a function of sums over items.
 

@@ -428,6 +428,19 @@ class Forecast:
     """Wall-clock seconds of the full run on this machine."""
     memory_bytes: float
     """Peak resident memory while tuning."""
+    once: float = 0.0
+    """Share of the seconds that is over once each item has been seen for the first time, whatever share of the run that
+    is: frozen layers run once."""
+
+    def behind(self, share: float) -> float:
+        """Share of the seconds that is over at a share of the run: a run that has begun has seen most items.
+
+        Example:
+            >>> half = Forecast(seconds=10.0, memory_bytes=0.0, once=0.5)
+            >>> [half.behind(share) for share in (0.0, 0.1, 1.0)]
+            [0.0, 0.55, 1.0]
+        """
+        return self.once + (1 - self.once) * share if share > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

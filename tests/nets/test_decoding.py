@@ -94,9 +94,7 @@ def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[Speaker, 
     assert torch.allclose(targets, got[:, 0], atol=1e-3)
 
 
-def test_what_prompts_begin_with_is_read_once(
-    pair: tuple[Speaker, Any, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_prompts_begin_with_is_read_once(pair: tuple[Speaker, Any, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     speaker, theirs, folder = pair
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
     shared = list(range(60, 80))

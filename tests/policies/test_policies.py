@@ -136,6 +136,19 @@ def test_value_passes_over_rungs_that_are_too_near() -> None:
     assert [rung(price) for price in (100.0, 40.0, 10.0, 1.0)] == [0, 1, 2, 2]
 
 
+def test_value_buys_all_where_a_look_costs_most_of_it() -> None:
+    class Frozen(FakeRace):
+        """b's layers are frozen: they run once, before its first rung."""
+
+        def price(self, candidate: str, rung: int) -> float:
+            return 80 + 20 * RUNGS[rung] if candidate == "b" else super().price(candidate, rung)
+
+    race = Frozen({"a": DONE, "b": {}}, values={"b": 100.0}, seconds_left=1000)
+    bought = plugins.load("policies", "value").choose(race)
+    assert bought is not None
+    assert bought[:2] == ("b", 2)
+
+
 def test_value_runs_what_costs_next_to_nothing_though_it_saves_nothing() -> None:
     race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, hurdle_per_second=1.0)
     chosen = plugins.load("policies", "value").choose(race)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from goldilocks.records import Candidate, DataSpec, Facts, Measured, TaskSpec, Trial
+from goldilocks.records import Candidate, DataSpec, Facts, Forecast, Measured, TaskSpec, Trial
 from goldilocks.select.race import RUNGS, Standings
 from goldilocks.support.hardware import Machine
 
@@ -54,7 +54,7 @@ def curve(name: str, losses: Sequence[float], seconds: Sequence[float]) -> list[
 def standings(seconds: Mapping[str, float], trials: Sequence[Trial] = (), n_items: int = 400) -> Standings:
     return Standings(
         pool=[candidate(name) for name in seconds],
-        prior_seconds=dict(seconds),
+        forecasts={name: Forecast(each, 0.0) for name, each in seconds.items()},
         spec=SPEC,
         machine=MACHINE,
         n_items=n_items,

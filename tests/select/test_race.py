@@ -10,6 +10,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text, Usage
+from goldilocks.select.pace import pace
 from goldilocks.select.race import Runner, Setting, race
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
@@ -278,6 +279,19 @@ class Idle:
 
     def choose(self, race: object) -> None:
         return None
+
+
+def test_price_knows_that_frozen_layers_run_once() -> None:
+    head, other = "encoder/m/head_only", "encoder/m/full"
+    state = standings({head: 100.0, other: 100.0})
+    state.forecasts = {head: Forecast(100.0, 0.0, once=0.8), other: Forecast(100.0, 0.0)}
+    assert state.price(head, 0) == pytest.approx(82)
+    assert state.price(head, 2) == pytest.approx(100)
+
+    state.trials.append(trial(head, 0, 0.5, 41.0))  # twice as fast as thought
+
+    assert state.price(head, 2) == pytest.approx(9)
+    assert state.price(other, 2) == pytest.approx(100 * pace({head: 41.0}, {head: 82.0}))
 
 
 def test_cheapest_stands_beside_a_baseline_that_nothing_is_hoped_to_better(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import Choosy, Family, Method, Task, Uneven
+from goldilocks.protocols import Choosy, Family, Freezing, Method, Task, Uneven
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
 from goldilocks.support import endpoints
@@ -231,7 +231,8 @@ def _pair(
             or reasons.memory(whole, machine)
         )
         if not search.drop(candidate.name, reason):
-            forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes)
+            once = method.once(facts) if isinstance(method, Freezing) else 0.0
+            forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes, once)
             search.found[candidate.name] = (candidate, forecast)
 
 

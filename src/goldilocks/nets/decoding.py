@@ -90,9 +90,7 @@ class Reading:
         self.valid, self.positions = before
         return states
 
-    def _add(
-        self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor, wanted: Tensor | None = None
-    ) -> Tensor:
+    def _add(self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor, wanted: Tensor | None = None) -> Tensor:
         rows, count = ids.shape
         at = self.valid.sum(1, keepdim=True) + offsets
         old = self.valid
@@ -119,7 +117,7 @@ def _begun(
 ) -> tuple[Reading, list[Sequence[int]]]:
     """A row that has read what all prompts begin with, and the rest of each prompt: one token at least."""
     # All begin as the first and the last in order do; a token of each is left, to go on from.
-    first, last = min(prompts), max(prompts)
+    first, last = min(prompts, key=list), max(prompts, key=list)
     most = min(map(len, prompts)) - 1
     shared = next((place for place in range(most) if first[place] != last[place]), most)
     if shared * (len(prompts) - 1) < _WORTH_SHARING:

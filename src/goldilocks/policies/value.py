@@ -18,6 +18,9 @@ SOURCE = (
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
 
+_MOST_OF_IT = 0.5
+"""A rung that costs more than this share of all that is ahead is passed over."""
+
 _FREE_SECONDS = 1.0
 """Whoever takes less is always run: it costs nothing to speak of, and a table with its baselines is easier to trust."""
 
@@ -40,5 +43,8 @@ def choose(race: Race) -> tuple[str, int, str] | None:
     # What cannot be finished within the budget comes last: a run cut short decides nothing.
     name = max(worth, key=lambda one: (open_[one] <= race.seconds_left, values[one]))
     ahead = range(race.bought(name), last + 1)
-    rung = next((one for one in ahead if race.price(name, one) >= _LEAST_SECONDS), last)
+    prices = {one: race.price(name, one) for one in ahead}
+    # A look that costs most of the run is no look: what is left may as well be bought.
+    looks = (one for one, price in prices.items() if _LEAST_SECONDS <= price <= _MOST_OF_IT * open_[name])
+    rung = next(looks, last)
     return name, rung, f"expected to save {values[name]:.4g} a month for {open_[name]:.3g} s"

@@ -19,7 +19,7 @@ from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError, InputError
 from goldilocks.evaluate.score import loss_of, measured
 from goldilocks.protocols import Metric, Policy, Progress
-from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Text, Trial
+from goldilocks.records import Candidate, Dataset, Forecast, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.select.cost import running_cost
 from goldilocks.select.drop import Guard
 from goldilocks.select.forecast import Experience, Observation, Posterior, improvement, recorded_experience
@@ -55,8 +55,8 @@ class Standings:
     """The state of the race, as policies see it (``protocols.Race``). Also made from recorded curves, in ``replay``."""
 
     pool: Sequence[Candidate]
-    prior_seconds: Mapping[str, float]
-    """Candidate -> predicted seconds of the full run."""
+    forecasts: Mapping[str, Forecast]
+    """Candidate -> what its full run is predicted to take."""
     spec: TaskSpec
     machine: Machine
     n_items: int
@@ -123,7 +123,8 @@ class Standings:
         mine = [one for one in self.trials if one.candidate == candidate]
         done = max((one.share for one in mine), default=0.0)
         full = self._full_seconds(candidate, mine)
-        return max(self.rungs[rung] - done, 0.0) * full
+        behind = self.forecasts[candidate].behind
+        return max(behind(self.rungs[rung]) - behind(done), 0.0) * full
 
     def value(self, candidate: str) -> float:
         """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
@@ -166,7 +167,8 @@ class Standings:
 
     def _full_seconds(self, candidate: str, mine: Sequence[Trial]) -> float:
         if mine:
-            return sum(one.seconds for one in mine) / max(one.share for one in mine)
+            behind = self.forecasts[candidate].behind(max(one.share for one in mine))
+            return sum(one.seconds for one in mine) / behind
         # What others of the family took, against what was predicted, corrects the prediction.
         family = self._by_name[candidate].model.family
         took: dict[str, float] = {}
@@ -175,8 +177,9 @@ class Standings:
             if self._by_name[one.candidate].model.family == family:
                 took[one.candidate] = took.get(one.candidate, 0.0) + one.seconds
                 done[one.candidate] = max(done.get(one.candidate, 0.0), one.share)
-        predicted = {name: share * self.prior_seconds[name] for name, share in done.items()}
-        return self.prior_seconds[candidate] * pace(took, predicted)
+        whole = self.forecasts
+        predicted = {name: whole[name].behind(share) * whole[name].seconds for name, share in done.items()}
+        return whole[candidate].seconds * pace(took, predicted)
 
     def _log_forecasts(self) -> dict[str, tuple[float, float]]:
         if self._forecasts[0] != len(self.trials):
@@ -232,7 +235,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     members = {one.name: one for one in setting.pool.candidates if one.name in set(setting.screening.kept)}
     standings = Standings(
         pool=list(members.values()),
-        prior_seconds={name: one.seconds for name, one in setting.pool.forecasts.items()},
+        forecasts=setting.pool.forecasts,
         spec=setting.spec,
         machine=setting.machine,
         n_items=len(setting.dataset.validation),

@@ -23,7 +23,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
 from goldilocks.nets.prompts import unaskable
-from goldilocks.protocols import Estimator, Family, Fitted, Method, Metric, Model, Policy, Task, Uneven
+from goldilocks.protocols import Estimator, Family, Fitted, Freezing, Method, Metric, Model, Policy, Task, Uneven
 from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
 from goldilocks.testing import tiny
 
@@ -283,6 +283,8 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
         if reason is None:
             fitting += 1
             assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
+            if isinstance(method, Freezing):
+                assert 0 <= method.once(facts) < 1, f"once for {facts.name} is {method.once(facts)}"
             if adjusted is None:
                 _check_telling(method, facts, make())
             else:
