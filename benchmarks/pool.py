@@ -21,6 +21,10 @@ fresh process, cost in money per month and J = cost + α · loss with the defaul
     cmrc2018             trained on the trial part (its train is not at hand), the official dev part is the test
     dialogsum, csl       summaries of dialogues, titles of abstracts; trained on the official dev part
     crosswoz             the next reply of a dialogue, among ten; trained on the official dev part
+    crosswoz_replies     the same replies, written freely
+    dialogsum_replies    the next turn of an everyday dialogue, written freely; trained on the official dev part
+    chinese_poetry       a poem from its title and author; of 12,000 poems 1,000 drawn by the seed are the test
+    mbpp                 Python programs, judged by their tests; official parts
 Where a set has no validation part, a part of train is held out as for any user. The last line of output is one JSON
 object.
 """
@@ -70,6 +74,40 @@ def entity_kinds(data: Path) -> Parts:
     return {part: list(map(kinds, rows(data, "conll2003", file))) for part, file in names.items()}
 
 
+def dialogues(data: Path) -> Parts:
+    """Turns of dialogsum's dialogues."""
+
+    def turns(row: dict[str, Any]) -> dict[str, Any]:
+        return {"turns": [line.split(": ", 1)[-1] for line in row["source"].splitlines() if line.strip()]}
+
+    return {
+        part: list(map(turns, rows(data, "dialogsum", file))) for part, file in (("train", "dev"), ("test", "test"))
+    }
+
+
+def poems(data: Path) -> Parts:
+    """Title and author -> poem."""
+    found = rows(data, "chinese_poetry", "all")
+    asked = [{"prompt": f"{one['title']}　{one['author']}", "target": one["text"]} for one in found]
+    drawn = sample(asked, len(asked), 0)
+    return {"train": drawn[1_000:], "test": drawn[:1_000]}
+
+
+def programs(data: Path) -> Parts:
+    """Descriptions, solutions and tests of mbpp."""
+
+    def program(row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "prompt": row["text"],
+            "solution": row["code"],
+            "tests": row["test_list"],
+            "setup": row["test_setup_code"],
+        }
+
+    names = {"train": "train", "validation": "dev", "test": "test"}
+    return {part: list(map(program, rows(data, "mbpp", file))) for part, file in names.items()}
+
+
 SETS: dict[str, tuple[str, str, Callable[[Path], Parts]]] = {
     "chnsenticorp": (
         "text_classification",
@@ -91,6 +129,10 @@ SETS: dict[str, tuple[str, str, Callable[[Path], Parts]]] = {
     "dialogsum": ("summarisation", "en", official("dialogsum", train="dev", test="test")),
     "csl": ("summarisation", "zh", official("csl", train="ts_dev", test="ts_test")),
     "crosswoz": ("dialogue_retrieval", "zh", official("crosswoz", train="dev", test="test")),
+    "crosswoz_replies": ("dialogue", "zh", official("crosswoz", train="dev", test="test")),
+    "dialogsum_replies": ("dialogue", "en", dialogues),
+    "chinese_poetry": ("generation", "zh", poems),
+    "mbpp": ("code_generation", "en", programs),
 }
 """Name -> task, language, rows."""
 
