@@ -160,3 +160,20 @@ def test_several_labels_are_learnt_and_come_back_from_disk(folder: Path, tmp_pat
 
     assert again.values == answers.values
     np.testing.assert_allclose(again.probabilities, answers.probabilities, atol=1e-6)
+
+
+def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    network = encoder(folder)
+    for weight in network.trunk.parameters():
+        weight.data = weight.data.bfloat16().float()  # a checkpoint that was kept so, frozen; the head learnt
+    network.save(tmp_path)
+    kept = load_file(tmp_path / "weights.safetensors")
+    again = plugins.load("families", "encoder").restore(tmp_path)
+    texts = CASES["en"].part.texts
+
+    assert {one.dtype for name, one in kept.items() if name.startswith("trunk.")} == {torch.bfloat16}
+    assert kept["head.weight"].dtype == torch.float32
+    assert {one.dtype for one in again.module.parameters()} == {torch.float32}
+    assert np.array_equal(again.predict(texts).probabilities, network.predict(texts).probabilities)

@@ -198,7 +198,7 @@ class Causal(Network):
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
-        """As ``Network.load_weights``; tuned ones in the precision they were saved in, told ones told again."""
+        """As ``Network.load_weights``; tuned ones in float32, told ones in the checkpoint's precision and told again."""
         from safetensors.torch import load_file
 
         self.module.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
@@ -208,7 +208,9 @@ class Causal(Network):
             told = prompts.from_plain(raw["prompt"])
             self._be_exact()  # it may have been told on another machine
             self._tell(Telling(told, tuple(raw["prior"]), raw["max_tokens"]))
-        elif self.shape.output == Output.TEXT:
+            return
+        self.module.float()
+        if self.shape.output == Output.TEXT:
             self._speaker.settle()
 
 

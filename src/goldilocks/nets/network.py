@@ -301,7 +301,7 @@ class Network:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: one.cpu().contiguous() for name, one in own_weights(self.module).items()}
+        weights = {name: _shortest(one.cpu()).contiguous() for name, one in own_weights(self.module).items()}
         save_file(weights, folder / "weights.safetensors")
         self.tokenizer.save(str(folder / "tokenizer.json"))
         (folder / "network.json").write_text(
@@ -309,7 +309,7 @@ class Network:
         )
 
     def load_weights(self, folder: Path) -> None:
-        """Fill ``module`` from ``weights.safetensors``."""
+        """Fill ``module`` from ``weights.safetensors``, in the precision ``module`` has."""
         from safetensors.torch import load_file
 
         given = load_file(folder / "weights.safetensors")
@@ -324,6 +324,14 @@ def own_weights(module: nn.Module) -> dict[str, Tensor]:
     for name, one in module.state_dict(keep_vars=True).items():
         found.setdefault(id(one), (name, one.detach()))
     return dict(found.values())
+
+
+def _shortest(weight: Tensor) -> Tensor:
+    """The same numbers in bfloat16, where that loses nothing: frozen layers of a checkpoint that was kept so."""
+    if weight.dtype != torch.float32:
+        return weight
+    short = weight.bfloat16()
+    return short if torch.equal(short.float(), weight) else weight
 
 
 def _pair(texts: tuple[str, ...], reach: int) -> str | tuple[str, str]:
