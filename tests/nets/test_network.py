@@ -173,6 +173,7 @@ def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: 
     again = plugins.load("families", "encoder").restore(tmp_path)
     texts = CASES["en"].part.texts
 
+    assert isinstance(again, Network)
     assert {one.dtype for name, one in kept.items() if name.startswith("trunk.")} == {torch.bfloat16}
     assert kept["head.weight"].dtype == torch.float32
     assert {one.dtype for one in again.module.parameters()} == {torch.float32}

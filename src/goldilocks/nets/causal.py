@@ -198,7 +198,7 @@ class Causal(Network):
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
-        """As ``Network.load_weights``; tuned ones in float32, told ones in the checkpoint's precision and told again."""
+        """As ``Network.load_weights``; tuned ones in float32, told ones as they were told."""
         from safetensors.torch import load_file
 
         self.module.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
