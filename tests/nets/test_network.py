@@ -9,7 +9,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.answers import SURE
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.batches import padded
 from goldilocks.nets.network import Network, encodings, read_tokenizer
 from goldilocks.records import Candidate, Goal, Output, Recipe, Workload
@@ -178,3 +178,14 @@ def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: 
     assert kept["head.weight"].dtype == torch.float32
     assert {one.dtype for one in again.module.parameters()} == {torch.float32}
     assert np.array_equal(again.predict(texts).probabilities, network.predict(texts).probabilities)
+
+
+def test_tokenizer_of_a_larger_model_is_refused(folder: Path) -> None:
+    from tokenizers import Tokenizer, models
+
+    network = encoder(folder)
+    table = network.trunk.get_submodule(str(network.trunk.word_embedding))
+    rows = int(table.get_parameter("weight").shape[0])
+    other = Tokenizer(models.WordLevel({f"w{number}": number for number in range(rows + 1)}, unk_token="w0"))
+    with pytest.raises(InputError, match=rf"tokenizer.json has {rows + 1} tokens, the model's table {rows} rows"):
+        Network(network.trunk, other, network.shape)

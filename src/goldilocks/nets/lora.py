@@ -17,20 +17,22 @@ from torch.nn import functional as F  # noqa: N812
 class LoraLinear(nn.Module):
     """``base(x) + alpha / rank · up(down(x))``. Starts as ``base``: ``up`` is zero."""
 
-    def __init__(self, base: nn.Linear, *, rank: int, alpha: float) -> None:
-        """Wrap ``base``, which stops learning."""
+    def __init__(self, base: nn.Module, *, rank: int, alpha: float) -> None:
+        """Wrap ``base``, which stops learning: a linear layer, or a ``Conv1D`` of GPT-2, whose matrix lies across."""
         super().__init__()
         self.base = base.requires_grad_(False)
         self.scale = alpha / rank
-        like = base.weight
-        self.down = nn.Parameter(torch.empty(rank, base.in_features, dtype=like.dtype, device=like.device))
-        self.up = nn.Parameter(torch.zeros(base.out_features, rank, dtype=like.dtype, device=like.device))
+        like = self.weight
+        self.across = not isinstance(base, nn.Linear)
+        inputs, outputs = like.shape if self.across else reversed(like.shape)
+        self.down = nn.Parameter(torch.empty(rank, inputs, dtype=like.dtype, device=like.device))
+        self.up = nn.Parameter(torch.zeros(outputs, rank, dtype=like.dtype, device=like.device))
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     @property
     def weight(self) -> Tensor:
         """The matrix beside which it stands (some models ask a layer for its type)."""
-        return self.base.weight
+        return self.base.get_parameter("weight")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(..., in)`` -> ``(..., out)``."""
@@ -38,10 +40,11 @@ class LoraLinear(nn.Module):
         answer: Tensor = self.base(inputs) + F.linear(thin, self.up) * self.scale
         return answer
 
-    def merged(self) -> nn.Linear:
-        """The same function as one linear layer; ``base`` is changed in place."""
+    def merged(self) -> nn.Module:
+        """The same function as one layer; ``base`` is changed in place."""
         with torch.no_grad():
-            self.base.weight += self.scale * (self.up @ self.down)
+            more = self.scale * (self.up @ self.down)
+            self.weight.add_(more.T if self.across else more)
         return self.base
 
 
@@ -50,10 +53,15 @@ def add(module: nn.Module, names: list[str], *, rank: int, alpha: float) -> int:
     count = 0
     for name in names:
         layer = module.get_submodule(name)
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.Linear) or _conv1d(layer):
             _replace(module, name, LoraLinear(layer, rank=rank, alpha=alpha))
             count += 1
     return count
+
+
+def _conv1d(layer: nn.Module) -> bool:
+    """Whether a layer is GPT-2's kind of linear layer; told by its name, so that transformers is not imported."""
+    return type(layer).__name__ == "Conv1D" and type(layer).__module__ == "transformers.pytorch_utils"
 
 
 def merge(module: nn.Module) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_labels
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.batches import Batch, Row, by_length, padded
 from goldilocks.records import Goal, Gold, Output, Text, as_text
 
@@ -136,7 +136,12 @@ class Network:
     """Whether the head sees one vector per row (``pool``) instead of all hidden states."""
 
     def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
-        """Put the parts together; the head is drawn from torch's generator."""
+        """Put the parts together; the head is drawn from torch's generator.
+
+        Raises:
+            InputError: the tokenizer knows more tokens than the trunk.
+        """
+        _same_vocabulary(trunk, tokenizer)
         self.trunk = trunk
         self.tokenizer = tokenizer
         self.shape = shape
@@ -316,6 +321,18 @@ class Network:
         shared = self.module.state_dict().keys() - own_weights(self.module).keys()
         again = {name: one for name, one in self.module.state_dict().items() if name in shared}
         self.module.load_state_dict(given | again)
+
+
+def _same_vocabulary(trunk: Trunk, tokenizer: Tokenizer) -> None:
+    table = trunk.get_submodule(trunk.word_embedding) if trunk.word_embedding else None
+    rows = getattr(table, "num_embeddings", None)
+    # Tokens added later may lie beyond the table, where they stand for what is no text, such as images.
+    tokens = tokenizer.get_vocab_size(with_added_tokens=False)
+    if rows is not None and tokens > rows:
+        raise InputError(
+            f"tokenizer.json has {tokens} tokens, the model's table {rows} rows: they are not of the same model; "
+            "download both from one place."
+        )
 
 
 def own_weights(module: nn.Module) -> dict[str, Tensor]:
