@@ -7,9 +7,10 @@ Needs:  the data folder; about 30 minutes on 2 cores. Stopped and started again 
 
 Measured: micro average and macro F1 over the nine tags (O included) word by word, entity F1 as seqeval counts it, each
 with its 95 % interval over sentences; seconds of training. A candidate is written family/model/method, behind a ? with
-fields of its recipe (epochs, learning_rate, dropout ...) and chain=0 or wide=0 for a head without these parts:
-encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out (a tenth of the training
-rows that takes no part in training) or --on dev; nothing is chosen on test. With --context N a row is N sentences, one
+fields of its recipe (epochs, learning_rate, dropout ...), chain=0 or wide=0 for a head without these parts, heads=3 for
+three heads side by side: encoder/all-MiniLM-L6-v2/full?epochs=8&chain=0&wide=0. Recipes are chosen with --on held-out
+(a tenth of the training rows that takes no part in training) or --on dev; nothing is chosen on test. --with-dev trains
+on the dev part too, when all is chosen: as for a model that goes into use. With --context N a row is N sentences, one
 after another as they stand in the file: a part of a document, as BERT was given (Devlin et al. 2019, section 5.3, "the
 maximal document context provided by the data"). The last line of output is one JSON object.
 """
@@ -60,9 +61,9 @@ def together(found: list[dict[str, Any]], context: int) -> list[dict[str, Any]]:
     return [{name: [one for row in piece for one in row[name]] for name in ("tokens", "tags")} for piece in pieces]
 
 
-def parts(data: Path, name: str, on: str, most: int, context: int = 1) -> tuple[Part, Part]:
+def parts(data: Path, name: str, on: str, most: int, context: int = 1, *, with_dev: bool = False) -> tuple[Part, Part]:
     """Training rows, at most ``most``, and those that are scored."""
-    train = rows(data, name, "train")
+    train = rows(data, name, "train") + (rows(data, name, "dev") if with_dev else [])
     if on == "held-out":
         aside = {id(one) for one in sample(train, len(train) // 10, seed=0)}
         scored = [one for one in train if id(one) in aside]
@@ -101,6 +102,7 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     wanted = {key: float(value) for key, value in parse_qsl(given)}
     parts_named: tuple[str, ...] = ("chain", "wide")
     head = {part: bool(wanted.pop(part)) for part in parts_named if part in wanted}
+    heads = int(wanted.pop("heads", 1))
     family, model, method = name.split("/")
     facts = facts_of(family, model)
     lengths = [len(as_text(one)) for one in train.texts]
@@ -114,7 +116,8 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
         assert own is not None, f"{name} is fitted in one go: it takes no recipe"
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
-    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe}
+    options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None
+    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe, "options": options_}
     if not head:
         return Run(Candidate(facts, method), train, goal, **made)
     run = HeadRun(Candidate(facts, method), train, goal, **made)
@@ -151,12 +154,15 @@ def main() -> None:
     parser.add_argument("--on", default="test", choices=("test", "dev", "held-out"))
     parser.add_argument("--rows", type=int, default=0, help="at most so many training rows; 0: all")
     parser.add_argument("--context", type=int, default=1, help="sentences in a row")
+    parser.add_argument("--with-dev", action="store_true", help="train on the dev part too; only with --on test")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--candidates", nargs="*", default=list(CANDIDATES))
     parser.add_argument("--work", type=Path, default=Path("bench-work/ner"), help="where runs are written down")
     chosen = parser.parse_args()
+    if chosen.with_dev and chosen.on != "test":
+        parser.error("--with-dev goes with --on test: what is trained on is not scored")
     set_threads()
-    train, scored = parts(chosen.data, chosen.set, chosen.on, chosen.rows, chosen.context)
+    train, scored = parts(chosen.data, chosen.set, chosen.on, chosen.rows, chosen.context, with_dev=chosen.with_dev)
     setting = f"{chosen.set}-{chosen.on}-{len(train)}"
     chosen.work.mkdir(parents=True, exist_ok=True)
     done_file = chosen.work / f"{setting}.jsonl"
@@ -179,13 +185,15 @@ def main() -> None:
         "set": chosen.set,
         "scored_on": chosen.on,
         "sentences_in_a_row": chosen.context,
+        "trained_on_dev_too": chosen.with_dev,
         "train_rows": len(train),
         "scored_rows": len(scored),
         "runs": done,
     }
     if chosen.on == "test" and not chosen.rows:
         name = "ner" if chosen.set == "conll2003" else f"ner_{chosen.set}"
-        keep(name if chosen.context == 1 else f"{name}-context{chosen.context}", result | machine())
+        name += f"-context{chosen.context}" if chosen.context > 1 else ""
+        keep(f"{name}-with-dev" if chosen.with_dev else name, result | machine())
     else:
         print(json.dumps(result | machine(), ensure_ascii=False))
 

@@ -10,13 +10,13 @@ import torch
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
-from goldilocks.methods import in_context, zero_shot
+from goldilocks.methods import head_only, in_context, zero_shot
 from goldilocks.nets import causal_writer
 from goldilocks.nets.batches import padded
 from goldilocks.nets.causal import Causal
 from goldilocks.nets.causal_writer import CausalWriter
 from goldilocks.nets.sampling import Sampling, Written
-from goldilocks.nets.tagger import TagHead
+from goldilocks.nets.tagger import Tagger, TagHead
 from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
 from goldilocks.support.programs import with_tests
 from goldilocks.testing import tiny
@@ -263,6 +263,46 @@ def test_tagging_head_knows_what_stands_behind_a_word(folder: Path) -> None:
     run.advance(1.0)
 
     assert run.predict(part.texts).values == part.gold
+
+
+def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_scores(
+    folder: Path, tmp_path: Path
+) -> None:
+    part, texts = _tagged(64), _tagged(80).texts[64:]
+    recipe = replace(decoder.recipe(_facts(folder), WORK), epochs=4.0, head_learning_rate=1e-2, deep_head=True)
+    options = head_only.Options(heads=2)
+    candidate = Candidate(_facts(folder), "head_only")
+    made = [
+        Run(candidate, part, NEXT, model_folder=folder, work=WORK, seed=0, recipe=recipe, options=options)
+        for _ in range(2)
+    ]
+    made[0].advance(0.5)
+    made[0].save(tmp_path / "half")
+    made[1].resume_from(tmp_path / "half")
+    for run in made:
+        run.advance(1.0)
+    tagger = made[0].model
+    assert isinstance(tagger, Tagger)
+    tagger.save(tmp_path / "model")
+    again = decoder.restore(tmp_path / "model")
+    assert isinstance(again, Tagger)
+    batch = padded(tagger.rows(texts), 0)
+    with torch.inference_mode():
+        states = tagger.trunk(batch)
+        first, second = (tagger._scores_of(head, states, batch) for head in tagger.heads)
+        both = tagger._scores(states, batch)
+
+    assert not torch.allclose(first, second, atol=0.1)
+    assert torch.allclose(both, (first + second) / 2, atol=1e-5)
+    assert made[1].predict(texts).values == again.predict(texts).values == tagger.predict(texts).values
+    assert np.array_equal(again.predict(texts).scores, tagger.predict(texts).scores)
+
+
+@pytest.mark.parametrize(("heads", "words"), [(0, "heads is 0; it must be at least 1"), (2, "only what tags words")])
+def test_heads_that_cannot_be_had_are_refused(folder: Path, heads: int, words: str) -> None:
+    network = decoder.create(_facts(folder), folder, tiny.part(20), GOAL, seed=0)
+    with pytest.raises(InputError, match=words):
+        head_only.prepare(network, head_only.Options(heads=heads))
 
 
 def test_tags_are_read_off_the_lower_half_and_come_back_from_disk(folder: Path, tmp_path: Path) -> None:

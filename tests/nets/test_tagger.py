@@ -85,7 +85,7 @@ def test_loss_is_the_mean_cross_entropy_of_the_words(folder: Path) -> None:
     batch = padded(rows, 0)
     states = tagger.trunk(batch)
     got = tagger.loss(states, batch, tagger.targets(rows, [("B-LOC", "O"), ("I-PER",)]))
-    logits = tagger.head.linear(torch.stack([states[0, 1], states[0, 2], states[1, 1]]))
+    logits = tagger.heads[0].linear(torch.stack([states[0, 1], states[0, 2], states[1, 1]]))
     assert torch.isclose(got, F.cross_entropy(logits, torch.tensor([0, 4, 3])))
 
 
@@ -93,8 +93,8 @@ def test_loss_is_the_mean_cross_entropy_of_the_words(folder: Path) -> None:
 def test_answers_are_always_well_formed(folder: Path, settled: dict[str, bool]) -> None:
     tagger = _tagger(folder, **settled)
     with torch.no_grad():  # scores that like I- best, and no word like the other
-        tagger.head.linear.weight.mul_(300)
-        tagger.head.linear.bias.copy_(torch.tensor([0.0, 0.0, 3.0, 3.0, 0.0]))
+        tagger.heads[0].linear.weight.mul_(300)
+        tagger.heads[0].linear.bias.copy_(torch.tensor([0.0, 0.0, 3.0, 3.0, 0.0]))
     found = tagger.predict([*SENTENCES, ()])
     assert any(tag.startswith("I-") for tags in found.values for tag in labels_of(tags, Output.TAGS))
     for words, tags in zip([*SENTENCES, ()], found.values, strict=True):
@@ -108,7 +108,7 @@ def test_score_is_the_probability_of_all_tags(folder: Path) -> None:
     row = tagger.rows([("soup", "bread")])
     batch = padded(row, 0)
     with torch.no_grad():
-        each = tagger.head.linear(tagger.trunk(batch)[0, 1:3]).softmax(-1)
+        each = tagger.heads[0].linear(tagger.trunk(batch)[0, 1:3]).softmax(-1)
     found = tagger.predict([("soup", "bread")])
     numbers = [LABELS.index(tag) for tag in labels_of(found.values[0], Output.TAGS)]
     assert float(found.scores[0]) == pytest.approx(float(each[0, numbers[0]] * each[1, numbers[1]]), abs=1e-5)

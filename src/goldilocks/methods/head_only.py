@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Nothing to choose."""
+    """How many learn."""
+
+    heads: int = 1
+    """Of a tagger: heads that learn side by side, whose scores are averaged; each costs what one does."""
 
 
 def misfit(facts: Facts) -> str | None:
@@ -41,8 +44,18 @@ def once(facts: Facts) -> float:
     return 0.8 if facts.depth else 0.0
 
 
-def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
-    """Freeze the trunk."""
+def prepare(network: Network, options: Options) -> None:
+    """Freeze the trunk.
+
+    Raises:
+        InputError: ``heads`` is not usable with this network.
+    """
+    from goldilocks.errors import InputError
+
+    if options.heads < 1:
+        raise InputError(f"head_only: heads is {options.heads}; it must be at least 1.")
+    if options.heads > 1:
+        network.multiply_head(options.heads)
     network.module.requires_grad_(False)
     network.head.requires_grad_(True)
 

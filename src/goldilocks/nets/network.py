@@ -156,6 +156,14 @@ class Network:
         """A head that knows nothing."""
         return linear_head(self.pooled_width, len(self.labels))
 
+    def multiply_head(self, count: int) -> None:
+        """Put ``count`` heads side by side, each of which starts elsewhere.
+
+        Raises:
+            InputError: this network has one head only.
+        """
+        raise InputError(f"heads is {count}; only what tags words has several, leave it out.")
+
     # ----------------------------------------------------------------------------------------------- what it is made of
 
     def groups(self) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ the network learns what follows what as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -95,6 +96,11 @@ class Reread(nn.Module):
         self.centre.copy_(words.mean(0))
         self.spread.copy_(words.std(0, correction=0).clamp(min=1e-6))
 
+    def take_over(self, other: Reread) -> None:
+        """Mean and deviation as ``other`` has them."""
+        self.centre.copy_(other.centre)
+        self.spread.copy_(other.spread)
+
     def centred(self, words: Tensor) -> Tensor:
         """States with mean 0 and deviation 1."""
         return (words - self.centre) / self.spread
@@ -122,10 +128,13 @@ class TagHead(nn.Module):
 
 
 class Tagger(Network):
-    """A network that tags words. ``shape.settled`` says whether its head has a ``chain`` and a ``wide`` part."""
+    """A network that tags words. ``shape.settled`` says whether its head has a ``chain`` and a ``wide`` part.
+
+    ``heads`` there: so many heads learn side by side from starts of their own, and their scores are averaged (Hansen
+    and Salamon 1990, "Neural network ensembles"); the trunk below runs once for all of them.
+    """
 
     pools = False
-    head: TagHead
 
     def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
         """Put the parts together; where the tokenizer hides how a word is written, the trunk gets marks for it."""
@@ -143,22 +152,43 @@ class Tagger(Network):
     def new_head(self) -> nn.Module:
         """See ``Network.new_head``."""
         settled = self.shape.settled
-        return TagHead(
-            self.trunk.width,
-            len(self.labels),
-            chain=bool(settled.get("chain")),
-            wide=bool(settled.get("wide")),
-            reread=self.trunk.looks_back,
-        )
+        made = [
+            TagHead(
+                self.trunk.width,
+                len(self.labels),
+                chain=bool(settled.get("chain")),
+                wide=bool(settled.get("wide")),
+                reread=self.trunk.looks_back,
+            )
+            for _ in range(int(settled.get("heads", 1)))
+        ]
+        return made[0] if len(made) == 1 else nn.ModuleList(made)
+
+    @property
+    def heads(self) -> list[TagHead]:
+        """The head, or all of them."""
+        return [self.head] if isinstance(self.head, TagHead) else [cast(TagHead, one) for one in self.head.children()]
+
+    def multiply_head(self, count: int) -> None:
+        """See ``Network.multiply_head``."""
+        before = self.heads[0].reread
+        self.shape = replace(self.shape, settled={**self.shape.settled, "heads": count})
+        self.head = self.new_head()
+        self.module["head"] = self.head
+        for one in self.heads:
+            if before is not None and one.reread is not None:
+                one.reread.take_over(before)
 
     def look_over(self, texts: Sequence[Text]) -> None:
         """See how large the trunk's states are, where the head reads them once more; before any learning."""
-        if self.head.reread is None or not texts:
+        rereads = [one.reread for one in self.heads if one.reread is not None]
+        if not rereads or not texts:
             return
         self.module.eval()
         with torch.inference_mode():
             found = [_words_of(self.trunk(batch), batch) for _, batch in self.batches(self.rows(texts))]
-            self.head.reread.settle(torch.cat(found).float())
+            for one in rereads:
+                one.settle(torch.cat(found).float())
 
     # --------------------------------------------------------------------------------------------------------- reading
 
@@ -192,7 +222,7 @@ class Tagger(Network):
         room: int,
     ) -> Iterator[Row]:
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
-        known = numbers(words) if self.head.wide is not None else np.zeros((len(words), 0), np.int32)
+        known = numbers(words) if self.heads[0].wide is not None else np.zeros((len(words), 0), np.int32)
         for start, end in _cuts(lengths, room):
             inside = lengths[start:end]
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
@@ -219,27 +249,36 @@ class Tagger(Network):
     # --------------------------------------------------------------------------------------------------------- learning
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """Mean over the words of the batch of -log probability: of each tag, or with a chain of all tags together."""
-        scores = self._scores(states, batch)
+        """Mean over the words of the batch of -log probability: of each tag, or with a chain of all tags together.
+
+        With several heads the sum of theirs: each learns as it would alone.
+        """
+        return torch.stack([self._loss_of(head, states, batch, targets) for head in self.heads]).sum()
+
+    def _loss_of(self, head: TagHead, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        scores = self._scores_of(head, states, batch)
         wanted = torch.from_numpy(np.concatenate(targets)).to(scores.device)
-        if self.head.chain is None:
+        if head.chain is None:
             return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
         mask = _inside([len(row.places) for row in batch.rows]).to(scores.device)
         tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, wanted)
-        return -self.head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
+        return -head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
 
     def _scores(self, states: Tensor, batch: Batch) -> Tensor:
         """Scores of the tags of the batch's words one after another, ``(n_words, n_labels)``, float32."""
+        return torch.stack([self._scores_of(head, states, batch) for head in self.heads]).mean(0)
+
+    def _scores_of(self, head: TagHead, states: Tensor, batch: Batch) -> Tensor:
         words = _words_of(states, batch)
-        if self.head.reread is not None:
+        if head.reread is not None:
             mask = _inside([len(row.places) for row in batch.rows]).to(words.device)
-            given = self.dropout(self.head.reread.centred(words.float()))
-            words = self.head.reread(_side_by_side(given, mask), mask)[mask]
-        scores = self.score_pooled(words)
-        if self.head.wide is None:
+            given = self.dropout(head.reread.centred(words.float()))
+            words = head.reread(_side_by_side(given, mask), mask)[mask]
+        scores: Tensor = head(self.dropout(words).to(head.linear.weight.dtype)).float()
+        if head.wide is None:
             return scores
         known = np.concatenate([row.known for row in batch.rows]).astype(np.int64)
-        wide: Tensor = self.head.wide(torch.from_numpy(known).to(states.device))
+        wide: Tensor = head.wide(torch.from_numpy(known).to(states.device))
         return scores + wide
 
     # -------------------------------------------------------------------------------------------------------- answering
@@ -276,7 +315,7 @@ class Tagger(Network):
 
     def _best(self, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The best tags ``(n, words)`` and their probability ``(n,)``, from scores ``(n, words, n_labels)``."""
-        chain = self.head.chain
+        chain = self._chain()
         if chain is None and self._rules is None:
             paths = scores.argmax(2)
         else:
@@ -288,6 +327,16 @@ class Tagger(Network):
             return paths, chain.log_probability(scores, mask, paths).exp()
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
         return paths, (each * mask).sum(1).exp()
+
+    def _chain(self) -> Chain | None:
+        """The head's chain, or the mean of all of theirs."""
+        chains = [one.chain for one in self.heads if one.chain is not None]
+        if len(chains) < 2:
+            return chains[0] if chains else None
+        mean = Chain(len(self.labels)).to(chains[0].moves.device)
+        mean.moves.data = torch.stack([one.moves.detach() for one in chains]).mean(0)
+        mean.first.data = torch.stack([one.first.detach() for one in chains]).mean(0)
+        return mean
 
 
 def _spelled(words: Sequence[str]) -> list[str]:
