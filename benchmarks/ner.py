@@ -163,7 +163,9 @@ def main() -> None:
         parser.error("--with-dev goes with --on test: what is trained on is not scored")
     set_threads()
     train, scored = parts(chosen.data, chosen.set, chosen.on, chosen.rows, chosen.context, with_dev=chosen.with_dev)
-    setting = f"{chosen.set}-{chosen.on}-{len(train)}"
+    setting = f"{chosen.set}-{chosen.on}-{len(train)}-context{chosen.context}" + (
+        "-with-dev" if chosen.with_dev else ""
+    )
     chosen.work.mkdir(parents=True, exist_ok=True)
     done_file = chosen.work / f"{setting}.jsonl"
     done = [json.loads(line) for line in done_file.read_text().splitlines()] if done_file.exists() else []

@@ -255,7 +255,7 @@ class Choosy(Protocol):
 class Freezing(Protocol):
     """A method (beside ``Method``) that freezes layers, which run once for each item and not in every epoch."""
 
-    def once(self, facts: Facts) -> float:
+    def once(self, facts: Facts, output: Output) -> float:
         """Share of a run's seconds in which frozen layers run (from recorded runs), 0 to 1."""
 
 

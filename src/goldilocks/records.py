@@ -429,11 +429,12 @@ class Forecast:
     memory_bytes: float
     """Peak resident memory while tuning."""
     once: float = 0.0
-    """Share of the seconds that is over once each item has been seen for the first time, whatever share of the run that
-    is: frozen layers run once."""
+    """Share of the seconds in which frozen layers run, which they do when an item is seen for the first time."""
 
     def behind(self, share: float) -> float:
-        """Share of the seconds that is over at a share of the run: a run that has begun has seen most items.
+        """Share of the seconds that is over at a share of the run.
+
+        A run that has begun is taken to have seen all items: the first rung is about the first pass.
 
         Example:
             >>> half = Forecast(seconds=10.0, memory_bytes=0.0, once=0.5)

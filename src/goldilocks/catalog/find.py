@@ -231,7 +231,7 @@ def _pair(
             or reasons.memory(whole, machine)
         )
         if not search.drop(candidate.name, reason):
-            once = method.once(facts) if isinstance(method, Freezing) else 0.0
+            once = method.once(facts, work.output) if isinstance(method, Freezing) else 0.0
             forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes, once)
             search.found[candidate.name] = (candidate, forecast)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import Facts, Output, Recipe
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How many learn."""
+    """How many heads are trained."""
 
     heads: int = 1
-    """Of a tagger: heads that learn side by side, whose scores are averaged; each costs what one does."""
+    """Of what tags words: heads that learn side by side and whose scores are averaged; each costs what one does."""
 
 
 def misfit(facts: Facts) -> str | None:
@@ -39,9 +39,12 @@ def effort(facts: Facts) -> float:
     return 0.15 if facts.depth else 0.75
 
 
-def once(facts: Facts) -> float:
-    """Nearly all of it (.95 of MiniLM's runs of ``select_speed.py``); .6 below a tagger's recurrent head."""
-    return 0.8 if facts.depth else 0.0
+def once(facts: Facts, output: Output) -> float:
+    """The trunk's one pass: between .95 (MiniLM in ``select_speed.py``) and .6 (below a tagger's recurrent head).
+
+    A writer's head is its whole vocabulary, which runs again and again; below the head of a table is next to nothing.
+    """
+    return 0.8 if facts.depth and output not in (Output.TEXT, Output.LIKELIHOOD) else 0.0
 
 
 def prepare(network: Network, options: Options) -> None:

@@ -30,20 +30,8 @@ def misfit(facts: Facts) -> str | None:
 
 def effort(facts: Facts) -> float:
     """Forward below (once) and both ways above."""
-    top, below = _parts(facts)
-    return top + below
-
-
-def once(facts: Facts) -> float:
-    """What lies below."""
-    top, below = _parts(facts)
-    return below / (top + below)
-
-
-def _parts(facts: Facts) -> tuple[float, float]:
-    """Seconds above and below, as shares of those when every weight learns."""
     top = _count(facts.depth, 0) / max(1, facts.depth)
-    return top, (1 - top) / 9  # a third of a step's work, in one of about three epochs
+    return top + (1 - top) / 9  # a third of a step's work, in one of about three epochs
 
 
 def prepare(network: Network, options: Options) -> None:

@@ -55,7 +55,7 @@ class HubTrunk(Trunk):
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """See ``Trunk.forward``."""
-        if hidden is None and stop is None:
+        if hidden is None and stop in (None, self.depth):
             states: Tensor = self.model(**self._given(batch)).last_hidden_state
             return states
         return super().forward(batch, start=start, hidden=hidden, stop=stop)
@@ -97,7 +97,10 @@ def read_hub_trunk(folder: Path) -> HubTrunk:
 
 def hub_trunk_from(config: Mapping[str, Any]) -> HubTrunk:
     """An unfilled encoder from its configuration, for ``Network.load_weights`` to fill."""
+    import torch
     from transformers import AutoConfig, AutoModel
 
     given = {name: value for name, value in config.items() if name != "model_type"}
-    return HubTrunk(AutoModel.from_config(AutoConfig.for_model(config["model_type"], **given)))
+    # The configuration may name the precision that the checkpoint was kept in; tuned it was in float32.
+    made = AutoModel.from_config(AutoConfig.for_model(config["model_type"], **given), dtype=torch.float32)
+    return HubTrunk(made)

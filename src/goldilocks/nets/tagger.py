@@ -251,7 +251,7 @@ class Tagger(Network):
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Mean over the words of the batch of -log probability: of each tag, or with a chain of all tags together.
 
-        With several heads the sum of theirs: each learns as it would alone.
+        With several heads the sum of theirs, so that each has gradients of its own.
         """
         return torch.stack([self._loss_of(head, states, batch, targets) for head in self.heads]).sum()
 

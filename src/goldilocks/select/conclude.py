@@ -82,8 +82,9 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     for one in trials:
         spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
         share[one.candidate] = max(share.get(one.candidate, 0.0), one.share)
-    full = {name: spent[name] / share[name] for name in spent}
-    forecast = {name: share[name] * pool.forecasts[name].seconds for name in spent}
+    behind = {name: pool.forecasts[name].behind(share[name]) for name in spent}
+    full = {name: spent[name] / behind[name] for name in spent}
+    forecast = {name: behind[name] * pool.forecasts[name].seconds for name in spent}
 
     def guess(name: str) -> float:
         family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}

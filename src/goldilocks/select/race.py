@@ -70,6 +70,8 @@ class Standings:
     rungs: Sequence[float] = RUNGS
     patience: float = PATIENCE
     experience: Experience = field(default_factory=recorded_experience)
+    begun_before: set[str] = field(default_factory=set)
+    """Candidates whose run was begun by another process: what it kept of frozen layers is gone, they run again."""
     dropped: Collection[str] = ()
     """Candidates that fell out: nobody buys them; what they showed still tells of their relatives."""
     posterior: Posterior = field(init=False)
@@ -124,7 +126,8 @@ class Standings:
         done = max((one.share for one in mine), default=0.0)
         full = self._full_seconds(candidate, mine)
         behind = self.forecasts[candidate].behind
-        return max(behind(self.rungs[rung]) - behind(done), 0.0) * full
+        again = self.forecasts[candidate].once if candidate in self.begun_before and self.rungs[rung] > done else 0.0
+        return (max(behind(self.rungs[rung]) - behind(done), 0.0) + again) * full
 
     def value(self, candidate: str) -> float:
         """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
@@ -245,6 +248,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
+    standings.begun_before = {one.candidate for one in standings.trials}
     stopped = "the budget ended"
     runs: dict[str, Runner] = {}
     while (left := setting.clock.left()) > 0 and standings.candidates:
@@ -264,6 +268,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         if trial is None:  # the budget ended in the middle of the rung
             break
         standings.trials.append(trial)
+        standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
         setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
     done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)

@@ -284,7 +284,8 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
             fitting += 1
             assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
             if isinstance(method, Freezing):
-                assert 0 <= method.once(facts) < 1, f"once for {facts.name} is {method.once(facts)}"
+                shares = [method.once(facts, output) for output in Output]
+                assert all(0 <= share < 1 for share in shares), f"once for {facts.name} is {max(shares)}"
             if adjusted is None:
                 _check_telling(method, facts, make())
             else:

@@ -52,8 +52,9 @@ class Learner:
         self._targets = network.targets(self._rows, gold)
         self._costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
         self._start = network.frozen_blocks()
+        depth = network.trunk.depth
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
-        self._frozen_below = network.trunk.resumable and self._start >= min(1, network.trunk.depth)
+        self._frozen_below = self._start >= min(1, depth) and (network.trunk.resumable or self._start >= depth)
         self._used = self._compact_ids()
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
@@ -86,6 +87,8 @@ class Learner:
         """
         goal = share * self.recipe.epochs
         self._work.module.train()
+        if self._start >= self._work.trunk.depth:
+            self._work.trunk.eval()  # what is kept of a frozen trunk is what it answers with, without dropout
         while self._position() < goal - 1e-9 and not (stop and stop()):
             self._step(self._plan()[self.batch])
             self.batch += 1

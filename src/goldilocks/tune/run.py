@@ -6,11 +6,12 @@ in one go is fitted anew on the first ``share`` of the rows, in an order whose e
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -186,6 +187,7 @@ class Run:
             "candidate": self.candidate.name,
             "seed": self.seed,
             "rows": len(self.train),
+            "options": self._chosen(),
             "share": self.share,
             "seconds": self.seconds,
         }
@@ -203,15 +205,24 @@ class Run:
             if old.name != facts.get("model"):
                 shutil.rmtree(old, ignore_errors=True)
 
+    def _chosen(self) -> Any:
+        """The method's options as JSON has them."""
+        return json.loads(json.dumps(asdict(self._options)))
+
     def resume_from(self, folder: Path) -> None:
         """Take up a run where ``save`` left it.
 
         Raises:
             MissingError: there is no checkpoint.
-            IntegrityError: it is damaged, or of another run (candidate, seed or rows differ).
+            IntegrityError: it is damaged, or of another run (candidate, seed, rows or the method's options differ).
         """
         facts, tensors = read_checkpoint(folder)
-        ours = {"candidate": self.candidate.name, "seed": self.seed, "rows": len(self.train)}
+        ours = {
+            "candidate": self.candidate.name,
+            "seed": self.seed,
+            "rows": len(self.train),
+            "options": self._chosen(),
+        }
         for key, value in ours.items():
             if facts.get(key) != value:
                 raise IntegrityError(
