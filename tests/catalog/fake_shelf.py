@@ -80,6 +80,13 @@ def recipe(recipe):
 """
 
 
+ONCE = """
+
+def once(facts, output):
+    return 0.5
+"""
+
+
 @contextmanager
 def shelved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put families ``fake`` (labels) and ``fake_tags`` and methods ``fake_all`` and ``fake_top`` on the shelves."""
@@ -88,7 +95,7 @@ def shelved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (folder / "families" / "fake.py").write_text(FAMILY.format(name="fake", output="LABEL"))
     (folder / "families" / "fake_tags.py").write_text(FAMILY.format(name="fake_tags", output="TAGS"))
     (folder / "methods" / "fake_all.py").write_text(METHOD.format(needs_pretrained=False, effort=1.0))
-    (folder / "methods" / "fake_top.py").write_text(METHOD.format(needs_pretrained=True, effort=0.25))
+    (folder / "methods" / "fake_top.py").write_text(METHOD.format(needs_pretrained=True, effort=0.25) + ONCE)
     for package in (goldilocks.families, goldilocks.methods):
         own = folder / package.__name__.rpartition(".")[2]
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(own)])

@@ -119,6 +119,20 @@ def test_what_prompts_begin_with_is_read_once(pair: tuple[Speaker, Any, Path], m
         assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], [50, 51]), abs=1e-3)
 
 
+def test_top_block_is_run_only_where_a_state_is_wanted(small: tuple[Any, Any]) -> None:
+    trunk, tokenizer = small
+    tokens: list[list[int]] = [[], []]
+    hooks = [
+        block.down.register_forward_hook(lambda _module, given, _made, seen=seen: seen.append(given[0].shape[0]))
+        for block, seen in zip((trunk.blocks[0], trunk.blocks[-1]), tokens, strict=True)
+    ]
+    write(trunk, tokenizer, PROMPTS, Sampling(max_tokens=1))
+    for hook in hooks:
+        hook.remove()
+
+    assert tokens == [[sum(map(len, PROMPTS))], [len(PROMPTS)]]
+
+
 def _plainly(theirs: Any, prompt: list[int], ending: list[int]) -> float:
     with torch.no_grad():
         logs = theirs(torch.tensor([[*prompt, *ending]])).logits[0].log_softmax(-1)

@@ -8,9 +8,11 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.nets.batches import Batch
-from goldilocks.nets.hub_trunk import hub_trunk_from, read_hub_trunk
+from goldilocks.nets.hub_trunk import HubTrunk, hub_trunk_from, read_hub_trunk
+from goldilocks.records import Candidate, Recipe, Workload
 from goldilocks.support.hub_files import read_config
 from goldilocks.testing import tiny
+from goldilocks.tune.run import Run
 
 transformers = pytest.importorskip("transformers")
 
@@ -72,3 +74,28 @@ def test_family_describes_creates_and_restores_it(folder: Path, tmp_path: Path) 
 
 def test_unfilled_trunk_has_the_same_weights(folder: Path) -> None:
     assert hub_trunk_from(read_config(folder)).state_dict().keys() == read_hub_trunk(folder).state_dict().keys()
+
+
+def test_frozen_trunk_runs_once_per_text_and_without_dropout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, part = plugins.load("families", "encoder"), tiny.part(24)
+    facts = family.describe(folder, str(folder))
+    assert facts is not None
+    recipe = Recipe(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
+    work = Workload(rows=24, characters=30, words=6, labels=3)
+    run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, recipe=recipe)
+    seen: list[bool] = []
+    given = HubTrunk._given
+
+    def counted(self: HubTrunk, batch: Batch) -> dict[str, torch.Tensor]:
+        seen.extend([self.model.training] * len(batch.ids))
+        return given(self, batch)
+
+    monkeypatch.setattr(HubTrunk, "_given", counted)
+    run.advance(1.0)
+
+    assert seen == [False] * 24
+
+
+def test_weights_come_back_in_the_precision_they_were_tuned_in(folder: Path) -> None:
+    config = read_config(folder) | {"dtype": "bfloat16"}
+    assert {one.dtype for one in hub_trunk_from(config).parameters()} == {torch.float32}

@@ -14,6 +14,16 @@ def test_exhaustive_estimate_takes_what_was_measured_and_corrects_the_rest() -> 
     assert exhaustive_seconds(pool, trials) == pytest.approx(20 + 2 * 10 * 11 / 8)
 
 
+def test_estimate_knows_that_frozen_layers_ran_in_the_first_rung() -> None:
+    names = ["encoder/m/head_only", "encoder/m/full"]
+    pool = Pool(
+        tuple(candidate(name) for name in names), {names[0]: Forecast(100.0, 0.0, once=0.8), names[1]: Forecast(660, 0)}
+    )
+
+    # 82 of 100 s as forecast: .8 of them once, and a tenth of the rest.
+    assert exhaustive_seconds(pool, [trial(names[0], 0, 0.5, 82.0)]) == pytest.approx(100 + 660)
+
+
 def test_imports_paid_by_the_cheapest_do_not_multiply_the_dear_ones() -> None:
     names = ["extractive/lead/scratch", "encoder/m/full"]
     pool = Pool(

@@ -291,6 +291,8 @@ def test_price_knows_that_frozen_layers_run_once() -> None:
     state.trials.append(trial(head, 0, 0.5, 41.0))  # twice as fast as thought
 
     assert state.price(head, 2) == pytest.approx(9)
+    state.begun_before.add(head)  # resumed: what was kept of the frozen layers is gone
+    assert state.price(head, 2) == pytest.approx(9 + 40)
     assert state.price(other, 2) == pytest.approx(100 * pace({head: 41.0}, {head: 82.0}))
 
 

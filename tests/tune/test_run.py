@@ -102,6 +102,23 @@ def test_a_checkpoint_of_another_seed_is_refused(folder: Path, tmp_path: Path) -
         network_run(folder, seed=1).resume_from(tmp_path)
 
 
+def test_a_checkpoint_of_other_options_is_refused(folder: Path, tmp_path: Path) -> None:
+    facts = plugins.load("families", "encoder").describe(folder, str(folder))
+    assert facts is not None
+    options = plugins.load("methods", "lora").Options
+
+    def lora(rank: int) -> Run:
+        made = {"model_folder": folder, "work": WORK, "seed": 0, "recipe": RECIPE, "options": options(rank=rank)}
+        return Run(Candidate(facts, "lora"), PART, tiny.GOAL, **made)
+
+    run = lora(4)
+    run.advance(0.3)
+    run.save(tmp_path)
+    lora(4).resume_from(tmp_path)
+    with pytest.raises(IntegrityError, match=r"is of options .*'rank': 4.*, this run of .*'rank': 8"):
+        lora(8).resume_from(tmp_path)
+
+
 def test_a_damaged_checkpoint_is_named(folder: Path, tmp_path: Path) -> None:
     run = network_run(folder)
     run.advance(0.3)
