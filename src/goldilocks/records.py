@@ -474,6 +474,10 @@ class Workload:
     labels: int
     output: Output = Output.LABEL
     """The kind of answer wanted."""
+    answer_characters: float = 0.0
+    """Mean characters of the answers, where they are texts."""
+    answer_words: float = 0.0
+    """Mean words of the same."""
 
 
 @dataclass(frozen=True, slots=True)

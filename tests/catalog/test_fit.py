@@ -4,7 +4,7 @@ import pytest
 from fake_shelf import dataset
 
 from goldilocks.catalog.fit import workload
-from goldilocks.records import Part
+from goldilocks.records import Output, Part
 
 
 def test_words_are_runs_of_letters_and_single_chinese_characters() -> None:
@@ -17,6 +17,16 @@ def test_words_are_runs_of_letters_and_single_chinese_characters() -> None:
     assert (work.rows, work.labels) == (3, 2)
     assert work.words == pytest.approx(8 / 3)
     assert work.characters == pytest.approx(23 / 3)
+
+
+def test_answers_that_are_texts_are_measured_too() -> None:
+    part = Part(texts=("a title", "another"), gold=("one two three", ("four", "five six")), rows=(1, 2))
+    writing = replace(dataset(), train=part, output=Output.TEXT)
+
+    # Of several right answers the first: 3 words and 1 word.
+    assert workload(writing).answer_words == pytest.approx(2)
+    assert workload(writing).answer_characters == pytest.approx((13 + 4) / 2)
+    assert workload(replace(writing, output=Output.LABEL)).answer_words == 0
 
 
 def test_long_data_are_sampled_from_end_to_end() -> None:

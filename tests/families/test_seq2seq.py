@@ -29,6 +29,7 @@ def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> No
     base = FAMILY.forecast(facts, WORK, machine).seconds
     assert FAMILY.forecast(facts, replace(WORK, rows=40_000), machine).seconds > base
     assert FAMILY.forecast(facts, replace(WORK, words=60), machine).seconds > base
+    assert FAMILY.forecast(facts, replace(WORK, answer_words=60), machine).seconds > base
     assert FAMILY.forecast(facts, WORK, replace(machine, gflops=50.0)).seconds > base
 
 

@@ -82,8 +82,8 @@ def test_the_estimate_of_a_language_model_is_right_for_the_pieces_it_assumes(fac
 def test_forecast_of_a_text_that_is_gone_on_with_is_that_of_item_and_answer_as_one() -> None:
     gone_on, judging = (next(one for one in RECURRENT.models() if one.name == name) for name in ("gru_lm", "gru"))
     machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="")
-    work = Workload(rows=1_000, characters=140, words=26, labels=0, output=Output.TEXT)
-    both = replace(work, characters=280, words=52, output=Output.LIKELIHOOD)
+    work = Workload(1_000, 140, 26, 0, Output.TEXT, answer_characters=100, answer_words=20)
+    both = Workload(1_000, 240, 46, 0, Output.LIKELIHOOD)
     assert RECURRENT.forecast(gone_on, work, machine) == RECURRENT.forecast(judging, both, machine)
     assert RECURRENT.recipe(gone_on, work) == RECURRENT.recipe(judging, both)
 
@@ -108,6 +108,17 @@ def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> No
     assert family.forecast(facts, replace(work, rows=40_000), machine).seconds > base
     assert family.forecast(facts, replace(work, words=60), machine).seconds > base
     assert family.forecast(facts, work, replace(machine, gflops=50.0)).seconds > base
+
+
+def test_forecast_of_a_writer_grows_with_its_answers() -> None:
+    machine = Machine(cores=2, memory_bytes=10**10, device="cpu", gflops=100.0, bf16=False, name="m")
+    facts = next(one for one in RECURRENT.models() if one.name == "lstm")
+    title = Workload(3_000, 8, 8, 0, Output.TEXT, answer_characters=8, answer_words=8)
+    poem = replace(title, answer_characters=100, answer_words=100)
+    reports = replace(title, characters=100, words=100)
+    base = RECURRENT.forecast(facts, title, machine).seconds
+    assert RECURRENT.forecast(facts, poem, machine).seconds > 5 * base
+    assert 5 * base > RECURRENT.forecast(facts, reports, machine).seconds > 1.5 * base
 
 
 def test_forecast_of_a_language_model_grows_with_its_text_and_a_slower_machine() -> None:

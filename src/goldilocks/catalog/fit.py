@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from goldilocks.records import Dataset, Workload, as_text
+from goldilocks.records import Dataset, Output, Workload, as_text
+from goldilocks.support.text_units import references
 
 # A Chinese or Japanese character stands for about a word; elsewhere a run of letters and digits does.
 _EAST = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -13,14 +15,27 @@ _SAMPLE = 2_000
 
 
 def workload(dataset: Dataset) -> Workload:
-    """Rows, mean characters and mean words of the training texts (on 2,000 of them, evenly spread), and labels."""
-    texts = dataset.train.texts
-    sample = [as_text(one) for one in texts[:: max(1, len(texts) // _SAMPLE)][:_SAMPLE]]
-    count = max(1, len(sample))
+    """Rows, mean characters and words of the training texts and of answers that are texts, and labels.
+
+    Lengths are those of 2,000 rows, evenly spread.
+    """
+    train = dataset.train
+    some = slice(0, None, max(1, len(train) // _SAMPLE))
+    characters, words = _lengths([as_text(one) for one in train.texts[some][:_SAMPLE]])
+    answers = [references(one)[0] for one in train.gold[some][:_SAMPLE]] if dataset.output is Output.TEXT else []
+    answer_characters, answer_words = _lengths(answers)
     return Workload(
-        rows=len(texts),
-        characters=sum(len(text) for text in sample) / count,
-        words=sum(len(_WORD.findall(text)) for text in sample) / count,
+        rows=len(train),
+        characters=characters,
+        words=words,
         labels=len(dataset.labels),
         output=dataset.output,
+        answer_characters=answer_characters,
+        answer_words=answer_words,
     )
+
+
+def _lengths(texts: Sequence[str]) -> tuple[float, float]:
+    """Mean characters and words."""
+    count = max(1, len(texts))
+    return sum(map(len, texts)) / count, sum(len(_WORD.findall(text)) for text in texts) / count

@@ -76,6 +76,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     tags = work.output is Output.TAGS
     tokens = _TOKENS_PER_WORD * work.words + 2
     tokens = tokens if tags else min(tokens, MAX_TOKENS)  # tagged to the end, in several rows
+    tokens += min(_TOKENS_PER_WORD * work.answer_words, MAX_TOKENS)
     body = 12 * (lower_half(facts.depth) if tags else facts.depth) * facts.width**2
     operations = 6.0 * body * tokens * work.rows * recipe_.epochs
     speed = machine.gflops * 1e9 * (1.2 if machine.bf16 else 0.7)

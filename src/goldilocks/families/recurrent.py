@@ -122,6 +122,8 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
         return _forecast_foretelling(facts, _foretold(work), machine)
+    if work.output is Output.TEXT:
+        return _forecast_writing(work, recipe(facts, work).epochs, machine)
     per_word = _SECONDS_PER_WORD[facts.name.removeprefix("bi")] * (2 if facts.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
@@ -132,9 +134,8 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
 
 
 def _foretold(work: Workload) -> Workload:
-    """The same with what there is to foretell; an answer is taken to be as long as its item."""
-    sides = 2 if work.output is Output.TEXT else 1
-    return replace(work, characters=sides * work.characters, words=sides * work.words)
+    """The same with what there is to foretell: an item and its answer."""
+    return replace(work, characters=work.characters + work.answer_characters, words=work.words + work.answer_words)
 
 
 def _forecast_foretelling(facts: Facts, work: Workload, machine: Machine) -> Forecast:
@@ -145,6 +146,20 @@ def _forecast_foretelling(facts: Facts, work: Workload, machine: Machine) -> For
     operations = 6.0 * weights * tokens * _recipe_foretelling(work).epochs
     seconds = _START_SECONDS + operations / (_SHARE_OF_SPEED * machine.gflops * 1e9)
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
+
+
+def _forecast_writing(work: Workload, epochs: float, machine: Machine) -> Forecast:
+    """An encoder both ways, and a decoder that looks back and has all pieces of words to choose from."""
+    sides = 2 * 2 * 4 * WRITTEN_WIDTH**2, 4 * 3 * WRITTEN_WIDTH**2 + PIECES * WRITTEN_WIDTH
+    lengths = (
+        min(work.characters, _TOKENS_PER_WORD * work.words),
+        min(work.answer_characters, _TOKENS_PER_WORD * work.answer_words),
+    )
+    weights = sum(weights * (1 + tokens) for weights, tokens in zip(sides, lengths, strict=True))
+    operations = 6.0 * weights * work.rows * epochs
+    seconds = _START_SECONDS + operations / (machine.gflops * 1e9)  # fitted to one run, of Chinese poems
+    texts = work.rows * 2 * (work.characters + work.answer_characters + 100)
+    return Forecast(seconds, 500e6 + 16.0 * 3 * PIECES * WRITTEN_WIDTH + texts)
 
 
 def _pieces(characters: float) -> int:

@@ -111,12 +111,12 @@ def describe(folder: Path, source: str) -> Facts | None:
 
 
 def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
-    """See ``protocols.Family``. A target is taken to be as long as its source."""
+    """See ``protocols.Family``."""
     recipe_ = recipe(facts, work)
-    tokens = min(_TOKENS_PER_WORD * work.words + 1, MAX_TOKENS)
+    tokens = sum(min(_TOKENS_PER_WORD * words + 1, MAX_TOKENS) for words in (work.words, work.answer_words))
     weights = min(facts.parameters, 28 * facts.depth * facts.width**2 + VOCABULARY * facts.width)
-    operations = 6.0 * 0.6 * weights * 2 * tokens * work.rows * recipe_.epochs
-    steps = recipe_.epochs * work.rows / min(recipe_.batch_rows, recipe_.batch_tokens / (2 * tokens))
+    operations = 6.0 * 0.6 * weights * tokens * work.rows * recipe_.epochs
+    steps = recipe_.epochs * work.rows / min(recipe_.batch_rows, recipe_.batch_tokens / tokens)
     speed = machine.gflops * 1e9 * (1.0 if machine.bf16 else 0.5)
     seconds = 3.0 + operations / speed + 30.0 * steps * weights / 10e9
     memory = 500e6 + 18.0 * facts.parameters + 60.0 * recipe_.batch_tokens * facts.width * max(1, facts.depth)
