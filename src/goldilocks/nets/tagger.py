@@ -270,11 +270,13 @@ class Tagger(Network):
 
     def _scores_of(self, head: TagHead, states: Tensor, batch: Batch) -> Tensor:
         words = _words_of(states, batch)
-        if head.reread is not None:
+        if head.reread is None:
+            words = self.dropout(words)
+        else:  # dropout below the recurrent layer; above it as well it learns too little
             mask = _inside([len(row.places) for row in batch.rows]).to(words.device)
             given = self.dropout(head.reread.centred(words.float()))
             words = head.reread(_side_by_side(given, mask), mask)[mask]
-        scores: Tensor = head(self.dropout(words).to(head.linear.weight.dtype)).float()
+        scores: Tensor = head(words.to(head.linear.weight.dtype)).float()
         if head.wide is None:
             return scores
         known = np.concatenate([row.known for row in batch.rows]).astype(np.int64)
