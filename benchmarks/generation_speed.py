@@ -8,9 +8,10 @@ Measured: wall-clock seconds in which 8 prompts are each gone on from by 48 toke
 the same prompts; and seconds to the first token, from calls that write one (the median of three). Loading is not
 timed. The other side is AutoModelForCausalLM and AutoTokenizer with padding on the left, in the precision the
 checkpoint is kept in (bfloat16), and once more in float32, which is faster where the processor does not multiply
-bfloat16; ``ratio`` is to the faster of the two. No side stops at an end token, so that all write the same number. The sides take turns in processes of their
-own; their texts are compared token by token (they may part where rounding decides between two tokens). Seconds of the
-processor stand beside those of the clock: on a busy machine they say more. The last line of output is one JSON object.
+bfloat16; ``ratio`` is to the faster of the two. No side stops at an end token, so that all write the same number. The
+sides take turns in processes of their own; their texts are compared token by token (they may part where rounding
+decides between two tokens). Seconds of the processor stand beside those of the clock: on a busy machine they say more.
+The last line of output is one JSON object.
 """
 
 from __future__ import annotations
