@@ -35,6 +35,7 @@ class ApartTrunk(Trunk):
     """
 
     resumable = False
+    by_token = False
 
     def __init__(self, inner: Trunk, pooling: str) -> None:
         """Wrap a trunk; its weights are named as before, under ``inner``."""

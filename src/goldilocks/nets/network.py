@@ -48,6 +48,8 @@ class Trunk(nn.Module):
     """Whether a token sees nothing of what stands behind it."""
     resumable: bool = True
     """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
+    by_token: bool = True
+    """Whether it gives a state for each token of the batch, so that those of a frozen trunk can be kept."""
     spelling: tuple[str, ...] = ()
     """Channels of ``nets/marks`` it can be shown of words whose tokenizer hides how they are written."""
     mark_width: int = 0

@@ -54,7 +54,8 @@ class Learner:
         self._start = network.frozen_blocks()
         depth = network.trunk.depth
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
-        self._frozen_below = self._start >= min(1, depth) and (network.trunk.resumable or self._start >= depth)
+        whole = self._start >= depth and network.trunk.by_token
+        self._frozen_below = self._start >= min(1, depth) and (network.trunk.resumable or whole)
         self._used = self._compact_ids()
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
