@@ -58,7 +58,8 @@ def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
 
     text = card(load(folder).info, replace(chosen, winner=replace(chosen.winner, footprint=measured)))
 
-    assert "Measured on a machine (2 cores): 1.2 ms for one text" in text
+    machine = chosen.machine
+    assert f"Measured on {machine.name} ({machine.cores} cores): 1.2 ms for one text" in text
     assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text
 
 
