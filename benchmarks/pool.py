@@ -74,6 +74,11 @@ def official(name: str, **parts: str) -> Callable[[Path], Parts]:
     return lambda data: {part: rows(data, name, file) for part, file in parts.items()}
 
 
+def made(data: Path, name: str, make: Callable[[dict[str, Any]], dict[str, Any]], **parts: str) -> Parts:
+    """Rows made from those of the named parts."""
+    return {part: [make(row) for row in rows(data, name, file)] for part, file in parts.items()}
+
+
 def entity_kinds(data: Path) -> Parts:
     """Sentences of conll2003 and the kinds of entity in them."""
 
@@ -81,8 +86,7 @@ def entity_kinds(data: Path) -> Parts:
         found = {tag.split("-", 1)[1] for tag in row["tags"] if tag != "O"}
         return {"text": " ".join(row["tokens"]), "labels": sorted(found)}
 
-    names = {"train": "train", "validation": "dev", "test": "test"}
-    return {part: list(map(kinds, rows(data, "conll2003", file))) for part, file in names.items()}
+    return made(data, "conll2003", kinds, train="train", validation="dev", test="test")
 
 
 def dialogues(data: Path) -> Parts:
@@ -91,9 +95,7 @@ def dialogues(data: Path) -> Parts:
     def turns(row: dict[str, Any]) -> dict[str, Any]:
         return {"turns": [line.split(": ", 1)[-1] for line in row["source"].splitlines() if line.strip()]}
 
-    return {
-        part: list(map(turns, rows(data, "dialogsum", file))) for part, file in (("train", "dev"), ("test", "test"))
-    }
+    return made(data, "dialogsum", turns, train="dev", test="test")
 
 
 def poems(data: Path) -> Parts:
@@ -115,8 +117,7 @@ def programs(data: Path) -> Parts:
             "setup": row["test_setup_code"],
         }
 
-    names = {"train": "train", "validation": "dev", "test": "test"}
-    return {part: list(map(program, rows(data, "mbpp", file))) for part, file in names.items()}
+    return made(data, "mbpp", program, train="train", validation="dev", test="test")
 
 
 SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {

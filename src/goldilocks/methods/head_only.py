@@ -40,7 +40,7 @@ def effort(facts: Facts) -> float:
 
 
 def once(facts: Facts, output: Output) -> float:
-    """The trunk's one pass: between .95 (MiniLM in ``select_speed.py``) and .6 (below a tagger's recurrent head).
+    """The trunk's one pass: nearly all below a linear head, some half below a tagger's recurrent one.
 
     A writer's head is its whole vocabulary, which runs again and again; below the head of a table is next to nothing.
     """
