@@ -58,7 +58,7 @@ def part_of(found: list[dict[str, Any]]) -> Part:
 def together(found: list[dict[str, Any]], context: int) -> list[dict[str, Any]]:
     """Rows of ``context`` sentences each."""
     pieces = [found[start : start + context] for start in range(0, len(found), context)]
-    return [{name: [one for row in piece for one in row[name]] for name in ("tokens", "tags")} for piece in pieces]
+    return [{name: [row[name] for row in piece] for name in ("tokens", "tags")} for piece in pieces]
 
 
 def parts(data: Path, name: str, on: str, most: int, context: int = 1, *, with_dev: bool = False) -> tuple[Part, Part]:

@@ -149,6 +149,6 @@ def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
     found["entities"] = []
     for kind, first, behind in entities(tags):
         start, end = (spans[first][0], spans[behind - 1][1]) if spans else (first, behind)
-        text = prediction.item[start:end]
+        text = (prediction.item if spans else prediction.words)[start:end]
         found["entities"].append({"type": kind, "start": start, "end": end, "text": in_one(text)})
     return found

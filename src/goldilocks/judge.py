@@ -40,7 +40,7 @@ def evaluate_bundle(
     """
     loaded = load(bundle)
     task = plugins.load("tasks", loaded.info.task)
-    reading = read(source, fields, task, Path())
+    reading = read(source, fields, task, Path(), sentences=loaded.info.sentences)
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))

@@ -16,6 +16,7 @@ from typing import Any
 
 from goldilocks.support.account import Usage as Usage
 from goldilocks.support.hardware import Machine as Machine
+from goldilocks.support.sentences import without_ends
 
 
 class Output(StrEnum):
@@ -31,7 +32,8 @@ class Output(StrEnum):
 
 Text = str | tuple[str, ...]
 """What a model reads at a time (an item): one text; several that belong together (a pair, a question and its context, a
-query and its candidates, the turns of a dialogue); or, for tags, the words of a sentence."""
+query and its candidates, the turns of a dialogue); or, for tags, the words of a sentence, or of several with
+``SENTENCE_END`` (``support/sentences``) between them."""
 
 Answer = str | float | tuple[str, ...] | tuple[float, ...]
 """What a model gives back for an item, by ``Output``:
@@ -144,6 +146,8 @@ class DataSpec:
     """Absent: split off first."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
+    sentences: int = 1
+    """For tags: so many rows that follow one another, of one document, are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -728,7 +732,9 @@ class Prediction:
     def words(self) -> tuple[str, ...]:
         """``tags``: the words that have them."""
         item = self.item
-        return tuple(item[start:end] for start, end in self.spans) if isinstance(item, str) else item
+        if isinstance(item, str):
+            return tuple(item[start:end] for start, end in self.spans)
+        return without_ends(item)
 
     @property
     def label(self) -> str:

@@ -148,6 +148,8 @@ def _check_ranges(spec: TaskSpec) -> None:
     for key, value in above.items():
         if not value > 0:
             raise InputError(f"task file: {key} is {value}; it must be above 0.")
+    if spec.data.sentences < 1:
+        raise InputError(f"task file: data.sentences is {spec.data.sentences}; it must be at least 1.")
     _check_telling(spec)
     at_least = {"objective.error_cost": objective.error_cost}
     at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices)}

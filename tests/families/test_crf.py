@@ -91,3 +91,14 @@ def test_features_as_numbers_are_the_same_for_the_same_strings() -> None:
 def test_no_word_has_more_features_than_there_is_room_for() -> None:
     for item in [("longword",) * 9, *[tuple(str(one).split()) for one in tiny.part(9).texts]]:
         assert max(len(one) for one in features(item)) <= MOST
+
+
+def test_sentences_of_an_item_are_tagged_each_by_itself() -> None:
+    model = _model()
+    joined = [(*TEXTS[0], "\n", *TEXTS[1], "\n", *TEXTS[2], "\n", *TEXTS[3])]
+    model.fit(joined * 5, [tuple(tag for one in GOLD[:4] for tag in one)] * 5, seed=0)
+    apart = _model()
+    apart.fit(TEXTS, GOLD, seed=0)
+    found, each = model.predict(joined), apart.predict(TEXTS[:4])
+    assert found.values == (tuple(tag for one in each.values for tag in one),)  # type: ignore[union-attr]
+    assert found.scores[0] == pytest.approx(float(np.prod(each.scores)), rel=1e-5)

@@ -89,6 +89,48 @@ def test_loss_is_the_mean_cross_entropy_of_the_words(folder: Path) -> None:
     assert torch.isclose(got, F.cross_entropy(logits, torch.tensor([0, 4, 3])))
 
 
+def test_sentences_of_an_item_are_read_together_and_decided_apart(folder: Path) -> None:
+    tagger = _tagger(folder, chain=True, wide=True)
+    with torch.no_grad():  # scores that like I- best and O least
+        tagger.heads[0].linear.bias.copy_(torch.tensor([0.0, 0.0, 3.0, 3.0, -9.0]))
+    both, one = ("soup", "Kitchen", "\n", "bread"), ("soup", "Kitchen", "bread")
+    rows = tagger.rows([both, one])
+    assert rows[0].ids.tolist() == rows[1].ids.tolist()  # BERT's tokenizer sees nothing in a line break
+    assert (rows[0].parts, rows[1].parts) == ((2, 1), (3,))
+    assert not np.array_equal(rows[0].known, rows[1].known)  # neighbours are those of the same sentence
+    found = tagger.predict([both, one])
+    assert [len(tags) for tags in found.values] == [3, 3]  # type: ignore[arg-type]
+    assert str(found.values[0][2]).startswith("B-")  # type: ignore[index]
+    assert str(found.values[1][2]).startswith("I-")  # type: ignore[index]
+
+
+def test_long_item_of_many_sentences_is_cut_and_loses_no_word(folder: Path) -> None:
+    tagger = _tagger(folder, chain=True, wide=True)
+    words = (("soup", "xyz", ".") + ("\n",)) * 60 + ("end",)
+    rows = tagger.rows([words])
+    assert len(rows) > 2
+    assert sum(map(sum, (row.parts for row in rows))) == sum(len(row.places) for row in rows) == 181
+    assert [row.first for row in rows] == np.cumsum([0, *(len(row.places) for row in rows[:-1])]).tolist()
+    assert len(tagger.predict([words]).values[0]) == 181  # type: ignore[arg-type]
+    targets = tagger.targets(rows, [("B-LOC", "I-LOC", "O") * 60 + ("O",)])
+    batch = padded(rows, 0)
+    assert torch.isfinite(tagger.loss(tagger.trunk(batch), batch, targets))
+
+
+def test_decoder_reads_a_line_break_between_sentences(tmp_path: Path) -> None:
+    made = plugins.load("families", "decoder")
+    folder = tiny.decoder_folder(tmp_path / "tiny")
+    facts = made.describe(folder, str(folder))
+    tagger = made.create(facts, folder, tiny.part(6), GOAL, seed=0)
+    assert isinstance(tagger, Tagger)
+    both, first, second = tagger.rows([("soup", "\n", "bread"), ("soup",), ("bread",)])
+    end = tagger.tokenizer.encode("\n", add_special_tokens=False).ids
+    assert end
+    begin = len(first) - 1
+    assert both.ids.tolist()[begin + 1 :][: len(end)] == end
+    assert len(both.places) == 2
+
+
 @pytest.mark.parametrize("settled", [{}, {"chain": True}, {"chain": True, "wide": True}])
 def test_answers_are_always_well_formed(folder: Path, settled: dict[str, bool]) -> None:
     tagger = _tagger(folder, **settled)

@@ -32,6 +32,13 @@ def test_inside_tag_without_a_beginning_is_mended() -> None:
     assert _fitted().predict([("York",), ("New", "York")]).values == (("B-LOC",), ("B-LOC", "I-LOC"))
 
 
+def test_ends_of_sentences_have_no_tag_and_no_name_goes_on_behind_them() -> None:
+    assert _fitted().predict([("New", "York"), ("New", "\n", "York")]).values == (
+        ("B-LOC", "I-LOC"),
+        ("B-LOC", "B-LOC"),
+    )
+
+
 def test_restored_answers_are_the_saved_ones(tmp_path: Path) -> None:
     model = _fitted()
     model.save(tmp_path)

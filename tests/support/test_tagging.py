@@ -93,7 +93,7 @@ def test_problem_of_words_is_named(cell: object, problem: str | None) -> None:
     ],
 )
 def test_problem_of_tags_is_named(cell: object, problem: str | None) -> None:
-    assert tags_problem("tags", cell, 2) == problem
+    assert tags_problem("tags", cell, ("to", "Rome")) == problem
 
 
 @pytest.mark.parametrize("tag", ["PER", "B-", "B", "-PER", "X-PER", "BB-PER", "3"])

@@ -76,6 +76,8 @@ class BundleInfo:
     """Whether an item may have several labels."""
     word_cuts: WordCuts = UNITS
     """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
+    sentences: int = 1
+    """``tags``: most sentences of an item it learnt from; of a raw text its lines are then the sentences."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

@@ -25,6 +25,7 @@ from goldilocks.protocols import Floats, Model
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
+from goldilocks.support.sentences import SENTENCE_END
 from goldilocks.support.word_cuts import cutter
 
 
@@ -54,7 +55,7 @@ class Bundle:
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
         words = [
-            tuple(one[start:end] for start, end in where) if isinstance(one, str) else one
+            _cut(one, where, lines=self.info.sentences > 1) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
         return replace(self.model.predict(words), items=tuple(items), spans=spans)
@@ -99,6 +100,18 @@ class Bundle:
             InputError: as ``items``.
         """
         return self.answers(self.items(texts)).predictions()
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]], *, lines: bool) -> tuple[str, ...]:
+    """The words of a raw text; with ``lines`` each of its lines is a sentence."""
+    words: list[str] = []
+    behind = 0
+    for start, end in spans:
+        if lines and words and "\n" in text[behind:start]:
+            words.append(SENTENCE_END)
+        words.append(text[start:end])
+        behind = end
+    return tuple(words)
 
 
 def load(folder: Path | str) -> Bundle:

@@ -22,6 +22,7 @@ from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, Paid
 from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
+from goldilocks.support.sentences import sentences_of
 from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
 
 Mask = Callable[[str], str]
@@ -105,14 +106,21 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         output=dataset.output,
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
+        sentences=_sentences(dataset),
     )
+
+
+def _sentences(dataset: Dataset) -> int:
+    items = dataset.train.texts if dataset.output is Output.TAGS else ()
+    return max((len(sentences_of(one)) for one in items if not isinstance(one, str)), default=1)
 
 
 def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
     """How the words of the training part were cut; words that are personal data are not remembered."""
     if dataset.output is not Output.TAGS:
         return UNITS
-    cuts = learnt([one for one in dataset.train.texts if not isinstance(one, str)])
+    items = [one for one in dataset.train.texts if not isinstance(one, str)]
+    cuts = learnt([sentence for one in items for sentence in sentences_of(one)])
     return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one))
 
 

@@ -1,8 +1,9 @@
 """CoNLL columns: a word a line with its tags behind it, an empty line between sentences.
 
-A row is a sentence; sentences are numbered from 1, ``-DOCSTART-`` lines and comments are not counted. Columns are
-parted by tabs or blanks. They have numbers instead of names: words stand in the first and tags in the last, unless the
-task file names others (``fields: {tags: 2}``); of .conllu they are the second and the fourth.
+A row is a sentence; sentences are numbered from 1. ``-DOCSTART-`` lines and comments are not counted, but tell where a
+document begins (in CoNLL-U ``# newdoc`` does). Columns are parted by tabs or blanks. They have numbers instead of
+names: words stand in the first and tags in the last, unless the task file names others (``fields: {tags: 2}``); of
+.conllu they are the second and the fourth.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def holds_columns(lines: Iterable[str]) -> bool:
         >>> holds_columns(["EU B-ORG", "", "in O"]), holds_columns(["EU rejects the call", "in Rome"])
         (True, False)
     """
-    widths = {len(words) for _, sentence in _sentences(islice(lines, LOOKED_AT), universal=False) for words in sentence}
+    looked_at = _sentences(islice(lines, LOOKED_AT), universal=False)
+    widths = {len(words) for _, _, sentence in looked_at for words in sentence}
     return len(widths) == 1 and min(widths) >= 2
 
 
@@ -41,17 +43,18 @@ def rows_of(
     Args:
         path: The file; its name (a .gz behind it or not) says whether it is CoNLL-U.
         lines: Its lines.
-        columns: ``tokens``, ``tags``, or numbers of columns from 1.
+        columns: ``tokens``, ``tags``, numbers of columns from 1, or ``document`` for the number of it.
         optional: Columns that may be missing; their cells are then ``None``.
 
     Raises:
         InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
     """
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
-    places = {one: _place(path, one, universal) for one in columns if one not in optional or one in _USUAL}
+    named = [one for one in columns if one not in optional or one in _USUAL]
+    places = {one: _place(path, one, universal) for one in named}
     wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
     width = 0
-    for number, (begins, words) in enumerate(_sentences(_whole(path, lines), universal), start=1):
+    for number, (begins, document, words) in enumerate(_sentences(_whole(path, lines), universal), start=1):
         width = width or len(words[0])
         if width < wanted:
             raise InputError(
@@ -62,7 +65,8 @@ def rows_of(
         if odd is not None:
             yield number, f"{len(words[odd])} columns where the first line of the file has {width}"
         else:
-            yield number, [[cells[places[one]] for cells in words] if one in places else None for one in columns]
+            told = {one: [cells[place] for cells in words] for one, place in places.items()}
+            yield number, [told.get(one, document if one == "document" else None) for one in columns]
 
 
 def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:
@@ -87,21 +91,21 @@ def _place(path: Path, column: str, universal: bool) -> int:
     )
 
 
-def _sentences(lines: Iterable[str], universal: bool) -> Iterator[tuple[int, list[list[str]]]]:
-    """The number of the first line of each sentence, and the cells of its words."""
-    begins, words = 0, list[list[str]]()
+def _sentences(lines: Iterable[str], universal: bool) -> Iterator[tuple[int, int, list[list[str]]]]:
+    """The number of the first line of each sentence, that of its document, and the cells of its words."""
+    begins, document, words = 0, 0, list[list[str]]()
     for number, line in enumerate(lines, start=1):
         # Columns parted by tabs may hold blanks; a tab behind the last column is a slip.
         bare = line.rstrip("\r\n\t ") if "\t" in line.rstrip() else line.strip()
         cells = [cell.strip() for cell in bare.split("\t")] if "\t" in bare else bare.split()
         if not cells or not bare:
             if words:
-                yield begins, words
+                yield begins, document, words
             words = []
         elif cells[0] == DOCUMENT or (universal and (bare.startswith("#") or not cells[0].isdecimal())):
-            continue
+            document += cells[0] == DOCUMENT or cells[:2] == ["#", "newdoc"]
         else:
             begins = begins if words else number
             words.append(cells)
     if words:
-        yield begins, words
+        yield begins, document, words

@@ -61,7 +61,7 @@ def load(
         source = getattr(spec.data, name)
         if source is not None:
             say("data", {"doing": f"reading {source}"})
-            readings[name] = read(source, spec.data.fields, task, spec.folder)
+            readings[name] = read(source, spec.data.fields, task, spec.folder, sentences=spec.data.sentences)
     findings = _mend(readings)
     parts = {name: readings[name].part if name in readings else Part() for name in PARTS}
     sources = {name: reading.source for name, reading in readings.items()}

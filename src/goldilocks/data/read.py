@@ -10,6 +10,7 @@ from typing import Any
 from goldilocks.data import parallel
 from goldilocks.data.conll import holds_columns
 from goldilocks.data.dialogues import unrolled
+from goldilocks.data.documents import joined
 from goldilocks.data.formats import FORMATS, Rows, format_of, lines_of, plain_quotes, rows_of, suffix_of
 from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
@@ -41,7 +42,7 @@ class Reading:
     """How rows were taken, where not as they are written -> their numbers."""
 
 
-def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Reading:
+def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, sentences: int = 1) -> Reading:
     """Read the rows of one source.
 
     Args:
@@ -51,6 +52,7 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
         fields: Role -> column; a role left out is looked for under its own name.
         task: Says which roles there are, what is wrong with a row, and what a row means.
         folder: Where relative names start.
+        sentences: For tags: so many rows that follow one another, of one document, are read as one.
 
     Raises:
         InputError: no such role or column, an empty source, or a file that cannot be read as what its suffix says.
@@ -62,12 +64,14 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
                 f"data.fields names {role!r}, which this task has no use for.{nearest(role, list(task.FIELDS))} "
                 f"There are: {', '.join(task.FIELDS)}."
             )
+    if sentences > 1 and task.OUTPUT is not Output.TAGS:
+        raise InputError("data.sentences is for tasks that tag words; leave it out.")
     remarks: list[str] = []
     mended: dict[str, list[int]] = {}
     if parallel.names(source) is not None:
         roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
-        roles, rows = list(task.FIELDS), brat_rows(path, source, mended)
+        roles, rows = ["tokens", "tags"], brat_rows(path, source, mended)
     elif path.is_dir():
         rows = _label_folders(path, source, remarks)
         roles = ["text", "label"]
@@ -92,10 +96,13 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path) -> Re
         optional = {fields.get(role, role) for role in task.OPTIONAL}
         marked = columns_of(path, fields) if task.OUTPUT is Output.TAGS else None
         if marked is not None:
-            rows = tagged(rows_of(path, marked), mended)
+            roles, rows = ["tokens", "tags"], tagged(rows_of(path, marked), mended)
         else:
             rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
-    reading = _collect(unrolled(gathered(rows, roles), roles), roles, task, source, remarks, mended)
+    if sentences > 1:
+        remarks.append(f"up to {sentences} sentences of a document that follow one another are a row")
+    rows = joined(unrolled(gathered(rows, roles), roles), roles, sentences)
+    reading = _collect(rows, roles, task, source, remarks, mended)
     if reading.total == 0:
         wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {wanted}.")

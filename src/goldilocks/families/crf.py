@@ -21,6 +21,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.nets.word_features import features
 from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.support.sentences import sentences_of
 from goldilocks.support.tagging import iob2, spells_entities, words_of
 
 if TYPE_CHECKING:
@@ -105,8 +106,12 @@ class WordCrf:
                 raise InputError(
                     f"gold holds the tag {strange[0]!r}; the model was made for: {', '.join(self.labels)}."
                 )
-            if given:
-                trainer.append(pycrfsuite.ItemSequence(list(features(words_of(item)))), list(given))
+            behind = 0
+            for words in sentences_of(words_of(item)):
+                if words:
+                    own = given[behind : behind + len(words)]
+                    trainer.append(pycrfsuite.ItemSequence(list(features(words))), list(own))
+                behind += len(words)
         if not len(texts):
             raise InputError("fit got no sentences; pass at least one and its tags.")
         with tempfile.TemporaryDirectory() as folder:
@@ -123,18 +128,24 @@ class WordCrf:
 
             self._tagger = pycrfsuite.Tagger()
             self._tagger.open_inmemory(self.learnt)
-        spelled = spells_entities(self.labels)
         values: list[tuple[str, ...]] = []
         scores = np.ones(len(texts), dtype=np.float32)
         for place, item in enumerate(texts):
-            words = words_of(item)
-            tags = tuple(self._tagger.tag(list(features(words)))) if words else ()
-            if words:
-                sure = float(self._tagger.probability(list(tags)))
-                scores[place] = sure if math.isfinite(sure) else 0.0
-            mended = iob2(tags) if spelled else tags
-            values.append(tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True)))
+            found: list[str] = []
+            for words in filter(None, sentences_of(words_of(item))):
+                tags, sure = self._tagged(words)
+                found += tags
+                scores[place] *= sure
+            values.append(tuple(found))
         return of_values(values, scores)
+
+    def _tagged(self, words: Sequence[str]) -> tuple[tuple[str, ...], float]:
+        """The tags of a sentence and the probability of all of them."""
+        tags = tuple(self._tagger.tag(list(features(words))))
+        sure = float(self._tagger.probability(list(tags)))
+        mended = iob2(tags) if spells_entities(self.labels) else tags
+        kept = tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True))
+        return kept, sure if math.isfinite(sure) else 0.0
 
     def size_bytes(self) -> int:
         """Bytes of the model."""

@@ -67,6 +67,8 @@ class Row:
     """Number of the first word (or character) of the item that this row holds."""
     known: npt.NDArray[np.int32] = field(default_factory=lambda: _NOTHING_KNOWN)
     """What else the head is told of each of ``places``, ``(n_places, anything)``."""
+    parts: tuple[int, ...] = ()
+    """How many of ``places`` belong to each sentence (or the piece of it that is here); empty: all to one."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -3,15 +3,17 @@
 A trunk that looks back only (a decoder) has seen a word at its last subword, and nothing of what follows: there the
 head reads the words once more, from both ends (``Reread``).
 
-A sentence longer than the network reads is cut between words into several rows, whose words are joined again before the
-tags are decided. Tags of entities come out well formed (IOB2): the best sequence that is. With a chain (``nets/chain``)
-the network learns what follows what as well.
+An item of several sentences is read as one, with what the tokenizer makes of a line break between two of them; the tags
+of each are decided by themselves. What is longer than the network reads is cut between words into several rows, whose
+words are joined again before that. Tags of entities come out well formed (IOB2): the best sequence that is. With a
+chain (``nets/chain``) the network learns what follows what as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,6 +30,7 @@ from goldilocks.nets.network import Network, Shape, Trunk, encodings, linear_hea
 from goldilocks.nets.trunks import both_ways, recurrent_cell
 from goldilocks.nets.word_features import BUCKETS, numbers
 from goldilocks.records import Gold, Text
+from goldilocks.support.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.tagging import without_blanks, words_of
 
 if TYPE_CHECKING:
@@ -147,6 +150,7 @@ class Tagger(Network):
         self._nothing = np.asarray(
             tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [shape.pad_id], dtype=np.int32
         )
+        self._end = np.asarray(tokenizer.encode(SENTENCE_END, add_special_tokens=False).ids, dtype=np.int32)
         self._rules = rules(self.labels)
 
     def new_head(self) -> nn.Module:
@@ -205,8 +209,11 @@ class Tagger(Network):
             word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
             for word, one in zip(distinct, encoded, strict=True)
         }
-        known = {word for words in items for word in words}
-        marks = {channel: {word: mark_of(channel, word) for word in known} for channel in self._channels}
+        pieces[SENTENCE_END] = self._end[:longest]
+        known = {word for words in items for word in words} - {SENTENCE_END}
+        marks = {
+            channel: {SENTENCE_END: 0} | {word: mark_of(channel, word) for word in known} for channel in self._channels
+        }
         return [
             row
             for number, (words, read) in enumerate(zip(items, spelled, strict=True))
@@ -222,14 +229,27 @@ class Tagger(Network):
         room: int,
     ) -> Iterator[Row]:
         lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
-        known = numbers(words) if self.heads[0].wide is not None else np.zeros((len(words), 0), np.int32)
+        known = self._known(words)
+        asked = np.fromiter((word != SENTENCE_END for word in words), dtype=bool, count=len(words))
+        first = 0
         for start, end in _cuts(lengths, room):
-            inside = lengths[start:end]
+            inside, here = lengths[start:end], asked[start:end]
+            if start and not here.any():
+                continue
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
             ids = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
             channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
             places = len(self._before) + np.cumsum(inside) - (1 if self.trunk.looks_back else inside)
-            yield Row(ids, item, channels, places.astype(np.int32), start, known[start:end])
+            behind = first + int(here.sum())
+            parts = tuple(len(one) for one in sentences_of(words[start:end]) if one)
+            yield Row(ids, item, channels, places[here].astype(np.int32), first, known[first:behind], parts)
+            first = behind
+
+    def _known(self, words: Sequence[str]) -> Ids:
+        """What the wide part is told of each word: of its own sentence only."""
+        if self.heads[0].wide is None:
+            return np.zeros((len(words), 0), np.int32)
+        return np.concatenate([numbers(one) for one in sentences_of(words)])
 
     def _spread(
         self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
@@ -260,7 +280,7 @@ class Tagger(Network):
         wanted = torch.from_numpy(np.concatenate(targets)).to(scores.device)
         if head.chain is None:
             return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
-        mask = _inside([len(row.places) for row in batch.rows]).to(scores.device)
+        mask = _inside([count for row in batch.rows for count in row.parts]).to(scores.device)
         tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, wanted)
         return -head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
 
@@ -296,11 +316,16 @@ class Tagger(Network):
             for chosen, batch in self.batches(rows):
                 found = self._scores(self.trunk(batch), batch)
                 scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = found
-            items = np.fromiter((row.item for row in rows), dtype=np.int64, count=len(rows))
-            return self._decided(scores, np.bincount(items, weights=counts, minlength=len(texts)).astype(np.int64))
+            sentences = [sentences_of(words_of(one) if isinstance(one, str) else one) for one in texts]
+            values, sure = self._decided(scores, np.array([len(one) for item in sentences for one in item], np.int64))
+        begin = np.cumsum([0, *map(len, sentences)])
+        joined = [tuple(tag for one in values[a:b] for tag in one) for a, b in pairwise(begin)]
+        return of_values(joined, np.multiply.reduceat(sure, begin[:-1]) if joined else sure)
 
-    def _decided(self, scores: Tensor, lengths: npt.NDArray[np.int64]) -> Answers:
-        """Answers from the scores of all words, those of an item one after another."""
+    def _decided(
+        self, scores: Tensor, lengths: npt.NDArray[np.int64]
+    ) -> tuple[list[tuple[str, ...]], npt.NDArray[np.float32]]:
+        """Tags and their probability from the scores of all words, those of a sentence one after another."""
         begins = np.cumsum(lengths) - lengths
         values: list[tuple[str, ...]] = [()] * len(lengths)
         sure = np.ones(len(lengths), dtype=np.float32)
@@ -313,7 +338,7 @@ class Tagger(Network):
             for item, path, probability in zip(chosen, paths.tolist(), likely.tolist(), strict=True):
                 values[item] = tuple(self.labels[number] for number in path[: lengths[item]])
                 sure[item] = probability
-        return of_values(values, sure)
+        return values, sure
 
     def _best(self, scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The best tags ``(n, words)`` and their probability ``(n,)``, from scores ``(n, words, n_labels)``."""
@@ -342,9 +367,12 @@ class Tagger(Network):
 
 
 def _spelled(words: Sequence[str]) -> list[str]:
-    """Words as they stand in a running text, the beginning of each."""
+    """Words as they stand in a running text, the beginning of each; behind a line break there is no blank."""
     blank = "" if without_blanks(words) else " "
-    return [f"{blank}{word[:WORD_CHARACTERS]}" for word in words]
+    return [
+        word if word == SENTENCE_END else f"{'' if before == SENTENCE_END else blank}{word[:WORD_CHARACTERS]}"
+        for before, word in zip(["", *words], words, strict=False)
+    ]
 
 
 def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,8 @@ import numpy as np
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Text
-from goldilocks.support.tagging import iob2, spells_entities, words_of
+from goldilocks.support.sentences import without_ends
+from goldilocks.support.tagging import iob2_of, spells_entities, words_of
 
 FILE = "word_tags.json"
 
@@ -38,10 +39,10 @@ class WordTags:
         """
         counts: dict[str, Counter[str]] = {}
         overall: Counter[str] = Counter()
-        for words, tags in zip(texts, gold, strict=True):
+        for item, tags in zip(texts, gold, strict=True):
             given = cast(tuple[str, ...], tags)
             overall.update(given)
-            for word, tag in zip(words, given, strict=True):
+            for word, tag in zip(without_ends(words_of(item)), given, strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
         unknown = sorted(overall.keys() - set(self.labels))
         if unknown or not overall:
@@ -62,9 +63,10 @@ class WordTags:
         spelled = spells_entities(self.labels)
         values, scores = [], np.ones(len(texts), dtype=np.float32)
         for place, item in enumerate(texts):
-            found = [self.tags.get(word, (self.common, self.share)) for word in words_of(item)]
+            words = words_of(item)
+            found = [self.tags.get(word, (self.common, self.share)) for word in without_ends(words)]
             tags = tuple(tag for tag, _ in found)
-            mended = iob2(tags) if spelled else tags
+            mended = iob2_of(tags, words) if spelled else tags
             values.append(tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True)))
             scores[place] = np.prod([share for _, share in found])
         return of_values(values, scores)

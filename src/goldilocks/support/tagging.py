@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from goldilocks.errors import InputError
 from goldilocks.support.cells import label_of, label_problem, text_problem, word_problem
+from goldilocks.support.sentences import SENTENCE_END, sentences_of, without_ends
 
 OUTSIDE = "O"
 _BEGINS, _GOES_ON, _ENDS = "BSU", "IMEL", "SUEL"
@@ -24,12 +25,18 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020
 
 
 def words_of(cell: Any) -> tuple[str, ...]:
-    """The words in a cell: of a list as they are; of a text what blanks part, and of Chinese without any, characters.
+    r"""The words in a cell: of a list as they are; of a text what blanks part, and of Chinese without any, characters.
+
+    Of a list of sentences, each a list, the words of all with ``SENTENCE_END`` between two sentences.
 
     Example:
         >>> words_of("to Rome"), words_of("去罗马"), words_of(["New York", "."])
         (('to', 'Rome'), ('去', '罗', '马'), ('New York', '.'))
+        >>> words_of([["Why", "?"], ["So", "!"]])
+        ('Why', '?', '\n', 'So', '!')
     """
+    if has_sentences(cell):
+        return tuple(word for place, one in enumerate(cell) for word in ([SENTENCE_END] if place else []) + list(one))
     if not isinstance(cell, str):
         return tuple(map(str, cell))
     parts = cell.split()
@@ -63,8 +70,28 @@ def in_one(words: str | Sequence[str]) -> str:
 
 
 def tags_of(cell: Any) -> tuple[str, ...]:
-    """The tags in a cell: a list of them, or a text in which blanks part them."""
+    """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks part them."""
+    if has_sentences(cell):
+        return tuple(label_of(tag) for one in cell for tag in one)
     return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))
+
+
+def has_sentences(cell: Any) -> bool:
+    """Whether a cell lists sentences, each a list, and not words or tags."""
+    return isinstance(cell, list | tuple) and bool(cell) and isinstance(cell[0], list | tuple)
+
+
+def iob2_of(tags: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
+    """The tags of an item's words in IOB2; no entity goes on behind the end of a sentence.
+
+    Example:
+        >>> iob2_of(["B-LOC", "I-LOC"], words_of([["Rome"], ["Oslo"]]))
+        ('B-LOC', 'B-LOC')
+    """
+    found: list[str] = []
+    for one in sentences_of(words):
+        found += iob2(tags[len(found) : len(found) + len(one)])
+    return tuple(found)
 
 
 def words_problem(role: str, cell: Any) -> str | None:
@@ -74,6 +101,10 @@ def words_problem(role: str, cell: Any) -> str | None:
         >>> words_problem("tokens", ["to", " ", "Rome"])
         'word 2 of tokens is empty'
     """
+    if has_sentences(cell):
+        return next(
+            (one for n, part in enumerate(cell, 1) if (one := _sentence_problem(f"sentence {n} of {role}", part))), None
+        )
     if isinstance(cell, str) or not isinstance(cell, list | tuple):
         return text_problem(role, cell)
     if not cell:
@@ -83,8 +114,31 @@ def words_problem(role: str, cell: Any) -> str | None:
     )
 
 
-def tags_problem(role: str, cell: Any, n_words: int) -> str | None:
-    """Why ``cell`` cannot be the tags of ``n_words`` words, in words; ``None`` where it can."""
+def _sentence_problem(role: str, part: Any) -> str | None:
+    if not isinstance(part, list | tuple) or has_sentences(part):
+        return f"{role} is not a list of words, as the first one is"
+    return words_problem(role, part)
+
+
+def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
+    """Why ``cell`` cannot be the tags of an item's words, in words; ``None`` where it can.
+
+    Example:
+        >>> tags_problem("tags", ["O"], ["to", "Rome"])
+        '1 tag for 2 words; there must be one for each'
+    """
+    if not has_sentences(cell):
+        return _flat_tags_problem(role, cell, len(without_ends(words)))
+    sentences = sentences_of(words)
+    if len(sentences) != len(cell):
+        return f"{role} holds those of {len(cell)} sentences for {len(sentences)}; there must be a list for each"
+    for number, (one, tags) in enumerate(zip(sentences, cell, strict=True), 1):
+        if problem := _flat_tags_problem(f"sentence {number} of {role}", tags, len(one)):
+            return problem if "sentence" in problem else f"sentence {number}: {problem}"
+    return None
+
+
+def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
     if not isinstance(cell, str | list | tuple):
         return label_problem(role, cell) or f"{role} is a {type(cell).__name__}, not a list of tags"
     if not cell:

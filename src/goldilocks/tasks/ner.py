@@ -15,7 +15,7 @@ from goldilocks.records import Output, Part, labels_of
 from goldilocks.support.tagging import (
     entities,
     entity_tag_problem,
-    iob2,
+    iob2_of,
     tags_of,
     tags_problem,
     words_of,
@@ -25,11 +25,12 @@ from goldilocks.support.tagging import (
 OUTPUT = Output.TAGS
 SEVERAL = False
 FIELDS = {
-    "tokens": "the words (a list, or a text parted at blanks; Chinese without blanks by character)",
+    "tokens": "the words (a list, or one for each sentence; or a text parted at blanks, Chinese by character)",
     "tags": "a tag for each word: O, B-TYPE or I-TYPE",
+    "document": "what the sentences of one document have in common (with data.sentences)",
 }
 READS = ("tokens",)
-OPTIONAL: frozenset[str] = frozenset()
+OPTIONAL = frozenset({"document"})
 LINE = ("tokens*",)
 ITEM = ("sentence", "sentences")
 METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_micro_f1", "token_macro_f1")
@@ -44,7 +45,7 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
     tags = row.get("tags")
-    wrong = item_problem(row) or tags_problem("tags", tags, len(words_of(row["tokens"])))
+    wrong = item_problem(row) or tags_problem("tags", tags, words_of(row["tokens"]))
     return wrong or entity_tag_problem(tags_of(tags))
 
 
@@ -55,13 +56,13 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The tags, in IOB2."""
-    return iob2(tags_of(row["tags"]))
+    return iob2_of(tags_of(row["tags"]), words_of(row["tokens"]))
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Mended``."""
     tags = tags_of(row["tags"])
-    if tags == iob2(tags):
+    if tags == gold(row):
         return None
     if any(tag[0] not in "OBI" for tag in tags):
         return "tags that are not IOB2 but BIOES, BMES or BILOU (taken to IOB2)"
@@ -73,4 +74,5 @@ def facts(part: Part) -> Mapping[str, float]:
     every = [entities(labels_of(one, OUTPUT)) for one in part.gold]
     kinds = Counter(kind for found in every for kind, _, _ in found)
     counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda one: -one[1])}
-    return {"words": sum(map(len, part.texts)), "without an entity": sum(not one for one in every), **counted}
+    words = sum(len(labels_of(one, OUTPUT)) for one in part.gold)
+    return {"words": words, "without an entity": sum(not one for one in every), **counted}

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from goldilocks.records import Output, Part
+from goldilocks.records import Output, Part, labels_of
 from goldilocks.support.tagging import tags_of, tags_problem, words_of, words_problem
 
 OUTPUT = Output.TAGS
 SEVERAL = False
 FIELDS = {
-    "tokens": "the words (a list, or a text parted at blanks; Chinese without blanks by character)",
+    "tokens": "the words (a list, or one for each sentence; or a text parted at blanks, Chinese by character)",
     "tags": "a tag for each word",
+    "document": "what the sentences of one document have in common (with data.sentences)",
 }
 READS = ("tokens",)
-OPTIONAL: frozenset[str] = frozenset()
+OPTIONAL = frozenset({"document"})
 LINE = ("tokens*",)
 ITEM = ("sentence", "sentences")
 METRICS = ("token_micro_f1", "token_macro_f1")
@@ -33,7 +34,7 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return item_problem(row) or tags_problem("tags", row.get("tags"), len(words_of(row["tokens"])))
+    return item_problem(row) or tags_problem("tags", row.get("tags"), words_of(row["tokens"]))
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -48,4 +49,4 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.Counted``."""
-    return {"words": sum(map(len, part.texts))}
+    return {"words": sum(len(labels_of(one, OUTPUT)) for one in part.gold)}

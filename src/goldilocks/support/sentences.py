@@ -1,0 +1,38 @@
+"""Items of several sentences: the words of all, with a sign between two sentences that is no word and has no tag.
+
+A reader of names sees more in a document than in a sentence alone (Luoma and Pyysalo 2020, "Exploring cross-sentence
+contexts for named entity recognition with BERT"), but no name goes on behind the end of a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SENTENCE_END = "\n"
+"""Stands between two sentences of an item; no word is empty, so none is like it."""
+
+
+def sentences_of(words: Sequence[str]) -> list[tuple[str, ...]]:
+    r"""The sentences of an item, without what stands between them.
+
+    Example:
+        >>> sentences_of(["To", "Rome", "!", "\n", "Why", "?"])
+        [('To', 'Rome', '!'), ('Why', '?')]
+    """
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == SENTENCE_END:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [tuple(one) for one in found]
+
+
+def without_ends(words: Sequence[str]) -> tuple[str, ...]:
+    r"""The words of all sentences, one after another: as many as there are tags.
+
+    Example:
+        >>> without_ends(["To", "Rome", "!", "\n", "Why", "?"])
+        ('To', 'Rome', '!', 'Why', '?')
+    """
+    return tuple(word for word in words if word != SENTENCE_END)
