@@ -60,8 +60,8 @@ def test_conllu_tells_documents_by_its_comments(tmp_path: Path) -> None:
 
 
 def test_column_tells_documents_of_json_lines(tmp_path: Path) -> None:
-    row = {"tokens": ["Rome"], "tags": ["B-LOC"]}
-    other = {"tokens": "in Oslo", "tags": "O B-LOC"}
+    row: dict[str, Any] = {"tokens": ["Rome"], "tags": ["B-LOC"]}
+    other: dict[str, Any] = {"tokens": "in Oslo", "tags": "O B-LOC"}
     rows = _lines(*({**one, "document": name} for one, name in [(row, "a"), (other, "a"), (row, "b"), (row, "b")]))
     found = _read(tmp_path, rows, "x.jsonl", 9)
     assert found.part.texts == (("Rome", "\n", "in", "Oslo"), ("Rome", "\n", "Rome"))

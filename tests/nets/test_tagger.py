@@ -121,6 +121,7 @@ def test_decoder_reads_a_line_break_between_sentences(tmp_path: Path) -> None:
     made = plugins.load("families", "decoder")
     folder = tiny.decoder_folder(tmp_path / "tiny")
     facts = made.describe(folder, str(folder))
+    assert facts is not None
     tagger = made.create(facts, folder, tiny.part(6), GOAL, seed=0)
     assert isinstance(tagger, Tagger)
     both, first = tagger.rows([("soup", "\n", "bread"), ("soup",)])
