@@ -106,6 +106,12 @@ def test_other_tasks_have_no_sentences_to_join(tmp_path: Path) -> None:
         _read(tmp_path, "text,label\na,b\n", "x.csv", task="text_classification")
 
 
+def test_texts_of_a_brat_folder_are_documents(tmp_path: Path) -> None:
+    (tmp_path / "brat").mkdir()
+    with pytest.raises(InputError, match=r"each text of a BRAT folder is a document by itself; leave data\.sentences"):
+        read("brat", {}, plugins.load("tasks", "ner"), tmp_path, sentences=2)
+
+
 def test_joining_keeps_every_word_in_its_order() -> None:
     rows: list[tuple[int, Sequence[Any]]] = [
         (n, [[f"w{n}"] * (n % 3 + 1), ["O"] * (n % 3 + 1), n // 7]) for n in range(50)

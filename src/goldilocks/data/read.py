@@ -71,6 +71,8 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
     if parallel.names(source) is not None:
         roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
+        if sentences > 1:
+            raise InputError(f"{source}: each text of a BRAT folder is a document by itself; leave data.sentences out.")
         roles, rows = ["tokens", "tags"], brat_rows(path, source, mended)
     elif path.is_dir():
         rows = _label_folders(path, source, remarks)
