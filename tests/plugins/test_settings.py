@@ -49,8 +49,8 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
         ({"limits": {"size_mb": -1}}, "limits.size_mb is -1.0; it must be above 0"),
         ({"objective": {"error_cost": -0.1}}, "objective.error_cost is -0.1; it must not be below 0"),
         ({"objective": {"requests_per_month": 0}}, "objective.requests_per_month is 0.0; it must be above 0"),
-    ],
         ({"data": {"train": "x", "sentences": 0}}, "data.sentences is 0; it must be at least 1"),
+    ],
 )
 def test_wrong_key_or_value_is_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("(", r"\(")):
