@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from goldilocks.records import Answer, Goal, Output, Prediction, Text, labels_of
+from goldilocks.support.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.tagging import entities, in_one, spells_entities
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -136,6 +138,7 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
 def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
     """``tokens`` and their ``tags``; of a text ``offsets``, ``[start, end]`` of each token in characters.
 
+    Of words of several sentences ``sentences``, ``[start, end]`` of each in words.
     Where the tags are those of entities also ``entities``, each with ``type``, ``start``, ``end`` and ``text``. Edges
     count characters of a text; where words were asked they count words. The end is behind the last one. What a model
     answered without a bundle (which knows the words) are tags alone.
@@ -144,6 +147,9 @@ def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
     found: dict[str, Any] = {"tokens": list(prediction.words)} if prediction.item else {}
     found |= {"offsets": list(map(list, spans))} if spans else {}
     found["tags"] = list(tags)
+    if not spans and SENTENCE_END in prediction.item:
+        ends = np.cumsum([0, *map(len, sentences_of(prediction.item))]).tolist()
+        found["sentences"] = list(map(list, pairwise(ends)))
     if not prediction.item or not spells_entities(goal.labels):
         return found
     found["entities"] = []

@@ -24,7 +24,13 @@ _TEMPERATURE, _TOP_P = 0.8, 0.95
 
 
 def evaluate_bundle(
-    bundle: Path, source: str, fields: Mapping[str, str], *, samples: int = 0, drawn: Mapping[str, Any] | None = None
+    bundle: Path,
+    source: str,
+    fields: Mapping[str, str],
+    *,
+    sentences: int | None = None,
+    samples: int = 0,
+    drawn: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score a bundle on labelled rows.
 
@@ -32,6 +38,7 @@ def evaluate_bundle(
         bundle: The bundle's folder.
         source: A file, a folder of label folders, or either as ``pypi://package/path``.
         fields: Role -> column name.
+        sentences: For tags: so many rows that follow one another are read together; ``None``: as the bundle learnt.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
 
@@ -40,7 +47,7 @@ def evaluate_bundle(
     """
     loaded = load(bundle)
     task = plugins.load("tasks", loaded.info.task)
-    reading = read(source, fields, task, Path(), sentences=loaded.info.sentences)
+    reading = read(source, fields, task, Path(), sentences=sentences or loaded.info.sentences)
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))

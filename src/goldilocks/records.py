@@ -354,6 +354,8 @@ class Dataset:
     """The task in a sentence, for models that are told in words."""
     generation: Generation = field(default_factory=Generation)
     """How answers are written."""
+    sentences: int = 1
+    """``DataSpec.sentences``."""
 
     @property
     def goal(self) -> Goal:

@@ -9,6 +9,7 @@ import pytest
 from made import TEXTS, bundle
 
 from goldilocks import plugins
+from goldilocks.answers import as_fields
 from goldilocks.bundle.layout import FORMAT_VERSION
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_tuned
@@ -228,3 +229,24 @@ def test_words_that_are_personal_data_are_not_remembered(tmp_path: Path) -> None
     apart = [["to", "Rome", "."], ["to", "Oslo", "."], ["to", "Bonn", "."]]  # so that the point of U.S. is its own
     read = tagging(tmp_path / "mail", [*apart, ["to", "U.S."], ["to", "(ann@example.com", ")"]])
     assert read.info.word_cuts.known == ("U.S.",)
+
+
+def test_lines_of_a_text_are_sentences_where_such_items_were_learnt_from(tmp_path: Path) -> None:
+    sentences = [["in", "Rome", ".", "\n", "Oslo", "too"], ["saw", "Bern", "."]]
+    several, single = tagging(tmp_path / "a", sentences), tagging(tmp_path / "b", [["in", "Rome", "."], ["saw", "it"]])
+    assert (several.info.word_cuts.lines, single.info.word_cuts.lines) == (True, False)
+    text = "in Bern.\n\nRome too"
+    given = {"tokens": [["in", "Bern", "."], ["Rome", "too"]]}
+    assert several.predict([text])[0].score == several.predict([given])[0].score
+    flat = {"tokens": ["in", "Bern", ".", "Rome", "too"]}
+    assert single.predict([text])[0].score == single.predict([flat])[0].score
+
+
+def test_sentences_of_a_row_are_told_apart_in_its_answer(tmp_path: Path) -> None:
+    bundle = tagging(tmp_path / "news", [["in", "Rome", "."], ["saw", "Rome", "."]])
+    row = {"tokens": [["in", "Rome"], ["no", "Rome", "."]]}
+    found = as_fields(bundle.predict([row])[0], bundle.info.goal)
+    assert found["tokens"] == ["in", "Rome", "no", "Rome", "."]
+    assert found["sentences"] == [[0, 2], [2, 5]]
+    assert [(one["start"], one["end"], one["text"]) for one in found["entities"]] == [(1, 2, "Rome"), (3, 4, "Rome")]
+    assert "sentences" not in as_fields(bundle.predict([("in", "Rome")])[0], bundle.info.goal)

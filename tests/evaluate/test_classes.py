@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 from goldilocks import plugins
 from goldilocks.answers import of_labels, of_values
 from goldilocks.errors import InputError
-from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
+from goldilocks.evaluate.classes import by_sentence, class_rows, confusion, worst_errors
 from goldilocks.records import Part
 
 LABELS = ("a", "b", "c", "d")
@@ -66,3 +66,14 @@ def test_the_number_furthest_from_the_right_one_is_the_worst_error() -> None:
     part = Part((("a", "b"), ("c", "d"), ("e", "f")), (1.0, 2.0, 5.0), (1, 2, 3))
     got = worst_errors(part, of_values((1.5, 2.0, 1.0)), plugins.load("metrics", "pearson"))
     assert [one.row for one in got] == [3, 1]
+
+
+def test_of_several_sentences_the_wrong_one_is_shown() -> None:
+    texts = (("in", "Rome", "\n", "no", "Oslo"), ("so",))
+    part = Part(texts, (("O", "B-X", "O", "B-X"), ("O",)), (3, 7))
+    answers = of_values([("O", "B-X", "O", "O"), ("O",)], np.array([0.5, 0.9], dtype=np.float32))
+    apart, given = by_sentence(part, answers)
+    assert apart.texts == (("in", "Rome"), ("no", "Oslo"), ("so",))
+    found = worst_errors(apart, given, plugins.load("metrics", "entity_f1"))
+    assert [(one.row, one.text, one.gold, one.predicted) for one in found] == [(3, "no Oslo", "O, B-X", "O, O")]
+    assert found[0].score == pytest.approx(0.5)

@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks import plugins
 from goldilocks.nets.batches import padded
-from goldilocks.nets.tagger import WORD_TOKENS, Tagger
+from goldilocks.nets.tagger import WORD_TOKENS, Tagger, _spelled
 from goldilocks.records import Goal, Output, Recipe, Workload, labels_of
 from goldilocks.support.tagging import iob2
 from goldilocks.testing import tiny
@@ -102,6 +102,12 @@ def test_sentences_of_an_item_are_read_together_and_decided_apart(folder: Path) 
     assert [len(tags) for tags in found.values] == [3, 3]  # type: ignore[arg-type]
     assert str(found.values[0][2]).startswith("B-")  # type: ignore[index]
     assert str(found.values[1][2]).startswith("I-")  # type: ignore[index]
+
+
+def test_blanks_are_those_of_each_sentence() -> None:
+    assert _spelled(("to", "Rome", "\n", "In", "Oslo", "\n", "去", "罗", "\n", "so", "on")) == [
+        *(" to", " Rome", "\n", "In", " Oslo", "\n", "去", "罗", "\n", "so", " on")
+    ]
 
 
 def test_long_item_of_many_sentences_is_cut_and_loses_no_word(folder: Path) -> None:

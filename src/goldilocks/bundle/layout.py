@@ -77,7 +77,7 @@ class BundleInfo:
     word_cuts: WordCuts = UNITS
     """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
     sentences: int = 1
-    """``tags``: most sentences of an item it learnt from; of a raw text its lines are then the sentences."""
+    """``tags``: so many rows that follow one another, of one document, were read together (``DataSpec.sentences``)."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

@@ -55,7 +55,7 @@ class Bundle:
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
         words = [
-            _cut(one, where, lines=self.info.sentences > 1) if isinstance(one, str) else one
+            _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
         return replace(self.model.predict(words), items=tuple(items), spans=spans)

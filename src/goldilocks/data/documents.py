@@ -1,58 +1,79 @@
 """Sentences that follow one another in a document, read together as one row.
 
-tokens      tags     document        tokens               tags
-[To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
-[So]        [O]      1
+    tokens      tags     document        tokens               tags
+    [To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
+    [So]        [O]      1
+
+Rows of one document share its row number, by which a split keeps them together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from goldilocks.data.formats import Rows
+from goldilocks.support.cells import empty
 from goldilocks.support.tagging import has_sentences, tags_of, words_of
 
+Problem = Callable[[Mapping[str, Any]], str | None]
 
-def joined(rows: Rows, roles: Sequence[str], most: int) -> Rows:
-    """The same rows, up to ``most`` neighbours of one document made one; it has the number of its first.
 
-    A row that holds several sentences as it is stays by itself, and so does one in which something is missing.
+@dataclass(slots=True)
+class _Held:
+    """Neighbours of one document."""
+
+    number: int
+    """Of the row they become: of the document's first sentence, where it is told which document they are of."""
+    document: str
+    tokens: list[list[str]]
+    tags: list[list[str]]
+
+
+def joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
+    """The same rows, up to ``most`` neighbours of one document made one.
+
+    A row that holds several sentences as it is, or that cannot be used, stays by itself. Where no document is told,
+    all neighbours are joined.
 
     Args:
         rows: Row number, and cells in the order of ``roles`` or what is wrong with the row.
         roles: What the cells are: tokens, tags and maybe document.
         most: Sentences of a row; 1: the rows stay as they are.
+        problem: What is wrong with a row, if anything.
     """
-    return rows if most == 1 else _joined(rows, roles, most)
+    return rows if most == 1 else _joined(rows, roles, most, problem)
 
 
-def _joined(rows: Rows, roles: Sequence[str], most: int) -> Rows:
-    held: tuple[int, list[Any]] | None = None
+def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
+    held: _Held | None = None
+    begins: dict[str, int] = {}  # number of the first sentence of each document
     for number, cells in rows:
-        if isinstance(cells, str):
-            yield number, cells
+        row = {} if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
+        if wrong := cells if isinstance(cells, str) else problem(row):
+            yield number, wrong
             continue
-        row = dict(zip(roles, cells, strict=True))
-        alone = not row["tokens"] or not row["tags"] or has_sentences(row["tokens"])
-        if held and (alone or len(held[1][0]) == most or held[1][2] != row.get("document")):
-            yield held[0], _cells(held[1], roles)
+        document, alone = _name_of(row.get("document")), has_sentences(row["tokens"])
+        if held and (alone or len(held.tokens) == most or held.document != document):
+            yield held.number, _cells(held, roles)
             held = None
         if alone:
             yield number, cells
             continue
-        held = held or (number, [[], [], row.get("document")])
-        held[1][0].append(_listed(row["tokens"], words_of))
-        held[1][1].append(_listed(row["tags"], tags_of))
+        held = held or _Held(begins.setdefault(document, number) if document else number, document, [], [])
+        held.tokens.append(list(words_of(row["tokens"])))
+        held.tags.append(list(tags_of(row["tags"])))
     if held:
-        yield held[0], _cells(held[1], roles)
+        yield held.number, _cells(held, roles)
 
 
-def _listed(cell: Any, parted: Any) -> Any:
-    """A text as the list of its words; what is no text is checked by the task."""
-    return list(parted(cell)) if isinstance(cell, str) else cell
+def _name_of(cell: Any) -> str:
+    """The document that a cell names; of a list, as CoNLL columns give it, the first word says it. Empty: none."""
+    one = cell[0] if isinstance(cell, list | tuple) and cell else cell
+    return "" if empty(one) else str(one)
 
 
-def _cells(held: Sequence[Any], roles: Sequence[str]) -> list[Any]:
-    known = dict(zip(("tokens", "tags", "document"), held, strict=True))
+def _cells(held: _Held, roles: Sequence[str]) -> list[Any]:
+    known = {"tokens": held.tokens, "tags": held.tags, "document": held.document}
     return [known[role] for role in roles]

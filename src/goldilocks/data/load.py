@@ -11,22 +11,25 @@ Whoever decides something about the rows does it here; ``check.py`` only says wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from goldilocks.data import check, split
 from goldilocks.data.check import finding, rows_in_words
 from goldilocks.data.fingerprint import fingerprint
-from goldilocks.data.leaks import Groups, group
+from goldilocks.data.leaks import Groups, group, normalise
 from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.data.wording import instruction_for
 from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
-from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, as_text, labels_of
+from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, Text, as_text, labels_of
 from goldilocks.settings import nearest
+from goldilocks.support.sentences import SENTENCE_END, sentences_of
+from goldilocks.support.tagging import words_of
 
 UNUSABLE_SHARE = 0.01
 PARTS = ("train", "validation", "test")
@@ -63,6 +66,8 @@ def load(
             say("data", {"doing": f"reading {source}"})
             readings[name] = read(source, spec.data.fields, task, spec.folder, sentences=spec.data.sentences)
     findings = _mend(readings)
+    if spec.data.sentences > 1:
+        findings += [check.joined_rows(name, reading) for name, reading in readings.items()]
     parts = {name: readings[name].part if name in readings else Part() for name in PARTS}
     sources = {name: reading.source for name, reading in readings.items()}
     del readings
@@ -103,6 +108,7 @@ def load(
         findings=tuple(sorted(findings, key=lambda one: order.index(one.severity))),
         output=task.OUTPUT,
         several=task.SEVERAL,
+        sentences=spec.data.sentences,
         instruction=instruction,
         generation=spec.generation,
     )
@@ -203,19 +209,32 @@ def _refuse_one_score(parts: Parts, sources: Mapping[str, str], why: str) -> Non
 
 
 def _bound(parts: Parts, output: Output) -> str:
-    """What keeps rows together, where it is not that they are nearly the same: ``context``, ``dialogue`` or nothing."""
+    """What keeps rows together, where it is not that they are nearly the same.
+
+    ``context``, ``dialogue``, ``document`` or nothing.
+    """
     if output is Output.SPAN:
         return "context"  # has several questions; in two parts it would be known before it is asked about
-    return "dialogue" if any(len(set(part.rows)) < len(part) for part in parts.values()) else ""
+    if all(len(set(part.rows)) == len(part) for part in parts.values()):
+        return ""
+    return "document" if output is Output.TAGS else "dialogue"
 
 
 def _about(parts: Parts, bound: str) -> list[str] | None:
-    """What each row is about, where that keeps rows together: the context, or all of the dialogue."""
+    """What each row is about, where that keeps rows together: the context, all of the dialogue or of the document."""
     if not bound:
         return None
     if bound == "context":
         return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
     found: list[str] = []
+    if bound == "document":
+        for name in PARTS:
+            pieces: dict[int, list[str]] = {}
+            for row, text in zip(parts[name].rows, parts[name].texts, strict=True):
+                pieces.setdefault(row, []).append(as_text(text))
+            document = {row: " ".join(texts) for row, texts in pieces.items()}
+            found += [document[row] for row in parts[name].rows]
+        return found
     for name in PARTS:
         # The turns of a dialogue have its row number, and the last of them was preceded by all others.
         last = dict(zip(parts[name].rows, parts[name].texts, strict=True))
@@ -244,7 +263,7 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
     findings: list[Finding] = []
     for name, others in (("train", ("validation", "test")), ("validation", ("test",))):
         held = np.concatenate([groups[other].exact for other in others])
-        leaked = np.isin(groups[name].exact, held)
+        leaked = np.isin(groups[name].exact, held) | _told(parts[name], [parts[other] for other in others])
         if not leaked.any():
             continue
         rows = [parts[name].rows[place] for place in np.flatnonzero(leaked).tolist()]
@@ -268,6 +287,19 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
             )
         )
     return findings
+
+
+def _told(part: Part, others: Sequence[Part]) -> npt.NDArray[np.bool_]:
+    """Of rows of several sentences: whether sentences with most of the row's words stand in other parts."""
+    if not any(SENTENCE_END in item for one in (part, *others) for item in one.texts if not isinstance(item, str)):
+        return np.zeros(len(part), dtype=bool)
+
+    def sentences(item: Text) -> list[str]:
+        return [normalise(" ".join(one)) for one in sentences_of(words_of(item) if isinstance(item, str) else item)]
+
+    held = {sentence for one in others for item in one.texts for sentence in sentences(item)}
+    found = [[(len(one.split()), one in held) for one in sentences(item)] for item in part.texts]
+    return np.array([2 * sum(n for n, known in row if known) > sum(n for n, _ in row) for row in found], dtype=bool)
 
 
 def _split(

@@ -26,8 +26,8 @@ from goldilocks.support.word_cuts import Span, cutter
 
 Entity = tuple[int, int, str, str]
 """Start, end, label, and what the source says stands there (empty: it does not say)."""
-Marked = tuple[int, str, list[Entity] | str, str]
-"""Row number, text, its entities or what is wrong with them, and what to add to a problem."""
+Marked = tuple[int, str, list[Entity] | str, str, Any]
+"""Row number, text, its entities or what is wrong with them, what to add to a problem, and the document it is of."""
 COLUMNS = ("entities", "label", "labels")
 SLIPS = 0.1
 """Share of the texts with entities from which edges inside words are no rarity."""
@@ -60,33 +60,36 @@ def _lists_entities(cell: Any) -> bool:
 
 
 def tagged(rows: Rows, mended: dict[str, list[int]]) -> Rows:
-    """Rows of texts and entities as rows of words and tags; ``mended`` gets the numbers of those with cut words."""
+    """Rows of text, entities and document as rows of words, tags and document.
+
+    ``mended`` gets the numbers of those with cut words.
+    """
     return _all_tagged([_marked(number, cells) for number, cells in rows], mended)
 
 
 def _marked(number: int, cells: list[Any] | str) -> Marked:
     if isinstance(cells, str):
-        return number, "", cells, ""
-    text, listed = cells
-    return number, text, text_problem("text", text) or _read(text, listed), ""
+        return number, "", cells, "", None
+    text, listed, document = cells
+    return number, text, text_problem("text", text) or _read(text, listed), "", document
 
 
 def _all_tagged(marked: Sequence[Marked], mended: dict[str, list[int]]) -> Rows:
     units = cutter()
-    inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, _ in marked]
+    inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, *_ in marked]
     # Where words have blanks between them: is an edge inside a word the exception, or are all offsets off?
     slips = [
         bool(edges)
-        for (_, text, found, _), edges in zip(marked, inside, strict=True)
+        for (_, text, found, *_), edges in zip(marked, inside, strict=True)
         if found and not isinstance(found, str) and not _UNSPACED.search(text)
     ]
     rare = sum(slips) <= SLIPS * len(slips)
-    for (number, text, found, where), edges in zip(marked, inside, strict=True):
+    for (number, text, found, where, document), edges in zip(marked, inside, strict=True):
         cut_at = edges if rare or _UNSPACED.search(text) else ()
         made = found if isinstance(found, str) else tags_from(text, found, cut_at=cut_at)
         if edges and not isinstance(made, str):
             mended.setdefault(CUT, []).append(number)
-        yield number, f"{made}{where}" if isinstance(made, str) else made
+        yield number, f"{made}{where}" if isinstance(made, str) else [*made, document]
 
 
 def _inside(spans: Sequence[Span], entities: Sequence[Entity]) -> set[int]:
@@ -205,7 +208,7 @@ def _brat_lines(folder: Path, source: str) -> Iterator[Marked]:
         )
     number = 0
     for file in files:
-        text = _text(file)
+        text, where = _text(file), f" ({file.name})"
         entities, wrong = _annotations(_text(file.with_suffix(".ann")))
         begins = 0
         for line in text.splitlines(keepends=True):
@@ -215,12 +218,13 @@ def _brat_lines(folder: Path, source: str) -> Iterator[Marked]:
             if bare.strip():
                 number += 1
                 moved = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
-                yield number, bare, wrong or moved, f" ({file.name})"
+                yield number, bare, wrong or moved, where, str(file)
             begins = ends
         beyond = [one for one in entities if one[0] >= begins]
         if beyond:
             number += 1
-            yield number, "", f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text", f" ({file.name})"
+            what = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
+            yield number, "", what, where, str(file)
 
 
 def _text(file: Path) -> str:

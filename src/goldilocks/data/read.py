@@ -68,12 +68,11 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
         raise InputError("data.sentences is for tasks that tag words; leave it out.")
     remarks: list[str] = []
     mended: dict[str, list[int]] = {}
+    optional = {role for role in task.OPTIONAL if role not in fields}  # a column that somebody names has to be there
     if parallel.names(source) is not None:
         roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
-        if sentences > 1:
-            raise InputError(f"{source}: each text of a BRAT folder is a document by itself; leave data.sentences out.")
-        roles, rows = ["tokens", "tags"], brat_rows(path, source, mended)
+        roles, rows = ["tokens", "tags", "document"], brat_rows(path, source, mended)
     elif path.is_dir():
         rows = _label_folders(path, source, remarks)
         roles = ["text", "label"]
@@ -86,7 +85,7 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
         _refuse_other_than_columns(path)
         remarks.append("read as CoNLL columns, as in a .conll file")
         roles = list(task.FIELDS)
-        rows = rows_of(path, [fields.get(role, role) for role in roles], optional=task.OPTIONAL, kind=".conll")
+        rows = rows_of(path, [fields.get(role, role) for role in roles], optional=optional, kind=".conll")
     elif is_plain(path):
         roles = roles_of(path, list(task.FIELDS))
         rows = plain_rows(path, roles)
@@ -95,16 +94,14 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
         plain = format_of(path) == ".tsv" and plain_quotes(path)
         if plain:
             remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
-        optional = {fields.get(role, role) for role in task.OPTIONAL}
         marked = columns_of(path, fields) if task.OUTPUT is Output.TAGS else None
         if marked is not None:
-            roles, rows = ["tokens", "tags"], tagged(rows_of(path, marked), mended)
+            roles, marked = ["tokens", "tags", "document"], [*marked, fields.get("document", "document")]
+            rows = tagged(rows_of(path, marked, optional=optional), mended)
         else:
             rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
-    if sentences > 1:
-        remarks.append(f"up to {sentences} sentences of a document that follow one another are a row")
-    rows = joined(unrolled(gathered(rows, roles), roles), roles, sentences)
-    reading = _collect(rows, roles, task, source, remarks, mended)
+    rows = unrolled(gathered(rows, roles), roles)
+    reading = _collect(rows, roles, task, source, remarks, mended, sentences)
     if reading.total == 0:
         wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
@@ -121,7 +118,13 @@ def _refuse_other_than_columns(path: Path) -> None:
 
 
 def _collect(
-    rows: Rows, roles: list[str], task: Task, source: str, remarks: list[str], mended: dict[str, list[int]]
+    rows: Rows,
+    roles: list[str],
+    task: Task,
+    source: str,
+    remarks: list[str],
+    mended: dict[str, list[int]],
+    sentences: int,
 ) -> Reading:
     texts: list[Text] = []
     gold: list[Gold] = []
@@ -129,8 +132,14 @@ def _collect(
     problems: dict[str, list[int]] = {}
     known: dict[Gold, Gold] = {}  # one object per label, not one per row
     total = 0
-    for number, cells in rows:
-        total += 1
+
+    def counted() -> Rows:
+        nonlocal total
+        for one in rows:
+            total += 1
+            yield one
+
+    for number, cells in joined(counted(), roles, sentences, task.problem):
         row = None if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
         problem = cells if isinstance(cells, str) else task.problem(row or {})
         if row is None or problem is not None:

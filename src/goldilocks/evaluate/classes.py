@@ -8,12 +8,14 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.answers import Answers
+from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.evaluate.score import item_values, loss_of
 from goldilocks.protocols import Metric
-from goldilocks.records import ClassRow, ErrorRow, Output, Part, as_text, in_words
+from goldilocks.records import Answer, ClassRow, ErrorRow, Gold, Output, Part, Text, as_text, in_words, labels_of
+from goldilocks.support.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.statistics import class_scores
+from goldilocks.support.tagging import words_of
 
 
 def confusion(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -78,6 +80,23 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
         )
         for i in wrong[:n]
     )
+
+
+def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
+    """Items of several sentences taken apart, each sentence with the number and the score of its item."""
+    if not any(SENTENCE_END in item for item in part.texts if not isinstance(item, str)):
+        return part, answers
+    texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()
+    for place, item in enumerate(part.texts):
+        right, said = (labels_of(one[place], Output.TAGS) for one in (part.gold, answers.values))
+        for words in sentences_of(words_of(item)):
+            texts.append(words)
+            gold.append(right[: len(words)])
+            given.append(said[: len(words)])
+            right, said = right[len(words) :], said[len(words) :]
+            places.append(place)
+    rows = tuple(part.rows[place] for place in places) if part.rows else ()
+    return Part(tuple(texts), tuple(gold), rows), of_values(given, answers.scores[places])
 
 
 def _item_losses(part: Part, answers: Answers, metric: Metric) -> npt.NDArray[np.float64]:

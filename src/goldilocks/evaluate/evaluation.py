@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
-from goldilocks.evaluate.classes import class_rows, confusion, worst_errors
+from goldilocks.evaluate.classes import by_sentence, class_rows, confusion, worst_errors
 from goldilocks.evaluate.score import measured
 from goldilocks.evaluate.slices import slices
 from goldilocks.protocols import Conditioned
@@ -55,7 +55,7 @@ def evaluate(
         labels=tuple(every_label),
         confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
         slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
-        errors=worst_errors(part, answers, named[metric], _ERRORS_SHOWN),
+        errors=worst_errors(*by_sentence(part, answers), named[metric], _ERRORS_SHOWN),
         part=name,
         data_fingerprint=data_fingerprint,
         conditions={name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, Conditioned)},

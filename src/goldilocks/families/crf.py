@@ -87,6 +87,7 @@ class WordCrf:
     def __init__(self, labels: Sequence[str]) -> None:
         """Nothing is learnt yet."""
         self.labels = tuple(labels)
+        self._spelled = spells_entities(self.labels)
         self.learnt = b""
         self._tagger: Any = None
 
@@ -143,7 +144,7 @@ class WordCrf:
         """The tags of a sentence and the probability of all of them."""
         tags = tuple(self._tagger.tag(list(features(words))))
         sure = float(self._tagger.probability(list(tags)))
-        mended = iob2(tags) if spells_entities(self.labels) else tags
+        mended = iob2(tags) if self._spelled else tags
         kept = tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True))
         return kept, sure if math.isfinite(sure) else 0.0
 

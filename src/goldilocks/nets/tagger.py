@@ -368,11 +368,12 @@ class Tagger(Network):
 
 def _spelled(words: Sequence[str]) -> list[str]:
     """Words as they stand in a running text, the beginning of each; behind a line break there is no blank."""
-    blank = "" if without_blanks(words) else " "
-    return [
-        word if word == SENTENCE_END else f"{'' if before == SENTENCE_END else blank}{word[:WORD_CHARACTERS]}"
-        for before, word in zip(["", *words], words, strict=False)
-    ]
+    found: list[str] = []
+    for sentence in sentences_of(words):
+        blank = "" if without_blanks(sentence) else " "
+        read = [f"{blank}{word[:WORD_CHARACTERS]}" for word in sentence]
+        found += [SENTENCE_END, *(one.lstrip(" ") for one in read[:1]), *read[1:]] if found else read
+    return found
 
 
 def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:

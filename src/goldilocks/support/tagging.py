@@ -72,7 +72,7 @@ def in_one(words: str | Sequence[str]) -> str:
 def tags_of(cell: Any) -> tuple[str, ...]:
     """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks part them."""
     if has_sentences(cell):
-        return tuple(label_of(tag) for one in cell for tag in one)
+        return tuple(tag for one in cell for tag in tags_of(one))
     return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))
 
 

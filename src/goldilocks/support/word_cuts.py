@@ -42,6 +42,8 @@ class WordCuts:
     (digit), ``字`` (a character of an unspaced script) or a blank (anything else, or nothing)."""
     known: tuple[str, ...] = ()
     """Words that ``joins`` alone would cut."""
+    lines: bool = False
+    """The lines of a text are sentences of one item: such items were learnt from."""
 
 
 UNITS = WordCuts()
