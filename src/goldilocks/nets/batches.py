@@ -68,7 +68,7 @@ class Row:
     known: npt.NDArray[np.int32] = field(default_factory=lambda: _NOTHING_KNOWN)
     """What else the head is told of each of ``places``, ``(n_places, anything)``."""
     parts: tuple[int, ...] = ()
-    """How many of ``places`` belong to each sentence (or the piece of it that is here); empty: all to one."""
+    """Of what is tagged: how many of ``places`` each sentence has (or the piece of it that is in this row)."""
 
     def __len__(self) -> int:
         return len(self.ids)
