@@ -33,6 +33,7 @@ from goldilocks.catalog.known import catalogue
 from goldilocks.evaluate.score import measured
 from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload, as_text, labels_of
 from goldilocks.support.hardware import set_threads
+from goldilocks.support.sentences import sentences_of
 from goldilocks.tune.run import Run, adjusted
 
 CANDIDATES = (
@@ -107,7 +108,14 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     facts = facts_of(family, model)
     lengths = [len(as_text(one)) for one in train.texts]
     words = [len(one) for one in train.texts]
-    work = Workload(len(train), float(np.mean(lengths)), float(np.mean(words)), len(goal.labels), Output.TAGS)
+    work = Workload(
+        len(train),
+        float(np.mean(lengths)),
+        float(np.mean(words)),
+        len(goal.labels),
+        Output.TAGS,
+        sentences=float(np.mean([len(sentences_of(one)) for one in train.texts])),
+    )
     folder = folder_of(facts, offline=True) if facts.pretrained else None
     recipe = None
     if wanted:

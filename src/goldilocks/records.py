@@ -484,6 +484,18 @@ class Workload:
     """Mean characters of the answers, where they are texts."""
     answer_words: float = 0.0
     """Mean words of the same."""
+    sentences: float = 1.0
+    """Mean sentences of an item, where words are tagged."""
+
+    @property
+    def lessons(self) -> float:
+        """What there is to learn from: the items, or the sentences in them; at least 1."""
+        return max(1.0, self.rows * self.sentences)
+
+    @property
+    def batch_rows(self) -> int:
+        """Items of a training batch: 32; of several sentences fewer, but no fewer than 8."""
+        return max(8, min(32, round(32 / self.sentences)))
 
 
 @dataclass(frozen=True, slots=True)

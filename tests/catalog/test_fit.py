@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 from fake_shelf import dataset
 
+from goldilocks import plugins
 from goldilocks.catalog.fit import workload
-from goldilocks.records import Output, Part
+from goldilocks.catalog.known import catalogue
+from goldilocks.records import Output, Part, Workload
 
 
 def test_words_are_runs_of_letters_and_single_chinese_characters() -> None:
@@ -35,3 +37,23 @@ def test_long_data_are_sampled_from_end_to_end() -> None:
 
     assert workload(rows).words == pytest.approx(2.0)
     assert workload(rows).rows == 10_000
+
+
+def test_sentences_of_what_is_tagged_are_counted() -> None:
+    texts = (("to", "Rome", "\n", "so"), ("no",), ("a", "\n", "b", "\n", "c"))
+    rows = replace(dataset(), train=Part(texts=texts, gold=(("O",) * 3, ("O",), ("O",) * 3), rows=(1, 2, 3)))
+
+    assert workload(replace(rows, output=Output.TAGS)).sentences == pytest.approx(2)
+    assert workload(replace(rows, output=Output.LABEL)).sentences == 1
+
+
+@pytest.mark.parametrize("name", ["cnn", "recurrent", "encoder", "decoder"])
+def test_sentences_read_together_are_passed_over_as_often_in_smaller_batches(name: str) -> None:
+    family = plugins.load("families", name)
+    facts = next(one for one in [*family.models(), *catalogue()] if one.family == name and "lm" not in one.name)
+    apart = Workload(rows=8_000, characters=90, words=15, labels=9, output=Output.TAGS)
+    together = replace(apart, rows=1_000, characters=720, words=120, sentences=8)
+
+    recipe = family.recipe(facts, apart)
+    assert recipe is not None
+    assert family.recipe(facts, together) == replace(recipe, batch_rows=8)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from goldilocks.records import Dataset, Output, Workload, as_text
+from goldilocks.records import Dataset, Output, Text, Workload, as_text
+from goldilocks.support.sentences import SENTENCE_END
 from goldilocks.support.text_units import references
 
 # A Chinese or Japanese character stands for about a word; elsewhere a run of letters and digits does.
@@ -32,7 +33,13 @@ def workload(dataset: Dataset) -> Workload:
         output=dataset.output,
         answer_characters=answer_characters,
         answer_words=answer_words,
+        sentences=_sentences(train.texts[some][:_SAMPLE]) if dataset.output is Output.TAGS else 1.0,
     )
+
+
+def _sentences(items: Sequence[Text]) -> float:
+    """Mean sentences of an item."""
+    return 1.0 + sum(item.count(SENTENCE_END) for item in items if not isinstance(item, str)) / max(1, len(items))
 
 
 def _lengths(texts: Sequence[str]) -> tuple[float, float]:

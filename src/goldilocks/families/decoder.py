@@ -92,7 +92,8 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
     """
     if work.output is Output.TAGS:
         return Recipe(
-            epochs=min(20.0, max(8.0, 1_000 * 32 / max(1, work.rows))),
+            epochs=min(20.0, max(8.0, 1_000 * 32 / work.lessons)),
+            batch_rows=work.batch_rows,
             learning_rate=min(5e-5, max(1e-5, 5e-5 * 640 / max(1, facts.width))),
             head_learning_rate=2e-3,
             deep_head=True,

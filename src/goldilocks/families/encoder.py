@@ -109,10 +109,10 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
     """
     tags = work.output is Output.TAGS
     steps, least = (2_000, 5.0) if tags else (300 + 6 * work.labels, 3.0)
-    epochs = min(20.0, max(least, steps * 32 / max(1, work.rows)))
+    epochs = min(20.0, max(least, steps * 32 / work.lessons))
     rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, facts.width)))
     ratio = 13.0 if work.output is Output.LABEL else 1.0
-    return Recipe(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3, layer_ratio=ratio)
+    return Recipe(epochs, rate, head_learning_rate=1e-3, batch_rows=work.batch_rows, layer_ratio=ratio)
 
 
 def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:

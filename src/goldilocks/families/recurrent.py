@@ -172,8 +172,8 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
     """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
     if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
         return _recipe_foretelling(_foretold(work))
-    epochs = round(min(60.0, max(4.0, 12 * (4_000 / max(1, work.rows)) ** 0.5)))
-    return Recipe(epochs=epochs, learning_rate=3e-3, head_learning_rate=3e-3, dropout=0.5)
+    epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
+    return Recipe(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 
 def _recipe_foretelling(work: Workload) -> Recipe:
