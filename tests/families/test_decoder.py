@@ -47,6 +47,28 @@ def test_encoder_is_not_described(tmp_path: Path) -> None:
     assert decoder.describe(tiny.encoder_folder(tmp_path / "bert"), "bert") is None
 
 
+def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run(folder, "in_context", tiny.part(30), GOAL)
+    run.advance(1.0)
+    assert isinstance(run.model, Causal)
+    saved = folder.parent / "told"
+    run.model.save(saved)
+    model = decoder.restore(saved)
+    read: list[int] = []
+    trunk = type(model.trunk)
+    plain = trunk.read
+    monkeypatch.setattr(trunk, "read", lambda self, ids, *rest: (read.append(ids.shape[1]), plain(self, ids, *rest))[1])
+    first = model.predict(["soup with bread"])
+    told, read[:] = sum(read), []
+    again = model.predict(["soup with bread"])
+    assert sum(read) < told / 3
+    assert np.allclose(first.probabilities, again.probabilities, atol=1e-6)
+    model.load_weights(saved)
+    assert np.allclose(model.predict(["soup with bread"]).probabilities, first.probabilities, atol=1e-6)
+
+
 @pytest.mark.parametrize(("method", "shots"), [("zero_shot", 0), ("in_context", 8)])
 def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int) -> None:
     run = _run(folder, method, tiny.part(30), GOAL)
@@ -104,8 +126,9 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
         network.fit(items, rests, seed=0)
     asked: list[str] = []
 
-    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, *, prefix: Any, **__: object) -> list[Written]:
-        asked.extend(tokenizer.decode([*prefix, *one], skip_special_tokens=True) for one in prompts)
+    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[Written]:
+        before = network._prefix()
+        asked.extend(tokenizer.decode([*before, *one], skip_special_tokens=True) for one in prompts)
         assert "\ndef" in sampling.stops
         return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 

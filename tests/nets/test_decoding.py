@@ -48,6 +48,22 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return speaker.eval(), theirs, folder
 
 
+def test_prefix_that_was_read_before_is_not_read_again_and_stays_as_it_was(pair: tuple[Speaker, Any, Path]) -> None:
+    speaker, _, folder = pair
+    tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
+    with torch.inference_mode():
+        kept = Reading.begin(speaker, PREFIX)
+    long = [[*range(5, 45), *one] for one in PROMPTS]  # they begin alike
+    for prompts in (PROMPTS, long, PROMPTS[:1]):
+        wanted = write(speaker, tokenizer, prompts, Sampling(max_tokens=6), prefix=PREFIX)
+        assert [one.text for one in write(speaker, tokenizer, prompts, Sampling(max_tokens=6), prefix=kept)] == [
+            one.text for one in wanted
+        ]
+        judged = [judge(speaker, prompts, Tree([[50, 51], [52]]), prefix=one) for one in (PREFIX, kept)]
+        assert torch.allclose(*judged, atol=1e-4)
+        assert kept.valid.shape == (1, len(PREFIX))
+
+
 def test_greedy_tokens_are_those_of_transformers(pair: tuple[Speaker, Any, Path]) -> None:
     speaker, theirs, folder = pair
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)

@@ -22,7 +22,7 @@ import torch
 from goldilocks.answers import Answers, of_labels
 from goldilocks.nets import prompts
 from goldilocks.nets.batches import Row
-from goldilocks.nets.decoding import Tree, judge
+from goldilocks.nets.decoding import Reading, Tree, judge
 from goldilocks.nets.network import Network, Shape, Trunk, encodings
 from goldilocks.nets.prompts import Prompt
 from goldilocks.nets.speaker import Speaker
@@ -65,6 +65,7 @@ class Causal(Network):
         self._ends: list[int] = list(shape.settled.get("ends", ()))
         self._begin: list[int] = list(shape.settled.get("begin", ()))
         self._lead: list[int] | None = None
+        self._led: Reading | None = None
         self._tree: Tree | None = None
 
     @property
@@ -142,7 +143,7 @@ class Causal(Network):
 
     def _tell(self, telling: Telling) -> None:
         self.telling = telling
-        self._lead = None
+        self._lead, self._led = None, None
         self._speaker.settle(steps=self.shape.output == Output.TEXT)
 
     def _now(self) -> Telling:
@@ -159,6 +160,15 @@ class Causal(Network):
             self._lead = [*self._begin, *self._encoded([self._now().prompt.lead])[0]]
         return self._lead
 
+    def _read(self) -> Sequence[int] | Reading:
+        """What stands before each question; told once and for all it is read once, and kept for later questions."""
+        if self.telling is None:  # the weights may go on learning
+            return self._prefix()
+        if self._led is None:
+            with torch.inference_mode():
+                self._led = Reading.begin(self._speaker, self._prefix())
+        return self._led
+
     def _asked(self, texts: Sequence[Text]) -> list[list[int]]:
         most = self._speaker.reach - len(self._prefix()) - self._most() - 32
         most = min(ITEM_TOKENS, max(8, most))
@@ -174,7 +184,7 @@ class Causal(Network):
             before = prompt.ask("")[-8:]
             endings = self._behind(before, [prompt.reply(label) for label in self.labels])
             self._tree = Tree(_told_apart(endings, self._behind(before, ["\n"])[0]))
-        found = judge(self._speaker, self._asked(texts), self._tree, prefix=self._prefix())
+        found = judge(self._speaker, self._asked(texts), self._tree, prefix=self._read())
         return found.numpy()
 
     # ------------------------------------------------------------------------------------------------------- answering

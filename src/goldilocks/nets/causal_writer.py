@@ -181,7 +181,7 @@ class CausalWriter(Causal):
                 f"max_tokens is {sampling.max_tokens}; this decoder holds {self._speaker.reach} tokens, and "
                 f"{len(prefix)} of them are what it is told: ask for fewer."
             )
-        found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=prefix, ends=self._ends)
+        found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=self._read(), ends=self._ends)
         # The lines of a program's rest begin where they begin.
         return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
 

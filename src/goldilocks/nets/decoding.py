@@ -113,7 +113,7 @@ class Reading:
 
 
 def _begun(
-    speaker: Speaker, prefix: Sequence[int], prompts: Sequence[Sequence[int]]
+    speaker: Speaker, prefix: Sequence[int] | Reading, prompts: Sequence[Sequence[int]]
 ) -> tuple[Reading, list[Sequence[int]]]:
     """A row that has read what all prompts begin with, and the rest of each prompt: one token at least."""
     # All begin as the first and the last in order do; a token of each is left, to go on from.
@@ -122,7 +122,13 @@ def _begun(
     shared = next((place for place in range(most) if first[place] != last[place]), most)
     if shared * (len(prompts) - 1) < _WORTH_SHARING:
         shared = 0
-    return Reading.begin(speaker, [*prefix, *first[:shared]]), [one[shared:] for one in prompts]
+    rests = [one[shared:] for one in prompts]
+    if not isinstance(prefix, Reading):
+        return Reading.begin(speaker, [*prefix, *first[:shared]]), rests
+    if shared:
+        prefix = prefix.spread(1)  # what was handed in stays as it is
+        prefix.read([first[:shared]])
+    return prefix, rests
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -134,7 +140,7 @@ def write(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     *,
-    prefix: Sequence[int] = (),
+    prefix: Sequence[int] | Reading = (),
     ends: Sequence[int] = (),
 ) -> list[Written]:
     """Go on from each prompt. The same text comes out alone and in a batch, sampled ones included.
@@ -146,7 +152,7 @@ def write(
         tokenizer: Turns tokens into text; its special tokens are left out.
         prompts: Tokens of each, at least one.
         sampling: How tokens are chosen, and when to stop.
-        prefix: Tokens before each prompt; read once, as is what else all prompts begin with.
+        prefix: Tokens before each prompt, or a row that has read them; read once, as is what else all begin with.
         ends: Tokens that end a text.
     """
     found: list[Written | None] = [None] * len(prompts)
@@ -217,7 +223,12 @@ class Tree:
 
 
 def judge(
-    speaker: Speaker, prompts: Sequence[Sequence[int]], tree: Tree, *, prefix: Sequence[int] = (), tokens: int = 8192
+    speaker: Speaker,
+    prompts: Sequence[Sequence[int]],
+    tree: Tree,
+    *,
+    prefix: Sequence[int] | Reading = (),
+    tokens: int = 8192,
 ) -> Tensor:
     """Logarithm of the probability of each ending after each prompt, ``(n_prompts, n_endings)``, float32.
 
@@ -225,7 +236,7 @@ def judge(
         speaker: The network.
         prompts: Tokens of each, at least one.
         tree: The endings.
-        prefix: Tokens before each prompt; read once, as is what else all prompts begin with.
+        prefix: Tokens before each prompt, or a row that has read them; read once, as is what else all begin with.
         tokens: Most tokens in a batch, padding and endings included.
     """
     found = torch.empty((len(prompts), len(tree.lengths)))
