@@ -25,6 +25,7 @@ fresh process, cost in money per month and J = cost + α · loss with the defaul
     dialogsum_replies    the next turn of an everyday dialogue, written freely; trained on the official dev part
     chinese_poetry       a poem from its title and author; of 12,000 poems 1,000 drawn by the seed are the test
     mbpp                 Python programs, judged by their tests; official parts
+    conala               a line of Python from what it is to do; official parts; without tests, so an exact match counts
 Where a set has no validation part, a part of train is held out as for any user. The last line of output is one JSON
 object.
 """
@@ -120,6 +121,15 @@ def programs(data: Path) -> Parts:
     return made(data, "mbpp", program, train="train", validation="dev", test="test")
 
 
+def snippets(data: Path) -> Parts:
+    """Intents and lines of Python of conala, which has no tests."""
+
+    def snippet(row: dict[str, Any]) -> dict[str, Any]:
+        return {"prompt": row["source"], "solution": row["target"]}
+
+    return made(data, "conala", snippet, train="train", test="test")
+
+
 SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {
     "chnsenticorp": (
         "ChnSentiCorp (zh), sentiment",
@@ -166,6 +176,7 @@ SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {
     "dialogsum_replies": ("DialogSum, replies", "dialogue", "en", dialogues),
     "chinese_poetry": ("Song poems (zh), generation", "generation", "zh", poems),
     "mbpp": ("MBPP, programs", "code_generation", "en", programs),
+    "conala": ("CoNaLa, lines of Python", "code_generation", "en", snippets),
 }
 """Name -> title, task, language, rows."""
 
