@@ -261,6 +261,8 @@ class Part:
     """The right answer of each item (for classification its label)."""
     rows: tuple[int, ...] = ()
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
+    documents: tuple[str, ...] = ()
+    """Of sentences that were joined: the document each row is of, where one is told (else empty). Empty: none was."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -271,6 +273,7 @@ class Part:
             texts=tuple(self.texts[i] for i in positions),
             gold=tuple(self.gold[i] for i in positions),
             rows=tuple(self.rows[i] for i in positions),
+            documents=tuple(self.documents[i] for i in positions) if self.documents else (),
         )
 
 

@@ -46,7 +46,8 @@ def test_neighbours_of_one_document_are_read_together(tmp_path: Path) -> None:
     found = _read(tmp_path, CONLL)
     assert found.part.texts == (("EU", "rejects", "\n", "Peter"), ("Rome", "\n", "Oslo"), ("Bern",))
     assert found.part.gold == (("B-ORG", "O", "B-PER"), ("B-LOC", "B-LOC"), ("B-LOC",))
-    assert found.part.rows == (1, 3, 3)  # rows of one document share its number
+    assert found.part.rows == (1, 3, 5)
+    assert found.part.documents == ("1", "2", "2")
     assert found.total == 5
 
 
@@ -199,3 +200,21 @@ def test_split_keeps_the_rows_of_a_document_together(tmp_path: Path) -> None:
     assert sum(map(len, parts)) == len(set.union(*parts)) == 120
     assert any("Rows with one document stay in one part" in one.meaning for one in found.findings)
     assert any("600 rows of the file are 360 here" in one.message for one in found.findings)
+
+
+def test_rows_of_other_documents_that_are_the_same_are_left_out_of_train(tmp_path: Path) -> None:
+    documents = [
+        [f"{one} has {n} in Rome {k}" for n in range(2)] + ["that was all from Oslo by wire"]
+        for k, one in enumerate(tiny.part(120).texts)
+    ]
+    found = _loaded(tmp_path, {"train": documents}, 2)
+    held = {*found.validation.texts, *found.test.texts}
+    assert len(found.train) > 60
+    assert not held & {*found.train.texts}
+    assert any("left out because they also stand in" in one.message for one in found.findings)
+
+
+def test_one_document_keeps_nothing_together(tmp_path: Path) -> None:
+    sentences = [f"{one} has {k} in Rome" for k, one in enumerate(tiny.part(120).texts)]
+    found = _loaded(tmp_path, {"train": [sentences]}, 2)
+    assert len(found.train) > len(found.test) > 0

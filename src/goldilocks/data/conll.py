@@ -52,7 +52,7 @@ def rows_of(
         InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
     """
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
-    named = [one for one in columns if one not in optional or one in _USUAL]
+    named = [one for one in columns if one != "document" and (one not in optional or one in _USUAL)]
     places = {one: _place(path, one, universal) for one in named}
     wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
     width = 0

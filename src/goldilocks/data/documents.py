@@ -1,10 +1,8 @@
 """Sentences that follow one another in a document, read together as one row.
 
-    tokens      tags     document        tokens               tags
-    [To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
-    [So]        [O]      1
-
-Rows of one document share its row number, by which a split keeps them together.
+tokens      tags     document        tokens               tags
+[To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
+[So]        [O]      1
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ class _Held:
     """Neighbours of one document."""
 
     number: int
-    """Of the row they become: of the document's first sentence, where it is told which document they are of."""
+    """Of the first."""
     document: str
     tokens: list[list[str]]
     tags: list[list[str]]
@@ -48,27 +46,26 @@ def joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Row
 
 def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
     held: _Held | None = None
-    begins: dict[str, int] = {}  # number of the first sentence of each document
     for number, cells in rows:
         row = {} if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
         if wrong := cells if isinstance(cells, str) else problem(row):
             yield number, wrong
             continue
-        document, alone = _name_of(row.get("document")), has_sentences(row["tokens"])
+        document, alone = document_of(row.get("document")), has_sentences(row["tokens"])
         if held and (alone or len(held.tokens) == most or held.document != document):
             yield held.number, _cells(held, roles)
             held = None
         if alone:
             yield number, cells
             continue
-        held = held or _Held(begins.setdefault(document, number) if document else number, document, [], [])
+        held = held or _Held(number, document, [], [])
         held.tokens.append(list(words_of(row["tokens"])))
         held.tags.append(list(tags_of(row["tags"])))
     if held:
         yield held.number, _cells(held, roles)
 
 
-def _name_of(cell: Any) -> str:
+def document_of(cell: Any) -> str:
     """The document that a cell names; of a list, as CoNLL columns give it, the first word says it. Empty: none."""
     one = cell[0] if isinstance(cell, list | tuple) and cell else cell
     return "" if empty(one) else str(one)

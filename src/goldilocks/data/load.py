@@ -83,6 +83,9 @@ def load(
     findings += _drop_leaks(parts, groups, sources)
     refuse(parts, " once the rows that also stand in another part are left out")
     findings += _split(parts, groups, sources, spec.seed, task, bound)
+    if bound == "document":  # which may have sentences in common
+        findings += _drop_leaks(parts, groups, {name: sources.get(name, sources["train"]) for name in PARTS})
+        refuse(parts, " once the rows that also stand in another part are left out")
     findings += check.near_leaks(parts, groups, bound)
 
     say("data", {"doing": "looking at labels, lengths, language and personal data"})
@@ -215,9 +218,9 @@ def _bound(parts: Parts, output: Output) -> str:
     """
     if output is Output.SPAN:
         return "context"  # has several questions; in two parts it would be known before it is asked about
-    if all(len(set(part.rows)) == len(part) for part in parts.values()):
-        return ""
-    return "document" if output is Output.TAGS else "dialogue"
+    if any(len(set(part.documents) - {""}) > 1 for part in parts.values()):
+        return "document"
+    return "dialogue" if any(len(set(part.rows)) < len(part) for part in parts.values()) else ""
 
 
 def _about(parts: Parts, bound: str) -> list[str] | None:
@@ -228,19 +231,23 @@ def _about(parts: Parts, bound: str) -> list[str] | None:
         return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
     found: list[str] = []
     if bound == "document":
-        for name in PARTS:
-            pieces: dict[int, list[str]] = {}
-            for row, text in zip(parts[name].rows, parts[name].texts, strict=True):
-                pieces.setdefault(row, []).append(as_text(text))
-            document = {row: " ".join(texts) for row, texts in pieces.items()}
-            found += [document[row] for row in parts[name].rows]
-        return found
+        return [text for name in PARTS for text in _whole_documents(parts[name])]
     for name in PARTS:
         # The turns of a dialogue have its row number, and the last of them was preceded by all others.
         last = dict(zip(parts[name].rows, parts[name].texts, strict=True))
         whole = {row: as_text(text) for row, text in last.items()}
         found += [whole[row] for row in parts[name].rows]
     return found
+
+
+def _whole_documents(part: Part) -> list[str]:
+    """All that is there of the document of each row; of a row of no document the row."""
+    names = part.documents or ("",) * len(part)
+    pieces: dict[str, list[str]] = {}
+    for name, text in zip(names, part.texts, strict=True):
+        pieces.setdefault(name, []).append(as_text(text))
+    whole = {name: " ".join(texts) for name, texts in pieces.items()}
+    return [whole[name] if name else as_text(text) for name, text in zip(names, part.texts, strict=True)]
 
 
 def _groups(parts: Parts, seed: int, output: Output, bound: str) -> Grouped:
@@ -290,7 +297,7 @@ def _drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> li
 
 
 def _told(part: Part, others: Sequence[Part]) -> npt.NDArray[np.bool_]:
-    """Of rows of several sentences: whether sentences with most of the row's words stand in other parts."""
+    """Where there are rows of several sentences: whether sentences with most of a row's words stand in other parts."""
     if not any(SENTENCE_END in item for one in (part, *others) for item in one.texts if not isinstance(item, str)):
         return np.zeros(len(part), dtype=bool)
 

@@ -10,7 +10,7 @@ from typing import Any
 from goldilocks.data import parallel
 from goldilocks.data.conll import holds_columns
 from goldilocks.data.dialogues import unrolled
-from goldilocks.data.documents import joined
+from goldilocks.data.documents import document_of, joined
 from goldilocks.data.formats import FORMATS, Rows, format_of, lines_of, plain_quotes, rows_of, suffix_of
 from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
@@ -68,7 +68,9 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
         raise InputError("data.sentences is for tasks that tag words; leave it out.")
     remarks: list[str] = []
     mended: dict[str, list[int]] = {}
-    optional = {role for role in task.OPTIONAL if role not in fields}  # a column that somebody names has to be there
+    # Without the column that tells documents all neighbours would be joined: one that is named has to be there.
+    may_lack = task.OPTIONAL - ({"document"} & fields.keys())
+    optional = {fields.get(role, role) for role in may_lack}
     if parallel.names(source) is not None:
         roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
@@ -129,6 +131,7 @@ def _collect(
     texts: list[Text] = []
     gold: list[Gold] = []
     numbers: list[int] = []
+    documents: list[str] = []
     problems: dict[str, list[int]] = {}
     known: dict[Gold, Gold] = {}  # one object per label, not one per row
     total = 0
@@ -152,9 +155,10 @@ def _collect(
         texts.append(task.item(row))
         gold.append(known.setdefault(answer, answer))
         numbers.append(number)
+        documents.append(document_of(row.get("document")))
     return Reading(
         source=source,
-        part=Part(tuple(texts), tuple(gold), tuple(numbers)),
+        part=Part(tuple(texts), tuple(gold), tuple(numbers), tuple(documents) if sentences > 1 else ()),
         total=total,
         problems={what: tuple(where) for what, where in problems.items()},
         # what is filled while the rows are drawn is copied only now
