@@ -20,7 +20,7 @@ def test_hub_reads_the_head(folder: Path) -> None:
 
     assert data.pipeline_tag == "text-classification"
     assert data.language == ["en"]
-    assert data.library_name == "goldilocks"
+    assert vars(data)["library_name"] == "goldilocks"
     assert data.license is None, "nothing pretrained is in it"
     results = {(one.dataset_split, one.metric_name): one for one in data.eval_results or ()}
     assert set(results) == {("validation", "macro_f1"), ("test", "macro_f1"), ("test", "accuracy")}
