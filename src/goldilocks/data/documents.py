@@ -1,8 +1,10 @@
 """Sentences that follow one another in a document, read together as one row.
 
-tokens      tags     document        tokens               tags
-[To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
-[So]        [O]      1
+    tokens      tags     document        tokens               tags
+    [To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
+    [So]        [O]      1
+
+What stands between them in an item: ``support/sentences``.
 """
 
 from __future__ import annotations

@@ -229,9 +229,9 @@ def _about(parts: Parts, bound: str) -> list[str] | None:
         return None
     if bound == "context":
         return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
-    found: list[str] = []
     if bound == "document":
         return [text for name in PARTS for text in _whole_documents(parts[name])]
+    found: list[str] = []
     for name in PARTS:
         # The turns of a dialogue have its row number, and the last of them was preceded by all others.
         last = dict(zip(parts[name].rows, parts[name].texts, strict=True))
@@ -302,7 +302,7 @@ def _told(part: Part, others: Sequence[Part]) -> npt.NDArray[np.bool_]:
         return np.zeros(len(part), dtype=bool)
 
     def sentences(item: Text) -> list[str]:
-        return [normalise(" ".join(one)) for one in sentences_of(words_of(item) if isinstance(item, str) else item)]
+        return [normalise(" ".join(one)) for one in sentences_of(words_of(item))]
 
     held = {sentence for one in others for item in one.texts for sentence in sentences(item)}
     found = [[(len(one.split()), one in held) for one in sentences(item)] for item in part.texts]

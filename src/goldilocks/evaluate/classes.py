@@ -13,7 +13,7 @@ from goldilocks.errors import InputError
 from goldilocks.evaluate.score import item_values, loss_of
 from goldilocks.protocols import Metric
 from goldilocks.records import Answer, ClassRow, ErrorRow, Gold, Output, Part, Text, as_text, in_words, labels_of
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
+from goldilocks.support.sentences import SENTENCE_END, tagged_sentences
 from goldilocks.support.statistics import class_scores
 from goldilocks.support.tagging import words_of
 
@@ -89,11 +89,11 @@ def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
     texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()
     for place, item in enumerate(part.texts):
         right, said = (labels_of(one[place], Output.TAGS) for one in (part.gold, answers.values))
-        for words in sentences_of(words_of(item)):
+        pairs = zip(tagged_sentences(words_of(item), right), tagged_sentences(words_of(item), said), strict=True)
+        for (words, wanted), (_, answered) in pairs:
             texts.append(words)
-            gold.append(right[: len(words)])
-            given.append(said[: len(words)])
-            right, said = right[len(words) :], said[len(words) :]
+            gold.append(wanted)
+            given.append(answered)
             places.append(place)
     rows = tuple(part.rows[place] for place in places) if part.rows else ()
     return Part(tuple(texts), tuple(gold), rows), of_values(given, answers.scores[places])

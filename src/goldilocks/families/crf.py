@@ -21,7 +21,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.nets.word_features import features
 from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
-from goldilocks.support.sentences import sentences_of
+from goldilocks.support.sentences import sentences_of, tagged_sentences
 from goldilocks.support.tagging import iob2, spells_entities, words_of
 
 if TYPE_CHECKING:
@@ -107,12 +107,9 @@ class WordCrf:
                 raise InputError(
                     f"gold holds the tag {strange[0]!r}; the model was made for: {', '.join(self.labels)}."
                 )
-            behind = 0
-            for words in sentences_of(words_of(item)):
+            for words, own in tagged_sentences(words_of(item), given):
                 if words:
-                    own = given[behind : behind + len(words)]
                     trainer.append(pycrfsuite.ItemSequence(list(features(words))), list(own))
-                behind += len(words)
         if not len(texts):
             raise InputError("fit got no sentences; pass at least one and its tags.")
         with tempfile.TemporaryDirectory() as folder:

@@ -316,7 +316,7 @@ class Tagger(Network):
             for chosen, batch in self.batches(rows):
                 found = self._scores(self.trunk(batch), batch)
                 scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = found
-            sentences = [sentences_of(words_of(one) if isinstance(one, str) else one) for one in texts]
+            sentences = [sentences_of(words_of(one)) for one in texts]
             values, sure = self._decided(scores, np.array([len(one) for item in sentences for one in item], np.int64))
         begin = np.cumsum([0, *map(len, sentences)])
         joined = [tuple(tag for one in values[a:b] for tag in one) for a, b in pairwise(begin)]

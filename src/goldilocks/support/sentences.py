@@ -6,7 +6,7 @@ contexts for named entity recognition with BERT"), but no name goes on behind th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 SENTENCE_END = "\n"
 """Stands between two sentences of an item; no word is empty, so none is like it."""
@@ -36,3 +36,16 @@ def without_ends(words: Sequence[str]) -> tuple[str, ...]:
         ('To', 'Rome', '!', 'Why', '?')
     """
     return tuple(word for word in words if word != SENTENCE_END)
+
+
+def tagged_sentences(words: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    r"""The words and the tags of each sentence of an item.
+
+    Example:
+        >>> list(tagged_sentences(["To", "Rome", "\n", "Why"], ["O", "B-LOC", "O"]))
+        [(('To', 'Rome'), ('O', 'B-LOC')), (('Why',), ('O',))]
+    """
+    behind = 0
+    for sentence in sentences_of(words):
+        yield sentence, tuple(tags[behind : behind + len(sentence)])
+        behind += len(sentence)

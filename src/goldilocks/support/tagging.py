@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from goldilocks.errors import InputError
 from goldilocks.support.cells import label_of, label_problem, text_problem, word_problem
-from goldilocks.support.sentences import SENTENCE_END, sentences_of, without_ends
+from goldilocks.support.sentences import SENTENCE_END, sentences_of, tagged_sentences, without_ends
 
 OUTSIDE = "O"
 _BEGINS, _GOES_ON, _ENDS = "BSU", "IMEL", "SUEL"
@@ -88,10 +88,7 @@ def iob2_of(tags: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
         >>> iob2_of(["B-LOC", "I-LOC"], words_of([["Rome"], ["Oslo"]]))
         ('B-LOC', 'B-LOC')
     """
-    found: list[str] = []
-    for one in sentences_of(words):
-        found += iob2(tags[len(found) : len(found) + len(one)])
-    return tuple(found)
+    return tuple(tag for _, own in tagged_sentences(words, tags) for tag in iob2(own))
 
 
 def words_problem(role: str, cell: Any) -> str | None:
