@@ -292,7 +292,7 @@ class Tagger(Network):
         words = _words_of(states, batch)
         if head.reread is None:
             words = self.dropout(words)
-        else:  # dropout below the recurrent layer; above it as well it learns too little
+        else:  # dropout below the recurrent layer only
             mask = _inside([len(row.places) for row in batch.rows]).to(words.device)
             given = self.dropout(head.reread.centred(words.float()))
             words = head.reread(_side_by_side(given, mask), mask)[mask]
