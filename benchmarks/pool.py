@@ -48,14 +48,14 @@ from goldilocks import plugins
 from goldilocks.catalog.find import candidates
 from goldilocks.data.load import load
 from goldilocks.errors import GoldilocksError
-from goldilocks.evaluate.score import loss_of, measured
+from goldilocks.evaluation.score import loss_of, measured
 from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
-from goldilocks.select.cost import cost
-from goldilocks.select.measure import footprint_of
-from goldilocks.select.single import tune_candidate
+from goldilocks.selection.cost import cost
+from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.selection.tune_single import tune_candidate
 from goldilocks.settings import RunSettings
-from goldilocks.support.hardware import machine as this_machine
-from goldilocks.support.hardware import set_threads
+from goldilocks.support.machine.hardware import machine as this_machine
+from goldilocks.support.machine.hardware import set_threads
 
 PAGE = """# The pool's table
 

@@ -1,4 +1,5 @@
-"""What do past races say before a new one begins? Records exhaustive races, fits the prior of ``select/forecast.py``.
+"""What do past races say before a new one begins? Records exhaustive races, fits the prior of
+``selection/loss_posterior.py``.
 
 Run:    python benchmarks/record_experience.py --work bench-work
 Needs:  the data folder; about 5 minutes a data set on 2 quiet cores (1,200 rows each); resumable. ``--fit-only``
@@ -25,13 +26,13 @@ from scipy.stats import t
 
 from goldilocks import plugins
 from goldilocks.records import Pool, Screening, Trial
-from goldilocks.select.forecast import parse_experience
-from goldilocks.select.race import PATIENCE, Standings
-from goldilocks.select.replay import replay
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.loss_posterior import parse_experience
+from goldilocks.selection.replay import replay
+from goldilocks.selection.standings import PATIENCE, Standings
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import read_task
 from goldilocks.support.files import read_record
-from goldilocks.support.hardware import machine as this_machine
+from goldilocks.support.machine.hardware import machine as this_machine
 
 SETS = {
     "bitext_customer_support": "train",

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.records import Answer, Goal, Output, Prediction, Text, labels_of
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.tagging import entities, in_one, spells_entities
+from goldilocks.support.text.iob2 import entities, in_one, spells_entities
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -24,8 +24,8 @@ from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
-from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Compared, Metric, Model, Progress, Task
+from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.protocols import HasBaselines, Metric, Model, Progress, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -39,17 +39,17 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.report.write import write_report
-from goldilocks.select.conclude import conclude
-from goldilocks.select.drop import Guard
-from goldilocks.select.entrants import Entrants
-from goldilocks.select.race import Setting, race
-from goldilocks.select.screen import screen
-from goldilocks.select.single import tune_candidate
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.conclude import conclude
+from goldilocks.selection.failures import Guard
+from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.screen import screen
+from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, nearest, read_task
-from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
-from goldilocks.support.hardware import machine, set_threads
+from goldilocks.support.machine.clock import Clock
+from goldilocks.support.machine.hardware import machine, set_threads
 
 EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
 """What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
@@ -99,9 +99,9 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     write_text(workspace.pool, to_json(pool))
 
     closed = dataset.sealed()  # from here to the decision nobody holds the test part
-    entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed, spec.options)
+    entrants = RunStore(closed, workload(closed), workspace, settings.offline, spec.seed, spec.options)
     screening = _screen_once(workspace, closed, pool, entrants, guard)  # one cheap look, no training
-    setting = Setting(
+    setting = RaceContext(
         closed,
         pool,
         screening,
@@ -113,7 +113,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         entrants.keep,
         clock,
         progress,
-        baselines=task.BASELINES if isinstance(task, Compared) else (),
+        baselines=task.BASELINES if isinstance(task, HasBaselines) else (),
     )
 
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
@@ -251,7 +251,7 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
     write_text(workspace.data, to_json(content))
 
 
-def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: Entrants, guard: Guard) -> Screening:
+def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: RunStore, guard: Guard) -> Screening:
     """The screening of this run; taken from its file where it was done before."""
     guard.progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
     if workspace.screening.exists():
@@ -279,7 +279,7 @@ def tune_one(
         spec: The task.
         name: ``family/model/method``.
         settings: Where to write, whether the Hub may be asked.
-        overrides: Fields of ``records.Recipe`` that replace the family's own.
+        overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
         progress: Called as work goes on.
 
     Raises:

@@ -14,9 +14,9 @@ from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
 from goldilocks.data.read import read
 from goldilocks.errors import InputError
-from goldilocks.evaluate.drawn import drawn_scores
-from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Drawn, Task, Writing
+from goldilocks.evaluation.drawn import drawn_scores
+from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.protocols import SupportsGeneration, SupportsSampling, Task
 from goldilocks.records import Evaluation, Part
 
 _TEMPERATURE, _TOP_P = 0.8, 0.95
@@ -66,15 +66,15 @@ def evaluate_bundle(
     return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
 
 
-def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, Drawn]:
+def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, SupportsSampling]:
     """The metric of several tries, and its name.
 
     Raises:
         InputError: the task has none, the bundle cannot draw, or all its answers would be the same.
     """
     metrics = {name: plugins.load("metrics", name) for name in (bundle.info.metric, *task.METRICS)}
-    named = next(((name, one) for name, one in metrics.items() if isinstance(one, Drawn)), None)
-    if named is None or not isinstance(bundle.model, Writing):
+    named = next(((name, one) for name, one in metrics.items() if isinstance(one, SupportsSampling)), None)
+    if named is None or not isinstance(bundle.model, SupportsGeneration):
         raise InputError(
             f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token; this bundle is for "
             f"{bundle.info.task}, by {bundle.info.family}: leave it out."
@@ -88,7 +88,7 @@ def _with_samples(
     evaluation: Evaluation,
     bundle: Bundle,
     part: Part,
-    tried: tuple[str, Drawn],
+    tried: tuple[str, SupportsSampling],
     samples: int,
     drawn: Mapping[str, Any],
 ) -> Evaluation:

@@ -13,17 +13,17 @@ from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
 from goldilocks.records import (
     Answer,
-    Facts,
     Forecast,
     Generation,
     Goal,
     Gold,
     Machine,
+    ModelInfo,
     Oddity,
     Output,
     Part,
-    Recipe,
     Text,
+    TrainingConfig,
     Workload,
 )
 from goldilocks.support.account import Account
@@ -53,7 +53,7 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Fitted(Model, Protocol):
+class OneShotEstimator(Model, Protocol):
     """A model that is fitted in one go: counts, a linear model, a prompt. Fitting again starts anew."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
@@ -61,7 +61,7 @@ class Fitted(Model, Protocol):
 
 
 @runtime_checkable
-class Paid(Protocol):
+class TracksSpending(Protocol):
     """A model each of whose answers costs money: it is asked at an endpoint."""
 
     account: Account
@@ -72,7 +72,7 @@ class Paid(Protocol):
 
 
 @runtime_checkable
-class Writing(Protocol):
+class SupportsGeneration(Protocol):
     """A model that writes token by token, as it is told to."""
 
     generation: Generation
@@ -147,7 +147,7 @@ class Counted(Protocol):
 
 
 @runtime_checkable
-class Surveyed(Protocol):
+class ReportsDataIssues(Protocol):
     """A task (beside ``Task``) that knows what can be odd about its rows."""
 
     def oddities(self, part: Part) -> Iterable[Oddity]:
@@ -155,7 +155,7 @@ class Surveyed(Protocol):
 
 
 @runtime_checkable
-class Mended(Protocol):
+class ReportsRowRepairs(Protocol):
     """A task (beside ``Task``) that takes some rows otherwise than they are written."""
 
     def mended(self, row: Mapping[str, Any]) -> str | None:
@@ -163,7 +163,7 @@ class Mended(Protocol):
 
 
 @runtime_checkable
-class Worded(Protocol):
+class SupportsLanguagePairs(Protocol):
     """A task (beside ``Task``) from one language into another."""
 
     def instruction(self, source: str, target: str) -> str:
@@ -171,7 +171,7 @@ class Worded(Protocol):
 
 
 @runtime_checkable
-class Compared(Protocol):
+class HasBaselines(Protocol):
     """A task (beside ``Task``) of which nobody believes a score without that of some simple families beside it."""
 
     @property
@@ -186,19 +186,21 @@ class Family(Protocol):
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
         """Kinds of answer this family can give."""
 
-    def models(self) -> tuple[Facts, ...]:
+    def models(self) -> tuple[ModelInfo, ...]:
         """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
 
-    def describe(self, folder: Path, source: str) -> Facts | None:
+    def describe(self, folder: Path, source: str) -> ModelInfo | None:
         """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
 
-    def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    def forecast(self, facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
         """Seconds and memory of a full run in which every weight learns."""
 
-    def recipe(self, facts: Facts, work: Workload) -> Recipe | None:
+    def recipe(self, facts: ModelInfo, work: Workload) -> TrainingConfig | None:
         """How to train it on this much data; ``None`` where it is fitted in one go."""
 
-    def create(self, facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted | Network:
+    def create(
+        self, facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int
+    ) -> OneShotEstimator | Network:
         """A model that has not learnt the task.
 
         ``folder`` holds the checkpoint of a pretrained one; ``part`` are the training rows, for those that build their
@@ -210,10 +212,10 @@ class Family(Protocol):
 
 
 @runtime_checkable
-class Uneven(Protocol):
+class RestrictsOutputs(Protocol):
     """A family (beside ``Family``) whose models do not all give every kind of answer that is in its ``OUTPUTS``."""
 
-    def lacks(self, facts: Facts, output: Output) -> str | None:
+    def lacks(self, facts: ModelInfo, output: Output) -> str | None:
         """Why this model does not give that kind, in words for the user; ``None`` where it does."""
 
 
@@ -224,10 +226,10 @@ class Method(Protocol):
     def Options(self) -> type[Any]:  # noqa: N802
         """Frozen dataclass of this method's own choices, every one with a default."""
 
-    def misfit(self, facts: Facts) -> str | None:
+    def misfit(self, facts: ModelInfo) -> str | None:
         """Why the method cannot be used with this model, in words for the user; ``None`` where it can."""
 
-    def effort(self, facts: Facts) -> float:
+    def effort(self, facts: ModelInfo) -> float:
         """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
 
     def prepare(self, model: Any, options: Any) -> None:
@@ -239,12 +241,12 @@ class Method(Protocol):
     def fold(self, network: Network) -> None:
         """Merge the additions in place, so that serving costs what the base model costs."""
 
-    def recipe(self, recipe: Recipe) -> Recipe | None:
+    def recipe(self, recipe: TrainingConfig) -> TrainingConfig | None:
         """The family's recipe, adjusted (a higher rate where few weights learn); ``None``: nothing is trained."""
 
 
 @runtime_checkable
-class Choosy(Protocol):
+class DeclinesOutputs(Protocol):
     """A method (beside ``Method``) that is of no use for some kinds of answer."""
 
     def useless(self, output: Output) -> str | None:
@@ -252,10 +254,10 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
-class Freezing(Protocol):
+class FreezesLayers(Protocol):
     """A method (beside ``Method``) that freezes layers, which run once for each item and not in every epoch."""
 
-    def once(self, facts: Facts, output: Output) -> float:
+    def once(self, facts: ModelInfo, output: Output) -> float:
         """Share of a run's seconds in which frozen layers run (from recorded runs), 0 to 1."""
 
 
@@ -293,7 +295,7 @@ class Metric(Protocol):
 
 
 @runtime_checkable
-class Conditioned(Protocol):
+class ReportsConditions(Protocol):
     """A metric (beside ``Metric``) whose number says little without what it was measured under, or by which rules."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
@@ -301,7 +303,7 @@ class Conditioned(Protocol):
 
 
 @runtime_checkable
-class Drawn(Protocol):
+class SupportsSampling(Protocol):
     """A metric (beside ``Metric``) that knows what several answers to an item, drawn one after the other, are worth."""
 
     def at(self, k: int) -> Metric:

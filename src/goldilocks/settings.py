@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, TaskSpec
-from goldilocks.support.language_names import is_tag, tag_of
+from goldilocks.support.text.language_names import is_tag, tag_of
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -15,7 +15,7 @@ from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_tuned
 from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.protocols import Fitted
+from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Candidate, DataProfile, Dataset, Measured, Output, Part
 
 
@@ -200,7 +200,7 @@ def tagging(folder: Path, sentences: list[list[str]]) -> Bundle:
     dataset = Dataset(part, part, Part(), ("B-X", "O"), "0" * 16, profile, output=Output.TAGS)
     family = plugins.load("families", "crf")
     model = family.create(family.models()[0], None, part, dataset.goal, seed=0)
-    assert isinstance(model, Fitted)
+    assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
     candidate, score = Candidate(family.models()[0], "scratch"), Measured(1.0, 1.0, 1.0, len(gold), "")
     return load(write_tuned(model, candidate, dataset, "entity_f1", score, "ner", folder, mask=mask))

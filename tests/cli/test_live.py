@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from goldilocks.cli.live import Live
-from goldilocks.records import Dropped
+from goldilocks.records import Failure
 
 
 def test_ctrl_c_that_was_dropped_is_heeded_at_the_next_event() -> None:
@@ -17,7 +17,7 @@ def test_ctrl_c_that_was_dropped_is_heeded_at_the_next_event() -> None:
 
 
 def test_who_falls_out_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    fell = Dropped("api/m/zero_shot", "race", "api://h/v1/m: gave no answer.", 3.0, 12.0)
+    fell = Failure("api/m/zero_shot", "race", "api://h/v1/m: gave no answer.", 3.0, 12.0)
     with Live() as live:
         live("dropped", {"dropped": fell, "left": 5.0})
     said = capsys.readouterr().err

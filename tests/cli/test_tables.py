@@ -9,7 +9,7 @@ from rich.console import Console
 from sklearn.metrics import classification_report as sklearn_report
 
 from goldilocks.cli.tables import classification_report
-from goldilocks.evaluate.classes import class_rows, confusion
+from goldilocks.evaluation.classes import class_rows, confusion
 from goldilocks.records import Evaluation, Measured
 
 

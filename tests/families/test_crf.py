@@ -8,9 +8,9 @@ import pytest
 from goldilocks.bundle.guard import refuse_pickle
 from goldilocks.errors import InputError
 from goldilocks.families import crf
-from goldilocks.nets.word_features import BUCKETS, MOST, features, numbers
 from goldilocks.records import Goal, Output, Part
-from goldilocks.support.tagging import iob2
+from goldilocks.support.text.iob2 import iob2
+from goldilocks.support.text.word_shape import BUCKETS, MOST, features, numbers
 from goldilocks.testing import tiny
 
 LABELS = ("B-LOC", "I-LOC", "O")
@@ -35,7 +35,7 @@ def test_score_is_the_probability_of_the_sequence() -> None:
 
     model = _model()
     model.fit(TEXTS, GOLD, seed=0)
-    tagger = pycrfsuite.Tagger()
+    tagger = pycrfsuite.TokenClassifier()
     tagger.open_inmemory(model.learnt)
     tagger.set(list(features(TEXTS[0])))
     assert model.predict(TEXTS[:1]).scores[0] == pytest.approx(tagger.probability(list(GOLD[0])), abs=1e-6)

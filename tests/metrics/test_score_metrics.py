@@ -6,7 +6,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import measured, score
+from goldilocks.evaluation.score import measured, score
 
 REFERENCES = {
     "pearson": lambda gold, predicted: pearsonr(gold, predicted).statistic,

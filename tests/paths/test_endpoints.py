@@ -14,7 +14,7 @@ import pytest
 from goldilocks.errors import InputError, MissingError
 from goldilocks.flow import select
 from goldilocks.records import Decision, Standing
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.testing.endpoint import Reply, Server, fail, say
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.workspace import Workspace
 
 CHEAP = ["majority", "naive_bayes", "tfidf_linear"]
 

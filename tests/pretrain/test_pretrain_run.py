@@ -67,20 +67,20 @@ def test_the_folder_is_taken_by_its_family(tmp_path: Path, objective: str, famil
     assert (facts.family, facts.depth, facts.width) == (family, 1, 32)
 
 
-def test_our_own_trunk_reads_the_encoder_as_transformers_does(tmp_path: Path) -> None:
+def test_our_own_backbone_reads_the_encoder_as_transformers_does(tmp_path: Path) -> None:
     from transformers import AutoModel
 
-    from goldilocks.nets import bert
-    from goldilocks.nets.batches import Batch
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.backbones import bert
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.tokenization.batching import Batch
 
     _, out = made(tmp_path, steps=2)
     options = bert.read_options(read_config(out))
     assert options is not None
-    trunk = bert.read_trunk(out, options, "bert").eval()
+    backbone = bert.read_backbone(out, options, "bert").eval()
     ids = torch.tensor([[2, 20, 30, 3]])
     with torch.no_grad():
-        ours = trunk(Batch(ids, torch.ones_like(ids), {}, ()))
+        ours = backbone(Batch(ids, torch.ones_like(ids), {}, ()))
         theirs = AutoModel.from_pretrained(out, local_files_only=True).eval()(ids).last_hidden_state
     assert torch.allclose(ours, theirs, atol=1e-5)
 

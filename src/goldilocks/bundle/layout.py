@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldilocks.records import Answer, Facts, Goal, Measured, Output, Text
-from goldilocks.support.word_cuts import UNITS, WordCuts
+from goldilocks.records import Answer, Goal, Measured, ModelInfo, Output, Text
+from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization
 
 FORMAT_VERSION = 1
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
@@ -65,7 +65,7 @@ class BundleInfo:
     """Of the pretrained model; ``none-needed`` where there is none."""
     decision: str
     """Why this model, in a sentence."""
-    facts: Facts
+    facts: ModelInfo
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     """Library -> version it was made with."""
@@ -74,7 +74,7 @@ class BundleInfo:
     """The kind of answer it gives."""
     several: bool = False
     """Whether an item may have several labels."""
-    word_cuts: WordCuts = UNITS
+    word_cuts: WordTokenization = UNITS
     """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
     sentences: int = 1
     """``tags``: so many rows that follow one another, of one document, were read together (``DataSpec.sentences``)."""

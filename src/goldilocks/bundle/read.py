@@ -25,8 +25,8 @@ from goldilocks.protocols import Floats, Model
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
-from goldilocks.support.sentences import SENTENCE_END
-from goldilocks.support.word_cuts import cutter
+from goldilocks.support.text.sentences import SENTENCE_END
+from goldilocks.support.text.word_tokenizer import cutter
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, 
 from goldilocks.bundle.read import load
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.protocols import Model, Paid
-from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
+from goldilocks.protocols import Model, TracksSpending
+from goldilocks.records import Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
+from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
 Mask = Callable[[str], str]
 _TEXT_LIMIT = 400
@@ -110,7 +110,7 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
     )
 
 
-def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
+def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
     """How the words of the training part were cut; words that are personal data are not remembered."""
     if dataset.output is not Output.TAGS:
         return UNITS
@@ -120,7 +120,7 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
     return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one), lines=lines)
 
 
-def _without_path(facts: Facts) -> Facts:
+def _without_path(facts: ModelInfo) -> ModelInfo:
     """Where a folder lay on the machine of whoever tuned it is nobody else's business."""
     if facts.source == "builtin" or "://" in facts.source:
         return facts
@@ -160,7 +160,7 @@ def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
             refuse_pickle(part / name)
         files = {name: sha256_of(part / name) for name in names}
         write_text(part / INFO, to_json(replace(info, files=files)))
-        if isinstance(model, Paid):
+        if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing
         elif not (checked := verify(part)).ok:
             raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from goldilocks.records import Facts, Forecast, Limits, Machine
+from goldilocks.records import Forecast, Limits, Machine, ModelInfo
 
 _PROCESS_BYTES = 20e6
 """What a process takes before it has a model: a little less than Python with numpy (measured 25.7 MB on Linux)."""
@@ -30,7 +30,7 @@ def pattern(patterns: Iterable[str], *names: str) -> Reason | None:
     return None
 
 
-def licence(facts: Facts, limits: Limits) -> Reason | None:
+def licence(facts: ModelInfo, limits: Limits) -> Reason | None:
     """A licence that is not among the allowed ones; what is made here needs none."""
     if limits.licenses is None or facts.licence == "none-needed":
         return None
@@ -41,7 +41,7 @@ def licence(facts: Facts, limits: Limits) -> Reason | None:
     return Reason(words, (2, 0.0))
 
 
-def language(facts: Facts, wanted: str) -> Reason | None:
+def language(facts: ModelInfo, wanted: str) -> Reason | None:
     """A model made for other languages than that of the texts (BCP 47; only the language itself is compared).
 
     A model of which no language is known was named by the user, who may know.
@@ -54,7 +54,7 @@ def language(facts: Facts, wanted: str) -> Reason | None:
     return Reason(f"made for {listed}; the texts are in {wanted}", (3, 0.0))
 
 
-def size(facts: Facts, limits: Limits) -> Reason | None:
+def size(facts: ModelInfo, limits: Limits) -> Reason | None:
     """Weights that alone are over a limit; what else it takes is measured after the run.
 
     The size of a model made here is only an estimate before it is made, so that it does not count.

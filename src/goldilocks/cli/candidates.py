@@ -40,7 +40,7 @@ def candidates(
     from goldilocks.flow import check as check_data
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
-    from goldilocks.support.hardware import machine
+    from goldilocks.support.machine.hardware import machine
 
     spec = spec_of(task, field, kind=kind, language=language, metric=metric)
     dataset = check_data(spec)

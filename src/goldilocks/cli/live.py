@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from goldilocks.records import Dropped, Trial
+from goldilocks.records import Failure, Trial
 
 _SHOWN = 12
 _STAGES = {
@@ -45,7 +45,7 @@ class Live:
         self._doing = ""
         self._now: dict[str, Any] = {}
         self._trials: dict[str, Trial] = {}
-        self._fallen: dict[str, Dropped] = {}
+        self._fallen: dict[str, Failure] = {}
         self._interrupted = False
         self._before: Any = None
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
@@ -101,7 +101,7 @@ class Live:
             )
 
         elif event == "dropped":
-            fell: Dropped = details["dropped"]
+            fell: Failure = details["dropped"]
             self._fallen[fell.candidate] = fell
             self._trials.pop(fell.candidate, None)
             self._left = (details["left"], time.monotonic())
@@ -171,5 +171,5 @@ class Live:
         return table
 
 
-def _in_words(fell: Dropped) -> str:
+def _in_words(fell: Failure) -> str:
     return f"{fell.candidate} fell out in the {fell.stage}; the others go on: {fell.reason}"

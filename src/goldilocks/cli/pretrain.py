@@ -53,7 +53,7 @@ def pretrain(
 
     Example: goldilocks pretrain tickets.txt --from all-MiniLM-L6-v2 --epochs 3 --out minilm-tickets
     """
-    from goldilocks.support.hardware import set_threads
+    from goldilocks.support.machine.hardware import set_threads
 
     set_threads(threads)
     from goldilocks.data.corpus import documents

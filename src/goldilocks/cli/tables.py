@@ -20,7 +20,7 @@ from goldilocks.records import (
     Standing,
 )
 from goldilocks.report.words import duration
-from goldilocks.support.statistics import class_totals
+from goldilocks.support.scoring.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}

@@ -28,8 +28,8 @@ from goldilocks.errors import InputError
 from goldilocks.protocols import Progress, Task
 from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, Text, as_text, labels_of
 from goldilocks.settings import nearest
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.tagging import words_of
+from goldilocks.support.text.iob2 import words_of
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 UNUSABLE_SHARE = 0.01
 PARTS = ("train", "validation", "test")

@@ -12,7 +12,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.overlap import mean_of
+from goldilocks.support.scoring.rouge import mean_of
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.distinct import share, table
+from goldilocks.support.scoring.distinct_n import share, table
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

@@ -16,8 +16,8 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.stems import stem
-from goldilocks.support.text_units import UNSPACED, in_pairs
+from goldilocks.support.scoring.porter_stemmer import stem
+from goldilocks.support.text.units import UNSPACED, in_pairs
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

@@ -13,7 +13,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, tied
+from goldilocks.support.scoring.ranking import Array, mean, per_item, tied
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True

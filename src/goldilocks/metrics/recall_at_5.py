@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, recall
+from goldilocks.support.scoring.ranking import Array, mean, per_item, recall
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True

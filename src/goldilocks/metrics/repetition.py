@@ -11,7 +11,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.text_units import units
+from goldilocks.support.text.units import units
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = False

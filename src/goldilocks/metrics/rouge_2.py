@@ -8,7 +8,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.overlap import mean_of, ngram_f1
+from goldilocks.support.scoring.rouge import mean_of, ngram_f1
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

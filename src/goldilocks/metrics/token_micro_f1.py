@@ -11,7 +11,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.tagging import flat_tags
+from goldilocks.support.text.iob2 import flat_tags
 
 OUTPUTS = frozenset({Output.TAGS})
 HIGHER_IS_BETTER = True

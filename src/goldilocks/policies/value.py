@@ -1,7 +1,7 @@
 """Buy the run that is expected to save most; stop when no saving is worth its price.
 
 A candidate's value is how much money per month finishing it is expected to save over the best that is finished, beyond
-what the validation items could tell apart (``Race.value``, from the posterior in ``select/forecast.py``).
+what the validation items could tell apart (``Race.value``, from the posterior in ``selection/loss_posterior.py``).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.nets.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
 from goldilocks.pretrain import clm, denoise, mlm, tokenizer
 from goldilocks.pretrain.folder import copy_tokenizer, write_card, write_model
 from goldilocks.pretrain.learner import Learner
@@ -33,9 +33,9 @@ Reader = Callable[[Path, str], Iterable[str]]
 """(file, column) -> its documents, one by one."""
 
 _OBJECTIVES: Mapping[str, tuple[Form, Callable[[Vocabulary, PretrainSettings], Objective]]] = {
-    "mlm": (mlm.FORM, mlm.MaskedLM),
-    "clm": (clm.FORM, clm.CausalLM),
-    "denoise": (denoise.FORM, denoise.Denoising),
+    "mlm": (mlm.FORM, mlm.MaskedLMObjective),
+    "clm": (clm.FORM, clm.CausalLMObjective),
+    "denoise": (denoise.FORM, denoise.SpanDenoisingObjective),
 }
 _AT_ONCE = 512
 """Documents that are tokenized together."""

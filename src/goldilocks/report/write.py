@@ -28,7 +28,7 @@ from goldilocks.records import (
 from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.race_chart import race_chart
 from goldilocks.support.files import write_text
-from goldilocks.support.statistics import class_totals
+from goldilocks.support.scoring.statistics import class_totals
 
 _HERE = Path(__file__).parent
 _BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}

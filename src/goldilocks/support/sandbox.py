@@ -31,7 +31,7 @@ from typing import IO, Any
 
 from goldilocks.errors import MissingError
 from goldilocks.support import sandbox_child
-from goldilocks.support.hardware import cores
+from goldilocks.support.machine.hardware import cores
 
 _PATIENCE_SECONDS = 10.0
 _SIGNALLED = 128

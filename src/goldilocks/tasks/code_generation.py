@@ -13,9 +13,9 @@ from typing import Any
 
 from goldilocks.errors import MissingError
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.programs import parsed, with_tests
 from goldilocks.support.sandbox import protection
+from goldilocks.support.text.cells import empty, list_of, text_problem
 
 OUTPUT = Output.TEXT
 SEVERAL = False

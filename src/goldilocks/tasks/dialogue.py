@@ -12,9 +12,9 @@ from statistics import mean, median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
-from goldilocks.support.text_units import references
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
+from goldilocks.support.text.units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False

@@ -10,8 +10,8 @@ from statistics import mean
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import empty, list_of, text_problem
-from goldilocks.support.reference_cells import so_far, so_far_problem, turns_of
+from goldilocks.support.text.cells import empty, list_of, text_problem
+from goldilocks.support.text.reference_cells import so_far, so_far_problem, turns_of
 
 OUTPUT = Output.SCORE
 SEVERAL = False

@@ -17,8 +17,8 @@ from statistics import mean, median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, text_problem
-from goldilocks.support.text_units import count_words
+from goldilocks.support.text.cells import empty, text_problem
+from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.SPAN
 SEVERAL = False
@@ -79,7 +79,7 @@ def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
-    """See ``protocols.Mended``."""
+    """See ``protocols.ReportsRowRepairs``."""
     context = row["context"]
     for text, start in _claims(row["answers"]):
         place = _place(context, text, start)

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import text_problem
+from goldilocks.support.text.cells import text_problem
 
 OUTPUT = Output.TEXT
 SEVERAL = False

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import empty, text_problem
-from goldilocks.support.reference_cells import turns_of, turns_problem
-from goldilocks.support.text_units import count_words
+from goldilocks.support.text.cells import empty, text_problem
+from goldilocks.support.text.reference_cells import turns_of, turns_problem
+from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False

@@ -11,7 +11,7 @@ from statistics import mean
 from typing import Any, cast
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, list_of, number_problem, shortened, text_problem
+from goldilocks.support.text.cells import empty, list_of, number_problem, shortened, text_problem
 
 OUTPUT = Output.SCORE
 SEVERAL = False

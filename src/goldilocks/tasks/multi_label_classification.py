@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = True

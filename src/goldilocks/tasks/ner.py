@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.tagging import (
+from goldilocks.support.text.iob2 import (
     entities,
     entity_tag_problem,
     iob2_of,
@@ -60,7 +60,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
-    """See ``protocols.Mended``."""
+    """See ``protocols.ReportsRowRepairs``."""
     tags = tags_of(row["tags"])
     if tags == gold(row):
         return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.tagging import tags_of, tags_problem, words_of, words_problem
+from goldilocks.support.text.iob2 import tags_of, tags_problem, words_of, words_problem
 
 OUTPUT = Output.TAGS
 SEVERAL = False

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldilocks.records import Output
-from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
-from goldilocks.support.entity_marks import MARKS, all_marked
+from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.entity_markers import MARKS, all_marked
 
 OUTPUT = Output.LABEL
 SEVERAL = False

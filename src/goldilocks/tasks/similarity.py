@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any, cast
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import number_problem, text_problem
+from goldilocks.support.text.cells import number_problem, text_problem
 
 OUTPUT = Output.SCORE
 SEVERAL = False

@@ -7,9 +7,9 @@ from statistics import median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem
-from goldilocks.support.text_units import references
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.reference_cells import all_references, references_problem
+from goldilocks.support.text.units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False

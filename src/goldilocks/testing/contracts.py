@@ -22,9 +22,20 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
-from goldilocks.nets.prompts import unaskable
-from goldilocks.protocols import Estimator, Family, Fitted, Freezing, Method, Metric, Model, Policy, Task, Uneven
-from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
+from goldilocks.nets.generation.prompts import unaskable
+from goldilocks.protocols import (
+    Estimator,
+    Family,
+    FreezesLayers,
+    Method,
+    Metric,
+    Model,
+    OneShotEstimator,
+    Policy,
+    RestrictsOutputs,
+    Task,
+)
+from goldilocks.records import Answer, Goal, Machine, ModelInfo, Output, Text, TrainingConfig, Workload
 from goldilocks.testing import tiny
 
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt"})
@@ -123,27 +134,29 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     for number, (facts, checkpoint) in enumerate(models):
         assert facts.family == name, f"{facts.name} says its family is {facts.family!r}, the file is {name!r}"
         _check_forecast(family, facts)
-        given = [one for one in family.OUTPUTS if not (isinstance(family, Uneven) and family.lacks(facts, one))]
+        given = [
+            one for one in family.OUTPUTS if not (isinstance(family, RestrictsOutputs) and family.lacks(facts, one))
+        ]
         assert given, f"{facts.name} gives none of the kinds of answer of its family"
         for case in tiny.cases(given):
             _check_model(family, facts, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
 
 
-def _check_forecast(family: Family, facts: Facts) -> None:
+def _check_forecast(family: Family, facts: ModelInfo) -> None:
     small, large = (family.forecast(facts, replace(WORK, rows=rows), MACHINE) for rows in (1_000, 100_000))
     assert 0 <= small.seconds <= large.seconds < math.inf, f"{facts.name}: forecast falls as rows grow"
     assert 0 <= small.memory_bytes <= large.memory_bytes < math.inf, f"{facts.name}: memory falls as rows grow"
 
 
-def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
+def _check_model(family: Family, facts: ModelInfo, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
     part, goal = case.part, case.goal
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
     prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
     """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
-    if isinstance(model, Fitted) and not prompted:
+    if isinstance(model, OneShotEstimator) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
         told = set(facts.groups) <= {"prompt"}
         assert told, f"{facts.name} is fitted in one go, so it has no groups but 'prompt'"
@@ -152,7 +165,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
         model.fit(part.texts, part.gold, seed=0)
         assert alike(model.predict(part.texts), first) < 1e-4, f"{facts.name}: fitting again changes answers"
     else:
-        assert isinstance(recipe, Recipe), f"{facts.name} is trained by descent, so it needs a recipe"
+        assert isinstance(recipe, TrainingConfig), f"{facts.name} is trained by descent, so it needs a recipe"
         assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
         there = set(facts.groups) - {"prompt"}
         assert set(cast(Any, model).groups()) == there, f"{facts.name}: facts and network differ in their groups"
@@ -160,7 +173,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)
     if prompted:
-        assert isinstance(model, Fitted), f"{facts.name} has the group 'prompt', so it needs fit"
+        assert isinstance(model, OneShotEstimator), f"{facts.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
         check_restores(model, family.restore, part.texts[:12], folder / "told")
@@ -256,7 +269,7 @@ def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequen
 # ------------------------------------------------------------------------------------------------------------ methods
 
 
-def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], Any]]]) -> int:
+def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[], Any]]]) -> int:
     """Options have defaults; misfits are explained; where it fits something learns, and folding changes no answer.
 
     Args:
@@ -270,10 +283,10 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
     assert cast(Any, method.Options).__dataclass_params__.frozen, "Options must be frozen"
     options = method.Options()
     assert all(getattr(options, one.name) is not None or one.default is None for one in fields(options))
-    base = Recipe(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
+    base = TrainingConfig(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
     adjusted = method.recipe(base)
-    assert adjusted is None or isinstance(adjusted, Recipe), "recipe must give a Recipe, or None"
-    counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
+    assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
+    counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.misfit(counted)
     assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
     fitting = 0
@@ -283,7 +296,7 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
         if reason is None:
             fitting += 1
             assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
-            if isinstance(method, Freezing):
+            if isinstance(method, FreezesLayers):
                 shares = [method.once(facts, output) for output in Output]
                 assert all(0 <= share < 1 for share in shares), f"once for {facts.name} is {max(shares)}"
             if adjusted is None:
@@ -293,7 +306,7 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
     return fitting
 
 
-def _check_telling(method: Method, facts: Facts, model: Any) -> None:
+def _check_telling(method: Method, facts: ModelInfo, model: Any) -> None:
     """A method that trains nothing: what it prepared can be fitted, twice with the same answers."""
     part = tiny.part(12)
     answers = []
@@ -304,7 +317,7 @@ def _check_telling(method: Method, facts: Facts, model: Any) -> None:
     assert alike(*answers) < 1e-4, f"telling {facts.name} again changes its answers"
 
 
-def _check_method_on(method: Method, facts: Facts, network: Any) -> None:
+def _check_method_on(method: Method, facts: ModelInfo, network: Any) -> None:
     texts = tiny.part(6).texts
     before = network.predict(texts).probabilities
     method.prepare(network, method.Options())

@@ -1,0 +1,120 @@
+"""Items, answers and what is asked for: the vocabulary all other records use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Output(StrEnum):
+    """What a model gives back. Tasks ask for one, families offer some: the only place the two meet."""
+
+    LABEL = "label"
+    SCORE = "score"
+    TAGS = "tags"
+    SPAN = "span"
+    TEXT = "text"
+    LIKELIHOOD = "likelihood"
+
+
+Text = str | tuple[str, ...]
+"""What a model reads at a time (an item): one text; several that belong together (a pair, a question and its context, a
+query and its candidates, the turns of a dialogue); or, for tags, the words of a sentence, or of several with
+``SENTENCE_END`` (``support/text/sentences``) between them."""
+
+
+Answer = str | float | tuple[str, ...] | tuple[float, ...]
+"""What a model gives back for an item, by ``Output``:
+
+label  the label, or a sorted tuple of labels where an item may have several
+score  a number, or a tuple with one for each candidate after the query
+tags   a tuple with a tag for each word
+span   the piece of the context, empty where it holds no answer
+text   the text
+likelihood  the natural logarithm of the probability the model gives the item's own text, its end included; of an item
+       of several texts, that of the last one after the others
+"""
+
+
+Gold = Answer | tuple[tuple[int, str], ...]
+"""The right answer: as ``Answer``, but for ``span`` (start, text) of every right piece (none: there is no answer), and
+for ``text`` a tuple where there are several references, and for ``likelihood`` the text itself."""
+
+
+def as_text(item: Text) -> str:
+    """An item as one text, for whoever counts characters or looks for duplicates.
+
+    Example:
+        >>> as_text(("a", "pair"))
+        'a pair'
+    """
+    return item if isinstance(item, str) else " ".join(item)
+
+
+def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
+    """The labels (or tags) in a right answer or an answer; none for kinds of answer that are not made of labels."""
+    if output is Output.LABEL or output is Output.TAGS:
+        return (gold,) if isinstance(gold, str) else tuple(map(str, gold)) if isinstance(gold, tuple) else ()
+    return ()
+
+
+def in_words(answer: Gold) -> str:
+    """An answer or a right answer as a reader of a report sees it.
+
+    Example:
+        >>> in_words(("sport", "money")), in_words(((4, "Rome"), (20, "Rome"))), in_words(0.5)
+        ('sport, money', 'Rome | Rome', '0.5')
+    """
+    if not isinstance(answer, tuple):
+        return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+    if any(isinstance(one, tuple) for one in answer):
+        return " | ".join(str(one[1]) for one in answer if isinstance(one, tuple))
+    return ", ".join(in_words(one) for one in answer if not isinstance(one, tuple))
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How models that write token by token do so; ``None``: as they do of themselves."""
+
+    max_tokens: int | None = None
+    """Most tokens (of the model's own) of an answer; of themselves somewhat more than right answers have."""
+    temperature: float | None = None
+    """0 (what they do of themselves, but for counts, which draw at 1): the likeliest token, or the likeliest answer
+    where several beginnings are looked at; above: drawn, the higher the more freely."""
+    top_k: int | None = None
+    """Drawn among so many of the likeliest tokens only; 0: among all."""
+    top_p: float | None = None
+    """Drawn among the fewest tokens only that have this probability together."""
+    stops: tuple[str, ...] | None = None
+    """An answer ends before the first of these; of themselves, told in words, where its line ends, or the next item
+    would begin."""
+    seed: int | None = None
+    """Of what is drawn; the same seed gives the same answers (an endpoint may not heed it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a model is asked for: the kind of answer, and what it may be."""
+
+    output: Output = Output.LABEL
+    labels: tuple[str, ...] = ()
+    """Sorted labels, or tags; empty for the other kinds."""
+    several: bool = False
+    """``label``: an item has any number of labels, none included."""
+    instruction: str = ""
+    """What to do, in a sentence, for models that are told in words."""
+    generation: Generation = field(default_factory=Generation)
+    """How answers are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A number that was measured, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""
+    n: int
+    """How many items or repeats stand behind it."""
+    unit: str
