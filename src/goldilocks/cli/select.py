@@ -45,9 +45,9 @@ def select(
 
     Example: goldilocks select train.conll --task ner --language de --out run
     """
-    from goldilocks.cli.live import Live
     from goldilocks.cli.tables import print_decision
     from goldilocks.flow import select as choose
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
     spec = spec_of(task, field, budget, kind=kind, language=language, metric=metric)

@@ -47,8 +47,8 @@ def tune(
 
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --patience 2
     """
-    from goldilocks.cli.live import Live
     from goldilocks.flow import tune_one
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
     given = {

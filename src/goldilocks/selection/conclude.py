@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 
+from goldilocks.events import FootprintStarted
 from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Finished, decide
@@ -105,7 +106,7 @@ def _finished(
     done = [one for one in trials if one.share >= 1 and one.candidate not in out]
     for number, trial in enumerate(done):
         candidate = by_name[trial.candidate]
-        setting.progress("measuring", {"candidate": trial.candidate, "number": number + 1, "of": len(done)})
+        setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
             needs = _with_tokens(measure(candidate, texts), trial)
         if fallen:
