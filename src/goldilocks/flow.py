@@ -71,7 +71,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     settings = settings or RunSettings()
     set_threads(settings.threads)
     workspace = Workspace(Path(settings.out))
-    with workspace.claimed():
+    with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
         return build(spec, settings, workspace, progress)
 
