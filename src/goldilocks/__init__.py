@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from goldilocks.records import TaskSpec as TaskSpec
     from goldilocks.settings import RunSettings as RunSettings
     from goldilocks.settings import read_task as read_task
+    from goldilocks.sklearn import GoldilocksClassifier as GoldilocksClassifier
+    from goldilocks.sklearn import GoldilocksRegressor as GoldilocksRegressor
+    from goldilocks.sklearn import GoldilocksTagger as GoldilocksTagger
 
 # Nothing we stand on may call home; said here, before any of it is imported.
 for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
@@ -28,7 +31,10 @@ for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRA
 _HOME = {
     "Bundle": "goldilocks.bundle.read",
     "Decision": "goldilocks.records",
+    "GoldilocksClassifier": "goldilocks.sklearn",
     "GoldilocksError": "goldilocks.errors",
+    "GoldilocksRegressor": "goldilocks.sklearn",
+    "GoldilocksTagger": "goldilocks.sklearn",
     "Prediction": "goldilocks.records",
     "RunSettings": "goldilocks.settings",
     "TaskSpec": "goldilocks.records",
@@ -44,7 +50,10 @@ __all__ = [
     "Bundle",
     "Decision",
     "Evaluation",
+    "GoldilocksClassifier",
     "GoldilocksError",
+    "GoldilocksRegressor",
+    "GoldilocksTagger",
     "Prediction",
     "RunSettings",
     "TaskSpec",

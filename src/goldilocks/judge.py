@@ -12,7 +12,7 @@ from goldilocks.bundle.generation import generate_so
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
-from goldilocks.data.read import read
+from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
 from goldilocks.evaluation.drawn import drawn_scores
 from goldilocks.evaluation.evaluation import evaluate
@@ -37,7 +37,7 @@ def evaluate_bundle(
     Args:
         bundle: The bundle's folder.
         source: A file, a folder of label folders, or either as ``pypi://package/path``.
-        fields: Role -> column name.
+        fields: Role -> column; a role left out is looked for under its column in the training data, then by name.
         sentences: For tags: so many rows that follow one another are read together; ``None``: as the bundle learnt.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
@@ -47,7 +47,7 @@ def evaluate_bundle(
     """
     loaded = load(bundle)
     task = plugins.load("tasks", loaded.info.task)
-    reading = read(source, fields, task, Path(), sentences=sentences or loaded.info.sentences)
+    reading = _read(source, fields, task, loaded, sentences or loaded.info.sentences)
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
@@ -64,6 +64,21 @@ def evaluate_bundle(
         data_fingerprint=fingerprint([reading.part]),
     )
     return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
+
+
+def _read(source: str, fields: Mapping[str, str], task: Task, bundle: Bundle, sentences: int) -> Reading:
+    """Labelled rows under the columns of the training data, or else under the names of the task's roles."""
+    trained = {**bundle.info.columns, **fields}
+    try:
+        return read(source, trained, task, Path(), sentences=sentences)
+    except InputError:
+        if trained == dict(fields):
+            raise
+        try:
+            return read(source, fields, task, Path(), sentences=sentences)
+        except InputError:
+            pass
+        raise  # the columns of the training data are what the user knows
 
 
 def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, SupportsSampling]:
