@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.scoring.porter_stemmer import stem
 from goldilocks.support.text.units import UNSPACED, in_pairs
 
 OUTPUTS = frozenset({Output.TEXT})

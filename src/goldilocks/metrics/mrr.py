@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import comb
 
+from goldilocks.metrics._shared.ranking import Array, mean, per_item, tied
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.scoring.ranking import Array, mean, per_item, tied
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared.ranking import Array, mean, per_item, tied
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.scoring.ranking import Array, mean, per_item, tied
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True

@@ -1,4 +1,4 @@
-"""Overlap of an answer with references, as ROUGE counts it: shared by the files of the ROUGE metrics."""
+"""ROUGE: n-gram overlap and longest common subsequence of an answer with its references."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from goldilocks.support.scoring.porter_stemmer import stem
+from goldilocks.metrics._shared.porter_stemmer import stem
+from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import Floats
 from goldilocks.support.text.units import in_pairs, units
 
+OUTPUTS = frozenset({Output.TEXT})
+RANGE = (0.0, 1.0)
+SOURCE = (
+    "Lin 2004, as Google's rouge-score with use_stemmer=True (English stems), the best of several references. Where we "
+    "differ: letters beyond a-z belong to words, and Chinese is cut by character."
+)
 _STEMMED_FROM = 4
+
+
+def rouge_n(gold: Sequence[Any], predicted: Sequence[Any], *, n: int) -> Floats:
+    """``(F1 over n-grams, 1)`` for each item, shape ``(n_items, 2)``."""
+    return mean_of(lambda reference, answer: ngram_f1(reference, answer, n), gold, predicted)
+
+
+def total(sums: Floats) -> Floats:
+    """The mean over items, for each row of ``sums``."""
+    return np.asarray(sums[:, 0] / sums[:, 1])
 
 
 def mean_of(

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from goldilocks.support.scoring.porter_stemmer import stem
+from goldilocks.metrics._shared.porter_stemmer import stem
 
 _ROOTS = """relat agree hop fizz troubl siz happ sky enjoy radic analog hesit conform vietnam oper decis hope triplic
 electr good reviv allow adjust effect adopt homolog control roll rate ceas geo tr sing y by oo a"""

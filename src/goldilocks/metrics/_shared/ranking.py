@@ -39,6 +39,13 @@ def recall(relevance: Array, scores: Sequence[float], depth: int) -> float:
     return found / float((relevance > 0).sum())
 
 
+def recall_at(
+    gold: Sequence[float | Sequence[float]], predicted: Sequence[float | Sequence[float]], *, depth: int
+) -> npt.NDArray[np.float32]:
+    """``(recall, 1)`` for each query, shape ``(n_items, 2)``; zeros where nothing is relevant."""
+    return per_item(gold, predicted, lambda relevance, scores: recall(relevance, scores, depth))
+
+
 def per_item(
     gold: Sequence[float | Sequence[float]],
     predicted: Sequence[float | Sequence[float]],
