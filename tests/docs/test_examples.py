@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -28,10 +28,12 @@ def test_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {"__name__": "__main__"}
     for number, cell in enumerate(_cells(notebook)):
         tree = ast.parse(cell)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, f"{notebook.name}[{number}]", "exec"), names)
         if last is not None:  # what a notebook would display
-            shown = eval(compile(ast.Expression(cast(ast.Expr, last).value), f"{notebook.name}[{number}]", "eval"), names)
+            shown = eval(
+                compile(ast.Expression(cast(ast.Expr, last).value), f"{notebook.name}[{number}]", "eval"), names
+            )
             assert repr(shown)
 
 

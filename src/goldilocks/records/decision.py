@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from goldilocks.records import display
 from goldilocks.records.candidates import Excluded
 from goldilocks.records.items import Measured
 from goldilocks.records.task import Objective, Prices
@@ -210,3 +212,17 @@ class Decision:
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
+
+    def __repr__(self) -> str:
+        return display.decision_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.decision_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.decision_frame``: a ``pandas.DataFrame``."""
+        return display.decision_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.decision_plot``: matplotlib ``Axes``."""
+        return display.decision_plot(self)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from goldilocks.records import display
 from goldilocks.records.items import Answer, Measured, Text
 from goldilocks.support.text.sentences import without_ends
 
@@ -96,3 +98,17 @@ class Evaluation:
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured and by which rules (see ``protocols.ReportsConditions``)."""
+
+    def __repr__(self) -> str:
+        return display.evaluation_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.evaluation_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.evaluation_frame``: a ``pandas.DataFrame``."""
+        return display.evaluation_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.evaluation_plot``: matplotlib ``Axes``."""
+        return display.evaluation_plot(self)
