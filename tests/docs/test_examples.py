@@ -30,10 +30,8 @@ def test_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.Monke
         tree = ast.parse(cell)
         last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, f"{notebook.name}[{number}]", "exec"), names)
-        if last is not None:  # what a notebook would display
-            shown = eval(
-                compile(ast.Expression(cast(ast.Expr, last).value), f"{notebook.name}[{number}]", "eval"), names
-            )
+        if isinstance(last, ast.Expr):  # what a notebook would display
+            shown = eval(compile(ast.Expression(last.value), f"{notebook.name}[{number}]", "eval"), names)
             assert repr(shown)
 
 

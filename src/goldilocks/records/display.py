@@ -1,6 +1,6 @@
 """How decisions and evaluations show themselves in Python sessions and notebooks: repr, HTML, data frame, plot.
 
-pandas and matplotlib are imported only by the functions that need them.
+The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the functions that need them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ from typing import Any
 from goldilocks.errors import MissingError
 from goldilocks.records.items import Measured
 
-Decision = Evaluation = Any
-"""``records.decision.Decision`` and ``records.evaluation.Evaluation``, which import this module."""
-
 _STYLE = {"winner": "font-weight:bold", "tied": "", "raced": "opacity:.75"}
 
 
-def decision_repr(decision: Decision) -> str:
+def decision_repr(decision: Any) -> str:
     """One line: the winner, its score and the size of the best set."""
     score = decision.winner.score
     shown = f"{decision.metric}={_interval(score)}" if score else decision.metric
     return f"Decision(winner={decision.winner.candidate!r}, {shown}, best_set={len(decision.tied)})"
 
 
-def decision_html(decision: Decision) -> str:
+def decision_html(decision: Any) -> str:
     """The sentence, and a row for each candidate that ran."""
     money = f"{decision.objective.currency}/month"
     rows = [
@@ -48,7 +45,7 @@ def decision_html(decision: Decision) -> str:
     )
 
 
-def decision_frame(decision: Decision) -> Any:
+def decision_frame(decision: Any) -> Any:
     """A ``pandas.DataFrame`` with a row for each candidate that ran, best first.
 
     Raises:
@@ -76,7 +73,7 @@ def decision_frame(decision: Decision) -> Any:
     )
 
 
-def decision_plot(decision: Decision) -> Any:
+def decision_plot(decision: Any) -> Any:
     """Cost against score of the finished candidates, with intervals; returns the matplotlib ``Axes``.
 
     Raises:
@@ -97,12 +94,12 @@ def decision_plot(decision: Decision) -> Any:
     return axes
 
 
-def evaluation_repr(evaluation: Evaluation) -> str:
+def evaluation_repr(evaluation: Any) -> str:
     """One line: the deciding metric on the part."""
     return f"Evaluation({evaluation.metric}={_interval(evaluation.score)}, n={evaluation.score.n}, {evaluation.part!r})"
 
 
-def evaluation_html(evaluation: Evaluation) -> str:
+def evaluation_html(evaluation: Any) -> str:
     """Every metric with its interval, and precision, recall and F1 of each label."""
     metrics = [("", [name, _interval(one)]) for name, one in evaluation.scores.items()]
     classes = [
@@ -113,7 +110,7 @@ def evaluation_html(evaluation: Evaluation) -> str:
     return shown + (_table(["label", "precision", "recall", "F1", "rows"], classes) if classes else "")
 
 
-def evaluation_frame(evaluation: Evaluation) -> Any:
+def evaluation_frame(evaluation: Any) -> Any:
     """A ``pandas.DataFrame`` with a row for each metric.
 
     Raises:
@@ -126,7 +123,7 @@ def evaluation_frame(evaluation: Evaluation) -> Any:
     return _library("pandas").DataFrame(rows)
 
 
-def evaluation_plot(evaluation: Evaluation) -> Any:
+def evaluation_plot(evaluation: Any) -> Any:
     """F1 of each label where there are labels, else every metric, as bars; returns the matplotlib ``Axes``.
 
     Raises:
