@@ -1,6 +1,7 @@
 """How decisions and evaluations show themselves in Python sessions and notebooks: repr, HTML, data frame, plot.
 
-The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the functions that need them.
+The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the
+functions that need them.
 """
 
 from __future__ import annotations
