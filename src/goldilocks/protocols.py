@@ -147,7 +147,7 @@ class Task(Protocol):
 
 
 @runtime_checkable
-class Counted(Protocol):
+class ReportsDataStats(Protocol):
     """A task (beside ``Task``) whose rows hold more to count than labels and lengths."""
 
     def facts(self, part: Part) -> Mapping[str, float]:

@@ -186,9 +186,9 @@ def test_rows_may_name_what_is_read_and_hold_more(written: Path) -> None:
 def test_row_that_cannot_be_answered_is_named_by_its_place(written: Path) -> None:
     with pytest.raises(InputError, match=r"text 1: text is empty\."):
         load(written).predict(["fine", " "])
-    with pytest.raises(InputError, match=r"text 0: text is empty; the row has 'body', this task reads 'text'"):
+    with pytest.raises(InputError, match=r"text 0: text is empty; the row has 'body', this task takes 'text'"):
         load(written).predict([{"body": "fine"}])
-    with pytest.raises(InputError, match=r"text 0: 2 texts; this task reads text"):
+    with pytest.raises(InputError, match=r"text 0: 2 texts; this task takes text"):
         load(written).predict([("fine", "too")])
 
 

@@ -1,4 +1,4 @@
-"""Recall at 1: how often the first candidate is the relevant one (of several, the share that one place can hold).
+"""Recall at 1: how often the top candidate is relevant (of several relevant ones, the share that one place can hold).
 
 For next replies it is reported as R_n@1, with n candidates. Ties are shared out as in recall_at_10.
 """

@@ -1,4 +1,4 @@
-"""Recall at 10: the share of the relevant candidates that stand among the first ten.
+"""Recall at 10: the share of the relevant candidates ranked among the first ten.
 
 Of candidates with equal scores every order is equally likely, and the mean over these orders is taken. Queries without
 a relevant candidate are left out.

@@ -1,4 +1,4 @@
-"""Recall at 5: the share of the relevant candidates that stand among the first five.
+"""Recall at 5: the share of the relevant candidates ranked among the first five.
 
 For next replies it is reported as R_n@5, with n candidates. Ties are shared out as in recall_at_10.
 """

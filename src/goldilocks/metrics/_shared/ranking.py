@@ -1,4 +1,4 @@
-"""What the ranking metrics share: candidates in the order of their scores, equal scores together."""
+"""Ranked retrieval: candidates in the order of their scores, equal scores together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 def tied(relevance: Array, scores: Sequence[float]) -> Iterator[tuple[int, Array]]:
-    """Best first, the relevance of candidates with equal scores, and how many candidates stand before them.
+    """Best first, the relevance of candidates with equal scores, and how many candidates are ranked before them.
 
     Example:
         >>> [(before, one.tolist()) for before, one in tied(np.array([1.0, 0.0, 2.0]), (0.5, 0.9, 0.5))]

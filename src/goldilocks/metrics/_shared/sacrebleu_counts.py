@@ -50,7 +50,7 @@ def signature(make: Callable[[bool], Any], gold: Sequence[Any]) -> str:
         alike = [one for one in rights if chinese(one) is is_chinese]
         if alike:
             metric = make(is_chinese)
-            fewest, most = min(alike, key=len), max(alike, key=len)  # the signature tells whether they are as many
+            fewest, most = min(alike, key=len), max(alike, key=len)  # the signature records their number
             streams = [
                 [one[place] if place < len(one) else None for one in (fewest, most)] for place in range(len(most))
             ]

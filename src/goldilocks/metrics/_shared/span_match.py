@@ -69,7 +69,7 @@ def _chinese(text: str) -> str:
 
 
 def _longest_run(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest run of words that stands in both."""
+    """Length of the longest run of words common to both."""
     longest, before = 0, [0] * (len(second) + 1)  # runs that end at the word before, and at each word of the second
     for word in first:
         row = [0] + [before[i] + 1 if word == other else 0 for i, other in enumerate(second)]
