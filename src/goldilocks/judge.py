@@ -1,4 +1,4 @@
-"""A bundle scored on labelled rows that somebody hands over; of programs with several tries at each, for pass@k."""
+"""Evaluation of a bundle on labelled rows; for code generation with samples per prompt, for pass@k."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def evaluate_bundle(
         bundle: The bundle's folder.
         source: A file, a folder of label folders, or either as ``pypi://package/path``.
         fields: Role -> column; a role left out is looked for under its column in the training data, then by name.
-        sentences: For tags: so many rows that follow one another are read together; ``None``: as the bundle learnt.
+        sentences: For tags: consecutive rows that form one item; ``None``: as in training.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
 
@@ -51,7 +51,7 @@ def evaluate_bundle(
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows are unusable); fix or remove them.")
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(
         loaded.answers(reading.part.texts),
@@ -95,7 +95,7 @@ def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, S
             f"{bundle.info.task}, by {bundle.info.family}: leave it out."
         )
     if drawn.get("temperature") == 0:
-        raise InputError("--samples: at temperature 0 all of them would be the same; draw them at .2 to 1.")
+        raise InputError("--samples: at temperature 0 all samples would be the same; use 0.2 to 1.")
     return named
 
 

@@ -175,7 +175,7 @@ def check_generation(generation: Generation, where: str) -> None:
     """See that numbers are within their ranges, and stops not empty.
 
     Args:
-        generation: What somebody asked for.
+        generation: The requested settings.
         where: Stands before the name of a field in an error.
 
     Raises:

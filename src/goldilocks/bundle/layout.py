@@ -77,9 +77,9 @@ class BundleInfo:
     several: bool = False
     """Whether an item may have several labels."""
     word_cuts: WordTokenization = UNITS
-    """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
+    """``tags``: word tokenisation of raw text, as in the training data."""
     sentences: int = 1
-    """``tags``: so many rows that follow one another, of one document, were read together (``DataSpec.sentences``)."""
+    """``tags``: consecutive rows of one document that form one item (``DataSpec.sentences``)."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Role -> column of the training data, where they differ; ``predict`` and ``evaluate`` look for these first."""
     engine: str = "native"

@@ -1,4 +1,4 @@
-"""A bundle, checked and ready to answer.
+"""A bundle, checked and ready to predict.
 
 Example::
 
@@ -35,7 +35,7 @@ Rows = Any
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model with its labels, and what is known of it."""
+    """A model with its labels and metadata."""
 
     info: BundleInfo
     model: Model
@@ -49,8 +49,8 @@ class Bundle:
     def answers(self, items: Sequence[Text]) -> Answers:
         """Answers to items as the model reads them, in order, column by column; rows become items by ``items``.
 
-        An item gets the same answer alone and in a batch. For tags the words of a raw text are cut as those were that
-        the model learnt from.
+        An item gets the same answer alone and in a batch. For tags, raw text is tokenised into words as the
+        training data were.
         """
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
@@ -118,7 +118,7 @@ class Bundle:
     def probabilities(self, texts: Rows) -> Floats:
         """Probability of each label for each item, ``(n_items, n_labels)``, float32; a row sums to 1.
 
-        Only of bundles that give labels; where an item may have several, each probability stands for itself.
+        Only for bundles that predict labels; of multi-label bundles each probability is independent.
         """
         return self.answers(self.items(texts)).probabilities
 

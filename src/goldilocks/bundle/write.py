@@ -1,4 +1,4 @@
-"""Write the folder that ships: beside its place first, checked by reading it back, then moved there in one step."""
+"""Write a bundle: into a temporary sibling folder, verified by reading it back, then moved into place atomically."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
 
 
 def _without_path(facts: ModelInfo) -> ModelInfo:
-    """Where a folder lay on the machine of whoever tuned it is nobody else's business."""
+    """Local paths of the machine that tuned the model are not disclosed."""
     if facts.source == "builtin" or "://" in facts.source:
         return facts
     return replace(facts, source=Path(facts.source).name)
@@ -152,7 +152,7 @@ def _masked(item: Text, mask: Mask) -> Text:
 def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
     folder = folder.absolute()
     if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: holds something that is no bundle; choose another --out.")
+        raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
     with _beside(folder) as part:
         (part / MODEL).mkdir()
         model.save(part / MODEL)

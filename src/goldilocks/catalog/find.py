@@ -1,6 +1,6 @@
 """Who could do the task: every model on the shelf, in the catalogue and in the task file, with every method that fits.
 
-Nobody is left out in silence: whoever is out is in ``Pool.excluded`` with the reason in words.
+No exclusion is silent: every excluded candidate is in ``Pool.excluded`` with its reason.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     Raises:
         InputError: the filter names a family, method or model that does not exist; the nearest is named.
         MissingError: a model the task file names is not there and cannot be fetched.
-        LimitError: nobody is left; the nearest candidate is named with the limit it breaks.
+        LimitError: no candidate is eligible; the nearest is named with the limit it breaks.
     """
     check_options(spec.options)
     search = _Search()
@@ -132,15 +132,16 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
 
 
 def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mapping[str, Family]) -> None:
-    """A pattern that could match nobody is a slip of the pen."""
+    """A pattern that can match no candidate is a typing error."""
     names = sorted({*plugins.names("families"), *(f"{one.family}/{one.name}" for one in models)})
     full = [f"{one.family}/{one.name}/{method}" for one in models for method in plugins.names("methods")]
     for one in spec.candidates.exclude:
         if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
             continue  # of a family that is out already: its models were not looked up
         if not any(fnmatchcase(name, one) for name in [*names, *full]):
+            hint = nearest(one, [*names, *full])
             raise InputError(
-                f"task file: candidates.exclude has {one!r}, which matches nobody.{nearest(one, [*names, *full])} "
+                f"task file: candidates.exclude has {one!r}, which matches no candidate.{hint} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
             )
 

@@ -51,7 +51,7 @@ def footprint(
         batch_seconds: At most about so long on batches; 0: none, and texts per second is that of single texts.
         meter: Reads the energy of the batches; absent: none is measured.
         warm_up: Untimed texts at the beginning.
-        most_single: At most so many timed single texts.
+        most_single: Most single texts that are timed.
         rest: Called, untimed, before each single text.
 
     Raises:

@@ -44,8 +44,8 @@ def measured(
 ) -> Measured:
     """The metric with its interval over the choice of items (not of the training run); of one item it is the point.
 
-    The percentile interval of the bootstrap, unless the draws lie beside the value: some metrics (how many different
-    words there are) change when items stand twice, as they do in a draw. Then it is the interval of the jackknife,
+    The percentile interval of the bootstrap, unless the draws are biased: some metrics (the number of different
+    words) change when items are repeated, as they are in a resample. Then it is the interval of the jackknife,
     which leaves items out, within the metric's range.
 
     Raises:

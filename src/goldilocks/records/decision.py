@@ -16,7 +16,7 @@ from goldilocks.support.machine.hardware import Machine
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One cheap look at a candidate's model: estimates from its frozen features."""
+    """Screening result of one pretrained model: estimates from its frozen features."""
 
     model: str
     """``family/model``."""
@@ -31,13 +31,13 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """A cheap look at every model that has features to look at. It prunes, it does not choose."""
+    """Results of screening all models with frozen features. Screening prunes; it does not choose."""
 
     looks: tuple[ProbeResult, ...]
     rankings: Mapping[str, tuple[str, ...]]
     """Estimator (and ``size_only``, ``random``) -> models, best first."""
     kept: tuple[str, ...]
-    """Candidate names that go on to the race."""
+    """Names of the candidates that enter the race."""
     cut: tuple[Excluded, ...]
     seconds: float
     data_fingerprint: str
@@ -74,7 +74,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A candidate that fell out on the way, because something went wrong with it and with nobody else."""
+    """A candidate that was excluded because something went wrong with it alone."""
 
     candidate: str
     stage: str
@@ -164,7 +164,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class AlphaRange:
-    """A piece of the decision map: who wins while α lies in [alpha_from, alpha_to)."""
+    """A segment of the decision map: the winner while α lies in [alpha_from, alpha_to)."""
 
     candidate: str
     alpha_from: float

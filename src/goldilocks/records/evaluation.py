@@ -92,7 +92,7 @@ class Evaluation:
     """Counts; a row per gold label, a column per predicted label."""
     slices: tuple[SliceRow, ...]
     errors: tuple[ErrorRow, ...]
-    """The errors to look at first: surest of the wrong answers first."""
+    """The errors to inspect first: the most confident wrong answers."""
     part: str
     """``validation`` or ``test``."""
     data_fingerprint: str

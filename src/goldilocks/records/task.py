@@ -23,12 +23,12 @@ class DataSpec:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1
-    """For tags: so many rows that follow one another, of one document, are read together."""
+    """For tags: consecutive rows of one document that form one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What an error costs, and for how long the choice is meant to hold."""
+    """What an error costs, the volume of requests, and the horizon."""
 
     error_cost: float = 0.05
     """Money one wrong answer costs, in ``currency``."""
@@ -44,7 +44,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits: a candidate that breaks one is out, however good. ``None``: no limit."""
+    """Hard limits: a candidate that breaks one is excluded, however good. ``None``: no limit."""
 
     latency_p95_ms: float | None = None
     """95th percentile of the seconds one text alone takes, in milliseconds, on this machine."""
@@ -70,7 +70,7 @@ class Prices:
     gb_month: float = 0.1
     """One GB (10**9 bytes) of memory or storage held for a month."""
     labour_hour: float = 0.0
-    """An hour of somebody waiting for the search."""
+    """An hour of attended work while the search runs."""
     api_input: float = 0.0
     """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
     api_output: float = 0.0
@@ -81,7 +81,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class CandidateFilter:
-    """Who may stand in the race."""
+    """Which candidates are eligible."""
 
     families: tuple[str, ...] | None = None
     """``None`` (in the file: ``all``): every family that fits the task."""
@@ -107,11 +107,11 @@ class TaskSpec:
     metric: str | None = None
     """File name in metrics/; absent: the task's own."""
     instruction: str | None = None
-    """What models that are told in words are told to do; absent: the task's own sentence."""
+    """The instruction of prompted models; absent: the task's own sentence."""
     target_language: str | None = None
     """BCP 47 tag of the language to translate into; absent: that of the training rows' translations."""
     generation: Generation = field(default_factory=Generation)
-    """How models that write token by token (decoders, endpoints) do so."""
+    """Decoding settings of generative models (decoders, endpoints)."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> its own choices, e.g. ``in_context: {shots: 4}``; see the ``Options`` in methods/NAME.py."""
     objective: Objective = field(default_factory=Objective)

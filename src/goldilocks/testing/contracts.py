@@ -155,7 +155,7 @@ def _check_model(family: Family, facts: ModelInfo, checkpoint: Path | None, case
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
     prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
-    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
+    """Whether it can be tuned as well as prompted: then ``fit`` sets the prompt."""
     if isinstance(model, OneShotEstimator) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
         told = set(facts.groups) <= {"prompt"}
@@ -360,7 +360,7 @@ def check_estimator(estimator: Estimator) -> None:
 
 
 def check_task(task: Task) -> None:
-    """Its metrics exist and fit its kind of answer, and a missing cell of each role is a problem told in words."""
+    """Its metrics exist and fit its kind of answer, and a missing cell of each role is reported as a problem."""
     assert isinstance(task.OUTPUT, Output), f"OUTPUT is {task.OUTPUT!r}, not an Output"
     assert task.FIELDS, "FIELDS is empty; name the columns the task reads"
     answered = task.OUTPUT is Output.LIKELIHOOD or set(task.READS) != set(task.FIELDS)  # a text is its own answer

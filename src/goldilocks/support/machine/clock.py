@@ -1,4 +1,4 @@
-"""A stopwatch over several sessions: a search that was interrupted goes on counting where it stood."""
+"""A stopwatch that spans sessions: a resumed search keeps counting."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:
 def class_totals(confusion: Sequence[Sequence[int]]) -> tuple[tuple[str, float | None, float | None, float, int], ...]:
     """The last rows of a classification report: name, precision, recall, F1, support.
 
-    As scikit-learn's: the accuracy stands under F1, and labels that are neither right nor answered anywhere are left
+    As scikit-learn's: the accuracy is in the F1 column, and labels that occur neither in gold nor predicted are left
     out of the macro average. Nothing where there are no counts.
 
     Args:
