@@ -203,11 +203,30 @@ def wilson(hits: float, n: int, confidence: float = 0.95) -> tuple[float, float]
     """
     if n < 1 or not 0 <= hits <= n:
         raise InputError(f"{hits} hits of {n}; pass 0 to n hits of at least one item.")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = hits / n
+    z = normal_quantile(confidence)
+    return wilson_end(hits / n, n, -z), wilson_end(hits / n, n, z)
+
+
+def wilson_end(share: float, n: int, z: float) -> float:
+    """One end of Wilson's interval: the share that lies ``z`` of its own standard errors above the observed one.
+
+    ``z`` below 0 gives the lower end.
+    """
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return min(max(0.0, middle + half), 1.0)
+
+
+def normal_quantile(confidence: float = 0.95) -> float:
+    """Standard errors on either side that hold ``confidence`` of a normal distribution; 1.96 for 95 %."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def student_quantile(degrees: int, confidence: float = 0.95) -> float:
+    """The same for Student's distribution, whose standard error is estimated from ``degrees`` + 1 items."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(degrees, 1), (1 + confidence) / 2))
 
 
 # ------------------------------------------------------------------------------------------------------- paired tests
