@@ -1,9 +1,9 @@
 """What each item contributes to a metric, so that any metric can be treated as a mean of items.
 
 The pseudo-value of an item is n times the metric of all items minus (n - 1) times the metric without the item. For a
-metric that is a mean of items (accuracy) it is exactly the value of the item; for others (macro F1) it is the first-order
-approximation, and the variance of its mean is that of the metric (Tukey 1958, the jackknife). A table of them, items
-against candidates, makes the resampling of a thousand candidates one matrix product.
+metric that is a mean of items (accuracy) it is exactly the value of the item; for others (macro F1) it is the
+first-order approximation, and the variance of its mean is that of the metric (Tukey 1958, the jackknife). A table of
+them, items against candidates, makes the resampling of a thousand candidates one matrix product.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold
 from goldilocks.support.scoring.statistics import jackknife_weights, weighted_sums
 
-MOST_CELLS = 20_000_000
+MOST_CELLS = 5_000_000
 """Items times columns of a metric's table; beyond it, groups of items take the place of items."""
 
 
@@ -33,7 +33,7 @@ def pseudo_values(
         seed: Of the groups, where there are any; they are the same for all candidates.
 
     Returns:
-        Shape ``(n_items, n_candidates)``, in the unit of the metric. Where the metric needs a wide table (one column for
+        Shape ``(n_items, n_candidates)``, in the unit of the metric. Where the metric needs a wide table (a column for
         each word that occurs), at most 500 rows, each of a group of items.
     """
     n = len(gold)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
+from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Measured
-from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.support.scoring.statistics import (
     bootstrap_weights,
     interval,

@@ -28,7 +28,8 @@ Floats = npt.NDArray[np.floating[Any]]
 
 LEVEL = 0.04
 """Level at which a candidate is excluded. With 200 equal candidates and some hundred items the bootstrap of the maximum
-excludes the true best slightly more often than it says; 4 % keeps that below 5 % (``benchmarks/decision_coverage.py``)."""
+excludes the true best slightly more often than its level; 4 % keeps that below 5 %
+(``benchmarks/decision_coverage.py``)."""
 MOST_CENTRES = 24
 """Candidates whose own critical value is computed; the others take the largest of these."""
 _GRID = 41
@@ -92,6 +93,11 @@ def _spread_from(noise: Floats, centre: int) -> npt.NDArray[np.float64]:
     """Standard error of the paired difference of every candidate from one, ``(n_candidates,)``."""
     difference = noise - noise[:, centre, None]
     return np.asarray(np.sqrt(np.einsum("bk,bk->k", difference, difference, dtype=np.float64) / len(noise)))
+
+
+def paired_errors(noise: Floats) -> npt.NDArray[np.float64]:
+    """Standard error of the difference of every two candidates, ``(n_candidates, n_candidates)``."""
+    return np.stack([_spread_from(noise, i) for i in range(noise.shape[1])])
 
 
 def _largest_lead(noise: Floats, centre: int, rivals: npt.NDArray[np.bool_]) -> Floats:
@@ -169,5 +175,7 @@ def selection_error(truth: Floats, noise: Floats, scale: Floats, costs: Floats, 
         level: Probability of a true value further above.
     """
     selected = np.argmin(truth + noise + costs, axis=1)
-    ahead = -noise[np.arange(len(noise)), selected] / np.maximum(scale[selected], 1e-300)
+    errors = np.asarray(scale, dtype=np.float64)[selected]
+    below = -noise[np.arange(len(noise)), selected].astype(np.float64)
+    ahead = np.divide(below, errors, out=np.zeros_like(below), where=errors > 0)
     return max(float(np.quantile(ahead, 1 - level)), NormalDist().inv_cdf(0.975))

@@ -95,6 +95,8 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
 
     if len(gold) != len(predicted):
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
+    if all(map(_is_text, gold)) and all(map(_is_text, predicted)):
+        return _single_label_counts(gold, predicted)
     reals, claims = ([(one,) if isinstance(one, str) else tuple(one) for one in side] for side in (gold, predicted))
     number = {label: i for i, label in enumerate(sorted({label for one in (*reals, *claims) for label in one}))}
 
@@ -105,6 +107,26 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
 
     real, claimed = table(reals), table(claims)
     return sp.hstack([real * claimed, claimed, real], format="csr", dtype=np.float32)
+
+
+def _is_text(label: Any) -> bool:
+    return isinstance(label, str)
+
+
+def _single_label_counts(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
+    """``class_counts`` of one label per item, several times as fast: a decision has thousands of candidates."""
+    import scipy.sparse as sp
+
+    number = {label: i for i, label in enumerate(sorted({*gold, *predicted}))}
+    width = len(number)
+    real = np.fromiter(map(number.__getitem__, gold), dtype=np.int64, count=len(gold))
+    claimed = np.fromiter(map(number.__getitem__, predicted), dtype=np.int64, count=len(predicted))
+    columns = np.stack([real, width + claimed, 2 * width + real], axis=1)  # hit, claim, real
+    there = np.ones(columns.shape, dtype=bool)
+    there[:, 0] = real == claimed
+    edges = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    ones = np.ones(int(edges[-1]), dtype=np.float32)
+    return sp.csr_array((ones, columns[there], edges), shape=(len(gold), 3 * width))
 
 
 def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:
