@@ -1,24 +1,18 @@
-"""From a finished race to the decision record: footprints and costs measured, the choice made, all candidates listed."""
+"""From a finished race to the decision: footprints measured, costs and the choice made, all candidates listed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 
-from goldilocks.protocols import Metric
 from goldilocks.records import (
     Candidate,
     Decision,
     Footprint,
-    Goal,
-    Gold,
-    Machine,
     Pool,
-    Screening,
     Search,
     Standing,
-    TaskSpec,
     Text,
     Trial,
 )
@@ -28,31 +22,13 @@ from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import RaceContext
+from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.time_correction import pace
-from goldilocks.selection.workspace import Workspace
 
 _FOOTPRINT_TEXTS = 64
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 _DISTURBED = 1.3
 """A second measurement of the latency that differs by this factor is no accident: something else used the machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecords:
-    """What a run has written down, and a decision needs: no data, no models, no clock."""
-
-    workspace: Workspace
-    spec: TaskSpec
-    pool: Pool
-    screening: Screening
-    trials: Sequence[Trial]
-    machine: Machine
-    gold: Sequence[Gold]
-    """Right answers of the validation items."""
-    goal: Goal
-    metric: Metric
-    metric_name: str
-    data_fingerprint: str
 
 
 def conclude(
@@ -84,7 +60,7 @@ def conclude(
     if footprints is None:
         return None
     dataset = setting.dataset
-    setting.workspace.write_gold(dataset.validation.gold)
+    setting.workspace.write_validation(dataset.goal, dataset.validation.gold)
     records = RunRecords(
         workspace=setting.workspace,
         spec=setting.spec,

@@ -148,7 +148,7 @@ def decide(
     timing = rng.standard_normal(field.noise.shape, dtype=np.float32) * field.cost_errors.astype(np.float32)
     noise = monthly_loss(field.noise, spec.objective) + timing
     best = best_set(observed, noise, step=float(monthly_loss(field.step, spec.objective)))
-    tied = {field.names[i] for i in np.flatnonzero(best.members)} | {field.names[chosen]}
+    tied = {field.names[i] for i in np.flatnonzero(best.members).tolist()} | {field.names[chosen]}
     p_best, regret = _probabilities(field, timing, chosen, prospects, spec, rng)
     lowest = int(np.argmin(observed))
     gaps = observed - observed[lowest]

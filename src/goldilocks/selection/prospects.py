@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from goldilocks.records import Measured
 from goldilocks.selection.cost import running_cost
 from goldilocks.selection.decide import Finished, Prospect
+from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.standings import Standings
-
-if TYPE_CHECKING:
-    from goldilocks.selection.conclude import RunRecords
 
 _Z = 1.96
 

@@ -188,12 +188,12 @@ class Workspace:
         steps: list[Trial | Failure] = [*self.read_trials(), *self.read_dropped().values()]
         return max((one.elapsed for one in steps), default=0.0)
 
-    def write_gold(self, gold: Sequence[Gold]) -> None:
-        """Write the right answers of the validation items."""
-        write_text(self.gold, to_json(list(gold), indent=None))
+    def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
+        """Write what was asked for and the right answers of the validation items."""
+        write_text(self.gold, to_json({"goal": goal, "gold": list(gold)}, indent=None))
 
-    def read_gold(self) -> tuple[Gold, ...] | None:
-        """What ``write_gold`` wrote; ``None`` in a run of an earlier version.
+    def read_validation(self) -> tuple[Goal, tuple[Gold, ...]] | None:
+        """What ``write_validation`` wrote; ``None`` in a run of an earlier version.
 
         Raises:
             IntegrityError: the file is damaged.
@@ -201,8 +201,10 @@ class Workspace:
         if not self.gold.exists():
             return None
         try:
-            return tuple(_frozen(one) for one in json.loads(self.gold.read_bytes()))
-        except (ValueError, TypeError) as error:
+            content = json.loads(self.gold.read_bytes())
+            goal = from_json(Goal, json.dumps(content["goal"]), where=self.gold)
+            return goal, tuple(_frozen(one) for one in content["gold"])
+        except (ValueError, TypeError, LookupError) as error:
             raise IntegrityError(
                 f"{self.gold}: damaged; remove it, then the data of the task are read instead."
             ) from error

@@ -123,20 +123,20 @@ class Shrinkage:
     ``(n_candidates,)``: the case in which a selection misleads most."""
 
 
-def shrink(estimates: Floats, noise: Floats) -> Shrinkage:
+def shrink(values: Floats, noise: Floats) -> Shrinkage:
     """Posterior means under a normal distribution of true values, whose spread is integrated over.
 
     Only what the estimates do not share is noise for a comparison: errors of all candidates on the same hard items
     cancel. The spread has a half-Cauchy prior three noise widths wide, so that two candidates are hardly shrunk.
 
     Args:
-        estimates: ``(n_candidates,)``.
+        values: Estimates, ``(n_candidates,)``.
         noise: Resampled errors, ``(n_draws, n_candidates)``.
 
     Source:
         Efron & Morris 1973; the restricted likelihood and the prior of Gelman 2006.
     """
-    estimates = np.asarray(estimates, dtype=np.float64)
+    estimates: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     k = len(estimates)
     own = noise - noise.mean(axis=1, keepdims=True)
     variance = np.einsum("bk,bk->k", own, own, dtype=np.float64) / len(noise) * k / max(k - 1, 1)

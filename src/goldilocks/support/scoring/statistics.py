@@ -236,7 +236,7 @@ def wilson_end(share: float, n: int, z: float) -> float:
     """
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return min(max(0.0, middle + half), 1.0)
+    return float(min(max(0.0, middle + half), 1.0))
 
 
 def normal_quantile(confidence: float = 0.95) -> float:
