@@ -7,12 +7,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from goldilocks.api import check as check
+    from goldilocks.api import evaluate as evaluate
+    from goldilocks.api import select as select
+    from goldilocks.api import tune as tune
     from goldilocks.bundle.read import Bundle as Bundle
     from goldilocks.bundle.read import load as load
     from goldilocks.errors import GoldilocksError as GoldilocksError
-    from goldilocks.flow import check as check
-    from goldilocks.flow import select as select
     from goldilocks.records import Decision as Decision
+    from goldilocks.records import Evaluation as Evaluation
     from goldilocks.records import Prediction as Prediction
     from goldilocks.records import TaskSpec as TaskSpec
     from goldilocks.settings import RunSettings as RunSettings
@@ -29,22 +32,28 @@ _HOME = {
     "Prediction": "goldilocks.records",
     "RunSettings": "goldilocks.settings",
     "TaskSpec": "goldilocks.records",
-    "check": "goldilocks.flow",
+    "Evaluation": "goldilocks.records",
+    "check": "goldilocks.api",
+    "evaluate": "goldilocks.api",
+    "tune": "goldilocks.api",
     "load": "goldilocks.bundle.read",
     "read_task": "goldilocks.settings",
-    "select": "goldilocks.flow",
+    "select": "goldilocks.api",
 }
 __all__ = [
     "Bundle",
     "Decision",
+    "Evaluation",
     "GoldilocksError",
     "Prediction",
     "RunSettings",
     "TaskSpec",
     "check",
+    "evaluate",
     "load",
     "read_task",
     "select",
+    "tune",
 ]
 __version__ = "0.1.0"
 

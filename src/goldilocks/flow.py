@@ -25,7 +25,8 @@ from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluation.evaluation import evaluate
-from goldilocks.protocols import HasBaselines, Metric, Model, Progress, Task
+from goldilocks.events import Decided, Progress, StageStarted, silent
+from goldilocks.protocols import HasBaselines, Metric, Model, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -51,14 +52,6 @@ from goldilocks.support.files import from_json, read_record, read_text, to_json,
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
 
-EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
-"""What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
-moved, was made; a candidate is measured; one fell out; done."""
-
-
-def silent(event: str, details: Mapping[str, Any]) -> None:
-    """The progress that says nothing."""
-
 
 def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
     """Choose, tune and hand over the model that is just right for a task.
@@ -78,7 +71,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     settings = settings or RunSettings()
     set_threads(settings.threads)
     workspace = Workspace(Path(settings.out))
-    with workspace.claimed():
+    with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
         return build(spec, settings, workspace, progress)
 
@@ -90,11 +83,11 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     clock = Clock(spec.budget_seconds, workspace.elapsed())
     guard = Guard(workspace, clock, progress)  # what goes wrong with one candidate takes out that one only
 
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)  # read, checked, split, fingerprinted
     _remember_data(workspace, dataset)
 
-    progress("stage", {"name": "candidates"})
+    progress(StageStarted("candidates"))
     pool = candidates(spec, task, dataset, settings, machine())  # who could do it, and who could not and why
     write_text(workspace.pool, to_json(pool))
 
@@ -117,13 +110,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     )
 
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
-        progress("stage", {"name": "race", "candidates": len(screening.kept)})
+        progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
         for one in trials:
             if one.share >= 1:
                 entrants.drop_checkpoint(one.candidate)
 
-        progress("stage", {"name": "decision"})
+        progress(StageStarted("decision"))
         chosen = conclude(
             setting, trials, stopped, settings.policy, measure=entrants.footprint, metric_name=metric_name
         )
@@ -131,7 +124,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             continue
         write_text(workspace.decision, to_json(chosen))  # written before the test part is opened
 
-        progress("stage", {"name": "test"})
+        progress(StageStarted("test"))
         winner = next(one for one in pool.candidates if one.name == chosen.winner.candidate)
         with guard.watch("test", [winner.name], only=(EndpointError,)) as fallen:
             model = entrants.restore(winner)
@@ -144,13 +137,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             )
             write_text(workspace.decision, to_json(decision))
 
-            progress("stage", {"name": "bundle"})
+            progress(StageStarted("bundle"))
             write(model, decision, winner, dataset, workspace.bundle, mask=mask)
         if not fallen:
             break
 
     report(workspace, decision, dataset, screening, trials, pool, evaluation)
-    progress("decided", {"decision": decision, "workspace": workspace})
+    progress(Decided(decision))
     return decision
 
 
@@ -253,7 +246,7 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
 
 def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: RunStore, guard: Guard) -> Screening:
     """The screening of this run; taken from its file where it was done before."""
-    guard.progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
+    guard.progress(StageStarted("screening", len(pool.candidates)))
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
     out = workspace.read_dropped()
@@ -290,7 +283,7 @@ def tune_one(
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
     candidate = next((one for one in pool.candidates if one.name == name), None)
@@ -299,7 +292,7 @@ def tune_one(
         reason = next(reasons, None)
         why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
-    progress("stage", {"name": "tuning"})
+    progress(StageStarted("tuning"))
     metric_name, metric = _deciding_metric(spec, task)
     model, score = tune_candidate(
         candidate,

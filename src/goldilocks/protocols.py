@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -77,6 +77,14 @@ class SupportsGeneration(Protocol):
 
     generation: Generation
     """How; may be replaced at any time."""
+
+
+@runtime_checkable
+class SupportsEmbeddings(Protocol):
+    """A model that can give a vector for each item."""
+
+    def embed(self, texts: Sequence[Text]) -> Floats | None:
+        """Vectors ``(n_items, width)``, float32, as the model's head sees them; ``None``: its head sees no vector."""
 
 
 class Task(Protocol):
@@ -372,7 +380,3 @@ class Policy(Protocol):
 
     def choose(self, race: Race) -> tuple[str, int, str] | None:
         """(candidate, rung to run it up to, why in words), or ``None`` to stop. A pure function of the race's state."""
-
-
-Progress = Callable[[str, Mapping[str, Any]], None]
-"""Called as (event, details) while long work goes on; see ``flow.EVENTS``."""

@@ -79,6 +79,9 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     if isinstance(chosen, dict):  # "all" is how a person writes "no filter"
         given["candidates"] = {key: None if value == "all" else value for key, value in chosen.items()}
     given["folder"] = given.get("folder", folder)
+    data = given.get("data")
+    if isinstance(data, dict) and isinstance(data.get("train"), str):
+        given.setdefault("name", Path(data["train"]).name.split(".")[0] or "task")
     _refuse_unknown(given, TaskSpec, "")
     _refuse_two_prices(given.get("prices", {}))
     try:

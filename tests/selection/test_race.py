@@ -9,6 +9,7 @@ from race_records import MACHINE, SPEC, candidate, standings, trial
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
+from goldilocks.events import CandidateFailed, Event, PurchaseFinished, silent
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text, Usage
 from goldilocks.selection.race import RaceContext, Runner, race
 from goldilocks.selection.time_correction import pace
@@ -71,7 +72,7 @@ def setting(
         start=start,
         keep=keep,
         clock=clock,
-        progress=lambda event, details: None,
+        progress=silent,
     )
 
 
@@ -103,8 +104,8 @@ def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
-    def killer(event: str, details: object) -> None:
-        if event == "bought" and len(first) == 4:
+    def killer(event: Event) -> None:
+        if isinstance(event, PurchaseFinished) and len(first) == 4:
             raise Killed
 
     broken = setting(tmp_path, first, Clock(), shares)
@@ -124,7 +125,7 @@ def test_budget_that_ends_before_anything_is_finished_is_an_error(tmp_path: Path
 
 def test_candidate_that_breaks_falls_out_and_stays_out(tmp_path: Path) -> None:
     log: list[tuple[str, float]] = []
-    events: list[str] = []
+    events: list[Event] = []
     good = setting(tmp_path, log, Clock())
     tried: list[str] = []
 
@@ -134,12 +135,12 @@ def test_candidate_that_breaks_falls_out_and_stays_out(tmp_path: Path) -> None:
             raise IntegrityError("its weights are damaged.")
         return FakeRun(SKILLS[one.name], log, one.name)
 
-    broken = replace(good, start=start, progress=lambda event, details: events.append(event))
+    broken = replace(good, start=start, progress=events.append)
     for policy in ("exhaustive", "halving", "value", "random"):
         trials, _ = race(broken, plugins.load("policies", policy))
 
     assert {one.candidate for one in trials} == {"majority/majority/scratch", "encoder/m/full"}
-    assert tried.count("tfidf_linear/word/scratch") == events.count("dropped") == 1
+    assert tried.count("tfidf_linear/word/scratch") == sum(isinstance(event, CandidateFailed) for event in events) == 1
     assert Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
 
 
@@ -183,8 +184,8 @@ def test_budget_that_ends_behind_the_baseline_says_so(tmp_path: Path) -> None:
     clock = Clock(budget_seconds=60)
     based = replace(setting(tmp_path, [], clock), baselines=("majority",))
 
-    def spent(event: str, details: object) -> None:
-        if event == "bought":
+    def spent(event: Event) -> None:
+        if isinstance(event, PurchaseFinished):
             clock.spent_before = 60.0
 
     with pytest.raises(

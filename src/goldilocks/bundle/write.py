@@ -17,6 +17,7 @@ from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
 from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
 from goldilocks.bundle.read import load
+from goldilocks.bundle.reference import reference_profile
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, TracksSpending
@@ -61,7 +62,7 @@ def write(
         seed=decision.seed,
         versions=decision.versions,
     )
-    return _write(model, info, card(info, decision), folder)
+    return _write(model, info, card(info, decision), dataset, folder)
 
 
 def write_tuned(
@@ -81,7 +82,7 @@ def write_tuned(
         validation={metric_name: score},
         decision=f"{candidate.name} was named by hand; it was not compared with others.",
     )
-    return _write(model, info, card(info), folder)
+    return _write(model, info, card(info), dataset, folder)
 
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
@@ -107,6 +108,7 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
         sentences=dataset.sentences,
+        columns=dataset.columns,
     )
 
 
@@ -147,7 +149,7 @@ def _masked(item: Text, mask: Mask) -> Text:
     return tuple(mask(one[:_TEXT_LIMIT]) for one in item)
 
 
-def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
+def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
     folder = folder.absolute()
     if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: holds something that is no bundle; choose another --out.")
@@ -155,6 +157,7 @@ def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
         (part / MODEL).mkdir()
         model.save(part / MODEL)
         write_text(part / CARD, readme)
+        info = replace(info, reference=reference_profile(model, dataset, part))
         names = sorted(names_in(part))
         for name in names:
             refuse_pickle(part / name)

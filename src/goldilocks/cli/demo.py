@@ -29,7 +29,7 @@ def demo(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a demo that was interrupted.")] = False,
     task_only: Annotated[bool, typer.Option("--task-only", help="Print the task file and stop.")] = False,
 ) -> None:
-    """Run the main job on the BBC News corpus: choose, tune, hand over, and ask the result one question.
+    """Run the main job on the BBC News corpus: choose, tune, write the bundle, and make one prediction.
 
     Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes a few minutes.
 

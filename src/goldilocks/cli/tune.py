@@ -1,4 +1,4 @@
-"""``goldilocks tune``: one candidate, run to the end."""
+"""``goldilocks tune``: fine-tune one candidate."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def tune(
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
-    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the training rows.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Epochs of training.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak rate below the head (of its middle block).")
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the backbone (of its middle block).")
     ] = None,
-    batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts in a batch.")] = None,
+    batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts per batch.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,
     label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Share spread over all labels.")
+        float | None, typer.Option(min=0.0, max=0.9, help="Share of the target spread over all labels.")
     ] = None,
     patience: Annotated[
-        int, typer.Option(min=0, help="Stop after this many looks at validation without a better score; 0: never.")
+        int, typer.Option(min=0, help="Early stopping: validations without improvement before training stops; 0: off.")
     ] = 0,
     online: OnlineOption = False,
 ) -> None:
     """Tune one candidate on all training rows and write it as a bundle.
 
-    The bundle holds the validation score. The test part is not opened: `goldilocks evaluate` does that.
+    The bundle records the validation score. The test set stays closed; `goldilocks evaluate` scores it.
 
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --patience 2
     """
-    from goldilocks.cli.live import Live
     from goldilocks.flow import tune_one
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
     given = {

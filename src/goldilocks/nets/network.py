@@ -223,6 +223,10 @@ class Network:
                 found[chosen] = self.pool(self.backbone(batch), batch)
         return found
 
+    def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32] | None:
+        """See ``protocols.SupportsEmbeddings``."""
+        return self.pooled(texts).float().cpu().numpy() if self.pools else None
+
     def overview(self, states: Tensor, batch: Batch) -> Tensor:
         """What the screening sees of each row at a layer, ``(n_rows, pooled_width)``: the mean of all tokens."""
         return pool(states, batch.mask, "mean")

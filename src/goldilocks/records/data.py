@@ -117,6 +117,8 @@ class Dataset:
     """How answers are written."""
     sentences: int = 1
     """``DataSpec.sentences``."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """``DataSpec.fields``: role -> column, where they differ."""
 
     @property
     def goal(self) -> Goal:

@@ -141,6 +141,7 @@ class TaskSpec:
     """A task file, read and checked."""
 
     name: str
+    """For the report and the model card; in a task file the name of the training data by default."""
     data: DataSpec
     task: str = "text_classification"
     """File name in tasks/."""

@@ -6,16 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 
-from goldilocks.records import (
-    Candidate,
-    Decision,
-    Footprint,
-    Pool,
-    Search,
-    Standing,
-    Text,
-    Trial,
-)
+from goldilocks.events import FootprintStarted
+from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Choice, Finished, decide
 from goldilocks.selection.explain_choice import advice, sentence
@@ -168,7 +160,7 @@ def _measured(
     dropped = setting.workspace.read_dropped()
     done = [one for one in trials if one.share >= 1 and one.candidate not in dropped]
     for number, trial in enumerate(done):
-        setting.progress("measuring", {"candidate": trial.candidate, "number": number + 1, "of": len(done)})
+        setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
             footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
         if fallen:

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError, InputError
 from goldilocks.evaluation.score import loss_of, measured
-from goldilocks.protocols import Metric, Policy, Progress
+from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
+from goldilocks.protocols import Metric, Policy
 from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.standings import Standings
@@ -108,7 +109,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         standings.trials.append(trial)
         standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
-        setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
+        setting.progress(PurchaseFinished(trial, setting.clock.left()))
     done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)
     if not any(map(_decides, done)):
         if standings.dropped and not any(map(_decides, standings.candidates)):
@@ -170,13 +171,13 @@ def _buy(
     """Carry out one purchase; ``None`` where the budget ended before the rung was reached."""
     name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
     predicted, value = standings.price(name, rung), standings.value(name)
-    setting.progress("buying", {"candidate": name, "share": share, "predicted_seconds": predicted, "why": why})
+    setting.progress(PurchaseStarted(name, share, predicted, why))
     begun, used = time.perf_counter(), setting.workspace.account(name).own()
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
         share,
         stop=lambda: setting.clock.left() <= 0,
-        on_step=lambda done: setting.progress("step", {"candidate": name, "share": done}),
+        on_step=lambda done: setting.progress(TrainingStep(name, done)),
     )
     if run.share < share - 1e-9:
         return None

@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.protocols import Floats, Ints, Progress
+from goldilocks.events import ModelScreened, Progress, silent
+from goldilocks.protocols import Floats, Ints
 from goldilocks.records import (
     Candidate,
     Dataset,
@@ -51,7 +52,7 @@ def screen(
     rows: int | None = None,
     resamples: int = 5,
     keep: int = KEEP,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
 ) -> Screening:
     """Look at every pretrained model of the pool and drop the candidates of those that are surely worse.
@@ -95,10 +96,7 @@ def screen(
             out.update(names)
             continue
         pace = max(pace, looks[-1].seconds / _body(facts))
-        if progress:
-            progress(
-                "look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss}
-            )
+        progress(ModelScreened(looks[-1]))
     kept, cut = _divide(pool, looks, keep)
     return Screening(
         looks=tuple(looks),

@@ -11,7 +11,8 @@ from goldilocks.catalog.fit import workload
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
-from goldilocks.protocols import Metric, Model, Progress
+from goldilocks.events import Progress, PurchaseStarted, TrainingStep
+from goldilocks.protocols import Metric, Model
 from goldilocks.records import Candidate, Dataset, Measured
 
 
@@ -65,11 +66,11 @@ def tune_candidate(
     )
     validation = dataset.validation
 
-    progress("buying", {"candidate": candidate.name, "share": 1.0, "predicted_seconds": 0.0, "why": "named by hand"})
+    progress(PurchaseStarted(candidate.name, 1.0, 0.0, "named by the user"))
     model = tune(
         run,
         validation,
         lambda answers: score(metric, validation.gold, answers.values),
-        on_step=lambda share: progress("step", {"candidate": candidate.name, "share": share}),
+        on_step=lambda share: progress(TrainingStep(candidate.name, share)),
     )
     return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)

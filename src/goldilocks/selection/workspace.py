@@ -10,6 +10,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
-from goldilocks.errors import InputError, IntegrityError
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.support.account import Account
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
@@ -112,6 +113,17 @@ class Workspace:
             yield
         finally:
             os.close(handle)
+
+    @contextmanager
+    def removed_if_not_started(self) -> Iterator[None]:
+        """Remove the folder again where it was made here and bad input ends the run before candidates are known."""
+        new = not self.folder.exists()
+        try:
+            yield
+        except GoldilocksError:
+            if new and not self.pool.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def begin(self, spec: TaskSpec, *, resume: bool) -> None:
         """Write the resolved task, or see that the one that is there is the same.

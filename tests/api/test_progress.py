@@ -4,7 +4,8 @@ import signal
 
 import pytest
 
-from goldilocks.cli.live import Live
+from goldilocks.events import CandidateFailed, StageStarted
+from goldilocks.progress import Live
 from goldilocks.records import Failure
 
 
@@ -13,15 +14,14 @@ def test_ctrl_c_that_was_dropped_is_heeded_at_the_next_event() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)  # somebody swallows it
         with pytest.raises(KeyboardInterrupt):
-            live("stage", {"name": "race"})
+            live(StageStarted("race"))
 
 
-def test_who_falls_out_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    fell = Failure("api/m/zero_shot", "race", "api://h/v1/m: gave no answer.", 3.0, 12.0)
+def test_a_failed_candidate_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    failure = Failure("api/m/zero_shot", "race", "api://h/v1/m: gave no answer.", 3.0, 12.0)
     with Live() as live:
-        live("dropped", {"dropped": fell, "left": 5.0})
-    said = capsys.readouterr().err
-    assert "api/m/zero_shot fell out in the race; the others go on: api://h/v1/m: gave no answer." in said
+        live(CandidateFailed(failure, 5.0))
+    assert "api/m/zero_shot failed (race) and is excluded; the others continue: api://h" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_left_as_it_was() -> None:
