@@ -123,7 +123,7 @@ def print_decision(decision: Decision, out: Path) -> None:
 def print_what_if(decision: Decision, target: Path) -> None:
     """A decision from the records of a run: in words, the leaderboard, what could change it, and where it is."""
     out_console = console()
-    out_console.print(Text(f"\n{decision.sentence}\n", style="bold"))
+    out_console.print(f"\n{decision.sentence}\n", markup=False)
     out_console.print(leaderboard(decision))
     _print_doubts(decision, out_console)
     out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)

@@ -270,18 +270,9 @@ def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) 
     alpha, n = spec.objective.alpha, score.n
     if alpha <= 0 or len(field.members) < 2 or n < 2:
         return score
-    errors = field.noise.std(axis=0)
-    truth = np.clip(field.posterior.truth, 0.0, 1.0)
-    scale = errors
-    noise = field.noise
-    if field.step:  # of a share the error follows from the true value, not from the observed one
-        scale = np.sqrt(np.maximum(truth, 0.5 / n) * np.maximum(1 - truth, 0.5 / n) / n)
-        noise = field.noise * np.divide(scale, errors, out=np.zeros_like(scale), where=errors > 0).astype(np.float32)
-    still = np.flatnonzero(errors <= 0)
-    if field.step and len(still):  # not one error, so nothing to resample
-        drawn = np.random.default_rng(spec.seed).standard_normal((len(noise), len(still)))
-        noise[:, still] = (drawn * scale[still]).astype(np.float32)
-    z = selection_error(truth, noise, scale, field.costs / alpha)
+    z = selection_error(
+        field.noise, field.posterior, field.costs / alpha, n_items=n if field.step else 0, seed=spec.seed
+    )
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
     loss = float(field.losses[chosen])
     if field.step:

@@ -183,6 +183,23 @@ class Workspace:
         except (OSError, ValueError, LookupError, TypeError):
             return 0
 
+    def test_opened(self) -> bool:
+        """Whether the test set was scored: a test score is part of the decision, or an evaluation of it is there."""
+        if (self.folder / "evaluation.json").exists():
+            return True
+        return self._in_decision("test_score") is not None
+
+    def winner(self) -> str:
+        """Name of the candidate that was decided on; empty without a decision."""
+        winner = self._in_decision("winner")
+        return str(winner["candidate"]) if isinstance(winner, dict) else ""
+
+    def _in_decision(self, key: str) -> Any:
+        try:
+            return json.loads(self.decision.read_bytes()).get(key)
+        except (OSError, ValueError, AttributeError):
+            return None
+
     def add_trial(self, trial: Trial) -> None:
         """Append one purchase."""
         append_line(self.trials, to_json(trial, indent=None))

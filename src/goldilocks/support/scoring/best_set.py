@@ -161,21 +161,32 @@ def shrink(values: Floats, noise: Floats) -> Shrinkage:
     return Shrinkage(np.asarray(mean), np.asarray(weight @ kept), np.asarray(truth))
 
 
-def selection_error(truth: Floats, noise: Floats, scale: Floats, costs: Floats, *, level: float = 0.025) -> float:
-    """By how many of its standard errors the true value of the selected candidate may lie above its estimate.
+def selection_error(noise: Floats, shrinkage: Shrinkage, costs: Floats, *, n_items: int = 0, seed: int = 0) -> float:
+    """By how many of its standard errors the true value of the selected candidate may lie above its estimate (97.5 %).
 
-    The selection is repeated on resampled data. Without one (a single candidate, or one that is far ahead) the answer
-    is that of the normal distribution, which is also the least that is returned.
+    The selection is repeated on resampled data whose true values are ``shrinkage.truth``. Without one (a single
+    candidate, or one that is far ahead) the answer is that of the normal distribution, the least that is returned.
 
     Args:
-        truth: True values in the resampled world, ``(n_candidates,)``: ``Shrinkage.truth``.
         noise: Resampled errors of the estimates, ``(n_draws, n_candidates)``.
-        scale: Standard error of each estimate in that world, in the unit of ``noise``, ``(n_candidates,)``.
+        shrinkage: Of the estimates.
         costs: Added to an estimate when the lowest is selected, in its unit, ``(n_candidates,)``.
-        level: Probability of a true value further above.
+        n_items: Where the values are shares of so many items: errors then follow from the true shares, as in Wilson's
+            interval, and not from the observed ones. 0: they are not shares.
+        seed: Of the errors of a share of 0, which has none to resample.
     """
+    truth, errors = shrinkage.truth, noise.std(axis=0)
+    scale = errors.astype(np.float64)
+    if n_items:
+        truth = np.clip(truth, 0.0, 1.0)
+        scale = np.sqrt(np.maximum(truth, 0.5 / n_items) * np.maximum(1 - truth, 0.5 / n_items) / n_items)
+        ratio = np.divide(scale, errors, out=np.zeros_like(scale), where=errors > 0)
+        noise = noise * ratio.astype(np.float32)
+        still = np.flatnonzero(errors <= 0)
+        if len(still):
+            drawn = np.random.default_rng(seed).standard_normal((len(noise), len(still)))
+            noise[:, still] = (drawn * scale[still]).astype(np.float32)
     selected = np.argmin(truth + noise + costs, axis=1)
-    errors = np.asarray(scale, dtype=np.float64)[selected]
     below = -noise[np.arange(len(noise)), selected].astype(np.float64)
-    ahead = np.divide(below, errors, out=np.zeros_like(below), where=errors > 0)
-    return max(float(np.quantile(ahead, 1 - level)), NormalDist().inv_cdf(0.975))
+    ahead = np.divide(below, scale[selected], out=np.zeros_like(below), where=scale[selected] > 0)
+    return max(float(np.quantile(ahead, 0.975)), NormalDist().inv_cdf(0.975))
