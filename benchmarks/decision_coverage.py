@@ -52,7 +52,8 @@ def errors_of(losses: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
     """Errors, ``(n, k)``."""
     shared = rng.standard_normal((n, 1), dtype=np.float32) * np.float32(CORRELATION**0.5)
     own = rng.standard_normal((n, len(losses)), dtype=np.float32) * np.float32((1 - CORRELATION) ** 0.5)
-    return (shared + own < ndtri(losses).astype(np.float32)).astype(np.float32)
+    wrong: np.ndarray = shared + own < ndtri(losses).astype(np.float32)
+    return wrong.astype(np.float32)
 
 
 def simulate(weights: np.ndarray, losses: np.ndarray, errors: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:

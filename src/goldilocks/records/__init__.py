@@ -30,7 +30,9 @@ from goldilocks.records.decision import Screening as Screening
 from goldilocks.records.decision import Search as Search
 from goldilocks.records.decision import Standing as Standing
 from goldilocks.records.decision import Trial as Trial
+from goldilocks.records.evaluation import Calibration as Calibration
 from goldilocks.records.evaluation import ClassRow as ClassRow
+from goldilocks.records.evaluation import ConfidenceBin as ConfidenceBin
 from goldilocks.records.evaluation import ErrorRow as ErrorRow
 from goldilocks.records.evaluation import Evaluation as Evaluation
 from goldilocks.records.evaluation import Prediction as Prediction
