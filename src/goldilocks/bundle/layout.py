@@ -86,6 +86,8 @@ class BundleInfo:
     """What runs the model: ``native`` (the family's own ``restore``)."""
     reference: ReferenceProfile | None = None
     """Distributions of the training data and of the answers, for drift detection; ``None`` in bundles of format 1."""
+    test_opened: bool = False
+    """The test set was scored with another candidate before this one was taken: its test score is not a first look."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

@@ -75,12 +75,18 @@ def write_tuned(
     folder: Path,
     *,
     mask: Mask = str,
+    test_opened: bool = False,
+    decision: str = "",
 ) -> Path:
-    """Write a model that was tuned without a race, with its validation score only. Otherwise as ``write``."""
+    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``.
+
+    ``test_opened`` says that the test set was scored with another candidate; ``decision`` says where the model is from.
+    """
     info = replace(
         _info(model, candidate, dataset, task, metric_name, mask),
         validation={metric_name: score},
-        decision=f"{candidate.name} was named by hand; it was not compared with others.",
+        decision=decision or f"{candidate.name} was named by hand; it was not compared with others.",
+        test_opened=test_opened,
     )
     return _write(model, info, card(info), dataset, folder)
 

@@ -11,6 +11,7 @@ import typer
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
+from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.list import list_plugins
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
+for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, demo):
     app.command()(_command)
 app.command("list")(list_plugins)
 

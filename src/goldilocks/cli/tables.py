@@ -105,6 +105,7 @@ def print_decision(decision: Decision, out: Path) -> None:
             f"n = {decision.test_score.n}. (The validation score chose the winner, so it is slightly optimistic.)",
             markup=False,
         )
+    _print_doubts(decision, out_console)
     for one in decision.candidates:
         if one.dropped:
             out_console.print(f"{one.candidate}: {one.reason}", markup=False, soft_wrap=True)
@@ -119,8 +120,28 @@ def print_decision(decision: Decision, out: Path) -> None:
     out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True, markup=False)
 
 
+def print_what_if(decision: Decision, target: Path) -> None:
+    """A decision from the records of a run: in words, the leaderboard, what could change it, and where it is."""
+    out_console = console()
+    out_console.print(f"\n{decision.sentence}\n", markup=False)
+    out_console.print(leaderboard(decision))
+    _print_doubts(decision, out_console)
+    out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)
+
+
+def _print_doubts(decision: Decision, out_console: Console) -> None:
+    """How sure the decision is, and what could improve it."""
+    if decision.p_best is not None and decision.expected_regret is not None:
+        out_console.print(
+            f"Probability of {decision.p_best:.0%} that it is the best; expected regret {decision.expected_regret:.3g} "
+            f"{decision.objective.currency} a month; candidates in the best set: {len(decision.tied)}."
+        )
+    for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
+        out_console.print(line, markup=False, soft_wrap=True)
+
+
 def leaderboard(decision: Decision) -> Table:
-    """Every candidate that ran, best first; ``*`` the winner, ``=`` not told apart from the best."""
+    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set."""
     table = _table(
         "",
         "",

@@ -77,6 +77,39 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfidenceBin:
+    """Answers of about the same confidence."""
+
+    low: float
+    high: float
+    """Confidence from ``low`` up to, but not including, ``high`` (1 is included)."""
+    n: int
+    confidence: float
+    """Mean; 0 where there are none."""
+    right: Measured | None
+    """Share of right answers: P(correct) with its interval; ``None``: there are no such answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far a model's confidence can be believed."""
+
+    n: int
+    brier: Measured
+    log_loss: Measured
+    ece: Measured
+    """Expected calibration error, 0 (a confidence of 0.9 is right nine times in ten) to 1."""
+    bins: tuple[ConfidenceBin, ...]
+    """By tenths of confidence: the reliability diagram."""
+    above: tuple[ConfidenceBin, ...]
+    """From a confidence upwards: how many answers there are, and how many of them are right."""
+    confidence: float
+    """Mean over all answers."""
+    accuracy: float
+    """Share of all answers that are right."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A model on one part of the data."""
 
@@ -98,6 +131,8 @@ class Evaluation:
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured and by which rules (see ``protocols.ReportsConditions``)."""
+    calibration: Calibration | None = None
+    """``None``: the model does not say how sure it is, or its answers are not just right or wrong."""
 
     def __repr__(self) -> str:
         return display.evaluation_repr(self)
