@@ -35,6 +35,8 @@ class Objective:
     requests_per_month: float = 200_000
     horizon_months: float = 12
     currency: str = "USD"
+    indifference: float = 0.0
+    """Money per month that does not matter to the user: a cheaper or simpler candidate may be this much worse in J."""
 
     @property
     def alpha(self) -> float:
@@ -70,7 +72,9 @@ class Prices:
     gb_month: float = 0.1
     """One GB (10**9 bytes) of memory or storage held for a month."""
     labour_hour: float = 0.0
-    """An hour of somebody waiting for the search."""
+    """An hour of attended work while a candidate is tuned; part of its cost."""
+    waiting_hour: float = 5.0
+    """An hour of waiting for the search. It decides only when the search stops; no candidate's cost holds it."""
     api_input: float = 0.0
     """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
     api_output: float = 0.0
