@@ -334,8 +334,9 @@ class Purchases:
     seconds: Floats
     """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
     the rung."""
-    footprint_seconds: Floats
-    """Seconds that measuring the finished candidate takes on top, ``(n,)``; 0 where its model is measured already."""
+    whole: Floats
+    """Seconds of the budget that finishing the candidate needs, ``(n,)``: with those of measuring its model afterwards
+    and a margin for the error of the forecast."""
     savings: Floats
     """Money over the horizon by which the score at the rung is expected to lower J of the best candidate, provided that
     the candidate is then finished where the score is good, ``(n, rungs)``; 0 where it has the rung."""

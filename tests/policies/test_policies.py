@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.protocols import Purchases
+from goldilocks.protocols import ExplainsStopping, Policy, Purchases, Race
 
 RUNGS = (0.1, 0.3, 1.0)
+
+
+def stopped(policy: Policy, race: Race) -> str:
+    """Why the policy stops."""
+    assert isinstance(policy, ExplainsStopping)
+    return policy.stopped(race)
 
 
 @dataclass
@@ -62,7 +68,7 @@ class FakeRace:
         return Purchases(
             candidates=tuple(names),
             seconds=np.array([[self.price(name, rung) for rung in range(len(RUNGS))] for name in names]).reshape(shape),
-            footprint_seconds=np.zeros(len(names)),
+            whole=np.array([self.price(name, len(RUNGS) - 1) for name in names]),
             savings=np.array([[self.values.get(name, 0.0)] * len(RUNGS) for name in names]).reshape(shape),
             promising=np.full(shape, self.promising),
         )
@@ -159,9 +165,9 @@ def test_value_buys_the_most_saving_per_second_first() -> None:
 
 
 def test_value_buys_the_single_best_run_where_it_does_not_fit_behind_the_cheap_ones() -> None:
-    # With a margin of a fifth b takes 72 s: alone it fits into 80 s, behind a it does not.
+    # Alone b fits into 65 s, behind a it does not.
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
-    race.promising, race.seconds_left = 1.0, 80.0
+    race.promising, race.seconds_left = 1.0, 65.0
     assert bought(race)[0] == "b"
     race.values["a"] = 31.0
     assert bought(race)[0] == "a"
@@ -206,7 +212,7 @@ def test_value_stops_when_no_saving_is_worth_the_wait() -> None:
     value = plugins.load("policies", "value")
     race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, second_price=0.05, promising=1.0)  # 10 s at .05 each
     assert value.choose(race) is None
-    assert value.stopped(race) == (
+    assert stopped(value, race) == (
         "the best remaining purchase is expected to save 0.4 USD, less than the 0.5 USD that waiting 10 s costs"
     )
 
@@ -215,14 +221,14 @@ def test_value_says_how_much_more_time_would_finish_the_next() -> None:
     value = plugins.load("policies", "value")
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, prices={"a": 230.0, "b": 900.0}, seconds_left=50.0)
     assert value.choose(race) is None
-    assert value.stopped(race) == "2 candidates do not fit into what is left; about 4 min more would finish the next"
+    assert stopped(value, race) == "2 candidates do not fit into what is left; about 3 min more would finish the next"
 
 
 def test_value_stops_when_nothing_is_left() -> None:
-    assert plugins.load("policies", "value").stopped(FakeRace({"a": DONE})) == "nothing is left to buy"
+    assert stopped(plugins.load("policies", "value"), FakeRace({"a": DONE})) == "nothing is left to buy"
 
 
 def test_halving_says_why_it_stops() -> None:
     halving = plugins.load("policies", "halving")
-    assert halving.stopped(FakeRace({"a": DONE})) == "nothing is left to buy"
-    assert halving.stopped(FakeRace({"a": DONE, "b": {0: 0.9}})) == "every promoted candidate is finished"
+    assert stopped(halving, FakeRace({"a": DONE})) == "nothing is left to buy"
+    assert stopped(halving, FakeRace({"a": DONE, "b": {0: 0.9}})) == "every promoted candidate is finished"

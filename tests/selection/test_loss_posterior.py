@@ -22,7 +22,7 @@ POOL = [candidate("recurrent/lstm/scratch"), candidate("recurrent/gru/scratch"),
 LSTM, GRU, CNN = (member.name for member in POOL)
 
 
-def dense(shared: float, observations: list[tuple[int, float, float, int | None]]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def dense(shared: float, observations: list[tuple[int, float, float, int | None]]) -> tuple[np.ndarray, np.ndarray]:
     """The conditional Gaussian by linear algebra: (candidate, y less its bias, own variance, rung or ``None``)."""
     same_family = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]])
     prior = 1.0 + 0.25 * same_family + 0.25 * np.eye(3)

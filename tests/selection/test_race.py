@@ -13,6 +13,7 @@ from race_records import MACHINE, SPEC, candidate, standings, trial
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
+from goldilocks.protocols import ExplainsStopping, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.race import RaceContext, Runner, race
@@ -21,6 +22,12 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 
 GOLD = ("a", "b") * 30
+
+
+def stopped(policy: Policy, race: Race) -> str:
+    """Why the policy stops."""
+    assert isinstance(policy, ExplainsStopping)
+    return policy.stopped(race)
 
 
 def dataset() -> Dataset:
@@ -258,7 +265,7 @@ def test_hopeless_candidate_is_not_worth_its_price() -> None:
     state.trials += [trial("encoder/m/full", 2, 0.02, 10.0), trial("recurrent/lstm/scratch", 1, 0.6, 10.0)]
 
     assert value.choose(state) is None
-    assert value.stopped(state).startswith("the best remaining purchase is expected to save")
+    assert stopped(value, state).startswith("the best remaining purchase is expected to save")
 
 
 def test_what_waiting_costs_decides_whether_a_small_hope_is_bought() -> None:
@@ -284,7 +291,7 @@ def test_expected_regret_below_the_indifference_ends_the_race() -> None:
     state.spec = replace(SPEC, objective=replace(SPEC.objective, indifference=900.0))
 
     assert value.choose(state) is None
-    assert value.stopped(state).endswith("a month, is below the indifference stated")
+    assert stopped(value, state).endswith("a month, is below the indifference stated")
 
 
 def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
@@ -295,7 +302,7 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
 
     assert value.choose(state) is None
     # lora needs 200 s and its footprint 4; 100 s are left, 4 of them for the footprint of naive Bayes
-    assert value.stopped(state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
+    assert stopped(value, state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
 
 
 def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
@@ -306,7 +313,7 @@ def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
     state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
 
     assert value.choose(state) is None
-    assert value.stopped(state) == "nothing is left to buy"
+    assert stopped(value, state) == "nothing is left to buy"
 
 
 def test_equal_candidates_are_ordered_by_parameters_and_then_by_name() -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.protocols import Purchases, Race
+from goldilocks.protocols import Floats, Purchases, Race
 
 SOURCE = (
     "Frazier & Powell 2010, 'Paradoxes in learning and the marginal value of information' (the knowledge gradient, at "
@@ -33,10 +33,6 @@ _LEAST_SECONDS = 5.0
 _FREE_SECONDS = 1.0
 """A candidate that takes less is always run: the time is negligible, and results are easier to trust beside simple
 baselines."""
-_MARGIN = 1.2
-"""A run is taken to fit where it would also fit if it took this many times as long as predicted."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def choose(race: Race) -> tuple[str, int, str] | None:
@@ -94,8 +90,6 @@ class _Offers:
     """Predicted seconds to the end, ``(n,)``."""
     fits: npt.NDArray[np.bool_]
     """Whether the run fits into the budget, beside the reserved run."""
-    whole: Floats
-    """Seconds of the budget that each needs, footprint and margin included, ``(n,)``."""
     room: Floats
     """Seconds of the budget that each may take, ``(n,)``."""
     expected_seconds: Floats
@@ -109,7 +103,7 @@ class _Offers:
         """Of a race in which something is finished."""
         last = len(race.rungs) - 1
         to_finish = offered.seconds[:, last]
-        whole = _MARGIN * to_finish + offered.footprint_seconds
+        whole = offered.whole
         room = np.full(len(whole), race.seconds_left)
         reserved = race.reserved
         if reserved is not None:
@@ -125,7 +119,6 @@ class _Offers:
             reserved=reserved,
             to_finish=to_finish,
             fits=whole <= room,
-            whole=whole,
             room=room,
             expected_seconds=expected,
             rates=rates.max(axis=1),
@@ -140,7 +133,7 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
     names = offers.offered.candidates
     plan: list[int] = []
     spent = 0.0
-    whole, room = offers.whole.tolist(), offers.room.tolist()
+    whole, room = offers.offered.whole.tolist(), offers.room.tolist()
     for place in order.tolist():
         if names[place] == offers.reserved:  # its time is taken off the room of the others already
             plan.append(place)
@@ -156,7 +149,7 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
 
 def _does_not_fit(offers: _Offers, race: Race) -> str:
     count = len(offers.to_finish)
-    needed = float(np.min(offers.whole))
+    needed = float(np.min(offers.offered.whole))
     more = max(needed - max(race.seconds_left, 0.0), 1.0)
     what = "1 candidate does" if count == 1 else f"{count} candidates do"
     return f"{what} not fit into what is left; about {_duration(more)} more would finish the next"

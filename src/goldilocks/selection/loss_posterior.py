@@ -224,7 +224,7 @@ class Posterior:
     def counting_noise(self, loss: float) -> float:
         """Standard deviation of log loss from counting it on ``n_items``, of which other candidates share half."""
         error = np.sqrt((1 - min(loss, 0.99)) / max(loss * self.n_items, 0.5))
-        return max(min(float(error), 1.0) * _SHARED_COUNTING**0.5, _LEAST_NOISE)
+        return max(min(float(error), 1.0) * float(np.sqrt(_SHARED_COUNTING)), _LEAST_NOISE)
 
     # -------------------------------------------------------------------------------------------------------- inside
 
@@ -258,10 +258,8 @@ class Posterior:
     def _noise(self, share: float, losses: Floats) -> Floats:
         """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
         counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
-        counting = np.maximum(np.minimum(counting, 1.0) * _SHARED_COUNTING**0.5, _LEAST_NOISE)
-        if share >= 1:
-            return counting
-        return np.hypot(self._own_spreads(share), counting)
+        counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
+        return np.asarray(counting if share >= 1 else np.hypot(self._own_spreads(share), counting))
 
     def _own_spreads(self, share: float) -> Floats:
         if share == 0:

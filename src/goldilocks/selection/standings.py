@@ -27,6 +27,9 @@ RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
 FOOTPRINT_SECONDS = 4.0
 """By judgement: what measuring a finished model in a fresh process takes, loading included."""
+_MARGINS = 1.05, 1.2
+"""A run is taken to fit where it would also fit if it took this many times as long as predicted: one that has begun,
+whose pace was measured, and one that has not."""
 _LEAST_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
 _PLAN = 64
@@ -185,11 +188,10 @@ class Standings:
         self._catch_up()
         open_ = np.flatnonzero(self._open())
         view, names = self._view(), self._names
-        measured = np.isin(self._models[open_], self._models[self._finished()])
         return Purchases(
             candidates=tuple(names[index] for index in open_.tolist()),
             seconds=self._seconds()[open_],
-            footprint_seconds=np.where(measured, 0.0, self.footprint_seconds),
+            whole=self._whole()[open_],
             savings=view.saved[open_],
             promising=view.promising[open_],
         )
@@ -221,7 +223,7 @@ class Standings:
         """The pretrained candidate for whose full run time is reserved; see ``protocols.Race``."""
         self._catch_up()
         finished = self._finished()
-        fits = self._seconds()[:, -1] + self.footprint_seconds <= self.seconds_left
+        fits = self._whole() <= self.seconds_left
         eligible = np.flatnonzero(self._pretrained & (finished | (self._open() & fits)))
         if len(eligible) == 0:
             return None
@@ -354,6 +356,12 @@ class Standings:
         if self._prices is None or self._prices[0] != state:
             self._prices = (state, self._priced())
         return self._prices[1]
+
+    def _whole(self) -> Floats:
+        """Seconds of the budget that finishing each candidate needs; see ``protocols.Purchases``."""
+        measured = np.isin(self._models, self._models[self._finished()])
+        margin = np.where(self._done > 0, *_MARGINS)
+        return np.asarray(margin * self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
 
     def _priced(self) -> Floats:
         last = len(self.rungs) - 1

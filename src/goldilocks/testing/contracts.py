@@ -478,7 +478,7 @@ class TinyRace:
         return Purchases(
             candidates=tuple(open_),
             seconds=np.array(seconds).reshape(shape),
-            footprint_seconds=np.zeros(len(open_)),
+            whole=np.array([self.price(name, len(self.rungs) - 1) for name in open_]),
             savings=np.array(savings).reshape(shape),
             promising=np.full(shape, 0.5),
         )
