@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 from bench_data import keep, machine, options
-from race_records import RaceRecord, curves, finals, named, read_all
 from record_experience import fit, spread_of_models
+from recorded_races import RaceRecord, curves, finals, named, read_all
 
 from goldilocks.records import Candidate, Measured, Screening, Trial
 from goldilocks.selection.experience import Experience, parse_experience
@@ -143,7 +143,7 @@ def main() -> None:
     within_model = spread_of_models(chosen.data)
     races = read_all()
     published, group = setfit(chosen.data)
-    result = {
+    result: dict[str, Any] = {
         "benchmark": "forecast_coverage",
         "level": LEVEL,
         "races": left_out(races, {name: name for name in races}, within_model),

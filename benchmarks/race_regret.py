@@ -9,13 +9,14 @@ finished) is then scored on the other half. Regret is its J there above the lowe
 loss (100 * (J - lowest J) / alpha). A race that finishes nothing answers with the majority class.
 
 1. Budget: 5, 10, 25 and 50 % of the seconds of the exhaustive race, and all; nothing but the budget stops ``value``
-   (waiting_hour 0). The same draws for every policy and budget; the standard error is over data sets and draws, of the
-   difference to the next smaller budget in ``rise``.
+   (waiting_hour 0). The same draws for every policy and budget; ``rise`` is the difference to the next smaller budget,
+   with its standard error over data sets and draws.
 2. Stopping: budget without end, waiting_hour 0, 5 and 500: share of the exhaustive seconds that ``value`` spends, and
    regret.
-3. Seconds of processor time of one ``choose`` with 1,000 candidates, over a race of 60 purchases.
+3. Milliseconds of processor time of one ``choose`` with 1,000 candidates, over a race of 60 purchases.
 
-Seconds are those of the recording machine, which was shared with other work. The last line of output is one JSON object.
+Seconds are those of the recording machine, which was shared with other work. The last line of output is one JSON
+object.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import Any
 
 import numpy as np
 from bench_data import keep, machine, options
-from race_records import MACHINE, RaceRecord, finals, named, read_all
 from record_experience import fit, spread_of_models
+from recorded_races import MACHINE, RaceRecord, finals, named, read_all
 
 from goldilocks import plugins
 from goldilocks.records import DataSpec, Forecast, Measured, Prices, TaskSpec, Trial

@@ -4,14 +4,15 @@ Run:    python benchmarks/record_experience.py --work bench-work/experience
         python benchmarks/record_experience.py --fit-only     (from the records of record, a second)
 Needs:  the data folder; about 3 minutes a data set on 2 quiet cores; resumable.
 
-Measured, per data set (250 training and 350 validation rows, at most its 12 most frequent labels, seed 0): which
-validation items every candidate answers right at every rung, and the seconds; written to ``results/races/NAME.json``,
-without a row of the data. From these ``selection/experience.json`` is fitted: levels by kind of candidate, how far data
-sets, families and models lie apart, and by rung the mean gap to the final loss, its variance from one data set to the
-next (shared by all candidates of a run) and what is left for each candidate. Earlier races at 1,200 rows are pooled
-with them: their curves were not kept, their fitted numbers are (``results/experience-1200-rows.json``). The spread between
-pretrained models cannot come from races with one encoder: it is the standard deviation of log error among six base
-models on 35 tasks, 20 seeds each, in the published table ``results_model_recycling``. The last line of output is one
+Measured, per data set (200 or 250 training and 250 or 350 validation rows, at most its 12 most frequent labels, seed 0):
+which validation items every candidate answers right at every rung, and the seconds; written to
+``results/races/NAME.json``, without a row of the data. From these ``selection/experience.json`` is fitted: levels by
+kind of candidate, how far data sets, families and models lie apart, and by rung the mean gap to the final loss, its
+variance from one data set to the next (shared by all candidates of a run) and what is left for each candidate. Earlier
+races at 1,200 rows are pooled with them: their curves were not kept, their fitted numbers are
+(``results/experience-1200-rows.json``). The spread between pretrained models cannot come from races with one encoder:
+it is the standard deviation of log error among six base models on 35 tasks, 20 seeds each, in the published table
+``results_model_recycling``. The last line of output is one
 JSON object.
 """
 
@@ -29,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from bench_data import RESULTS, keep, machine, options, rows, sample, write_rows
-from race_records import RACES, RaceRecord, compact, curves, finals, read_all
+from recorded_races import RACES, RaceRecord, compact, finals, read_all
 from scipy.stats import t
 
 SETS = {
@@ -45,7 +46,10 @@ SETS = {
 }
 FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "static_embedding", "cnn", "encoder")
 GROUPS = {f"encoder/{method}": "encoder/tuned" for method in ("full", "lora", "bias_only", "top_layers")}
-TRAIN_ROWS, VALIDATION_ROWS, MOST_LABELS = 250, 350, 12
+MOST_LABELS = 12
+ROWS = {"trec": (250, 350), "bitext_customer_support": (250, 350), "sms_spam": (250, 350)}
+"""Training and validation rows; the other sets have ``FEWER``, and are run without ``bias_only``."""
+FEWER = (200, 250)
 EARLIER = RESULTS / "experience-1200-rows.json"
 EARLIER_SETS = 6
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "selection" / "experience.json"
@@ -72,15 +76,17 @@ def record(data: Path, work: Path, name: str) -> None:
         counts[str(row["label"])] += 1
     frequent = sorted(counts, key=lambda label: -counts[label])[:MOST_LABELS]
     kept = [row for row in kept if str(row["label"]) in frequent]
-    train, rest = kept[:TRAIN_ROWS], kept[TRAIN_ROWS:]
+    n_train, n_validation = ROWS.get(name, FEWER)
+    train, rest = kept[:n_train], kept[n_train:]
     labels = {str(row["label"]) for row in train}
-    parts = {"train": train, "validation": rest[:VALIDATION_ROWS], "test": rest[VALIDATION_ROWS : VALIDATION_ROWS + 50]}
+    parts = {"train": train, "validation": rest[:n_validation], "test": rest[n_validation:][:50]}
     folder = work / name
     for part, found in parts.items():
         write_rows(folder / f"{part}.jsonl", [row for row in found if str(row["label"]) in labels])
     task = folder / "task.yaml"
     files = {part: f"{part}.jsonl" for part in parts}
-    content = {"name": name, "data": files, "metric": "accuracy", "candidates": {"families": FAMILIES}}
+    pool = {"families": FAMILIES, "exclude": [] if name in ROWS else ["*/bias_only"]}
+    content = {"name": name, "data": files, "metric": "accuracy", "candidates": pool}
     task.write_text(json.dumps(content), encoding="utf-8")
     resume = ["--resume"] if (folder / "run").exists() else []
     command = [sys.executable, "-m", "goldilocks", "select", str(task), "--out", str(folder / "run")]
@@ -136,7 +142,7 @@ def fit(records: dict[str, RaceRecord], *, within_model: float, data_sets: int =
         "probe_shared": PROBE_SHARED,
         "labels": round(middle, 2),
         "groups": GROUPS,
-        "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; {TRAIN_ROWS} rows each, seed 0",
+        "source": f"benchmarks/record_experience.py on {', '.join(sorted(records))}; 200 or 250 rows each, seed 0",
     }
 
 
@@ -159,43 +165,58 @@ def _doubt(sets: int) -> float:
     return float(t.ppf(0.95, max(sets - 1, 1)) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
 
 
+Gap = tuple[str, float, float]
+"""(data set, logarithm of its labels less the middle, log loss at the rung less that at the end)."""
+
+
+def _gaps(
+    records: dict[str, RaceRecord], logs: dict[str, dict[str, float]], middle: float
+) -> dict[str, dict[str, list[Gap]]]:
+    """Kind -> share -> what was seen; under ``*`` those of all kinds."""
+    gaps: dict[str, dict[str, list[Gap]]] = defaultdict(lambda: defaultdict(list))
+    for name, record in records.items():
+        chance = next((loss for one, loss in finals(record).items() if one.startswith("majority/")), 1.0)
+        bar = chance - 2 * (chance * (1 - chance) / record.n_items) ** 0.5
+        for trial in record.trials:
+            # At chance it says nothing, and is not asked: see selection/loss_posterior.py.
+            if trial.share < 1 and trial.loss < bar and not trial.candidate.startswith("majority/"):
+                gap = float(np.log(max(trial.loss, 0.5 / record.n_items))) - logs[name][trial.candidate]
+                for kind in (_kind(trial.candidate), "*"):
+                    gaps[kind][f"{trial.share:g}"].append((name, float(np.log(record.n_labels / middle)), gap))
+    return gaps
+
+
 def _rungs(
     records: dict[str, RaceRecord], logs: dict[str, dict[str, float]], middle: float, sets: int
 ) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, float]]:
     """Kind -> share -> how a rung relates to the end; and share -> what all candidates of a run share of it."""
-    gaps: dict[str, dict[str, list[tuple[str, float, float]]]] = defaultdict(lambda: defaultdict(list))
-    for name, record in records.items():
-        chance = next((loss for name, loss in finals(record).items() if name.startswith("majority/")), 1.0)
-        bar = chance - 2 * (chance * (1 - chance) / record.n_items) ** 0.5
-        for candidate, shares in curves(record.trials).items():
-            for share, loss in shares.items():
-                # At chance it says nothing, and is not asked: see selection/loss_posterior.py.
-                if share < 1 and loss < bar and not candidate.startswith("majority/"):
-                    gap = float(np.log(max(loss, 0.5 / record.n_items))) - logs[name][candidate]
-                    seen = (name, float(np.log(record.n_labels / middle)), gap)
-                    gaps[_kind(candidate)][str(share)].append(seen)
-                    gaps["*"][str(share)].append(seen)
-    kinds: dict[str, dict[str, dict[str, float]]] = {}
-    for kind, shares in sorted(gaps.items()):
-        kinds[kind] = {}
+    gaps = _gaps(records, logs, middle)
+    kinds: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in sorted(gaps)}
+    for kind, shares in gaps.items():
         for share, seen in sorted(shares.items()):
             bias, slope = _pooled(seen, gaps["*"][share], 0 if kind == "*" else POOLED)
             kinds[kind][share] = {"bias": round(bias, 3), "spread": 0.0, "per_label": round(slope, 3)}
-    shared = {}
-    for share in gaps["*"]:
+    shared: dict[str, float] = {}
+    for share in sorted(gaps["*"]):
         residuals: dict[str, list[tuple[str, float]]] = defaultdict(list)
-        for kind, shares in gaps.items():
-            line = kinds[kind][share] if share in kinds[kind] else kinds["*"][share]
-            for name, x, gap in shares.get(share, []) if kind != "*" else []:
+        for kind in set(kinds) - {"*"}:
+            for name, x, gap in gaps[kind].get(share, []):
+                line = kinds[kind][share]
                 residuals[name].append((kind, gap - line["bias"] - line["per_label"] * x))
         together, own = _split(residuals, sets)
         shared[share] = round(together, 3)
-        for kind in kinds:
-            if share in kinds[kind]:
-                mine = [r for r in own if kind in ("*", r[0])]
-                variance = sum(r[1] ** 2 for r in mine) + 4 * float(np.mean([r[1] ** 2 for r in own]))
-                kinds[kind][share]["spread"] = round(max((variance / (len(mine) + 4)) ** 0.5, 0.08), 3)
+        everything = [value for _, value in own]
+        for kind, lines in kinds.items():
+            if share in lines:
+                mine = [value for of, value in own if kind in ("*", of)]
+                lines[share]["spread"] = round(max(_pooled_variance(mine, everything) ** 0.5, 0.08), 3)
     return kinds, shared
+
+
+def _pooled_variance(mine: list[float], everything: list[float], weight: float = 4) -> float:
+    """Of a kind, drawn to that of all kinds as if ``weight`` more candidates had shown it."""
+    total = sum(value**2 for value in mine) + weight * float(np.mean(np.square(everything)))
+    return total / (len(mine) + weight)
 
 
 def _split(residuals: dict[str, list[tuple[str, float]]], sets: int) -> tuple[float, list[tuple[str, float]]]:
@@ -206,12 +227,10 @@ def _split(residuals: dict[str, list[tuple[str, float]]], sets: int) -> tuple[fl
     observed = float(np.mean([mean**2 for mean in means.values()]))
     share, weight = SHARED_PRIOR
     between = (sets * observed + weight * share * (within + observed)) / (sets + weight)
-    return between**0.5 * _doubt(sets), own
+    return float(between**0.5 * _doubt(sets)), own
 
 
-def _pooled(
-    own: list[tuple[str, float, float]], all_: list[tuple[str, float, float]], weight: float
-) -> tuple[float, float]:
+def _pooled(own: list[Gap], all_: list[Gap], weight: float) -> tuple[float, float]:
     """Height and slope of a line through a kind's gaps over the logarithm of the labels.
 
     The slope is drawn to 0 as if one more data set, a factor of e away, had shown none; both are drawn to those of all
@@ -222,7 +241,7 @@ def _pooled(
     return (1 - share) * mine[0] + share * everything[0], (1 - share) * mine[1] + share * everything[1]
 
 
-def _line(seen: list[tuple[str, float, float]]) -> tuple[float, float]:
+def _line(seen: list[Gap]) -> tuple[float, float]:
     """Height at 0, and slope."""
     x, y = (np.array([one[index] for one in seen]) for index in (1, 2))
     slope = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean()) + len(x) / SLOPE_DOUBT))
@@ -281,7 +300,7 @@ def spread_of_models(data: Path) -> float:
         means = [float(np.mean(values)) for values in models.values()]
         seeds = float(np.mean([np.var(values, ddof=1) / len(values) for values in models.values() if len(values) > 1]))
         squares.append(float(np.var(means, ddof=1)) - seeds)
-    return round(float(np.mean(squares)) ** 0.5, 3)
+    return round(float(np.mean(squares) ** 0.5), 3)
 
 
 def _net(values: list[float], noise: float, least: float) -> float:
@@ -312,7 +331,7 @@ def main() -> None:
     EXPERIENCE.write_text(json.dumps(experience, indent=1) + "\n", encoding="utf-8")
     result = {
         "benchmark": "record_experience",
-        "rows": TRAIN_ROWS,
+        "rows": {name: ROWS.get(name, FEWER) for name in records},
         "seed": 0,
         "seconds": {name: round(race.seconds, 1) for name, race in records.items()},
         "final": {name: {c: round(loss, 4) for c, loss in finals(race).items()} for name, race in records.items()},
