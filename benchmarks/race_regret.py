@@ -5,8 +5,8 @@ Needs:  ``results/races`` (in the repository); CPU only, some minutes.
 
 Measured by replay of the recorded exhaustive races, the prior fitted on the other data sets. In each draw half of the
 validation items, drawn at random, are the race's; the candidate it would choose (lowest posterior expected J among the
-finished) is then scored on the other half. Regret is its J there above the lowest J of any candidate there, in points of
-loss (100 * (J - lowest J) / alpha). A race that finishes nothing answers with the majority class.
+finished) is then scored on the other half. Regret is its J there above the lowest J of any candidate there, in points
+of loss (100 * (J - lowest J) / alpha). A race that finishes nothing answers with the majority class.
 
 1. Budget: 5, 10, 25 and 50 % of the seconds of the exhaustive race, and all; nothing but the budget stops ``value``
    (waiting_hour 0). The same draws for every policy and budget; ``rise`` is the difference to the next smaller budget,

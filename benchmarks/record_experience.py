@@ -4,8 +4,8 @@ Run:    python benchmarks/record_experience.py --work bench-work/experience
         python benchmarks/record_experience.py --fit-only     (from the records of record, a second)
 Needs:  the data folder; about 3 minutes a data set on 2 quiet cores; resumable.
 
-Measured, per data set (200 or 250 training and 250 or 350 validation rows, at most its 12 most frequent labels, seed 0):
-which validation items every candidate answers right at every rung, and the seconds; written to
+Measured, per data set (200 or 250 training and 250 or 350 validation rows, at most its 12 most frequent labels, seed
+0): which validation items every candidate answers right at every rung, and the seconds; written to
 ``results/races/NAME.json``, without a row of the data. From these ``selection/experience.json`` is fitted: levels by
 kind of candidate, how far data sets, families and models lie apart, and by rung the mean gap to the final loss, its
 variance from one data set to the next (shared by all candidates of a run) and what is left for each candidate. Earlier
@@ -165,6 +165,8 @@ def _doubt(sets: int) -> float:
     return float(t.ppf(0.95, max(sets - 1, 1)) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
 
 
+Residual = tuple[str, float, float]
+"""(kind, its loading, log loss at the rung less what its line says)."""
 Gap = tuple[str, float, float]
 """(data set, logarithm of its labels less the middle, log loss at the rung less that at the end)."""
 
@@ -195,14 +197,18 @@ def _rungs(
     for kind, shares in gaps.items():
         for share, seen in sorted(shares.items()):
             bias, slope = _pooled(seen, gaps["*"][share], 0 if kind == "*" else POOLED)
-            kinds[kind][share] = {"bias": round(bias, 3), "spread": 0.0, "per_label": round(slope, 3)}
+            kinds[kind][share] = {"bias": round(bias, 3), "spread": 0.0, "per_label": round(slope, 3), "loading": 1.0}
+    for lines in kinds.values():
+        for share, line in lines.items():
+            # A kind that has far to go at the rung moves with the data, one that is near its end does not.
+            line["loading"] = round(min(max(line["bias"] / max(kinds["*"][share]["bias"], 0.05), 0.0), 2.0), 3)
     shared: dict[str, float] = {}
     for share in sorted(gaps["*"]):
-        residuals: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        residuals: dict[str, list[Residual]] = defaultdict(list)
         for kind in set(kinds) - {"*"}:
             for name, x, gap in gaps[kind].get(share, []):
                 line = kinds[kind][share]
-                residuals[name].append((kind, gap - line["bias"] - line["per_label"] * x))
+                residuals[name].append((kind, line["loading"], gap - line["bias"] - line["per_label"] * x))
         together, own = _split(residuals, sets)
         shared[share] = round(together, 3)
         everything = [value for _, value in own]
@@ -219,12 +225,15 @@ def _pooled_variance(mine: list[float], everything: list[float], weight: float =
     return total / (len(mine) + weight)
 
 
-def _split(residuals: dict[str, list[tuple[str, float]]], sets: int) -> tuple[float, list[tuple[str, float]]]:
+def _split(residuals: dict[str, list[Residual]], sets: int) -> tuple[float, list[tuple[str, float]]]:
     """Standard deviation of what a data set's candidates share, widened for the next data set, and what is left."""
-    means = {name: float(np.mean([value for _, value in seen])) for name, seen in residuals.items()}
-    own = [(kind, value - means[name]) for name, seen in residuals.items() for kind, value in seen]
+    shared = {
+        name: sum(loading * value for _, loading, value in seen) / max(sum(loading**2 for _, loading, _ in seen), 1e-6)
+        for name, seen in residuals.items()
+    }
+    own = [(kind, value - loading * shared[name]) for name, seen in residuals.items() for kind, loading, value in seen]
     within = float(np.mean([value**2 for _, value in own]))
-    observed = float(np.mean([mean**2 for mean in means.values()]))
+    observed = float(np.mean([value**2 for value in shared.values()]))
     share, weight = SHARED_PRIOR
     between = (sets * observed + weight * share * (within + observed)) / (sets + weight)
     return float(between**0.5 * _doubt(sets)), own
@@ -281,7 +290,7 @@ def together_with_earlier(found: dict[str, Any], sets: int) -> dict[str, Any]:
             whole = old["spread"] ** 2
             own = max(whole * (1 - SHARED_PRIOR[0]), 0.08**2) ** 0.5
             new = found["rungs"].setdefault(kind, {}).get(share)
-            pair = old | {"spread": own}
+            pair = {"loading": 1.0} | old | {"spread": own}
             found["rungs"][kind][share] = {key: mixed(new[key] if new else None, pair[key]) for key in pair}
     found["labels"] = round(float(np.exp(mixed(float(np.log(found["labels"])), float(np.log(earlier["labels"]))))), 2)
     found["source"] += f"; pooled with {earlier['source']}"

@@ -60,6 +60,15 @@ def test_finished_run_is_known_and_related_candidates_move_more_than_others() ->
     assert after[1] - before[1] > after[2] - before[2] > 0
 
 
+def test_kind_that_is_near_its_end_at_a_rung_is_not_moved_by_what_the_others_share() -> None:
+    rungs = {"*": {"0.1": Rung(0.0, 0.1), "0.3": Rung(0.0, 0.1)}, "cnn/scratch": {"0.1": Rung(0.0, 0.1, loading=0.0)}}
+    seen = [Observation(LSTM, 0.5, 0.1), Observation(CNN, 0.5, 0.1), Observation(LSTM, 0.1, 1.0)]
+    mean, _ = Posterior(POOL, replace(PLAIN, shared={"0.1": 1.0}, rungs=rungs), 10**6).given(seen)
+
+    # The LSTM ended far below its early loss; the CNN, whose loading is 0, is still expected near its own.
+    assert mean[2] == pytest.approx(np.log(0.5), abs=0.05)
+
+
 def test_finished_candidate_tells_for_the_others_how_far_their_rung_is_off() -> None:
     rungs = [Observation(LSTM, 0.5, 0.1), Observation(CNN, 0.5, 0.1)]
     shared = replace(PLAIN, shared={"0.1": 1.0}, rungs={"*": {"0.1": Rung(0.0, 0.1), "0.3": Rung(0.0, 0.1)}})

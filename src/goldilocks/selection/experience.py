@@ -22,6 +22,9 @@ class Rung:
     """Standard deviation of the same among candidates of one data set; what they share is ``Experience.shared``."""
     per_label: float = 0.0
     """By how much the mean grows where there are e times as many labels: more labels leave more to be learnt."""
+    loading: float = 1.0
+    """How many times the shared effect of the rung counts for this kind: what is near its end at the rung on every data
+    set (a head on frozen layers) moves little where the data leave much to be learnt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
 
-    y(m, rung) = z(m) + bias(kind of m, rung) + u(rung) + noise
+    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
     z(m)       = base + level(kind of m) + data set + s * (family + group + model + own)
 
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
@@ -78,8 +78,8 @@ class Posterior:
     _codes: npt.NDArray[np.int64] = field(init=False)
     _updates: Floats = field(init=False)
     _count: int = field(init=False, default=0)
-    _spreads: dict[float, Floats] = field(init=False, default_factory=dict)
-    """Rung -> own noise of every candidate there."""
+    _tables: dict[float, tuple[Floats, Floats]] = field(init=False, default_factory=dict)
+    """Rung -> own noise and loading of every candidate there."""
 
     def __post_init__(self) -> None:
         """Lay out the prior."""
@@ -123,11 +123,11 @@ class Posterior:
         column = self._column(place)
         total = self.variance[:, place].copy()
         if observation.share < 1:
-            rung = self._rung(observation.share)
+            rung, loading = self._rung(observation.share), relation.loading
             at = len(self.candidates) + rung
-            total += 2 * self.cross[:, rung, place] + self.variance[:, at]
-            column += self.cross[:, rung]
-            expected = self.mean[:, place] + self.mean[:, at]
+            total += 2 * loading * self.cross[:, rung, place] + loading**2 * self.variance[:, at]
+            column += loading * self.cross[:, rung]
+            expected = self.mean[:, place] + loading * self.mean[:, at]
         else:
             expected = self.mean[:, place].copy()
         self._update(column, total + relation.spread**2, self.log(observation.loss) - relation.bias - expected)
@@ -197,9 +197,10 @@ class Posterior:
             covariance, total = variances, variances + noise**2
         else:
             rung = self._rung(share)
-            shared = self.cross[:, rung, :n]
+            loading = self._table(share)[1]
+            shared = loading * self.cross[:, rung, :n]
             covariance = variances + shared
-            total = variances + 2 * shared + self.variance[:, n + rung, None] + noise**2
+            total = variances + 2 * shared + loading**2 * self.variance[:, n + rung, None] + noise**2
         step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
         return np.minimum(step, np.sqrt(variances))
 
@@ -242,9 +243,8 @@ class Posterior:
         if observation.share == 0:
             return self.experience.probe
         rung = self._known(place, observation.share)
-        return Rung(
-            self._bias(rung), float(np.hypot(rung.spread, self.counting_noise(observation.loss))), rung.per_label
-        )
+        spread = float(np.hypot(rung.spread, self.counting_noise(observation.loss)))
+        return Rung(self._bias(rung), spread, rung.per_label, rung.loading)
 
     def _known(self, place: int, share: float) -> Rung:
         rungs = self.experience.rungs
@@ -259,14 +259,19 @@ class Posterior:
         """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
         counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
         counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
-        return np.asarray(counting if share >= 1 else np.hypot(self._own_spreads(share), counting))
+        return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
 
-    def _own_spreads(self, share: float) -> Floats:
-        if share == 0:
-            return np.full(len(self.candidates), self.experience.probe.spread)
-        if share not in self._spreads:
-            self._spreads[share] = np.array([self._known(i, share).spread for i in range(len(self.candidates))])
-        return self._spreads[share]
+    def _table(self, share: float) -> tuple[Floats, Floats]:
+        """Own noise and loading of every candidate at a rung, each ``(n_candidates,)``."""
+        if share not in self._tables:
+            known = [
+                self.experience.probe if share == 0 else self._known(i, share) for i in range(len(self.candidates))
+            ]
+            self._tables[share] = (
+                np.array([rung.spread for rung in known]),
+                np.array([rung.loading for rung in known]),
+            )
+        return self._tables[share]
 
 
 def _log_prior(freedom: float) -> Floats:
