@@ -383,6 +383,16 @@ def test_price_follows_what_was_measured() -> None:
     assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
 
 
+def test_families_that_have_not_run_are_taken_to_be_slowed_like_those_that_have() -> None:
+    state = standings({"cnn/textcnn/scratch": 95.0, "encoder/m/full": 100.0})
+    assert state.price("encoder/m/full", 2) == pytest.approx(100)
+
+    state.trials.append(trial("cnn/textcnn/scratch", 2, 0.5, 395.0))  # (395 + 5) / (95 + 5): four times as long
+
+    # and one family more that keeps to its forecast: the geometric mean of 4 and 1
+    assert state.price("encoder/m/full", 2) == pytest.approx(200)
+
+
 class Idle:
     """A policy that finds nothing worth buying."""
 

@@ -377,10 +377,16 @@ class Standings:
         return np.asarray(ahead * full[:, None])
 
     def _paces(self) -> Floats:
-        """``time_correction.pace`` of each family, ``(n_families,)``."""
+        """``time_correction.pace`` of each family, ``(n_families,)``.
+
+        Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
+        slows all of them.
+        """
         begun = np.flatnonzero(self._done > 0)
         predicted = self._behind[begun, self._done[begun] - 1] * self._predicted[begun]
         logs = np.log((self._spent[begun] + FIXED_SECONDS) / (predicted + FIXED_SECONDS))
         families, size = self._families[begun], len(self._family_names)
         counts = np.bincount(families, minlength=size)
-        return np.asarray(np.exp(np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)))
+        means = np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)
+        seen = counts > 0
+        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1))))
