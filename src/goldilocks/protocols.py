@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -333,12 +334,31 @@ class Estimator(Protocol):
         """Higher is better. ``features`` (n_texts, width) float32, ``labels`` (n_texts,) from 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """All that can be bought in a race, as arrays: one row a candidate that is not finished, one column a rung."""
+
+    candidates: tuple[str, ...]
+    seconds: Floats
+    """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
+    the rung."""
+    whole: Floats
+    """Seconds of the budget that finishing the candidate needs, ``(n,)``: with those of measuring its model afterwards
+    and a margin for the error of the forecast."""
+    savings: Floats
+    """Money over the horizon by which the score at the rung is expected to lower J of the best candidate, provided that
+    the candidate is then finished where the score is good, ``(n, rungs)``; 0 where it has the rung."""
+    promising: Floats
+    """Probability that the score at the rung will be good: that the candidate's expected J is then below that of the
+    best finished one, ``(n, rungs)``."""
+
+
 class Race(Protocol):
-    """What a policy is shown of the race. Losses are those of the task's metric, money is per month."""
+    """The state of a race that a policy decides from. Losses are those of the task's metric."""
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Names, in the order of the pool."""
+        """Names of those that can be bought or are finished, in the order of the pool."""
 
     @property
     def rungs(self) -> Sequence[float]:
@@ -350,21 +370,50 @@ class Race(Protocol):
     def losses(self, candidate: str) -> Mapping[int, float]:
         """Rung -> validation loss, for each rung the candidate was scored at (one may be run past without a score)."""
 
+    def parameters(self, candidate: str) -> int:
+        """Weights of the candidate's model, embeddings included."""
+
     def forecast(self, candidate: str) -> tuple[float, float]:
         """Mean and standard deviation of the loss the candidate would end with."""
 
     def price(self, candidate: str, rung: int) -> float:
         """Predicted seconds from where the candidate stands up to and including ``rung`` (from 0)."""
 
-    def value(self, candidate: str) -> float:
-        """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
+    def purchases(self) -> Purchases:
+        """All that can be bought, with prices and expected savings."""
 
-    def hurdle(self, seconds: float) -> float:
-        """Money per month that a purchase of so many seconds must be expected to save to be worth them."""
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
+
+    @property
+    def best(self) -> str | None:
+        """The finished candidate with the lowest expected J; ``None``: none is finished."""
+
+    @property
+    def reserved(self) -> str | None:
+        """The pretrained candidate for whose full run time is reserved: the one with the lowest expected J among those
+        that are finished or still fit into the budget; ``None``: it is finished, or there is none.
+        """
 
     @property
     def seconds_left(self) -> float:
-        """What is left of the budget."""
+        """What is left of the budget, less the time that measuring the finished candidates will take."""
+
+    @property
+    def second_price(self) -> float:
+        """Money that a second of the search costs: the price of waiting, and of the machine."""
+
+    @property
+    def indifference(self) -> float:
+        """Money per month that does not matter to the user."""
+
+    @property
+    def horizon_months(self) -> float:
+        """Months that a decision holds for."""
+
+    @property
+    def currency(self) -> str:
+        """Of all money."""
 
     @property
     def seed(self) -> int:
@@ -380,3 +429,11 @@ class Policy(Protocol):
 
     def choose(self, race: Race) -> tuple[str, int, str] | None:
         """(candidate, rung to run it up to, why in words), or ``None`` to stop. A pure function of the race's state."""
+
+
+@runtime_checkable
+class ExplainsStopping(Protocol):
+    """A policy (beside ``Policy``) that may stop before everything is bought, and says why."""
+
+    def stopped(self, race: Race) -> str:
+        """Why ``choose`` returns ``None`` for this state, in words: "nothing is left to buy"."""

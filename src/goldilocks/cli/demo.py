@@ -17,7 +17,7 @@ data:
 metric: macro_f1
 objective: {error_cost: 0.05, requests_per_month: 200000, horizon_months: 12, currency: USD}
 limits: {latency_p95_ms: 200, memory_mb: 2000}
-budget: 5m
+budget: 90s
 seed: 0
 """
 _HEADLINE = "Shares fall as the central bank raises interest rates and the company warns that profits will be lower"
@@ -31,7 +31,7 @@ def demo(
 ) -> None:
     """Run the main job on the BBC News corpus: choose, tune, write the bundle, and make one prediction.
 
-    Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes a few minutes.
+    Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes about two minutes.
 
     Example: goldilocks demo --out demo-run
     """

@@ -80,9 +80,9 @@ class Prices:
     storage_gb_month: float = 0.1
     """One GB (10**9 bytes) on disk for a month."""
     labour_hour: float = 0.0
-    """An hour of attended work on the search; part of the cost of a candidate."""
+    """An hour of attended work while a candidate is tuned; part of its cost."""
     waiting_hour: float = 5.0
-    """What an hour of waiting for the search is worth: it stops when nothing it can run is expected to save as much."""
+    """An hour of waiting for the search. It decides only when the search stops; no candidate's cost holds it."""
     api_input: float = 0.0
     """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
     api_output: float = 0.0

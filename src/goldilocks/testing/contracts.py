@@ -32,6 +32,7 @@ from goldilocks.protocols import (
     Model,
     OneShotEstimator,
     Policy,
+    Purchases,
     RestrictsOutputs,
     Task,
 )
@@ -414,13 +415,18 @@ def check_policy(policy: Policy) -> None:
 
 
 class TinyRace:
-    """Four candidates with made-up learning curves; the dearest is the best. See ``protocols.Race``."""
+    """Four candidates with made-up learning curves; the most expensive is the best. See ``protocols.Race``."""
 
     CURVES = {"a": (0.5, 0.45, 0.44), "b": (0.4, 0.2, 0.12), "c": (0.6, 0.15, 0.05), "d": (0.7, 0.7, 0.7)}  # noqa: RUF012
     SECONDS = {"a": 1.0, "b": 5.0, "c": 20.0, "d": 2.0}  # noqa: RUF012
     rungs = (0.1, 0.3, 1.0)
     candidates = tuple(CURVES)
     seed = 0
+    reserved = None
+    second_price = 1e-3
+    indifference = 0.0
+    horizon_months = 12.0
+    currency = "USD"
 
     def __init__(self) -> None:
         """Nothing is bought; there is time for everything."""
@@ -450,10 +456,33 @@ class TinyRace:
         done = self._bought[candidate]
         return self.SECONDS[candidate] * (self.rungs[rung] - (self.rungs[done - 1] if done else 0.0))
 
-    def hurdle(self, seconds: float) -> float:
-        """Money: a little for every second."""
-        return 0.1 + 1e-5 * seconds
+    def parameters(self, candidate: str) -> int:
+        """Larger models take longer."""
+        return int(self.SECONDS[candidate])
 
-    def value(self, candidate: str) -> float:
-        """Money: worth something until finished."""
-        return 0.0 if self._bought[candidate] == len(self.rungs) else 100 * self.forecast(candidate)[1]
+    @property
+    def best(self) -> str | None:
+        """By loss alone."""
+        finished = [name for name in self.CURVES if self._bought[name] == len(self.rungs)]
+        return min(finished, key=lambda name: self.CURVES[name][-1], default=None)
+
+    def purchases(self) -> Purchases:
+        """Worth something until finished, more the less is known."""
+        open_ = [name for name in self.CURVES if self._bought[name] < len(self.rungs)]
+        seconds = [[max(self.price(name, rung), 0.0) for rung in range(len(self.rungs))] for name in open_]
+        savings = [
+            [100 * self.forecast(name)[1] if rung >= self._bought[name] else 0.0 for rung in range(len(self.rungs))]
+            for name in open_
+        ]
+        shape = (len(open_), len(self.rungs))
+        return Purchases(
+            candidates=tuple(open_),
+            seconds=np.array(seconds).reshape(shape),
+            whole=np.array([self.price(name, len(self.rungs) - 1) for name in open_]),
+            savings=np.array(savings).reshape(shape),
+            promising=np.full(shape, 0.5),
+        )
+
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """The largest of theirs."""
+        return max((100 * self.forecast(name)[1] for name in candidates), default=0.0)
