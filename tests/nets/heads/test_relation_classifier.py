@@ -20,7 +20,7 @@ from goldilocks.tuning.run import Run
 TEXT = "the [E1] soup [/E1] with [E2] salt bread [/E2] today"
 LABELS = ("about(e1,e2)", "about(e2,e1)")
 METHODS = ["full", "lora", "bias_only", "top_layers", "head_only"]
-NEW = "backbone.marks.weight"
+NEW = "backbone.channel_embeddings.weight"
 
 
 def _related(rows: int = 60) -> Part:
