@@ -1,8 +1,8 @@
-"""Pairs of pieces for next-sentence prediction (Devlin et al. 2019): does the second follow the first?
+"""Segment pairs for next-sentence prediction (Devlin et al. 2019): does the second follow the first?
 
-A document is cut in two at the end of a sentence where it has one inside, else before a word. Then, in a group of
-pairs, half are drawn and their second pieces change places, so that a strange piece comes from another document and no
-text is lost or read twice.
+A document is split in two at the end of a sentence where it has one inside, else before a word. Then, in a group of
+pairs, half are drawn and their second segments are exchanged, so that a negative's second segment comes from another
+document and no text is lost or used twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from goldilocks.pretrain.packing import Ids, Mark, Unit, unit
 
 GROUP = 512
-"""Pieces among which second halves change places."""
+"""Documents (or parts of long ones) among which second segments are exchanged."""
 Words = npt.NDArray[np.bool_]
 
 
@@ -37,15 +37,15 @@ def pairs(
     length: int,
     seed: int,
 ) -> Iterator[Unit]:
-    """Units ``[CLS] first [SEP] second [SEP]``; a piece of one token stays alone and asks nothing.
+    """Units ``[CLS] first [SEP] second [SEP]``; a document of one token stays alone and has no label.
 
     Args:
-        documents: Tokens of each, and whether a word begins with a token.
+        documents: Token ids of each, and whether a token starts a word.
         cls: Token before a pair.
-        sep: Token behind each of its pieces.
+        sep: Token after each of its segments.
         ends: Tokens that end a sentence.
         length: Tokens of a row; longer documents give several pairs.
-        seed: Of the cuts and of the changing of places.
+        seed: Of the splits and exchanges.
     """
     stops = np.fromiter(ends, dtype=np.int64)
     for number, group in enumerate(_groups(_pieces(documents, length - 3))):
@@ -78,7 +78,7 @@ def _groups(pieces: Iterable[tuple[int, Ids, Words]]) -> Iterator[list[tuple[int
 
 
 def _pieces(documents: Iterable[tuple[Ids, Words]], most: int) -> Iterator[tuple[int, Ids, Words]]:
-    """Documents, longer ones in even pieces of at most ``most`` tokens; with the document's number."""
+    """Documents, longer ones in equal parts of at most ``most`` tokens; with the document's number."""
     for number, (ids, words) in enumerate(documents):
         count = -(-len(ids) // most)
         for ids_, words_ in zip(np.array_split(ids, count), np.array_split(words, count), strict=True):
@@ -97,7 +97,7 @@ def _cut(
 
 
 def _mix(made: list[_Pair], rng: np.random.Generator) -> None:
-    """Half of the pairs, drawn, hand their second pieces on; where that would stay in one document none does."""
+    """Exchange the second segments of a random half of the pairs; none where a segment would stay in its document."""
     drawn = [made[place] for place in sorted(rng.permutation(len(made))[: len(made) // 2])]
     shift = len(drawn) // 2
     given = drawn[shift:] + drawn[:shift]
