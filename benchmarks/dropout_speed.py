@@ -78,7 +78,7 @@ def one_run(side: str) -> dict[str, float]:
 
     from goldilocks.support.machine.hardware import machine as this
 
-    result = {}
+    result: dict[str, float] = {}
     for dtype in (torch.float32, torch.bfloat16)[: 2 if this().bf16 else 1]:
         name = str(dtype).removeprefix("torch.")
         result |= timed(f"step_{name}", training_step(side, dtype))

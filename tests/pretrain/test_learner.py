@@ -43,7 +43,8 @@ class _Regression:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         weight = next(model.parameters())
         given = model((batch["ids"] + 0.01 * batch["noise"][:, None]).to(weight.dtype))[:, 0].float()
-        return (given - batch["ids"].sum(1)).square().mean()
+        loss: Tensor = (given - batch["ids"].sum(1)).square().mean()
+        return loss
 
 
 def _rows(count: int = 100) -> Rows:

@@ -97,9 +97,9 @@ class CausalLMObjective:
             {
                 "ids": ids,
                 "units": None if across else units,
-                "places": None if across else places_in(units),
-                "chosen": np.flatnonzero(asked),
-                "wanted": np.roll(ids, -1, axis=1)[asked],
+                "position_ids": None if across else places_in(units),
+                "target_positions": np.flatnonzero(asked),
+                "targets": np.roll(ids, -1, axis=1)[asked],
             }
         )
 
@@ -109,6 +109,8 @@ class CausalLMObjective:
         inputs: dict[str, Any] = {"input_ids": batch["ids"], "use_cache": False}
         if "units" in batch:
             inputs["attention_mask"] = attention(batch["units"], dtype_of(model), causal=True)
-            inputs["position_ids"] = batch["places"]
+            inputs["position_ids"] = batch["position_ids"]
         hidden = network.base_model(**inputs).last_hidden_state.flatten(0, 1)
-        return mean_loss(network.get_output_embeddings()(hidden.index_select(0, batch["chosen"])), batch["wanted"])
+        return mean_loss(
+            network.get_output_embeddings()(hidden.index_select(0, batch["target_positions"])), batch["targets"]
+        )

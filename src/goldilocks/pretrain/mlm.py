@@ -1,4 +1,4 @@
-"""Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are to be found out.
+"""Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are targets.
 
 Of these, 80 % are replaced by the mask token, 10 % by a token drawn from the vocabulary, 10 % stay. They are drawn anew
 in each epoch (Liu et al. 2019). Scores are computed for them alone, not for the other 85 %. Positions are counted from
@@ -112,17 +112,17 @@ class MaskedLMObjective:
             chosen[row, places] = True
             shown[row, places] = self._shown(ids[row, places], rng)
         units = units_in(flags)
-        pairs_at, strange = _asked(flags, units) if self.settings.next_sentence else (None, None)
+        pairs_at, not_next = _asked(flags, units) if self.settings.next_sentence else (None, None)
         return tensors(
             {
                 "ids": shown,
                 "units": None if self.settings.across else units,
-                "places": None if self.settings.across else places_in(units),
+                "position_ids": None if self.settings.across else places_in(units),
                 "types": (flags & Mark.SECOND) != 0 if self.settings.next_sentence else None,
-                "chosen": np.flatnonzero(chosen),
-                "wanted": ids[chosen],
+                "target_positions": np.flatnonzero(chosen),
+                "targets": ids[chosen],
                 "pairs": pairs_at,
-                "strange": strange,
+                "not_next": not_next,
             }
         )
 
@@ -156,15 +156,15 @@ class MaskedLMObjective:
         if "units" in batch:
             inputs["attention_mask"] = attention(batch["units"], dtype_of(model))
             shifted = network.config.model_type in _ROBERTA
-            inputs["position_ids"] = batch["places"] + (network.config.pad_token_id + 1 if shifted else 0)
+            inputs["position_ids"] = batch["position_ids"] + (network.config.pad_token_id + 1 if shifted else 0)
         if "types" in batch:
             inputs["token_type_ids"] = batch["types"]
         hidden = network.base_model(**inputs).last_hidden_state.flatten(0, 1)
         head = network.cls.predictions if hasattr(network, "cls") else network.lm_head
-        loss = mean_loss(head(hidden.index_select(0, batch["chosen"])), batch["wanted"])
+        loss = mean_loss(head(hidden.index_select(0, batch["target_positions"])), batch["targets"])
         if "pairs" in batch:
             pooled = torch.tanh(network.base_model.pooler.dense(hidden.index_select(0, batch["pairs"])))
-            loss = loss + mean_loss(network.cls.seq_relationship(pooled), batch["strange"])
+            loss = loss + mean_loss(network.cls.seq_relationship(pooled), batch["not_next"])
         return loss
 
 
@@ -179,4 +179,4 @@ def _asked(
     row, place = np.nonzero(flags & Mark.PAIR)
     kept = seen[row, units[row, place]]
     row, place = row[kept], place[kept]
-    return row * length + place, (flags[row, place] & Mark.STRANGE) != 0
+    return row * length + place, (flags[row, place] & Mark.NEGATIVE) != 0

@@ -117,7 +117,7 @@ _HEADS = ("cls.", "lm_head.", "bert.pooler.", "pooler.")
 
 
 def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: float, length: int) -> Any:
-    """A checkpoint with dropout as wanted (its own is written back into its configuration).
+    """A checkpoint with another dropout rate (its own is written back into its configuration).
 
     Args:
         folder: In the Hub's format, with safetensors.

@@ -37,7 +37,8 @@ class _Counting(Backbone):
     depth, width = 3, 1
 
     def embed(self, batch: Batch) -> Tensor:
-        return batch.ids.float()[..., None]
+        hidden: Tensor = batch.ids.float()[..., None]
+        return hidden
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
         return hidden + 10**number

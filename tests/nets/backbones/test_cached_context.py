@@ -76,7 +76,7 @@ class _Recorder(CausalLM):
     """A model on the meta device that notes where everything it is given is."""
 
     max_positions = 100
-    device = torch.device("meta")  # type: ignore[assignment]
+    device = torch.device("meta")
 
     def __init__(self) -> None:
         self.devices: set[str] = set()
