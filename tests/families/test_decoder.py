@@ -58,13 +58,13 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
     model = decoder.restore(saved)
     read: list[int] = []
     backbone: Any = type(model.backbone)
-    plain = backbone.read
+    plain = backbone.forward_cached
 
     def counted(self: Any, ids: Any, *rest: Any) -> Any:
         read.append(ids.shape[1])
         return plain(self, ids, *rest)
 
-    monkeypatch.setattr(backbone, "read", counted)
+    monkeypatch.setattr(backbone, "forward_cached", counted)
     first = model.predict(["soup with bread"])
     told, read[:] = sum(read), []
     again = model.predict(["soup with bread"])
@@ -137,7 +137,7 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
         assert "\ndef" in sampling.stops
         return [GeneratedText("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     answers = network.predict(items[:2])
 
     assert asked == list(items[:2])
@@ -183,7 +183,7 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
         asked.append(sampling)
         return [GeneratedText("x", 1, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     again = decoder.restore(tmp_path)
     assert isinstance(again, DecoderGenerator)
     again.predict(["ab"])

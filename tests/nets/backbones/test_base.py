@@ -41,7 +41,8 @@ class _Counting(Backbone):
         return hidden
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
-        return hidden + 10**number
+        above: Tensor = hidden + 10.0**number
+        return above
 
 
 @pytest.mark.parametrize(
