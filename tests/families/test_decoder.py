@@ -11,7 +11,7 @@ import torch
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
 from goldilocks.methods import head_only, in_context, zero_shot
-from goldilocks.nets.generation.sampling import Sampling, Written
+from goldilocks.nets.generation.sampling import GeneratedText, Sampling
 from goldilocks.nets.heads import decoder_generator
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 from goldilocks.nets.heads.decoder_generator import DecoderGenerator
@@ -58,13 +58,13 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
     model = decoder.restore(saved)
     read: list[int] = []
     backbone: Any = type(model.backbone)
-    plain = backbone.read
+    plain = backbone.forward_cached
 
     def counted(self: Any, ids: Any, *rest: Any) -> Any:
         read.append(ids.shape[1])
         return plain(self, ids, *rest)
 
-    monkeypatch.setattr(backbone, "read", counted)
+    monkeypatch.setattr(backbone, "forward_cached", counted)
     first = model.predict(["soup with bread"])
     told, read[:] = sum(read), []
     again = model.predict(["soup with bread"])
@@ -131,13 +131,13 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
         network.fit(items, rests, seed=0)
     asked: list[str] = []
 
-    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[Written]:
+    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[GeneratedText]:
         before = network._prefix()
         asked.extend(tokenizer.decode([*before, *one], skip_special_tokens=True) for one in prompts)
         assert "\ndef" in sampling.stops
-        return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
+        return [GeneratedText("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     answers = network.predict(items[:2])
 
     assert asked == list(items[:2])
@@ -179,11 +179,11 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
     network.save(tmp_path)
     asked: list[Sampling] = []
 
-    def writes(_: object, __: object, prompts: Any, sampling: Sampling, **___: object) -> list[Written]:
+    def writes(_: object, __: object, prompts: Any, sampling: Sampling, **___: object) -> list[GeneratedText]:
         asked.append(sampling)
-        return [Written("x", 1, True, 0.1) for _ in prompts]
+        return [GeneratedText("x", 1, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     again = decoder.restore(tmp_path)
     assert isinstance(again, DecoderGenerator)
     again.predict(["ab"])

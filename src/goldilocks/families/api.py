@@ -119,7 +119,7 @@ class Asked:
         """Draw examples, and see how long answers are. Nothing is asked."""
         from goldilocks.nets.generation import prompts
 
-        chosen = prompts.draw(gold, self.shots, seed=seed)
+        chosen = prompts.sample_examples(gold, self.shots, seed=seed)
         goal = self.prompt.goal
         examples = tuple((_cut(texts[i], EXAMPLE_CHARACTERS), gold[i]) for i in chosen)
         one_line = goal.output is Output.LABEL or prompts.one_line(gold)

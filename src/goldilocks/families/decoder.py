@@ -114,7 +114,7 @@ def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, see
     """
     import torch
 
-    from goldilocks.nets.generation.prompts import said
+    from goldilocks.nets.generation.prompts import generation_to_plain
     from goldilocks.nets.hub.config import read_config
     from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
@@ -131,10 +131,10 @@ def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, see
     precision = str(next(backbone.parameters()).dtype).removeprefix("torch.")
     backbone.float()  # to learn in; ``DecoderClassifier.fit`` goes back
     writes = goal.output is Output.TEXT  # then the answer is read too
-    longest = min(MAX_TOKENS, max(1, backbone.reach // 2 if writes else backbone.reach))
+    longest = min(MAX_TOKENS, max(1, backbone.max_positions // 2 if writes else backbone.max_positions))
     tokenizer = read_tokenizer(tokenizer_file, longest)
     settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
-    settled["generation"] = said(goal.generation)
+    settled["generation"] = generation_to_plain(goal.generation)
     settled |= _lengths(part, tokenizer) if writes else {}
     settled |= {"chain": True, "wide": True} if tags else {}
     pad = settled["ends"][0] if settled["ends"] else 0
@@ -208,12 +208,12 @@ def _specials(folder: Path, tokenizer: Tokenizer) -> dict[str, list[int]]:
 
 def _lengths(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
     """How long the right answers are, and what form they have."""
-    from goldilocks.nets.generation.prompts import answer_limit, begun, one_line
+    from goldilocks.nets.generation.prompts import answer_limit, completes_code, one_line
     from goldilocks.support.text.units import references
 
     answers = [references(one)[0] for one in part.gold[:1000]]
     lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers)]
-    form = {"one_line": one_line(part.gold), "begun": begun(part.texts, part.gold)}
+    form = {"one_line": one_line(part.gold), "begun": completes_code(part.texts, part.gold)}
     return {"max_tokens": answer_limit(lengths), **form}
 
 

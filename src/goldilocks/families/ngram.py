@@ -29,8 +29,8 @@ import numpy as np
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
 from goldilocks.errors import InputError
-from goldilocks.nets.generation.prompts import generation_from, said
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, onward
+from goldilocks.nets.generation.prompts import generation_from, generation_to_plain
+from goldilocks.nets.generation.sampling import Logits, NextTokenModel, Sampling, TokenSequence, generate_sequences
 from goldilocks.records import (
     Forecast,
     Generation,
@@ -224,14 +224,17 @@ class NgramModel:
 
     def continued(self, item: Text) -> str:
         """What follows an item, piece by piece to the end of the text or to ``most`` pieces; see ``generation``."""
-        how = Sampling(**{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **said(self.generation)})
+        how = Sampling(
+            **{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **generation_to_plain(self.generation)}
+        )
         told = item if isinstance(item, str) else "\x1f".join(item)
         digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         rng = np.random.default_rng([how.seed % 2**64, int.from_bytes(digest)])
         before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
-        source = _Counted(self.grams, self.grams.after(self.grams.begin(), before))
-        (draft,) = onward(source, [Draft(0, how.max_tokens, rng)], how, self._spelled_out, (END,))
-        return draft.text(self._spelled_out, how.stops)
+        source = _NgramRow(self.grams, self.grams.after(self.grams.begin(), before))
+        sequences = [TokenSequence(0, how.max_tokens, rng)]
+        (sequence,) = generate_sequences(source, sequences, how, self._spelled_out, (END,))
+        return sequence.text(self._spelled_out, how.stops)
 
     def _spelled_out(self, numbers: Sequence[int]) -> str:
         return "".join(self.pieces.known[number - UNKNOWN - 1] for number in numbers)
@@ -246,34 +249,34 @@ class NgramModel:
 
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
-        raw["generation"] = said(self.generation)
+        raw["generation"] = generation_to_plain(self.generation)
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
         save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "counts.safetensors")
 
 
-class _Counted(Source):
-    """One text that counts go on with."""
+class _NgramRow(NextTokenModel):
+    """One text, continued by an n-gram model."""
 
     def __init__(self, grams: KneserNey, place: list[int]) -> None:
         self.grams, self.place = grams, place
 
-    def scores(self) -> Scores:
+    def logits(self) -> Logits:
         share = self.grams.distribution(self.place)
         share[[BEGIN, UNKNOWN]] = 0.0
         with np.errstate(divide="ignore"):
             return np.log(share)[None, :]
 
-    def drawn(self, rows: Sequence[Draft], sampling: Sampling) -> list[int]:
+    def sample(self, sequences: Sequence[TokenSequence], sampling: Sampling) -> list[int]:
         if sampling.temperature == 1 and sampling.top_k == 0 and sampling.top_p == 1:
-            number = self.grams.sample(self.place, rows[0].rng)  # without a look at the whole vocabulary
+            number = self.grams.sample(self.place, sequences[0].rng)  # without the whole vocabulary
             if number != UNKNOWN:
                 return [number]
-        return super().drawn(rows, sampling)
+        return super().sample(sequences, sampling)
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """There is one, and it goes on."""
+    def select(self, rows: Sequence[int]) -> None:
+        """There is one row, and it stays."""
 
     def step(self, ids: Sequence[int]) -> None:
         self.place = self.grams.after(self.place, ids)

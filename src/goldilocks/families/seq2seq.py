@@ -169,7 +169,7 @@ def _from_hub(folder: Path, part: Part, goal: Goal) -> Network:
     from dataclasses import replace
 
     from goldilocks.nets.assemble import config_for, network
-    from goldilocks.nets.backbones.hub_seq2seq import read_hub_writer
+    from goldilocks.nets.backbones.hub_seq2seq import read_hub_seq2seq
     from goldilocks.nets.heads.seq2seq_generator import settled_for
     from goldilocks.nets.hub.config import read_config
     from goldilocks.nets.tokenization.tokenizer import read_tokenizer
@@ -187,7 +187,7 @@ def _from_hub(folder: Path, part: Part, goal: Goal) -> Network:
         goal, "hub", config, pooling="mean", max_tokens=longest, pad_id=int(config.get("pad_token_id") or 0)
     )
     settled = settled_for(tokenizer, part, goal.generation, search=_search(folder, config), max_tokens=longest)
-    return network(read_hub_writer(folder), tokenizer, replace(shape, settled=settled))
+    return network(read_hub_seq2seq(folder), tokenizer, replace(shape, settled=settled))
 
 
 def restore(folder: Path) -> Network:
@@ -203,16 +203,16 @@ def _backbone(shape: NetworkConfig) -> Backbone:
         from goldilocks.nets.backbones.transformer import TransformerBackbone, TransformerOptions
 
         return TransformerBackbone(TransformerOptions(**shape.options))
-    from goldilocks.nets.backbones.hub_seq2seq import hub_writer_from
+    from goldilocks.nets.backbones.hub_seq2seq import hub_seq2seq_from
 
-    return hub_writer_from(shape.options)
+    return hub_seq2seq_from(shape.options)
 
 
 def _search(folder: Path, config: Mapping[str, Any]) -> Any:
     """How the checkpoint wants to be asked: ``generation_config.json`` counts before ``config.json``."""
     import json
 
-    from goldilocks.nets.generation.beam_search import Search
+    from goldilocks.nets.generation.beam_search import BeamSearch
 
     try:
         said = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
@@ -224,7 +224,9 @@ def _search(folder: Path, config: Mapping[str, Any]) -> Any:
     start = found.get("decoder_start_token_id")
     padding = int(found.get("pad_token_id") or 0)
     never = tuple(sorted({padding} - {end}))
-    return Search(padding if start is None else int(start), end, never, beams=max(4, int(found.get("num_beams") or 1)))
+    return BeamSearch(
+        padding if start is None else int(start), end, never, beams=max(4, int(found.get("num_beams") or 1))
+    )
 
 
 def _first(config: Mapping[str, Any], *names: str) -> Any:

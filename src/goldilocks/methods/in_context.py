@@ -31,10 +31,10 @@ def misfit(facts: ModelInfo) -> str | None:
 
 def useless(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
-    from goldilocks.nets.generation.prompts import unaskable
+    from goldilocks.nets.generation.prompts import why_not_promptable
 
     if output is not Output.LIKELIHOOD:
-        return unaskable(output)
+        return why_not_promptable(output)
     return "a text is judged as it stands, without examples, so it would be zero_shot once more"
 
 

@@ -27,9 +27,9 @@ def misfit(facts: ModelInfo) -> str | None:
 
 def useless(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
-    from goldilocks.nets.generation.prompts import unaskable
+    from goldilocks.nets.generation.prompts import why_not_promptable
 
-    return unaskable(output)
+    return why_not_promptable(output)
 
 
 def effort(facts: ModelInfo) -> float:  # noqa: ARG001

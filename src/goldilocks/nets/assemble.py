@@ -12,7 +12,7 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.generation.prompts import answer_limit, said
+from goldilocks.nets.generation.prompts import answer_limit, generation_to_plain
 from goldilocks.nets.network import Network, NetworkConfig, read_config
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
@@ -126,14 +126,14 @@ def from_pieces(
         decoder: The numbers of an ``AttentionDecoder``, where the backbone brings no decoder of its own.
         seed: Of the weights.
     """
-    from goldilocks.nets.generation.beam_search import Search
+    from goldilocks.nets.generation.beam_search import BeamSearch
     from goldilocks.nets.heads import seq2seq_generator
     from goldilocks.nets.tokenization import bpe
 
     torch.manual_seed(seed)
-    tokenizer = bpe.learn_pieces(seq2seq_generator.texts_of(part), limit=vocabulary)
+    tokenizer = bpe.learn_bpe(seq2seq_generator.texts_of(part), limit=vocabulary)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    search = Search(bpe.START_ID, bpe.END_ID, never=(bpe.PAD_ID, bpe.UNKNOWN_ID, bpe.START_ID))
+    search = BeamSearch(bpe.START_ID, bpe.END_ID, never=(bpe.PAD_ID, bpe.UNKNOWN_ID, bpe.START_ID))
     shape = replace(
         config_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=bpe.PAD_ID),
         settled=seq2seq_generator.settled_for(
@@ -173,14 +173,14 @@ def from_running_text(
     texts = (text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
     writes = goal.output is Output.TEXT
     answers = [references(one)[0] for one in part.gold] if writes else []  # a likelihood is that of the item itself
-    tokenizer = bpe.learn_pieces(chain(texts, answers), limit=vocabulary, faithful=True)
+    tokenizer = bpe.learn_bpe(chain(texts, answers), limit=vocabulary, lossless=True)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
     length = recurrent_lm.WARM_UP + recurrent_lm.STRETCH
     shape = config_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=bpe.PAD_ID)
     if writes:
         lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers[:1000])]
         settled = {"onward": True, "read": max_read, "max_tokens": answer_limit(lengths)}
-        shape = replace(shape, settled={**settled, "generation": said(goal.generation)})
+        shape = replace(shape, settled={**settled, "generation": generation_to_plain(goal.generation)})
     return network(backbone_of(shape), tokenizer, shape)
 
 

@@ -52,7 +52,7 @@ class PretrainSettings:
     lowercase: bool | None = None
     """Whether a new tokenizer lowers the case; by default only ``wordpiece`` does."""
     next_sentence: bool = False
-    """``mlm``: learn as well whether one piece of text follows the other."""
+    """``mlm``: next-sentence prediction as a second objective."""
     whole_words: bool = False
     """``mlm``: mask all tokens of a word or none. A Chinese character is a word."""
     across: bool = False

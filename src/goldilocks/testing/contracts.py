@@ -22,7 +22,7 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
-from goldilocks.nets.generation.prompts import unaskable
+from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
     Estimator,
     Family,
@@ -155,8 +155,8 @@ def _check_model(family: Family, facts: ModelInfo, checkpoint: Path | None, case
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
-    prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
-    """Whether it can be tuned as well as prompted: then ``fit`` sets the prompt."""
+    prompted = "prompt" in facts.groups and recipe is not None and why_not_promptable(goal.output) is None
+    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
     if isinstance(model, OneShotEstimator) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
         told = set(facts.groups) <= {"prompt"}

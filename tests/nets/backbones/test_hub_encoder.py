@@ -84,13 +84,13 @@ def test_frozen_backbone_runs_once_per_text_and_without_dropout(folder: Path, mo
     work = Workload(rows=24, characters=30, words=6, labels=3)
     run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, recipe=recipe)
     seen: list[bool] = []
-    given = HubEncoderBackbone._given
+    given = HubEncoderBackbone._inputs
 
     def counted(self: HubEncoderBackbone, batch: Batch) -> dict[str, torch.Tensor]:
         seen.extend([self.model.training] * len(batch.ids))
         return given(self, batch)
 
-    monkeypatch.setattr(HubEncoderBackbone, "_given", counted)
+    monkeypatch.setattr(HubEncoderBackbone, "_inputs", counted)
     run.advance(1.0)
 
     assert seen == [False] * 24

@@ -20,7 +20,7 @@ from goldilocks.tuning.run import Run
 TEXT = "the [E1] soup [/E1] with [E2] salt bread [/E2] today"
 LABELS = ("about(e1,e2)", "about(e2,e1)")
 METHODS = ["full", "lora", "bias_only", "top_layers", "head_only"]
-NEW = "backbone.marks.weight"
+NEW = "backbone.channel_embeddings.weight"
 
 
 def _related(rows: int = 60) -> Part:
@@ -257,7 +257,7 @@ def test_each_weight_is_in_one_group_and_the_marks_go_with_the_head(folder: Path
     assert relater.block_of(NEW) == -1
 
 
-def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path) -> None:
+def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path, bfloat16: bool) -> None:
     relater, part = _relater(folder), _related()
     rows = relater.rows(part.texts)
     batch = padded(rows, 0)
@@ -266,7 +266,9 @@ def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path) -
     recipe = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
     learner = Learner(relater, recipe, part.texts, part.gold, seed=0)
     found = float(learner._loss(list(range(len(rows)))).detach())
-    assert found == pytest.approx(wanted, rel=1e-4)
+    assert next(learner._work.backbone.parameters()).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+    # bfloat16 keeps 8 bits of a number: 0.4 % of each weight and state.
+    assert found == pytest.approx(wanted, rel=1e-2 if bfloat16 else 1e-4)
     used, known = (one.backbone.get_parameter("words.weight") for one in (learner._work, relater))
     assert len(used) < len(known)
 

@@ -165,9 +165,9 @@ def test_score_is_the_probability_of_all_tags(folder: Path) -> None:
 
 def test_marks_change_no_answer_before_training_and_are_among_the_embeddings(folder: Path) -> None:
     tagger = _tagger(folder)
-    assert tagger.backbone.marks is not None
-    assert "backbone.marks.shapes.weight" in tagger.groups()["embeddings"]
-    assert tagger.block_of("backbone.marks.shapes.weight") == -1
+    assert tagger.backbone.channel_embeddings is not None
+    assert "backbone.channel_embeddings.shapes.weight" in tagger.groups()["embeddings"]
+    assert tagger.block_of("backbone.channel_embeddings.shapes.weight") == -1
     batch = padded(tagger.rows(SENTENCES[:3]), 0)
     with torch.no_grad():
         marked = tagger.backbone(batch)
@@ -176,11 +176,11 @@ def test_marks_change_no_answer_before_training_and_are_among_the_embeddings(fol
 
 def test_marks_tell_capitals_apart_once_they_are_learnt(folder: Path) -> None:
     tagger = _tagger(folder)
-    assert tagger.backbone.marks is not None
+    assert tagger.backbone.channel_embeddings is not None
     ids = [row.ids.tolist() for row in tagger.rows([("soup",), ("Soup",)])]
     assert ids[0] == ids[1]
     with torch.no_grad():
-        tagger.module.get_parameter("backbone.marks.shapes.weight").normal_()
+        tagger.module.get_parameter("backbone.channel_embeddings.shapes.weight").normal_()
     scores = tagger.predict([("soup",), ("Soup",)]).scores
     assert scores[0] != scores[1]
 
@@ -197,7 +197,12 @@ def test_every_part_of_the_head_learns(folder: Path) -> None:
     learner.advance(1.0)
     assert learner.predict(texts[:4]).values == tuple(gold[:4])
     after = dict(tagger.module.named_parameters())
-    for name in ("head.chain.moves", "head.wide.table.weight", "head.linear.weight", "backbone.marks.shapes.weight"):
+    for name in (
+        "head.chain.transitions",
+        "head.wide.table.weight",
+        "head.linear.weight",
+        "backbone.channel_embeddings.shapes.weight",
+    ):
         assert not torch.equal(before[name], after[name]), f"{name} learnt nothing"
 
 

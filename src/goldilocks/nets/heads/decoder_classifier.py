@@ -24,9 +24,9 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
-from goldilocks.nets.generation.decoding import Tree, judge
+from goldilocks.nets.generation.decoding import ContinuationTree, score_continuations
 from goldilocks.nets.generation.prompts import Prompt
-from goldilocks.nets.hub.weights import answering
+from goldilocks.nets.hub.weights import inference_dtype
 from goldilocks.nets.network import Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Row
 from goldilocks.nets.tokenization.tokenizer import encodings
@@ -70,7 +70,7 @@ class DecoderClassifier(Network):
         self._begin: list[int] = list(shape.settled.get("begin", ()))
         self._lead: list[int] | None = None
         self._led: CachedContext | None = None
-        self._tree: Tree | None = None
+        self._tree: ContinuationTree | None = None
 
     @property
     def _speaker(self) -> CausalLM:
@@ -115,14 +115,14 @@ class DecoderClassifier(Network):
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Draw examples, and see what the decoder prefers whatever it reads; no weight learns."""
         self._be_exact()
-        chosen = prompts.draw(gold, self.shots, seed=seed)
+        chosen = prompts.sample_examples(gold, self.shots, seed=seed)
         examples = [(self._cut(texts[i], EXAMPLE_TOKENS), self._short(gold[i])) for i in chosen]
         goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
         writes = goal.output is Output.TEXT
-        begun = writes and prompts.begun(texts, gold)
+        begun = writes and prompts.completes_code(texts, gold)
         prompt = Prompt(goal, tuple(examples), not writes or prompts.one_line(gold), begun)
         limit = self._limit(gold) if writes else 0
-        room = self._speaker.reach - ITEM_TOKENS - 64 - limit
+        room = self._speaker.max_positions - ITEM_TOKENS - 64 - limit
         while prompt.examples and len(self._encoded([prompt.lead])[0]) > room:
             prompt = replace(prompt, examples=prompt.examples[:-1])
         self._tell(PromptState(prompt, max_tokens=limit))
@@ -134,7 +134,7 @@ class DecoderClassifier(Network):
 
     def _be_exact(self) -> None:
         """Weights as the checkpoint has them, in the precision that is fast here."""
-        self.module.to(answering(getattr(torch, str(self.shape.settled.get("precision", "float32")))))
+        self.module.to(inference_dtype(getattr(torch, str(self.shape.settled.get("precision", "float32")))))
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
@@ -148,7 +148,7 @@ class DecoderClassifier(Network):
     def _tell(self, telling: PromptState) -> None:
         self.telling = telling
         self._lead, self._led = None, None
-        self._speaker.settle(steps=self.shape.output == Output.TEXT)
+        self._speaker.prepare_for_inference(incremental=self.shape.output == Output.TEXT)
 
     def _now(self) -> PromptState:
         """What it goes by at the moment."""
@@ -170,14 +170,14 @@ class DecoderClassifier(Network):
             return self._prefix()
         if self._led is None:
             with torch.inference_mode():
-                self._led = CachedContext.begin(self._speaker, self._prefix())
+                self._led = CachedContext.encode(self._speaker, self._prefix())
         return self._led
 
     def _asked(self, texts: Sequence[Text]) -> list[list[int]]:
-        most = self._speaker.reach - len(self._prefix()) - self._most() - 32
+        most = self._speaker.max_positions - len(self._prefix()) - self._most() - 32
         most = min(ITEM_TOKENS, max(8, most))
         prompt = self._now().prompt
-        if prompt.begun:  # the answer goes on from its end
+        if prompt.completes_code:  # the answer goes on from its end
             return [one[-most:] for one in self._encoded([prompt.ask(one) for one in texts])]
         return self._encoded([prompt.ask(self._cut(one, most)) for one in texts])
 
@@ -187,8 +187,8 @@ class DecoderClassifier(Network):
         if self._tree is None:
             before = prompt.ask("")[-8:]
             endings = self._behind(before, [prompt.reply(label) for label in self.labels])
-            self._tree = Tree(_told_apart(endings, self._behind(before, ["\n"])[0]))
-        found = judge(self._speaker, self._asked(texts), self._tree, prefix=self._read())
+            self._tree = ContinuationTree(_told_apart(endings, self._behind(before, ["\n"])[0]))
+        found = score_continuations(self._speaker, self._asked(texts), self._tree, prefix=self._read())
         return found.numpy()
 
     # ------------------------------------------------------------------------------------------------------- answering
@@ -223,7 +223,7 @@ class DecoderClassifier(Network):
             return
         self.module.float()
         if self.shape.output == Output.TEXT:
-            self._speaker.settle()
+            self._speaker.prepare_for_inference()
 
 
 def _told_apart(endings: list[list[int]], line_end: list[int]) -> list[list[int]]:

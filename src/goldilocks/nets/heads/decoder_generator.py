@@ -20,8 +20,8 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
-from goldilocks.nets.generation.decoding import likelihood, write
-from goldilocks.nets.generation.prompts import Prompt, generation_from, said
+from goldilocks.nets.generation.decoding import generate, log_likelihood
+from goldilocks.nets.generation.prompts import Prompt, generation_from, generation_to_plain
 from goldilocks.nets.generation.sampling import Sampling
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, PromptState
 from goldilocks.nets.network import NetworkConfig
@@ -56,22 +56,26 @@ class _Headed(CausalLM):
     """The backbone with its head: what speaks after tuning."""
 
     def __init__(self, backbone: CausalLM, head: nn.Module) -> None:
-        self.backbone, self.head, self.reach = backbone, head, backbone.reach
+        self.backbone, self.head, self.max_positions = backbone, head, backbone.max_positions
 
-    def settle(self, *, steps: bool = True) -> None:
-        self.backbone.settle(steps=steps)
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
 
-    def remember(self) -> KVCache:
-        return self.backbone.remember()
+    def prepare_for_inference(self, *, incremental: bool = True) -> None:
+        self.backbone.prepare_for_inference(incremental=incremental)
 
-    def read(self, ids: Tensor, place: AttentionContext, memory: KVCache) -> Tensor:
-        return cast(Tensor, self.head(self.backbone.read(ids, place, memory)))
+    def new_cache(self) -> KVCache:
+        return self.backbone.new_cache()
+
+    def forward_cached(self, ids: Tensor, context: AttentionContext, cache: KVCache) -> Tensor:
+        return cast(Tensor, self.head(self.backbone.forward_cached(ids, context, cache)))
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.backbone.logits(hidden)
 
-    def likeliest(self, hidden: Tensor) -> Tensor:
-        return self.backbone.likeliest(hidden)
+    def greedy(self, hidden: Tensor) -> Tensor:
+        return self.backbone.greedy(hidden)
 
 
 class DecoderGenerator(DecoderClassifier):
@@ -105,7 +109,7 @@ class DecoderGenerator(DecoderClassifier):
             prompt = self._plain_prompt()
             lead = self._encoded([prompt.lead])[0]
             # Of an item that begins a program the end is kept, below.
-            cut = texts if prompt.begun else [self._cut(one, self.shape.max_tokens // 2) for one in texts]
+            cut = texts if prompt.completes_code else [self._cut(one, self.shape.max_tokens // 2) for one in texts]
             asked = [[*lead, *one] for one in self._encoded([prompt.ask(one) for one in cut])]
         given = [[*self._begin, *ids] or [self.shape.pad_id] for ids in asked]
         return [Row(np.asarray(ids[-self.shape.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(given)]
@@ -113,7 +117,9 @@ class DecoderGenerator(DecoderClassifier):
     def _plain_prompt(self) -> Prompt:
         goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
         settled = self.shape.settled
-        return Prompt(goal, one_line=bool(settled.get("one_line", True)), begun=bool(settled.get("begun", False)))
+        return Prompt(
+            goal, one_line=bool(settled.get("one_line", True)), completes_code=bool(settled.get("begun", False))
+        )
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
         """Prompt and right answer as one row; ``places`` holds where the answer begins."""
@@ -174,18 +180,23 @@ class DecoderGenerator(DecoderClassifier):
         """An answer to each item, the likeliest or a drawn one; what is not said is as in ``generation``."""
         telling = self._now()
         now = {"temperature": temperature, "top_p": top_p, "seed": seed}
-        how = {**said(self.generation), **{name: value for name, value in now.items() if value is not None}}
+        how = {
+            **generation_to_plain(self.generation),
+            **{name: value for name, value in now.items() if value is not None},
+        }
         how |= {"max_tokens": self._most(), "stops": how.get("stops", telling.prompt.stops)}
         sampling = Sampling(**how)
         prefix = self._prefix()
-        if len(prefix) + sampling.max_tokens + _LEAST_ASKED > self._speaker.reach:
+        if len(prefix) + sampling.max_tokens + _LEAST_ASKED > self._speaker.max_positions:
             raise InputError(
-                f"max_tokens is {sampling.max_tokens}; this decoder holds {self._speaker.reach} tokens, and "
+                f"max_tokens is {sampling.max_tokens}; this decoder holds {self._speaker.max_positions} tokens, and "
                 f"{len(prefix)} of them are what it is told: ask for fewer."
             )
-        found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=self._read(), ends=self._ends)
+        found = generate(
+            self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=self._read(), end_ids=self._ends
+        )
         # The lines of a program's rest begin where they begin.
-        return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
+        return [one.text.rstrip() if telling.prompt.completes_code else one.text.strip() for one in found]
 
     def _limit(self, gold: Sequence[Gold]) -> int:
         return self.generation.max_tokens or super()._limit(gold)
@@ -208,7 +219,7 @@ class DecoderGenerator(DecoderClassifier):
                 (number, *pair)
                 for pair in _pieces([*self._begin, *before] or [self.shape.pad_id], [*own, *self._ends[:1]])
             ]
-        found = likelihood(self._speaker, [one[1] for one in given], [one[2] for one in given])
+        found = log_likelihood(self._speaker, [one[1] for one in given], [one[2] for one in given])
         sums = [0.0] * len(texts)
         for (number, _, _), value in zip(given, found.tolist(), strict=True):
             sums[number] += value

@@ -1,7 +1,7 @@
 """Networks that say how probable a text is: token by token, each foretold from those before it.
 
 A text is [START], its tokens and [END]; what stands before it is read first, each text of it with an [END] of its own.
-Different texts have different tokens (``pieces.learn_pieces(faithful=True)``) and the probabilities of all token
+Different texts have different tokens (``bpe.learn_bpe(lossless=True)``) and the probabilities of all token
 sequences add up to one, so those of all texts do not add up to more: bits per byte can be compared with any other
 model's. (One text could be cut in several ways; only the tokenizer's own counts, and the others are lost.)
 
@@ -27,9 +27,16 @@ from torch import Tensor, nn
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.rnn import RnnBackbone
-from goldilocks.nets.generation.prompts import generation_from, said
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, onward, seeded
-from goldilocks.nets.layers.chunked_cross_entropy import smoothed_loss
+from goldilocks.nets.generation.prompts import generation_from, generation_to_plain
+from goldilocks.nets.generation.sampling import (
+    Logits,
+    NextTokenModel,
+    Sampling,
+    TokenSequence,
+    generate_sequences,
+    generator_for,
+)
+from goldilocks.nets.layers.chunked_cross_entropy import chunked_cross_entropy
 from goldilocks.nets.network import Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.tokenization.bpe import END_ID, PAD_ID, START_ID, UNKNOWN_ID
@@ -134,7 +141,7 @@ class RecurrentLM(Network):
         asked = _asked(batch, 1, batch.ids.shape[1])
         aimed = self.head(self.dropout(states[:, :-1][asked]))
         table = self.head.table(self.backbone.words.weight)
-        return smoothed_loss(aimed, table, batch.ids[:, 1:][asked], self.label_smoothing)
+        return chunked_cross_entropy(aimed, table, batch.ids[:, 1:][asked], self.label_smoothing)
 
     # ------------------------------------------------------------------------------------------------------- answering
 
@@ -150,17 +157,17 @@ class RecurrentLM(Network):
         return of_values(found.tolist())
 
     def _written(self, texts: Sequence[Text]) -> list[str]:
-        how = Sampling(**{"max_tokens": self.shape.settled["max_tokens"], **said(self.generation)})
+        how = Sampling(**{"max_tokens": self.shape.settled["max_tokens"], **generation_to_plain(self.generation)})
         decode = partial(self.tokenizer.decode, skip_special_tokens=True)
         found = [""] * len(texts)
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 drafts = [
-                    Draft(place, how.max_tokens, seeded(how.seed, row.ids.tolist()))
+                    TokenSequence(place, how.max_tokens, generator_for(how.seed, row.ids.tolist()))
                     for place, row in zip(chosen, batch.rows, strict=True)
                 ]
-                for one in onward(_RecurrentSource(self, batch), drafts, how, decode, (END_ID,)):
-                    found[one.place] = one.text(decode, how.stops)
+                for one in generate_sequences(_RecurrentSource(self, batch), drafts, how, decode, (END_ID,)):
+                    found[one.number] = one.text(decode, how.stops)
         return found
 
     def _likelihoods(self, batch: Batch) -> Tensor:
@@ -170,7 +177,7 @@ class RecurrentLM(Network):
         hidden, memory = self.backbone.embed(batch), None
         for start in range(0, batch.ids.shape[1] - 1, _AT_ONCE):
             end = min(start + _AT_ONCE, batch.ids.shape[1] - 1)
-            states, memory = self.backbone.onward(hidden[:, start:end], memory)
+            states, memory = self.backbone.continue_from(hidden[:, start:end], memory)
             asked = _asked(batch, start + 1, end + 1)
             wanted = batch.ids[:, start + 1 : end + 1][asked]
             logs = _logs(self.head(states[asked]), table, wanted)
@@ -178,21 +185,21 @@ class RecurrentLM(Network):
         return sums.clamp(max=0.0)
 
 
-class _RecurrentSource(Source):
+class _RecurrentSource(NextTokenModel):
     """Rows that a net goes on with from its memory of them."""
 
     def __init__(self, network: RecurrentLM, batch: Batch) -> None:
         self.backbone, self.head = network.backbone, network.head
         self.table = self.head.table(self.backbone.words.weight)
-        self.hidden, self.memory = self.backbone.behind(batch)
+        self.hidden, self.memory = self.backbone.final_state(batch)
 
-    def scores(self) -> Scores:
+    def logits(self) -> Logits:
         scores = (self.head(self.hidden) @ self.table.T).float()
         scores[:, _NEVER] = float("-inf")
-        found: Scores = scores.cpu().numpy()
+        found: Logits = scores.cpu().numpy()
         return found
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         kept = torch.tensor(rows, device=self.hidden.device)
         cells = self.memory if isinstance(self.memory, tuple) else (self.memory,)
         left = tuple(one[:, kept] for one in cells)
@@ -200,7 +207,7 @@ class _RecurrentSource(Source):
 
     def step(self, ids: Sequence[int]) -> None:
         vectors = self.backbone.words(torch.tensor(ids, device=self.hidden.device)[:, None])
-        states, self.memory = self.backbone.onward(vectors, self.memory)
+        states, self.memory = self.backbone.continue_from(vectors, self.memory)
         self.hidden = states[:, 0]
 
 

@@ -47,7 +47,7 @@ class RelationClassifier(Network):
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
         """Put the parts together; the backbone gets a table for what the marks learn."""
         tokenizer.no_truncation()  # which part of a long text is read is decided here
-        backbone.marks = EntityMarkerEmbeddings(backbone.mark_width)
+        backbone.channel_embeddings = EntityMarkerEmbeddings(backbone.channel_width)
         super().__init__(backbone, tokenizer, shape)
         self._before, self._after = special_tokens(tokenizer)
         self._marks = {mark: self._sign(SIGNS[role]) for role, pair in MARKS.items() for mark in pair}
@@ -63,7 +63,7 @@ class RelationClassifier(Network):
         So they learn under every method that does not freeze what lies below block 0.
         """
         found = super().groups()
-        new = [name for name in found["embeddings"] if name.startswith("backbone.marks.")]
+        new = [name for name in found["embeddings"] if name.startswith("backbone.channel_embeddings.")]
         known = [name for name in found["embeddings"] if name not in new]
         return found | {"embeddings": known, "head": found["head"] + new}
 

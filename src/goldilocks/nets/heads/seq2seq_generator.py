@@ -24,9 +24,17 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.attention_decoder import AttentionDecoder
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqBackbone, Seq2SeqDecoder
-from goldilocks.nets.generation.beam_search import Search, write
-from goldilocks.nets.generation.prompts import generation_from, said
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, cut, onward, seeded
+from goldilocks.nets.generation.beam_search import BeamSearch, beam_search
+from goldilocks.nets.generation.prompts import generation_from, generation_to_plain
+from goldilocks.nets.generation.sampling import (
+    Logits,
+    NextTokenModel,
+    Sampling,
+    TokenSequence,
+    generate_sequences,
+    generator_for,
+    stop_position,
+)
 from goldilocks.nets.network import Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
@@ -131,10 +139,10 @@ class Seq2SeqGenerator(Network):
     # ------------------------------------------------------------------------------------------------------- answering
 
     @property
-    def search(self) -> Search:
+    def search(self) -> BeamSearch:
         """How answers are looked for."""
         found = self.shape.settled["search"]
-        return Search(**{**found, "never": tuple(found["never"])})
+        return BeamSearch(**{**found, "never": tuple(found["never"])})
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``; how sure it is of a text is the mean (geometric) probability of its tokens.
@@ -143,7 +151,7 @@ class Seq2SeqGenerator(Network):
             InputError: more tokens are asked for than it can write.
         """
         values, scores = [""] * len(texts), np.zeros(len(texts), dtype=np.float32)
-        how = Sampling(**said(self.generation))
+        how = Sampling(**generation_to_plain(self.generation))
         self._check_reach()
         self.module.eval()
         with torch.inference_mode():
@@ -155,24 +163,24 @@ class Seq2SeqGenerator(Network):
 
     def _searched(self, batch: Batch, how: Sampling) -> list[_Answer]:
         limits = [self._limit(len(row)) for row in batch.rows]
-        found = write(self.head, self.backbone(batch), batch.mask, limits, self.search)
+        found = beam_search(self.head, self.backbone(batch), batch.mask, limits, self.search)
         texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in found)
-        return [(text[: cut(text, how.stops)], mean) for text, (_, mean) in zip(texts, found, strict=True)]
+        return [(text[: stop_position(text, how.stops)], mean) for text, (_, mean) in zip(texts, found, strict=True)]
 
     def _drawn(self, batch: Batch, how: Sampling) -> list[_Answer]:
         decode = partial(self.tokenizer.decode, skip_special_tokens=True)
         rows = [
-            Draft(place, self._limit(len(row)), seeded(how.seed, row.ids.tolist()))
+            TokenSequence(place, self._limit(len(row)), generator_for(how.seed, row.ids.tolist()))
             for place, row in enumerate(batch.rows)
         ]
         source = _Answering(self.head, self.backbone(batch), batch.mask, self.search)
         found: list[_Answer] = [("", 0.0)] * len(rows)
-        for row in onward(source, rows, how, decode, (self.search.end,)):
-            found[row.place] = row.text(decode, how.stops), row.log / row.steps
+        for row in generate_sequences(source, rows, how, decode, (self.search.end,)):
+            found[row.number] = row.text(decode, how.stops), row.log_probability / row.steps
         return found
 
     def _check_reach(self) -> None:
-        asked, reach = self.generation.max_tokens, self.head.reach
+        asked, reach = self.generation.max_tokens, self.head.max_positions
         if asked is not None and reach is not None and asked > reach:
             raise InputError(f"max_tokens is {asked}; this model writes at most {reach} tokens: ask for fewer.")
 
@@ -191,24 +199,24 @@ class Seq2SeqGenerator(Network):
         return max(1, min(int(settled["longest"]), expected))
 
 
-class _Answering(Source):
+class _Answering(NextTokenModel):
     """Answers that a decoder goes on with, one to each source."""
 
-    def __init__(self, decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, search: Search) -> None:
+    def __init__(self, decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, search: BeamSearch) -> None:
         self.decoder, self.never, self.device = decoder, list(search.never), states.device
-        self.memory = decoder.begin(states, mask, 1)
+        self.memory = decoder.start(states, mask, 1)
         self.step([search.start] * len(states))
 
-    def scores(self) -> Scores:
-        found: Scores = self.allowed.cpu().numpy()
+    def logits(self) -> Logits:
+        found: Logits = self.allowed.cpu().numpy()
         return found
 
-    def note(self, rows: Sequence[Draft], ids: Sequence[int]) -> None:
+    def record(self, rows: Sequence[TokenSequence], ids: Sequence[int]) -> None:
         for row, token, logs in zip(rows, ids, self.logs, strict=True):
-            row.log += float(logs[token]) if row.going else 0.0
+            row.log_probability += float(logs[token]) if row.active else 0.0
 
-    def keep(self, rows: Sequence[int]) -> None:
-        self.decoder.keep(self.memory, torch.tensor(rows, device=self.device))
+    def select(self, rows: Sequence[int]) -> None:
+        self.decoder.select(self.memory, torch.tensor(rows, device=self.device))
 
     def step(self, ids: Sequence[int]) -> None:
         scores = self.decoder.step(torch.tensor(ids, device=self.device)[:, None], self.memory)[:, 0]
@@ -233,7 +241,7 @@ def settled_for(
     part: Part,
     generation: Generation,
     *,
-    search: Search,
+    search: BeamSearch,
     max_tokens: int,
     decoder: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -266,5 +274,5 @@ def settled_for(
         "longest": longest + _SPARE,
         "ratio": ratio,
         "decoder": dict(decoder or {}),
-        "generation": said(generation),
+        "generation": generation_to_plain(generation),
     }

@@ -24,9 +24,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, hides_case, mark_of
-from goldilocks.nets.backbones.rnn import both_ways, recurrent_cell
-from goldilocks.nets.layers.linear_chain_crf import LinearChainCrf, best_paths, rules
+from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, casing_feature, hides_case
+from goldilocks.nets.backbones.rnn import bidirectional, recurrent_cell
+from goldilocks.nets.layers.linear_chain_crf import LinearChainCrf, iob2_constraints, viterbi
 from goldilocks.nets.network import Network, NetworkConfig, linear_head
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length
 from goldilocks.nets.tokenization.tokenizer import encodings, special_tokens
@@ -112,7 +112,7 @@ class BiRecurrentLayer(nn.Module):
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """``(n_rows, n_words, width)`` -> ``(n_rows, n_words, 2 * REREAD_STATE)``."""
-        return both_ways(self.forth, self.back, words, mask)
+        return bidirectional(self.forth, self.back, words, mask)
 
 
 class TagHead(nn.Module):
@@ -144,16 +144,16 @@ class TokenClassifier(Network):
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
         """Put the parts together; where the tokenizer hides how a word is written, the backbone gets marks for it."""
         tokenizer.no_truncation()  # whole sentences are tokenized, then cut between words
-        self._channels: tuple[str, ...] = backbone.spelling if hides_case(tokenizer) else ()
+        self._channels: tuple[str, ...] = backbone.casing_channels if hides_case(tokenizer) else ()
         if self._channels:
-            backbone.marks = CasingEmbeddings(self._channels, backbone.mark_width)
+            backbone.channel_embeddings = CasingEmbeddings(self._channels, backbone.channel_width)
         super().__init__(backbone, tokenizer, shape)
         self._before, self._after = special_tokens(tokenizer)
         self._nothing = np.asarray(
             tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [shape.pad_id], dtype=np.int32
         )
         self._end = np.asarray(tokenizer.encode(SENTENCE_END, add_special_tokens=False).ids, dtype=np.int32)
-        self._rules = rules(self.labels)
+        self._rules = iob2_constraints(self.labels)
 
     def new_head(self) -> nn.Module:
         """See ``Network.new_head``."""
@@ -214,7 +214,8 @@ class TokenClassifier(Network):
         pieces[SENTENCE_END] = self._end[:longest]
         known = {word for words in items for word in words} - {SENTENCE_END}
         marks = {
-            channel: {SENTENCE_END: 0} | {word: mark_of(channel, word) for word in known} for channel in self._channels
+            channel: {SENTENCE_END: 0} | {word: casing_feature(channel, word) for word in known}
+            for channel in self._channels
         }
         return [
             row
@@ -350,8 +351,8 @@ class TokenClassifier(Network):
         else:
             moves, first = (one.to(scores.device) for one in self._rules or (torch.zeros(()), torch.zeros(())))
             if chain is not None:
-                moves, first = moves + chain.moves, first + chain.first
-            paths = best_paths(scores, mask, moves, first)
+                moves, first = moves + chain.transitions, first + chain.start_transitions
+            paths = viterbi(scores, mask, moves, first)
         if chain is not None:
             return paths, chain.log_probability(scores, mask, paths).exp()
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
@@ -362,9 +363,9 @@ class TokenClassifier(Network):
         chains = [one.chain for one in self.heads if one.chain is not None]
         if len(chains) < 2:
             return chains[0] if chains else None
-        mean = LinearChainCrf(len(self.labels)).to(chains[0].moves.device)
-        mean.moves.data = torch.stack([one.moves.detach() for one in chains]).mean(0)
-        mean.first.data = torch.stack([one.first.detach() for one in chains]).mean(0)
+        mean = LinearChainCrf(len(self.labels)).to(chains[0].transitions.device)
+        mean.transitions.data = torch.stack([one.transitions.detach() for one in chains]).mean(0)
+        mean.start_transitions.data = torch.stack([one.start_transitions.detach() for one in chains]).mean(0)
         return mean
 
 

@@ -1,4 +1,4 @@
-"""Models in the GGUF format, brought into the Hub's format once and kept: weights dequantised, tokenizer beside them.
+"""GGUF models, converted to the Hub's format once and cached: dequantised weights and tokenizer.
 
 A file may come in parts (``model.gguf.part00``, ``.part01``, …) that lie in one folder or in the packages that a
 package requires. What was made is kept under the SHA-256 of the whole file, with the SHA-256 of what was made.

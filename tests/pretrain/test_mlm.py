@@ -59,11 +59,11 @@ def test_fifteen_percent_are_asked_and_shown_in_shares_of_80_10_10(vocabulary: V
     batch = objective.batch(rows, draws(rows))
 
     ids, shown = rows["ids"].astype(int).ravel(), batch["ids"].numpy().ravel()
-    chosen = batch["chosen"].numpy()
+    chosen = batch["target_positions"].numpy()
     text = (rows["flags"].ravel() & Mark.ADDED) == 0
     assert len(chosen) / text.sum() == pytest.approx(0.15, abs=0.003)
     assert text[chosen].all()
-    assert batch["wanted"].tolist() == ids[chosen].tolist()
+    assert batch["targets"].tolist() == ids[chosen].tolist()
     untouched = np.ones(len(ids), dtype=bool)
     untouched[chosen] = False
     assert (ids[untouched] == shown[untouched]).all()
@@ -92,7 +92,7 @@ def test_whole_words_are_chosen_wholly(vocabulary: Vocabulary) -> None:
 
     flags = rows["flags"].ravel()
     chosen = np.zeros(len(flags), dtype=bool)
-    chosen[batch["chosen"].numpy()] = True
+    chosen[batch["target_positions"].numpy()] = True
     text = (flags & Mark.ADDED) == 0
     inside = text & ((flags & (Mark.WORD | Mark.UNIT)) == 0)
     before = np.roll(text, 1)
@@ -119,7 +119,7 @@ def test_loss_is_that_of_transformers_where_a_row_is_one_document(vocabulary: Vo
     batch = objective.batch(rows, draws(rows))
 
     labels = torch.full((4, 16), -100).flatten()
-    labels[batch["chosen"]] = batch["wanted"]
+    labels[batch["target_positions"]] = batch["targets"]
     theirs = model(input_ids=batch["ids"], labels=labels.reshape(4, 16)).loss
 
     assert float(objective.loss(model, batch)) == pytest.approx(float(theirs), abs=1e-5)
@@ -133,7 +133,9 @@ def test_documents_in_one_row_give_the_loss_they_give_alone(vocabulary: Vocabula
     model = objective.fresh(Size(1, 16, 2)).eval()
     batch = dict(objective.batch(rows, draws(rows)))
     hidden = model.base_model(  # type: ignore[operator]
-        input_ids=batch["ids"], attention_mask=attention(batch["units"], torch.float32), position_ids=batch["places"]
+        input_ids=batch["ids"],
+        attention_mask=attention(batch["units"], torch.float32),
+        position_ids=batch["position_ids"],
     ).last_hidden_state
     second = batch["units"][0] == 2
     alone = model.base_model(input_ids=batch["ids"][:, second]).last_hidden_state  # type: ignore[operator]
@@ -154,9 +156,9 @@ def test_next_sentence_is_asked_at_each_pair_whose_second_piece_is_in_the_row(vo
         for begin, end in itertools.pairwise(starts):
             own = flags[row, begin:end]
             if own[0] & Mark.PAIR and any(one & Mark.SECOND and not one & Mark.ADDED for one in own):
-                wanted.append((row * LENGTH + begin, int(bool(own[0] & Mark.STRANGE))))
-    assert list(zip(batch["pairs"].tolist(), batch["strange"].tolist(), strict=True)) == wanted
-    assert 0.4 < np.mean([strange for _, strange in wanted]) < 0.6
+                wanted.append((row * LENGTH + begin, int(bool(own[0] & Mark.NEGATIVE))))
+    assert list(zip(batch["pairs"].tolist(), batch["not_next"].tolist(), strict=True)) == wanted
+    assert 0.4 < np.mean([not_next for _, not_next in wanted]) < 0.6
     torch.manual_seed(0)
     model = objective.fresh(Size(1, 16, 2)).eval()
     # Nothing learnt: about ln 2 for the pairs beside ln(vocabulary) for the words.

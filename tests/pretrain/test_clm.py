@@ -33,13 +33,13 @@ def test_every_token_behind_the_first_of_its_document_is_asked_for(vocabulary: V
     bos, eos = vocabulary.id("bos"), vocabulary.id("eos")
     batch = objective.batch(one_row(objective, [2, 1]), [])
     assert batch["ids"].tolist() == [[bos, 10, 11, eos, bos, 10, eos]]
-    assert batch["chosen"].tolist() == [0, 1, 2, 4, 5]
-    assert batch["wanted"].tolist() == [10, 11, eos, 10, eos]
+    assert batch["target_positions"].tolist() == [0, 1, 2, 4, 5]
+    assert batch["targets"].tolist() == [10, 11, eos, 10, eos]
 
 
 def test_across_documents_the_next_beginning_is_asked_for_too(vocabulary: Vocabulary) -> None:
     objective = CausalLMObjective(vocabulary, PretrainSettings(objective="clm", across=True))
-    assert objective.batch(one_row(objective, [2, 1]), [])["chosen"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert objective.batch(one_row(objective, [2, 1]), [])["target_positions"].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @torch.no_grad()

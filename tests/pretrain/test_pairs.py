@@ -30,7 +30,7 @@ def test_labels_are_right_by_hand() -> None:
         first, second = halves(one)
         assert first == [CLS, document[0], document[1], STOP, SEP]
         assert one[1][0] & Mark.PAIR
-        if one[1][0] & Mark.STRANGE:
+        if one[1][0] & Mark.NEGATIVE:
             strange += 1
             assert second[0] % 10 == 2
             assert second[0] // 10 != document[0] // 10
@@ -51,7 +51,7 @@ def test_a_long_document_gives_pairs_that_fit_a_row() -> None:
     assert len(units) == 5  # 100 tokens in pieces of at most 20
     assert all(len(ids) == 23 for ids, _ in units)
     # All are of one document: nothing strange can be had.
-    assert not any(flags[0] & Mark.STRANGE for _, flags in units)
+    assert not any(flags[0] & Mark.NEGATIVE for _, flags in units)
 
 
 def test_a_document_of_one_token_asks_nothing() -> None:
