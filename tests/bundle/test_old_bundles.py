@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from goldilocks import load
+from goldilocks.bundle.read import read_info
 from goldilocks.bundle.verify import verify
 
 OLD = Path(__file__).parents[1] / "fixtures" / "v0.1"
@@ -15,7 +16,7 @@ BUNDLES = sorted(path.parent.name for path in OLD.glob("*-*/bundle.json"))
 
 
 def test_there_is_an_old_bundle_of_each_kind_of_answer() -> None:
-    assert {load(OLD / name).info.output.value for name in BUNDLES} == {
+    assert {read_info(OLD / name).output.value for name in BUNDLES} == {
         "label",
         "tags",
         "score",

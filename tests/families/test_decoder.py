@@ -32,15 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _facts(folder: Path) -> ModelInfo:
-    facts = decoder.describe(folder, str(folder))
-    assert facts is not None
-    return facts
+    info = decoder.describe(folder, str(folder))
+    assert info is not None
+    return info
 
 
-def _run(folder: Path, method: str, part: Part, goal: Goal, **recipe: float) -> Run:
-    facts = _facts(folder)
-    own = replace(decoder.recipe(facts, WORK), **recipe) if recipe else None  # type: ignore[arg-type]
-    return Run(Candidate(facts, method), part, goal, model_folder=folder, work=WORK, seed=0, recipe=own)
+def _run(folder: Path, method: str, part: Part, goal: Goal, **config: float) -> Run:
+    info = _facts(folder)
+    own = replace(decoder.training_config(info, WORK), **config) if recipe else None  # type: ignore[arg-type]
+    return Run(Candidate(info, method), part, goal, model_folder=folder, work=WORK, seed=0, config=own)
 
 
 def test_encoder_is_not_described(tmp_path: Path) -> None:
@@ -254,11 +254,11 @@ def test_folder_without_tokenizer_says_how_to_write_one(tmp_path: Path) -> None:
 
 def test_weights_that_are_cut_short_are_refused(tmp_path: Path) -> None:
     made = tiny.decoder_folder(tmp_path / "m")
-    facts = _facts(made)
+    info = _facts(made)
     whole = (made / "model.safetensors").read_bytes()
     (made / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(IntegrityError, match="damaged or cut short"):
-        decoder.create(facts, made, Part(), GOAL, seed=0)
+        decoder.create(info, made, Part(), GOAL, seed=0)
 
 
 def test_no_shots_in_context_is_refused() -> None:
@@ -268,8 +268,8 @@ def test_no_shots_in_context_is_refused() -> None:
 
 def test_model_that_cannot_be_told_says_so() -> None:
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
-    assert "cannot be told in words" in str(zero_shot.misfit(counted))
-    assert "cannot be told in words" in str(in_context.misfit(counted))
+    assert "cannot be told in words" in str(zero_shot.incompatibility(counted))
+    assert "cannot be told in words" in str(in_context.incompatibility(counted))
 
 
 # ------------------------------------------------------------------------------------------------------------- tagging
@@ -297,11 +297,11 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     folder: Path, tmp_path: Path
 ) -> None:
     part, texts = _tagged(64), _tagged(80).texts[64:]
-    recipe = replace(decoder.recipe(_facts(folder), WORK), epochs=4.0, head_learning_rate=1e-2, deep_head=True)
+    config = replace(decoder.training_config(_facts(folder), WORK), epochs=4.0, head_learning_rate=1e-2, deep_head=True)
     options = head_only.Options(heads=2)
     candidate = Candidate(_facts(folder), "head_only")
     made = [
-        Run(candidate, part, NEXT, model_folder=folder, work=WORK, seed=0, recipe=recipe, options=options)
+        Run(candidate, part, NEXT, model_folder=folder, work=WORK, seed=0, config=config, options=options)
         for _ in range(2)
     ]
     made[0].advance(0.5)

@@ -41,7 +41,7 @@ def encoder(folder: Path, goal: Goal = tiny.GOAL) -> Network:
 def learnt(folder: Path, case: tiny.Case) -> Run:
     facts = plugins.load("families", "encoder").describe(folder, str(folder))
     assert facts is not None
-    run = Run(Candidate(facts, "full"), case.part, case.goal, model_folder=folder, work=WORK, seed=0, recipe=RECIPE)
+    run = Run(Candidate(facts, "full"), case.part, case.goal, model_folder=folder, work=WORK, seed=0, config=RECIPE)
     run.advance(1.0)
     return run
 

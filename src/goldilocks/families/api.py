@@ -65,21 +65,21 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     )
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Nothing is trained; the seconds are those of a few hundred questions. See ``protocols.Family``."""
     return Forecast(_ASKED * _SECONDS_PER_QUESTION / AT_ONCE / 0.03, 60e6)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """It is told, not trained."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has been told nothing; no question is asked yet."""
     from goldilocks.nets.generation.prompts import Prompt
 
-    return Asked(Client(endpoints.parse(facts.source)), Prompt(goal))
+    return Asked(Client(endpoints.parse(info.source)), Prompt(goal))
 
 
 def restore(folder: Path) -> Asked:

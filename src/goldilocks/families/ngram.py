@@ -86,22 +86,22 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
-    pieces = min(MOST_PIECES, work.rows * (work.words if facts.name == "word" else work.characters))
+    pieces = min(MOST_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
     return Forecast(
-        seconds=0.1 + 1.2e-6 * ORDERS[facts.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[facts.name] * pieces
+        seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
     )
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has counted nothing."""
-    return NgramModel(facts.name, goal.output, goal.generation)
+    return NgramModel(info.name, goal.output, goal.generation)
 
 
 def restore(folder: Path) -> NgramModel:

@@ -92,7 +92,7 @@ class DataProfile:
     languages: Mapping[str, float]
     """Language -> share of a sample of the texts."""
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Part -> what the task counts in it -> number (see ``protocols.Counted``)."""
+    """Part -> what the task counts in it -> number (see ``protocols.ReportsDataStats``)."""
 
 
 @dataclass(frozen=True, slots=True)

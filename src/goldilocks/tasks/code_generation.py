@@ -85,7 +85,7 @@ def _undefined(solution: str, harness: str) -> bool:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
 
 

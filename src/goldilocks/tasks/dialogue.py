@@ -55,7 +55,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     replies = [references(one)[0] for one in part.gold]
     return {
         "dialogues": len(set(part.rows)),

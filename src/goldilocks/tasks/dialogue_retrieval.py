@@ -67,5 +67,5 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"dialogues": len(set(part.rows)), "candidates of a context, mean": mean(len(one) - 1 for one in part.texts)}

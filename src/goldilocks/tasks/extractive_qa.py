@@ -91,7 +91,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     contexts = {text[-1] for text in part.texts}
     answers = [[text for _, text in one] for one in map(_places, part.gold) if one]
     return {

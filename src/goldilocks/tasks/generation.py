@@ -46,7 +46,7 @@ def gold(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "different prompts": len(set(part.texts)),
         "characters of a target, median": median(len(str(one)) for one in part.gold),

@@ -48,7 +48,7 @@ def gold(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "with a context": sum(isinstance(one, tuple) for one in part.texts),
         "words to foresee": sum(count_words(str(one)) for one in part.gold),

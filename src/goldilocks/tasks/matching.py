@@ -87,7 +87,7 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     lengths = [len(text) - 1 for text in part.texts]
     fitting = [sum(number > 0 for number in numbers) for numbers in _numbers(part)]
     return {

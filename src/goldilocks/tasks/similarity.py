@@ -41,7 +41,7 @@ def gold(row: Mapping[str, Any]) -> float:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     numbers = cast(tuple[float, ...], part.gold)
     return {"lowest score": min(numbers), "mean score": mean(numbers), "highest score": max(numbers)}
 

@@ -116,7 +116,7 @@ def test_a_step_gives_the_scores_of_the_full_pass(kind: str, folders: dict[str, 
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[str, Path]) -> None:
     writer = made(folders[kind])
-    writer.shape.settled["search"]["beams"] = 1
+    writer.config.settled["search"]["beams"] = 1
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(folders[kind]).eval()
     (row,) = writer.rows(["soup with bread"])
     limit = writer._limit(len(row))
@@ -130,7 +130,7 @@ def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[st
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawn_among_one_token_is_greedy_search(kind: str, folders: dict[str, Path]) -> None:
     writer = made(folders[kind])
-    writer.shape.settled["search"]["beams"] = 1
+    writer.config.settled["search"]["beams"] = 1
     sources = ["soup with bread", "loan", "the match today"]
     writer.generation = Generation(max_tokens=8)
     greedy = writer.predict(sources)
@@ -162,7 +162,7 @@ def test_family_contract_holds_for_checkpoints(
 def test_methods_tune_checkpoints(kind: str, method: str, folders: dict[str, Path]) -> None:
     facts = plugins.load("families", "seq2seq").describe(folders[kind], kind)
     assert facts is not None
-    assert plugins.load("methods", method).misfit(facts) is None
+    assert plugins.load("methods", method).incompatibility(facts) is None
     run = Run(Candidate(facts, method), CASE.part, CASE.goal, model_folder=folders[kind], work=WORK, seed=0)
     run.advance(0.1)
     assert run.share > 0
@@ -172,7 +172,7 @@ def test_methods_tune_checkpoints(kind: str, method: str, folders: dict[str, Pat
 def test_a_decoder_is_no_head_to_be_learnt_alone(folders: dict[str, Path]) -> None:
     facts = plugins.load("families", "seq2seq").describe(folders["bart"], "bart")
     assert facts is not None
-    reason = plugins.load("methods", "head_only").misfit(facts)
+    reason = plugins.load("methods", "head_only").incompatibility(facts)
     assert reason is not None
     assert "decoder" in reason
 

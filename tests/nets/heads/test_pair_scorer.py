@@ -40,7 +40,7 @@ def _run(checkpoint: Path, part: Part, method: str = "full") -> Run:
     work = Workload(len(part), 30, 6, 0)
     fast = TrainingConfig(epochs=15, learning_rate=2e-3, head_learning_rate=1e-2)  # the weights know nothing to lose
     return Run(
-        Candidate(_facts(checkpoint), method), part, GOAL, model_folder=checkpoint, work=work, seed=0, recipe=fast
+        Candidate(_facts(checkpoint), method), part, GOAL, model_folder=checkpoint, work=work, seed=0, config=fast
     )
 
 
@@ -153,6 +153,6 @@ def test_network_for_pairs_also_ranks_candidates(checkpoint: Path) -> None:
     scorer = _scorer(checkpoint, _pairs())
     listed = scorer.predict([("soup", "bread", "bank")]).values[0]
     assert isinstance(listed, tuple)
-    low, high = scorer.shape.settled["low"], scorer.shape.settled["high"]
+    low, high = scorer.config.settled["low"], scorer.config.settled["high"]
     pairs = scorer.predict([("soup", "bread"), ("soup", "bank")]).values
     assert pairs == pytest.approx([min(max(one, low), high) for one in map(float, listed)], abs=1e-5)

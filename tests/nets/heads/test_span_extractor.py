@@ -76,7 +76,7 @@ def test_reference_without_a_place_is_passed_over_in_training(folder: Path) -> N
     rows = network.rows([("the goal", "soup bread soup"), ("the goal", "soup")])
 
     assert network.targets(rows, [((-1, "salt"), (5, "bread")), ()]) == [(5, 5), (0, 0)]
-    assert network.shape.settled["silent"] is True
+    assert network.config.settled["silent"] is True
 
 
 def test_best_piece_is_that_of_every_pair_of_places() -> None:
@@ -138,7 +138,7 @@ def test_where_every_training_question_had_an_answer_something_is_said(folder: P
     items = [("the goal", LONG), ("", "soup")]
     network.targets(network.rows(items), [((0, "soup"),), ((0, "soup"),)])
 
-    assert network.shape.settled == {"longest": 8, "silent": False}
+    assert network.config.settled == {"longest": 8, "silent": False}
     assert all(network.predict(items).values)
     assert network.predict([("the goal", ""), ("the goal", "  ")]).values == ("", "")
 
@@ -150,7 +150,7 @@ def test_what_was_learnt_of_answers_is_saved(folder: Path, tmp_path: Path) -> No
     network.save(tmp_path)
     again = encoder.restore(tmp_path)
 
-    assert cast(SpanExtractor, again).shape.settled == network.shape.settled
+    assert cast(SpanExtractor, again).config.settled == network.config.settled
     assert again.predict(items).values == network.predict(items).values
 
 

@@ -39,6 +39,10 @@ class Backbone(nn.Module):
     marks: CasingEmbeddings | EntityMarkerEmbeddings | None
     """Their tables, where there are any; set by ``__init__`` of backbones with ``spelling``."""
 
+    def add_marks(self, marks: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+        """Add untrained tables of casing or entity-marker embeddings; only backbones with ``mark_width`` use them."""
+        self.marks = marks
+
     def embed(self, batch: Batch) -> Tensor:
         """Hidden states ``(n_rows, n_tokens, width)`` below block 0."""
         raise NotImplementedError

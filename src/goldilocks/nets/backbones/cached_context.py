@@ -27,7 +27,7 @@ class CachedContext:
     @staticmethod
     def begin(speaker: CausalLM, prefix: Sequence[int] = ()) -> CachedContext:
         """One row that has read ``prefix``."""
-        nothing = torch.zeros((1, 0), dtype=torch.long)
+        nothing = torch.zeros((1, 0), dtype=torch.long, device=speaker.device)
         reading = CachedContext(speaker, speaker.remember(), nothing.bool(), nothing)
         if prefix:
             reading.read([prefix])
@@ -42,7 +42,7 @@ class CachedContext:
     def read(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Read on, each row its own tokens (at least one); hidden states after the last, ``(n_rows, width)``."""
         lengths = torch.tensor([len(one) for one in rows])
-        last = torch.arange(len(rows)) * lengths.max() + lengths - 1
+        last = (torch.arange(len(rows)) * lengths.max() + lengths - 1).to(self.speaker.device)
         return self._read(rows, lengths, last).flatten(0, 1)[last]
 
     def read_all(self, rows: Sequence[Sequence[int]]) -> Tensor:
@@ -50,18 +50,18 @@ class CachedContext:
         return self._read(rows, torch.tensor([len(one) for one in rows]), None)
 
     def _read(self, rows: Sequence[Sequence[int]], lengths: Tensor, wanted: Tensor | None) -> Tensor:
-        longest = int(lengths.max())
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        for place, one in enumerate(rows):
-            ids[place, : len(one)] = torch.as_tensor(one)
-        new = torch.arange(longest)[None, :] < lengths[:, None]
-        back = torch.ones(longest, longest, dtype=torch.bool).tril()
-        return self._add(ids, new, torch.arange(longest)[None, :], back, wanted)
+        longest, device = int(lengths.max()), self.speaker.device
+        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=torch.long, device=device)
+        new = (torch.arange(longest)[None, :] < lengths[:, None]).to(device)
+        back = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
+        full = bool((lengths == longest).all())
+        return self._add(ids, new, torch.arange(longest, device=device)[None, :], back, wanted, full=full)
 
     def step(self, ids: Tensor) -> Tensor:
         """Read one more token of each row, ``(n_rows,)``; hidden states ``(n_rows, width)``."""
-        one = torch.ones((len(ids), 1), dtype=torch.bool)
-        return self._add(ids[:, None], one, torch.zeros((1, 1), dtype=torch.long), one[:1, :1])[:, 0]
+        new = torch.ones((len(ids), 1), dtype=torch.bool, device=ids.device)
+        offset = torch.zeros((1, 1), dtype=torch.long, device=ids.device)
+        return self._add(ids[:, None], new, offset, new[:1, :1])[:, 0]
 
     def branch(self, ids: Tensor, depth: Tensor, looks: Tensor) -> Tensor:
         """Read a tree of continuations after each row, then forget it; hidden states ``(n_rows, n_nodes, width)``.
@@ -79,7 +79,17 @@ class CachedContext:
         self.valid, self.positions = before
         return states
 
-    def _add(self, ids: Tensor, new: Tensor, offsets: Tensor, looks: Tensor, wanted: Tensor | None = None) -> Tensor:
+    def _add(
+        self,
+        ids: Tensor,
+        new: Tensor,
+        offsets: Tensor,
+        looks: Tensor,
+        wanted: Tensor | None = None,
+        *,
+        full: bool = True,
+    ) -> Tensor:
+        """Encode new tokens; ``full``: none of them is padding."""
         rows, count = ids.shape
         at = self.valid.sum(1, keepdim=True) + offsets
         old = self.valid
@@ -91,7 +101,7 @@ class CachedContext:
         if not plain:
             ahead = looks.expand(rows, 1, count, count)
             seen = torch.cat((old[:, None, None, :].expand(rows, 1, count, -1), ahead), 3)
-        real = None if bool(new.all()) else new.flatten().nonzero()[:, 0]
+        real = None if full else new.flatten().nonzero()[:, 0]
         place = AttentionContext(at.expand(rows, count), seen, self.positions, real, wanted)
         return self.speaker.read(ids, place, self.memory)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from goldilocks.nets.backbones.kv_cache import AttentionContext, GrowingKVCache, KVCache
 
@@ -12,6 +13,12 @@ class CausalLM:
 
     reach: int
     """Most tokens it can read."""
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights: token ids and attention masks are made there."""
+        assert isinstance(self, nn.Module)
+        return next(self.parameters()).device
 
     def settle(self, *, steps: bool = True) -> None:
         """Get ready to answer: the weights do not change any more. ``steps``: texts will be written token by token."""

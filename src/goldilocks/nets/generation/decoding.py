@@ -6,6 +6,7 @@ prompt goes on from there. Prompts are taken in batches of like length; a row th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -102,10 +103,10 @@ class _Spoken(Source):
         return found
 
     def keep(self, rows: Sequence[int]) -> None:
-        self.reading.keep(torch.tensor(rows))
+        self.reading.keep(torch.tensor(rows, device=self.hidden.device))
 
     def step(self, ids: Sequence[int]) -> None:
-        self.hidden = self.reading.step(torch.tensor(ids))
+        self.hidden = self.reading.step(torch.tensor(ids, device=self.hidden.device))
 
 
 # ------------------------------------------------------------------------------------------------------------- judging
@@ -136,6 +137,13 @@ class Tree:
         self.after, self.token, self.ending = (torch.tensor(one, dtype=torch.long) for one in zip(*steps, strict=True))
         self.lengths = torch.tensor([len(one) for one in endings])
 
+    def to(self, device: torch.device) -> Tree:
+        """The same tree on a device."""
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            setattr(other, name, value.to(device))
+        return other
+
 
 def judge(
     speaker: CausalLM,
@@ -158,13 +166,14 @@ def judge(
     if not prompts:
         return found
     with torch.inference_mode():
+        tree = tree.to(speaker.device)
         begun, rests = _begun(speaker, prefix, prompts)
         for chosen in by_length([len(one) + len(tree.ids) for one in rests], rows=32, tokens=tokens):
             reading = begun.spread(len(chosen))
             states = reading.read([rests[place] for place in chosen])[:, None]
             if len(tree.ids):
                 states = torch.cat((states, reading.branch(tree.ids, tree.depth, tree.looks)), 1)
-            found[chosen] = _along(speaker, states, tree)
+            found[chosen] = _along(speaker, states, tree).cpu()
     return found
 
 
@@ -177,7 +186,7 @@ def _along(speaker: CausalLM, states: Tensor, tree: Tree) -> Tensor:
     total = total.view(rows, nodes)
     wanted, column = torch.unique(tree.token, return_inverse=True)
     scores = speaker.scores(states, wanted)[:, tree.after, column]  # (n_rows, n_steps)
-    sums = torch.zeros((rows, len(tree.lengths)))
+    sums = torch.zeros((rows, len(tree.lengths)), device=states.device)
     return sums.index_add(1, tree.ending, scores - total[:, tree.after])
 
 
@@ -192,7 +201,7 @@ def likelihood(
             rows = [[*prompts[place], *targets[place]] for place in chosen]
             states = CachedContext.begin(speaker).spread(len(rows)).read_all([one[:-1] for one in rows])
             for number, place in enumerate(chosen):
-                first, wanted = len(prompts[place]) - 1, torch.as_tensor(targets[place])
+                first, wanted = len(prompts[place]) - 1, torch.as_tensor(targets[place], device=states.device)
                 own = states[number, first : first + len(wanted)]
                 parts = zip(torch.split(own, _LOGIT_ROWS), torch.split(wanted, _LOGIT_ROWS), strict=True)
                 sums = [speaker.logits(one).float().log_softmax(-1).gather(1, ids[:, None]).sum() for one, ids in parts]
