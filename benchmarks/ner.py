@@ -95,7 +95,7 @@ class HeadRun(Run):
         made = super()._created(part)
         torch.manual_seed(self.seed)
         return TokenClassifier(
-            made.backbone, made.tokenizer, replace(made.shape, settled={**made.config.settled, **self.head})
+            made.backbone, made.tokenizer, replace(made.config, head=replace(made.config.head, **self.head))
         )
 
 
@@ -127,7 +127,7 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
     options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None
-    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe, "options": options_}
+    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "config": recipe, "options": options_}
     if not head:
         return Run(Candidate(facts, method), train, goal, **made)
     run = HeadRun(Candidate(facts, method), train, goal, **made)

@@ -80,7 +80,7 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
         recipe = replace(recipe, epochs=epochs)
     goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
-    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, config=config)
+    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, config=recipe)
     said = [0.0]
 
     def on_step(share: float) -> None:

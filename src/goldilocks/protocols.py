@@ -70,6 +70,9 @@ class TrainableNetwork(Model, Protocol):
     def block_of(self, parameter: str) -> int:
         """Block of a parameter of ``module``: -1 for embeddings, the number of blocks for the head."""
 
+    def features(self, texts: Sequence[Text]) -> Floats:
+        """Frozen features of every layer for the screening, ``(n_texts, depth + 1, width)``."""
+
 
 @runtime_checkable
 class TracksSpending(Protocol):

@@ -39,7 +39,7 @@ def _facts(folder: Path) -> ModelInfo:
 
 def _run(folder: Path, method: str, part: Part, goal: Goal, **config: float) -> Run:
     info = _facts(folder)
-    own = replace(decoder.training_config(info, WORK), **config) if recipe else None  # type: ignore[arg-type]
+    own = replace(decoder.training_config(info, WORK), **config) if config else None  # type: ignore[arg-type]
     return Run(Candidate(info, method), part, goal, model_folder=folder, work=WORK, seed=0, config=own)
 
 
@@ -83,9 +83,9 @@ def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int)
 
     assert np.allclose(answers.probabilities.sum(1), 1, atol=1e-5)
     assert isinstance(run.model, DecoderClassifier)
-    assert run.model.telling is not None
-    assert len(run.model.telling.prompt.examples) == shots
-    assert run.model.telling.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
+    assert run.model.prompt_state is not None
+    assert len(run.model.prompt_state.prompt.examples) == shots
+    assert run.model.prompt_state.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
 
 
 def test_calibrated_labels_are_equally_likely_over_the_texts_they_were_calibrated_on(folder: Path) -> None:
@@ -132,7 +132,7 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
     asked: list[str] = []
 
     def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[Written]:
-        before = network._prefix()
+        before = network._prefix_ids()
         asked.extend(tokenizer.decode([*before, *one], skip_special_tokens=True) for one in prompts)
         assert "\ndef" in sampling.stops
         return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
@@ -161,9 +161,9 @@ def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
     assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
 
-    drawn = [network.written(["ab"], temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+    drawn = [network.predict(["ab"], generation=Generation(temperature=1.5, seed=seed)).values for seed in (1, 1, 2)]
 
-    assert tuple(network.written(["ab"])) == network.predict(["ab"]).values
+    assert network.predict(["ab"], generation=Generation(temperature=0)).values == network.predict(["ab"]).values
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -240,8 +240,8 @@ def test_example_rows_that_cannot_all_be_read_are_left_out(folder: Path) -> None
     assert isinstance(network, DecoderClassifier)
     network.fit(part.texts, part.gold, seed=0)
 
-    assert network.telling is not None
-    assert 0 < len(network.telling.prompt.examples) < 30
+    assert network.prompt_state is not None
+    assert 0 < len(network.prompt_state.prompt.examples) < 30
     assert len(network.predict(["soup " * 5000]).values) == 1
 
 
@@ -268,8 +268,8 @@ def test_no_shots_in_context_is_refused() -> None:
 
 def test_model_that_cannot_be_told_says_so() -> None:
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
-    assert "cannot be told in words" in str(zero_shot.incompatibility(counted))
-    assert "cannot be told in words" in str(in_context.incompatibility(counted))
+    assert "cannot be prompted; needs training" in str(zero_shot.incompatibility(counted))
+    assert "cannot be prompted; needs training" in str(in_context.incompatibility(counted))
 
 
 # ------------------------------------------------------------------------------------------------------------- tagging
@@ -364,7 +364,7 @@ def test_states_come_to_the_tagging_head_with_mean_0_and_deviation_1(folder: Pat
     with torch.inference_mode():
         states = network.backbone(batch)
         words = torch.stack([states[n, place] for n, row in enumerate(batch.rows) for place in row.places])
-        centred = network.head.reread.centred(words)
+        centred = network.head.reread.standardised(words)
 
     assert torch.allclose(centred.mean(0), torch.zeros(()), atol=1e-3)
     assert torch.allclose(centred.std(0, correction=0), torch.ones(()), atol=1e-2)

@@ -6,8 +6,8 @@ predict each subword from those before it. For ``text`` they are the encoder bel
 ``lstm_lm`` and ``gru_lm`` are language models trained on item and answer as one text, which continue the item.
 
 Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997
-(bidirectional); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010, Sundermeyer et al.
-2012.
+(bidirectional); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010,
+Sundermeyer et al. 2012.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SECONDS_PER_TEXT = 50e-6
 _TOKENS_PER_WORD = 2.1
 """Subwords per English word, punctuation and spaces included; of Chinese one per character."""
 _SHARE_OF_SPEED = 0.5
-"""Share of the machine's speed that training a language model reaches: fitted to three runs on one thread of an EPYC."""
+"""Share of the machine's speed that language model training reaches: fitted to 3 runs on one EPYC thread."""
 _LM_GATES = {"lstm": 4, "gru": 7}
 """What a cell costs: torch's GRU has three gates but runs at less than half the speed of its LSTM."""
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}

@@ -23,7 +23,7 @@ class Options:
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(info.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
+        return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
     return None if {"attention", "mlp"} & set(info.groups) else "has no biases below the head"

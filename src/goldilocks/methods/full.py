@@ -19,7 +19,7 @@ class Options:
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(info.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
+        return "not trained by gradient descent; use `scratch`"
     return None if info.pretrained else "starts from nothing; scratch is the same with a name that says so"
 
 

@@ -25,7 +25,7 @@ class Options:
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(info.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
+        return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
     return None if "head" in info.groups else "has no small head above the rest, only a decoder that came with it"
@@ -73,6 +73,6 @@ def training_config(config: TrainingConfig) -> TrainingConfig:
     A head that has layers of its own keeps the family's config.
     """
     if config.deep_head:
-        return recipe
+        return config
     epochs = max(20.0, 10 * config.epochs)
     return replace(config, epochs=epochs, head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0, batch_rows=256)

@@ -26,7 +26,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in info.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
 def declined(output: Output) -> str | None:
@@ -51,7 +51,7 @@ def prepare(model: Any, options: Options) -> None:
     """
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; show at least 1 row, or use zero_shot.")
-    model.shots = options.shots
+    model.n_examples = options.shots
 
 
 def fold(network: Network) -> None:

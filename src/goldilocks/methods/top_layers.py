@@ -22,7 +22,7 @@ class Options:
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(info.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
+        return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
     return None if info.depth >= 2 else f"has {info.depth} stacked layers, so there is no part of them to freeze"

@@ -22,7 +22,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in info.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
 def declined(output: Output) -> str | None:
@@ -39,7 +39,7 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 
 def prepare(model: Any, options: Options) -> None:  # noqa: ARG001
     """No examples."""
-    model.shots = 0
+    model.n_examples = 0
 
 
 def fold(network: Network) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.nets.heads import recurrent_lm
-from goldilocks.nets.heads.recurrent_lm import RecurrentLM
+from goldilocks.nets.heads.recurrent_lm import RecurrentLM, RecurrentLMConfig
 from goldilocks.nets.tokenization.bpe import END_ID, START_ID
 from goldilocks.records import Candidate, Generation, Goal, Output, Part, Text, Workload
 from goldilocks.testing import tiny
@@ -205,7 +205,7 @@ def test_temperature_seed_stop_and_longest_do_what_they_say() -> None:
 
 def test_of_a_long_item_the_end_is_read() -> None:
     network = continuing()
-    network.config.settled["read"] = 5
+    network.config = replace(network.config, head=RecurrentLMConfig(context_tokens=5))
     (row,) = network.rows([("soup and bread", "kitchen today")])
     (whole,) = network._whole([("soup and bread", "kitchen today")])
     assert row.ids.tolist() == [START_ID, *whole.ids[-5:].tolist()]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from goldilocks import plugins
-from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
+from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator, Seq2SeqGeneratorConfig
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Generation, ModelInfo, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
@@ -167,10 +167,16 @@ class Counting:
         return str(self.tokenizer.decode(ids, **how))
 
 
+def one_beam(model: Seq2SeqGenerator) -> Seq2SeqGenerator:
+    head = cast(Seq2SeqGeneratorConfig, model.config.head)
+    model.config = replace(model.config, head=replace(head, search=replace(head.search, beams=1)))
+    return model
+
+
 def told(facts: ModelInfo, **how: Any) -> Seq2SeqGenerator:
     """Untrained, told how to write; with one beam, so that the likeliest token is taken each time."""
     writer = made(facts)
-    writer.config.settled["search"]["beams"] = 1
+    one_beam(writer)
     writer.generation = Generation(**how)
     return writer
 

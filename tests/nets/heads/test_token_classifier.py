@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks import plugins
-from goldilocks.nets.heads.token_classifier import WORD_TOKENS, TokenClassifier, _spelled
+from goldilocks.nets.heads.token_classifier import WORD_TOKENS, TokenClassifier, TokenClassifierConfig, _spelled
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Goal, Output, TrainingConfig, Workload, labels_of
 from goldilocks.support.text.iob2 import iob2
@@ -26,14 +26,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.encoder_folder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
-def _tagger(folder: Path, **settled: bool) -> TokenClassifier:
+def _tagger(folder: Path, **parts: bool) -> TokenClassifier:
     family = plugins.load("families", "encoder")
     facts = family.describe(folder, str(folder))
     assert facts is not None
     made = family.create(facts, folder, tiny.part(6), GOAL, seed=0)
     assert isinstance(made, TokenClassifier)
     torch.manual_seed(1)
-    return TokenClassifier(made.backbone, made.tokenizer, replace(made.shape, settled=settled))
+    return TokenClassifier(made.backbone, made.tokenizer, replace(made.config, head=TokenClassifierConfig(**parts)))
 
 
 def test_places_are_the_first_tokens_of_the_words(folder: Path) -> None:
@@ -205,7 +205,10 @@ def test_tags_want_more_passes_than_labels() -> None:
     family = plugins.load("families", "encoder")
     facts = plugins.load("families", "cnn").models()[0]
     work = Workload(rows=14_000, characters=80, words=14, labels=9, output=Output.TAGS)
-    tags, labels = family.training_config(facts, work), family.training_config(facts, replace(work, output=Output.LABEL))
+    tags, labels = (
+        family.training_config(facts, work),
+        family.training_config(facts, replace(work, output=Output.LABEL)),
+    )
     assert tags is not None
     assert labels is not None
     assert tags.epochs > labels.epochs
