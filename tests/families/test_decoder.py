@@ -201,7 +201,7 @@ def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
     network.fit(part.texts, part.gold, seed=0)
     network.generation = Generation(max_tokens=1_000_000)
 
-    with pytest.raises(InputError, match=r"max_tokens is 1000000; this decoder holds .* ask for fewer"):
+    with pytest.raises(InputError, match=r"max_tokens is 1000000; the context of this decoder is 2048 tokens, .* ask for fewer"):
         network.predict(["ab"])
 
 
@@ -326,7 +326,7 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     assert np.array_equal(again.predict(texts).scores, tagger.predict(texts).scores)
 
 
-@pytest.mark.parametrize(("heads", "words"), [(0, "heads is 0; it must be at least 1"), (2, "only what tags words")])
+@pytest.mark.parametrize(("heads", "words"), [(0, "heads is 0; it must be at least 1"), (2, "only token classifiers take several heads")])
 def test_heads_that_cannot_be_had_are_refused(folder: Path, heads: int, words: str) -> None:
     network = decoder.create(_facts(folder), folder, tiny.part(20), GOAL, seed=0)
     with pytest.raises(InputError, match=words):

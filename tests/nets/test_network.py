@@ -65,7 +65,7 @@ def test_texts_are_cut_a_part_at_a_time_into_the_same_tokens(folder: Path, monke
             sizes.append(len(some))
             return list(network.tokenizer.encode_batch_fast(some, **how))
 
-    monkeypatch.setattr("goldilocks.nets.network._ENCODED", 2)
+    monkeypatch.setattr("goldilocks.nets.tokenization.tokenizer._ENCODED", 2)
     parts = list(encodings(cast(Any, Counting()), texts))
     assert sizes == [2, 2, 1]
     assert [one.ids for one in parts] == [row.ids.tolist() for row in whole]
