@@ -26,7 +26,7 @@ from goldilocks.records import (
     Text,
     Workload,
 )
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -64,7 +64,7 @@ class Fitted(Model, Protocol):
 class Paid(Protocol):
     """A model each of whose answers costs money: it is asked at an endpoint."""
 
-    account: Account
+    spending_log: SpendingLog
     """Where what it spends is written down; replaced by whoever pays."""
 
     def rest(self) -> None:

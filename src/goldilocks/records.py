@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from goldilocks.support.account import Usage as Usage
+from goldilocks.support.endpoints.usage import Usage as Usage
 from goldilocks.support.hardware import Machine as Machine
 from goldilocks.support.sentences import without_ends
 
@@ -211,7 +211,7 @@ class CandidateFilter:
     """``None`` (in the file: ``all``): every family that fits the task."""
     models: tuple[str, ...] = ()
     """Further models: Hub ids (``org/name``, ``org/name@revision``), local folders, or OpenAI-compatible endpoints
-    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints.py``)."""
+    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints/address.py``)."""
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
@@ -744,6 +744,8 @@ class Prediction:
     """``tags``: what was asked, a text or the words of one; empty for other kinds of answer."""
     spans: tuple[tuple[int, int], ...] = ()
     """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
+    error: str = ""
+    """Why there is no answer (an endpoint refused the item, or named no label); empty: there is one."""
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from goldilocks.nets.prompts import Prompt, begun, draw, from_plain, one_line, read_label, read_labels, to_plain
+from goldilocks.nets.prompts import Prompt, begun, draw, from_plain, one_line, to_plain
 from goldilocks.records import Goal, Output
 from goldilocks.support.programs import with_tests
 
@@ -66,14 +66,6 @@ def test_every_label_is_drawn_before_one_comes_twice() -> None:
     assert {gold[i] for i in chosen} == {"a", "b", "c"}
     assert chosen == draw(gold, 5, seed=1)
     assert len(draw(gold, 100, seed=1)) == 54
-
-
-def test_written_answer_is_read_as_the_label_it_means() -> None:
-    assert read_label("Card arrival.", GOAL.labels) == "card_arrival"
-    assert read_label("The label is: card arrival", GOAL.labels) == "card_arrival"
-    assert read_label("top-up", GOAL.labels) == "top_up"
-    assert read_label("weather", GOAL.labels) is None
-    assert read_labels("top up, card, weather", GOAL.labels) == ("card", "top_up")
 
 
 def test_prompt_comes_back_from_json() -> None:

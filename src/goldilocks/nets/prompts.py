@@ -15,7 +15,6 @@ An item that begins a program (HumanEval) is not told about: the answer is what 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -144,26 +143,6 @@ def draw(gold: Sequence[Gold], shots: int, *, seed: int) -> list[int]:
 def answer_limit(lengths: Sequence[int]) -> int:
     """Tokens an answer may have: half as many again as nearly all right answers, and 8 at least."""
     return int(min(512, max(8, 1.5 * float(np.quantile(lengths, 0.99)) + 4))) if len(lengths) else 64
-
-
-def read_label(text: str, labels: Sequence[str]) -> str | None:
-    """The label a written answer means: the same words, else the first one in it, else the nearest; ``None``: none."""
-    said = _line(text).strip(" .\"'`*").lower()
-    words = {label_words(label).lower(): label for label in labels} | {label.lower(): label for label in labels}
-    if said in words:
-        return words[said]
-    # Longer names first: "card" also stands in "card arrival".
-    inside = [(said.find(name), -len(name), label) for name, label in words.items() if name in said]
-    if inside:
-        return min(inside)[2]
-    near = difflib.get_close_matches(said, list(words), n=1, cutoff=0.6)
-    return words[near[0]] if near else None
-
-
-def read_labels(text: str, labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels a written list means, sorted."""
-    found = (read_label(one, labels) for one in text.replace(";", ",").split(",") if one.strip())
-    return tuple(sorted({one for one in found if one is not None}))
 
 
 def to_plain(prompt: Prompt) -> dict[str, Any]:

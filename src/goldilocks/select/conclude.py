@@ -65,7 +65,7 @@ def conclude(
             exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
             policy=policy,
             stopped=stopped,
-            money=setting.workspace.account().total().money,
+            money=setting.workspace.spending_log().total().money,
         ),
         task=spec.task,
         seed=spec.seed,
@@ -112,7 +112,7 @@ def _finished(
             continue
         answers = setting.workspace.read_answers(trial.predictions, dataset.goal)
         seconds = sum(one.seconds for one in trials if one.candidate == trial.candidate)
-        usage = setting.workspace.account(trial.candidate).own() if candidate.model.remote else None
+        usage = setting.workspace.spending_log(trial.candidate).own() if candidate.model.remote else None
         spent = usage.money if usage else 0.0
         monthly: Cost = cost(seconds, needs, setting.spec, setting.machine, asked=trial.usage, spent=spent)
         found.append(
@@ -178,7 +178,7 @@ def _unfinished(setting: Setting, trials: Sequence[Trial], stopped: str) -> list
                 seconds=spent.get(candidate.name, 0.0) + (fell.seconds if fell else 0.0),
                 score=trial.score if trial else None,
                 dropped=fell.stage if fell else "",
-                usage=setting.workspace.account(candidate.name).own() if candidate.model.remote else None,
+                usage=setting.workspace.spending_log(candidate.name).own() if candidate.model.remote else None,
             )
         )
     for out in setting.pool.excluded:
