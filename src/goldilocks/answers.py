@@ -17,7 +17,7 @@ from goldilocks.support.tagging import entities, in_one, spells_entities
 
 Floats = npt.NDArray[np.floating[Any]]
 
-NO_LABEL = ""
+NO_LABEL = "(no label)"
 """What stands for the label of an item without an answer: it is no label, so it counts as wrong in every metric."""
 
 SURE = 0.5
@@ -81,7 +81,8 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
         best: npt.NDArray[np.intp] = probabilities.argmax(1) if len(probabilities) else np.zeros(0, dtype=np.intp)
         values = tuple(labels[column] for column in best.tolist())
         scores = probabilities[np.arange(len(best)), best]
-    if len(labels) and (missing := np.isnan(probabilities).all(1)).any():
+    missing = np.isnan(probabilities).min(axis=1, initial=True) if len(labels) else np.zeros(0, dtype=np.bool_)
+    if missing.any():
         none: Answer = (NO_LABEL,) if several else NO_LABEL
         values = tuple(none if gone else value for gone, value in zip(missing.tolist(), values, strict=True))
         scores = np.where(missing, np.float32(np.nan), scores)

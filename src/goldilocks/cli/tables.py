@@ -19,7 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
-from goldilocks.report.words import duration
+from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -113,6 +113,8 @@ def print_decision(decision: Decision, out: Path) -> None:
             f"n = {decision.test_score.n}. (The validation score chose, so it flatters the winner a little.)"
         )
     for one in decision.candidates:
+        if one.usage is not None and not one.dropped and (note := unanswered(one.usage)):
+            out_console.print(f"{one.candidate}: {note}", markup=False, soft_wrap=True)
         if one.dropped:
             out_console.print(f"{one.candidate} {one.reason}", markup=False, soft_wrap=True)
     search = decision.search
@@ -128,12 +130,13 @@ def print_decision(decision: Decision, out: Path) -> None:
 def leaderboard(decision: Decision) -> Table:
     """Everybody who ran, best first."""
     currency = decision.objective.currency
-    table = _table(
-        "", "candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done"
-    )
-    for one in decision.candidates:
-        if one.score is not None:
-            table.add_row(*_standing_row(one), style=_STATUS.get(one.status, "dim"))
+    columns = ["candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done"]
+    scored = [one for one in decision.candidates if one.score is not None]
+    remote = any(one.usage is not None for one in scored)
+    table = _table("", *columns, *(["no answer"] if remote else []))
+    for one in scored:
+        missing = [percent(one.usage.unanswered_share) if one.usage else ""] if remote else []
+        table.add_row(*_standing_row(one), *missing, style=_STATUS.get(one.status, "dim"))
     return table
 
 

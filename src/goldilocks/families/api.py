@@ -126,7 +126,7 @@ class RemoteModel:
         self.shots = 0
         """Few-shot examples that ``fit`` draws; set by the method."""
         self.on_trial = False
-        """Whether an endpoint without a single answer is an error, as in a search, rather than so many unanswered rows."""
+        """Whether an endpoint without a single answer is an error, as in a search, and not just unanswered rows."""
 
     @property
     def spending_log(self) -> SpendingLog:
@@ -181,7 +181,7 @@ class RemoteModel:
             self.on_trial
             and replies
             and not answered
-            and (len(replies) >= _PATIENCE or left <= 0 and len(replies) >= _FEWEST)
+            and (len(replies) >= _PATIENCE or (left <= 0 and len(replies) >= _FEWEST))
         ):
             raise EndpointError(f"{self.client.endpoint}: {self._no_answer(replies)}")
         if left > 0:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goldilocks.answers import NO_LABEL
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
 from goldilocks.support.statistics import class_counts
@@ -34,7 +35,7 @@ EXAMPLES = (
     (("A(e1,e2)", "B(e2,e1)", "Other"), ("Other", "B(e2,e1)", "Other"), 1 / 2),
 )
 DIRECTIONS = ("(e1,e2)", "(e2,e1)")
-NO_RELATION = frozenset({"other", "no_relation"})
+NO_RELATION = frozenset({"other", "no_relation", NO_LABEL})
 
 
 def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:

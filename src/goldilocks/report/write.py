@@ -113,6 +113,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "curse": story.winners_curse(decision),
         "holds": story.holds(decision),
         "board": board.leaderboard(decision, trials),
+        "remote": any(one.usage is not None for one in decision.candidates),
         "dearest": max(costs, default=0.0),
     }
 
@@ -163,6 +164,7 @@ def _environment() -> Environment:
         "breakable": words.breakable,
         "tidy": words.clean,
         "plural": words.plural,
+        "unanswered": words.unanswered,
     }
     environment.filters.update(filters)
     environment.globals.update(

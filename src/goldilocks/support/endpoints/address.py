@@ -1,9 +1,12 @@
-"""The address of an OpenAI-compatible endpoint, as a task file writes it, with its prices, limits and dialect::
+"""The address of an OpenAI-compatible endpoint, as a task file writes it, with its prices, limits and dialect.
+
+For example::
 
     api://api.example.com/v1/small-model?key=EXAMPLE_KEY&input=0.15&output=0.60&cap=2&per_minute=60
 
-``key`` is the *name* of the environment variable that holds the key; the key itself is never written anywhere. ``input``
-and ``output`` are prices per million tokens, ``cap`` is the most money it may cost, in the objective's currency.
+``key`` is the *name* of the environment variable that holds the key; the key itself is never written anywhere.
+``input`` and ``output`` are prices per million tokens, ``cap`` is the most money it may cost; both in the objective's
+currency.
 ``timeout`` is in seconds, ``per_minute`` the most requests a minute.
 
 What a server does not accept is found out by asking; it can also be said: ``limit=max_completion_tokens``,

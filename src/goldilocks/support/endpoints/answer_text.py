@@ -39,10 +39,10 @@ def without_reasoning(text: str) -> str:
 
 
 def without_fence(text: str) -> str:
-    """The content of the code fence with which a text begins; other texts as they are.
+    r"""The content of the code fence with which a text begins; other texts as they are.
 
     Example:
-        >>> without_fence("```python\\nprint(1)\\n```\\nThis prints 1.")
+        >>> without_fence("```python\nprint(1)\n```\nThis prints 1.")
         'print(1)'
     """
     begins = text.lstrip()

@@ -1,6 +1,6 @@
 """The chat completions API: the body of a request in a server's dialect, and what comes back, in any of its shapes.
 
-Source: OpenAI's API reference, "Create chat completion", and where vLLM, llama.cpp, Ollama, OpenRouter and others differ.
+Source: OpenAI's API reference, "Create chat completion", and how vLLM, llama.cpp, Ollama and OpenRouter differ.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MOST_PER_TOKEN = 16
 the search for labels, would take long over megabytes."""
 
 _UNSUPPORTED = (
-    r"unsupported|not supported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|not enabled|extra "
-    r"|invalid.?(?:parameter|argument)|use '?max|does not (?:exist|accept|support)|only (?:the default|1|user)|must alternate"
+    r"unsupported|not supported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|not enabled"
+    r"|extra |invalid.?(?:parameter|argument)|use '?max|does not (?:exist|accept|support)"
 )
 _ANY_FORMAT = r"response.?format|json.?schema|structured.?output|guided|grammar|requested parameters"
 _NO_SYSTEM = (
@@ -173,7 +173,7 @@ def _content(raw: bytes) -> dict[str, Any]:
         return _streamed(raw)
     content = json.loads(raw)
     if not isinstance(content, dict):
-        raise ValueError("no object")
+        raise TypeError("no object")
     return content
 
 

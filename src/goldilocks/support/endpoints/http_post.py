@@ -73,7 +73,7 @@ async def _post(url: str, body: bytes, headers: Mapping[str, str], timeout: floa
     tls = _tls_context() if url.startswith("https://") or proxies else False
     async with (
         asyncio.timeout(timeout),
-        httpx2.AsyncClient(timeout=None, trust_env=proxies, verify=tls) as client,  # noqa: S113 -- bounded as a whole
+        httpx2.AsyncClient(timeout=None, trust_env=proxies, verify=tls) as client,
         client.stream("POST", url, content=body, headers=sent) as answer,
     ):
         chunks: list[bytes] = []

@@ -1,9 +1,9 @@
 """Which label a generated answer names.
 
-Labels are matched as whole tokens, longest first, after NFKC and case folding, with ``-``, ``_`` and white space equal. A
-negated label ("not about money; it is about sport") is not named. Where an answer names several labels of which one was
-asked for, one that stands alone at a decisive place (behind "label:", on a line of its own, at the beginning) counts;
-without such a place the answer names none. Nothing is guessed from spelling.
+Labels are matched as whole tokens, longest first, after NFKC and case folding, with ``-``, ``_`` and white space equal.
+A negated label ("not about money; it is about sport") is not named. Where an answer names several labels of which one
+was asked for, one that stands alone at a decisive place (behind "label:", on a line of its own, at the beginning)
+counts; without such a place the answer names none. Nothing is guessed from spelling.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -26,15 +26,17 @@ _CUE = re.compile(
     r"|choice|option|antwort|kategorie|respuesta|etiqueta|réponse|标签|標籤|答案|类别|類別|分类|分類|ラベル|答え|라벨|레이블|정답)"
     r"\W*(?:is|are|would be|should be|ist|lautet|es|est|是|为|為|は|은|는)?[\W_]*$"
 )
-_WORDS_OF_ANY_TEXT = frozenset(
-    "a all an and any are as at be both can either for he i if in is it may me neither no none nor not of on one or "
-    "other others she so that the them they this to unknown us we will with yes you true false".split()
+_COMMON_WORDS = (
+    "a all an and any are as at be both can either false for he i if in is it may me neither no none nor not of on one "
+    "or other others she so that the them they this to true unknown us we will with yes you"
 )
 """Labels that stand in running text without being meant: they count at decisive places only."""
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|non|cannot|rather than|instead of|nicht|kein\w*|weder|pas|ni|sin)\b"
     r"|n['’]t\b|[不非没沒無无未別别]"
 )
+_NEITHER = re.compile(r"\b(?:neither|none of|weder|既不)[^.;:!?\n。；！？]*$")
+"""A negation of all that is listed behind it."""
 _NEGATED_BEHIND = re.compile(
     r"[\"'*`”’]*\s*(?:(?:is|are|was|were|does|do|did|would|can|could|should|will)\s*(?:not\b|n['’]t\b)|(?:不|并不|並不)[是对對合])"
 )
@@ -46,7 +48,7 @@ _NO_LABEL = re.compile(
     r"(?:none(?: of (?:them|these|those|the (?:above|labels?)))?|no labels?|nothing|n/a|\[\]|无|無|没有|沒有|none apply"
     r"|なし|없음|keine?s?|ninguna|aucune?)"
 )
-_APART = " \t\r\n.;:,!?()[]{}<>\"'`“”‘’«»「」『』【】*#|/\\=~•·–—→>、，。；：！？（）-"  # noqa: RUF001
+_APART = " \t\r\n.;:,!?()[]{}<>\"'`“”‘’«»「」『』【】*#|/\\=~•·–—→>、，。；：！？（）-"
 """Signs that set a label apart from running text."""
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -211,7 +213,8 @@ def _apart(sign: str) -> bool:
 def _negated(before: str, behind: str) -> bool:
     ends = [match.end() for match in _CLAUSE_END.finditer(before)]
     clause = before[ends[-1] if ends else 0 :]
-    return _NEGATION.search(clause) is not None or _NEGATED_BEHIND.match(behind) is not None
+    negated = _NEGATION.search(clause) or _NEITHER.search(before) or _NEGATED_BEHIND.match(behind)
+    return negated is not None
 
 
 # ------------------------------------------------------------------------------------------------------------- deciding
@@ -243,7 +246,7 @@ def _exactly(line: str, matcher: _Matcher) -> str | None:
     for spelt in (line.strip(), line.strip(_APART)):
         folded = _casefolded(spelt)
         if folded in matcher.folded:
-            return matcher._meant(folded, spelt)  # noqa: SLF001 -- of this module
+            return matcher._meant(folded, spelt)
     near = [label for label in matcher.folded if len(folded) > 3 and (label == f"{folded}s" or folded == f"{label}s")]
     return matcher.folded[near[0]][0] if len(near) == 1 and len(matcher.folded[near[0]]) == 1 else None
 
@@ -277,12 +280,12 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
     """Whether a label within a sentence is meant: not where its word could be any word of the sentence."""
     spelt = text[mention.start : mention.end]
     own = _plain(mention.label)
-    if own.isdecimal() or len(own) == 1 and own.isascii():
+    if own.isdecimal() or (len(own) == 1 and own.isascii()):
         edge = not text[mention.end :].strip(_APART)
         if own.isdecimal():  # "4 stars", "I would rate it 4"
             edge = (edge or not text[: mention.start].strip(_APART)) and len(re.findall(r"\d+", text)) == 1
         return edge and spelt == own
-    if _casefolded(own) in _WORDS_OF_ANY_TEXT:
+    if _casefolded(own) in _COMMON_WORDS.split():
         return len(own) > 1 and own.isupper() and spelt == own
     return len(own) > 3 or not own.isascii() or spelt == own
 
@@ -293,7 +296,7 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
 def _from_json(text: str, matcher: _Matcher) -> list[str] | None:
     """The strings that an answer in JSON gives as its labels; ``None``: it is no JSON, or gives none."""
     begins = min((place for sign in "{[" if (place := text.find(sign)) >= 0), default=-1)
-    if begins < 0 or text[:begins].strip(_APART) and len(text[:begins]) > 200:
+    if begins < 0 or (text[:begins].strip(_APART) and len(text[:begins]) > 200):
         return None
     try:
         value, _ = json.JSONDecoder().raw_decode(text[begins:])

@@ -164,7 +164,7 @@ def _status_of(words: str) -> int:
 
 
 def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
-    """One short line without the key, other credentials, and control characters (of terminals, of text direction).
+    r"""One short line without the key, other credentials, and control characters (of terminals, of text direction).
 
     Example:
         >>> cleaned("bad\\x1b[31m key: Bearer abcdef\\n", "abcdef")
