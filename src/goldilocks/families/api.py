@@ -190,11 +190,13 @@ class RemoteModel:
     def _no_answer(self, replies: Sequence[_Reply]) -> str:
         """That there is not one answer, and what to do about the commonest cause."""
         wanted = "named none of the labels" if self.prompt.goal.output is Output.LABEL else "wrote no text"
-        n, limit = len(replies), self.generation.max_tokens or self.max_tokens
+        n = len(replies)
         refused, truncated, empty = (
             sum(getattr(reply, name) for reply in replies) for name in ("refused", "truncated", "empty")
         )
-        counts = f"{wanted} in {n} answers ({empty} empty, {truncated} cut off at {limit} tokens, {refused} refused)"
+        counts = (
+            f"{wanted} in {n} answers ({empty} empty, {truncated} cut off at the limit on tokens, {refused} refused)"
+        )
         if refused > n / 2:
             return f"{counts}; the first: {replies[0].problem.rstrip('.')}. Leave the endpoint out."
         if truncated > n / 2:
@@ -226,7 +228,7 @@ class RemoteModel:
             )
         except RefusedItemError as error:
             return _Reply(problem=str(error), refused=True)
-        return self._checked(completion, limit)
+        return self._checked(completion)
 
     def _schema(self) -> dict[str, Any] | None:
         goal = self.prompt.goal
@@ -234,12 +236,12 @@ class RemoteModel:
             return None
         return labels_schema(goal.labels, several=goal.several)
 
-    def _checked(self, completion: Completion, limit: int) -> _Reply:
+    def _checked(self, completion: Completion) -> _Reply:
         """The completion, with the problem where no answer can be read from it."""
         text, truncated = completion.text.strip(), completion.truncated
         if completion.refusal and not text:
             return _Reply(problem=f"the endpoint withheld its answer ({completion.refusal})", empty=True)
-        cut = f", cut off at {limit} tokens: raise generation.max_tokens" if truncated else ""
+        cut = f", cut off at {completion.limit} tokens: raise generation.max_tokens" if truncated else ""
         if not text:
             return _Reply(problem=f"the endpoint's answer is empty{cut}", truncated=truncated, empty=True)
         if self.prompt.goal.output is Output.TEXT:

@@ -158,8 +158,8 @@ def unanswered(usage: Usage) -> str:
         remedy = "see whether such items may be left out or shortened"
     return (
         f"{usage.unanswered:,} of {plural(usage.items, 'item')} ({percent(usage.unanswered_share)}) got no usable "
-        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the limit on "
-        f"tokens, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
+        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the limit "
+        f"on tokens, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
     )
 
 

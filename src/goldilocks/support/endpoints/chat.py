@@ -54,7 +54,7 @@ class ChatRequest:
         body: dict[str, Any] = {
             "model": model,
             "messages": list(self.messages) if dialect.system else _without_system(self.messages),
-            dialect.limit: self.max_tokens + (SCHEMA_TOKENS if structured else 0),
+            dialect.limit: self.limit(dialect),
         }
         if dialect.temperature:
             body["temperature"] = 0
@@ -64,6 +64,10 @@ class ChatRequest:
             inner = {"name": "answer", "strict": True, "schema": self.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": inner}
         return body | dict(self.sampling)
+
+    def limit(self, dialect: Dialect) -> int:
+        """Most tokens of the answer, with those of the JSON around it."""
+        return self.max_tokens + (SCHEMA_TOKENS if self.schema is not None and dialect.structured else 0)
 
 
 def _without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -115,6 +119,8 @@ class Completion:
     output_tokens: int
     seconds: float
     """Until the whole answer was there, of the try that succeeded."""
+    limit: int = 0
+    """Most tokens that it was allowed."""
     truncated: bool = False
     """Whether the limit on tokens cut it off."""
     refusal: str = ""
@@ -171,7 +177,7 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
 def _content(raw: bytes) -> dict[str, Any]:
     if raw.lstrip()[:5] == b"data:":
         return _streamed(raw)
-    content = json.loads(raw)
+    content = json.loads(raw.decode("utf-8-sig", "replace"))
     if not isinstance(content, dict):
         raise TypeError("no object")
     return content
@@ -185,7 +191,7 @@ def _streamed(raw: bytes) -> dict[str, Any]:
         payload = line.removeprefix(b"data:").strip()
         if not line.startswith(b"data:") or payload == b"[DONE]":
             continue
-        event = json.loads(payload)
+        event = json.loads(payload.decode("utf-8", "replace"))
         if event.get("error"):
             return {"error": event["error"]}
         whole_answer |= {name: event[name] for name in ("usage",) if event.get(name)}

@@ -15,7 +15,6 @@ from typing import Any
 from goldilocks.errors import EndpointError, RefusedItemError
 from goldilocks.support.endpoints.address import Dialect, Endpoint
 from goldilocks.support.endpoints.chat import (
-    SCHEMA_TOKENS,
     TOKENS_PER_CHARACTER,
     ChatRequest,
     Completion,
@@ -138,8 +137,7 @@ class Client:
     def _reserve(self, request: ChatRequest) -> float:
         """Set aside what the request may cost, so that several at once do not pass the cap together."""
         read = 8 + TOKENS_PER_CHARACTER * sum(len(message["content"]) for message in request.messages)
-        written = request.max_tokens + (SCHEMA_TOKENS if request.schema is not None and self.dialect.structured else 0)
-        most = self._price(read, written)
+        most = self._price(read, request.limit(self.dialect))
         cap = self.endpoint.cap
         with self._lock:
             if cap is not None and most and (spent := self.spent) + self._reserved + most > cap:
@@ -169,7 +167,7 @@ class Client:
             else:
                 if isinstance(answer, Completion):
                     self._structured_works |= request.schema is not None and dialect.structured
-                    return answer
+                    return replace(answer, limit=request.limit(dialect))
                 another = adapted(dialect, answer, request, structured_works=self._structured_works)
                 if another is not None and changes < _DIALECT_CHANGES:  # not counted as a try
                     changes += 1

@@ -15,14 +15,15 @@ from typing import Any
 
 MOST_CHARACTERS = 200
 """Of a server's words in a message."""
-REMOVED = "[key removed]"
+REMOVED = "[removed]"
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x1b\x9b]\[?[0-?]*[ -/]*[@-~]?")
 _HALF = re.compile("[\ud800-\udfff]")
 _UNICODE_ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
 _CREDENTIALS = re.compile(
     r"""(?ix)
-    \b(?:bearer|basic)\s+[^\s"',;<>]+
+    \bbearer\s+(?!token\b|auth)[^\s"',;<>]+
+    | \bbasic\s+[A-Za-z0-9+/]{8,}={0,2}
     | \b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?[^\s"',;<>]+
     | \b(?:x-)?api[-_ ]?key["']?\s*[:=]\s*["']?[^\s"',;<>]+
     | \b(?:sk|pk|rk|gsk|hf|xai|nvapi|AIza)[-_][A-Za-z0-9*._-]{6,}
@@ -105,7 +106,7 @@ def read_error(raw: bytes, status: int, key: str) -> ServerError:
         key: The key that was sent; removed from what the server says.
     """
     try:
-        content = json.loads(raw)
+        content = json.loads(raw.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         text = re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", raw[:20_000].decode("utf-8", "replace"))
         return ServerError(status, cleaned(text, key))
@@ -167,8 +168,8 @@ def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
     r"""One short line without the key, other credentials, and control characters (of terminals, of text direction).
 
     Example:
-        >>> cleaned("bad\\x1b[31m key: Bearer abcdef\\n", "abcdef")
-        'bad key: [key removed]'
+        >>> cleaned("bad\x1b[31m key: Bearer abcdef\n", "abcdef")
+        'bad key: [removed]'
     """
     text = _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:20_000])
     text = _ESCAPES.sub("", whole(text))
