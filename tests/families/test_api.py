@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.families import api
 from goldilocks.methods import full, in_context
 from goldilocks.records import Generation, Goal, Output
-from goldilocks.support.endpoints.address import Endpoint, parse, priced
+from goldilocks.support.endpoints.address import Dialect, Endpoint, parse, priced
 from goldilocks.support.endpoints.client import Client
 from goldilocks.support.endpoints.http_post import MOST_BYTES
 from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -55,12 +56,53 @@ def test_endpoint_is_read_from_its_source() -> None:
         ("api://host/v1/m?input=-3", "must be 0, or a number from 1e-6 to 1e9"),
         ("api://host/v1/m?timeout=1e300", "must be 0, or a number from 1e-6 to 1e9"),
         ("api://host/v1/m?per_minute=nan", "must be 0, or a number from 1e-6 to 1e9"),
+        ("api://host/v1/m?structured=no", "structured is 'no'; it must be on or off"),
+        ("api://host/v1/m?limit=n", "limit is 'n'; it must be max_tokens or max_completion_tokens"),
+        ("api://host:99999/v1/m", "names no endpoint .*Port out of range"),
+        ("api://[::bad/v1/m", "names no endpoint .*Invalid IPv6"),
     ],
 )
 def test_source_that_cannot_be_read_says_why(source: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         parse(source)
     assert "sk-abc123" not in str(caught.value)
+
+
+def test_dialect_is_read_from_its_source() -> None:
+    found = parse("api://[::1]:8000/v1/m?limit=max_completion_tokens&system=off&structured=off&temperature=on")
+
+    assert found.url == "http://[::1]:8000/v1"
+    assert found.dialect == Dialect("max_completion_tokens", system=False, structured=False)
+    assert parse(found.source) == found
+    assert (
+        found.source
+        == "api://[::1]:8000/v1/m?per_minute=0&timeout=60&limit=max_completion_tokens&system=off&structured=off"
+    )
+
+
+def test_candidate_is_named_after_model_host_and_port() -> None:
+    facts = api.describe(Path(), "api://127.0.0.1:8000/v1/org/small?input=1")
+    assert facts is not None
+    assert facts.name == "org/small@127.0.0.1:8000"
+
+
+def test_bundle_of_an_older_version_still_loads(tmp_path: Path) -> None:
+    goal = {
+        "output": "label",
+        "labels": ["food", "sport"],
+        "several": False,
+        "instruction": "Give it.",
+        "generation": {},
+    }
+    prompt = {"goal": goal, "examples": [["soup", "food"]], "one_line": True, "begun": False}
+    old = {"source": "api://h/v1/m?input=1&per_minute=0&timeout=60", "max_tokens": 8, "prompt": prompt}
+    (tmp_path / "endpoint.json").write_text(json.dumps(old))
+
+    model = api.restore(tmp_path)
+
+    assert model.client.endpoint == Endpoint("https://h/v1", "m", input_price=1.0)
+    assert model.labels == ("food", "sport")
+    assert not model.on_trial
 
 
 def test_busy_endpoint_is_asked_again_when_it_says(server: Server) -> None:

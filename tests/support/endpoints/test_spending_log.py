@@ -29,6 +29,19 @@ def test_line_broken_off_by_a_power_cut_loses_that_line_only(tmp_path: Path) -> 
     assert SpendingLog(file).total() == Usage(2, 20, 2, 1.0)
 
 
+def test_entries_of_an_older_version_count(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    old = '{"endpoint": "api://h/m", "by": "one", "questions": 2, "tokens_read": 9, "tokens_written": 3, "money": 0.5}'
+    file.write_text(old + "\n")
+    SpendingLog(file, "one").add("api://h/m", Usage(refused=1, unanswered=1))
+
+    total = SpendingLog(file).total()
+
+    assert total == Usage(2, 9, 3, 0.5, refused=1, unanswered=1)
+    assert (total.items, total.unanswered_share) == (3, 1 / 3)
+    assert Usage().unanswered_share == 0
+
+
 def test_spending_log_without_a_file_is_kept_in_memory() -> None:
     log = SpendingLog()
     log.add("api://h/m", Usage(2, 10, 4, 0.5))
