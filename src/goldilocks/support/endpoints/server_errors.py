@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -173,7 +172,7 @@ def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
     """
     text = _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:20_000])
     text = _ESCAPES.sub("", whole(text))
-    kept = "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Cc") or sign in "\n\r\t")
+    kept = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
     kept = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(kept, key)), key), key)
     line = " ".join(kept.split())
     return line if len(line) <= most else line[: most - 1] + "…"
