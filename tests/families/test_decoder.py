@@ -262,14 +262,14 @@ def test_weights_that_are_cut_short_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_shots_in_context_is_refused() -> None:
-    with pytest.raises(InputError, match="show at least 1 row, or use zero_shot"):
+    with pytest.raises(InputError, match="use at least 1, or the method zero_shot"):
         in_context.prepare(None, in_context.Options(shots=0))
 
 
 def test_model_that_cannot_be_told_says_so() -> None:
     counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
-    assert "cannot be told in words" in str(zero_shot.misfit(counted))
-    assert "cannot be told in words" in str(in_context.misfit(counted))
+    assert "cannot be prompted" in str(zero_shot.misfit(counted))
+    assert "cannot be prompted" in str(in_context.misfit(counted))
 
 
 # ------------------------------------------------------------------------------------------------------------- tagging
