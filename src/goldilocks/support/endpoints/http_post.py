@@ -1,22 +1,37 @@
 """One HTTP POST whose whole answer arrives within its time limit, with httpx2 (it comes with huggingface-hub).
 
 An HTTP library bounds each read, not the answer: a server that sends a byte now and then would never be late, be it in
-the headers or in the body. So the request runs in an event loop of its own, which cancels it when its time is up.
+the headers or in the body. So requests run in an event loop, which cancels each when its time is up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import ssl
+    import httpx2
 
 MOST_BYTES = 16_000_000
 """Of an answer. What is longer is no completion and would only fill the memory."""
+
+
+_PROXY_VARIABLES = (
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 
 class TransportError(Exception):
@@ -35,10 +50,9 @@ class HttpAnswer:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, proxies: bool) -> HttpAnswer:
-    """Send ``body`` and return the whole answer, of whatever status.
+    """Send ``body`` and return the whole answer, of whatever status; several threads may do so at once.
 
-    Redirects are not followed, so a key in ``headers`` goes to the named host alone. Call it from a thread without a
-    running event loop.
+    Redirects are not followed, so a key in ``headers`` goes to the named host alone; cookies are not kept.
 
     Args:
         url: Where to, ``http://`` or ``https://``.
@@ -53,29 +67,27 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, p
     """
     import httpx2
 
+    environment = tuple(os.environ.get(name, "") for name in _PROXY_VARIABLES) if proxies else None
     try:
-        return asyncio.run(_post(url, body, headers, timeout, proxies=proxies))
+        with _lock:
+            loop, client = _event_loop(), _client(environment)
+        return asyncio.run_coroutine_threadsafe(_post(client, url, body, headers, timeout), loop).result()
     except httpx2.ConnectError as error:
         raise TransportError(f"cannot be reached ({_reason(error)})") from error
     except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise TransportError(f"broke off its answer, or gave no HTTP that can be read ({_reason(error)})") from error
-    except (OSError, ValueError, UnicodeError) as error:  # host names that are none, proxies that cannot be parsed
+    except (OSError, ValueError) as error:  # host names that are none, proxies that cannot be parsed
         if isinstance(error, TimeoutError):
             raise
         raise TransportError(f"cannot be reached ({_reason(error)})") from error
 
 
-async def _post(url: str, body: bytes, headers: Mapping[str, str], timeout: float, *, proxies: bool) -> HttpAnswer:
-    import httpx2
-
+async def _post(
+    client: httpx2.AsyncClient, url: str, body: bytes, headers: Mapping[str, str], timeout: float
+) -> HttpAnswer:
     # "identity": a compressed answer of a few kilobytes may unpack to gigabytes.
     sent = {**headers, "Accept-Encoding": "identity"}
-    tls = _tls_context() if url.startswith("https://") or proxies else False
-    async with (
-        asyncio.timeout(timeout),
-        httpx2.AsyncClient(timeout=None, trust_env=proxies, verify=tls) as client,
-        client.stream("POST", url, content=body, headers=sent) as answer,
-    ):
+    async with asyncio.timeout(timeout), client.stream("POST", url, content=body, headers=sent) as answer:
         chunks: list[bytes] = []
         size = 0
         async for chunk in answer.aiter_raw():
@@ -87,11 +99,39 @@ async def _post(url: str, body: bytes, headers: Mapping[str, str], timeout: floa
 
 
 @lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
-    """Certificates are read once: that takes longer than a request on this machine."""
+def _event_loop() -> asyncio.AbstractEventLoop:
+    """One for the process, in a thread of its own that dies with it: connections are kept from request to request."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="goldilocks-http", daemon=True).start()
+    return loop
+
+
+@lru_cache(maxsize=4)
+def _client(environment: tuple[str, ...] | None) -> httpx2.AsyncClient:
+    """The client for these settings of the environment; ``None``: past any proxy."""
     import httpx2
 
-    return httpx2.create_ssl_context()
+    jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx2.AsyncClient(
+        timeout=None,
+        trust_env=environment is not None,
+        verify=httpx2.create_ssl_context(),
+        cookies=jar,
+    )
+
+
+_lock = threading.Lock()
+
+
+def _forget() -> None:
+    """In a forked child, where no thread runs the loop."""
+    global _lock
+    _lock = threading.Lock()
+    _event_loop.cache_clear()
+    _client.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _reason(error: BaseException) -> str:
