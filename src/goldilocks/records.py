@@ -823,3 +823,5 @@ class Evaluation:
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured and by which rules (see ``protocols.Conditioned``)."""
+    unanswered: int = 0
+    """Items that got no answer (from an endpoint); they count as wrong."""

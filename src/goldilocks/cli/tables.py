@@ -153,7 +153,11 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     by_class = [classification_report(evaluation)] if evaluation.classes else []
     confused = [_confusion(evaluation)] if evaluation.labels else []
     conditions = [f"{name}: {words}" for name, words in evaluation.conditions.items()]
-    return [head, *by_class, metrics, *conditions, *confused, slices]
+    n = evaluation.score.n
+    missing = (
+        [f"{evaluation.unanswered:,} of {n:,} items got no answer and count as wrong."] if evaluation.unanswered else []
+    )
+    return [head, *missing, *by_class, metrics, *conditions, *confused, slices]
 
 
 def classification_report(evaluation: Evaluation) -> Table:

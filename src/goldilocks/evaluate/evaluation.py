@@ -58,6 +58,7 @@ def evaluate(
         errors=worst_errors(*by_sentence(part, answers), named[metric], _ERRORS_SHOWN),
         part=name,
         data_fingerprint=data_fingerprint,
+        unanswered=sum(map(bool, answers.problems)),
         conditions={name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, Conditioned)},
     )
 

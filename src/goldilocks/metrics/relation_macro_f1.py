@@ -33,6 +33,8 @@ EXAMPLES = (
     (("A(e1,e2)", "A(e1,e2)", "B(e1,e2)", "Other"), ("A(e1,e2)", "A(e2,e1)", "B(e1,e2)", "B(e2,e1)"), 7 / 12),
     # A: hits 0, claimed 0, real 1 -> 0; B: right -> 1
     (("A(e1,e2)", "B(e2,e1)", "Other"), ("Other", "B(e2,e1)", "Other"), 1 / 2),
+    # the same without an answer
+    (("A(e1,e2)", "B(e2,e1)", "Other"), (NO_LABEL, "B(e2,e1)", "Other"), 1 / 2),
 )
 DIRECTIONS = ("(e1,e2)", "(e2,e1)")
 NO_RELATION = frozenset({"other", "no_relation", NO_LABEL})

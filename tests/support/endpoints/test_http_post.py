@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import http.server
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from goldilocks.support.endpoints.http_post import MOST_BYTES, HttpAnswer, TransportError, post
-from goldilocks.testing.endpoint import Reply, Server, cut, drip, write
+from goldilocks.testing.endpoint import Reply, Server, cut, drip, send, write
 
 
 @pytest.fixture
@@ -91,3 +94,29 @@ def test_proxies_of_the_environment_are_used_only_where_wanted(server: Server, m
     assert post(there, b"{}", {}, timeout=5, proxies=True).body == b"ok"
     with pytest.raises(TransportError, match="cannot be reached"):
         post(there, b"{}", {}, timeout=5, proxies=False)
+
+
+def test_forked_process_has_a_client_of_its_own(server: Server) -> None:
+    server.replies = [write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")]
+    posted(server)  # the loop runs in a thread, which a fork does not take along
+
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if posted(server, timeout=5).body == b"ok" else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_cookies_are_not_kept(server: Server) -> None:
+    seen: list[str | None] = []
+
+    def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
+        seen.append(handler.headers.get("Cookie"))
+        send(handler, 200, b"{}", Set_Cookie="a=b")
+
+    server.replies = [reply]
+    posted(server)
+    posted(server)
+    assert seen == [None, None]
