@@ -81,6 +81,11 @@ def test_label_in_a_truncated_answer_counts_and_so_does_the_truncation(server: S
     assert used(made) == Usage(questions=1, truncated=1)
 
 
+def test_what_a_model_adds_after_its_answer_is_no_answer(server: Server) -> None:
+    server.replies = [say("sport\n\nText: bank loan\nLabel: money")]
+    assert model(server).predict(["a"]).values == ("sport",)
+
+
 def test_several_labels_of_which_none_fits_are_an_answer_and_a_refusal_is_none(server: Server) -> None:
     server.replies = [say("none"), say("Sorry, I cannot do that.")]
     answers = model(server, replace(GOAL, several=True)).predict(["a", "b"])

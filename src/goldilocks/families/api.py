@@ -8,6 +8,7 @@ truncated or evasive answer, a content filter) has no answer: it counts as wrong
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ _PATIENCE = 30
 endpoint in 800 (0.8 ** 30)."""
 _FEWEST = 5
 """Items of which nothing is concluded yet."""
+_NEXT_ITEM = re.compile(r"\n\s*Text(?: 1)?:")
+"""Where a model goes on with an item of its own, as language models without chat training do."""
 _MOST_SCHEMA_LABELS = 500
 """Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 
@@ -259,11 +262,17 @@ class RemoteModel:
         return text.splitlines()[0] if first_line and text else text
 
     def _read(self, text: str) -> tuple[str, ...] | None:
-        """The labels that an answer names; ``None``: it names none."""
-        if self.prompt.goal.several:
-            return read_labels(text, self.labels)
-        label = read_label(text, self.labels)
-        return None if label is None else (label,)
+        """The labels that an answer names; ``None``: it names none. What follows the next item is another answer."""
+        first = _NEXT_ITEM.split(text, maxsplit=1)[0]
+        for part in dict.fromkeys((first, text)):
+            if self.prompt.goal.several:
+                labels = read_labels(part, self.labels)
+            else:
+                label = read_label(part, self.labels)
+                labels = None if label is None else (label,)
+            if labels is not None:
+                return labels
+        return None
 
     def _answers(self, replies: Sequence[_Reply]) -> Answers:
         goal = self.prompt.goal

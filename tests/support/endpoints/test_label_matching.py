@@ -42,6 +42,8 @@ STARS = ("1", "2", "3", "4", "5")
         ("neither money, sport nor anything else", TOPICS, None),
         ("not money", TOPICS, None),
         ("non-toxic", ("clean", "toxic"), None),
+        ("un-related", ("related", "other"), None),
+        ("This is not toxic.", ("toxic", "non_toxic"), "non_toxic"),
         # whole tokens, longest first, - _ and space equal
         ("non-toxic", ("toxic", "non_toxic"), "non_toxic"),
         ("toxic", ("toxic", "non_toxic"), "toxic"),
@@ -83,6 +85,8 @@ STARS = ("1", "2", "3", "4", "5")
         ("It may be money. The best label is sport.", TOPICS, "sport"),
         ("No, it does not.", ("no", "yes"), "no"),
         ("Yes, there is no doubt", ("no", "yes"), "yes"),
+        ("That is true.", ("false", "true"), "true"),
+        ("It could be yes or no.", ("no", "yes"), None),
         ("none", ("none", "sport"), "none"),
         # scripts without spaces, particles
         ("标签是体育。", ("体育", "财经"), "体育"),
@@ -112,6 +116,7 @@ def test_one_label_is_read_only_where_the_answer_names_it(
         ('{"sport": true, "money": false}', ("sport",)),
         ("none", ()),
         ("None.", ()),
+        ("No label fits.", ()),
         ('{"labels": []}', ()),
         ("I cannot tell", None),
         ("", None),

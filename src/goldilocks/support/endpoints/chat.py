@@ -31,6 +31,7 @@ _UNSUPPORTED = (
 _ANY_FORMAT = r"response.?format|json.?schema|structured.?output|guided|grammar|requested parameters"
 _NO_SYSTEM = (
     r"system.?(?:role|message|prompt|instruction)|role.{0,20}system|'system'|developer instruction|roles must alternate"
+    r"|role.{0,40}(?:'user'|user.{0,10}assistant)"
 )
 
 
@@ -158,8 +159,8 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     finish = choice.get("finish_reason")
     refusal = message.get("refusal") if isinstance(message, dict) else None
     refusal = refusal if isinstance(refusal, str) else ""
-    if finish == "content_filter" and not refusal:
-        refusal = "finish_reason content_filter"
+    if finish in ("content_filter", "refusal", "SAFETY") and not refusal:
+        refusal = f"finish_reason {finish}"
     used = content.get("usage")
     used = used if isinstance(used, dict) else {}
     most = _MOST_PER_TOKEN * (request.max_tokens + (SCHEMA_TOKENS if request.schema else 0))

@@ -20,7 +20,21 @@ from typing import Any
 from goldilocks.support.endpoints.answer_text import without_fence, without_reasoning
 
 _KEYS = ("label", "labels", "answer", "answers", "category", "categories", "class", "classes", "classification")
-_MORE_KEYS = ("prediction", "predictions", "result", "output", "intent", "intents", "sentiment", "topic", "topics")
+_MORE_KEYS = (
+    "prediction",
+    "predictions",
+    "result",
+    "output",
+    "intent",
+    "intents",
+    "sentiment",
+    "topic",
+    "topics",
+    "标签",
+    "类别",
+    "分类",
+    "答案",
+)
 _CUE = re.compile(
     r"(?:labels?|answer|category|categories|class|classification|prediction|verdict|intent|sentiment|topic|rating|score"
     r"|choice|option|antwort|kategorie|respuesta|etiqueta|réponse|标签|標籤|答案|类别|類別|分类|分類|ラベル|答え|라벨|레이블|정답)"
@@ -33,6 +47,7 @@ _COMMON_WORDS = (
 """Labels that stand in running text without being meant: they count at decisive places only."""
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|non|cannot|rather than|instead of|nicht|kein\w*|weder|pas|ni|sin)\b"
+    r"|\b(?:un|anti|dis|mis) $"
     r"|n['’]t\b|[不非没沒無无未別别]"
 )
 _NEITHER = re.compile(r"\b(?:neither|none of|weder|既不)[^.;:!?\n。；！？]*$")
@@ -45,7 +60,9 @@ _CLAUSE_END = re.compile(
 )
 _AND = re.compile(r"\b(?:and|as well as|und|sowie|et|y|e)\b|[&+和与與及跟]|以及|그리고", re.IGNORECASE)
 _NO_LABEL = re.compile(
-    r"(?:none(?: of (?:them|these|those|the (?:above|labels?)))?|no labels?|nothing|n/a|\[\]|无|無|没有|沒有|none apply"
+    r"(?:none(?: of (?:them|these|those|the (?:above|labels?)))?"
+    r"|no (?:labels?|categor\w+|topics?)(?: (?:fits?|appl\w+|match\w*))?"
+    r"|nothing|n/a|\[\]|无|無|没有|以上都不是|沒有|none apply"
     r"|なし|없음|keine?s?|ninguna|aucune?)"
 )
 _APART = " \t\r\n.;:,!?()[]{}<>\"'`“”‘’«»「」『』【】*#|/\\=~•·–—→>、，。；：！？（）-"
@@ -124,6 +141,10 @@ class _Matcher:
         self.folded: dict[str, list[str]] = {}
         for label, plain in self.labels.items():
             self.folded.setdefault(_casefolded(plain), []).append(label)
+        for name, named in list(self.folded.items()):
+            begins, _, rest = name.partition(" ")
+            if begins in ("non", "not") and rest:  # "not toxic" is non_toxic
+                self.folded.setdefault(f"{'not' if begins == 'non' else 'non'} {rest}", named)
         names = sorted((name for name in self.folded if name), key=len, reverse=True)
         self.pattern = re.compile("|".join(map(_bounded, names))) if names else None
 
@@ -285,6 +306,8 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
         if own.isdecimal():  # "4 stars", "I would rate it 4"
             edge = (edge or not text[: mention.start].strip(_APART)) and len(re.findall(r"\d+", text)) == 1
         return edge and spelt == own
+    if _casefolded(own) in ("yes", "no", "true", "false") and not text[mention.end :].strip(_APART):
+        return not text[: mention.start].endswith(" or ")
     if _casefolded(own) in _COMMON_WORDS.split():
         return len(own) > 1 and own.isupper() and spelt == own
     return len(own) > 3 or not own.isascii() or spelt == own
