@@ -183,5 +183,7 @@ def check(replies: Sequence[HttpAnswer | Exception], *, several: bool) -> str:
     named = value if several else (value,)
     assert problem or set(named) <= set(LABELS), named
     sent = _spelt("".join(text for reply in replies if isinstance(reply, HttpAnswer) for text in _texts(reply.body)))
-    assert problem or all(_spelt(label) in sent for label in named), (named, sent)
+    for label in () if problem else named:
+        spellings = (label, label.replace("non_", "not "))  # "not toxic" names non_toxic
+        assert any(_spelt(spelling) in sent for spelling in spellings), (label, sent)
     return "unanswered" if problem else "answered"
