@@ -27,7 +27,7 @@ from goldilocks.records import (
     TrainingConfig,
     Workload,
 )
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -79,8 +79,8 @@ class TrainableNetwork(Model, Protocol):
 class TracksSpending(Protocol):
     """A model behind an endpoint, each of whose requests costs money."""
 
-    account: Account
-    """The spending log; replaced by the run that pays."""
+    spending_log: SpendingLog
+    """Where what it spends is written down; replaced by whoever pays."""
 
     def rest(self) -> None:
         """Wait until the next request is not delayed by rate limits: for latency measurements."""

@@ -264,7 +264,7 @@ def test_weights_that_are_cut_short_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_shots_in_context_is_refused() -> None:
-    with pytest.raises(InputError, match="show at least 1 row, or use zero_shot"):
+    with pytest.raises(InputError, match="use at least 1, or the method zero_shot"):
         in_context.prepare(None, in_context.Options(shots=0))
 
 

@@ -22,7 +22,7 @@ from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingEr
 from goldilocks.protocols import DeclinesOutputs, Family, FreezesLayers, Method, RestrictsOutputs, Task
 from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
-from goldilocks.support import endpoints
+from goldilocks.support.endpoints import address
 
 _NOT_HERE = (4, 0.0)
 _ASKED_AT_ONCE = 8
@@ -123,7 +123,7 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
     for named in spec.candidates.models:
         source = source_of(named, spec.folder)
         if source.startswith("api://"):
-            source = endpoints.priced(source, spec.prices.api_input, spec.prices.api_output, spec.prices.api_cap)
+            source = address.priced(source, spec.prices.api_input, spec.prices.api_output, spec.prices.api_cap)
         if source in known:
             folder_of(known[source], offline=settings.offline, make=False)  # asked for by name: its absence is an error
         else:

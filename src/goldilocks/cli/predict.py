@@ -84,11 +84,13 @@ def predict(
             rows += len(asked)
             for number, item in asked:
                 if isinstance(item, InputError):
-                    found: dict[str, Any] = {"error": f"row {number}: {item}"}
-                    bad, first = bad + 1, first or found["error"]
+                    fields: dict[str, Any] = {"error": str(item)}
                 else:
-                    found = as_fields(next(predictions), model.info.goal, scores=scores)
-                sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+                    fields = as_fields(next(predictions), model.info.goal, scores=scores)
+                if "error" in fields:
+                    fields = {"error": f"row {number}: {fields['error']}"}
+                    bad, first = bad + 1, first or fields["error"]
+                sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
             sys.stdout.flush()
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")

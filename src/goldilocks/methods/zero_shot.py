@@ -1,6 +1,7 @@
-"""Nothing is trained: the model is told in words what to do, and answers.
+"""Zero-shot prompting: an instruction and the item, no examples, nothing trained.
 
-It takes a model that was trained to go on from text. No label is looked at, so a score from few rows is as good as any.
+Needs an autoregressive language model. No training label is used, so the score does not depend on how many rows there
+are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Nothing to choose."""
+    """No settings."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -32,8 +33,8 @@ def declined(output: Output) -> str | None:
     return why_not_promptable(output)
 
 
-def effort(info: ModelInfo) -> float:  # noqa: ARG001
-    """A look at a few training texts, against passes over all of them."""
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+    """A forward pass over a few training texts, against epochs over all of them."""
     return 0.02
 
 

@@ -25,7 +25,7 @@ from goldilocks.tuning.schedule import nested_order
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-    from goldilocks.support.account import Account
+    from goldilocks.support.endpoints.spending_log import SpendingLog
     from goldilocks.tuning.loop import Learner
 
 
@@ -47,7 +47,7 @@ class Run:
         seed: int,
         config: TrainingConfig | None = None,
         options: Any = None,
-        account: Account | None = None,
+        spending_log: SpendingLog | None = None,
     ) -> None:
         """Lay the run out.
 
@@ -60,7 +60,7 @@ class Run:
             seed: Of head, order and dropout: the same seed gives the same run.
             config: Replaces the family's recipe as the method adjusted it.
             options: The method's own (its ``Options``); ``None``: its defaults.
-            account: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
+            spending_log: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
 
         Raises:
             InputError: a config is given for a model that is fitted in one go.
@@ -77,7 +77,7 @@ class Run:
             raise InputError(f"{candidate.name} is fitted in one go: it takes no recipe (epochs, rates).")
         self.config = config or (None if own is None else self._method.training_config(own))
         self._options = options if options is not None else self._method.Options()
-        self._account = account
+        self._spending_log = spending_log
         self._fitted: Model | None = None
         self._learner: Learner | None = None
 
@@ -128,8 +128,8 @@ class Run:
         )
 
     def _charged(self, model: Any) -> Any:
-        if self._account is not None and isinstance(model, TracksSpending):
-            model.account = self._account
+        if self._spending_log is not None and isinstance(model, TracksSpending):
+            model.spending_log = self._spending_log
         return model
 
     def _learning(self) -> Learner:
