@@ -151,7 +151,7 @@ def check(replies: Sequence[HttpAnswer | Exception], *, several: bool) -> str:
     """
     family: Any = plugins.load("families", "api")
     info = family.describe(Path(), "api://127.0.0.1:1/v1/m?key=FUZZ_KEY&input=1&output=1")
-    assert facts is not None
+    assert info is not None
     model: Any = family.create(info, None, None, Goal(Output.LABEL, LABELS, several=several), seed=0)
     model.client.sleep = lambda _: None
     left = list(replies)
