@@ -49,6 +49,7 @@ from goldilocks.catalog.find import candidates
 from goldilocks.data.load import load
 from goldilocks.errors import GoldilocksError
 from goldilocks.evaluation.score import loss_of, measured
+from goldilocks.events import silent
 from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
 from goldilocks.selection.cost import cost
 from goldilocks.selection.footprint_process import footprint_of
@@ -201,7 +202,7 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     decides = plugins.load("metrics", task.METRICS[0])
     begun, used = time.perf_counter(), time.process_time()
     model, validation = tune_candidate(
-        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=lambda _event, _details: None
+        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=silent
     )
     seconds, processor = time.perf_counter() - begun, time.process_time() - used
     answers = model.predict(dataset.test.texts).values

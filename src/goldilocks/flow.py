@@ -25,7 +25,8 @@ from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluation.evaluation import evaluate
-from goldilocks.protocols import HasBaselines, Metric, Model, Progress, Task
+from goldilocks.events import Decided, Progress, StageStarted, silent
+from goldilocks.protocols import HasBaselines, Metric, Model, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -51,14 +52,6 @@ from goldilocks.support.files import from_json, read_record, read_text, to_json,
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
 
-EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
-"""What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
-moved, was made; a candidate is measured; one fell out; done."""
-
-
-def silent(event: str, details: Mapping[str, Any]) -> None:
-    """The progress that says nothing."""
-
 
 def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
     """Choose, tune and hand over the model that is just right for a task.
@@ -78,7 +71,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     settings = settings or RunSettings()
     set_threads(settings.threads)
     workspace = Workspace(Path(settings.out))
-    with workspace.claimed():
+    with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
         return build(spec, settings, workspace, progress)
 
@@ -90,11 +83,11 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     clock = Clock(spec.budget_seconds, workspace.elapsed())
     guard = Guard(workspace, clock, progress)  # what goes wrong with one candidate takes out that one only
 
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)  # read, checked, split, fingerprinted
     _remember_data(workspace, dataset)
 
-    progress("stage", {"name": "candidates"})
+    progress(StageStarted("candidates"))
     pool = candidates(spec, task, dataset, settings, machine())  # who could do it, and who could not and why
     write_text(workspace.pool, to_json(pool))
 
@@ -117,13 +110,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     )
 
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
-        progress("stage", {"name": "race", "candidates": len(screening.kept)})
+        progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
         for one in trials:
             if one.share >= 1:
                 entrants.drop_checkpoint(one.candidate)
 
-        progress("stage", {"name": "decision"})
+        progress(StageStarted("decision"))
         chosen = conclude(
             setting, trials, stopped, settings.policy, measure=entrants.footprint, metric_name=metric_name
         )
@@ -131,7 +124,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             continue
         write_text(workspace.decision, to_json(chosen))  # written before the test part is opened
 
-        progress("stage", {"name": "test"})
+        progress(StageStarted("test"))
         winner = next(one for one in pool.candidates if one.name == chosen.winner.candidate)
         with guard.watch("test", [winner.name], only=(EndpointError,)) as fallen:
             model = entrants.restore(winner)
@@ -144,13 +137,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             )
             write_text(workspace.decision, to_json(decision))
 
-            progress("stage", {"name": "bundle"})
+            progress(StageStarted("bundle"))
             write(model, decision, winner, dataset, workspace.bundle, mask=mask)
         if not fallen:
             break
 
     report(workspace, decision, dataset, screening, trials, pool, evaluation)
-    progress("decided", {"decision": decision, "workspace": workspace})
+    progress(Decided(decision))
     return decision
 
 
@@ -253,7 +246,7 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
 
 def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: RunStore, guard: Guard) -> Screening:
     """The screening of this run; taken from its file where it was done before."""
-    guard.progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
+    guard.progress(StageStarted("screening", len(pool.candidates)))
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
     out = workspace.read_dropped()
@@ -271,7 +264,13 @@ def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: R
 
 
 def tune_one(
-    spec: TaskSpec, name: str, settings: RunSettings, overrides: Mapping[str, Any], progress: Progress = silent
+    spec: TaskSpec,
+    name: str,
+    settings: RunSettings,
+    overrides: Mapping[str, Any],
+    progress: Progress = silent,
+    *,
+    test_opened: bool = False,
 ) -> Measured:
     """Tune one candidate to the end and write it as a bundle to ``settings.out``; its validation score is returned.
 
@@ -281,6 +280,7 @@ def tune_one(
         settings: Where to write, whether the Hub may be asked.
         overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
         progress: Called as work goes on.
+        test_opened: Whether a test score of another candidate is known for these data; the bundle records it.
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
@@ -290,7 +290,7 @@ def tune_one(
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
     candidate = next((one for one in pool.candidates if one.name == name), None)
@@ -299,7 +299,7 @@ def tune_one(
         reason = next(reasons, None)
         why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
-    progress("stage", {"name": "tuning"})
+    progress(StageStarted("tuning"))
     metric_name, metric = _deciding_metric(spec, task)
     model, score = tune_candidate(
         candidate,
@@ -311,8 +311,69 @@ def tune_one(
         progress=progress,
         options=spec.options,
     )
-    write_tuned(model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask)
+    write_tuned(
+        model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask, test_opened=test_opened
+    )
     return score
+
+
+def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = silent) -> Measured:
+    """Write the bundle of another candidate of a run; its validation score is returned.
+
+    A candidate that finished is bundled as it is; any other is tuned to the end first. The bundle records that the test
+    set of its data was already opened, if it was: a test score of this candidate would be a second look.
+
+    Args:
+        run: Folder of a run; nothing in it is changed.
+        name: ``family/model/method``.
+        settings: Where to write, whether the Hub may be asked.
+        progress: Called as work goes on.
+
+    Raises:
+        MissingError: the folder holds no run, or no candidate of that name; the nearest is named.
+        InputError: the folder to write to is not empty, or the data have changed since the run.
+    """
+    workspace = Workspace(run)
+    spec, pool = workspace.read_task(), read_record(Pool, workspace.pool)
+    candidate = next((one for one in pool.candidates if one.name == name), None)
+    if candidate is None:
+        raise MissingError(
+            f"{run}: no candidate of this run is named {name!r}.{nearest(name, [one.name for one in pool.candidates])} "
+            f"`goldilocks decide {run} --out OTHER` lists them."
+        )
+    opened = workspace.test_opened()
+    trial = next((one for one in workspace.read_trials() if one.candidate == name and one.share >= 1), None)
+    store_folder = workspace.of_candidate(name) / "model"
+    if trial is None or not store_folder.is_dir():
+        return tune_one(spec, name, settings, {}, progress, test_opened=opened)
+    set_threads(settings.threads)
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    task = plugins.load("tasks", spec.task)
+    progress(StageStarted("data"))
+    dataset = load(spec, task, progress=progress)
+    if dataset.fingerprint != trial.data_fingerprint:
+        raise InputError(
+            f"{run}: was run on other data (fingerprint {trial.data_fingerprint}, now {dataset.fingerprint}); restore "
+            "the data that it was run on."
+        )
+    metric_name, _ = _deciding_metric(spec, task)
+    progress(StageStarted("bundle"))
+    store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
+    model = store.restore(candidate)
+    write_tuned(
+        model,
+        candidate,
+        dataset,
+        metric_name,
+        trial.score,
+        spec.task,
+        settings.out,
+        mask=mask,
+        test_opened=opened,
+        decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
+    )
+    return trial.score
 
 
 def _speaks_of(excluded: str, name: str) -> bool:

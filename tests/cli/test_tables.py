@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 from rich.console import Console
@@ -27,7 +28,8 @@ def test_classification_report_is_that_of_scikit_learn() -> None:
 
     Console(file=out, width=100).print(classification_report(evaluation))
 
-    shown = {line[:14].strip(): line[14:].split() for line in out.getvalue().splitlines()}
+    split = [re.split(r"\s+(?=[\d.,])", line.strip(), maxsplit=1) for line in out.getvalue().splitlines()]
+    shown = {name: numbers.split() for name, numbers in (one for one in split if len(one) == 2)}
     theirs = sklearn_report(gold, answers, digits=3, zero_division=0).splitlines()
     lines = [line for line in theirs[1:] if line.strip()]
     assert len(lines) == 6

@@ -7,7 +7,9 @@ from sklearn.metrics import f1_score
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
+from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.evaluation.score import centred, draws, loss_of, measured, score
+from goldilocks.protocols import Metric
 from goldilocks.support.scoring.statistics import bootstrap_weights
 
 ACCURACY = plugins.load("metrics", "accuracy")
@@ -58,9 +60,10 @@ def test_interval_of_a_metric_that_counts_different_things_covers_and_holds_its_
     assert np.mean([one.high - one.low for one in found]) == pytest.approx(2 * 2.02 * spread, rel=0.25)  # t of 39
 
 
-def test_answers_without_a_repeated_word_are_known_to_have_none() -> None:
+def test_thirty_items_without_a_repeated_word_do_not_prove_that_there_are_none() -> None:
     got = measured(plugins.load("metrics", "distinct_1"), [""] * 30, [f"a{i} b{i}" for i in range(30)])
-    assert (got.value, got.low, got.high) == (1, 1, 1)
+    assert (got.value, got.high) == (1, 1)
+    assert got.low == pytest.approx(1 / (1 + 1.959964**2 / 30))  # Wilson's end of 30 of 30
 
 
 def test_draws_that_lie_beside_the_value_are_moved_to_it_for_comparisons() -> None:
@@ -69,9 +72,18 @@ def test_draws_that_lie_beside_the_value_are_moved_to_it_for_comparisons() -> No
     assert centred(about, 0.3).tolist() == about.tolist()
 
 
-def test_one_item_has_no_spread() -> None:
-    got = measured(ACCURACY, ["a"], ["a"])
-    assert (got.value, got.low, got.high, got.n) == (1.0, 1.0, 1.0, 1)
+@pytest.mark.parametrize("metric", [ACCURACY, MACRO_F1])
+def test_no_error_in_n_items_leaves_room_for_some(metric: Metric) -> None:
+    for n in (1, 30):
+        got = measured(metric, ["a"] * n, ["a"] * n)
+        # Wilson's lower end of n of n is 1 / (1 + z²/n).
+        assert (got.value, got.low, got.high, got.n) == pytest.approx((1.0, 1 / (1 + 1.959964**2 / n), 1.0, n))
+
+
+def test_interval_of_accuracy_is_wilsons() -> None:
+    # By hand for 8 of 10: (0.4902, 0.9433), Wilson 1927.
+    got = measured(ACCURACY, ["a"] * 10, ["a"] * 8 + ["b"] * 2)
+    assert (got.low, got.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
 
 
 def test_loss_runs_from_best_to_worst_whichever_way_the_metric_runs() -> None:
@@ -90,3 +102,29 @@ def test_items_that_do_not_match_are_refused() -> None:
         measured(ACCURACY, [], [])
     with pytest.raises(InputError, match="weights are for 3 items, there are 2"):
         draws(ACCURACY, ["a", "b"], ["a", "b"], bootstrap_weights(3, 5, 0))
+
+
+def test_pseudo_values_of_a_mean_are_the_values_of_the_items() -> None:
+    table = pseudo_values(ACCURACY, ["a", "b", "c"], [["a", "b", "a"], ["b", "b", "c"]])
+    assert table == pytest.approx(np.array([[1, 0], [1, 1], [0, 1]]))
+    assert is_share(table, (0.0, 1.0))
+
+
+def test_pseudo_values_tell_the_spread_of_a_metric_that_is_no_mean() -> None:
+    rng = np.random.default_rng(1)
+    gold = rng.choice(["x", "y", "z"], 400, p=[0.6, 0.3, 0.1]).tolist()
+    predicted = [one if rng.random() < 0.8 else "x" for one in gold]
+    table = pseudo_values(MACRO_F1, gold, [predicted])[:, 0]
+    resampled = draws(MACRO_F1, gold, predicted, bootstrap_weights(400, 3000, 0))
+    assert table.mean() == pytest.approx(score(MACRO_F1, gold, predicted), abs=0.005)
+    assert table.std() / 20 == pytest.approx(resampled.std(), rel=0.1)
+    assert not is_share(table, (0.0, 1.0))
+
+
+def test_wide_tables_are_read_in_groups_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goldilocks.evaluation.pseudo_values.MOST_CELLS", 1000)
+    right = np.random.default_rng(0).random(1200) < 0.7
+    table = pseudo_values(ACCURACY, ["a"] * 1200, [np.where(right, "a", "b").tolist()])
+    assert table.shape == (500, 1)
+    assert table.mean() == pytest.approx(right.mean(), abs=1e-3)
+    assert table.std() / 500**0.5 == pytest.approx((right.mean() * (1 - right.mean()) / 1200) ** 0.5, rel=0.1)

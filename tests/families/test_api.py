@@ -244,10 +244,10 @@ def test_questions_keep_their_distance(server: Server) -> None:
 
 
 def test_labels_come_from_an_endpoint_and_survive_saving(server: Server, tmp_path: Path) -> None:
-    facts = api.describe(tmp_path, server.source)
-    assert facts is not None
+    info = api.describe(tmp_path, server.source)
+    assert info is not None
     goal = replace(tiny.GOAL, instruction="Give the label.")
-    model: Any = api.create(facts, None, tiny.part(), goal, seed=0)
+    model: Any = api.create(info, None, tiny.part(), goal, seed=0)
     in_context.prepare(model, in_context.Options(shots=3))
     model.fit(tiny.part().texts, tiny.part().gold, seed=0)
     assert server.bodies == []  # telling it asks nothing
@@ -267,21 +267,21 @@ def test_labels_come_from_an_endpoint_and_survive_saving(server: Server, tmp_pat
 
 
 def test_texts_and_several_labels_come_from_an_endpoint(server: Server) -> None:
-    facts = api.describe(Path(), server.source)
-    assert facts is not None
+    info = api.describe(Path(), server.source)
+    assert info is not None
     server.replies = [say(" a reply\nand more"), say("sport, food")]
-    writer: Any = api.create(facts, None, tiny.part(), Goal(Output.TEXT), seed=0)
+    writer: Any = api.create(info, None, tiny.part(), Goal(Output.TEXT), seed=0)
     assert writer.predict(["x"]).values == ("a reply",)
-    several: Any = api.create(facts, None, tiny.part(), replace(tiny.GOAL, several=True), seed=0)
+    several: Any = api.create(info, None, tiny.part(), replace(tiny.GOAL, several=True), seed=0)
     assert several.predict(["x"]).values == (("food", "sport"),)
 
 
 def test_endpoint_is_asked_to_write_as_the_task_file_says(server: Server, tmp_path: Path) -> None:
-    facts = api.describe(Path(), server.source)
-    assert facts is not None
+    info = api.describe(Path(), server.source)
+    assert info is not None
     how = Generation(max_tokens=5, temperature=0.7, top_p=0.9, top_k=9, stops=("END", "\n\n"), seed=3)
     server.replies = [say("one\ntwo")]
-    model: Any = api.create(facts, None, tiny.part(), Goal(Output.TEXT, generation=how), seed=0)
+    model: Any = api.create(info, None, tiny.part(), Goal(Output.TEXT, generation=how), seed=0)
     model.fit(tiny.part().texts, tiny.part().gold, seed=0)
     model.save(tmp_path)
     again = api.restore(tmp_path)
@@ -300,6 +300,6 @@ def test_endpoint_is_asked_to_write_as_the_task_file_says(server: Server, tmp_pa
 def test_offline_run_asks_nobody_beyond_this_machine() -> None:
     with pytest.raises(MissingError, match=r"api://api\.example\.com/v1/m: .* the run is offline; --online"):
         folder_of("api://api.example.com/v1/m", offline=True)
-    facts = described("api://127.0.0.1:1/v1/m", {"api": api}, offline=True)
-    assert (facts.family, facts.groups) == ("api", ("prompt",))
-    assert "no weights to tune" in str(full.misfit(facts))
+    info = described("api://127.0.0.1:1/v1/m", {"api": api}, offline=True)
+    assert (info.family, info.groups) == ("api", ("prompt",))
+    assert "no weights to tune" in str(full.incompatibility(info))

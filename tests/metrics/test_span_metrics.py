@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from goldilocks.metrics import span_exact_match, span_f1
-from goldilocks.support.scoring import span_match
+from goldilocks.metrics._shared import span_match
 
 SIGNS = list("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 

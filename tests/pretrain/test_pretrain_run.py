@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from goldilocks import plugins
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError, MissingError
+from goldilocks.events import Event, PretrainingStep, StageStarted
 from goldilocks.pretrain.run import Pretrained, pretrain
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.testing.tiny import encoder_folder
@@ -90,8 +90,8 @@ class _KilledError(Exception):
 
 
 def killed_at(step: int) -> Any:
-    def progress(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step" and details["step"] == step:
+    def progress(event: Event) -> None:
+        if isinstance(event, PretrainingStep) and event.step == step:
             raise _KilledError
 
     return progress
@@ -125,18 +125,18 @@ def test_a_kill_loses_the_steps_since_the_last_checkpoint_only(tmp_path: Path) -
         pretrain([text], settings, read, killed_at(4))
     seen: list[int] = []
 
-    def note(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step":
-            seen.append(details["step"])
-        assert details.get("name") not in ("tokenizer", "packing")
+    def note(event: Event) -> None:
+        if isinstance(event, PretrainingStep):
+            seen.append(event.step)
+        assert event not in (StageStarted("tokenizer"), StageStarted("packing"))
 
     pretrain([text], replace(settings, resume=True), read, note)
     assert seen == [5, 6]
 
 
 def test_stopped_by_the_user_it_keeps_what_is_done(tmp_path: Path) -> None:
-    def stop(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step" and details["step"] == 2:
+    def stop(event: Event) -> None:
+        if isinstance(event, PretrainingStep) and event.step == 2:
             raise KeyboardInterrupt
 
     text = corpus(tmp_path / "corpus.txt")

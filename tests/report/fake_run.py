@@ -157,8 +157,8 @@ def make_run(
             tuning=seconds / 3600 * prices.cpu_hour / objective.horizon_months,
             labour=0.0,
             requests=objective.requests_per_month * ms / 1000 / 3600 * prices.cpu_hour,
-            memory=(0.15 + mb / 250) * prices.gb_month,
-            storage=mb / 1000 * prices.gb_month,
+            memory=(0.15 + mb / 250) * prices.memory_gb_month,
+            storage=mb / 1000 * prices.storage_gb_month,
         )
         if done and name not in beyond:
             points[name] = (monthly.total, loss)

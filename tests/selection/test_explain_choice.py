@@ -19,7 +19,7 @@ def test_sentence_names_the_winner_its_score_its_rival_and_the_range() -> None:
     # They cost the same at alpha = 49 / (.3 - .025) = 178.2, which is .178 an error at 1,000 requests.
     said = words(1.0)
     assert "Take m (encoder, full): accuracy 0.975" in said
-    assert "The next best, cnn/n/scratch, would cost 226 USD a month more" in said
+    assert "The next best, cnn/n/scratch, costs 226 USD a month more" in said
     assert "from 0.178 USD an error upwards; below that cnn/n/scratch is the better buy" in said
 
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from goldilocks.errors import BudgetError, EndpointError, InputError, IntegrityError, LimitError, MissingError
+from goldilocks.events import CandidateFailed, Event, silent
 from goldilocks.selection.failures import Guard, own_fault
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import write_text
 from goldilocks.support.machine.clock import Clock
 
 
-def guard(folder: Path, log: list[object] | None = None) -> Guard:
-    said = log if log is not None else []
-    return Guard(Workspace(folder), Clock(), lambda event, details: said.append((event, details["dropped"].candidate)))
+def guard(folder: Path, log: list[Event] | None = None) -> Guard:
+    return Guard(Workspace(folder), Clock(), silent if log is None else log.append)
 
 
 def too_large_for_torch() -> None:
@@ -71,12 +71,13 @@ def test_folder_that_cannot_be_written_to_is_everybodys(tmp_path: Path) -> None:
 
 
 def test_who_falls_out_is_written_down_and_said(tmp_path: Path) -> None:
-    log: list[object] = []
+    log: list[Event] = []
     with guard(tmp_path, log).watch("screening", ["f/m/full", "f/m/lora"]) as fallen:
         raise IntegrityError("m: damaged.")
 
     assert [one.candidate for one in fallen] == ["f/m/full", "f/m/lora"]
-    assert log == [("dropped", "f/m/full"), ("dropped", "f/m/lora")]
+    failed = [event.failure.candidate for event in log if isinstance(event, CandidateFailed)]
+    assert failed == ["f/m/full", "f/m/lora"]
     written = Workspace(tmp_path).read_dropped()
     assert [(one.stage, one.reason) for one in written.values()] == [("screening", "m: damaged.")] * 2
     assert Workspace(tmp_path).elapsed() == written["f/m/lora"].elapsed

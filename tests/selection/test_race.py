@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +13,22 @@ from race_records import MACHINE, SPEC, candidate, standings, trial
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
-from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Screening, Text, Usage
+from goldilocks.events import CandidateFailed, Event, PurchaseFinished, silent
+from goldilocks.protocols import ExplainsStopping, Policy, Race
+from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
+from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.race import RaceContext, Runner, race
 from goldilocks.selection.time_correction import pace
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 
 GOLD = ("a", "b") * 30
+
+
+def stopped(policy: Policy, race: Race) -> str:
+    """Why the policy stops."""
+    assert isinstance(policy, ExplainsStopping)
+    return policy.stopped(race)
 
 
 def dataset() -> Dataset:
@@ -71,7 +84,7 @@ def setting(
         start=start,
         keep=keep,
         clock=clock,
-        progress=lambda event, details: None,
+        progress=silent,
     )
 
 
@@ -80,7 +93,7 @@ def test_every_purchase_is_a_line_and_a_file_of_probabilities(tmp_path: Path) ->
     trials, stopped = race(setting(tmp_path, log, Clock()), plugins.load("policies", "exhaustive"))
 
     assert len(trials) == 9
-    assert stopped == "no further purchase was worth its price"
+    assert stopped == "nothing is left to buy"
     assert Workspace(tmp_path).read_trials() == list(trials)
     assert all((tmp_path / one.predictions).exists() for one in trials)
     # .95 of 60 texts are 57, at the end of the run
@@ -103,8 +116,8 @@ def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
-    def killer(event: str, details: object) -> None:
-        if event == "bought" and len(first) == 4:
+    def killer(event: Event) -> None:
+        if isinstance(event, PurchaseFinished) and len(first) == 4:
             raise Killed
 
     broken = setting(tmp_path, first, Clock(), shares)
@@ -122,9 +135,9 @@ def test_budget_that_ends_before_anything_is_finished_is_an_error(tmp_path: Path
         race(setting(tmp_path, [], Clock(budget_seconds=0.0)), plugins.load("policies", "value"))
 
 
-def test_candidate_that_breaks_falls_out_and_stays_out(tmp_path: Path) -> None:
+def test_candidate_that_breaks_is_excluded_and_stays_excluded(tmp_path: Path) -> None:
     log: list[tuple[str, float]] = []
-    events: list[str] = []
+    events: list[Event] = []
     good = setting(tmp_path, log, Clock())
     tried: list[str] = []
 
@@ -134,16 +147,16 @@ def test_candidate_that_breaks_falls_out_and_stays_out(tmp_path: Path) -> None:
             raise IntegrityError("its weights are damaged.")
         return FakeRun(SKILLS[one.name], log, one.name)
 
-    broken = replace(good, start=start, progress=lambda event, details: events.append(event))
+    broken = replace(good, start=start, progress=events.append)
     for policy in ("exhaustive", "halving", "value", "random"):
         trials, _ = race(broken, plugins.load("policies", policy))
 
     assert {one.candidate for one in trials} == {"majority/majority/scratch", "encoder/m/full"}
-    assert tried.count("tfidf_linear/word/scratch") == events.count("dropped") == 1
+    assert tried.count("tfidf_linear/word/scratch") == sum(isinstance(event, CandidateFailed) for event in events) == 1
     assert Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
 
 
-def test_error_that_nobody_raises_on_purpose_ends_the_race(tmp_path: Path) -> None:
+def test_error_that_is_not_raised_on_purpose_ends_the_race(tmp_path: Path) -> None:
     def start(one: Candidate) -> FakeRun:
         raise KeyError(one.name)
 
@@ -151,13 +164,13 @@ def test_error_that_nobody_raises_on_purpose_ends_the_race(tmp_path: Path) -> No
         race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "exhaustive"))
 
 
-def test_race_in_which_everybody_falls_out_says_so(tmp_path: Path) -> None:
+def test_race_in_which_every_candidate_fails_says_so(tmp_path: Path) -> None:
     def start(one: Candidate) -> FakeRun:
         raise MemoryError
 
     with pytest.raises(
         InputError,
-        match=r"nobody is left: encoder/m/full fell out \(this machine has not the memory.*, as did the others",
+        match=r"no candidate is left: encoder/m/full failed \(this machine has not the memory.*, as did the others",
     ):
         race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "value"))
 
@@ -174,7 +187,7 @@ def test_race_in_which_only_the_baseline_was_finished_says_so(tmp_path: Path) ->
     two = replace(whole, start=start, screening=replace(whole.screening, kept=pair), baselines=("majority",))
     with pytest.raises(
         InputError,
-        match=r"^only the baseline majority/majority/scratch was finished: encoder/m/full fell out \(damaged\), see",
+        match=r"^only the baseline majority/majority/scratch was finished: encoder/m/full failed \(damaged\), see",
     ):
         race(two, plugins.load("policies", "value"))
 
@@ -183,8 +196,8 @@ def test_budget_that_ends_behind_the_baseline_says_so(tmp_path: Path) -> None:
     clock = Clock(budget_seconds=60)
     based = replace(setting(tmp_path, [], clock), baselines=("majority",))
 
-    def spent(event: str, details: object) -> None:
-        if event == "bought":
+    def spent(event: Event) -> None:
+        if isinstance(event, PurchaseFinished):
             clock.spent_before = 60.0
 
     with pytest.raises(
@@ -226,7 +239,7 @@ def test_baselines_of_the_task_are_run_to_the_end_before_all_else(tmp_path: Path
     trials, _ = race(replace(based, pool=replace(based.pool, forecasts=dear)), plugins.load("policies", "halving"))
 
     assert log[:2] == [("majority/majority/scratch", 1.0), ("tfidf_linear/word/scratch", 1.0)]
-    assert trials[1].why == "a baseline of the task: everybody is compared with it"
+    assert trials[1].why == "a baseline of the task: every candidate is compared with it"
     assert "encoder/m/full" in {one.candidate for one in trials}
 
 
@@ -248,13 +261,112 @@ def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) 
 
 
 def test_hopeless_candidate_is_not_worth_its_price() -> None:
+    value = plugins.load("policies", "value")
     state = standings({"encoder/m/full": 10.0, "recurrent/lstm/scratch": 60.0})
     state.trials += [trial("encoder/m/full", 2, 0.02, 10.0), trial("recurrent/lstm/scratch", 1, 0.6, 10.0)]
 
-    assert plugins.load("policies", "value").choose(state) is None
+    assert value.choose(state) is None
+    assert stopped(value, state).startswith("the best remaining purchase is expected to save")
 
 
-def test_baselines_of_no_time_are_run_though_the_first_paid_for_imports() -> None:
+def test_what_waiting_costs_decides_whether_a_small_hope_is_bought() -> None:
+    def chosen(waiting_hour: float) -> tuple[str, int, str] | None:
+        state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 60.0})
+        state.spec = replace(SPEC, prices=Prices(waiting_hour=waiting_hour))
+        state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
+        return plugins.load("policies", "value").choose(state)
+
+    cheap, dear = chosen(5.0), chosen(1e7)
+    assert cheap is not None
+    assert cheap[0] == "encoder/m/lora"
+    assert dear is None
+
+
+def test_expected_regret_below_the_indifference_ends_the_race() -> None:
+    state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 60.0})
+    state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
+    value = plugins.load("policies", "value")
+    assert value.choose(state) is not None
+
+    # all of J is 1,000 USD a month: 10,000 for a loss of 1, of which a tenth is wrong
+    state.spec = replace(SPEC, objective=replace(SPEC.objective, indifference=900.0))
+
+    assert value.choose(state) is None
+    assert stopped(value, state).endswith("a month, is below the indifference stated")
+
+
+def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
+    state = standings({"naive_bayes/word/scratch": 2.0, "encoder/m/full": 300.0, "encoder/m/lora": 200.0})
+    state.trials.append(trial("naive_bayes/word/scratch", 2, 0.3, 2.0))
+    state.left = 100.0
+    value = plugins.load("policies", "value")
+
+    assert value.choose(state) is None
+    # lora needs 200 s and its footprint 4; 100 s are left, 4 of them for the footprint of naive Bayes
+    assert stopped(value, state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
+
+
+def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
+    state = standings({"encoder/m/full": 10.0})
+    value = plugins.load("policies", "value")
+    assert value.choose(state) == ("encoder/m/full", 2, "the cheapest comes first: what others are compared with")
+
+    state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
+
+    assert value.choose(state) is None
+    assert stopped(value, state) == "nothing is left to buy"
+
+
+def test_equal_candidates_are_ordered_by_parameters_and_then_by_name() -> None:
+    state = standings(dict.fromkeys(["encoder/b/full", "encoder/a/full"], 10.0))
+    state.trials += [trial("encoder/b/full", 2, 0.1, 10.0), trial("encoder/a/full", 2, 0.1, 10.0)]
+
+    assert state.best == "encoder/a/full"
+
+
+@pytest.mark.parametrize("error_cost", [0.0, 1e30])
+def test_extreme_prices_of_an_error_give_finite_values(error_cost: float) -> None:
+    state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 60.0})
+    state.spec = replace(SPEC, objective=replace(SPEC.objective, error_cost=error_cost))
+    state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
+
+    offered = state.purchases()
+    assert np.isfinite(offered.savings).all()
+    assert (plugins.load("policies", "value").choose(state) is None) == (error_cost == 0)
+
+
+def test_trial_with_an_absurd_time_does_not_make_prices_absurd() -> None:
+    state = standings({"encoder/m/full": 10.0, "encoder/m/lora": 10.0})
+    state.trials.append(trial("encoder/m/full", 0, 0.5, -50.0))
+    assert state.price("encoder/m/lora", 2) > 0
+    state.trials.append(trial("encoder/m/full", 1, 0.5, float("inf")))
+    assert state.price("encoder/m/lora", 2) < 100
+
+
+def test_time_is_reserved_for_the_pretrained_candidate_with_the_best_forecast() -> None:
+    seconds = {"naive_bayes/word/scratch": 1.0, "encoder/m/full": 60.0, "cnn/textcnn/scratch": 70.0}
+    state = standings(seconds)
+    state = replace(state, pool=[with_source(member) for member in state.pool])
+    state.trials.append(trial("naive_bayes/word/scratch", 2, 0.3, 1.0))
+    state.left = 100.0
+    assert state.reserved == "encoder/m/full"
+
+    # 100 s would do for the CNN, or for the encoder, but not for both.
+    chosen = plugins.load("policies", "value").choose(state)
+    assert chosen is not None
+    assert chosen[0] == "encoder/m/full"
+
+    state.trials.append(trial("encoder/m/full", 2, 0.1, 60.0))
+    assert state.reserved is None
+
+
+def with_source(member: Candidate) -> Candidate:
+    """The same; encoders are pretrained."""
+    source = "pypi://p/m" if member.model.family == "encoder" else "builtin"
+    return replace(member, model=replace(member.model, source=source))
+
+
+def test_baselines_that_take_no_time_are_run_though_the_first_paid_for_imports() -> None:
     cheap = ["extractive/copy/scratch", "extractive/lead/scratch", "extractive/textrank/scratch"]
     state = standings(dict.fromkeys(cheap, 0.12))
     state.trials.append(trial(cheap[0], 2, 0.83, 10.0))
@@ -272,6 +384,16 @@ def test_price_follows_what_was_measured() -> None:
     assert state.price("encoder/m/full", 2) == pytest.approx(18.0)
 
 
+def test_families_that_have_not_run_are_taken_to_be_slowed_like_those_that_have() -> None:
+    state = standings({"cnn/textcnn/scratch": 95.0, "encoder/m/full": 100.0})
+    assert state.price("encoder/m/full", 2) == pytest.approx(100)
+
+    state.trials.append(trial("cnn/textcnn/scratch", 2, 0.5, 395.0))  # (395 + 5) / (95 + 5): four times as long
+
+    # and one family more that keeps to its forecast: the geometric mean of 4 and 1
+    assert state.price("encoder/m/full", 2) == pytest.approx(200)
+
+
 class Idle:
     """A policy that finds nothing worth buying."""
 
@@ -283,8 +405,8 @@ class Idle:
 
 def test_price_knows_that_frozen_layers_run_once() -> None:
     head, other = "encoder/m/head_only", "encoder/m/full"
-    state = standings({head: 100.0, other: 100.0})
-    state.forecasts = {head: Forecast(100.0, 0.0, once=0.8), other: Forecast(100.0, 0.0)}
+    forecasts = {head: Forecast(100.0, 0.0, once=0.8), other: Forecast(100.0, 0.0)}
+    state = replace(standings({head: 100.0, other: 100.0}), forecasts=forecasts)
     assert state.price(head, 0) == pytest.approx(82)
     assert state.price(head, 2) == pytest.approx(100)
 
@@ -296,13 +418,13 @@ def test_price_knows_that_frozen_layers_run_once() -> None:
     assert state.price(other, 2) == pytest.approx(100 * pace({head: 41.0}, {head: 82.0}))
 
 
-def test_cheapest_stands_beside_a_baseline_that_nothing_is_hoped_to_better(tmp_path: Path) -> None:
+def test_cheapest_is_run_beside_a_baseline_that_nothing_is_expected_to_improve_on(tmp_path: Path) -> None:
     based = replace(setting(tmp_path, [], Clock()), baselines=("majority",))
 
     trials, stopped = race(based, Idle())
 
     assert [one.candidate for one in trials] == ["majority/majority/scratch", "tfidf_linear/word/scratch"]
-    assert stopped == "no further purchase was worth its price"
+    assert stopped == "the policy found nothing more to buy"
 
 
 def test_pool_of_baselines_alone_is_decided_among_them(tmp_path: Path) -> None:
@@ -312,3 +434,64 @@ def test_pool_of_baselines_alone_is_decided_among_them(tmp_path: Path) -> None:
     trials, _ = race(alone, plugins.load("policies", "value"))
 
     assert [one.candidate for one in trials if one.share >= 1] == ["majority/majority/scratch"]
+
+
+def test_trial_that_hangs_fails_alone_and_its_child_processes_are_killed(tmp_path: Path) -> None:
+    children: list[subprocess.Popen[str]] = []
+    whole = setting(tmp_path, [], Clock())
+
+    class Hanging(FakeRun):
+        def advance(self, share: float, **_: object) -> None:
+            # a child with a child of its own
+            command = ["sh", "-c", "sleep 600 & echo $!; wait"]
+            children.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            threading.Event().wait()
+
+    def start(member: Candidate) -> Runner:
+        return Hanging(0.9, [], member.name) if member.name.startswith("tfidf") else whole.start(member)
+
+    trials, _ = race(replace(whole, start=start, step_seconds=0.2), plugins.load("policies", "exhaustive"))
+
+    assert {done.candidate for done in trials} == {"majority/majority/scratch", "encoder/m/full"}
+    failure = Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"]
+    assert failure.reason.startswith("tfidf_linear/word/scratch, up to 10% of its run: did not end within 0 s;")
+    assert children[0].wait() == -signal.SIGKILL
+    assert children[0].stdout is not None
+    grandchild = Path("/proc", children[0].stdout.readline().strip(), "stat")
+    children[0].stdout.close()
+    while grandchild.exists() and ") Z " not in grandchild.read_text():  # until the kernel has carried it out
+        time.sleep(0.01)
+
+
+def test_clock_that_jumps_back_neither_lengthens_the_budget_nor_gives_negative_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(np.tile([1000.0, 2000.0, 500.0], 1000).tolist())
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    clock = Clock(budget_seconds=10_000)
+
+    trials, _ = race(setting(tmp_path, [], clock), plugins.load("policies", "exhaustive"))
+
+    assert len(trials) == 9
+    assert all(done.seconds >= 0 and done.seconds_per_text >= 0 for done in trials)
+
+
+def test_choosing_among_a_thousand_candidates_looks_at_each_trial_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"encoder/m{i}/{method}" for i in range(200) for method in ("full", "lora", "head_only", "bias_only", "x")]
+    state = standings(dict.fromkeys(names, 30.0))
+    value = plugins.load("policies", "value")
+    observed: list[str] = []
+    plain = Posterior.observe
+
+    def observe(self: Posterior, observation: Observation) -> bool:
+        observed.append(observation.candidate)
+        return plain(self, observation)
+
+    monkeypatch.setattr(Posterior, "observe", observe)
+    for _ in range(5):
+        chosen = value.choose(state)
+        assert chosen is not None
+        state.trials.append(trial(chosen[0], chosen[1], 0.2, 3.0))
+    value.choose(state)
+
+    assert observed == [done.candidate for done in state.trials]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from race_records import candidate
 
+from goldilocks.events import Event, ModelScreened
 from goldilocks.protocols import Floats
 from goldilocks.records import Candidate, DataProfile, Dataset, ModelInfo, Part, Pool, Text
 from goldilocks.selection.screen import corrected_interval, screen
@@ -170,17 +171,17 @@ def test_models_there_is_no_time_for_go_on_unseen() -> None:
     assert len(found.kept) == 2
 
 
-def test_progress_is_told_of_each_look() -> None:
-    told: list[tuple[str, Mapping[str, Any]]] = []
+def test_each_screened_model_is_reported() -> None:
+    events: list[Event] = []
     screen(
         _dataset(),
         _pool(_pretrained("m")),
         features=_features({"m": 1.0}),
         seconds_limit=60,
         seed=0,
-        progress=lambda event, details: told.append((event, details)),
+        progress=events.append,
     )
-    assert [(event, details["model"]) for event, details in told] == [("look", "encoder/m")]
+    assert [event.result.model for event in events if isinstance(event, ModelScreened)] == ["encoder/m"]
 
 
 def test_the_same_seed_gives_the_same_looks_and_they_survive_the_disk() -> None:

@@ -27,7 +27,7 @@ def catalogue() -> tuple[ModelInfo, ...]:
 
 
 def source_of(named: str, folder: Path) -> str:
-    """The source that an entry of ``candidates.models`` stands for.
+    """The source that an entry of ``candidates.models`` names.
 
     Args:
         named: A name or Hub id the catalogue knows, ``org/name`` (``@revision``), a source as in ``ModelInfo.source``,

@@ -1,4 +1,4 @@
-"""Why a model is out, as far as that can be told before it is loaded. ``None``: nothing is wrong."""
+"""Why a model is excluded, as far as is known before loading it. ``None``: it is eligible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANY_LANGUAGE = ("", "und", "unknown", "auto", "mul")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody is out."""
+    """Why a candidate is excluded."""
 
     words: str
     far: tuple[int, float] = (9, 0.0)
@@ -44,7 +44,7 @@ def licence(facts: ModelInfo, limits: Limits) -> Reason | None:
 def language(facts: ModelInfo, wanted: str) -> Reason | None:
     """A model made for other languages than that of the texts (BCP 47; only the language itself is compared).
 
-    A model of which no language is known was named by the user, who may know.
+    A model without language metadata was named by the user and is allowed.
     """
     main = _main(wanted)
     known = {_main(one) for one in facts.languages}

@@ -1,4 +1,4 @@
-"""``goldilocks list``: what is on the shelves."""
+"""``goldilocks list``: the installed plug-ins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def list_plugins(
         str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")
     ] = None,
 ) -> None:
-    """List the plug-ins, one a line with what it is. Imports none of them.
+    """List the plug-ins with a one-line description each. Imports none of them.
 
     Example: goldilocks list methods
     """

@@ -11,6 +11,7 @@ import typer
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
+from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.list import list_plugins
@@ -23,13 +24,13 @@ from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
 
 app = typer.Typer(
-    help="Find the language model that is just right for your task: tuned, checked, explained, handed over.",
+    help="Find the language model that is just right for your task, tuned and ready to serve.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
+for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, demo):
     app.command()(_command)
 app.command("list")(list_plugins)
 
@@ -70,12 +71,10 @@ def run() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         code = _failed(
-            f"{where}{error.strerror or error}; free space, mend the permissions, or choose another --out.", 2
+            f"{where}{error.strerror or error}; free space, fix the permissions, or choose another --out.", 2
         )
     except MemoryError:
-        code = _failed(
-            "out of memory; leave the larger candidates out (candidates.exclude) or take a larger machine.", 2
-        )
+        code = _failed("out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine.", 2)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             error.show()
@@ -94,5 +93,5 @@ def _failed(message: str, code: int) -> int:
 
 
 def _interrupted() -> int:
-    typer.echo("interrupted: what is finished is kept; the same command with --resume goes on.", err=True)
+    typer.echo("interrupted: finished work is kept; run the same command with --resume to continue.", err=True)
     return _INTERRUPTED

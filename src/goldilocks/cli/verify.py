@@ -1,4 +1,4 @@
-"""``goldilocks verify``: is the bundle whole, and does it still answer as it did."""
+"""``goldilocks verify``: check a bundle's files and its stored predictions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 
 
 def verify(bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")]) -> None:
-    """Check every file's sha256 and make the stored predictions again.
+    """Check every file's SHA-256 and repeat the stored predictions.
 
-    Exit code 0: whole, and the same answers; 2: damaged, or other answers.
+    Exit code 0: intact, same predictions; 2: damaged, or other predictions.
 
     Example: goldilocks verify run/bundle
     """

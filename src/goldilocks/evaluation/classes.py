@@ -1,4 +1,4 @@
-"""Class by class: precision, recall, F1; who is taken for whom; the mistakes worth reading."""
+"""Per class: precision, recall, F1; the confusion matrix; the errors to inspect first."""
 
 from __future__ import annotations
 

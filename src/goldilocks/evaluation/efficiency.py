@@ -15,12 +15,14 @@ from goldilocks.errors import InputError
 from goldilocks.records import Footprint, Measured, Text
 from goldilocks.support.machine.energy import Meter
 from goldilocks.support.machine.hardware import peak_memory_bytes
+from goldilocks.support.scoring.statistics import student_quantile
 
 WARM_UP = 5
 MOST_SINGLE = 100
 SINGLE_SECONDS = 3.0
 BATCH = 32
 BATCH_SECONDS = 2.0
+Times = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def footprint(
@@ -39,8 +41,10 @@ def footprint(
     """Measure a loaded model.
 
     One text at a time after some untimed ones (up to ``most_single`` texts or ``single_seconds``), then batches of 32
-    (up to ``batch_seconds``; at least one of each, without batches where that is 0). ``texts`` are gone through in
-    their order and again from the start where there are too few: pass real ones, since seconds depend on their length.
+    (up to ``batch_seconds``; at least one of each, without batches where that is 0), then as many single texts again
+    as a third of the time allows: where these two measurements disagree, something else used the machine. ``texts`` are
+    used in their order, and again from the start where there are too few: pass real ones, since seconds depend on their
+    length.
 
     Args:
         predict: Answers a batch of texts.
@@ -51,7 +55,7 @@ def footprint(
         batch_seconds: At most about so long on batches; 0: none, and texts per second is that of single texts.
         meter: Reads the energy of the batches; absent: none is measured.
         warm_up: Untimed texts at the beginning.
-        most_single: At most so many timed single texts.
+        most_single: Most single texts that are timed.
         rest: Called, untimed, before each single text.
 
     Raises:
@@ -61,14 +65,17 @@ def footprint(
         raise InputError("there are no texts to measure with; pass at least one.")
     endless = itertools.cycle(texts)
     started = time.perf_counter()
+    warmed = 0
     for _ in range(warm_up):
         predict([next(endless)])
+        warmed += 1
         if time.perf_counter() - started > single_seconds / 3:
             break
     single = np.array(list(_timed(predict, endless, 1, single_seconds, most_single, rest))) * 1000
     before = meter.read() if meter else ()
-    batches = list(_timed(predict, endless, BATCH, batch_seconds, None)) if batch_seconds else []
+    batches = list(_timed(predict, endless, BATCH, batch_seconds)) if batch_seconds else []
     joules = meter.since(before) if meter and batches else None
+    per_text = np.array(batches) * 1000 / BATCH
     return Footprint(
         load_seconds=load_seconds,
         latency_p50_ms=percentile(single, 0.5),
@@ -77,10 +84,30 @@ def footprint(
         memory_bytes=peak_memory_bytes(),
         size_bytes=size_bytes,
         joules_per_text=None if joules is None else joules / (BATCH * len(batches)),
+        mean_ms=mean_time(single),
+        batch_mean_ms=mean_time(per_text) if batches else None,
+        batch_size=BATCH,
+        drift=_drift(single, predict, texts[warmed % len(texts) :], single_seconds / 3) if batches else None,
     )
 
 
-def percentile(milliseconds: np.ndarray[tuple[int, ...], np.dtype[np.float64]], share: float) -> Measured:
+def mean_time(milliseconds: Times) -> Measured:
+    """Mean of measured times with its 95 % interval (Student's); of a single time half and double of it."""
+    value, n = float(milliseconds.mean()), len(milliseconds)
+    if n < 2:
+        return Measured(value, value / 2, value * 2, n, "ms")
+    half = student_quantile(n - 1) * float(milliseconds.std(ddof=1)) / n**0.5
+    return Measured(value, max(value - half, 0.0), value + half, n, "ms")
+
+
+def _drift(first: Times, predict: Callable[[Sequence[Text]], object], texts: Sequence[Text], seconds: float) -> float:
+    """Median time of the first single ``texts`` when measured again, as a multiple of what they took the first time."""
+    same = itertools.islice(itertools.cycle(texts), len(first))
+    again = np.array(list(_timed(predict, same, 1, seconds, len(first) - 1 or 1)))
+    return float(np.median(again * 1000) / max(float(np.median(first[: len(again)])), 1e-9))
+
+
+def percentile(milliseconds: Times, share: float) -> Measured:
     """A percentile of measured times with its 95 % interval from order statistics, whatever their distribution.
 
     The number of times below the true percentile is binomial(n, share); the interval runs between the order statistics
@@ -104,7 +131,7 @@ def _timed(
     texts: Iterator[Text],
     rows: int,
     seconds: float,
-    most: int | None,
+    most: int | None = None,
     rest: Callable[[], None] | None = None,
 ) -> Iterator[float]:
     """Seconds of each call, until the time is up or ``most`` calls are made."""

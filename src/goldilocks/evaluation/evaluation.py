@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
+from goldilocks.evaluation.calibration import calibration
 from goldilocks.evaluation.classes import by_sentence, class_rows, confusion, worst_errors
 from goldilocks.evaluation.score import measured
 from goldilocks.evaluation.slices import slices
@@ -61,6 +62,7 @@ def evaluate(
         conditions={
             name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, ReportsConditions)
         },
+        calibration=calibration(answers, part.gold, goal, seed=seed),
     )
 
 

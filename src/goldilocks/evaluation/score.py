@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
+from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Measured
 from goldilocks.support.scoring.statistics import (
@@ -15,7 +16,10 @@ from goldilocks.support.scoring.statistics import (
     interval,
     jackknife_interval,
     jackknife_weights,
+    normal_quantile,
+    student_quantile,
     weighted_sums,
+    wilson,
 )
 
 BIAS_SHARE = 0.25
@@ -42,23 +46,41 @@ def measured(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Measured:
-    """The metric with its interval over the choice of items (not of the training run); of one item it is the point.
+    """The metric with its interval over the choice of items (not of the training run).
 
-    The percentile interval of the bootstrap, unless the draws lie beside the value: some metrics (how many different
-    words there are) change when items stand twice, as they do in a draw. Then it is the interval of the jackknife,
-    which leaves items out, within the metric's range.
+    Where every item is right or wrong it is Wilson's. Else it is the percentile interval of the bootstrap, widened as
+    Student's distribution is wider than the normal one, unless the draws lie beside the value: some metrics (how many
+    different words there are) change when items occur twice, as they do in a draw. Then it is the interval of the
+    jackknife, which leaves items out. It stays within the metric's range, and it has a width even where no item differs
+    from another: that of Wilson's interval, the widest that a mean of values within the range can have.
 
     Raises:
         InputError: there are no items, or not one answer for each.
     """
-    value = score(metric, gold, predicted)
-    drawn = draws(metric, gold, predicted, bootstrap_weights(len(gold), n_draws, seed))
-    if len(gold) > 1 and _bias(drawn, value):
-        without = draws(metric, gold, predicted, jackknife_weights(len(gold), seed))
-        low, high = np.clip(jackknife_interval(value, without, confidence), *metric.RANGE).tolist()
+    value, n = score(metric, gold, predicted), len(gold)
+    worst, best = metric.RANGE
+    bounded = bool(np.isfinite(best - worst))
+    if bounded and is_share(pseudo_values(metric, gold, [predicted])[:, 0], metric.RANGE):
+        return Measured(value, *_as_share(value, n, metric.RANGE, confidence), n, "score")
+    drawn = draws(metric, gold, predicted, bootstrap_weights(n, n_draws, seed))
+    if n > 1 and _bias(drawn, value):
+        without = draws(metric, gold, predicted, jackknife_weights(n, seed))
+        low, high = jackknife_interval(value, without, confidence)
     else:
-        low, high = interval(drawn, confidence)
-    return Measured(value, low, high, len(gold), "score")
+        wider = student_quantile(n - 1, confidence) / normal_quantile(confidence) * (n / max(n - 1, 1)) ** 0.5
+        low, high = (value + wider * (end - value) for end in interval(drawn, confidence))
+    if bounded and high - low <= 1e-9 * (best - worst):
+        low, high = _as_share(value, n, metric.RANGE, confidence)
+    low, high = np.clip((min(low, value), max(high, value)), *metric.RANGE).tolist()
+    return Measured(value, low, high, n, "score")
+
+
+def _as_share(value: float, n: int, limits: tuple[float, float], confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a value within ``limits``, as if it were a share of ``n`` items."""
+    worst, best = limits
+    share = min(max((value - worst) / (best - worst), 0.0), 1.0)
+    low, high = wilson(share * n, n, confidence)
+    return worst + low * (best - worst), worst + high * (best - worst)
 
 
 def draws(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer], weights: npt.NDArray[np.uint8]) -> Floats:

@@ -10,13 +10,26 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from goldilocks.answers import Answers, of_labels, of_values
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.records import (
+    Forecast,
+    Generation,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+)
 from goldilocks.support import endpoints
 from goldilocks.support.endpoints import Client
 
@@ -65,21 +78,21 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     )
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Nothing is trained; the seconds are those of a few hundred questions. See ``protocols.Family``."""
     return Forecast(_ASKED * _SECONDS_PER_QUESTION / AT_ONCE / 0.03, 60e6)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """It is told, not trained."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has been told nothing; no question is asked yet."""
     from goldilocks.nets.generation.prompts import Prompt
 
-    return Asked(Client(endpoints.parse(facts.source)), Prompt(goal))
+    return Asked(Client(endpoints.parse(info.source)), Prompt(goal))
 
 
 def restore(folder: Path) -> Asked:
@@ -99,7 +112,7 @@ class Asked:
         self.labels = prompt.goal.labels
         self.generation = prompt.goal.generation
         """See ``protocols.SupportsGeneration``."""
-        self.shots = 0
+        self.n_examples = 0
         """Examples that ``fit`` draws; set by the method."""
 
     @property
@@ -119,7 +132,7 @@ class Asked:
         """Draw examples, and see how long answers are. Nothing is asked."""
         from goldilocks.nets.generation import prompts
 
-        chosen = prompts.sample_examples(gold, self.shots, seed=seed)
+        chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
         goal = self.prompt.goal
         examples = tuple((_cut(texts[i], EXAMPLE_CHARACTERS), gold[i]) for i in chosen)
         one_line = goal.output is Output.LABEL or prompts.one_line(gold)
@@ -127,20 +140,21 @@ class Asked:
         replies = [self.prompt.reply(one) for one in gold[:1000]]
         self.max_tokens = prompts.answer_limit([int(len(one) / 1.5) for one in replies])
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are asked.
 
         Raises:
             EndpointError: the endpoint does not answer, or may cost no more.
         """
+        how = self.generation.updated(generation)
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            said = list(threads.map(self._said, texts[:_TASTE]))
+            said = list(threads.map(partial(self._said, how=how), texts[:_TASTE]))
             if len(texts) > _TASTE:
                 self.client.afford(len(texts) - _TASTE)
-                said += threads.map(self._said, texts[_TASTE:])
-        return self._answers(said)
+                said += threads.map(partial(self._said, how=how), texts[_TASTE:])
+        return self._answers(said, how)
 
-    def _said(self, item: Text) -> str:
+    def _said(self, item: Text, how: Generation) -> str:
         told = (
             "Answer as in the examples, without explanation." if self.prompt.examples else "Answer without explanation."
         )
@@ -148,7 +162,6 @@ class Asked:
             {"role": "system", "content": told},
             {"role": "user", "content": f"{self.prompt.lead}{self.prompt.ask(_cut(item, ITEM_CHARACTERS))}"},
         ]
-        how = self.generation
         own = () if self.prompt.one_line else self.prompt.stops
         stops = own if how.stops is None else how.stops
         given = {"temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k, "seed": how.seed}
@@ -156,12 +169,12 @@ class Asked:
         found = self.client.ask(messages, max_tokens=how.max_tokens or self.max_tokens, stops=stops, sampling=sampling)
         return found.text.strip()
 
-    def _answers(self, said: Sequence[str]) -> Answers:
+    def _answers(self, said: Sequence[str], how: Generation) -> Answers:
         from goldilocks.nets.generation import prompts
 
         goal = self.prompt.goal
         if goal.output is Output.TEXT:
-            first = self.prompt.one_line and self.generation.stops is None
+            first = self.prompt.one_line and how.stops is None
             return of_values([one.splitlines()[0] if first and one else one for one in said])
         found = np.zeros((len(said), len(goal.labels)), dtype=np.float32)
         for row, text in zip(found, said, strict=True):

@@ -24,12 +24,12 @@ class Options:
     """Training rows shown with their answers; fewer where the model cannot read as much."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
-def useless(output: Output) -> str | None:
+def declined(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
     from goldilocks.nets.generation.prompts import why_not_promptable
 
@@ -38,7 +38,7 @@ def useless(output: Output) -> str | None:
     return "a text is judged as it stands, without examples, so it would be zero_shot once more"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """A look at a few training texts behind the examples, against passes over all of them."""
     return 0.03
 
@@ -51,13 +51,13 @@ def prepare(model: Any, options: Options) -> None:
     """
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; show at least 1 row, or use zero_shot.")
-    model.shots = options.shots
+    model.n_examples = options.shots
 
 
 def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(config: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

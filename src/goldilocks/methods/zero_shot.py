@@ -20,32 +20,32 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
-def useless(output: Output) -> str | None:
+def declined(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
     from goldilocks.nets.generation.prompts import why_not_promptable
 
     return why_not_promptable(output)
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """A look at a few training texts, against passes over all of them."""
     return 0.02
 
 
 def prepare(model: Any, options: Options) -> None:  # noqa: ARG001
     """No examples."""
-    model.shots = 0
+    model.n_examples = 0
 
 
 def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(config: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared import span_match
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.scoring import span_match
 
 OUTPUTS = frozenset({Output.SPAN})
 HIGHER_IS_BETTER = True

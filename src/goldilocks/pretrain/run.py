@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.events import CorpusRead, PretrainingStep, Progress, StageStarted, silent
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
 from goldilocks.pretrain import clm, denoise, mlm, tokenizer
 from goldilocks.pretrain.folder import copy_tokenizer, write_card, write_model
@@ -26,7 +27,6 @@ from goldilocks.pretrain.objective import Documents, Form, Objective
 from goldilocks.pretrain.packing import Rows, read_rows, write_rows
 from goldilocks.pretrain.settings import SIZES, PretrainSettings, check
 from goldilocks.pretrain.tokenizer import Vocabulary
-from goldilocks.protocols import Progress
 from goldilocks.support.files import plain, read_record, read_text, sha256_of, to_json, write_text
 
 Reader = Callable[[Path, str], Iterable[str]]
@@ -72,7 +72,7 @@ class Pretrained:
 
 
 def pretrain(
-    corpus: Sequence[Path], settings: PretrainSettings, documents: Reader, progress: Progress = lambda *_: None
+    corpus: Sequence[Path], settings: PretrainSettings, documents: Reader, progress: Progress = silent
 ) -> Pretrained:
     """Pretrain a model and write it to ``settings.out`` in the Hub's format.
 
@@ -80,7 +80,7 @@ def pretrain(
         corpus: Files of text; streamed two or three times (for the tokenizer and for packing).
         settings: Objective, starting point, length of training.
         documents: Reads one file.
-        progress: Called with ``stage``, ``documents`` and ``step``.
+        progress: Called with ``StageStarted``, ``CorpusRead`` and ``PretrainingStep``.
 
     Raises:
         InputError: settings or corpus cannot be used, or the folder is taken, not writable or full.
@@ -104,7 +104,7 @@ def pretrain(
     before = _resume(learner, work)
     started = time.monotonic()
     _train(learner, work, settings.checkpoint_seconds, before, progress)
-    progress("stage", {"name": "writing"})
+    progress(StageStarted("writing"))
     record = Pretrained(
         objective=settings.objective,
         start=settings.start.resolve().name if settings.start else "none",
@@ -145,7 +145,7 @@ class _Corpus:
             for text in self._documents(file, self._column):
                 self.count += 1
                 if self.count % _AT_ONCE == 0:
-                    self._progress("documents", {"count": self.count, "file": file.name})
+                    self._progress(CorpusRead(self.count, file.name))
                 yield text
 
     def tokenized(self, vocabulary: Vocabulary) -> Documents:
@@ -201,7 +201,7 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
         return tokenizer.read(settings.start, needs)
     if not (out / "tokenizer.json").exists():
         kind = settings.tokenizer or form.tokenizer
-        progress("stage", {"name": "tokenizer"})
+        progress(StageStarted("tokenizer"))
         made = tokenizer.learn(
             texts.texts,
             kind,
@@ -241,7 +241,7 @@ def _rows(
     path, facts = work / "rows.bin", work / "rows.json"
     length = objective.row_length(settings.length)
     if not facts.exists():
-        progress("stage", {"name": "packing"})
+        progress(StageStarted("packing"))
         first: list[int] = []
 
         def units() -> Iterator[Any]:
@@ -276,7 +276,7 @@ def _resume(learner: Learner, work: Path) -> float | None:
 
 def _train(learner: Learner, work: Path, every: float, before: float | None, progress: Progress) -> None:
     """Train to the last step, with a checkpoint every ``every`` seconds and when the user stops it."""
-    progress("stage", {"name": "training"})
+    progress(StageStarted("training"))
 
     def keep() -> None:
         write_checkpoint(work / "checkpoint", {"place": learner.place(), "before": before}, learner.state())
@@ -292,8 +292,7 @@ def _train(learner: Learner, work: Path, every: float, before: float | None, pro
                 keep()
                 kept = time.monotonic()
             rate = tokens * (learner.step - first) / max(now - started, 1e-9)
-            details = {"step": learner.step, "steps": learner.steps, "loss": loss, "tokens_per_second": rate}
-            progress("step", details)
+            progress(PretrainingStep(learner.step, learner.steps, loss, rate))
     except KeyboardInterrupt:
         keep()
         raise

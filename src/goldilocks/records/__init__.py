@@ -24,12 +24,15 @@ from goldilocks.records.decision import Cost as Cost
 from goldilocks.records.decision import Decision as Decision
 from goldilocks.records.decision import Failure as Failure
 from goldilocks.records.decision import Footprint as Footprint
+from goldilocks.records.decision import LossNoise as LossNoise
 from goldilocks.records.decision import ProbeResult as ProbeResult
 from goldilocks.records.decision import Screening as Screening
 from goldilocks.records.decision import Search as Search
 from goldilocks.records.decision import Standing as Standing
 from goldilocks.records.decision import Trial as Trial
+from goldilocks.records.evaluation import Calibration as Calibration
 from goldilocks.records.evaluation import ClassRow as ClassRow
+from goldilocks.records.evaluation import ConfidenceBin as ConfidenceBin
 from goldilocks.records.evaluation import ErrorRow as ErrorRow
 from goldilocks.records.evaluation import Evaluation as Evaluation
 from goldilocks.records.evaluation import Prediction as Prediction
@@ -49,6 +52,8 @@ from goldilocks.records.task import DataSpec as DataSpec
 from goldilocks.records.task import Limits as Limits
 from goldilocks.records.task import Objective as Objective
 from goldilocks.records.task import Prices as Prices
+from goldilocks.records.task import Serving as Serving
+from goldilocks.records.task import ServingMode as ServingMode
 from goldilocks.records.task import TaskSpec as TaskSpec
 from goldilocks.support.account import Usage as Usage
 from goldilocks.support.machine.hardware import Machine as Machine

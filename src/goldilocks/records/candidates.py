@@ -1,4 +1,4 @@
-"""Candidates: what is known of a model before it is loaded, what training it takes, who is excluded."""
+"""Candidates: model metadata, training configurations, forecasts, and the excluded with their reasons."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ModelInfo:
     """Weights, embeddings included; for models made here an estimate."""
     size_bytes: int
     groups: tuple[str, ...] = ()
-    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: it is fitted in one go."""
+    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: not trained by gradients."""
     depth: int = 0
     """Stacked layers above the embeddings."""
     width: int = 0
@@ -160,4 +160,4 @@ class TrainingConfig:
     deep_head: bool = False
     """Whether the head has layers of its own, which learn at a network's pace and not at a linear model's."""
     patience: int = 0
-    """Stop after this many looks at the validation part without a better score; 0: never stop early."""
+    """Early stopping: validations without improvement before training stops; 0: off."""

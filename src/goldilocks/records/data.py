@@ -20,7 +20,7 @@ class Part:
     rows: tuple[int, ...] = ()
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
     documents: tuple[str, ...] = ()
-    """Of sentences that were joined: the document each row is of, where one is told (else empty). Empty: none was."""
+    """Of joined sentences: the document of each row, empty where unknown. Empty: no rows were joined."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -92,7 +92,7 @@ class DataProfile:
     languages: Mapping[str, float]
     """Language -> share of a sample of the texts."""
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Part -> what the task counts in it -> number (see ``protocols.Counted``)."""
+    """Part -> what the task counts in it -> number (see ``protocols.ReportsDataStats``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,13 @@ class Dataset:
     several: bool = False
     """Whether an item may have several labels."""
     instruction: str = ""
-    """The task in a sentence, for models that are told in words."""
+    """The task in a sentence, for prompted models."""
     generation: Generation = field(default_factory=Generation)
-    """How answers are written."""
+    """Decoding settings."""
     sentences: int = 1
     """``DataSpec.sentences``."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """``DataSpec.fields``: role -> column, where they differ."""
 
     @property
     def goal(self) -> Goal:

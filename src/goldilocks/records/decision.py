@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from goldilocks.records import display
 from goldilocks.records.candidates import Excluded
 from goldilocks.records.items import Measured
-from goldilocks.records.task import Objective, Prices
+from goldilocks.records.task import Objective, Prices, Serving
 from goldilocks.support.account import Usage
 from goldilocks.support.machine.hardware import Machine
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One cheap look at a candidate's model: estimates from its frozen features."""
+    """Screening result of one pretrained model: estimates from its frozen features."""
 
     model: str
     """``family/model``."""
@@ -29,13 +31,13 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """A cheap look at every model that has features to look at. It prunes, it does not choose."""
+    """Results of screening all models with frozen features. Screening prunes; it does not choose."""
 
     looks: tuple[ProbeResult, ...]
     rankings: Mapping[str, tuple[str, ...]]
     """Estimator (and ``size_only``, ``random``) -> models, best first."""
     kept: tuple[str, ...]
-    """Candidate names that go on to the race."""
+    """Names of the candidates that enter the race."""
     cut: tuple[Excluded, ...]
     seconds: float
     data_fingerprint: str
@@ -72,7 +74,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A candidate that fell out on the way, because something went wrong with it and with nobody else."""
+    """A candidate that was excluded because something went wrong with it alone."""
 
     candidate: str
     stage: str
@@ -103,6 +105,14 @@ class Footprint:
     tokens_read: float | None = None
     """Tokens that an endpoint reads for a request, mean over the validation part; ``None``: it answers here."""
     tokens_written: float | None = None
+    mean_ms: Measured | None = None
+    """Mean time of one text alone, with its 95 % interval; ``None``: measured by an earlier version."""
+    batch_mean_ms: Measured | None = None
+    """Mean time of one text within a batch of ``batch_size``."""
+    batch_size: int = 32
+    drift: float | None = None
+    """Mean time of single texts measured again at the end, as a multiple of the first; far from 1: the machine was
+    disturbed. ``None``: measured once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,8 @@ class Cost:
     """0 where the machine reports none."""
     tokens: float = 0.0
     """Requests of a month × tokens of a request × the endpoint's prices; 0 where this machine answers."""
+    error: float = 0.0
+    """Half the 95 % interval of the total from the measurement of times, money per month; 0: not known."""
 
     @property
     def total(self) -> float:
@@ -151,18 +163,43 @@ class Standing:
     J: float | None = None
     """cost + α · loss, money per month; only of candidates that finished."""
     gap: Measured | None = None
-    """J minus the J of the best, paired on the same items; ``low`` and ``high`` from the bootstrap."""
+    """J minus the lowest J, paired on the same items; ``low`` and ``high`` from the bootstrap."""
     p_value: float | None = None
-    """Holm-adjusted p-value of being worse than the best."""
+    """p-value of being as good as the best, adjusted for the number of candidates (bootstrap of the maximum)."""
     dropped: str = ""
     """Stage in which something went wrong with it (``Failure.stage``; status ``excluded``); empty: nothing did."""
     usage: Usage | None = None
     """What the search asked an endpoint for it; ``None``: nothing."""
+    expected_j: float | None = None
+    """cost + α · posterior mean loss, money per month: what decides; only of candidates that finished."""
+    p_best: float | None = None
+    """Probability that its true J is the lowest of all candidates with a trial or a forecast."""
+    forecast: Measured | None = None
+    """Of a candidate that did not finish: the loss it is expected to end with, with a 95 % interval."""
+    seconds_to_finish: float | None = None
+    """Of a candidate that did not finish: seconds that the rest of its run is predicted to take."""
+    seed_noise: float | None = None
+    """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
+    run with one seed, and its interval covers the choice of items only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossNoise:
+    """How far the losses of two candidates may differ by the choice of validation items alone."""
+
+    candidates: tuple[str, ...]
+    """The finished candidates that matter for some α (at most 40)."""
+    standard_errors: tuple[tuple[float, ...], ...]
+    """Of the paired difference in loss, a row and a column for each candidate."""
+    critical: float
+    """Standard errors by which a candidate must be behind to be excluded from the best set."""
+    step: float
+    """Loss that one item makes up; taken off a difference (continuity correction)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlphaRange:
-    """A piece of the decision map: who wins while α lies in [alpha_from, alpha_to)."""
+    """A piece of the decision map: which candidate has the lowest J while α lies in [alpha_from, alpha_to)."""
 
     candidate: str
     alpha_from: float
@@ -187,10 +224,12 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The winner, who could not be told apart from it, and for which α it holds."""
+    """The winner, the candidates that may be as good, and for which α the choice holds."""
 
     winner: Standing
+    """Its score's interval is corrected for having been selected."""
     tied: tuple[str, ...]
+    """The best set: candidates that cannot be excluded as the best at 95 %, the winner among them."""
     map: tuple[AlphaRange, ...]
     candidates: tuple[Standing, ...]
     objective: Objective
@@ -210,3 +249,28 @@ class Decision:
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
+    serving: Serving = field(default_factory=Serving)
+    p_best: float | None = None
+    """Probability that the winner's true J is the lowest, unfinished candidates included."""
+    expected_regret: float | None = None
+    """Money per month that the winner is expected to cost more than the best, unfinished candidates included."""
+    advice: tuple[str, ...] = ()
+    """What could improve the decision: candidates that did not finish and may be better."""
+    warnings: tuple[str, ...] = ()
+    """What makes a number of this decision doubtful: a disturbed machine, unequal measurements."""
+    loss_noise: LossNoise | None = None
+    """What the best set follows from for other values of α."""
+
+    def __repr__(self) -> str:
+        return display.decision_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.decision_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.decision_frame``: a ``pandas.DataFrame``."""
+        return display.decision_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.decision_plot``: matplotlib ``Axes``."""
+        return display.decision_plot(self)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from goldilocks.records import display
 from goldilocks.records.items import Answer, Measured, Text
 from goldilocks.support.text.sentences import without_ends
 
@@ -75,6 +77,39 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfidenceBin:
+    """Answers of about the same confidence."""
+
+    low: float
+    high: float
+    """Confidence from ``low`` up to, but not including, ``high`` (1 is included)."""
+    n: int
+    confidence: float
+    """Mean; 0 where there are none."""
+    right: Measured | None
+    """Share of right answers: P(correct) with its interval; ``None``: there are no such answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far a model's confidence can be believed."""
+
+    n: int
+    brier: Measured
+    log_loss: Measured
+    ece: Measured
+    """Expected calibration error, 0 (a confidence of 0.9 is right nine times in ten) to 1."""
+    bins: tuple[ConfidenceBin, ...]
+    """By tenths of confidence: the reliability diagram."""
+    above: tuple[ConfidenceBin, ...]
+    """From a confidence upwards: how many answers there are, and how many of them are right."""
+    confidence: float
+    """Mean over all answers."""
+    accuracy: float
+    """Share of all answers that are right."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A model on one part of the data."""
 
@@ -90,9 +125,25 @@ class Evaluation:
     """Counts; a row per gold label, a column per predicted label."""
     slices: tuple[SliceRow, ...]
     errors: tuple[ErrorRow, ...]
-    """The errors to look at first: surest of the wrong answers first."""
+    """The errors to inspect first: the most confident wrong answers."""
     part: str
     """``validation`` or ``test``."""
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured and by which rules (see ``protocols.ReportsConditions``)."""
+    calibration: Calibration | None = None
+    """``None``: the model does not say how sure it is, or its answers are not just right or wrong."""
+
+    def __repr__(self) -> str:
+        return display.evaluation_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.evaluation_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.evaluation_frame``: a ``pandas.DataFrame``."""
+        return display.evaluation_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.evaluation_plot``: matplotlib ``Axes``."""
+        return display.evaluation_plot(self)

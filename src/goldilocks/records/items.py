@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 
 class Output(StrEnum):
-    """What a model gives back. Tasks ask for one, families offer some: the only place the two meet."""
+    """The kind of answer. A task needs one, a family offers some: the only place the two meet."""
 
     LABEL = "label"
     SCORE = "score"
@@ -42,7 +42,7 @@ for ``text`` a tuple where there are several references, and for ``likelihood`` 
 
 
 def as_text(item: Text) -> str:
-    """An item as one text, for whoever counts characters or looks for duplicates.
+    """An item as one text, e.g. to count characters or to find duplicates.
 
     Example:
         >>> as_text(("a", "pair"))
@@ -59,7 +59,7 @@ def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
 
 
 def in_words(answer: Gold) -> str:
-    """An answer or a right answer as a reader of a report sees it.
+    """A predicted or gold answer as shown in reports.
 
     Example:
         >>> in_words(("sport", "money")), in_words(((4, "Rome"), (20, "Rome"))), in_words(0.5)
@@ -74,27 +74,39 @@ def in_words(answer: Gold) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """How models that write token by token do so; ``None``: as they do of themselves."""
+    """Decoding settings of generative models; ``None``: the model's default."""
 
     max_tokens: int | None = None
-    """Most tokens (of the model's own) of an answer; of themselves somewhat more than right answers have."""
+    """Max new tokens (of the model's tokenizer); default: somewhat more than gold answers have."""
     temperature: float | None = None
-    """0 (what they do of themselves, but for counts, which draw at 1): the likeliest token, or the likeliest answer
-    where several beginnings are looked at; above: drawn, the higher the more freely."""
+    """Sampling temperature; 0 (the default, except for n-gram models, which sample at 1): greedy decoding, or beam
+    search where the model uses it."""
     top_k: int | None = None
-    """Drawn among so many of the likeliest tokens only; 0: among all."""
+    """Sample among the k most probable tokens; 0: all."""
     top_p: float | None = None
-    """Drawn among the fewest tokens only that have this probability together."""
+    """Nucleus sampling: the smallest set of tokens of this probability."""
     stops: tuple[str, ...] | None = None
-    """An answer ends before the first of these; of themselves, told in words, where its line ends, or the next item
-    would begin."""
+    """Stop sequences, excluded from the answer; default of prompted models: the end of the line, or the start of the
+    next
+    item."""
     seed: int | None = None
-    """Of what is drawn; the same seed gives the same answers (an endpoint may not heed it)."""
+    """Seed of sampling; the same seed gives the same answers (an endpoint may ignore it)."""
+
+    def updated(self, request: Generation | None) -> Generation:
+        """These settings, with those that a request sets in their place.
+
+        Example:
+            >>> Generation(max_tokens=8, seed=1).updated(Generation(seed=2))
+            Generation(max_tokens=8, temperature=None, top_k=None, top_p=None, stops=None, seed=2)
+        """
+        if request is None:
+            return self
+        return replace(self, **{name: value for name, value in asdict(request).items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a model is asked for: the kind of answer, and what it may be."""
+    """What a model must predict: the kind of answer and its possible values."""
 
     output: Output = Output.LABEL
     labels: tuple[str, ...] = ()
@@ -102,9 +114,9 @@ class Goal:
     several: bool = False
     """``label``: an item has any number of labels, none included."""
     instruction: str = ""
-    """What to do, in a sentence, for models that are told in words."""
+    """The instruction, for prompted models."""
     generation: Generation = field(default_factory=Generation)
-    """How answers are written."""
+    """Decoding settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +128,5 @@ class Measured:
     high: float
     """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""
     n: int
-    """How many items or repeats stand behind it."""
+    """Number of items or repeats."""
     unit: str

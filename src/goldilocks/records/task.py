@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,21 @@ class DataSpec:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1
-    """For tags: so many rows that follow one another, of one document, are read together."""
+    """For tags: consecutive rows of one document that form one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What an error costs, and for how long the choice is meant to hold."""
+    """What an error costs, the volume of requests, and the horizon."""
 
     error_cost: float = 0.05
     """Money one wrong answer costs, in ``currency``."""
     requests_per_month: float = 200_000
     horizon_months: float = 12
     currency: str = "USD"
+    indifference: float = 0.0
+    """Money per month. A cheaper (then a smaller) candidate is chosen when its expected J is at most so far above the
+    lowest; 0: the lowest expected J wins."""
 
     @property
     def alpha(self) -> float:
@@ -44,10 +48,10 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits: a candidate that breaks one is out, however good. ``None``: no limit."""
+    """Hard limits: a candidate that breaks one is excluded, however good. ``None``: no limit."""
 
     latency_p95_ms: float | None = None
-    """95th percentile of the seconds one text alone takes, in milliseconds, on this machine."""
+    """95th percentile (``serving.latency_percentile``) of the time one text alone takes, in milliseconds."""
     memory_mb: float | None = None
     """Peak resident memory of a fresh process that answers, in MB (10**6 bytes)."""
     size_mb: float | None = None
@@ -65,12 +69,20 @@ class Prices:
     cpu_hour: float = 0.05
     """One hour of the whole machine without its accelerator."""
     gpu_hour: float = 2.0
+    """One hour of a machine with an accelerator; paid for candidates that use one."""
     kwh: float = 0.2
-    """A kilowatt-hour; counted where the machine reports its energy (0 where ``cpu_hour`` includes it)."""
-    gb_month: float = 0.1
-    """One GB (10**9 bytes) of memory or storage held for a month."""
+    """A kilowatt-hour; counted in the mode ``busy``, where the machine reports its energy (set 0 where ``cpu_hour``
+    includes it). In the other modes the price of the machine includes its energy."""
+    gb_month: float | None = None
+    """Sets ``memory_gb_month`` and ``storage_gb_month`` both; kept for task files of earlier versions."""
+    memory_gb_month: float = 3.0
+    """One GB (10**9 bytes) of memory held for a month."""
+    storage_gb_month: float = 0.1
+    """One GB (10**9 bytes) on disk for a month."""
     labour_hour: float = 0.0
-    """An hour of somebody waiting for the search."""
+    """An hour of attended work while a candidate is tuned; part of its cost."""
+    waiting_hour: float = 5.0
+    """An hour of waiting for the search. It decides only when the search stops; no candidate's cost holds it."""
     api_input: float = 0.0
     """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
     api_output: float = 0.0
@@ -78,10 +90,41 @@ class Prices:
     api_cap: float = 1.0
     """Most money that each endpoint may cost during a search (``?cap=`` behind its name has precedence)."""
 
+    def __post_init__(self) -> None:
+        """Let ``gb_month`` set the two prices that took its place."""
+        if self.gb_month is not None:
+            object.__setattr__(self, "memory_gb_month", self.gb_month)
+            object.__setattr__(self, "storage_gb_month", self.gb_month)
+            object.__setattr__(self, "gb_month", None)
+
+
+class ServingMode(StrEnum):
+    """How the machine that answers is paid for."""
+
+    BUSY = "busy"
+    """By the seconds in which it answers (the rest of the machine does other work), with the memory held all month."""
+    HELD = "held"
+    """A whole machine, or as many as the requests need, for every hour of the month; its memory is included."""
+    SERVERLESS = "serverless"
+    """By the seconds in which it answers, memory included for these seconds only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where and how the chosen model will answer, apart from the machine that tunes it."""
+
+    mode: ServingMode = ServingMode.BUSY
+    machine: str = "this"
+    """``this`` (its accelerator only for candidates that use one), ``cpu`` or ``gpu``: whose hourly price is paid."""
+    latency_percentile: int = 95
+    """Which percentile of the latency must meet ``limits.latency_p95_ms``: 50 or 95."""
+    batch_size: int = 1
+    """Requests answered together: 1, or 32 where they can wait for each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class CandidateFilter:
-    """Who may stand in the race."""
+    """Which candidates are eligible."""
 
     families: tuple[str, ...] | None = None
     """``None`` (in the file: ``all``): every family that fits the task."""
@@ -98,6 +141,7 @@ class TaskSpec:
     """A task file, read and checked."""
 
     name: str
+    """For the report and the model card; in a task file the name of the training data by default."""
     data: DataSpec
     task: str = "text_classification"
     """File name in tasks/."""
@@ -106,16 +150,17 @@ class TaskSpec:
     metric: str | None = None
     """File name in metrics/; absent: the task's own."""
     instruction: str | None = None
-    """What models that are told in words are told to do; absent: the task's own sentence."""
+    """The instruction of prompted models; absent: the task's own sentence."""
     target_language: str | None = None
     """BCP 47 tag of the language to translate into; absent: that of the training rows' translations."""
     generation: Generation = field(default_factory=Generation)
-    """How models that write token by token (decoders, endpoints) do so."""
+    """Decoding settings of generative models (decoders, endpoints)."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> its own choices, e.g. ``in_context: {shots: 4}``; see the ``Options`` in methods/NAME.py."""
     objective: Objective = field(default_factory=Objective)
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)
+    serving: Serving = field(default_factory=Serving)
     candidates: CandidateFilter = field(default_factory=CandidateFilter)
     budget_seconds: float = 1200.0
     """Wall clock of the search."""

@@ -1,21 +1,26 @@
-"""From a finished race to the decision record: footprints and costs measured, the choice made, nobody left out."""
+"""From a finished race to the decision: footprints measured, costs and the choice made, all candidates listed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 
-from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
+from goldilocks.events import FootprintStarted
+from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.selection.cost import cost
-from goldilocks.selection.decide import Finished, decide
-from goldilocks.selection.explain_choice import sentence
+from goldilocks.selection.decide import Choice, Finished, decide
+from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import RaceContext
+from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.time_correction import pace
 
 _FOOTPRINT_TEXTS = 64
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+_DISTURBED = 1.3
+"""A second measurement of the latency that differs by this factor is no accident: something else used the machine."""
 
 
 def conclude(
@@ -29,8 +34,8 @@ def conclude(
 ) -> Decision | None:
     """Measure what finished, decide, and write down why.
 
-    ``None`` where somebody fell out while being measured: perhaps others were not bought for its sake, so the race goes
-    on before anything is decided.
+    ``None`` where a candidate failed while being measured: others may have been passed over because of it, so the race
+    goes on before anything is decided.
 
     Args:
         setting: What the race was run with.
@@ -41,14 +46,54 @@ def conclude(
         metric_name: File name of the metric that decides.
 
     Raises:
-        LimitError: nobody keeps the hard limits.
+        LimitError: no candidate meets the hard limits.
     """
-    dataset, spec = setting.dataset, setting.spec
-    finished = _finished(setting, trials, measure)
-    if finished is None:
+    footprints = _measured(setting, trials, measure)
+    if footprints is None:
         return None
-    choice = decide(finished, dataset.validation.gold, setting.metric, spec)
-    standings = (*choice.standings, *_unfinished(setting, trials, stopped))
+    dataset = setting.dataset
+    setting.workspace.write_validation(dataset.goal, dataset.validation.gold)
+    records = RunRecords(
+        workspace=setting.workspace,
+        spec=setting.spec,
+        pool=setting.pool,
+        screening=setting.screening,
+        trials=trials,
+        machine=setting.machine,
+        gold=dataset.validation.gold,
+        goal=dataset.goal,
+        metric=setting.metric,
+        metric_name=metric_name,
+        data_fingerprint=dataset.fingerprint,
+    )
+    search = Search(
+        seconds=setting.clock.elapsed(),
+        trials=len(trials),
+        exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
+        policy=policy,
+        stopped=stopped,
+        money=setting.workspace.account().total().money,
+    )
+    return decision_from(records, footprints, search)
+
+
+def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], search: Search) -> Decision:
+    """The decision that records and measured footprints lead to; nothing is run or measured.
+
+    Args:
+        records: Of the run.
+        footprints: Candidate -> what it needs to answer, of every candidate that finished.
+        search: What the search took.
+
+    Raises:
+        LimitError: no candidate meets the hard limits.
+        IntegrityError: stored answers are missing or damaged.
+    """
+    spec = records.spec
+    finished = _finished(records, footprints)
+    forecasts = forecasts_of(records, finished)
+    choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects)
+    standings = (*choice.standings, *_unfinished(records, search.stopped, forecasts, choice))
     return Decision(
         winner=choice.winner,
         tied=choice.tied,
@@ -57,21 +102,32 @@ def conclude(
         objective=spec.objective,
         prices=spec.prices,
         alpha=spec.objective.alpha,
-        metric=metric_name,
-        sentence=sentence(choice.winner, choice.standings, choice.tied, choice.map, spec.objective, metric_name),
-        search=Search(
-            seconds=setting.clock.elapsed(),
-            trials=len(trials),
-            exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
-            policy=policy,
-            stopped=stopped,
-            money=setting.workspace.account().total().money,
+        metric=records.metric_name,
+        sentence=sentence(
+            choice.winner, choice.standings, choice.tied, choice.map, spec.objective, records.metric_name
         ),
+        search=search,
         task=spec.task,
         seed=spec.seed,
-        data_fingerprint=dataset.fingerprint,
+        data_fingerprint=records.data_fingerprint,
         versions={name: metadata.version(name) for name in _VERSIONS},
-        machine=setting.machine,
+        machine=records.machine,
+        serving=spec.serving,
+        p_best=choice.winner.p_best,
+        expected_regret=choice.expected_regret,
+        advice=advice(standings, choice.winner, spec.objective, choice.expected_regret),
+        warnings=_disturbances(footprints),
+        loss_noise=choice.loss_noise,
+    )
+
+
+def _disturbances(footprints: Mapping[str, Footprint]) -> tuple[str, ...]:
+    """Findings about measurements that disagree with themselves."""
+    return tuple(
+        f"{name}: latency changed by a factor of {footprint.drift:.2f} between two measurements; something else used "
+        "the machine, so its cost may be off. Measure again on a quiet machine."
+        for name, footprint in footprints.items()
+        if footprint.drift is not None and not 1 / _DISTURBED <= footprint.drift <= _DISTURBED
     )
 
 
@@ -93,40 +149,57 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     return sum(full.get(one.name) or guess(one.name) for one in pool.candidates)
 
 
-def _finished(
+def _measured(
     setting: RaceContext, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[Text]], Footprint]
-) -> list[Finished] | None:
-    dataset = setting.dataset
+) -> dict[str, Footprint] | None:
+    """Candidate -> footprint of every finished one; ``None`` where one failed."""
     guard = Guard(setting.workspace, setting.clock, setting.progress)
     by_name = {one.name: one for one in setting.pool.candidates}
-    texts = dataset.validation.texts[:_FOOTPRINT_TEXTS]
-    found: list[Finished] = []
-    out = setting.workspace.read_dropped()
-    done = [one for one in trials if one.share >= 1 and one.candidate not in out]
+    texts = setting.dataset.validation.texts[:_FOOTPRINT_TEXTS]
+    footprints: dict[str, Footprint] = {}
+    dropped = setting.workspace.read_dropped()
+    done = [one for one in trials if one.share >= 1 and one.candidate not in dropped]
     for number, trial in enumerate(done):
-        candidate = by_name[trial.candidate]
-        setting.progress("measuring", {"candidate": trial.candidate, "number": number + 1, "of": len(done)})
+        setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
-            needs = _with_tokens(measure(candidate, texts), trial)
+            footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
         if fallen:
-            continue
-        answers = setting.workspace.read_answers(trial.predictions, dataset.goal)
-        seconds = sum(one.seconds for one in trials if one.candidate == trial.candidate)
-        usage = setting.workspace.account(trial.candidate).own() if candidate.model.remote else None
-        spent = usage.money if usage else 0.0
-        monthly: Cost = cost(seconds, needs, setting.spec, setting.machine, asked=trial.usage, spent=spent)
-        found.append(
+            footprints.pop(trial.candidate, None)
+    return footprints if len(footprints) == len({one.candidate for one in done}) else None
+
+
+def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
+    by_name = {one.name: one for one in records.pool.candidates}
+    spent: dict[str, float] = {}
+    for one in records.trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+    last = {one.candidate: one for one in records.trials if one.share >= 1 and one.candidate in footprints}
+    finished: list[Finished] = []
+    for name, trial in last.items():
+        candidate, footprint = by_name[name], footprints[name]
+        usage = records.workspace.account(name).own() if candidate.model.remote else None
+        monthly = cost(
+            spent[name],
+            footprint,
+            records.spec,
+            records.machine,
+            model=candidate.model,
+            asked=trial.usage,
+            spent=usage.money if usage else 0.0,
+        )
+        answers = records.workspace.read_answers(trial.predictions, records.goal)
+        finished.append(
             Finished(
                 candidate=candidate,
                 trial=trial,
                 answers=answers.values,
-                seconds=seconds,
-                footprint=needs,
+                seconds=spent[name],
+                footprint=footprint,
                 cost=monthly,
                 usage=usage,
             )
         )
-    return found if len(found) == len(done) else None
+    return finished
 
 
 def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
@@ -142,31 +215,31 @@ def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
     )
 
 
-def _unfinished(setting: RaceContext, trials: Sequence[Trial], stopped: str) -> list[Standing]:
-    """Who did not finish: fell out, stopped in the race, never bought, cut by the screening, never in the pool."""
-    latest = {one.candidate: one for one in trials}
+def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice: Choice) -> list[Standing]:
+    """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
+    latest = {one.candidate: one for one in records.trials}
     spent: dict[str, float] = {}
-    for one in trials:
+    for one in records.trials:
         spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
-    cut = {one.candidate: one.reason for one in setting.screening.cut}
-    dropped = setting.workspace.read_dropped()
-    found: list[Standing] = []
-    for candidate in setting.pool.candidates:
-        trial = latest.get(candidate.name)
-        fell = dropped.get(candidate.name)
-        if fell is None and trial is not None and trial.share >= 1:
+    cut = {one.candidate: one.reason for one in records.screening.cut}
+    dropped = records.workspace.read_dropped()
+    decided = {one.candidate for one in choice.standings}
+    rows: list[Standing] = []
+    for candidate in records.pool.candidates:
+        name, trial, failure = candidate.name, latest.get(candidate.name), dropped.get(candidate.name)
+        if name in decided:
             continue
-        if fell is not None:
-            status, reason = "excluded", f"fell out in the {fell.stage}: {fell.reason}"
-        elif candidate.name in cut:
-            status, reason = "screened", cut[candidate.name]
+        if failure is not None:
+            status, reason = "excluded", f"failed in the {failure.stage}: {failure.reason}"
+        elif name in cut:
+            status, reason = "screened", cut[name]
         elif trial is None:
-            status, reason = "stopped", f"never bought: {stopped}"
+            status, reason = "stopped", f"never run: {stopped}"
         else:
             status, reason = "stopped", f"stopped at {trial.share:.0%} of its run: {stopped}"
-        found.append(
+        rows.append(
             Standing(
-                candidate=candidate.name,
+                candidate=name,
                 family=candidate.model.family,
                 model=candidate.model.name,
                 method=candidate.method,
@@ -175,13 +248,16 @@ def _unfinished(setting: RaceContext, trials: Sequence[Trial], stopped: str) -> 
                 parameters=candidate.model.parameters,
                 licence=candidate.model.licence,
                 share=trial.share if trial else 0.0,
-                seconds=spent.get(candidate.name, 0.0) + (fell.seconds if fell else 0.0),
+                seconds=spent.get(name, 0.0) + (failure.seconds if failure else 0.0),
                 score=trial.score if trial else None,
-                dropped=fell.stage if fell else "",
-                usage=setting.workspace.account(candidate.name).own() if candidate.model.remote else None,
+                dropped=failure.stage if failure else "",
+                usage=records.workspace.account(name).own() if candidate.model.remote else None,
+                p_best=choice.p_best.get(name),
+                forecast=forecasts.losses.get(name),
+                seconds_to_finish=forecasts.seconds.get(name),
             )
         )
-    for out in setting.pool.excluded:
+    for out in records.pool.excluded:
         family, model, method = (*out.candidate.split("/", 2), "", "")[:3]
-        found.append(Standing(out.candidate, family, model, method, "excluded", out.reason))
-    return found
+        rows.append(Standing(out.candidate, family, model, method, "excluded", out.reason))
+    return rows

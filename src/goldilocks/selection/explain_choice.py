@@ -1,4 +1,4 @@
-"""The decision in words: what was chosen, how sure, why not the others, for which price of an error it holds."""
+"""The decision in words: what was chosen, how sure it is, why not the others, for which price of an error it holds."""
 
 from __future__ import annotations
 
@@ -27,15 +27,39 @@ def sentence(
     others = [name for name in tied if name != winner.candidate]
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        parts.append(f"It cannot be told apart from {named} on these texts and is the cheapest of them.")
-    beaten = next((one for one in standings if one.status == "raced" and one.gap is not None), None)
-    if beaten is not None and beaten.gap is not None:
-        parts.append(
-            f"The next best, {beaten.candidate}, would cost {beaten.gap.value:.4g} {objective.currency} a month more, "
-            "errors included."
-        )
+        chance = f" (the probability that it is the best is {winner.p_best:.0%})" if winner.p_best is not None else ""
+        parts.append(f"These texts do not exclude that {named} is as good{chance}.")
+    beaten = next((one for one in standings if one.status == "raced" and one.J is not None), None)
+    if beaten is not None and beaten.J is not None and winner.J is not None:
+        rank = "The next best outside of these" if others else "The next best"
+        more = f"{beaten.J - winner.J:.4g} {objective.currency} a month more, errors included"
+        parts.append(f"{rank}, {beaten.candidate}, costs {more}.")
     parts.append(_range_in_words(winner.candidate, ranges, objective))
     return " ".join(parts)
+
+
+LIKELY = 0.1
+"""Probability of being the best from which an unfinished candidate is worth mentioning."""
+
+
+def advice(standings: Sequence[Standing], winner: Standing, objective: Objective, regret: float) -> tuple[str, ...]:
+    """What could improve the decision: the unfinished candidates that are likely to be better, likeliest first."""
+    open_ = [one for one in standings if one.status == "stopped" and (one.p_best or 0.0) >= LIKELY]
+    open_.sort(key=lambda one: -(one.p_best or 0.0))
+    lines: list[str] = []
+    for one in open_[:3]:
+        begun = f"after {one.share:.0%} of its run" if one.share > 0 else "which was not run"
+        needs = f"about {_duration(one.seconds_to_finish)} more would finish it; " if one.seconds_to_finish else ""
+        chance = f"{one.candidate}, {begun}, has a probability of {one.p_best:.0%} of being the best"
+        lines.append(f"{chance}: {needs}raise the budget and --resume.")
+    if lines:
+        price = f"{_plain(regret)} {objective.currency} a month"
+        lines.append(f"Choosing {winner.candidate} now is expected to cost {price} more than the best would.")
+    return tuple(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Objective) -> str:
@@ -45,7 +69,10 @@ def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Object
     here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
     if here.candidate != winner:
         price = f"{_plain(objective.error_cost)} {objective.currency} an error"
-        return f"By J alone {here.candidate} would be a hair ahead at {price}."
+        return (
+            f"On these texts {here.candidate} has the lowest J at {price}, by less than its measurement can resolve or "
+            "than the margin allowed."
+        )
     low = _plain(here.alpha_from / requests)
     if here.alpha_to is None:
         span = f"from {low} {objective.currency} an error upwards" if here.alpha_from > 0 else "whatever an error costs"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from goldilocks.errors import EndpointError, InputError, IntegrityError, MissingError
-from goldilocks.protocols import Progress
+from goldilocks.events import CandidateFailed, Progress
 from goldilocks.records import Failure
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -91,4 +91,4 @@ class Guard:
             gc.collect()  # a model that was too large lives on in the frames of its error
         for one in fallen:
             self.workspace.add_dropped(one)
-            self.progress("dropped", {"dropped": one, "left": self.clock.left()})
+            self.progress(CandidateFailed(one, self.clock.left()))

@@ -1,202 +1,280 @@
-"""What each candidate would end with: a joint Gaussian over the logarithms of the final losses.
+"""Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
 
-Before anything is bought the mean of log loss comes from recorded experience, by kind of candidate (family and method);
-the covariance says that candidates of one data set, one family, one group rise and fall together. Each observation (a
-rung of a run, the linear probe of the screening) moves the candidate itself and, through the covariance, its relatives:
-one bad LSTM lowers the hopes in the next. With K the prior covariance and observations y = z + bias + noise, the
-posterior is the usual conditional Gaussian; K is as large as the pool, so this takes well under a millisecond.
+    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
+    z(m)       = base + level(kind of m) + data set + s * (family + group + model + own)
 
-The numbers are in ``experience.json``, made by ``benchmarks/record_experience.py`` from recorded races on other data.
+``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
+is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
+the final level than its own noise suggests, and one finished candidate corrects the rung for all others. The linear
+probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
+inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
+
+A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
+``bias_only`` run that has not left chance yet says nothing about ``full``.
+
+Each observation is a Kalman update, stored as one row of the downdate of the prior covariance; nothing is refactored.
+The prior comes from ``experience.json``, made by ``benchmarks/record_experience.py`` from recorded races on other data.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 from goldilocks.records import Candidate
+from goldilocks.selection.experience import Experience, Rung, kind_of
 
+Floats = npt.NDArray[np.float64]
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """How the loss at a rung relates to the final loss, in natural logarithms."""
-
-    bias: float
-    """Mean of log(loss at the rung) - log(final loss)."""
-    spread: float
-    """Standard deviation of the same."""
-    per_label: float = 0.0
-    """By how much the mean grows where there are e times as many labels: the more there are, the more is still to be
-    learnt at a rung."""
-
-
-@dataclass(frozen=True, slots=True)
-class Experience:
-    """What recorded races say before this one begins."""
-
-    level: Mapping[str, float]
-    """Kind (``family/method``, or ``*``) -> mean of log final loss, relative to the mean of its data set."""
-    between_data: float
-    """Standard deviation of log loss from one data set to the next."""
-    within_family: float
-    """Standard deviation that members of one family share."""
-    within_group: float
-    """Standard deviation that candidates of one group share: kinds that end much alike (``groups``)."""
-    own: float
-    """Standard deviation of a candidate by itself."""
-    base: float
-    """Mean of log loss over data sets."""
-    rungs: Mapping[str, Mapping[str, Rung]]
-    """Kind -> share (as text) -> relation."""
-    probe: Rung
-    """Relation of the linear probe's loss to the final loss of ``head_only`` on the same model."""
-    probe_shared: float = 0.0
-    """Standard deviation of the probe's bias from one data set to the next: it sees a few hundred rows, and how much
-    more the rest will teach is the same unknown for every model. One finished model tells it for the others."""
-    labels: float = 1.0
-    """Labels of the recorded data sets, their geometric mean: where ``Rung.per_label`` counts from."""
-    groups: Mapping[str, str] = field(default_factory=dict)
-    """Kind -> group; a kind that is not named is a group of its own. All ways to tune an encoder end much alike, while
-    a head on the frozen one may end far from them."""
-    source: str = ""
-
-
-@cache
-def recorded_experience() -> Experience:
-    """The experience that comes with the package."""
-    return read_experience(Path(__file__).with_name("experience.json"))
-
-
-def read_experience(path: Path) -> Experience:
-    """An experience file."""
-    return parse_experience(json.loads(path.read_text(encoding="utf-8")))
-
-
-def parse_experience(raw: Mapping[str, Any]) -> Experience:
-    """What an experience file says, from its JSON."""
-    rungs = {kind: {share: Rung(**one) for share, one in shares.items()} for kind, shares in raw["rungs"].items()}
-    plain = {key: value for key, value in raw.items() if key not in ("rungs", "probe")}
-    return Experience(rungs=rungs, probe=Rung(**raw["probe"]), **plain)
-
-
-def kind_of(candidate: Candidate) -> str:
-    """``family/method``: what experience is recorded by."""
-    return f"{candidate.model.family}/{candidate.method}"
+PROBE = "probe"
+"""Name of the screening's linear probe among the rungs."""
+CHANCE_ERRORS = 2.0
+"""A rung within this many standard errors of the majority loss is uninformative."""
+_SCALES: Floats = np.array([0.6, 1.0, 1.67, 2.78, 4.63])
+"""Grid of ``s``: equal steps in its logarithm."""
+_LEAST_NOISE = 1e-3
+_SHARED_COUNTING = 0.5
+"""Share of a loss's sampling variance that other candidates have in common, as models err on the same items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Something seen of a candidate's loss."""
+    """A measured loss of a candidate."""
 
     candidate: str
     loss: float
     share: float
     """Share of the full run; 0: the screening's linear probe."""
-    model: str = ""
-    """With ``share == 0``: the ``family/model`` probed."""
 
 
 @dataclass(slots=True)
 class Posterior:
-    """Mean and standard deviation of log final loss, candidate by candidate."""
+    """Mean and variance of the log final loss of each candidate, under each scale of the grid."""
 
     candidates: Sequence[Candidate]
     experience: Experience
     n_items: int
-    """Validation items: losses below half an item are taken as half an item."""
+    """Validation items: a loss below half an item is taken as half an item."""
     n_labels: int = 0
     """Labels to tell apart; 0: unknown, or none."""
-    _names: list[str] = field(init=False)
-    _mean: npt.NDArray[np.float64] = field(init=False)
-    _covariance: npt.NDArray[np.float64] = field(init=False)
+    chance: float | None = None
+    """Loss of the majority answer; ``None``: unknown, no rung is passed over."""
+    mean: Floats = field(init=False)
+    """``(n_scales, n_candidates + n_rungs)``: first z of each candidate, then u of each rung."""
+    variance: Floats = field(init=False)
+    """The same shape."""
+    cross: Floats = field(init=False)
+    """Covariance of everything with u of each rung, ``(n_scales, n_rungs, n_candidates + n_rungs)``."""
+    log_weights: Floats = field(init=False)
+    """Log posterior probability of each scale, ``(n_scales,)``."""
+    at_chance: dict[int, tuple[float, float]] = field(init=False, default_factory=dict)
+    """Finished candidates at chance -> (log loss, its variance): known, but no evidence about other candidates."""
+    _place: dict[str, int] = field(init=False)
+    _rungs: list[str] = field(init=False)
+    _codes: npt.NDArray[np.int64] = field(init=False)
+    _updates: Floats = field(init=False)
+    _count: int = field(init=False, default=0)
+    _tables: dict[float, tuple[Floats, Floats]] = field(init=False, default_factory=dict)
+    """Rung -> own noise and loading of every candidate there."""
 
     def __post_init__(self) -> None:
         """Lay out the prior."""
         e, pool = self.experience, self.candidates
-        self._names = [one.name for one in pool]
-        lowest = e.level.get("*", 0.0)
-        self._mean = np.array([e.base + e.level.get(kind_of(one), lowest) for one in pool])
-        families = np.array([one.model.family for one in pool])
-        groups = np.array([e.groups.get(kind_of(one), kind_of(one)) for one in pool])
-        self._covariance = (
-            e.between_data**2
-            + e.within_family**2 * (families[:, None] == families)
-            + e.within_group**2 * (groups[:, None] == groups)
-            + e.own**2 * np.eye(len(pool))
-        )
+        self._place = {candidate.name: index for index, candidate in enumerate(pool)}
+        self._rungs = [PROBE, *sorted(share for share in e.rungs["*"])]
+        attributes = [
+            [candidate.model.family for candidate in pool],
+            [e.groups.get(kind_of(candidate), kind_of(candidate)) for candidate in pool],
+            [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool],
+        ]
+        self._codes = np.array([np.unique(names, return_inverse=True)[1] for names in attributes]).reshape(3, len(pool))
+        level = [e.base + e.level.get(kind_of(candidate), e.level.get("*", 0.0)) for candidate in pool]
+        shared = np.array([e.shared_spread(name) ** 2 for name in self._rungs])
+        n_scales = len(_SCALES)
+        self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
+        within = e.within_family**2 + e.within_group**2 + e.within_model**2 + e.own**2
+        own = e.between_data**2 + np.outer(_SCALES**2, np.full(len(pool), within))
+        self.variance = np.hstack([own, np.tile(shared, (n_scales, 1))])
+        self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
+        self.cross[:, range(len(shared)), range(len(pool), len(pool) + len(shared))] = shared
+        self.log_weights = _log_prior(e.spread_freedom)
+        self._updates = np.zeros((n_scales, 16, len(pool) + len(shared)))
 
-    def given(self, observations: Sequence[Observation]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Posterior (mean, standard deviation) of log final loss, each ``(n_candidates,)``.
+    # ------------------------------------------------------------------------------------------------------ evidence
 
-        Only the latest rung of a candidate counts: it holds what the earlier ones told. The probe of its model counts
-        beside it, for what it tells of the probe.
+    def observe(self, observation: Observation) -> bool:
+        """Take one observation into account.
+
+        Returns:
+            Whether it was informative: ``False`` for a candidate that is not in the pool, and for a rung at chance.
         """
-        latest: dict[tuple[str, bool], Observation] = {}
-        for one in observations:
-            key = (one.candidate, one.share == 0)
-            if key not in latest or one.share >= latest[key].share:
-                latest[key] = one
-        used = [one for one in latest.values() if one.candidate in self._names]
-        if not used:
-            return self._mean, np.sqrt(np.diag(self._covariance))
-        at = [self._names.index(one.candidate) for one in used]
-        relations = [self._relation(one) for one in used]
-        seen = np.array([self.log(one.loss) - relation.bias for one, relation in zip(used, relations, strict=True)])
-        noise = np.diag([relation.spread**2 for relation in relations])
-        probes = np.array([one.share == 0 for one in used])
-        noise += self.experience.probe_shared**2 * np.outer(probes, probes)
-        cross = self._covariance[:, at]
-        gain = np.linalg.solve(self._covariance[np.ix_(at, at)] + noise, cross.T).T
-        mean = self._mean + gain @ (seen - self._mean[at])
-        variance = np.diag(self._covariance) - np.einsum("ij,ij->i", gain, cross)
-        return mean, np.sqrt(np.maximum(variance, 1e-12))
+        place = self._place.get(observation.candidate)
+        if place is None:
+            return False
+        if self.is_at_chance(observation.loss) or self.candidates[place].model.family == "majority":
+            if observation.share >= 1:
+                self.at_chance[place] = (self.log(observation.loss), self.counting_noise(observation.loss) ** 2)
+            return False
+        relation = self._relation(place, observation)
+        column = self._column(place)
+        total = self.variance[:, place].copy()
+        if observation.share < 1:
+            rung, loading = self._rung(observation.share), relation.loading
+            at = len(self.candidates) + rung
+            total += 2 * loading * self.cross[:, rung, place] + loading**2 * self.variance[:, at]
+            column += loading * self.cross[:, rung]
+            expected = self.mean[:, place] + loading * self.mean[:, at]
+        else:
+            expected = self.mean[:, place].copy()
+        self._update(column, total + relation.spread**2, self.log(observation.loss) - relation.bias - expected)
+        return True
+
+    def _update(self, column: Floats, total: Floats, surprise: Floats) -> None:
+        """The Kalman update: ``column`` is the covariance of the state with y, ``total`` the variance of y."""
+        scaled = column / np.sqrt(total)[:, None]
+        if self._count == self._updates.shape[1]:
+            self._updates = np.concatenate([self._updates, np.zeros_like(self._updates)], axis=1)
+        self._updates[:, self._count] = scaled
+        self._count += 1
+        n = len(self.candidates)
+        self.mean += column * (surprise / total)[:, None]
+        self.variance = np.maximum(self.variance - scaled**2, 1e-12)
+        self.cross -= scaled[:, n:, None] * scaled[:, None, :]
+        self.log_weights += -0.5 * (np.log(total) + surprise**2 / total)
+        self.log_weights -= logsumexp(self.log_weights)
+
+    def _column(self, place: int) -> Floats:
+        """Posterior covariance of everything with z of one candidate, ``(n_scales, n_candidates + n_rungs)``."""
+        e, n = self.experience, len(self.candidates)
+        same = self._codes == self._codes[:, place, None]
+        within = same[0] * e.within_family**2 + same[1] * e.within_group**2 + same[2] * e.within_model**2
+        within[place] += e.own**2
+        column = np.zeros_like(self.mean)
+        column[:, :n] = e.between_data**2 + np.outer(_SCALES**2, within)
+        done = self._updates[:, : self._count]
+        column -= np.matmul(done[:, :, place][:, None, :], done)[:, 0]
+        return column
+
+    # ------------------------------------------------------------------------------------------------------- answers
+
+    @property
+    def weights(self) -> Floats:
+        """Posterior probability of each scale, ``(n_scales,)``."""
+        return np.asarray(np.exp(self.log_weights))
+
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of log final loss over all scales, each ``(n_candidates,)``."""
+        means, variances = self.by_scale()
+        weights = self.weights
+        mean = weights @ means
+        return mean, np.sqrt(np.maximum(weights @ (variances + means**2) - mean**2, 1e-12))
+
+    def by_scale(self) -> tuple[Floats, Floats]:
+        """Mean and variance of log final loss under each scale, each ``(n_scales, n_candidates)``."""
+        n = len(self.candidates)
+        means, variances = self.mean[:, :n].copy(), self.variance[:, :n].copy()
+        for place, (value, variance) in self.at_chance.items():
+            means[:, place], variances[:, place] = value, variance
+        return means, variances
+
+    def foresight(self, share: float) -> Floats:
+        """How far scoring at ``share`` would move the mean of each candidate: its standard deviation, by scale.
+
+        Args:
+            share: A rung.
+
+        Returns:
+            ``(n_scales, n_candidates)``; at share 1 nearly all that is uncertain now, less the error of counting.
+        """
+        n = len(self.candidates)
+        means, variances = self.by_scale()
+        noise = self._noise(share, np.exp(np.minimum(self.weights @ means, 0.0)))
+        if share >= 1:
+            covariance, total = variances, variances + noise**2
+        else:
+            rung = self._rung(share)
+            loading = self._table(share)[1]
+            shared = loading * self.cross[:, rung, :n]
+            covariance = variances + shared
+            total = variances + 2 * shared + loading**2 * self.variance[:, n + rung, None] + noise**2
+        step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
+        return np.minimum(step, np.sqrt(variances))
+
+    def given(self, observations: Sequence[Observation]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of log final loss, each ``(n_candidates,)``, from the prior and these alone."""
+        fresh = Posterior(self.candidates, self.experience, self.n_items, self.n_labels, self.chance)
+        for observation in observations:
+            fresh.observe(observation)
+        return fresh.moments()
 
     def log(self, loss: float) -> float:
         """Natural logarithm, with losses below half an item raised to it."""
         return float(np.log(max(loss, 0.5 / max(self.n_items, 1))))
 
-    def _relation(self, one: Observation) -> Rung:
-        # A loss counted on n items wobbles by its own sampling error; half of that variance the others share, as models
-        # err on the same items.
-        wobble = min(float(np.sqrt((1 - min(one.loss, 0.99)) / max(one.loss * self.n_items, 0.5))), 1.0) * 0.5**0.5
-        if one.share >= 1:
-            return Rung(0.0, max(wobble, 1e-3))
-        if one.share == 0:
+    def is_at_chance(self, loss: float) -> bool:
+        """Whether a loss is within two standard errors of the majority answer's, or above it."""
+        if self.chance is None:
+            return False
+        error = float(np.sqrt(max(self.chance * (1 - self.chance), 0.0) / max(self.n_items, 1)))
+        return loss >= self.chance - CHANCE_ERRORS * error
+
+    def counting_noise(self, loss: float) -> float:
+        """Standard deviation of log loss from counting it on ``n_items``, of which other candidates share half."""
+        error = np.sqrt((1 - min(loss, 0.99)) / max(loss * self.n_items, 0.5))
+        return max(min(float(error), 1.0) * float(np.sqrt(_SHARED_COUNTING)), _LEAST_NOISE)
+
+    # -------------------------------------------------------------------------------------------------------- inside
+
+    def _rung(self, share: float) -> int:
+        """Place of the nearest rung that experience knows; 0 is the probe."""
+        if share == 0:
+            return 0
+        known = self._rungs[1:]
+        return 1 + min(range(len(known)), key=lambda index: abs(float(known[index]) - share))
+
+    def _relation(self, place: int, observation: Observation) -> Rung:
+        """Bias and own noise of an observation."""
+        if observation.share >= 1:
+            return Rung(0.0, self.counting_noise(observation.loss))
+        if observation.share == 0:
             return self.experience.probe
-        candidate = self.candidates[self._names.index(one.candidate)]
-        shares = self.experience.rungs.get(kind_of(candidate)) or self.experience.rungs["*"]
-        relation = shares[min(shares, key=lambda share: abs(float(share) - one.share))]
+        rung = self._known(place, observation.share)
+        spread = float(np.hypot(rung.spread, self.counting_noise(observation.loss)))
+        return Rung(self._bias(rung), spread, rung.per_label, rung.loading)
+
+    def _known(self, place: int, share: float) -> Rung:
+        rungs = self.experience.rungs
+        of_kind = rungs.get(kind_of(self.candidates[place])) or rungs["*"]
+        return of_kind[min(of_kind, key=lambda known: abs(float(known) - share))]
+
+    def _bias(self, rung: Rung) -> float:
         labels = np.log(self.n_labels / self.experience.labels) if self.n_labels else 0.0
-        return Rung(relation.bias + relation.per_label * labels, float(np.hypot(relation.spread, wobble)))
+        return float(rung.bias + rung.per_label * labels)
+
+    def _noise(self, share: float, losses: Floats) -> Floats:
+        """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
+        counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
+        counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
+        return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
+
+    def _table(self, share: float) -> tuple[Floats, Floats]:
+        """Own noise and loading of every candidate at a rung, each ``(n_candidates,)``."""
+        if share not in self._tables:
+            known = [
+                self.experience.probe if share == 0 else self._known(i, share) for i in range(len(self.candidates))
+            ]
+            self._tables[share] = (
+                np.array([rung.spread for rung in known]),
+                np.array([rung.loading for rung in known]),
+            )
+        return self._tables[share]
 
 
-def improvement(
-    mean: float, spread: float, *, incumbent: float, resolution: float, alpha: float, saving: float, cost_gap: float
-) -> float:
-    """Expected money per month that finishing a candidate saves, by quadrature over its log-normal loss.
-
-    Args:
-        mean: Posterior mean of log final loss.
-        spread: Posterior standard deviation of log final loss.
-        incumbent: Loss of the best finished candidate.
-        resolution: Loss difference that the validation items can tell apart; a smaller gain is a tie.
-        alpha: Money per month that a loss of 1 costs.
-        saving: Money per month saved where the two tie and the candidate is the cheaper one (0 where it is not).
-        cost_gap: Cost of the candidate minus cost of the incumbent, money per month.
-    """
-    losses = np.minimum(np.exp(mean + spread * _NODES), 1.0)
-    better = np.maximum(alpha * (incumbent - losses - resolution) - cost_gap, 0.0)
-    tied = np.abs(incumbent - losses) <= resolution
-    return float(_WEIGHTS @ np.where(tied, np.maximum(better, saving), better))
-
-
-_POINTS, _POINT_WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
-_NODES: npt.NDArray[np.float64] = _POINTS
-_WEIGHTS: npt.NDArray[np.float64] = _POINT_WEIGHTS / _POINT_WEIGHTS.sum()
+def _log_prior(freedom: float) -> Floats:
+    """Log prior of each scale: its square is inverse-gamma(freedom / 2, freedom / 2)."""
+    log_density = -freedom * np.log(_SCALES) - freedom / (2 * _SCALES**2)
+    return np.asarray(log_density - logsumexp(log_density))

@@ -1,8 +1,8 @@
 """The race: a sequence of purchases. A policy names the next one, this file carries it out and writes it down.
 
 A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part. Runs are
-promoted, never started again: each goes on from its checkpoint. After every purchase the checkpoint, the validation
-probabilities and one line of ``trials.jsonl`` are on the disk, in that order.
+promoted, never started again: each continues from its checkpoint. A purchase that hangs is given up. After every
+purchase the checkpoint, the validation answers and one line of ``trials.jsonl`` are on the disk, in that order.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any, Protocol
 from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError, InputError
 from goldilocks.evaluation.score import loss_of, measured
-from goldilocks.protocols import Metric, Policy, Progress
-from goldilocks.records import Candidate, Dataset, Pool, Screening, TaskSpec, Text, Trial
+from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
+from goldilocks.protocols import ExplainsStopping, Metric, Policy
+from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.standings import Standings
+from goldilocks.selection.watchdog import limit_of, time_limit
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import Machine
@@ -33,7 +35,7 @@ class Runner(Protocol):
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
-        """Go on up to ``share`` of the full run; earlier where ``stop`` says so."""
+        """Train on, up to ``share`` of the full run; less where ``stop`` says so."""
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Answers, as ``protocols.Model.predict``."""
@@ -59,7 +61,9 @@ class RaceContext:
     clock: Clock
     progress: Progress
     baselines: Sequence[str] = ()
-    """Families that everybody is compared with: run to the end first (see ``protocols.HasBaselines``)."""
+    """Families that all are compared with: run to the end first (see ``protocols.HasBaselines``)."""
+    step_seconds: float | None = None
+    """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
 
 def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
@@ -69,13 +73,43 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         The trials in order, and why the race stopped, in words.
 
     Raises:
-        BudgetError: the budget ended and nobody but a baseline had finished.
-        InputError: everybody but a baseline fell out.
+        BudgetError: the budget ended before any candidate but a baseline was finished.
+        InputError: every candidate but a baseline failed.
     """
     guard = Guard(setting.workspace, setting.clock, setting.progress)
-    members = {one.name: one for one in setting.pool.candidates if one.name in set(setting.screening.kept)}
+    standings = _standings(setting)
+    members = {candidate.name: candidate for candidate in standings.pool}
+    stopped = "the budget ended"
+    runs: dict[str, Runner] = {}
+    while (left := setting.clock.left()) > 0 and standings.candidates:
+        standings.left = left
+        purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _beside_baseline(standings)
+        if purchase is None:
+            stopped = _why_stopped(policy, standings)
+            break
+        name, rung, why = purchase
+        if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
+            rung = len(standings.rungs) - 1
+        with guard.watch("race", [name]) as failed:
+            trial = _within_limit(members[name], rung, why, standings, setting, runs)
+        if failed:
+            standings.dropped = setting.workspace.read_dropped()
+            continue
+        if trial is None:  # the budget ended in the middle of the rung
+            break
+        standings.trials.append(trial)
+        standings.begun_before.discard(name)
+        setting.workspace.add_trial(trial)
+        setting.progress(PurchaseFinished(trial, setting.clock.left()))
+    _check_decides(standings, setting)
+    return tuple(standings.trials), stopped
+
+
+def _standings(setting: RaceContext) -> Standings:
+    """The state of the race, with the trials of earlier sessions."""
+    kept = set(setting.screening.kept)
     standings = Standings(
-        pool=list(members.values()),
+        pool=[candidate for candidate in setting.pool.candidates if candidate.name in kept],
         forecasts=setting.pool.forecasts,
         spec=setting.spec,
         machine=setting.machine,
@@ -86,45 +120,37 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
-    standings.begun_before = {one.candidate for one in standings.trials}
-    stopped = "the budget ended"
-    runs: dict[str, Runner] = {}
-    while (left := setting.clock.left()) > 0 and standings.candidates:
-        standings.left = left
-        purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _somebody(standings)
-        if purchase is None:
-            stopped = "no further purchase was worth its price"
-            break
-        name, rung, why = purchase
-        if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
-            rung = len(standings.rungs) - 1
-        with guard.watch("race", [name]) as fallen:
-            trial = _buy(members[name], rung, why, standings, setting, runs)
-        if fallen:
-            standings.dropped = setting.workspace.read_dropped()
-            continue
-        if trial is None:  # the budget ended in the middle of the rung
-            break
-        standings.trials.append(trial)
-        standings.begun_before.discard(name)
-        setting.workspace.add_trial(trial)
-        setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
-    done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)
-    if not any(map(_decides, done)):
-        if standings.dropped and not any(map(_decides, standings.candidates)):
-            raise InputError(_nobody_left(sorted(done), setting.workspace))
-        if any(map(_decides, standings.candidates)):
-            beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
-            raise BudgetError(
-                f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
-                f"raise --budget and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s "
-                "more)."
-            )
-    return tuple(standings.trials), stopped
+    standings.begun_before = {trial.candidate for trial in standings.trials}
+    return standings
+
+
+def _why_stopped(policy: Policy, standings: Standings) -> str:
+    if isinstance(policy, ExplainsStopping):
+        return policy.stopped(standings)
+    last = len(standings.rungs) - 1
+    if all(standings.bought(name) > last for name in standings.candidates):
+        return "nothing is left to buy"
+    return "the policy found nothing more to buy"
 
 
 _BASELINE = "majority"
-"""Family that everybody should beat; a race in which only it finished has decided nothing."""
+"""Family of the majority answer; a race in which nothing else finished has decided nothing."""
+
+
+def _check_decides(standings: Standings, setting: RaceContext) -> None:
+    """See that a candidate beside the majority answer is finished, or raise what ``race`` says."""
+    done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.dropped)
+    if any(map(_decides, done)):
+        return
+    if standings.dropped and not any(map(_decides, standings.candidates)):
+        raise InputError(_nothing_left(sorted(done), setting.workspace))
+    if any(map(_decides, standings.candidates)):
+        beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
+        raise BudgetError(
+            f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
+            f"raise --budget and --resume (the cheapest needs about {max(1, math.ceil(_cheapest(standings)))} s "
+            "more)."
+        )
 
 
 def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, str] | None:
@@ -138,30 +164,46 @@ def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, 
     name = min(prices, key=prices.__getitem__, default=None)
     if name is None or prices[name] > standings.left:
         return None
-    return name, last, "a baseline of the task: everybody is compared with it"
+    return name, last, "a baseline of the task: every candidate is compared with it"
 
 
-def _somebody(standings: Standings) -> tuple[str, int, str] | None:
-    """The cheapest beside the baseline, where the policy found nobody worth buying and none of them has finished."""
+def _beside_baseline(standings: Standings) -> tuple[str, int, str] | None:
+    """The cheapest but the majority answer, where the policy stops before any of these is finished."""
     last = len(standings.rungs) - 1
     others = [name for name in standings.candidates if _decides(name)]
     if not others or any(standings.bought(name) > last for name in others):
         return None
-    return min(others, key=lambda name: standings.price(name, last)), last, "somebody has to stand beside the baseline"
+    name = min(others, key=lambda name: standings.price(name, last))
+    return name, last, "one candidate beside the majority answer is needed"
 
 
 def _decides(name: str) -> bool:
     return not name.startswith(f"{_BASELINE}/")
 
 
-def _nobody_left(baselines: Sequence[str], workspace: Workspace) -> str:
-    """Why a race in which all beside the finished ``baselines`` fell out decides nothing, in words."""
+def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
+    """Why a race in which all beside the finished ``baselines`` failed decides nothing, in words."""
     *others, last = workspace.read_dropped().values()
-    left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "nobody is left"
+    left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "no candidate is left"
     return (
-        f"{left}: {last.candidate} fell out ({last.reason.rstrip('.')}){', as did the others' if others else ''}, "
-        f"see {workspace.dropped}; mend that, then start again with another --out."
+        f"{left}: {last.candidate} failed ({last.reason.rstrip('.')}){', as did the others' if others else ''}, "
+        f"see {workspace.dropped}; fix that, then start again with another --out."
     )
+
+
+def _within_limit(
+    candidate: Candidate, rung: int, why: str, standings: Standings, setting: RaceContext, runs: dict[str, Runner]
+) -> Trial | None:
+    """``_buy``, given up where it hangs; see ``selection/watchdog.py``."""
+    name, begun = candidate.name, setting.clock.elapsed()
+    seconds = limit_of(standings.price(name, rung), setting.clock.left())
+
+    def give_up(reason: str) -> None:
+        setting.workspace.add_dropped(Failure(name, "race", reason, seconds, begun + seconds))
+
+    what = f"{name}, up to {standings.rungs[rung]:.0%} of its run"
+    with time_limit(setting.step_seconds or seconds, what, give_up=give_up):
+        return _buy(candidate, rung, why, standings, setting, runs)
 
 
 def _buy(
@@ -170,19 +212,19 @@ def _buy(
     """Carry out one purchase; ``None`` where the budget ended before the rung was reached."""
     name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
     predicted, value = standings.price(name, rung), standings.value(name)
-    setting.progress("buying", {"candidate": name, "share": share, "predicted_seconds": predicted, "why": why})
+    setting.progress(PurchaseStarted(name, share, predicted, why))
     begun, used = time.perf_counter(), setting.workspace.account(name).own()
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
         share,
         stop=lambda: setting.clock.left() <= 0,
-        on_step=lambda done: setting.progress("step", {"candidate": name, "share": done}),
+        on_step=lambda done: setting.progress(TrainingStep(name, done)),
     )
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
     answers = run.predict(dataset.validation.texts)
-    per_text = (time.perf_counter() - asked) / max(len(dataset.validation), 1)
+    per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
     usage = setting.workspace.account(name).own() - used if candidate.model.remote else None
     setting.keep(candidate, run)
     if share < 1:
@@ -193,7 +235,7 @@ def _buy(
         candidate=name,
         rung=rung,
         share=share,
-        seconds=time.perf_counter() - begun,
+        seconds=max(time.perf_counter() - begun, 0.0),
         score=score,
         loss=float(loss_of(setting.metric, score.value)),
         predictions=relative,

@@ -1,6 +1,7 @@
 """The race on recorded curves: what a policy would have bought, and for how many seconds, without running anything.
 
-The record is the ``trials.jsonl`` of an exhaustive race. A replayed purchase costs what the recorded one took.
+The record is the ``trials.jsonl`` of an exhaustive race. A replayed purchase costs what the recorded one took, and one
+that the budget cuts short costs what was left and yields nothing, as in a race.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, b
         InputError: a candidate that the policy wants is not in the record up to that rung.
     """
     curves: dict[str, dict[int, Trial]] = {}
-    for one in recorded:
-        curves.setdefault(one.candidate, {})[one.rung] = one
+    for trial in recorded:
+        curves.setdefault(trial.candidate, {})[trial.rung] = trial
     spent = 0.0
     while spent < budget_seconds:
         standings.left = budget_seconds - spent
@@ -46,8 +47,10 @@ def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, b
             )
         steps = range(standings.bought(name), rung + 1)
         seconds = sum(curve[step].seconds for step in steps if step in curve)
-        predicted, value = standings.price(name, rung), standings.value(name)
         spent += seconds
+        if spent > budget_seconds:
+            break
+        predicted, value = standings.price(name, rung), standings.value(name)
         standings.trials.append(
             replace(curve[rung], seconds=seconds, elapsed=spent, predicted_seconds=predicted, value=value, why=why)
         )

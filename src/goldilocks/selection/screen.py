@@ -1,10 +1,10 @@
-"""Screening: one cheap look at every pretrained model. It prunes, it does not choose.
+"""Screening: transferability estimates for every pretrained model from frozen features. It prunes, it does not choose.
 
-Each model reads the same training texts once; every estimate comes from that one pass. The estimators see the mean over
-the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several stratified
-resamples, so that each number has an interval, and nobody within the interval of the cut is cut.
+Each model encodes the same training texts once; every estimate comes from that one pass. The estimators are given the
+mean over the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several
+stratified resamples, so that each number has an interval, and no model within the interval of the cut is cut.
 
-    texts -> features of every layer -> estimates per model -> rankings -> who goes on
+    texts -> features of every layer -> estimates per model -> rankings -> candidates kept
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.protocols import Floats, Ints, Progress
+from goldilocks.events import ModelScreened, Progress, silent
+from goldilocks.protocols import Floats, Ints
 from goldilocks.records import (
     Candidate,
     Dataset,
@@ -31,7 +32,7 @@ from goldilocks.records import (
 )
 from goldilocks.support.scoring import linear_probe
 
-_ROWS, _ROWS_NOBODY_CUT = 1_500, 500
+_ROWS, _ROWS_NONE_CUT = 1_500, 500
 KEEP = 5
 """A model is only cut when at least this many are surely better."""
 ACCURACY = "probe_accuracy"
@@ -51,35 +52,36 @@ def screen(
     rows: int | None = None,
     resamples: int = 5,
     keep: int = KEEP,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
 ) -> Screening:
-    """Look at every pretrained model of the pool and drop the candidates of those that are surely worse.
+    """Probe every pretrained model of the pool and exclude the candidates of those that are surely worse.
 
-    Only the train part is looked at. Candidates without features (counts, nets that start from nothing) always go on,
-    and so do those of models there was no time to look at.
+    Only the train part is used. Candidates without features (counts, networks trained from scratch) are always kept,
+    and so are those of models that there was no time to probe.
 
     Args:
         dataset: Its train part is used.
-        pool: Who could do it.
+        pool: The candidates.
         features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``.
-        seconds_limit: No further look is begun that would probably end after this many seconds.
+        seconds_limit: No further probe is begun that would probably end after this many seconds.
         seed: Draws the rows and the resamples.
-        rows: Training rows to look at, drawn stratified by label; absent: 1,500 where somebody may be cut, else 500
-            (then the look only tells the race where to begin).
+        rows: Training rows to use, drawn stratified by label; absent: 1,500 where a model may be cut, else 500 (the
+            probe then only tells the race where to begin).
         resamples: Splits of these rows, three quarters against one.
         keep: A model is cut only when this many have a probe interval wholly better than its own.
         progress: Called with ``look`` (model, seconds, probe_loss) after each.
-        watch: Given the candidates of the model that is looked at: a context in which what goes wrong with it takes it
-            out (it then holds something) and does not end the screening; absent: it ends it.
+        watch: Given the candidates of the model that is probed: a context in which an error of its own excludes it (the
+            context then holds something) and does not end the screening; absent: the error ends it.
 
     Returns:
-        The looks, the rankings (best first; ``size_only`` and ``random`` beside them), who goes on, who not and why.
+        The probe results, the rankings (best first; ``size_only`` and ``random`` beside them), the candidates kept, and
+        those that are not, with the reason.
     """
     begun = time.monotonic()
-    # The estimators are about telling labels apart; for other kinds of answer nobody is looked at, and nobody cut.
+    # The estimators are about telling labels apart; for other kinds of answer no model is probed, and none is cut.
     models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
-    most = rows or (_ROWS if len(models) > keep else _ROWS_NOBODY_CUT)
+    most = rows or (_ROWS if len(models) > keep else _ROWS_NONE_CUT)
     texts, labels = _sample(dataset, most, seed) if models else ((), np.zeros(0, dtype=np.int64))
     looks: list[ProbeResult] = []
     out: set[str] = set()
@@ -89,16 +91,13 @@ def screen(
         if looks and spent + pace * _body(facts) > seconds_limit:
             continue
         names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
-        with watch(names) if watch else nullcontext(()) as fallen:
+        with watch(names) if watch else nullcontext(()) as failed:
             looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
-        if fallen:
+        if failed:
             out.update(names)
             continue
         pace = max(pace, looks[-1].seconds / _body(facts))
-        if progress:
-            progress(
-                "look", {"model": looks[-1].model, "seconds": looks[-1].seconds, "probe_loss": looks[-1].probe_loss}
-            )
+        progress(ModelScreened(looks[-1]))
     kept, cut = _divide(pool, looks, keep)
     return Screening(
         looks=tuple(looks),
@@ -136,7 +135,7 @@ def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[
     return mean, mean - half, mean + half
 
 
-# --------------------------------------------------------------------------------------------------------- one look
+# ------------------------------------------------------------------------------------------------------- one model
 
 
 def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], Ints]:
@@ -212,7 +211,7 @@ def _rankings(looks: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int)
 
 
 def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
-    """Who goes on, and who does not and why."""
+    """The candidates kept, and those that are not, with the reason."""
     reasons: dict[str, str] = {}
     for look in looks:
         own = look.estimates[ACCURACY]
@@ -241,7 +240,7 @@ def _body(facts: ModelInfo) -> float:
 
 
 def _has_features(candidate: Candidate) -> bool:
-    """Pretrained networks have; models that are told in words what to do (weight group ``prompt``) show none."""
+    """Pretrained networks have; prompted models (weight group ``prompt``) have none."""
     groups = candidate.model.groups
     return candidate.model.pretrained and bool(groups) and "prompt" not in groups
 

@@ -1,4 +1,4 @@
-"""How far forecasts of seconds are off on this machine: what was measured corrects what was not run yet."""
+"""Correction of time forecasts: how many times as long as predicted runs take on this machine, now."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 FIXED_SECONDS = 5.0
-"""By judgement: seconds of a run that no forecast counts, such as imports on a busy machine. So a forecast of a tenth
-of a second may be wrong a hundredfold and says little of the next one; of longer ones they are a small part."""
+"""By judgement: seconds of a run that no forecast counts, such as imports on a busy machine. A forecast of a tenth of a
+second may be wrong a hundredfold and is little evidence about the next one; of longer runs they are a small part."""
 
 
 def pace(took: Mapping[str, float], predicted: Mapping[str, float]) -> float:
@@ -16,7 +16,7 @@ def pace(took: Mapping[str, float], predicted: Mapping[str, float]) -> float:
 
     Args:
         took: Candidate -> seconds that its run so far took.
-        predicted: Candidate -> seconds that were forecast for as much of the run; those of ``took``, at least.
+        predicted: Candidate -> seconds that were forecast for that share of the run; for all of ``took``.
 
     Example:
         >>> pace({"a": 25.0}, {"a": 10.0}), round(pace({"a": 10.0}, {"a": 0.1}), 1)

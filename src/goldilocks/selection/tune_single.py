@@ -11,7 +11,8 @@ from goldilocks.catalog.fit import workload
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
-from goldilocks.protocols import Metric, Model, Progress
+from goldilocks.events import Progress, PurchaseStarted, TrainingStep
+from goldilocks.protocols import Metric, Model
 from goldilocks.records import Candidate, Dataset, Measured
 
 
@@ -42,16 +43,16 @@ def tune_candidate(
         The model and its validation score.
 
     Raises:
-        InputError: a recipe is given for a model that is fitted in one go.
+        InputError: a config is given for a model that is fitted in one go.
     """
     from goldilocks.tuning.run import Run, adjusted, tune
 
     work = workload(dataset)
-    own = plugins.load("families", candidate.model.family).recipe(candidate.model, work)
+    own = plugins.load("families", candidate.model.family).training_config(candidate.model, work)
     if own is None and overrides:
         raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
-    whole = plugins.load("methods", candidate.method).recipe(own) if own else None
-    recipe = adjusted(whole, dict(overrides)) if whole else None
+    whole = plugins.load("methods", candidate.method).training_config(own) if own else None
+    config = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
     run = Run(
         candidate,
@@ -60,16 +61,16 @@ def tune_candidate(
         model_folder=folder,
         work=work,
         seed=seed,
-        recipe=recipe,
+        config=config,
         options=options_of(candidate.method, options or {}),
     )
     validation = dataset.validation
 
-    progress("buying", {"candidate": candidate.name, "share": 1.0, "predicted_seconds": 0.0, "why": "named by hand"})
+    progress(PurchaseStarted(candidate.name, 1.0, 0.0, "named by the user"))
     model = tune(
         run,
         validation,
         lambda answers: score(metric, validation.gold, answers.values),
-        on_step=lambda share: progress("step", {"candidate": candidate.name, "share": share}),
+        on_step=lambda share: progress(TrainingStep(candidate.name, share)),
     )
     return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)

@@ -10,18 +10,20 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
-from goldilocks.errors import InputError, IntegrityError
-from goldilocks.records import DataSpec, Failure, Goal, TaskSpec, Trial
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
+from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.support.account import Account
-from goldilocks.support.files import Record, append_line, from_json, plain, to_json, write_bytes, write_text
+from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class Workspace:
     def account(self, by: str = "") -> Account:
         """What endpoints have cost in this run (``account.jsonl``), as the account of the candidate ``by``."""
         return Account(self.folder / "account.jsonl", by)
+
+    @property
+    def gold(self) -> Path:
+        """Right answers of the validation items: what stored answers are compared with when deciding again."""
+        return self.folder / "validation_gold.json"
 
     @property
     def decision(self) -> Path:
@@ -107,6 +114,17 @@ class Workspace:
         finally:
             os.close(handle)
 
+    @contextmanager
+    def removed_if_not_started(self) -> Iterator[None]:
+        """Remove the folder again where it was made here and bad input ends the run before candidates are known."""
+        new = not self.folder.exists()
+        try:
+            yield
+        except GoldilocksError:
+            if new and not self.pool.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
     def begin(self, spec: TaskSpec, *, resume: bool) -> None:
         """Write the resolved task, or see that the one that is there is the same.
 
@@ -119,8 +137,7 @@ class Workspace:
         if self.task.exists():
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
-            there = plain(TaskSpec(name="", data=DataSpec("")))  # what an older Goldilocks did not write
-            there |= yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
+            there = plain(self.read_task())
             differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
@@ -128,6 +145,22 @@ class Workspace:
                     "choose another --out."
                 )
         write_text(self.task, yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
+
+    def read_task(self) -> TaskSpec:
+        """The task of the run; what an earlier version did not write has its default.
+
+        Raises:
+            MissingError: the folder holds no run.
+            IntegrityError: the file is damaged.
+        """
+        import yaml
+
+        try:
+            content = yaml.safe_load(read_text(self.task)) or {}
+            known = plain(TaskSpec(name="", data=DataSpec(""))) | content
+            return from_json(TaskSpec, json.dumps(known), where=self.task)
+        except (yaml.YAMLError, TypeError) as error:
+            raise IntegrityError(f"{self.task}: damaged; restore it, or start again with another --out.") from error
 
     def read_trials(self) -> list[Trial]:
         """The purchases so far. A last line that was cut off by a crash is dropped, from the file too.
@@ -150,6 +183,23 @@ class Workspace:
         except (OSError, ValueError, LookupError, TypeError):
             return 0
 
+    def test_opened(self) -> bool:
+        """Whether the test set was scored: a test score is part of the decision, or an evaluation of it is there."""
+        if (self.folder / "evaluation.json").exists():
+            return True
+        return self._in_decision("test_score") is not None
+
+    def winner(self) -> str:
+        """Name of the candidate that was decided on; empty without a decision."""
+        winner = self._in_decision("winner")
+        return str(winner["candidate"]) if isinstance(winner, dict) else ""
+
+    def _in_decision(self, key: str) -> Any:
+        try:
+            return json.loads(self.decision.read_bytes()).get(key)
+        except (OSError, ValueError, AttributeError):
+            return None
+
     def add_trial(self, trial: Trial) -> None:
         """Append one purchase."""
         append_line(self.trials, to_json(trial, indent=None))
@@ -166,6 +216,27 @@ class Workspace:
         """Seconds that earlier sessions of this search took, as far as is written down."""
         steps: list[Trial | Failure] = [*self.read_trials(), *self.read_dropped().values()]
         return max((one.elapsed for one in steps), default=0.0)
+
+    def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
+        """Write what was asked for and the right answers of the validation items."""
+        write_text(self.gold, to_json({"goal": goal, "gold": list(gold)}, indent=None))
+
+    def read_validation(self) -> tuple[Goal, tuple[Gold, ...]] | None:
+        """What ``write_validation`` wrote; ``None`` in a run of an earlier version.
+
+        Raises:
+            IntegrityError: the file is damaged.
+        """
+        if not self.gold.exists():
+            return None
+        try:
+            content = json.loads(self.gold.read_bytes())
+            goal = from_json(Goal, json.dumps(content["goal"]), where=self.gold)
+            return goal, tuple(_frozen(one) for one in content["gold"])
+        except (ValueError, TypeError, LookupError) as error:
+            raise IntegrityError(
+                f"{self.gold}: damaged; remove it, then the data of the task are read instead."
+            ) from error
 
     def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
         """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
@@ -195,6 +266,11 @@ class Workspace:
             return of_labels(np.load(path, allow_pickle=False), goal.labels, several=goal.several)
         except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+def _frozen(value: Any) -> Any:
+    """JSON lists as the tuples that gold answers are made of."""
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def _read_lines(path: Path, kind: type[Record]) -> list[Record]:

@@ -16,7 +16,7 @@ from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False
-FIELDS = {"text": "the text", "context": "what stands before it: a text, or a list of texts"}
+FIELDS = {"text": "the text", "context": "the text before it: a text, or a list of texts"}
 READS = ("text", "context")
 OPTIONAL = frozenset({"context"})
 LINE = ("context*", "text")
@@ -48,7 +48,7 @@ def gold(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "with a context": sum(isinstance(one, tuple) for one in part.texts),
         "words to foresee": sum(count_words(str(one)) for one in part.gold),

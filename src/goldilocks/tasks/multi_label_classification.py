@@ -58,6 +58,6 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     counts = [len(labels_of(one, OUTPUT)) for one in part.gold]
     return {"labels of a text, mean": sum(counts) / len(counts), "without a label": counts.count(0)}

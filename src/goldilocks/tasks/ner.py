@@ -70,7 +70,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     every = [entities(labels_of(one, OUTPUT)) for one in part.gold]
     kinds = Counter(kind for found in every for kind, _, _ in found)
     counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda one: -one[1])}

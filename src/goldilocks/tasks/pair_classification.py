@@ -49,5 +49,5 @@ def oddities(part: Part) -> Iterator[Oddity]:
             "equal_texts",
             Severity.WARNING,
             f"in {alike:,} of {len(part):,} pairs both texts are the same",
-            "Nothing stands in the second that is not in the first; was one column named for both?",
+            "The second text repeats the first; was one column named for both?",
         )

@@ -48,5 +48,5 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"words": sum(len(labels_of(one, OUTPUT)) for one in part.gold)}

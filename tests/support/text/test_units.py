@@ -5,7 +5,7 @@ import random
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.support.scoring.rouge import longest_common, ngram_f1
+from goldilocks.metrics._shared.rouge import longest_common, ngram_f1
 from goldilocks.support.text.units import chinese, in_pairs, references
 
 

@@ -30,7 +30,7 @@ class Counter:
 
 
 class Meter:
-    """Energy between two readings. With nothing to read it says so instead of 0.
+    """Energy between two readings; without a meter it is unknown, not 0.
 
     Args:
         powercap: Folder of Linux' power zones.

@@ -1,4 +1,4 @@
-"""A linear probe: how well a straight cut through frozen features tells the labels apart on rows it has not seen.
+"""Linear probe: held-out performance of a logistic regression on frozen features.
 
 Multinomial logistic regression on standardised features, with a ridge penalty. The curvature of its loss has a fixed
 upper bound (Böhning 1992), so that one inverted matrix serves every Newton step; with Nesterov's momentum some tens of

@@ -95,6 +95,8 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
 
     if len(gold) != len(predicted):
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
+    if all(map(_is_text, gold)) and all(map(_is_text, predicted)):
+        return _single_label_counts(gold, predicted)
     reals, claims = ([(one,) if isinstance(one, str) else tuple(one) for one in side] for side in (gold, predicted))
     number = {label: i for i, label in enumerate(sorted({label for one in (*reals, *claims) for label in one}))}
 
@@ -105,6 +107,26 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
 
     real, claimed = table(reals), table(claims)
     return sp.hstack([real * claimed, claimed, real], format="csr", dtype=np.float32)
+
+
+def _is_text(label: Any) -> bool:
+    return isinstance(label, str)
+
+
+def _single_label_counts(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
+    """``class_counts`` of one label per item, several times as fast: a decision has thousands of candidates."""
+    import scipy.sparse as sp
+
+    number = {label: i for i, label in enumerate(sorted({*gold, *predicted}))}
+    width = len(number)
+    real = np.fromiter(map(number.__getitem__, gold), dtype=np.int64, count=len(gold))
+    claimed = np.fromiter(map(number.__getitem__, predicted), dtype=np.int64, count=len(predicted))
+    columns = np.stack([real, width + claimed, 2 * width + real], axis=1)  # hit, claim, real
+    there = np.ones(columns.shape, dtype=bool)
+    there[:, 0] = real == claimed
+    edges = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    ones = np.ones(int(edges[-1]), dtype=np.float32)
+    return sp.csr_array((ones, columns[there], edges), shape=(len(gold), 3 * width))
 
 
 def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:
@@ -127,7 +149,7 @@ def class_scores(confusion: Counts) -> npt.NDArray[np.float64]:
 def class_totals(confusion: Sequence[Sequence[int]]) -> tuple[tuple[str, float | None, float | None, float, int], ...]:
     """The last rows of a classification report: name, precision, recall, F1, support.
 
-    As scikit-learn's: the accuracy stands under F1, and labels that are neither right nor answered anywhere are left
+    As scikit-learn's: the accuracy is in the F1 column, and labels that occur neither in gold nor predicted are left
     out of the macro average. Nothing where there are no counts.
 
     Args:
@@ -203,11 +225,30 @@ def wilson(hits: float, n: int, confidence: float = 0.95) -> tuple[float, float]
     """
     if n < 1 or not 0 <= hits <= n:
         raise InputError(f"{hits} hits of {n}; pass 0 to n hits of at least one item.")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = hits / n
+    z = normal_quantile(confidence)
+    return wilson_end(hits / n, n, -z), wilson_end(hits / n, n, z)
+
+
+def wilson_end(share: float, n: int, z: float) -> float:
+    """One end of Wilson's interval: the share that lies ``z`` of its own standard errors above the observed one.
+
+    ``z`` below 0 gives the lower end.
+    """
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return float(min(max(0.0, middle + half), 1.0))
+
+
+def normal_quantile(confidence: float = 0.95) -> float:
+    """Standard errors on either side that hold ``confidence`` of a normal distribution; 1.96 for 95 %."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def student_quantile(degrees: int, confidence: float = 0.95) -> float:
+    """The same for Student's distribution, whose standard error is estimated from ``degrees`` + 1 items."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(degrees, 1), (1 + confidence) / 2))
 
 
 # ------------------------------------------------------------------------------------------------------- paired tests

@@ -1,6 +1,6 @@
 """Two things in a text whose relation is asked for, and the marks around them: ``[E1] … [/E1]`` and ``[E2] … [/E2]``.
 
-Whoever makes such texts and whoever reads them know the marks from here, and not of each other.
+Producers and consumers of such texts share these markers and nothing else.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 
 MARKS = {"e1": ("[E1]", "[/E1]"), "e2": ("[E2]", "[/E2]")}
-"""Role -> what stands before and behind it."""
+"""Role -> opening and closing marker."""
 ALL_MARKS = tuple(mark for pair in MARKS.values() for mark in pair)
 _MARK = re.compile("(" + "|".join(map(re.escape, ALL_MARKS)) + ")")
 
 
 def cut(text: str) -> list[str]:
-    """The marks in a text and what stands before, between and behind them, in order; blanks around are dropped.
+    """The markers of a text and the pieces before, between and after them, in order, stripped.
 
     Example:
         >>> cut("The [E1] author [/E1] of a [E2] keygen [/E2]")
@@ -25,7 +25,7 @@ def cut(text: str) -> list[str]:
 
 
 def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:
-    """Whether there are texts, and each has all marks, what stands before a thing before what stands behind it.
+    """Whether there are texts and each has every marker, opening before closing.
 
     Example:
         >>> all_marked(["[E1] a [/E1] [E2] b [/E2]"]), all_marked(["[E1] a [/E1] b"]), all_marked([])

@@ -82,7 +82,7 @@ def has_sentences(cell: Any) -> bool:
 
 
 def iob2_of(tags: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
-    """The tags of an item's words in IOB2; no entity goes on behind the end of a sentence.
+    """The tags of an item's words in IOB2; no entity crosses the end of a sentence.
 
     Example:
         >>> iob2_of(["B-LOC", "I-LOC"], words_of([["Rome"], ["Oslo"]]))
@@ -178,7 +178,7 @@ def iob2(tags: Sequence[str]) -> tuple[str, ...]:
         ('B-LOC', 'B-PER', 'I-PER', 'I-PER', 'B-PER')
     """
     found = []
-    open_type = ""  # of the entity that the word before belongs to and that may go on
+    open_type = ""  # of the entity that the previous word belongs to and that may continue
     for tag in tags:
         mark, dash, kind = tag.partition("-")
         if not dash or mark not in _BEGINS + _GOES_ON or not mark:

@@ -1,4 +1,4 @@
-"""What languages are called in English, for models that are told in words which one is wanted."""
+"""English names of languages, for the prompts of translation."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def turns_of(cell: Any) -> tuple[str, ...]:
 
 
 def so_far(row: Mapping[str, Any]) -> Any:
-    """The cell with the turns that a reply follows: the context or, where there is none, a dialogue that goes on.
+    """The cell with the turns that a reply follows: the context or, where there is none, an open dialogue.
 
     Example:
         >>> so_far({"context": "hi", "turns": None}), so_far({"turns": ["hi", "hello"]})

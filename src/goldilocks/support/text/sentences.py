@@ -1,7 +1,7 @@
 """Items of several sentences: the words of all, with a sign between two sentences that is no word and has no tag.
 
 A reader of names sees more in a document than in a sentence alone (Luoma and Pyysalo 2020, "Exploring cross-sentence
-contexts for named entity recognition with BERT"), but no name goes on behind the end of a sentence.
+contexts for named entity recognition with BERT"), but no entity crosses the end of a sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SENTENCE_END = "\n"
 
 
 def sentences_of(words: Sequence[str]) -> list[tuple[str, ...]]:
-    r"""The sentences of an item, without what stands between them.
+    r"""The sentences of an item, without the separators.
 
     Example:
         >>> sentences_of(["To", "Rome", "!", "\n", "Why", "?"])

@@ -1,4 +1,4 @@
-"""What the words of a sentence are described by where nothing is learnt of them beforehand: strings, there or not.
+"""Word shape features for taggers without embeddings: binary features as strings (case, affixes, digits, neighbours).
 
 Its letters (first and last ones, lower-cased form, how it is written) and its two neighbours on either side; of words
 of one sign, as in Chinese tagged by character, that is the signs around them and the pairs they form.

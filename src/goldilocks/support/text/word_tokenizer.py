@@ -1,4 +1,4 @@
-"""Where the words of a raw text begin and end: cut as the words were that a tagger learnt from.
+"""Word tokenisation of raw text, matched to that of a tagger's training data.
 
 The finest cut is into units: a run of letters and digits, each Chinese or Japanese character, and any other sign by
 itself. That is how texts with offsets are cut for training. Where words come ready made, two things are learnt of them:
@@ -31,7 +31,7 @@ _NOT = re.compile("n['\u2019]t")
 
 @dataclass(frozen=True, slots=True)
 class WordTokenization:
-    """What was learnt of words; the default cuts into units."""
+    """A word tokenisation inferred from data; the default splits into units."""
 
     runs: bool = True
     """Letters and digits that follow one another are one unit."""
@@ -43,7 +43,7 @@ class WordTokenization:
     known: tuple[str, ...] = ()
     """Words that ``joins`` alone would cut."""
     lines: bool = False
-    """The lines of a text are sentences of one item: such items were learnt from."""
+    """Whether the lines of a text are sentences of one item, as in training."""
 
 
 UNITS = WordTokenization()
@@ -178,7 +178,7 @@ def _kind(character: str) -> str:
         return "字"
     if character.isdigit():
         return "0"
-    # A mark ends the letter it stands on.
+    # A combining mark ends the letter it belongs to.
     return "a" if character.isalnum() or character in _marks() else " "
 
 
