@@ -1,4 +1,4 @@
-"""Nothing is trained: the model is told in words what to do and shown a few training rows with their right answers.
+"""Few-shot prompting (in-context learning): the instruction and a few training rows with their answers; no training.
 
 The rows are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners"). Which
 rows are drawn moves the score by points: one draw says little about the next.

@@ -1,4 +1,4 @@
-"""Nothing is trained: the model is told in words what to do, and answers.
+"""Zero-shot prompting: the model gets the instruction and the item; no training, no examples.
 
 It takes a model that was trained to go on from text. No label is looked at, so a score from few rows is as good as any.
 """

@@ -241,7 +241,7 @@ class Learner:
     # ------------------------------------------------------------------------------------------------- what is kept
 
     def settle(self) -> Network:
-        """The network with what was learnt so far, in evaluation mode."""
+        """The network with the weights trained so far, in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
         if self._used is not None:
             for slot in self._optimizer.slots:
