@@ -49,17 +49,19 @@ class RunStore:
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""
-        from goldilocks.tuning.run import Run
+        from goldilocks.tuning.run import Run, RunSetup
 
         run = Run(
             candidate,
             self.dataset.train,
             self.dataset.goal,
-            model_folder=self._folder(candidate.model),
-            work=self.work,
-            seed=self.seed,
-            options=options_of(candidate.method, self.options),
-            spending_log=self.workspace.spending_log(candidate.name),
+            RunSetup(
+                model_folder=self._folder(candidate.model),
+                work=self.work,
+                seed=self.seed,
+                options=options_of(candidate.method, self.options),
+                spending_log=self.workspace.spending_log(candidate.name),
+            ),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():
