@@ -31,7 +31,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
-from goldilocks.records import Candidate, Goal, Output, Part, Workload
+from goldilocks.records import Candidate, Generation, Goal, Output, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.sandbox import protection
 from goldilocks.tuning.run import Run
@@ -79,7 +79,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
             texts = [cast(str, part.texts[place]) for place in chosen]
             begun = time.perf_counter()
             how: dict[str, Any] = {"temperature": TEMPERATURE, "top_p": TOP_P, "seed": number} if number else {}
-            made = cast(DecoderGenerator, run.model).written(texts, **how)  # without more: what ``predict`` gives
+            made = cast(DecoderGenerator, run.model).predict(texts, generation=Generation(**how)).values
             seconds = (time.perf_counter() - begun) / len(chosen)
             new = [
                 {"problem": names[place], "sample": number, "program": program, "seconds": seconds}

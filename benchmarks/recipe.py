@@ -68,14 +68,14 @@ def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, v
         work=Workload(len(train), characters, words, len(labels)),
         seed=seed,
     )
-    assert run.recipe is not None
-    run.recipe = changed(run.recipe, variant)
+    assert run.config is not None
+    run.config = changed(run.config, variant)
     begun = time.perf_counter()
     run.advance(1.0)
     seconds = time.perf_counter() - begun
     answers = run.predict(held_out.texts).values
     right = [int(one == other) for one, other in zip(answers, held_out.gold, strict=True)]
-    return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.recipe)}
+    return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.config)}
 
 
 def main() -> None:

@@ -74,13 +74,13 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     words = float(np.mean([len(str(one).split()) for one in train.texts]))
     characters = float(np.mean([len(one) for one in train.texts]))
     work = Workload(len(train), characters, words, 0)
-    own = plugin.recipe(facts, work)
-    recipe = plugins.load("methods", candidate.method).recipe(own) if own else None
+    own = plugin.training_config(facts, work)
+    recipe = plugins.load("methods", candidate.method).training_config(own) if own else None
     if recipe is not None and epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
-    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, recipe=recipe)
+    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, config=recipe)
     said = [0.0]
 
     def on_step(share: float) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from race_records import SPEC, trial
 
-from goldilocks.answers import of_labels, of_values
+from goldilocks.answers import NO_LABEL, of_labels, of_values
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.records import Answer, Failure, Goal, Output
 from goldilocks.selection.workspace import Workspace
@@ -110,6 +110,14 @@ def test_damaged_probabilities_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(IntegrityError, match=r"rung-0.npy: damaged"):
         workspace.read_answers(where, Goal(labels=labels))
+
+
+def test_items_without_an_answer_come_back(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    where = workspace.write_answers(
+        "api/m/zero_shot", 0, of_labels(np.array([[1.0, 0.0], [np.nan, np.nan]]), ("a", "b"))
+    )
+    assert workspace.read_answers(where, Goal(labels=("a", "b"))).values == ("a", NO_LABEL)
 
 
 @pytest.mark.parametrize(

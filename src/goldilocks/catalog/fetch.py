@@ -14,7 +14,7 @@ from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.hub import gguf
 from goldilocks.records import ModelInfo
-from goldilocks.support import endpoints
+from goldilocks.support.endpoints import address
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
 
@@ -64,7 +64,7 @@ def _endpoint(source: str, *, offline: bool) -> Path:
 
     Its key must be there before anything is spent: later its absence would only take the endpoint out of a race.
     """
-    endpoint = endpoints.parse(source)
+    endpoint = address.parse(source)
     if offline and not endpoint.local:
         raise MissingError(
             f"{endpoint}: an endpoint is asked over the network, and the run is offline; --online lets it be asked."

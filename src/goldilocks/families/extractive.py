@@ -78,20 +78,20 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words at most."""
     words = work.rows * work.words
-    return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if facts.name == "nearest" else 0))
+    return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if info.name == "nearest" else 0))
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that knows no lengths and no answers."""
-    return Nearest() if facts.name == "nearest" else Picked(facts.name)
+    return Nearest() if info.name == "nearest" else Picked(info.name)
 
 
 def restore(folder: Path) -> Picked | Nearest:

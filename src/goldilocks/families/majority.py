@@ -61,17 +61,17 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting labels: next to nothing."""
     return Forecast(seconds=0.01 + 1e-7 * work.rows, memory_bytes=1e6)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that knows the labels and nothing more: every label is equally likely."""
     match goal.output:
         case Output.TAGS:

@@ -86,22 +86,22 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
-    pieces = min(MOST_PIECES, work.rows * (work.words if facts.name == "word" else work.characters))
+    pieces = min(MOST_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
     return Forecast(
-        seconds=0.1 + 1.2e-6 * ORDERS[facts.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[facts.name] * pieces
+        seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
     )
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has counted nothing."""
-    return NgramModel(facts.name, goal.output, goal.generation)
+    return NgramModel(info.name, goal.output, goal.generation)
 
 
 def restore(folder: Path) -> NgramModel:
@@ -186,24 +186,24 @@ class NgramModel:
             item = "" if isinstance(item, str) else "\n".join((*item[:-1], ""))
         return self.cut(item if isinstance(item, str) else "\n".join((*item, "")))
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """A text drawn for each item, or the log likelihood of each."""
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """A sampled continuation of each item, or the log-likelihood of each."""
         if self.output is Output.LIKELIHOOD:
             blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
             return of_values([one for block in blocks for one in self.log_likelihoods(block)])
-        return of_values([self.continued(item) for item in texts])
+        return of_values([self.continued(item, self.generation.updated(generation)) for item in texts])
 
     def log_likelihoods(self, items: Sequence[Text]) -> list[float]:
         """Natural log of the probability of each text and its end; of several texts, of the last after the others."""
-        told = [self._before(item) for item in items]
+        contexts = [self._before(item) for item in items]
         own = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
         logs = self.grams.log_probabilities(
-            [self.pieces.of(before + text) for before, text in zip(told, own, strict=True)]
+            [self.pieces.of(before + text) for before, text in zip(contexts, own, strict=True)]
         )
         known = self.pieces.number
         spelled = self._spelled([piece for text in own for piece in text if piece not in known])
         found = []
-        for before, text, one in zip(told, own, logs, strict=True):
+        for before, text, one in zip(contexts, own, logs, strict=True):
             unknown = sum(spelled[piece] for piece in text if piece not in known)
             found.append(min(0.0, float(one[len(before) :].sum()) + unknown))
         return found
@@ -222,13 +222,13 @@ class NgramModel:
             for piece, one, many in zip(different, logs, strangers, strict=True)
         }
 
-    def continued(self, item: Text) -> str:
-        """What follows an item, piece by piece to the end of the text or to ``most`` pieces; see ``generation``."""
+    def continued(self, item: Text, generation: Generation) -> str:
+        """A sampled continuation of an item, to the end of the text or to ``most`` tokens; see ``generation``."""
         how = Sampling(
-            **{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **generation_to_plain(self.generation)}
+            **{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **generation_to_plain(generation)}
         )
-        told = item if isinstance(item, str) else "\x1f".join(item)
-        digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        joined = item if isinstance(item, str) else "\x1f".join(item)
+        digest = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         rng = np.random.default_rng([how.seed % 2**64, int.from_bytes(digest)])
         before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
         source = _NgramRow(self.grams, self.grams.after(self.grams.begin(), before))

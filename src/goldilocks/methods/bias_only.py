@@ -20,16 +20,16 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    if not facts.pretrained:
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    if not info.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None if {"attention", "mlp"} & set(facts.groups) else "has no biases below the head"
+    return None if {"attention", "mlp"} & set(info.groups) else "has no biases below the head"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """No gradients of the matrices and no optimiser to speak of, but all the rest."""
     return 0.65
 
@@ -47,6 +47,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """Biases stand a rate that would ruin matrices."""
-    return replace(recipe, learning_rate=20 * recipe.learning_rate, layer_ratio=1.0)
+    return replace(config, learning_rate=20 * config.learning_rate, layer_ratio=1.0)

@@ -16,14 +16,14 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    return None if facts.pretrained else "starts from nothing; scratch is the same with a name that says so"
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    return None if info.pretrained else "starts from nothing; scratch is the same with a name that says so"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """Every weight learns: the whole."""
     return 1.0
 
@@ -37,6 +37,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """The family's own."""
-    return recipe
+    return config

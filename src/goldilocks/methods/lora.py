@@ -26,18 +26,18 @@ class Options:
     """Weight groups whose linear layers get one."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    if not facts.pretrained:
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    if not info.pretrained:
         return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    if not {"attention", "mlp"} & set(facts.groups):
-        return f"has no attention or mlp weights to add to, only {', '.join(facts.groups)}"
+    if not {"attention", "mlp"} & set(info.groups):
+        return f"has no attention or mlp weights to add to, only {', '.join(info.groups)}"
     return None
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """No gradients of the large matrices and hardly any optimiser, but all the rest."""
     return 0.75
 
@@ -76,6 +76,6 @@ def fold(network: Network) -> None:
     lora.merge(network.module)
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """Additions start at zero and stand ten times the rate."""
-    return replace(recipe, learning_rate=10 * recipe.learning_rate, layer_ratio=1.0)
+    return replace(config, learning_rate=10 * config.learning_rate, layer_ratio=1.0)

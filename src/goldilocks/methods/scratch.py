@@ -16,12 +16,12 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return "starts from pretrained weights; head_only, full and others adapt those" if facts.pretrained else None
+    return "starts from pretrained weights; head_only, full and others adapt those" if info.pretrained else None
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """Every weight learns: the whole."""
     return 1.0
 
@@ -35,6 +35,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """The family's own."""
-    return recipe
+    return config

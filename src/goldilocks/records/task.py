@@ -130,7 +130,7 @@ class CandidateFilter:
     """``None`` (in the file: ``all``): every family that fits the task."""
     models: tuple[str, ...] = ()
     """Further models: Hub ids (``org/name``, ``org/name@revision``), local folders, or OpenAI-compatible endpoints
-    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints.py``)."""
+    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints/address.py``)."""
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None

@@ -59,7 +59,7 @@ class RunStore:
             work=self.work,
             seed=self.seed,
             options=options_of(candidate.method, self.options),
-            account=self.workspace.account(candidate.name),
+            spending_log=self.workspace.spending_log(candidate.name),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():
@@ -107,8 +107,8 @@ class RunStore:
             if facts.remote and kept.exists():
                 self._footprints[key] = read_record(Footprint, kept)
                 return self._footprints[key]
-            account = self.workspace.account(candidate.name)
-            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, account)
+            log = self.workspace.spending_log(candidate.name)
+            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
                 write_text(kept, to_json(found))
             self._footprints[key] = found
@@ -118,7 +118,7 @@ class RunStore:
         """The finished model of a candidate, ready to answer the test part."""
         model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
         if isinstance(model, TracksSpending):
-            model.account = self.workspace.account(f"{candidate.name} (test)")  # no cost of the search
+            model.spending_log = self.workspace.spending_log(f"{candidate.name} (test)")  # no cost of the search
         return model
 
     def _folder(self, facts: ModelInfo) -> Path | None:

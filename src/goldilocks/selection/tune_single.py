@@ -43,16 +43,16 @@ def tune_candidate(
         The model and its validation score.
 
     Raises:
-        InputError: a recipe is given for a model that is fitted in one go.
+        InputError: a config is given for a model that is fitted in one go.
     """
     from goldilocks.tuning.run import Run, adjusted, tune
 
     work = workload(dataset)
-    own = plugins.load("families", candidate.model.family).recipe(candidate.model, work)
+    own = plugins.load("families", candidate.model.family).training_config(candidate.model, work)
     if own is None and overrides:
         raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
-    whole = plugins.load("methods", candidate.method).recipe(own) if own else None
-    recipe = adjusted(whole, dict(overrides)) if whole else None
+    whole = plugins.load("methods", candidate.method).training_config(own) if own else None
+    config = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
     run = Run(
         candidate,
@@ -61,7 +61,7 @@ def tune_candidate(
         model_folder=folder,
         work=work,
         seed=seed,
-        recipe=recipe,
+        config=config,
         options=options_of(candidate.method, options or {}),
     )
     validation = dataset.validation

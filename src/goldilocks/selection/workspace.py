@@ -22,7 +22,7 @@ import numpy as np
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
 
@@ -62,9 +62,9 @@ class Workspace:
         """One line for each candidate that fell out on the way."""
         return self.folder / "dropped.jsonl"
 
-    def account(self, by: str = "") -> Account:
-        """What endpoints have cost in this run (``account.jsonl``), as the account of the candidate ``by``."""
-        return Account(self.folder / "account.jsonl", by)
+    def spending_log(self, by: str = "") -> SpendingLog:
+        """What endpoints have cost in this run (``account.jsonl``), for entries of the candidate ``by``."""
+        return SpendingLog(self.folder / "account.jsonl", by)
 
     @property
     def gold(self) -> Path:

@@ -25,7 +25,7 @@ from goldilocks.tuning.schedule import nested_order
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-    from goldilocks.support.account import Account
+    from goldilocks.support.endpoints.spending_log import SpendingLog
     from goldilocks.tuning.loop import Learner
 
 
@@ -45,9 +45,9 @@ class Run:
         model_folder: Path | None,
         work: Workload,
         seed: int,
-        recipe: TrainingConfig | None = None,
+        config: TrainingConfig | None = None,
         options: Any = None,
-        account: Account | None = None,
+        spending_log: SpendingLog | None = None,
     ) -> None:
         """Lay the run out.
 
@@ -56,14 +56,14 @@ class Run:
             train: The training rows; every label of it is in the goal's.
             goal: The kind of answer wanted, and the labels in the order of the probabilities.
             model_folder: The checkpoint of a pretrained model.
-            work: Size of the training set, for the family's recipe.
+            work: Size of the training set, for the family's config.
             seed: Of head, order and dropout: the same seed gives the same run.
-            recipe: Replaces the family's recipe as the method adjusted it.
+            config: Replaces the family's recipe as the method adjusted it.
             options: The method's own (its ``Options``); ``None``: its defaults.
-            account: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
+            spending_log: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
 
         Raises:
-            InputError: a recipe is given for a model that is fitted in one go.
+            InputError: a config is given for a model that is fitted in one go.
         """
         self.candidate, self.train, self.goal, self.seed = candidate, train, goal, seed
         self.share = 0.0
@@ -72,12 +72,12 @@ class Run:
         self._model_folder = model_folder
         self._family = plugins.load("families", candidate.model.family)
         self._method = plugins.load("methods", candidate.method)
-        own = self._family.recipe(candidate.model, work)
-        if own is None and recipe is not None:
+        own = self._family.training_config(candidate.model, work)
+        if own is None and config is not None:
             raise InputError(f"{candidate.name} is fitted in one go: it takes no recipe (epochs, rates).")
-        self.recipe = recipe or (None if own is None else self._method.recipe(own))
+        self.config = config or (None if own is None else self._method.training_config(own))
         self._options = options if options is not None else self._method.Options()
-        self._account = account
+        self._spending_log = spending_log
         self._fitted: Model | None = None
         self._learner: Learner | None = None
 
@@ -97,7 +97,7 @@ class Run:
         try:
             if share <= self.share or (stop and stop()):
                 return
-            if self.recipe is None:
+            if self.config is None:
                 self._fit(share)
                 if on_step:
                     on_step(share)
@@ -128,8 +128,8 @@ class Run:
         )
 
     def _charged(self, model: Any) -> Any:
-        if self._account is not None and isinstance(model, TracksSpending):
-            model.account = self._account
+        if self._spending_log is not None and isinstance(model, TracksSpending):
+            model.spending_log = self._spending_log
         return model
 
     def _learning(self) -> Learner:
@@ -138,11 +138,11 @@ class Run:
 
             from goldilocks.tuning.loop import Learner
 
-            assert self.recipe is not None
+            assert self.config is not None
             network = cast("Network", self._created(self.train))
             torch.manual_seed(self.seed)
             self._method.prepare(network, self._options)
-            self._learner = Learner(network, self.recipe, self.train.texts, self.train.gold, seed=self.seed)
+            self._learner = Learner(network, self.config, self.train.texts, self.train.gold, seed=self.seed)
         return self._learner
 
     # ------------------------------------------------------------------------------------------------------- answering
@@ -153,14 +153,14 @@ class Run:
         Raises:
             InputError: a model that is fitted in one go has not been fitted yet.
         """
-        if self.recipe is None:
+        if self.config is None:
             return self._fitted_model().predict(texts)
         return self._learning().predict(texts)
 
     @property
     def model(self) -> Model:
         """The model as of now, the method's additions merged in, ready to answer and be saved. Training may go on."""
-        if self.recipe is None:
+        if self.config is None:
             return self._fitted_model()
         network = self._learning().settle().twin()
         self._method.fold(network)
@@ -183,7 +183,7 @@ class Run:
         Raises:
             InputError: the folder cannot be written to, or the disk is full.
         """
-        facts = {
+        info = {
             "candidate": self.candidate.name,
             "seed": self.seed,
             "rows": len(self.train),
@@ -192,17 +192,17 @@ class Run:
             "seconds": self.seconds,
         }
         if self._learner is not None:
-            write_checkpoint(folder, {**facts, "place": self._learner.place()}, self._learner.state())
+            write_checkpoint(folder, {**info, "place": self._learner.place()}, self._learner.state())
             return
         if self._fitted is not None:
             name = f"model-{self.share:.6f}"
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir(parents=True)
             self._fitted.save(folder / name)
-            facts["model"] = name
-        write_checkpoint(folder, facts, {})
+            info["model"] = name
+        write_checkpoint(folder, info, {})
         for old in folder.glob("model-*"):
-            if old.name != facts.get("model"):
+            if old.name != info.get("model"):
                 shutil.rmtree(old, ignore_errors=True)
 
     def _chosen(self) -> Any:
@@ -216,7 +216,7 @@ class Run:
             MissingError: there is no checkpoint.
             IntegrityError: it is damaged, or of another run (candidate, seed, rows or the method's options differ).
         """
-        facts, tensors = read_checkpoint(folder)
+        info, tensors = read_checkpoint(folder)
         ours = {
             "candidate": self.candidate.name,
             "seed": self.seed,
@@ -224,16 +224,16 @@ class Run:
             "options": self._chosen(),
         }
         for key, value in ours.items():
-            if facts.get(key) != value:
+            if info.get(key) != value:
                 raise IntegrityError(
-                    f"{folder}: the checkpoint is of {key} {facts.get(key)!r}, this run of {value!r}; "
+                    f"{folder}: the checkpoint is of {key} {info.get(key)!r}, this run of {value!r}; "
                     "remove it to start the run anew."
                 )
-        if "place" in facts:
-            self._learning().put_back(tensors, facts["place"])
-        elif "model" in facts:
-            self._fitted = self._charged(self._family.restore(folder / facts["model"]))
-        self.share, self.seconds = facts["share"], facts["seconds"]
+        if "place" in info:
+            self._learning().put_back(tensors, info["place"])
+        elif "model" in info:
+            self._fitted = self._charged(self._family.restore(folder / info["model"]))
+        self.share, self.seconds = info["share"], info["seconds"]
 
 
 def tune(
@@ -245,7 +245,7 @@ def tune(
     stop: Callable[[], bool] | None = None,
     on_step: Callable[[float], None] | None = None,
 ) -> Model:
-    """Run to the end, or until the validation part has not improved for ``recipe.patience`` looks; the best is kept.
+    """Run to the end, or until the validation part has not improved for ``config.patience`` looks; the best is kept.
 
     Args:
         run: The run; a model that is fitted in one go is simply fitted.
@@ -258,11 +258,11 @@ def tune(
     Returns:
         The model with the best validation score among the looks (without patience: as it stands at the end).
     """
-    patience = run.recipe.patience if run.recipe else 0
-    if not patience or run.recipe is None:
+    patience = run.config.patience if run.config else 0
+    if not patience or run.config is None:
         run.advance(1.0, stop=stop, on_step=on_step)
         return run.model
-    count = looks or max(2, math.ceil(run.recipe.epochs))
+    count = looks or max(2, math.ceil(run.config.epochs))
     best, best_score, since = None, -math.inf, 0
     for look in range(1, count + 1):
         run.advance(look / count, stop=stop, on_step=on_step)
@@ -277,14 +277,14 @@ def tune(
     return best
 
 
-def adjusted(recipe: TrainingConfig, overrides: dict[str, Any]) -> TrainingConfig:
+def adjusted(config: TrainingConfig, overrides: dict[str, Any]) -> TrainingConfig:
     """The recipe with some of its fields replaced.
 
     Raises:
         InputError: it has no such field.
     """
     try:
-        return replace(recipe, **overrides)
+        return replace(config, **overrides)
     except TypeError as error:
         raise InputError(
             f"recipe: {error}; its fields are {', '.join(TrainingConfig.__dataclass_fields__)}."

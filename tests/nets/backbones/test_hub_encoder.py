@@ -80,9 +80,9 @@ def test_frozen_backbone_runs_once_per_text_and_without_dropout(folder: Path, mo
     family, part = plugins.load("families", "encoder"), tiny.part(24)
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    recipe = TrainingConfig(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
+    config = TrainingConfig(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
     work = Workload(rows=24, characters=30, words=6, labels=3)
-    run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, recipe=recipe)
+    run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, config=config)
     seen: list[bool] = []
     given = HubEncoderBackbone._inputs
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 
 from goldilocks import plugins
 from goldilocks.errors import InputError, MissingError
-from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator, texts_of
+from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator, Seq2SeqGeneratorConfig, texts_of
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.nets.tokenization.bpe import END_ID, PAD_ID, START_ID, learn_bpe
 from goldilocks.records import Candidate, Generation, Output, Workload
@@ -113,10 +115,16 @@ def test_a_step_gives_the_scores_of_the_full_pass(kind: str, folders: dict[str, 
     assert torch.allclose(step, full, atol=1e-4)
 
 
+def one_beam(model: Seq2SeqGenerator) -> Seq2SeqGenerator:
+    head = cast(Seq2SeqGeneratorConfig, model.config.head)
+    model.config = replace(model.config, head=replace(head, search=replace(head.search, beams=1)))
+    return model
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[str, Path]) -> None:
     writer = made(folders[kind])
-    writer.shape.settled["search"]["beams"] = 1
+    one_beam(writer)
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(folders[kind]).eval()
     (row,) = writer.rows(["soup with bread"])
     limit = writer._limit(len(row))
@@ -130,13 +138,12 @@ def test_answers_are_those_of_generate_with_one_beam(kind: str, folders: dict[st
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawn_among_one_token_is_greedy_search(kind: str, folders: dict[str, Path]) -> None:
     writer = made(folders[kind])
-    writer.shape.settled["search"]["beams"] = 1
+    one_beam(writer)
     sources = ["soup with bread", "loan", "the match today"]
-    writer.generation = Generation(max_tokens=8)
-    greedy = writer.predict(sources)
-    writer.generation = Generation(max_tokens=8, temperature=0.7, top_k=1)
-    assert writer.predict(sources).values == greedy.values
-    assert writer.predict(sources).scores == pytest.approx(greedy.scores, abs=1e-5)
+    greedy = writer.predict(sources, generation=Generation(max_tokens=8))
+    sampled = writer.predict(sources, generation=Generation(max_tokens=8, temperature=0.7, top_k=1))
+    assert sampled.values == greedy.values
+    assert sampled.scores == pytest.approx(greedy.scores, abs=1e-5)
 
 
 def test_more_tokens_than_a_checkpoint_has_places_for_are_refused(folders: dict[str, Path]) -> None:
@@ -144,9 +151,8 @@ def test_more_tokens_than_a_checkpoint_has_places_for_are_refused(folders: dict[
         writer = made(folders[kind])
         assert writer.head.max_positions == reach
     writer = made(folders["bart"])
-    writer.generation = Generation(max_tokens=65)
-    with pytest.raises(InputError, match="max_tokens is 65; this model writes at most 64 tokens: ask for fewer"):
-        writer.predict(["soup"])
+    with pytest.raises(InputError, match="max_tokens is 65; this model generates at most 64 tokens: ask for fewer"):
+        writer.predict(["soup"], generation=Generation(max_tokens=65))
 
 
 def test_family_contract_holds_for_checkpoints(
@@ -162,7 +168,7 @@ def test_family_contract_holds_for_checkpoints(
 def test_methods_tune_checkpoints(kind: str, method: str, folders: dict[str, Path]) -> None:
     facts = plugins.load("families", "seq2seq").describe(folders[kind], kind)
     assert facts is not None
-    assert plugins.load("methods", method).misfit(facts) is None
+    assert plugins.load("methods", method).incompatibility(facts) is None
     run = Run(Candidate(facts, method), CASE.part, CASE.goal, model_folder=folders[kind], work=WORK, seed=0)
     run.advance(0.1)
     assert run.share > 0
@@ -172,7 +178,7 @@ def test_methods_tune_checkpoints(kind: str, method: str, folders: dict[str, Pat
 def test_a_decoder_is_no_head_to_be_learnt_alone(folders: dict[str, Path]) -> None:
     facts = plugins.load("families", "seq2seq").describe(folders["bart"], "bart")
     assert facts is not None
-    reason = plugins.load("methods", "head_only").misfit(facts)
+    reason = plugins.load("methods", "head_only").incompatibility(facts)
     assert reason is not None
     assert "decoder" in reason
 

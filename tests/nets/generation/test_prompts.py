@@ -7,8 +7,6 @@ from goldilocks.nets.generation.prompts import (
     completes_code,
     from_plain,
     one_line,
-    read_label,
-    read_labels,
     sample_examples,
     to_plain,
 )
@@ -75,14 +73,6 @@ def test_every_label_is_drawn_before_one_comes_twice() -> None:
     assert {gold[i] for i in chosen} == {"a", "b", "c"}
     assert chosen == sample_examples(gold, 5, seed=1)
     assert len(sample_examples(gold, 100, seed=1)) == 54
-
-
-def test_written_answer_is_read_as_the_label_it_means() -> None:
-    assert read_label("Card arrival.", GOAL.labels) == "card_arrival"
-    assert read_label("The label is: card arrival", GOAL.labels) == "card_arrival"
-    assert read_label("top-up", GOAL.labels) == "top_up"
-    assert read_label("weather", GOAL.labels) is None
-    assert read_labels("top up, card, weather", GOAL.labels) == ("card", "top_up")
 
 
 def test_prompt_comes_back_from_json() -> None:

@@ -70,7 +70,7 @@ def _run(folder: Path, method: str, part: Part) -> Run:
         model_folder=folder,
         work=Workload(len(part), 60, 10, 2),
         seed=0,
-        recipe=fast,
+        config=fast,
     )
 
 
@@ -183,7 +183,7 @@ def test_window_keeps_both_marks(folder: Path, before: int, between: int, behind
         [*["the"] * before, "[E1] soup [/E1]", *["about"] * between, "[E2] salt bread [/E2]", *["today"] * behind]
     )
     (row,) = relater.rows([text])
-    assert len(row) == relater.shape.max_tokens
+    assert len(row) == relater.config.max_tokens
     assert row.channels[CHANNEL][row.places].tolist() == [1, 3]
     assert _tokens(relater, row.ids[row.places + 1]) == ["soup", "salt"]
     assert _tokens(relater, row.ids)[0] == "[CLS]"
@@ -263,8 +263,8 @@ def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path, b
     batch = padded(rows, 0)
     with torch.no_grad():
         wanted = float(relater.loss(relater.backbone(batch), batch, relater.targets(rows, part.gold)))
-    recipe = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
-    learner = Learner(relater, recipe, part.texts, part.gold, seed=0)
+    config = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
+    learner = Learner(relater, config, part.texts, part.gold, seed=0)
     found = float(learner._loss(list(range(len(rows)))).detach())
     assert next(learner._work.backbone.parameters()).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     # bfloat16 keeps 8 bits of a number: 0.4 % of each weight and state.

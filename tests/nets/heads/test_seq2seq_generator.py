@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from goldilocks import plugins
-from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
+from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator, Seq2SeqGeneratorConfig
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Generation, ModelInfo, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
@@ -98,8 +98,8 @@ def test_learns_to_turn_words_round(facts: ModelInfo) -> None:
     part = CASE.part.take(list(range(20)))
     writer = made(facts, part)
     writer.module.requires_grad_(True)
-    recipe = TrainingConfig(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
-    learner = Learner(writer, recipe, part.texts, part.gold, seed=0)
+    config = TrainingConfig(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
+    learner = Learner(writer, config, part.texts, part.gold, seed=0)
     learner.advance(1.0)
     answers = learner.predict(part.texts).values
     assert np.mean([one == right for one, right in zip(answers, part.gold, strict=True)]) > 0.9
@@ -118,7 +118,7 @@ def test_weights_have_one_group_each_and_what_is_shared_is_saved_once(facts: Mod
 
 def test_of_a_long_text_the_beginning_is_read_and_of_turns_the_end() -> None:
     writer = made(ALL[0])
-    most = writer.shape.max_tokens
+    most = writer.config.max_tokens
     words = [f"w{number}" for number in range(most)]
     text, turns = writer.rows([" ".join(words), (" ".join(words[:-1]), words[-1])])
     assert len(text) == len(turns) == most
@@ -167,10 +167,16 @@ class Counting:
         return str(self.tokenizer.decode(ids, **how))
 
 
+def one_beam(model: Seq2SeqGenerator) -> Seq2SeqGenerator:
+    head = cast(Seq2SeqGeneratorConfig, model.config.head)
+    model.config = replace(model.config, head=replace(head, search=replace(head.search, beams=1)))
+    return model
+
+
 def told(facts: ModelInfo, **how: Any) -> Seq2SeqGenerator:
     """Untrained, told how to write; with one beam, so that the likeliest token is taken each time."""
     writer = made(facts)
-    writer.shape.settled["search"]["beams"] = 1
+    one_beam(writer)
     writer.generation = Generation(**how)
     return writer
 

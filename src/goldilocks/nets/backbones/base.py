@@ -38,6 +38,10 @@ class Backbone(nn.Module):
     channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | None
     """Embeddings of the batch's channels, added to those of the tokens; ``None``: no channel is embedded."""
 
+    def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+        """Add untrained casing or entity-marker embeddings; only backbones with a ``channel_width`` use them."""
+        self.channel_embeddings = tables
+
     def embed(self, batch: Batch) -> Tensor:
         """Hidden states ``(n_rows, n_tokens, width)`` below block 0."""
         raise NotImplementedError

@@ -15,7 +15,6 @@ An item that is the beginning of a program (HumanEval) has no instruction: the a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -146,26 +145,6 @@ def sample_examples(gold: Sequence[Gold], shots: int, *, seed: int) -> list[int]
 def answer_limit(lengths: Sequence[int]) -> int:
     """Most tokens of an answer: 1.5 times the 99th percentile of the gold answers, and 8 at least."""
     return int(min(512, max(8, 1.5 * float(np.quantile(lengths, 0.99)) + 4))) if len(lengths) else 64
-
-
-def read_label(text: str, labels: Sequence[str]) -> str | None:
-    """The label in a generated answer: equal, else the first one inside, else the most similar; ``None``: none."""
-    answer = _line(text).strip(" .\"'`*").lower()
-    words = {label_words(label).lower(): label for label in labels} | {label.lower(): label for label in labels}
-    if answer in words:
-        return words[answer]
-    # Longer names first: "card" also occurs in "card arrival".
-    inside = [(answer.find(name), -len(name), label) for name, label in words.items() if name in answer]
-    if inside:
-        return min(inside)[2]
-    near = difflib.get_close_matches(answer, list(words), n=1, cutoff=0.6)
-    return words[near[0]] if near else None
-
-
-def read_labels(text: str, labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels in a generated list, sorted."""
-    matches = (read_label(part, labels) for part in text.replace(";", ",").split(",") if part.strip())
-    return tuple(sorted({label for label in matches if label is not None}))
 
 
 def to_plain(prompt: Prompt) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""docs/told.md: the task file on the page is one, and the flags are there."""
+"""docs/prompting.md: the task file on the page is one, and the flags are there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldilocks.catalog.options import check_options
 from goldilocks.cli.main import app
 from goldilocks.settings import task_from
 
-PAGE = (Path(__file__).parents[2] / "docs" / "told.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "prompting.md").read_text(encoding="utf-8")
 
 
 def test_task_file_on_the_page_is_read() -> None:
