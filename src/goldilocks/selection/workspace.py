@@ -10,10 +10,11 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +120,8 @@ class Workspace:
         if self.task.exists():
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
-            there = plain(TaskSpec(name="", data=DataSpec("")))  # what an older Goldilocks did not write
-            there |= yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
+            written = yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
+            there = _filled(plain(TaskSpec(name="", data=DataSpec(""))), written)  # what an older version did not write
             differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
@@ -195,6 +196,15 @@ class Workspace:
             return of_labels(np.load(path, allow_pickle=False), goal.labels, several=goal.several)
         except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+def _filled(defaults: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """What was written, with the defaults of the keys that were not, at any depth."""
+    filled = {**defaults, **written}
+    for key, default in defaults.items():
+        if isinstance(default, Mapping) and isinstance(filled[key], Mapping):
+            filled[key] = _filled(default, filled[key])
+    return filled
 
 
 def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
