@@ -33,7 +33,7 @@ from goldilocks.catalog.known import catalogue
 from goldilocks.evaluate.score import measured
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
 from goldilocks.support.hardware import set_threads
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.sandbox import protection
 from goldilocks.tune.run import Run
 
 MODEL, METHOD, METRIC = "gemma-3-270m", "zero_shot", "pass_at_k"

@@ -18,7 +18,7 @@ from goldilocks.nets.causal_writer import CausalWriter
 from goldilocks.nets.sampling import Sampling, Written
 from goldilocks.nets.tagger import Tagger, TagHead
 from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
-from goldilocks.support.programs import with_tests
+from goldilocks.support.sandbox.harness import with_tests
 from goldilocks.testing import tiny
 from goldilocks.tune.run import Run
 

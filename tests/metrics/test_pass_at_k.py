@@ -9,8 +9,8 @@ from goldilocks.evaluate.evaluation import evaluate
 from goldilocks.evaluate.score import score
 from goldilocks.metrics import pass_at_k
 from goldilocks.records import Goal, Output, Part
-from goldilocks.support.programs import with_tests
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.harness import with_tests
+from goldilocks.support.sandbox.sandbox import protection
 
 _HARNESS = with_tests("def double(x):\n    '''Twice x.'''", "assert double(4) == 8")
 

@@ -4,7 +4,7 @@ import json
 
 from goldilocks.nets.prompts import Prompt, begun, draw, from_plain, one_line, read_label, read_labels, to_plain
 from goldilocks.records import Goal, Output
-from goldilocks.support.programs import with_tests
+from goldilocks.support.sandbox.harness import with_tests
 
 GOAL = Goal(labels=("card_arrival", "card", "top_up"), instruction="Give the label.")
 

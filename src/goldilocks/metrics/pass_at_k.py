@@ -1,4 +1,4 @@
-"""pass@1: the share of programs that pass their tests, run in a sandbox (``support/sandbox.py``).
+"""pass@1: the share of programs that pass their tests, run in a sandbox (``support/sandbox/``).
 
 An answer may also be several samples for one item; the item then counts with the share of them that pass, which is the
 unbiased estimate of pass@1. ``estimate`` gives pass@k for larger k. An item without tests passes where its answer is
@@ -18,8 +18,8 @@ import numpy as np
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.programs import is_harness, parsed, program, with_tests
-from goldilocks.support.sandbox import protection, run_all
+from goldilocks.support.sandbox.harness import is_harness, parsed, program, with_tests
+from goldilocks.support.sandbox.sandbox import protection, run_all
 from goldilocks.support.text_units import references
 
 OUTPUTS = frozenset({Output.TEXT})

@@ -14,8 +14,8 @@ from typing import Any
 from goldilocks.errors import MissingError
 from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import empty, list_of, text_problem
-from goldilocks.support.programs import parsed, with_tests
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.harness import parsed, with_tests
+from goldilocks.support.sandbox.sandbox import protection
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -61,7 +61,7 @@ def item(row: Mapping[str, Any]) -> str:
 
 
 def gold(row: Mapping[str, Any]) -> str | tuple[str, str]:
-    """The solution, and where there are tests what runs them (see ``support/programs.py``)."""
+    """The solution, and where there are tests what runs them (see ``support/sandbox/harness.py``)."""
     solution = str(row["solution"])
     if empty(row.get("tests")):
         return solution

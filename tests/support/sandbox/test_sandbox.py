@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from goldilocks.errors import MissingError
-from goldilocks.support import sandbox
-from goldilocks.support.sandbox import Outcome, SandboxLimits, protection, run, run_all
+from goldilocks.support.sandbox import sandbox
+from goldilocks.support.sandbox.sandbox import Outcome, SandboxLimits, protection, run, run_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is made of what Linux offers")
 

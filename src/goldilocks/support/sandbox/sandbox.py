@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from goldilocks.errors import MissingError
-from goldilocks.support import sandbox_child
+from goldilocks.support.sandbox import child as sandbox_child
 from goldilocks.support.hardware import cores
 
 _PATIENCE_SECONDS = 10.0
