@@ -50,6 +50,7 @@ from goldilocks.settings import RunSettings, nearest, read_task
 from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.hardware import machine, set_threads
+from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 
 EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
 """What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
@@ -77,6 +78,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     settings = settings or RunSettings()
     set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
     workspace = Workspace(Path(settings.out))
     with workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
@@ -287,6 +289,7 @@ def tune_one(
         InputError: a recipe is given for a model that is fitted in one go, or the folder is taken.
     """
     set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)

@@ -30,6 +30,8 @@ class RunSettings:
     """File name in policies/: which purchase the race makes next."""
     threads: int = 0
     """Threads for compute; 0: one per core."""
+    unsafe_execution: bool = False
+    """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
 
 
 def read_task(path: Path | str) -> TaskSpec:

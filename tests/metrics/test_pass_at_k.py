@@ -53,7 +53,7 @@ def test_without_tests_the_same_program_in_other_words_passes() -> None:
 def test_programs_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gold, answers = [("x = 5", with_tests("", "assert x == 5"))], ["x = 5 * 1"]
     assert score(pass_at_k, gold, answers) == 1
-    monkeypatch.setattr(pass_at_k, "run_all", lambda programs: [] if not programs else pytest.fail("run again"))
+    monkeypatch.setattr(pass_at_k, "judge", lambda programs: [] if not programs else pytest.fail("run again"))
     assert score(pass_at_k, gold, answers) == 1
 
 

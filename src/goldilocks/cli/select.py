@@ -14,6 +14,7 @@ from goldilocks.cli.task_file import (
     MetricOption,
     OnlineOption,
     TaskArgument,
+    UnsafeOption,
     spec_of,
 )
 
@@ -32,6 +33,7 @@ def select(
     ] = "value",
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Choose, tune and hand over the model that is just right for the task.
 
@@ -51,7 +53,14 @@ def select(
     from goldilocks.settings import RunSettings
 
     spec = spec_of(task, field, budget, kind=kind, language=language, metric=metric)
-    settings = RunSettings(out=out, resume=resume, offline=not online, policy=policy, threads=threads)
+    settings = RunSettings(
+        out=out,
+        resume=resume,
+        offline=not online,
+        policy=policy,
+        threads=threads,
+        unsafe_execution=unsafe_execution,
+    )
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)
     print_decision(decision, out)

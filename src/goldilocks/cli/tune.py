@@ -14,6 +14,7 @@ from goldilocks.cli.task_file import (
     MetricOption,
     OnlineOption,
     TaskArgument,
+    UnsafeOption,
     spec_of,
 )
 
@@ -40,6 +41,7 @@ def tune(
         int, typer.Option(min=0, help="Stop after this many looks at validation without a better score; 0: never.")
     ] = 0,
     online: OnlineOption = False,
+    unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Tune one candidate on all training rows and write it as a bundle.
 
@@ -63,6 +65,12 @@ def tune(
     overrides = {name: value for name, value in given.items() if value is not None}
     spec = spec_of(task, field, kind=kind, language=language, metric=metric)
     with Live() as live:
-        score = tune_one(spec, candidate, RunSettings(out=out, offline=not online), overrides, live)
+        score = tune_one(
+            spec,
+            candidate,
+            RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution),
+            overrides,
+            live,
+        )
     typer.echo(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     typer.echo(f"bundle: {out}")

@@ -15,7 +15,7 @@ from goldilocks.errors import MissingError
 from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.sandbox.harness import parsed, with_tests
-from goldilocks.support.sandbox.sandbox import protection
+from goldilocks.support.sandbox.sandbox import protection, safe
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -113,13 +113,12 @@ def oddities(part: Part) -> Iterator[Oddity]:
             undefined,
         )
     try:
-        told = protection()
-        severity = Severity.NOTE if told.startswith("namespaces") else Severity.WARNING
+        kept_in, severity = protection(), Severity.NOTE if safe() else Severity.WARNING
     except MissingError as error:
-        told, severity = str(error), Severity.WARNING
+        kept_in, severity = str(error), Severity.WARNING
     yield Oddity(
         "sandbox",
         severity,
-        f"programs are run in the sandbox ({told})",
+        f"programs are run in the sandbox ({kept_in})",
         "What a model writes is run on this machine to be scored; each program has limits of time, memory and files.",
     )

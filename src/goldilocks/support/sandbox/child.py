@@ -1,14 +1,14 @@
-"""What runs one program with its limits; started by ``sandbox.py`` as a script of its own. Standard library only.
+"""The launcher: starts a program and the tests that judge it, each in a sandbox of its own, connected by a socket.
 
-It is given a JSON of settings and the numbers of two pipes. On the first it tells how the run ended; the second is for
-the program's own runner (``RUNNER``), which tells there whether the program came to its end.
+It is given a JSON of settings and the numbers of open files. On ``verdict`` it tells how the two processes ended. The
+tests' process has a pipe of its own for the verdict, which the program's process never holds.
 
-With ``namespaces`` the program lives in a file system of its own, made of the system's libraries and Python (read only)
-and one empty folder, has no network but a loopback that is down, and sees no process but its own. Whatever it started
-ends with it.
+With ``namespaces`` each of the two lives in a file system of its own, made of the system's libraries and Python (read
+only) and one empty folder, has no network but a loopback that is down, and sees no process but its own. Whatever it
+started ends with it. With ``bubblewrap`` that program makes the same. Standard library only.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH112, PTH114, PTH115, PTH120, PTH123, PTH208, PTH211 - pathlib would double the start
+# ruff: noqa: PTH102, PTH103, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211 - pathlib would double the start
 from __future__ import annotations
 
 import contextlib
@@ -19,10 +19,19 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+
+from goldilocks.support.sandbox import memory, seccomp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing typing takes longer than most programs run
+    from collections.abc import Callable
+    from typing import Any
+
+    Settings = dict[str, Any]
 
 NOBODY = 65534
+JUDGE = 65533
+"""Without namespaces the tests run as another user: the program can neither trace nor end their process."""
 HOME = "/home/answer"
 SHOWN = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/urandom")
 """What the program sees of the machine, besides Python itself."""
@@ -36,102 +45,116 @@ _SYS_MOUNT_SETATTR = 442
 _AT_FDCWD, _AT_RECURSIVE, _ATTR_RDONLY, _ATTR_NOSUID = -100, 0x8000, 1, 2
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 1, 38, 36
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.003
+_GRACE_SECONDS = 0.1
+"""A program that is no longer asked ends by itself."""
+_UNSAFE = ("nobody", "same user")
 
-RUNNER = r"""
-import json, os, sys
-pipe, token, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-program = sys.stdin.buffer.read()
-os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
-def tell(what):
-    os.write(pipe, json.dumps(what).encode()[:4000])
+def main(settings: Settings, numbers: dict[str, int]) -> None:
+    """Run both sides and tell on ``verdict`` how they ended.
 
-def guard(folder):
-    refused = ("socket.", "os.fork", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.", "pty.",
-               "ctypes.", "os.kill", "signal.pthread_kill", "os.startfile", "syslog.", "os.putenv", "sys.addaudithook")
-    changing = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.link", "os.symlink",
-                "os.truncate", "os.utime", "shutil.", "os.setxattr", "os.removexattr", "tempfile.")
-    realpath, join, fspath = os.path.realpath, os.path.join, os.fspath
-    write = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    def outside(path):
-        if not isinstance(path, (str, bytes, os.PathLike)):
-            return False
-        path = fspath(path)
-        path = realpath(path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else path)
-        return path != folder and not path.startswith(folder + "/") and path != "/dev/null"
-    def hook(event, args):
-        if event.startswith(refused):
-            raise PermissionError("the sandbox refuses " + event)
-        if event == "open" and isinstance(args[2], int) and args[2] & write and outside(args[0]):
-            raise PermissionError("the sandbox refuses to write outside its folder")
-        if event.startswith(changing) and any(map(outside, args)):
-            raise PermissionError("the sandbox refuses to change files outside its folder")
-    sys.addaudithook(hook)
-
-try:
-    code = compile(program, "<answer>", "exec", dont_inherit=True)
-    if folder:
-        guard(os.path.realpath(folder))
-    exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
-    sys.stdout.flush()
-except BaseException as error:
+    ``settings["sides"]`` holds, for ``program`` and ``judge``, the arguments of Python, the folder and the file
+    numbers (``stdin``, and ``keep`` to stay open).
+    """
+    for number in numbers.values():
+        os.set_inheritable(number, False)
+    if settings["protection"] in _UNSAFE:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    group = memory.new_group(settings["memory_bytes"], settings["processes"], f"goldilocks-{os.getpid()}")
     try:
-        tell({"error": type(error).__name__, "message": str(error)[:300]})
-    except BaseException:
-        pass
-    os._exit(1)
-tell({"token": token})
-os._exit(0)
-"""
-
-
-def main(settings: dict[str, Any], verdict: int, report: int) -> None:
-    """Run the program on standard input and tell on the pipe ``verdict`` how it ended."""
-    os.set_inheritable(verdict, False)
-    program = _starter(settings, report)
-    try:
-        if settings["protection"] == "namespaces":
-            _leave(settings)
-            first = _forked(lambda: _first_process(program))
-        else:
-            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-            first = _forked(program)
-        ended = _waited(first, settings["wall_seconds"])
-        if settings["protection"] != "namespaces":
+        judge = _forked(lambda: _side(settings, "judge", numbers, None))
+        program = _forked(lambda: _side(settings, "program", numbers, group))
+        for name in ("program_end", "judge_end", "report"):
+            os.close(numbers[name])
+        ended = _waited(judge, program, settings, group)
+        if settings["protection"] in _UNSAFE:
             _end_orphans()
+        if group is not None and memory.ran_out(group):
+            ended["memory"] = True
+    finally:
+        if group is not None:
+            memory.remove_group(group)
+    _tell(numbers["verdict"], ended)
+
+
+def _tell(verdict: int, what: dict[str, Any]) -> None:
+    os.write(verdict, json.dumps(what).encode() + b"\n")
+
+
+def _side(settings: Settings, name: str, numbers: dict[str, int], group: str | None) -> None:
+    """A fresh process that becomes, or starts and waits for, one of the two sides."""
+    side = settings["sides"][name]
+    try:
+        if settings["protection"] not in _UNSAFE:
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if group is not None:
+            memory.join(group)
+        os.dup2(numbers[side["stdin"]], 0)
+        for kept in side["keep"]:
+            os.set_inheritable(numbers[kept], True)
+        for other in numbers.keys() - {*side["keep"], "verdict"}:
+            os.close(numbers[other])  # the end of a socket closes when nobody holds it
+        if settings["protection"] != "namespaces":
+            _become(settings, side)
+        _leave(settings, side["folder"])
+        first = _forked(lambda: _first_process(lambda: _become(settings, side)))
+        os._exit(_code(os.waitpid(first, 0)[1]))
     except OSError as error:
-        ended = {"broken": f"{error.strerror} ({error.filename or ''})"}
-    os.write(verdict, json.dumps(ended).encode())
+        _tell(numbers["verdict"], {"broken": f"{error.strerror} ({error.filename or name})"})
+        os._exit(121)
 
 
-def _starter(settings: dict[str, Any], report: int) -> Callable[[], None]:
-    """What a fresh process does to become the program."""
-    apart = settings["protection"] == "namespaces"
-    folder = HOME if apart else settings["folder"]
-    python = settings["python"]
-    arguments = [python, "-I", "-S", "-B", "-c", RUNNER, str(report), settings["token"], "" if apart else folder]
+def _become(settings: Settings, side: dict[str, Any]) -> None:
+    """Take on the limits, give up every right, and start Python."""
+    protection = settings["protection"]
+    apart = protection == "namespaces"
+    folder = HOME if protection not in _UNSAFE else side["folder"]
     environment = {"HOME": folder, "TMPDIR": folder, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-
-    def become() -> None:
+    command = [settings["python"], *side["arguments"]]
+    if protection == "bubblewrap":
+        command = _bubblewrap(settings, environment, command)
+    else:
         os.chdir(folder)
-        if settings["protection"] != "same user" and os.geteuid() == 0:
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        if apart:
-            with contextlib.suppress(OSError):
-                _unshare(_NEW_USER)  # processes are then counted for this run alone; its rights end with execve
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        for kind, most in settings["limits"].items():
-            number = getattr(resource, kind)
-            hard = resource.getrlimit(number)[1]
-            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.setrlimit(number, (most, most))
-        os.set_inheritable(report, True)
-        os.execve(python, arguments, environment)
+    if protection in ("namespaces", "nobody") and os.geteuid() == 0:
+        os.setgroups([])
+        user = JUDGE if side["judges"] and not apart else NOBODY
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    if apart:
+        with contextlib.suppress(OSError):
+            _unshare(_NEW_USER)  # processes are then counted for this run alone; its rights end with execve
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    for kind, most in settings["limits"].items():
+        number = getattr(resource, kind)
+        hard = resource.getrlimit(number)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(number, (most, most))
+    if protection != "bubblewrap":
+        with contextlib.suppress(OSError):  # a kernel without filters
+            seccomp.load()
+    os.execve(command[0], command, environment)
 
-    return become
+
+def _bubblewrap(settings: Settings, environment: dict[str, str], command: list[str]) -> list[str]:
+    """The call of ``bwrap`` that makes what ``_leave`` makes."""
+    arguments = [settings["bwrap"], "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    arguments += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL", "--clearenv"]
+    for path in dict.fromkeys((*SHOWN, *settings["shown"])):
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        elif os.path.lexists(path):
+            arguments += ["--dev-bind" if path.startswith("/dev/") else "--ro-bind", path, path]
+    arguments += ["--size", str(settings["folder_bytes"]), "--tmpfs", HOME, "--remount-ro", "/", "--chdir", HOME]
+    for name, value in environment.items():
+        arguments += ["--setenv", name, value]
+    number = os.memfd_create("filter", 0)
+    with contextlib.suppress(OSError):
+        if seccomp.write_filter(number):
+            os.lseek(number, 0, os.SEEK_SET)
+            os.set_inheritable(number, True)
+            arguments += ["--seccomp", str(number)]
+    return [*arguments, "--", *command]
 
 
 def _forked(child: Callable[[], None]) -> int:
@@ -152,43 +175,56 @@ def _first_process(program: Callable[[], None]) -> None:
     while True:
         ended, status = os.wait()
         if ended == number:
-            code = os.waitstatus_to_exitcode(status)
-            os._exit(code if code >= 0 else 128 - code)
+            os._exit(_code(status))
 
 
-def _waited(number: int, seconds: float) -> dict[str, Any]:
-    until = time.monotonic() + seconds
-    while True:
-        ended, status = os.waitpid(number, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            return {"exit": code if code >= 0 else 128 - code}
-        if time.monotonic() > until:
-            os.kill(number, signal.SIGKILL)
-            os.waitpid(number, 0)
-            return {"time": seconds}
+def _code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _waited(judge: int, program: int, settings: Settings, group: str | None) -> dict[str, Any]:
+    """How both ended: exit codes, ``time`` where the clock came first, ``memory`` where the total was passed."""
+    ended: dict[str, Any] = {}
+    now = time.monotonic()
+    until, look = now + settings["wall_seconds"], now + memory.EVERY_SECONDS
+    waiting = {"judge": judge, "program": program}
+    while waiting:
+        for name, number in list(waiting.items()):
+            there, status = os.waitpid(number, os.WNOHANG)
+            if there:
+                ended[name] = _code(status)
+                del waiting[name]
+                if name == "judge":
+                    until = time.monotonic() + _GRACE_SECONDS
+        now = time.monotonic()
+        if "program" in waiting and group is None and now >= look:
+            look = now + memory.EVERY_SECONDS
+            if memory.held_bytes(program) > settings["memory_bytes"]:
+                ended["memory"] = True
+                until = now
+        if now >= until and waiting:
+            if "judge" in waiting:
+                ended.setdefault("memory", False)
+                ended["time"] = not ended["memory"]
+            for number in waiting.values():
+                os.kill(number, signal.SIGKILL)
+                os.waitpid(number, 0)
+            return ended
         time.sleep(_POLL_SECONDS)
+    return ended
 
 
 def _end_orphans() -> None:
     """End what the program left behind; with namespaces the kernel does."""
-    me = str(os.getpid())
     for _ in range(1000):  # each round ends one generation of processes that were handed to this one
-        children = [number for number in os.listdir("/proc") if number.isdigit() and _parent(number) == me]
+        children = memory.children_by_parent(os.getpid())
         if not children:
             return
         for number in children:
             with contextlib.suppress(OSError):
-                os.kill(int(number), signal.SIGKILL)
-                os.waitpid(int(number), 0)
-
-
-def _parent(number: str) -> str:
-    try:
-        with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[1]
-    except OSError:
-        return ""
+                os.kill(number, signal.SIGKILL)
+                os.waitpid(number, 0)
 
 
 # --------------------------------------------------------------------------------------------------------- namespaces
@@ -213,11 +249,11 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    encoded = [None if one is None else one.encode() for one in (source, target, kind, data)]
+    encoded = [None if text is None else text.encode() for text in (source, target, kind, data)]
     _checked(_libc().mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]), f"mount {target}")
 
 
-def _leave(settings: dict[str, Any]) -> None:
+def _leave(settings: Settings, root: str) -> None:
     """Leave the machine's users, mounts, network and processes behind."""
     user, group = os.geteuid(), os.getegid()
     if user != 0:
@@ -227,7 +263,6 @@ def _leave(settings: dict[str, Any]) -> None:
         _write("/proc/self/gid_map", f"{NOBODY} {group} 1")
     _unshare(_NEW_NS | _NEW_NET | _NEW_PID | _NEW_IPC | _NEW_UTS)
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-    root = settings["folder"]
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     for path in dict.fromkeys((*SHOWN, *settings["shown"])):
         _show(path, root)
@@ -270,4 +305,4 @@ def _write(path: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(json.loads(sys.argv[1]), json.loads(sys.argv[2]))
