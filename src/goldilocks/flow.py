@@ -25,6 +25,7 @@ from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluate.evaluation import evaluate
+from goldilocks.evaluate.stored import read_stored, to_stored
 from goldilocks.protocols import Compared, Metric, Model, Progress, Task
 from goldilocks.records import (
     DataProfile,
@@ -181,7 +182,7 @@ def report(
     evaluation: Evaluation,
 ) -> Path:
     """Write ``report.html`` and the evaluation it was made from."""
-    write_text(workspace.folder / "evaluation.json", to_json(evaluation))
+    write_text(workspace.folder / "evaluation.json", to_stored(evaluation))
     return write_report(
         workspace.report,
         decision=decision,
@@ -339,6 +340,6 @@ def rewrite_report(folder: Path) -> Path:
         screening=read_record(Screening, workspace.screening),
         trials=tuple(workspace.read_trials()),
         pool=read_record(Pool, workspace.pool),
-        evaluation=read_record(Evaluation, workspace.folder / "evaluation.json"),
+        evaluation=read_stored(workspace.folder / "evaluation.json"),
         task_yaml=_without_folder(read_text(workspace.task)),
     )

@@ -36,7 +36,8 @@ def candidates(
     """
     from goldilocks import plugins
     from goldilocks.catalog.find import candidates as find
-    from goldilocks.cli.tables import console, excluded_table, pool_table
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import excluded_table, pool_table
     from goldilocks.flow import check as check_data
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
@@ -46,7 +47,7 @@ def candidates(
     dataset = check_data(spec)
     pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=not online), machine())
     if json:
-        typer.echo(to_json(pool))
+        say_json(to_json(pool))
         return
     out = console()
     out.print(pool_table(pool))

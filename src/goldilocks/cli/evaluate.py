@@ -37,10 +37,12 @@ def evaluate(
 
     Example: goldilocks evaluate run/bundle test.csv
     """
-    from goldilocks.cli.tables import console, evaluation_tables
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import evaluation_tables
     from goldilocks.errors import InputError
+    from goldilocks.evaluate.stored import to_stored
     from goldilocks.judge import evaluate_bundle
-    from goldilocks.support.files import to_json, try_writing, write_text
+    from goldilocks.support.files import try_writing, write_text
     from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 
     allow_unsafe_execution(unsafe_execution)
@@ -52,9 +54,9 @@ def evaluate(
         try_writing(out)
     evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn)
     if out:
-        write_text(out, to_json(evaluation))
+        write_text(out, to_stored(evaluation))
     if json:
-        typer.echo(to_json(evaluation))
+        say_json(to_stored(evaluation))
         return
     terminal = console()
     for table in evaluation_tables(evaluation):

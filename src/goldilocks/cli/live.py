@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from types import FrameType, TracebackType
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
+from goldilocks.cli.console import PlainConsole, plain
 from goldilocks.records import Dropped, Trial
 
 _SHOWN = 12
@@ -37,7 +37,7 @@ class Live:
 
     def __init__(self, budget_seconds: float | None = None) -> None:
         """Draw on standard error, so that what a command prints can be piped on."""
-        self._console = Console(stderr=True)
+        self._console = PlainConsole(stderr=True)
         self._budget = budget_seconds
         self._begun = time.monotonic()
         self._left: tuple[float, float] | None = None
@@ -113,21 +113,21 @@ class Live:
 
     def _say(self, line: str) -> None:
         if not self._console.is_terminal:
-            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+            self._console.print(line, soft_wrap=True)
 
     def _draw(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(_STAGES.get(self._stage, self._stage), style="bold"), Text(self._time_in_words(), style="dim")
+            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_in_words(), style="dim")
         )
         parts: list[RenderableType] = [head]
         if self._doing:
-            parts.append(Text(self._doing, style="dim"))
+            parts.append(plain(self._doing, style="dim"))
         if "candidate" in self._now:
             parts.append(self._purchase())
         if self._trials:
             parts.append(self._standing())
-        parts += [Text(_in_words(one), style="yellow") for one in self._fallen.values()]
+        parts += [plain(_in_words(one), style="yellow") for one in self._fallen.values()]
         return Group(*parts)
 
     def _time_in_words(self) -> str:
@@ -144,12 +144,12 @@ class Live:
             begin, end = float(self._now["from"]), float(self._now["share"])
             within = (done - begin) / max(end - begin, 1e-9)
             row.add_row(
-                Text(str(self._now["candidate"]), style="cyan"),
+                plain(str(self._now["candidate"]), style="cyan"),
                 ProgressBar(total=1.0, completed=max(min(within, 1.0), 0.0), width=24),
-                Text(f"to {end:.0%}, about {self._now['predicted_seconds']:.0f} s: {self._now['why']}", style="dim"),
+                plain(f"to {end:.0%}, about {self._now['predicted_seconds']:.0f} s: {self._now['why']}", style="dim"),
             )
         else:
-            row.add_row(Text(str(self._now["candidate"]), style="cyan"), Text("in a fresh process", style="dim"))
+            row.add_row(plain(str(self._now["candidate"]), style="cyan"), plain("in a fresh process", style="dim"))
         return row
 
     def _standing(self) -> RenderableType:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
+from goldilocks.cli.console import say
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.list import list_plugins
@@ -21,6 +26,7 @@ from goldilocks.cli.select import select
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
+from goldilocks.support.control_characters import visible
 
 app = typer.Typer(
     help="Find the language model that is just right for your task: tuned, checked, explained, handed over.",
@@ -29,9 +35,30 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output has gone, as in ``| head``; of a broken pipe itself, click makes exit code 1."""
+
+
+def _piped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that a reader may leave early."""
+
+    @functools.wraps(command)
+    def called(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+    return called
+
+
 for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
-    app.command()(_command)
-app.command("list")(list_plugins)
+    # Rich would take the [demo] of a docstring for markup.
+    app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
+app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}
@@ -64,7 +91,7 @@ def run() -> None:
         code = _interrupted()
     except GoldilocksError as error:
         code = _failed(str(error), error.EXIT_CODE)
-    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+    except (_ReaderGoneError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
@@ -88,8 +115,8 @@ def run() -> None:
 def _failed(message: str, code: int) -> int:
     if _shown["traceback"]:
         traceback.print_exc()
-    one_line = " ".join(message.split())
-    typer.echo(f"error: {one_line}", err=True)
+    one_line = " ".join(visible(message).split())
+    say(f"error: {one_line}", error=True)
     return code
 
 

@@ -21,6 +21,7 @@ from goldilocks.cli.generation import (
     stops_of,
 )
 from goldilocks.errors import InputError
+from goldilocks.support.control_characters import json_visible
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -88,7 +89,7 @@ def predict(
                     bad, first = bad + 1, first or found["error"]
                 else:
                     found = as_fields(next(predictions), model.info.goal, scores=scores)
-                sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+                sys.stdout.write(json_visible(json.dumps(found, ensure_ascii=False)) + "\n")
             sys.stdout.flush()
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")

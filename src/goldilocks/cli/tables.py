@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from goldilocks.cli.console import console, plain
 from goldilocks.records import (
     DataProfile,
     Decision,
@@ -25,12 +25,6 @@ from goldilocks.support.statistics import class_totals
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
 _MOST_LABELS = 12
-
-
-def console() -> Console:
-    """Standard output; as wide as the terminal, and 150 columns into a file or a pipe."""
-    out = Console()
-    return out if out.is_terminal else Console(width=150)
 
 
 def profile_tables(profile: DataProfile) -> list[Table]:
@@ -59,8 +53,8 @@ def findings_list(findings: Sequence[Finding]) -> Text:
     lines = Text()
     for one in findings:
         lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
-        lines.append(f"{one.part}: ", style="bold").append(f"{one.message}\n")
-        lines.append(f"        {one.meaning}\n", style="dim")
+        lines.append(plain(f"{one.part}: ", style="bold")).append(plain(f"{one.message}\n"))
+        lines.append(plain(f"        {one.meaning}\n", style="dim"))
     return lines
 
 
@@ -105,7 +99,7 @@ def excluded_table(excluded: Sequence[Excluded]) -> Table:
 def print_decision(decision: Decision, out: Path) -> None:
     """The decision in words, the leaderboard, and where things are."""
     out_console = console()
-    out_console.print(Text(f"\n{decision.sentence}\n", style="bold"))
+    out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
     out_console.print(leaderboard(decision))
     if decision.test_score is not None:
         out_console.print(
@@ -114,7 +108,7 @@ def print_decision(decision: Decision, out: Path) -> None:
         )
     for one in decision.candidates:
         if one.dropped:
-            out_console.print(f"{one.candidate} {one.reason}", markup=False, soft_wrap=True)
+            out_console.print(f"{one.candidate} {one.reason}", soft_wrap=True)
     search = decision.search
     if search.money:
         out_console.print(f"Questions to endpoints have cost {search.money:.4g} {decision.objective.currency} so far.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
 from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
@@ -72,5 +73,5 @@ def tune(
             overrides,
             live,
         )
-    typer.echo(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
-    typer.echo(f"bundle: {out}")
+    say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
+    say(f"bundle: {out}")

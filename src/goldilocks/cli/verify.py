@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
+
 
 def verify(bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")]) -> None:
     """Check every file's sha256 and make the stored predictions again.
@@ -21,4 +23,4 @@ def verify(bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")])
     found = verify_bundle(bundle)
     if not found.ok:
         raise IntegrityError(f"{bundle}: {found.message}; write the bundle again.")
-    typer.echo(f"{bundle}: {found.message}")
+    say(f"{bundle}: {found.message}")

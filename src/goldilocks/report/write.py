@@ -27,6 +27,7 @@ from goldilocks.records import (
 )
 from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.race_chart import race_chart
+from goldilocks.support.control_characters import visible
 from goldilocks.support.files import write_text
 from goldilocks.support.statistics import class_totals
 
@@ -95,7 +96,7 @@ def render(
     views = _of_decision(decision, trials) | _of_race(decision, trials, screening) | _of_evaluation(evaluation)
     views["excluded"] = board.excluded(decision, pool, screening)
     html = _environment().get_template("template.html").render(shown | views)
-    return html.encode("utf-8", "replace").decode("utf-8")
+    return visible(html).encode("utf-8", "replace").decode("utf-8")
 
 
 def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
