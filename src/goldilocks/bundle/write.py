@@ -176,6 +176,7 @@ def _beside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
         part.mkdir()
         yield part
+        _make_readable(part)
         _flush(part)
         _swap(part, folder)
     except Exception as error:
@@ -187,6 +188,16 @@ def _beside(folder: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _make_readable(folder: Path) -> None:
+    """Give every file the rights that the umask gives new ones: libraries write weights for this user alone.
+
+    Whoever serves the bundle is often another user, such as a service account.
+    """
+    allowed = folder.stat().st_mode & 0o777  # what the umask left to a new folder
+    for path in folder.rglob("*"):
+        path.chmod(allowed if path.is_dir() else allowed & 0o666)
 
 
 def _flush(folder: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.support.hardware import cores
+from goldilocks.support.safetensors_file import check_finite
 
 
 def hub_weights(folder: Path) -> dict[str, Tensor]:
@@ -20,7 +21,7 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingError: there are none.
-        IntegrityError: a file is damaged or cut short.
+        IntegrityError: a file is damaged or cut short, or a weight is no finite number.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -32,11 +33,17 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
         names = ["model.safetensors"]
     found: dict[str, Tensor] = {}
     for name in names:
+        if not (folder / name).exists() and index.exists():
+            raise MissingError(
+                f"{folder / name}: {index.name} names {len(names)} files and this one is missing; "
+                "download the checkpoint again."
+            )
         if not (folder / name).exists():
             raise MissingError(
                 f"{folder / name}: there is no such file; pickled weights (pytorch_model.bin) are not read, "
                 "save the model once with safetensors."
             )
+        check_finite(folder / name)
         try:
             found |= load_file(folder / name)
         except SafetensorError as error:
