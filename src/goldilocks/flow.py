@@ -41,6 +41,7 @@ from goldilocks.records import (
 )
 from goldilocks.report.write import write_report
 from goldilocks.select.conclude import conclude
+from goldilocks.select.digests import check_inputs
 from goldilocks.select.drop import Guard
 from goldilocks.select.entrants import Entrants
 from goldilocks.select.race import Setting, race
@@ -117,8 +118,10 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         clock,
         progress,
         baselines=task.BASELINES if isinstance(task, Compared) else (),
+        max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 
+    workspace.forget_lost()  # finished candidates whose files were deleted are bought again
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
         progress("stage", {"name": "race", "candidates": len(screening.kept)})
         trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
@@ -182,7 +185,7 @@ def report(
     evaluation: Evaluation,
 ) -> Path:
     """Write ``report.html`` and the evaluation it was made from."""
-    write_text(workspace.folder / "evaluation.json", to_stored(evaluation))
+    write_text(workspace.evaluation, to_stored(evaluation))
     return write_report(
         workspace.report,
         decision=decision,
@@ -329,17 +332,20 @@ def rewrite_report(folder: Path) -> Path:
 
     Raises:
         MissingError: the run is not finished.
+        IntegrityError: what its decision was made from was changed since.
     """
     workspace = Workspace(folder)
+    decision = read_record(Decision, workspace.decision)
+    check_inputs(workspace, decision)
     data = json.loads(read_text(workspace.data))
     return write_report(
         workspace.report,
-        decision=read_record(Decision, workspace.decision),
+        decision=decision,
         profile=from_json(DataProfile, json.dumps(data["profile"]), where=workspace.data),
         findings=tuple(from_json(Finding, json.dumps(one), where=workspace.data) for one in data["findings"]),
         screening=read_record(Screening, workspace.screening),
         trials=tuple(workspace.read_trials()),
         pool=read_record(Pool, workspace.pool),
-        evaluation=read_stored(workspace.folder / "evaluation.json"),
+        evaluation=read_stored(workspace.evaluation),
         task_yaml=_without_folder(read_text(workspace.task)),
     )

@@ -729,6 +729,8 @@ class Decision:
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """File of the run that it was made from -> SHA-256 (see ``digests.py``); empty in decisions of older versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class RunSettings:
     """Threads for compute; 0: one per core."""
     unsafe_execution: bool = False
     """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
+    max_disk_mb: float | None = None
+    """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 
 
 def read_task(path: Path | str) -> TaskSpec:

@@ -183,9 +183,7 @@ def test_rank_stabilised_adapter_of_a_model_with_one_more_level_is_merged(tmp_pa
 
 def test_adapter_without_its_base_is_named_for_what_it_is(tmp_path: Path, base: Path) -> None:
     folder = adapter(tmp_path / "lora", "org/other", pair("x"))
-    with pytest.raises(
-        MissingError, match=r"is a LoRA adapter of org/other, not a model; merge it first .*merge_and"
-    ):
+    with pytest.raises(MissingError, match=r"is a LoRA adapter of org/other, not a model; merge it first .*merge_and"):
         folder_of(str(folder), offline=True)
     nameless = adapter(tmp_path / "nameless", "", pair("x"))
     with pytest.raises(InputError, match="adapter of a base model that it does not name"):

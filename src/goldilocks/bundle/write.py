@@ -22,6 +22,7 @@ from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, Paid
 from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
+from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
 
@@ -154,7 +155,7 @@ def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
     with _beside(folder) as part:
         (part / MODEL).mkdir()
         model.save(part / MODEL)
-        write_text(part / CARD, readme)
+        write_text(part / CARD, without_own_paths(readme, [folder.parent]))
         names = sorted(names_in(part))
         for name in names:
             refuse_pickle(part / name)

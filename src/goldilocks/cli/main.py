@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
+from goldilocks.cli.clean import clean
 from goldilocks.cli.console import say
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
@@ -55,7 +56,7 @@ def _piped(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
+for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, clean, demo):
     # Rich would take the [demo] of a docstring for markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))

@@ -33,6 +33,9 @@ def select(
     ] = "value",
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    max_disk: Annotated[
+        float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
+    ] = None,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Choose, tune and hand over the model that is just right for the task.
@@ -60,6 +63,7 @@ def select(
         policy=policy,
         threads=threads,
         unsafe_execution=unsafe_execution,
+        max_disk_mb=max_disk,
     )
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)

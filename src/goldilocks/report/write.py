@@ -29,6 +29,7 @@ from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.race_chart import race_chart
 from goldilocks.support.control_characters import visible
 from goldilocks.support.files import write_text
+from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.statistics import class_totals
 
 _HERE = Path(__file__).parent
@@ -66,7 +67,8 @@ def write_report(
     Raises:
         InputError: the file cannot be written.
     """
-    write_text(out, render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml))
+    page = render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml)
+    write_text(out, without_own_paths(page, [out.parent]))
     return out
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 from goldilocks.records import Candidate, Cost, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.select.cost import cost
 from goldilocks.select.decide import Finished, decide
+from goldilocks.select.digests import digests
 from goldilocks.select.drop import Guard
 from goldilocks.select.explain_choice import sentence
 from goldilocks.select.pace import pace
@@ -72,6 +73,7 @@ def conclude(
         data_fingerprint=dataset.fingerprint,
         versions={name: metadata.version(name) for name in _VERSIONS},
         machine=setting.machine,
+        inputs=digests(setting.workspace, len(trials)),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from goldilocks.answers import Answers
-from goldilocks.errors import BudgetError, InputError
+from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.evaluate.score import loss_of, measured
 from goldilocks.protocols import Metric, Policy, Progress
 from goldilocks.records import Candidate, Dataset, Forecast, Pool, Screening, TaskSpec, Text, Trial
@@ -222,6 +222,8 @@ class Setting:
     progress: Progress
     baselines: Sequence[str] = ()
     """Families that everybody is compared with: run to the end first (see ``protocols.Compared``)."""
+    max_disk_bytes: float = math.inf
+    """What the run's folder may take: a purchase that would pass it is not made."""
 
 
 def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
@@ -244,12 +246,12 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         n_items=len(setting.dataset.validation),
         n_labels=len(setting.dataset.labels),
         screening=setting.screening,
-        trials=setting.workspace.read_trials(),
+        trials=_checked(setting, members),
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
     standings.begun_before = {one.candidate for one in standings.trials}
-    stopped = "the budget ended"
+    stopped, full = "the budget ended", False
     runs: dict[str, Runner] = {}
     while (left := setting.clock.left()) > 0 and standings.candidates:
         standings.left = left
@@ -258,6 +260,10 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
             stopped = "no further purchase was worth its price"
             break
         name, rung, why = purchase
+        full = setting.workspace.size_bytes() + members[name].model.size_bytes > setting.max_disk_bytes
+        if full:
+            stopped = f"the run's folder would pass its {setting.max_disk_bytes / 1e6:,.0f} MB of disk"
+            break
         if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
         with guard.watch("race", [name]) as fallen:
@@ -276,6 +282,8 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         if standings.dropped and not any(map(_decides, standings.candidates)):
             raise InputError(_nobody_left(sorted(done), setting.workspace))
         if any(map(_decides, standings.candidates)):
+            if full:
+                raise BudgetError(f"{stopped} before any candidate was finished; raise --max-disk and --resume.")
             beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
             raise BudgetError(
                 f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
@@ -283,6 +291,31 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
                 "more)."
             )
     return tuple(standings.trials), stopped
+
+
+def _checked(setting: Setting, members: Collection[str]) -> list[Trial]:
+    """Earlier trials, which must be of this race.
+
+    Raises:
+        IntegrityError: one is of a candidate, a rung or data that this race does not have.
+    """
+    trials = setting.workspace.read_trials()
+    for number, one in enumerate(trials, start=1):
+        problem = (
+            f"the candidate {one.candidate} is not in this race"
+            if one.candidate not in members
+            else f"rung {one.rung} ends at another share than {one.share:g}"
+            if one.rung >= len(RUNGS) or abs(RUNGS[one.rung] - one.share) > 1e-6
+            else "it was scored on other data"
+            if one.data_fingerprint != setting.dataset.fingerprint
+            else ""
+        )
+        if problem:
+            raise IntegrityError(
+                f"{setting.workspace.trials} line {number}: {problem}; remove the line (and "
+                f"{setting.workspace.decision.name}), then --resume."
+            )
+    return trials
 
 
 _BASELINE = "majority"
