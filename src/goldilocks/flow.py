@@ -59,6 +59,10 @@ EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dro
 moved, was made; a candidate is measured; one fell out; done."""
 
 
+_SCREENING = 0.25
+"""Share of the budget that the screening may take."""
+
+
 def silent(event: str, details: Mapping[str, Any]) -> None:
     """The progress that says nothing."""
 
@@ -118,6 +122,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         clock,
         progress,
         baselines=task.BASELINES if isinstance(task, Compared) else (),
+        measure=entrants.footprint,
+        n_test=len(dataset.test),
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 
@@ -263,11 +269,13 @@ def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: E
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
     out = workspace.read_dropped()
+    limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
+    until = guard.clock.elapsed() + limit
     screening = screen(
         dataset,
         replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in out)),
-        features=entrants.features,
-        seconds_limit=0.25 * guard.clock.budget_seconds,
+        features=lambda facts, texts: entrants.features(facts, texts, lambda: until - guard.clock.elapsed()),
+        seconds_limit=limit,
         seed=0,
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),

@@ -13,9 +13,8 @@ from goldilocks.select.digests import digests
 from goldilocks.select.drop import Guard
 from goldilocks.select.explain_choice import sentence
 from goldilocks.select.pace import pace
-from goldilocks.select.race import Setting
+from goldilocks.select.race import FOOTPRINT_TEXTS, Setting
 
-_FOOTPRINT_TEXTS = 64
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 
 
@@ -101,7 +100,7 @@ def _finished(
     dataset = setting.dataset
     guard = Guard(setting.workspace, setting.clock, setting.progress)
     by_name = {one.name: one for one in setting.pool.candidates}
-    texts = dataset.validation.texts[:_FOOTPRINT_TEXTS]
+    texts = dataset.validation.texts[:FOOTPRINT_TEXTS]
     found: list[Finished] = []
     out = setting.workspace.read_dropped()
     done = [one for one in trials if one.share >= 1 and one.candidate not in out]

@@ -24,6 +24,7 @@ from goldilocks.select.cost import running_cost
 from goldilocks.select.drop import Guard
 from goldilocks.select.forecast import Experience, Observation, Posterior, improvement, recorded_experience
 from goldilocks.select.pace import pace
+from goldilocks.select.reserve import Reserve
 from goldilocks.select.workspace import Workspace
 from goldilocks.support.budget import Clock
 from goldilocks.support.hardware import Machine
@@ -222,6 +223,10 @@ class Setting:
     progress: Progress
     baselines: Sequence[str] = ()
     """Families that everybody is compared with: run to the end first (see ``protocols.Compared``)."""
+    measure: Callable[[Candidate, Sequence[Text]], object] | None = None
+    """Footprint of a finished candidate: taken as soon as it has finished, so that its time is part of the budget."""
+    n_test: int = 0
+    """Items of the test part, for the time that scoring it will take."""
     max_disk_bytes: float = math.inf
     """What the run's folder may take: a purchase that would pass it is not made."""
 
@@ -253,7 +258,8 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     standings.begun_before = {one.candidate for one in standings.trials}
     stopped, full = "the budget ended", False
     runs: dict[str, Runner] = {}
-    while (left := setting.clock.left()) > 0 and standings.candidates:
+    reserve = Reserve(setting.spec.budget_seconds, setting.n_test)
+    while (left := setting.clock.left() - reserve.seconds(standings.trials)) > 0 and standings.candidates:
         standings.left = left
         purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _somebody(standings)
         if purchase is None:
@@ -267,7 +273,7 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
         with guard.watch("race", [name]) as fallen:
-            trial = _buy(members[name], rung, why, standings, setting, runs)
+            trial = _buy(members[name], rung, why, standings, setting, runs)  # until standings.left have passed
         if fallen:
             standings.dropped = setting.workspace.read_dropped()
             continue
@@ -277,6 +283,9 @@ def race(setting: Setting, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
         setting.progress("bought", {"trial": trial, "left": setting.clock.left()})
+        if trial.share >= 1 and setting.measure is not None:
+            _measure(members[name], setting, guard, reserve)
+            standings.dropped = setting.workspace.read_dropped()
     done = {one.candidate for one in standings.trials if one.share >= 1} - set(standings.dropped)
     if not any(map(_decides, done)):
         if standings.dropped and not any(map(_decides, standings.candidates)):
@@ -367,10 +376,11 @@ def _buy(
     predicted, value = standings.price(name, rung), standings.value(name)
     setting.progress("buying", {"candidate": name, "share": share, "predicted_seconds": predicted, "why": why})
     begun, used = time.perf_counter(), setting.workspace.account(name).own()
+    until = setting.clock.elapsed() + standings.left
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
         share,
-        stop=lambda: setting.clock.left() <= 0,
+        stop=lambda: setting.clock.elapsed() >= until,
         on_step=lambda done: setting.progress("step", {"candidate": name, "share": done}),
     )
     if run.share < share - 1e-9:
@@ -400,6 +410,19 @@ def _buy(
         data_fingerprint=dataset.fingerprint,
         usage=usage,
     )
+
+
+def _measure(candidate: Candidate, setting: Setting, guard: Guard, reserve: Reserve) -> None:
+    """Take the footprint of a finished candidate; one that cannot be measured is excluded."""
+    assert setting.measure is not None
+    begun = setting.clock.elapsed()
+    with guard.watch("measuring", [candidate.name]):
+        setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
+    reserve.measured.append(setting.clock.elapsed() - begun)
+
+
+FOOTPRINT_TEXTS = 64
+"""Validation texts that a footprint is measured on."""
 
 
 def _cheapest(standings: Standings) -> float:
