@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATA ?= $(or $(GOLDILOCKS_DATA),../shared/data)
 
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check docs bench clean
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -30,6 +30,10 @@ check: install ## lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install ## build the documentation site in build/site
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: install ## the benchmarks of record (long; needs the data folder)
 	$(BIN)/python benchmarks/run_all.py --data $(DATA)

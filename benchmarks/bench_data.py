@@ -77,7 +77,7 @@ def machine() -> dict[str, Any]:
     """The machine and the versions, for a result file."""
     from importlib.metadata import version
 
-    from goldilocks.support.hardware import machine as this
+    from goldilocks.support.machine.hardware import machine as this
 
     found = this()
     names = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")

@@ -34,12 +34,12 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.data.corpus import documents
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.score import score
 from goldilocks.pretrain.run import Pretrained, pretrain
 from goldilocks.pretrain.settings import PretrainSettings
 from goldilocks.records import Candidate, Goal, Part, Workload
-from goldilocks.support.hardware import set_threads
-from goldilocks.tune.run import Run
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.tuning.run import Run
 
 ARMS = ("plain", "domain", "foreign", "new", "new + domain")
 PAIRS = (("domain", "plain"), ("foreign", "plain"), ("domain", "foreign"), ("new + domain", "new"))

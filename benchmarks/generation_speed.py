@@ -42,28 +42,28 @@ def prompts(data: Path) -> list[str]:
 
 def ours(folder: str, texts: list[str]) -> dict[str, Any]:
     """Our side."""
-    from goldilocks.nets.decoding import write
-    from goldilocks.nets.llama import read_options, read_trunk
-    from goldilocks.nets.network import read_tokenizer
-    from goldilocks.nets.sampling import Sampling
-    from goldilocks.nets.weights import answering
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.backbones.llama import read_backbone, read_options
+    from goldilocks.nets.generation.decoding import write
+    from goldilocks.nets.generation.sampling import Sampling
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.hub.weights import answering
+    from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
     options_ = read_options(read_config(Path(folder)))
     assert options_ is not None
-    trunk = read_trunk(Path(folder), options_)
-    trunk.to(answering(next(trunk.parameters()).dtype))  # as ``Causal`` does
+    backbone = read_backbone(Path(folder), options_)
+    backbone.to(answering(next(backbone.parameters()).dtype))  # as ``DecoderClassifier`` does
     begun = time.perf_counter()
-    trunk.settle()
+    backbone.settle()
     settling = time.perf_counter() - begun
     tokenizer = read_tokenizer(Path(folder) / "tokenizer.json", 10_000)
 
     def once(tokens: int) -> list[list[int]]:
         ids = [one.ids for one in tokenizer.encode_batch_fast(texts)]
-        written = write(trunk, tokenizer, ids, Sampling(max_tokens=tokens, rows=ROWS))
+        written = write(backbone, tokenizer, ids, Sampling(max_tokens=tokens, rows=ROWS))
         return [tokenizer.encode(one.text, add_special_tokens=False).ids for one in written]
 
-    precision = str(next(trunk.parameters()).dtype)
+    precision = str(next(backbone.parameters()).dtype)
     return timed(once) | {"precision": precision, "settle_seconds": settling}
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES, help="one side only; prints JSON")
     parser.add_argument("--folder", default="", help="model folder (default: Gemma 3 270M from its packages)")
     chosen = parser.parse_args()
-    from goldilocks.support.hardware import set_threads
+    from goldilocks.support.machine.hardware import set_threads
 
     set_threads()
     if chosen.side:

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from bench_data import RESULTS, keep, machine, options
 
-from goldilocks.select.race import Runner
+from goldilocks.selection.race import Runner
 
 LABELS = 20
 WORDS = 20_000
@@ -64,8 +64,8 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     from goldilocks.data.load import load
     from goldilocks.records import Candidate, CandidateFilter
     from goldilocks.settings import RunSettings, task_from
-    from goldilocks.support.hardware import machine as this_machine
-    from goldilocks.support.hardware import peak_memory_bytes, set_threads
+    from goldilocks.support.machine.hardware import machine as this_machine
+    from goldilocks.support.machine.hardware import peak_memory_bytes, set_threads
 
     set_threads()
     path = Path(file)
@@ -79,13 +79,13 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
 
     from goldilocks.catalog.find import candidates
     from goldilocks.catalog.fit import workload
-    from goldilocks.select.entrants import Entrants
-    from goldilocks.select.screen import screen
-    from goldilocks.select.workspace import Workspace
+    from goldilocks.selection.run_store import RunStore
+    from goldilocks.selection.screen import screen
+    from goldilocks.selection.workspace import Workspace
 
     spec = replace(spec, candidates=CandidateFilter(families=(what.split("/")[0] if "/" in what else "encoder",)))
     pool = candidates(spec, task, dataset, RunSettings(), this_machine())
-    entrants = Entrants(dataset.sealed(), workload(dataset), Workspace(path.parent / "run"), offline=True, seed=0)
+    entrants = RunStore(dataset.sealed(), workload(dataset), Workspace(path.parent / "run"), offline=True, seed=0)
     begun = time.perf_counter()
     if what == "screening":
         screen(dataset.sealed(), pool, features=entrants.features, seconds_limit=1e9, seed=0)
@@ -99,7 +99,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
 
 def one_epoch(run: Runner, share: float, most_seconds: float) -> dict[str, float]:
     """Seconds of a run up to ``share``, multiplied up where it was cut short after ``most_seconds``."""
-    from goldilocks.support.hardware import peak_memory_bytes
+    from goldilocks.support.machine.hardware import peak_memory_bytes
 
     begun = time.perf_counter()
     steps: list[tuple[float, float]] = []  # seconds since it began, share of the full run done

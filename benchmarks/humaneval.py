@@ -30,11 +30,11 @@ from bench_data import keep, machine, options, rows, sample
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.evaluate.score import measured
+from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
-from goldilocks.support.hardware import set_threads
+from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.sandbox.sandbox import protection
-from goldilocks.tune.run import Run
+from goldilocks.tuning.run import Run
 
 MODEL, METHOD, METRIC = "gemma-3-270m", "zero_shot", "pass_at_k"
 PIECE = 16
@@ -66,7 +66,7 @@ def told(part: Part) -> Run:
 
 def write_missing(part: Part, names: list[str], samples: int, file: Path) -> list[dict[str, Any]]:
     """Programs of every problem: one greedy, numbered 0, then the drawn ones; new ones are added to ``file``."""
-    from goldilocks.nets.causal_writer import CausalWriter  # torch comes after ``set_threads``
+    from goldilocks.nets.heads.decoder_generator import DecoderGenerator  # torch comes after ``set_threads``
 
     done = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     run: Run | None = None
@@ -79,7 +79,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
             texts = [cast(str, part.texts[place]) for place in chosen]
             begun = time.perf_counter()
             how: dict[str, Any] = {"temperature": TEMPERATURE, "top_p": TOP_P, "seed": number} if number else {}
-            made = cast(CausalWriter, run.model).written(texts, **how)  # without more: what ``predict`` gives
+            made = cast(DecoderGenerator, run.model).written(texts, **how)  # without more: what ``predict`` gives
             seconds = (time.perf_counter() - begun) / len(chosen)
             new = [
                 {"problem": names[place], "sample": number, "program": program, "seconds": seconds}

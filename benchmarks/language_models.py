@@ -29,12 +29,12 @@ from bench_data import keep, machine, options, rows
 from goldilocks import plugins
 from goldilocks.catalog.find import candidates
 from goldilocks.data.load import load
-from goldilocks.evaluate.score import measured
+from goldilocks.evaluation.score import measured
 from goldilocks.records import CandidateFilter, Dataset, DataSpec, TaskSpec
-from goldilocks.select.single import tune_candidate
+from goldilocks.selection.tune_single import tune_candidate
 from goldilocks.settings import RunSettings
-from goldilocks.support.hardware import machine as this_machine
-from goldilocks.support.hardware import set_threads
+from goldilocks.support.machine.hardware import machine as this_machine
+from goldilocks.support.machine.hardware import set_threads
 
 FAMILIES = ("ngram", "recurrent")
 METRICS = ("bits_per_byte", "perplexity_word")

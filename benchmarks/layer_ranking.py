@@ -27,15 +27,15 @@ from bench_data import keep, machine, options, rows, sample, write_rows
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.records import Facts, Goal, Part
-from goldilocks.support.hardware import set_threads
+from goldilocks.records import Goal, ModelInfo, Part
+from goldilocks.support.machine.hardware import set_threads
 
 SETS = ("trec", "banking77")
 ESTIMATORS = {"h_score": "hscore", "log_me": "logme"}
 ROWS = 1_500
 
 
-def minilm() -> Facts:
+def minilm() -> ModelInfo:
     """Facts of the encoder."""
     return next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
 

@@ -30,11 +30,11 @@ from bench_data import keep, machine, options, rows, sample
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.evaluate.score import measured
-from goldilocks.records import Candidate, Facts, Goal, Output, Part, Workload, as_text, labels_of
-from goldilocks.support.hardware import set_threads
-from goldilocks.support.sentences import sentences_of
-from goldilocks.tune.run import Run, adjusted
+from goldilocks.evaluation.score import measured
+from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload, as_text, labels_of
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.text.sentences import sentences_of
+from goldilocks.tuning.run import Run, adjusted
 
 CANDIDATES = (
     "majority/shares/scratch",
@@ -76,7 +76,7 @@ def parts(data: Path, name: str, on: str, most: int, context: int = 1, *, with_d
     return part_of(sample(train, most or len(train), seed=0)), part_of(scored)
 
 
-def facts_of(family: str, model: str) -> Facts:
+def facts_of(family: str, model: str) -> ModelInfo:
     """Of a model of the catalogue, or one the family makes."""
     known = [*catalogue(), *plugins.load("families", family).models()]
     return next(one for one in known if (one.family, one.name) == (family, model))
@@ -90,11 +90,13 @@ class HeadRun(Run):
     def _created(self, part: Part) -> Any:
         import torch
 
-        from goldilocks.nets.tagger import Tagger
+        from goldilocks.nets.heads.token_classifier import TokenClassifier
 
         made = super()._created(part)
         torch.manual_seed(self.seed)
-        return Tagger(made.trunk, made.tokenizer, replace(made.shape, settled={**made.shape.settled, **self.head}))
+        return TokenClassifier(
+            made.backbone, made.tokenizer, replace(made.shape, settled={**made.shape.settled, **self.head})
+        )
 
 
 def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:

@@ -48,14 +48,15 @@ from goldilocks import plugins
 from goldilocks.catalog.find import candidates
 from goldilocks.data.load import load
 from goldilocks.errors import GoldilocksError
-from goldilocks.evaluate.score import loss_of, measured
+from goldilocks.evaluation.score import loss_of, measured
+from goldilocks.events import silent
 from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
-from goldilocks.select.cost import cost
-from goldilocks.select.measure import footprint_of
-from goldilocks.select.single import tune_candidate
+from goldilocks.selection.cost import cost
+from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.selection.tune_single import tune_candidate
 from goldilocks.settings import RunSettings
-from goldilocks.support.hardware import machine as this_machine
-from goldilocks.support.hardware import set_threads
+from goldilocks.support.machine.hardware import machine as this_machine
+from goldilocks.support.machine.hardware import set_threads
 
 PAGE = """# The pool's table
 
@@ -201,7 +202,7 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     decides = plugins.load("metrics", task.METRICS[0])
     begun, used = time.perf_counter(), time.process_time()
     model, validation = tune_candidate(
-        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=lambda _event, _details: None
+        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=silent
     )
     seconds, processor = time.perf_counter() - begun, time.process_time() - used
     answers = model.predict(dataset.test.texts).values

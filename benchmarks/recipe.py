@@ -26,9 +26,9 @@ from bench_data import keep, machine, options, rows, sample
 
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
-from goldilocks.records import Candidate, Goal, Part, Recipe, Workload
-from goldilocks.support.hardware import set_threads
-from goldilocks.tune.run import Run, adjusted
+from goldilocks.records import Candidate, Goal, Part, TrainingConfig, Workload
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.tuning.run import Run, adjusted
 
 DRAWN = {"banking77": 4_000, "trec": 3_000}
 """Set -> training rows that a search may see; the rest is what variants are scored on."""
@@ -50,7 +50,7 @@ def part_of(found: list[dict[str, Any]]) -> Part:
     return Part(texts, gold, tuple(range(1, len(found) + 1)))
 
 
-def changed(recipe: Recipe, variant: str) -> Recipe:
+def changed(recipe: TrainingConfig, variant: str) -> TrainingConfig:
     """The recipe with the fields of a variant, each as its old value's type."""
     return adjusted(recipe, {name: type(getattr(recipe, name))(float(value)) for name, value in parse_qsl(variant)})
 

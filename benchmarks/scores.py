@@ -24,8 +24,8 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Part, Workload
-from goldilocks.support.hardware import set_threads
-from goldilocks.support.statistics import wilson
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.scoring.statistics import wilson
 
 SETS = {"banking77": ("train", "test"), "trec": ("train", "test"), "sst2": ("train", "test"), "sms_spam": ("all", None)}
 
@@ -42,7 +42,7 @@ def parts(data: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, A
 
 def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) -> dict[str, float]:
     """Test accuracy and tuning seconds."""
-    from goldilocks.tune.run import Run
+    from goldilocks.tuning.run import Run
 
     facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
     part = Part(

@@ -28,12 +28,12 @@ from bench_data import RESULTS, keep, machine, options, rows, sample, task_file
 
 from goldilocks import plugins
 from goldilocks.records import Goal, Pool, Screening, Trial
-from goldilocks.select.race import Standings
-from goldilocks.select.replay import replay
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.replay import replay
+from goldilocks.selection.standings import Standings
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import read_task
 from goldilocks.support.files import read_record
-from goldilocks.support.hardware import machine as this_machine
+from goldilocks.support.machine.hardware import machine as this_machine
 
 SETS = ("trec", "banking77")
 TRAIN_ROWS = 4_000

@@ -29,7 +29,7 @@ from bench_data import options as data_options
 
 if TYPE_CHECKING:
     from goldilocks.records import Goal, Part, Workload
-    from goldilocks.tune.loop import Learner
+    from goldilocks.tuning.loop import Learner
 
 BATCH = 16
 """Rows of a batch of the other sides."""
@@ -152,7 +152,7 @@ def ratio(runs: list[Run], side: str, ours: str) -> float | None:
 
 def setting() -> dict[str, Any]:
     """Versions; the processor, the cores this process may use, and how fast they multiply."""
-    from goldilocks.support.hardware import machine
+    from goldilocks.support.machine.hardware import machine
 
     found = machine()
     return {
@@ -165,7 +165,7 @@ def setting() -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------- one run
 
 
-class Marks:
+class CasingEmbeddings:
     """When each stretch of a run ended; made when the run begins, called with the name of what is over."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ class Marks:
 
     def record(self, chosen: argparse.Namespace) -> Run:
         """Which run this is, its seconds, its highest memory so far and the load beside it."""
-        from goldilocks.support.hardware import peak_memory_bytes
+        from goldilocks.support.machine.hardware import peak_memory_bytes
 
         return {
             "side": chosen.side,
@@ -204,10 +204,12 @@ def model_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def by_goldilocks(chosen: argparse.Namespace, mark: Marks, part: Part, goal: Goal, work: Workload) -> Learner:
+def by_goldilocks(
+    chosen: argparse.Namespace, mark: CasingEmbeddings, part: Part, goal: Goal, work: Workload
+) -> Learner:
     """Train method ``full`` with the encoder family's own recipe but ``--epochs``: the loop of ``goldilocks.tune``."""
     from goldilocks import plugins
-    from goldilocks.tune.loop import Learner
+    from goldilocks.tuning.loop import Learner
 
     family, method = plugins.load("families", "encoder"), plugins.load("methods", "full")
     mark("imported")
@@ -230,7 +232,7 @@ def by_goldilocks(chosen: argparse.Namespace, mark: Marks, part: Part, goal: Goa
 
 def by_trainer(
     chosen: argparse.Namespace,
-    mark: Marks,
+    mark: CasingEmbeddings,
     auto_model: Any,
     collator: Any,
     rows_of: Callable[[Any], list[dict[str, Any]]],

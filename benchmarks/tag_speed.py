@@ -26,7 +26,7 @@ from typing import Any
 
 import sides
 from bench_data import rows, sample
-from sides import Comparison, Marks, by_goldilocks, by_trainer, compare
+from sides import CasingEmbeddings, Comparison, by_goldilocks, by_trainer, compare
 
 SIDES = ("ours", "trainer")
 MAX_TOKENS = 256
@@ -67,7 +67,7 @@ def data(chosen: argparse.Namespace) -> str:
 
 def one_run(chosen: argparse.Namespace) -> sides.Run:
     """Train and score one side in this process."""
-    from goldilocks.support.hardware import set_threads
+    from goldilocks.support.machine.hardware import set_threads
 
     threads = set_threads()
     train, test = rows(chosen.data, "conll2003", "train"), rows(chosen.data, "conll2003", "test")
@@ -75,7 +75,7 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
     test = sample(test, chosen.scored or len(test), seed=0)
     words, gold = columns(train)
     asked, right = columns(test)
-    mark = Marks()
+    mark = CasingEmbeddings()
     predicted = RUNNERS[chosen.side](chosen, words, gold, asked, mark)
     mark("answered")
     record = mark.record(chosen)  # before seqeval brings libraries of its own into memory
@@ -86,7 +86,7 @@ def columns(found: list[dict[str, Any]]) -> tuple[list[Words], list[Tags]]:
     """Words and tags as the task reads them, for both sides."""
     from goldilocks import plugins
     from goldilocks.records import Output, labels_of
-    from goldilocks.support.tagging import words_of
+    from goldilocks.support.text.iob2 import words_of
 
     task = plugins.load("tasks", "ner")
     return [words_of(task.item(one)) for one in found], [labels_of(task.gold(one), Output.TAGS) for one in found]
@@ -103,7 +103,7 @@ def entity_f1(gold: list[Tags], predicted: list[Tags]) -> float:
 
 
 def ours(
-    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: Marks
+    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: CasingEmbeddings
 ) -> list[Tags]:
     """The loop of ``goldilocks.tune`` on the encoder family's network."""
     from goldilocks.records import Goal, Output, Part, Workload, as_text, labels_of
@@ -117,7 +117,7 @@ def ours(
 
 
 def trainer(
-    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: Marks
+    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: CasingEmbeddings
 ) -> list[Tags]:
     """Transformers' Trainer with a collator that pads rows and targets to the longest of the batch."""
     from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification

@@ -5,7 +5,8 @@ Needs:  the data folder (trec); about 2 minutes on 2 quiet cores. Results of rec
 
 Sides:    passive  OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT unset: a waiting thread sleeps at once
           active   OMP_WAIT_POLICY=ACTIVE, GOMP_SPINCOUNT unset: it spins until the others are there
-          counted  GOMP_SPINCOUNT as ``support/hardware.set_threads`` sets it (100000): it spins a while, then sleeps
+          counted  GOMP_SPINCOUNT as ``support/machine/hardware.set_threads`` sets it (100000): it spins a while, then
+          sleeps
 Measured: wall-clock seconds of one epoch of MiniLM (method ``full``) on the first rows of TREC, every run in a process
           of its own, the sides in turn; medians and their ratios to ``counted``. The load of the machine stands beside
           each run: other work favours whoever sleeps. The last line of output is one JSON object.

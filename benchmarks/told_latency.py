@@ -20,8 +20,8 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
-from goldilocks.support.hardware import set_threads
-from goldilocks.tune.run import Run
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.tuning.run import Run
 
 MODEL, SET = "gemma-3-270m", "mrpc"
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import sides
 from bench_data import rows as rows_of
-from sides import BATCH, Comparison, Marks, by_goldilocks, by_trainer, compare, model_folder
+from sides import BATCH, CasingEmbeddings, Comparison, by_goldilocks, by_trainer, compare, model_folder
 
 SIDES = ("ours", "trainer", "textbook")
 MAX_TOKENS = 128
@@ -47,14 +47,14 @@ def main() -> None:
 
 def one_run(options: argparse.Namespace) -> sides.Run:
     """Train and score one side in this process."""
-    from goldilocks.support.hardware import set_threads
+    from goldilocks.support.machine.hardware import set_threads
 
     threads = set_threads()
     train, test = (columns(rows_of(options.data, "trec", part)) for part in ("train", "test"))
     if options.rows:
         train = (train[0][: options.rows], train[1][: options.rows])
     labels = sorted(set(train[1]))
-    mark = Marks()
+    mark = CasingEmbeddings()
     predicted = RUNNERS[options.side](options, train, test[0], labels, mark)
     right = sum(labels[one] == gold for one, gold in zip(predicted, test[1], strict=True))
     return mark.record(options) | {"accuracy": right / len(test[1]), "threads": threads}
@@ -68,7 +68,9 @@ def columns(found: list[dict[str, Any]]) -> Rows:
 # -------------------------------------------------------------------------------------------------------- the sides
 
 
-def ours(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: Marks) -> Answers:
+def ours(
+    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
+) -> Answers:
     """The loop of ``goldilocks.tune`` on the encoder family's network."""
     from goldilocks.records import Goal, Part, Workload
 
@@ -80,7 +82,9 @@ def ours(options: argparse.Namespace, train: Rows, test: list[str], labels: list
     return answers
 
 
-def textbook(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: Marks) -> Answers:
+def textbook(
+    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
+) -> Answers:
     """The loop of the tutorials: pad to 128, shuffle, AdamW."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
@@ -106,7 +110,9 @@ def textbook(options: argparse.Namespace, train: Rows, test: list[str], labels: 
     return answers_of(model, tokenizer, test)
 
 
-def trainer(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: Marks) -> Answers:
+def trainer(
+    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
+) -> Answers:
     """Transformers' Trainer with a collator that pads to the longest of the batch."""
     from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding
 

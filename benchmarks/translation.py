@@ -27,7 +27,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
-from goldilocks.support.hardware import set_threads
+from goldilocks.support.machine.hardware import set_threads
 from goldilocks.tasks.translation import instruction
 
 TESTS = {"test_2016": "test", "test_2017": "test_2017"}
@@ -62,7 +62,7 @@ def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
 
 def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict[str, Any]:
     """Train on train, answer the test parts."""
-    from goldilocks.tune.run import Run
+    from goldilocks.tuning.run import Run
 
     family, model, *method = name.split("/")
     plugin = plugins.load("families", family)

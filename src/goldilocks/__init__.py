@@ -7,16 +7,22 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from goldilocks.api import check as check
+    from goldilocks.api import evaluate as evaluate
+    from goldilocks.api import select as select
+    from goldilocks.api import tune as tune
     from goldilocks.bundle.read import Bundle as Bundle
     from goldilocks.bundle.read import load as load
     from goldilocks.errors import GoldilocksError as GoldilocksError
-    from goldilocks.flow import check as check
-    from goldilocks.flow import select as select
     from goldilocks.records import Decision as Decision
+    from goldilocks.records import Evaluation as Evaluation
     from goldilocks.records import Prediction as Prediction
     from goldilocks.records import TaskSpec as TaskSpec
     from goldilocks.settings import RunSettings as RunSettings
     from goldilocks.settings import read_task as read_task
+    from goldilocks.sklearn import GoldilocksClassifier as GoldilocksClassifier
+    from goldilocks.sklearn import GoldilocksRegressor as GoldilocksRegressor
+    from goldilocks.sklearn import GoldilocksTagger as GoldilocksTagger
 
 # Nothing we stand on may call home; said here, before any of it is imported.
 for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_TELEMETRY"):
@@ -25,26 +31,38 @@ for _switch in ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "DO_NOT_TRA
 _HOME = {
     "Bundle": "goldilocks.bundle.read",
     "Decision": "goldilocks.records",
+    "GoldilocksClassifier": "goldilocks.sklearn",
     "GoldilocksError": "goldilocks.errors",
+    "GoldilocksRegressor": "goldilocks.sklearn",
+    "GoldilocksTagger": "goldilocks.sklearn",
     "Prediction": "goldilocks.records",
     "RunSettings": "goldilocks.settings",
     "TaskSpec": "goldilocks.records",
-    "check": "goldilocks.flow",
+    "Evaluation": "goldilocks.records",
+    "check": "goldilocks.api",
+    "evaluate": "goldilocks.api",
+    "tune": "goldilocks.api",
     "load": "goldilocks.bundle.read",
     "read_task": "goldilocks.settings",
-    "select": "goldilocks.flow",
+    "select": "goldilocks.api",
 }
 __all__ = [
     "Bundle",
     "Decision",
+    "Evaluation",
+    "GoldilocksClassifier",
     "GoldilocksError",
+    "GoldilocksRegressor",
+    "GoldilocksTagger",
     "Prediction",
     "RunSettings",
     "TaskSpec",
     "check",
+    "evaluate",
     "load",
     "read_task",
     "select",
+    "tune",
 ]
 __version__ = "0.1.0"
 

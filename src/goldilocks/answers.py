@@ -1,4 +1,4 @@
-"""What a model answered to several items at once: the form in which answers travel from a model to whoever asked."""
+"""Predictions for a batch of items, column by column."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.records import Answer, Goal, Output, Prediction, Text, labels_of
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.tagging import entities, in_one, spells_entities
+from goldilocks.support.text.iob2 import entities, in_one, spells_entities
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -35,7 +35,7 @@ class Answers:
     items: tuple[Text, ...] = ()
     """What a bundle was asked for ``tags``. Else empty."""
     spans: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
+    """Character spans of the words of each of ``items`` that is a text (see ``Prediction.spans``)."""
 
     def __len__(self) -> int:
         return len(self.values)

@@ -24,9 +24,10 @@ from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
-from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.evaluate.stored import read_stored, to_stored
-from goldilocks.protocols import Compared, Metric, Model, Progress, Task
+from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.stored import read_stored, to_stored
+from goldilocks.events import Decided, Progress, StageStarted, silent
+from goldilocks.protocols import HasBaselines, Metric, Model, Task
 from goldilocks.records import (
     DataProfile,
     Dataset,
@@ -40,31 +41,22 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.report.write import write_report
-from goldilocks.select.conclude import conclude
-from goldilocks.select.digests import check_inputs
-from goldilocks.select.drop import Guard
-from goldilocks.select.entrants import Entrants
-from goldilocks.select.race import Setting, race
-from goldilocks.select.screen import screen
-from goldilocks.select.single import tune_candidate
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.conclude import conclude
+from goldilocks.selection.digests import check_inputs
+from goldilocks.selection.failures import Guard
+from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.screen import screen
+from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, nearest, read_task
-from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
-from goldilocks.support.hardware import machine, set_threads
+from goldilocks.support.machine.clock import Clock
+from goldilocks.support.machine.hardware import machine, set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
-
-EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
-"""What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
-moved, was made; a candidate is measured; one fell out; done."""
-
 
 _SCREENING = 0.25
 """Share of the budget that the screening may take."""
-
-
-def silent(event: str, details: Mapping[str, Any]) -> None:
-    """The progress that says nothing."""
 
 
 def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
@@ -86,7 +78,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     set_threads(settings.threads)
     allow_unsafe_execution(settings.unsafe_execution)
     workspace = Workspace(Path(settings.out))
-    with workspace.claimed():
+    with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
         return build(spec, settings, workspace, progress)
 
@@ -98,18 +90,18 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     clock = Clock(spec.budget_seconds, workspace.elapsed())
     guard = Guard(workspace, clock, progress)  # what goes wrong with one candidate takes out that one only
 
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)  # read, checked, split, fingerprinted
     _remember_data(workspace, dataset)
 
-    progress("stage", {"name": "candidates"})
+    progress(StageStarted("candidates"))
     pool = candidates(spec, task, dataset, settings, machine())  # who could do it, and who could not and why
     write_text(workspace.pool, to_json(pool))
 
     closed = dataset.sealed()  # from here to the decision nobody holds the test part
-    entrants = Entrants(closed, workload(closed), workspace, settings.offline, spec.seed, spec.options)
+    entrants = RunStore(closed, workload(closed), workspace, settings.offline, spec.seed, spec.options)
     screening = _screen_once(workspace, closed, pool, entrants, guard)  # one cheap look, no training
-    setting = Setting(
+    setting = RaceContext(
         closed,
         pool,
         screening,
@@ -121,7 +113,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         entrants.keep,
         clock,
         progress,
-        baselines=task.BASELINES if isinstance(task, Compared) else (),
+        baselines=task.BASELINES if isinstance(task, HasBaselines) else (),
         measure=entrants.footprint,
         n_test=len(dataset.test),
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
@@ -129,13 +121,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
 
     workspace.forget_lost()  # finished candidates whose files were deleted are bought again
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
-        progress("stage", {"name": "race", "candidates": len(screening.kept)})
+        progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
         for one in trials:
             if one.share >= 1:
                 entrants.drop_checkpoint(one.candidate)
 
-        progress("stage", {"name": "decision"})
+        progress(StageStarted("decision"))
         chosen = conclude(
             setting, trials, stopped, settings.policy, measure=entrants.footprint, metric_name=metric_name
         )
@@ -143,7 +135,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             continue
         write_text(workspace.decision, to_json(chosen))  # written before the test part is opened
 
-        progress("stage", {"name": "test"})
+        progress(StageStarted("test"))
         winner = next(one for one in pool.candidates if one.name == chosen.winner.candidate)
         with guard.watch("test", [winner.name], only=(EndpointError,)) as fallen:
             model = entrants.restore(winner)
@@ -156,13 +148,13 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
             )
             write_text(workspace.decision, to_json(decision))
 
-            progress("stage", {"name": "bundle"})
+            progress(StageStarted("bundle"))
             write(model, decision, winner, dataset, workspace.bundle, mask=mask)
         if not fallen:
             break
 
     report(workspace, decision, dataset, screening, trials, pool, evaluation)
-    progress("decided", {"decision": decision, "workspace": workspace})
+    progress(Decided(decision))
     return decision
 
 
@@ -263,9 +255,9 @@ def _remember_data(workspace: Workspace, dataset: Dataset) -> None:
     write_text(workspace.data, to_json(content))
 
 
-def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: Entrants, guard: Guard) -> Screening:
+def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: RunStore, guard: Guard) -> Screening:
     """The screening of this run; taken from its file where it was done before."""
-    guard.progress("stage", {"name": "screening", "candidates": len(pool.candidates)})
+    guard.progress(StageStarted("screening", len(pool.candidates)))
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
     out = workspace.read_dropped()
@@ -285,7 +277,13 @@ def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: E
 
 
 def tune_one(
-    spec: TaskSpec, name: str, settings: RunSettings, overrides: Mapping[str, Any], progress: Progress = silent
+    spec: TaskSpec,
+    name: str,
+    settings: RunSettings,
+    overrides: Mapping[str, Any],
+    progress: Progress = silent,
+    *,
+    test_opened: bool = False,
 ) -> Measured:
     """Tune one candidate to the end and write it as a bundle to ``settings.out``; its validation score is returned.
 
@@ -293,8 +291,9 @@ def tune_one(
         spec: The task.
         name: ``family/model/method``.
         settings: Where to write, whether the Hub may be asked.
-        overrides: Fields of ``records.Recipe`` that replace the family's own.
+        overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
         progress: Called as work goes on.
+        test_opened: Whether a test score of another candidate is known for these data; the bundle records it.
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
@@ -305,7 +304,7 @@ def tune_one(
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)
-    progress("stage", {"name": "data"})
+    progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
     candidate = next((one for one in pool.candidates if one.name == name), None)
@@ -314,7 +313,7 @@ def tune_one(
         reason = next(reasons, None)
         why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
-    progress("stage", {"name": "tuning"})
+    progress(StageStarted("tuning"))
     metric_name, metric = _deciding_metric(spec, task)
     model, score = tune_candidate(
         candidate,
@@ -326,8 +325,69 @@ def tune_one(
         progress=progress,
         options=spec.options,
     )
-    write_tuned(model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask)
+    write_tuned(
+        model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask, test_opened=test_opened
+    )
     return score
+
+
+def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = silent) -> Measured:
+    """Write the bundle of another candidate of a run; its validation score is returned.
+
+    A candidate that finished is bundled as it is; any other is tuned to the end first. The bundle records that the test
+    set of its data was already opened, if it was: a test score of this candidate would be a second look.
+
+    Args:
+        run: Folder of a run; nothing in it is changed.
+        name: ``family/model/method``.
+        settings: Where to write, whether the Hub may be asked.
+        progress: Called as work goes on.
+
+    Raises:
+        MissingError: the folder holds no run, or no candidate of that name; the nearest is named.
+        InputError: the folder to write to is not empty, or the data have changed since the run.
+    """
+    workspace = Workspace(run)
+    spec, pool = workspace.read_task(), read_record(Pool, workspace.pool)
+    candidate = next((one for one in pool.candidates if one.name == name), None)
+    if candidate is None:
+        raise MissingError(
+            f"{run}: no candidate of this run is named {name!r}.{nearest(name, [one.name for one in pool.candidates])} "
+            f"`goldilocks decide {run} --out OTHER` lists them."
+        )
+    opened = workspace.test_opened()
+    trial = next((one for one in workspace.read_trials() if one.candidate == name and one.share >= 1), None)
+    store_folder = workspace.of_candidate(name) / "model"
+    if trial is None or not store_folder.is_dir():
+        return tune_one(spec, name, settings, {}, progress, test_opened=opened)
+    set_threads(settings.threads)
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    task = plugins.load("tasks", spec.task)
+    progress(StageStarted("data"))
+    dataset = load(spec, task, progress=progress)
+    if dataset.fingerprint != trial.data_fingerprint:
+        raise InputError(
+            f"{run}: was run on other data (fingerprint {trial.data_fingerprint}, now {dataset.fingerprint}); restore "
+            "the data that it was run on."
+        )
+    metric_name, _ = _deciding_metric(spec, task)
+    progress(StageStarted("bundle"))
+    store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
+    model = store.restore(candidate)
+    write_tuned(
+        model,
+        candidate,
+        dataset,
+        metric_name,
+        trial.score,
+        spec.task,
+        settings.out,
+        mask=mask,
+        test_opened=opened,
+        decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
+    )
+    return trial.score
 
 
 def _speaks_of(excluded: str, name: str) -> bool:

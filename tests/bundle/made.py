@@ -12,9 +12,9 @@ from goldilocks.records import (
     DataProfile,
     Dataset,
     Decision,
-    Facts,
     Machine,
     Measured,
+    ModelInfo,
     Objective,
     Part,
     Prices,
@@ -35,7 +35,7 @@ DATASET = Dataset(
 )
 
 
-def facts(family: str) -> Facts:
+def facts(family: str) -> ModelInfo:
     """The first model a family makes itself."""
     return plugins.load("families", family).models()[0]
 

@@ -15,7 +15,7 @@ from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_tuned
 from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.protocols import Fitted
+from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Candidate, DataProfile, Dataset, Measured, Output, Part
 
 
@@ -69,7 +69,7 @@ def test_one_string_is_not_taken_for_a_list_of_letters(written: Path) -> None:
 
 def test_text_that_is_no_string_is_named_by_its_position(written: Path) -> None:
     with pytest.raises(InputError, match="text 1 is a NoneType"):
-        load(written).predict(["fine", None])  # type: ignore[list-item]
+        load(written).predict(["fine", None])
 
 
 def test_folder_without_a_bundle_is_missing_and_a_runs_folder_is_pointed_on(folder: Path) -> None:
@@ -129,7 +129,7 @@ def test_link_is_refused(folder: Path) -> None:
 def test_newer_format_asks_for_an_upgrade(folder: Path) -> None:
     change(folder, lambda info: info.update(format_version=FORMAT_VERSION + 1, something="new"))
 
-    with pytest.raises(IntegrityError, match=r"format version 2, .* reads up to 1; upgrade: pip install --upgrade"):
+    with pytest.raises(IntegrityError, match=r"format version 3, .* reads up to 2; upgrade: pip install --upgrade"):
         load(folder)
 
 
@@ -186,9 +186,9 @@ def test_rows_may_name_what_is_read_and_hold_more(written: Path) -> None:
 def test_row_that_cannot_be_answered_is_named_by_its_place(written: Path) -> None:
     with pytest.raises(InputError, match=r"text 1: text is empty\."):
         load(written).predict(["fine", " "])
-    with pytest.raises(InputError, match=r"text 0: text is empty; the row has 'body', this task reads 'text'"):
+    with pytest.raises(InputError, match=r"text 0: text is empty; the row has 'body', this task takes 'text'"):
         load(written).predict([{"body": "fine"}])
-    with pytest.raises(InputError, match=r"text 0: 2 texts; this task reads text"):
+    with pytest.raises(InputError, match=r"text 0: 2 texts; this task takes text"):
         load(written).predict([("fine", "too")])
 
 
@@ -200,7 +200,7 @@ def tagging(folder: Path, sentences: list[list[str]]) -> Bundle:
     dataset = Dataset(part, part, Part(), ("B-X", "O"), "0" * 16, profile, output=Output.TAGS)
     family = plugins.load("families", "crf")
     model = family.create(family.models()[0], None, part, dataset.goal, seed=0)
-    assert isinstance(model, Fitted)
+    assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
     candidate, score = Candidate(family.models()[0], "scratch"), Measured(1.0, 1.0, 1.0, len(gold), "")
     return load(write_tuned(model, candidate, dataset, "entity_f1", score, "ner", folder, mask=mask))

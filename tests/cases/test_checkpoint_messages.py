@@ -85,7 +85,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, dtype: str, num
 
 
 def test_checkpoint_with_nan_weights_is_refused_when_it_is_read(tmp_path: Path) -> None:
-    from goldilocks.nets.weights import hub_weights
+    from goldilocks.nets.hub.weights import hub_weights
 
     folder = encoder_folder(tmp_path / "nan")
     weights = load_file(folder / "model.safetensors")

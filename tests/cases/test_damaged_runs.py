@@ -15,9 +15,9 @@ from goldilocks.bundle.verify import verify
 from goldilocks.errors import BudgetError, InputError, IntegrityError, MissingError
 from goldilocks.flow import rewrite_report, select
 from goldilocks.records import Decision, TaskSpec
-from goldilocks.select.clean import clean
-from goldilocks.select.digests import verify_run
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.clean import clean
+from goldilocks.selection.digests import verify_run
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import read_record
 from goldilocks.support.own_paths import without_own_paths

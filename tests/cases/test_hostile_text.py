@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from goldilocks.bundle import card as bundle_card
 from goldilocks.cli import main
-from goldilocks.cli.console import PlainConsole, plain
 from goldilocks.cli.tables import classification_report, evaluation_tables, findings_list, profile_tables
-from goldilocks.evaluate.stored import read_stored, to_stored
+from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.records import ClassRow, DataProfile, Evaluation, Finding, Measured, Severity
+from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.control_characters import json_visible, visible
 
 LABELS = (

@@ -30,12 +30,12 @@ from goldilocks.settings import RunSettings
 # Two models made here, and any folder whose config.json says that it is of this kind.
 FAMILY = """\
 import json
-from goldilocks.records import Facts, Forecast, Output
+from goldilocks.records import ModelInfo, Forecast, Output
 
 OUTPUTS = frozenset({{Output.{output}}})
 
 def _facts(name, source, size_bytes, licence, languages):
-    return Facts(name, {name!r}, source, "two numbers", "none", languages, licence, size_bytes // 4, size_bytes)
+    return ModelInfo(name, {name!r}, source, "two numbers", "none", languages, licence, size_bytes // 4, size_bytes)
 
 def models():
     return tuple(_facts(name, "builtin", 400, "none-needed", ("*",)) for name in ("small", "large"))

@@ -7,9 +7,9 @@ from fake_shelf import checkpoint
 
 from goldilocks.catalog.fetch import check_files, folder_of
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.records import Facts
+from goldilocks.records import ModelInfo
 
-FACTS = Facts("mine", "fake", "", "", "", (), "mit", 1, 1)
+FACTS = ModelInfo("mine", "fake", "", "", "", (), "mit", 1, 1)
 
 
 def test_local_folder_is_itself(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_excluded_by_pattern_says_which(pattern: str) -> None:
 
 
 def test_pattern_that_matches_nobody_is_refused_with_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"'fake/smal', which matches nobody. Did you mean 'fake/small'\?"):
+    with pytest.raises(InputError, match=r"'fake/smal', which matches no candidate. Did you mean 'fake/small'\?"):
         find(spec(exclude=("fake/smal",)))
 
 

@@ -7,7 +7,7 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue, source_of, unique
 from goldilocks.errors import MissingError
-from goldilocks.records import Facts
+from goldilocks.records import ModelInfo
 
 CATALOGUE = {facts.name: facts for facts in catalogue()}
 
@@ -18,7 +18,7 @@ def test_names_and_sources_are_unique() -> None:
 
 
 @pytest.mark.parametrize("facts", catalogue(), ids=lambda facts: facts.name)
-def test_entry_says_all_that_the_rules_ask_for(facts: Facts) -> None:
+def test_entry_says_all_that_the_rules_ask_for(facts: ModelInfo) -> None:
     assert facts.licence == facts.licence.lower() != ""
     assert facts.languages
     assert facts.parameters > 0
@@ -78,8 +78,8 @@ def test_folder_goes_before_a_hub_id_of_the_same_spelling(tmp_path: Path) -> Non
 
 
 def test_third_model_of_a_name_gets_a_third_name() -> None:
-    def named(source: str) -> Facts:
-        return Facts("mine", "fake", source, "", "", (), "mit", 1, 1)
+    def named(source: str) -> ModelInfo:
+        return ModelInfo("mine", "fake", source, "", "", (), "mit", 1, 1)
 
     models = unique([named("a"), named("b"), named("a"), named("c"), named("b")])
 

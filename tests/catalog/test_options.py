@@ -20,7 +20,7 @@ def test_choice_of_the_task_file_replaces_the_methods_own() -> None:
     [
         ({"in_contxt": {"shots": 3}}, "options names the method 'in_contxt'. Did you mean 'in_context'"),
         ({"in_context": {"shot": 3}}, "unknown key 'options.in_context.shot'. Did you mean 'shots'"),
-        ({"full": {"rank": 3}}, "unknown key 'options.full.rank'. It has nothing to choose"),
+        ({"full": {"rank": 3}}, "unknown key 'options.full.rank'. It has no options"),
         ({"in_context": {"shots": "few"}}, "options.in_context.shots is 'few': "),
     ],
 )

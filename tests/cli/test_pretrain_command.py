@@ -16,7 +16,7 @@ TEXT = "the bank sent an invoice about the loan\nour coach saw a match\n" * 20
 
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("goldilocks.support.hardware.set_threads", lambda _threads=0: 1)
+    monkeypatch.setattr("goldilocks.support.machine.hardware.set_threads", lambda _threads=0: 1)
 
 
 def test_it_writes_a_folder_and_says_how_it_went(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 from rich.console import Console
 from sklearn.metrics import classification_report as sklearn_report
 
 from goldilocks.cli.tables import classification_report
-from goldilocks.evaluate.classes import class_rows, confusion
+from goldilocks.evaluation.classes import class_rows, confusion
 from goldilocks.records import Evaluation, Measured
 
 
@@ -27,7 +28,8 @@ def test_classification_report_is_that_of_scikit_learn() -> None:
 
     Console(file=out, width=100).print(classification_report(evaluation))
 
-    shown = {line[:14].strip(): line[14:].split() for line in out.getvalue().splitlines()}
+    split = [re.split(r"\s+(?=[\d.,])", line.strip(), maxsplit=1) for line in out.getvalue().splitlines()]
+    shown = {name: numbers.split() for name, numbers in (one for one in split if len(one) == 2)}
     theirs = sklearn_report(gold, answers, digits=3, zero_division=0).splitlines()
     lines = [line for line in theirs[1:] if line.strip()]
     assert len(lines) == 6

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from goldilocks import plugins
-from goldilocks.records import Facts
+from goldilocks.records import ModelInfo
 from goldilocks.testing import tiny
 from goldilocks.testing.contracts import check_method
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Callable[[], Any]]]:
+def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[ModelInfo, Callable[[], Any]]]:
     """One network that starts from nothing of each family, and a pretrained one where a tiny one can be made."""
-    found: list[tuple[Facts, Path | None]] = []
+    found: list[tuple[ModelInfo, Path | None]] = []
     folder = tmp_path_factory.mktemp("checkpoints")
     checkpoints = [tiny.encoder_folder(folder / "tiny-encoder"), tiny.decoder_folder(folder / "tiny-decoder")]
     for name in plugins.names("families"):
@@ -24,7 +24,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Call
         described = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
         found += [(facts, checkpoint) for facts, checkpoint in described if facts is not None]
 
-    def maker(facts: Facts, folder: Path | None) -> Callable[[], Any]:
+    def maker(facts: ModelInfo, folder: Path | None) -> Callable[[], Any]:
         family = plugins.load("families", facts.family)
         case = tiny.cases(family.OUTPUTS)[0]
         return lambda: family.create(facts, folder, case.part, case.goal, seed=0)
@@ -33,6 +33,6 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Facts, Call
 
 
 @pytest.mark.parametrize("name", plugins.names("methods"))
-def test_method_keeps_its_contract(name: str, networks: list[tuple[Facts, Callable[[], Any]]]) -> None:
+def test_method_keeps_its_contract(name: str, networks: list[tuple[ModelInfo, Callable[[], Any]]]) -> None:
     if not check_method(plugins.load("methods", name), networks):
         pytest.skip(f"{name} fits none of the networks there are to try it on")

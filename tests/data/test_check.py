@@ -80,7 +80,7 @@ def listed(n: int = 40) -> list[dict[str, Any]]:
             {"entities": [[1, len(SAID[2].split()[0]), "A"]]},
             r"begins inside a word .*: row 3\)",
         ),
-        ("extractive_qa", asked(), {"answers": ["Rome"]}, r"the answer 'Rome' does not stand in the context: row 3\)"),
+        ("extractive_qa", asked(), {"answers": ["Rome"]}, r"the answer 'Rome' does not occur in the context: row 3\)"),
         ("translation", translated(), {"target": " "}, r"target is empty: row 3\)"),
         ("summarisation", translated(), {"target": None}, r"target is empty: row 3\)"),
         ("matching", listed(), {"relevance": [1]}, r"relevance has 1 number for 3 candidates: row 3\)"),
@@ -115,8 +115,8 @@ def test_answer_beside_its_offset_and_reference_without_a_place_are_told_with_th
     rows[6]["answers"].append({"text": "nowhere at all", "answer_start": 0})
     got = checked(tmp_path, "extractive_qa", rows)
     beside, nowhere = (one for one in got.findings if one.code == "mended_row")
-    assert "does not stand at its answer_start" in beside.message
-    assert "does not stand in the context" in nowhere.message
+    assert "is not at its answer_start" in beside.message
+    assert "does not occur in the context" in nowhere.message
     assert (beside.rows, nowhere.rows) == ((5,), (7,))
 
 

@@ -14,6 +14,7 @@ from goldilocks import plugins
 from goldilocks.data.leaks import normalise
 from goldilocks.data.load import load
 from goldilocks.errors import InputError
+from goldilocks.events import DataStep, Event
 from goldilocks.protocols import Task
 from goldilocks.records import Dataset, DataSpec, Finding, Output, Severity, TaskSpec, as_text, labels_of
 
@@ -265,15 +266,11 @@ def test_long_texts_are_named(tmp_path: Path) -> None:
     assert "more than 480 words" in found(load(spec(tmp_path, train=rows), TASK), "long_texts").message
 
 
-def test_each_step_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
-
-    def progress(event: str, details: Mapping[str, Any]) -> None:
-        told.append(f"{event}: {details['doing']}")
-
-    load(spec(tmp_path, train=labelled(60)), TASK, progress=progress)
-    assert told[0] == "data: reading train.jsonl"
-    assert len(told) == 3
+def test_each_step_is_reported(tmp_path: Path) -> None:
+    events: list[Event] = []
+    load(spec(tmp_path, train=labelled(60)), TASK, progress=events.append)
+    assert events[0] == DataStep("reading train.jsonl")
+    assert len(events) == 3
 
 
 def test_clean_data_have_nothing_to_say_but_how_they_were_split(tmp_path: Path) -> None:

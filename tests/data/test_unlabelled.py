@@ -11,7 +11,7 @@ from goldilocks import plugins
 from goldilocks.data.unlabelled import Asked, arriving, columns_of
 from goldilocks.errors import InputError, MissingError
 
-HOW = "part them by tabs (in Python a tuple), or name them in a JSON object"
+HOW = "separate them by tabs (in Python pass a tuple), or name them in a JSON object"
 
 
 def read(path: Path, task: str = "text_classification", **fields: str) -> list[tuple[int, object]]:
@@ -73,7 +73,7 @@ def test_column_of_another_name_is_answered_with_the_option_that_names_it(tmp_pa
     file = tmp_path / "rows.jsonl"
     file.write_text('{"tags": [], "text": "to Rome"}\n{"tokens": 3, "text": "to Rome"}\n')
     (_, lacking), (_, wrong) = read(file, "ner")
-    assert str(lacking).endswith("this task reads 'tokens'; if it is in 'text', pass --field text")
+    assert str(lacking).endswith("this task takes 'tokens'; if it is in 'text', pass --field text")
     assert wrong == "tokens is a int, not text"
     assert read(file, "ner", tokens="text")[0] == (1, "to Rome")
 
@@ -108,7 +108,7 @@ def test_tsv_without_a_header_is_lines_parted_at_tabs(tmp_path: Path) -> None:
     file.write_text("a\tb\nc\n")
     assert read(file, "similarity") == [
         (1, ("a", "b")),
-        (2, f"1 text; this task reads text1, text2: {HOW}"),
+        (2, f"1 text; this task takes text1, text2: {HOW}"),
     ]
 
 
@@ -137,7 +137,7 @@ def test_line_is_handed_on_before_the_next_is_there() -> None:
 
 
 def test_role_that_is_not_read_is_refused() -> None:
-    with pytest.raises(InputError, match="--field label=x: this task reads text, not 'label'"):
+    with pytest.raises(InputError, match="--field label=x: this task takes text, not 'label'"):
         columns_of(plugins.load("tasks", "text_classification"), {"label": "x"})
 
 

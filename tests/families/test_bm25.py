@@ -8,16 +8,16 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.evaluate.score import score
-from goldilocks.protocols import Fitted
+from goldilocks.evaluation.score import score
+from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Goal, Output, Part
 from goldilocks.testing import tiny
 
 
-def _model() -> Fitted:
+def _model() -> OneShotEstimator:
     bm25 = plugins.load("families", "bm25")
     model = bm25.create(bm25.models()[0], None, Part(), Goal(Output.SCORE), seed=0)
-    assert isinstance(model, Fitted)
+    assert isinstance(model, OneShotEstimator)
     return model
 
 
@@ -71,7 +71,7 @@ def test_nothing_to_fit_is_refused() -> None:
 def test_popularity_is_what_was_wanted_whatever_the_query(tmp_path: Path) -> None:
     majority = plugins.load("families", "majority")
     model = majority.create(majority.models()[0], None, Part(), Goal(Output.SCORE), seed=0)
-    assert isinstance(model, Fitted)
+    assert isinstance(model, OneShotEstimator)
     model.fit([("q", "a", "b"), ("r", "b", "c")], [(0.0, 1.0), (1.0, 0.5)], seed=0)
     assert model.predict([("new", "c", "b", "a", "d")]).values == ((0.5, 2.0, 0.0, 0.0),)
     model.fit([("a", "b"), ("c", "d")], [1.0, 4.0], seed=0)

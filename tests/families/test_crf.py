@@ -8,9 +8,9 @@ import pytest
 from goldilocks.bundle.guard import refuse_pickle
 from goldilocks.errors import InputError
 from goldilocks.families import crf
-from goldilocks.nets.word_features import BUCKETS, MOST, features, numbers
 from goldilocks.records import Goal, Output, Part
-from goldilocks.support.tagging import iob2
+from goldilocks.support.text.iob2 import iob2
+from goldilocks.support.text.word_shape import BUCKETS, MOST, features, numbers
 from goldilocks.testing import tiny
 
 LABELS = ("B-LOC", "I-LOC", "O")

@@ -11,16 +11,16 @@ import torch
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
 from goldilocks.methods import head_only, in_context, zero_shot
-from goldilocks.nets import causal_writer
-from goldilocks.nets.batches import padded
-from goldilocks.nets.causal import Causal
-from goldilocks.nets.causal_writer import CausalWriter
-from goldilocks.nets.sampling import Sampling, Written
-from goldilocks.nets.tagger import Tagger, TagHead
-from goldilocks.records import Candidate, Facts, Generation, Goal, Output, Part, Workload
+from goldilocks.nets.generation.sampling import Sampling, Written
+from goldilocks.nets.heads import decoder_generator
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
+from goldilocks.nets.heads.decoder_generator import DecoderGenerator
+from goldilocks.nets.heads.token_classifier import TagHead, TokenClassifier
+from goldilocks.nets.tokenization.batching import padded
+from goldilocks.records import Candidate, Generation, Goal, ModelInfo, Output, Part, Workload
 from goldilocks.support.sandbox.harness import with_tests
 from goldilocks.testing import tiny
-from goldilocks.tune.run import Run
+from goldilocks.tuning.run import Run
 
 WORK = Workload(rows=60, characters=40, words=6, labels=3)
 GOAL = replace(tiny.GOAL, instruction="Give the label.")
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.decoder_folder(tmp_path_factory.mktemp("decoder") / "tiny")
 
 
-def _facts(folder: Path) -> Facts:
+def _facts(folder: Path) -> ModelInfo:
     facts = decoder.describe(folder, str(folder))
     assert facts is not None
     return facts
@@ -52,19 +52,19 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
 ) -> None:
     run = _run(folder, "in_context", tiny.part(30), GOAL)
     run.advance(1.0)
-    assert isinstance(run.model, Causal)
+    assert isinstance(run.model, DecoderClassifier)
     saved = folder.parent / "told"
     run.model.save(saved)
     model = decoder.restore(saved)
     read: list[int] = []
-    trunk: Any = type(model.trunk)
-    plain = trunk.read
+    backbone: Any = type(model.backbone)
+    plain = backbone.read
 
     def counted(self: Any, ids: Any, *rest: Any) -> Any:
         read.append(ids.shape[1])
         return plain(self, ids, *rest)
 
-    monkeypatch.setattr(trunk, "read", counted)
+    monkeypatch.setattr(backbone, "read", counted)
     first = model.predict(["soup with bread"])
     told, read[:] = sum(read), []
     again = model.predict(["soup with bread"])
@@ -82,7 +82,7 @@ def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int)
     answers = run.predict(["soup with bread"])
 
     assert np.allclose(answers.probabilities.sum(1), 1, atol=1e-5)
-    assert isinstance(run.model, Causal)
+    assert isinstance(run.model, DecoderClassifier)
     assert run.model.telling is not None
     assert len(run.model.telling.prompt.examples) == shots
     assert run.model.telling.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
@@ -91,7 +91,7 @@ def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int)
 def test_calibrated_labels_are_equally_likely_over_the_texts_they_were_calibrated_on(folder: Path) -> None:
     part = tiny.part(30)
     network = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
-    assert isinstance(network, Causal)
+    assert isinstance(network, DecoderClassifier)
     network.fit(part.texts, part.gold, seed=0)
 
     logs = np.log(network.predict(part.texts).probabilities)
@@ -126,7 +126,7 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
     rests = tuple((f"    return {n}\n", with_tests(one, f"check(f{n})")) for n, one in enumerate(items))
     goal = Goal(Output.TEXT, instruction="Write.")
     network = decoder.create(_facts(folder), folder, Part(items, rests, tuple(range(8))), goal, seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
     if told:
         network.fit(items, rests, seed=0)
     asked: list[str] = []
@@ -137,7 +137,7 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
         assert "\ndef" in sampling.stops
         return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(causal_writer, "write", writes)
+    monkeypatch.setattr(decoder_generator, "write", writes)
     answers = network.predict(items[:2])
 
     assert asked == list(items[:2])
@@ -148,7 +148,7 @@ def test_rest_of_a_program_is_learnt_right_behind_its_beginning(folder: Path) ->
     item = "def f(x):\n    'Say 0.'\n"
     rest = ("    return 0\n", with_tests(item, "check(f)"))
     network = decoder.create(_facts(folder), folder, Part((item,), (rest,), (0,)), Goal(Output.TEXT), seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
 
     row = network.rows_to_learn([item], [rest])[0]
 
@@ -158,7 +158,7 @@ def test_rest_of_a_program_is_learnt_right_behind_its_beginning(folder: Path) ->
 def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
     part = Part(("ab", "cd") * 4, ("xyz " * 8, "uvw " * 8) * 4, tuple(range(8)))
     network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
 
     drawn = [network.written(["ab"], temperature=1.5, seed=seed) for seed in (1, 1, 2)]
@@ -174,7 +174,7 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
     goal = Goal(Output.TEXT, generation=how)
     part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
     network = decoder.create(_facts(folder), folder, part, goal, seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
     network.save(tmp_path)
     asked: list[Sampling] = []
@@ -183,9 +183,9 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
         asked.append(sampling)
         return [Written("x", 1, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(causal_writer, "write", writes)
+    monkeypatch.setattr(decoder_generator, "write", writes)
     again = decoder.restore(tmp_path)
-    assert isinstance(again, CausalWriter)
+    assert isinstance(again, DecoderGenerator)
     again.predict(["ab"])
     again.generation = replace(how, max_tokens=7, stops=None)
     again.predict(["ab"])
@@ -197,7 +197,7 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
 def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
     part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
     network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
     network.generation = Generation(max_tokens=1_000_000)
 
@@ -208,7 +208,7 @@ def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
 def test_writer_told_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_path: Path) -> None:
     part = Part(("ab", "cd") * 4, ("xy", "uv") * 4, tuple(range(8)))
     network = decoder.create(_facts(folder), folder, part, Goal(Output.TEXT), seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
     network.module.to(torch.bfloat16)
     network.save(tmp_path)
@@ -223,7 +223,7 @@ def test_writer_told_on_a_machine_with_bfloat16_answers_here(folder: Path, tmp_p
 def test_likelihood_of_a_long_text_is_that_of_its_pieces(folder: Path) -> None:
     goal = Goal(Output.LIKELIHOOD)
     network = decoder.create(_facts(folder), folder, Part(), goal, seed=0)
-    assert isinstance(network, CausalWriter)
+    assert isinstance(network, DecoderGenerator)
 
     short, long, both = network.predict(["soup", "soup " * 150, ("soup", "bread")]).values
 
@@ -237,7 +237,7 @@ def test_example_rows_that_cannot_all_be_read_are_left_out(folder: Path) -> None
     part = Part(("word " * 200,) * 40, ("food", "money") * 20, tuple(range(40)))
     network = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
     in_context.prepare(network, in_context.Options(shots=30))
-    assert isinstance(network, Causal)
+    assert isinstance(network, DecoderClassifier)
     network.fit(part.texts, part.gold, seed=0)
 
     assert network.telling is not None
@@ -267,7 +267,7 @@ def test_no_shots_in_context_is_refused() -> None:
 
 
 def test_model_that_cannot_be_told_says_so() -> None:
-    counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
+    counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     assert "cannot be told in words" in str(zero_shot.misfit(counted))
     assert "cannot be told in words" in str(in_context.misfit(counted))
 
@@ -310,13 +310,13 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     for run in made:
         run.advance(1.0)
     tagger = made[0].model
-    assert isinstance(tagger, Tagger)
+    assert isinstance(tagger, TokenClassifier)
     tagger.save(tmp_path / "model")
     again = decoder.restore(tmp_path / "model")
-    assert isinstance(again, Tagger)
+    assert isinstance(again, TokenClassifier)
     batch = padded(tagger.rows(texts), 0)
     with torch.inference_mode():
-        states = tagger.trunk(batch)
+        states = tagger.backbone(batch)
         first, second = (tagger._scores_of(head, states, batch) for head in tagger.heads)
         both = tagger._scores(states, batch)
 
@@ -339,7 +339,7 @@ def test_tags_are_read_off_the_lower_half_and_come_back_from_disk(folder: Path, 
     network.save(tmp_path)
     again = decoder.restore(tmp_path)
 
-    assert network.trunk.depth == decoder.lower_half(_facts(folder).depth) < _facts(folder).depth
+    assert network.backbone.depth == decoder.lower_half(_facts(folder).depth) < _facts(folder).depth
     assert network.predict(part.texts).values == again.predict(part.texts).values
     assert np.array_equal(network.predict(part.texts).scores, again.predict(part.texts).scores)
 
@@ -349,10 +349,10 @@ def test_lower_blocks_say_what_they_say_in_the_whole_model(folder: Path) -> None
     tagger = decoder.create(_facts(folder), folder, part, NEXT, seed=0)
     whole = decoder.create(_facts(folder), folder, part, GOAL, seed=0)
     batch = padded(tagger.rows(part.texts), 0)
-    depth = tagger.trunk.depth
+    depth = tagger.backbone.depth
 
     with torch.inference_mode():
-        assert torch.equal(tagger.trunk(batch), whole.trunk(batch, stop=depth))
+        assert torch.equal(tagger.backbone(batch), whole.backbone(batch, stop=depth))
 
 
 def test_states_come_to_the_tagging_head_with_mean_0_and_deviation_1(folder: Path) -> None:
@@ -362,7 +362,7 @@ def test_states_come_to_the_tagging_head_with_mean_0_and_deviation_1(folder: Pat
     assert isinstance(network.head, TagHead)
     assert network.head.reread is not None
     with torch.inference_mode():
-        states = network.trunk(batch)
+        states = network.backbone(batch)
         words = torch.stack([states[n, place] for n, row in enumerate(batch.rows) for place in row.places])
         centred = network.head.reread.centred(words)
 

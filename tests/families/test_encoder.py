@@ -13,7 +13,7 @@ from goldilocks import plugins
 from goldilocks.errors import InputError, MissingError
 from goldilocks.families import encoder
 from goldilocks.nets.network import Network
-from goldilocks.records import Facts, Machine, Output, Workload
+from goldilocks.records import Machine, ModelInfo, Output, Workload
 from goldilocks.testing import tiny
 
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="test")
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     return tiny.encoder_folder(tmp_path / "tiny-bert", width=32, depth=2)
 
 
-def described(folder: Path, source: str = "hf://org/tiny-bert@main") -> Facts:
+def described(folder: Path, source: str = "hf://org/tiny-bert@main") -> ModelInfo:
     facts = encoder.describe(folder, source)
     assert facts is not None
     return facts

@@ -6,9 +6,9 @@ from scipy.special import softmax
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
+from goldilocks.classical.ngram_features import WORD
+from goldilocks.classical.ngram_linear import NgramLinear
 from goldilocks.families import naive_bayes
-from goldilocks.nets.linear import NgramLinear
-from goldilocks.nets.ngrams import WORD
 from goldilocks.records import Machine, Part, Workload
 from goldilocks.testing import tiny
 

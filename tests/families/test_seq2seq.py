@@ -7,7 +7,7 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.nets.network import Network
-from goldilocks.records import Facts, Machine, Output, Workload
+from goldilocks.records import Machine, ModelInfo, Output, Workload
 from goldilocks.testing import tiny
 
 FAMILY = plugins.load("families", "seq2seq")
@@ -16,7 +16,7 @@ WORK = Workload(rows=4_000, characters=100, words=20, labels=0)
 
 
 @pytest.mark.parametrize("facts", FAMILY.models(), ids=lambda facts: facts.name)
-def test_the_count_of_weights_is_right_for_the_vocabulary_it_assumes(facts: Facts) -> None:
+def test_the_count_of_weights_is_right_for_the_vocabulary_it_assumes(facts: ModelInfo) -> None:
     network = FAMILY.create(facts, None, CASE.part, CASE.goal, seed=0)
     assert isinstance(network, Network)
     pieces = network.tokenizer.get_vocab_size()
@@ -24,7 +24,7 @@ def test_the_count_of_weights_is_right_for_the_vocabulary_it_assumes(facts: Fact
 
 
 @pytest.mark.parametrize("facts", FAMILY.models(), ids=lambda facts: facts.name)
-def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> None:
+def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: ModelInfo) -> None:
     machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=188.6, bf16=True, name="")
     base = FAMILY.forecast(facts, WORK, machine).seconds
     assert FAMILY.forecast(facts, replace(WORK, rows=40_000), machine).seconds > base

@@ -10,21 +10,21 @@ import scipy.sparse as sp
 from sklearn.naive_bayes import MultinomialNB
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import score
+from goldilocks.classical.ngram_linear import fitted_temperature_each
+from goldilocks.evaluation.score import score
 from goldilocks.families import naive_bayes
-from goldilocks.nets.linear import fitted_temperature_each
-from goldilocks.protocols import Fitted
+from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Goal, Output, Part, labels_of
 from goldilocks.testing import tiny
 
 COUNTING = [("naive_bayes", "word12"), ("tfidf_linear", "word"), ("tfidf_linear", "word_char")]
 
 
-def _fitted(family: str, name: str, part: Part, goal: Goal) -> Fitted:
+def _fitted(family: str, name: str, part: Part, goal: Goal) -> OneShotEstimator:
     plugin = plugins.load("families", family)
     facts = next(one for one in plugin.models() if one.name == name)
     model = plugin.create(facts, None, part, goal, seed=0)
-    assert isinstance(model, Fitted)
+    assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
     return model
 

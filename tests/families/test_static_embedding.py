@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from goldilocks.errors import InputError
 from goldilocks.families import static_embedding
-from goldilocks.records import Candidate, Facts, Goal, Workload
+from goldilocks.records import Candidate, Goal, ModelInfo, Workload
 from goldilocks.testing import tiny
-from goldilocks.tune.run import Run
+from goldilocks.tuning.run import Run
 
 WORDS = ["<unk>", "<s>", "</s>", "a", "b", "c"]
 TABLE = np.array([[0, 0], [9, 9], [8, 8], [1, 0], [0, 1], [2, 2]], dtype=np.float16)
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _facts(folder: Path) -> Facts:
+def _facts(folder: Path) -> ModelInfo:
     facts = static_embedding.describe(folder, str(folder))
     assert facts is not None
     return facts

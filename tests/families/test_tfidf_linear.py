@@ -6,8 +6,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.svm import LinearSVC
 
+from goldilocks.classical.ngram_linear import Solution
 from goldilocks.families import tfidf_linear
-from goldilocks.nets.linear import Solution
 from goldilocks.records import Machine, Workload
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.nets.network import Network
-from goldilocks.protocols import Uneven
-from goldilocks.records import Candidate, Facts, Goal, Machine, Output, Part, Workload
+from goldilocks.protocols import RestrictsOutputs
+from goldilocks.records import Candidate, Goal, Machine, ModelInfo, Output, Part, Workload
 from goldilocks.testing import tiny
-from goldilocks.tune.run import Run
+from goldilocks.tuning.run import Run
 
 WORK = Workload(rows=90, characters=30, words=6, labels=3)
 RECURRENT = plugins.load("families", "recurrent")
@@ -25,7 +25,7 @@ ALL = [
 ONWARD = [facts for facts in RECURRENT.models() if facts.name.endswith("_lm")]
 
 
-def _trained(facts: Facts, language: str) -> Run:
+def _trained(facts: ModelInfo, language: str) -> Run:
     part = tiny.part(90, language=language)
     run = Run(Candidate(facts, "scratch"), part, tiny.GOAL, model_folder=None, work=WORK, seed=0)
     run.advance(1.0)
@@ -38,7 +38,7 @@ def _trained(facts: Facts, language: str) -> Run:
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_learns_what_words_decide_and_answers_the_same_after_restoring(
-    facts: Facts, language: str, tmp_path: Path
+    facts: ModelInfo, language: str, tmp_path: Path
 ) -> None:
     run = _trained(facts, language)
     unseen = tiny.part(60, language=language, seed=1)
@@ -61,7 +61,7 @@ def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
 
 def test_only_who_reads_one_way_and_has_gates_says_how_probable_a_text_is() -> None:
     family = plugins.load("families", "recurrent")
-    assert isinstance(family, Uneven)
+    assert isinstance(family, RestrictsOutputs)
     reasons = {facts.name: family.lacks(facts, Output.LIKELIHOOD) for facts in family.models()}
     assert {name for name, reason in reasons.items() if reason is None} == {"gru", "lstm"}
     assert "reads both ways" in str(reasons["bilstm"])
@@ -70,7 +70,7 @@ def test_only_who_reads_one_way_and_has_gates_says_how_probable_a_text_is() -> N
 
 
 @pytest.mark.parametrize("facts", ONWARD, ids=lambda facts: facts.name)
-def test_the_estimate_of_a_language_model_is_right_for_the_pieces_it_assumes(facts: Facts) -> None:
+def test_the_estimate_of_a_language_model_is_right_for_the_pieces_it_assumes(facts: ModelInfo) -> None:
     part = Part(("soup today",) * 20, ("with bread",) * 20, tuple(range(20)))
     network = RECURRENT.create(facts, None, part, Goal(Output.TEXT), seed=0)
     # As many pieces as there are instead of 8,000, each 256 wide and with a number of its own.
@@ -89,7 +89,7 @@ def test_forecast_of_a_text_that_is_gone_on_with_is_that_of_item_and_answer_as_o
 
 
 @pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
-def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(facts: Facts) -> None:
+def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(facts: ModelInfo) -> None:
     family = plugins.load("families", facts.family)
     texts = tuple(f"w{i} w{i}" for i in range(100))
     part = replace(tiny.part(100), texts=texts)
@@ -100,7 +100,7 @@ def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(fact
 
 
 @pytest.mark.parametrize("facts", ALL, ids=lambda facts: facts.name)
-def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: Facts) -> None:
+def test_forecast_grows_with_rows_words_and_a_slower_machine(facts: ModelInfo) -> None:
     family = plugins.load("families", facts.family)
     machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=188.6, bf16=True, name="")
     work = Workload(rows=4_000, characters=100, words=20, labels=3)

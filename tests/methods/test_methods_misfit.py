@@ -9,10 +9,10 @@ from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.methods import lora, top_layers
 from goldilocks.nets.network import Network
-from goldilocks.records import Facts
+from goldilocks.records import ModelInfo
 from goldilocks.testing import tiny
 
-ENCODER = Facts(
+ENCODER = ModelInfo(
     name="tiny",
     family="encoder",
     source="hf://org/tiny",
@@ -40,7 +40,7 @@ TABLE = replace(ENCODER, groups=("embeddings", "head"), depth=0)
         (TABLE, {"full", "head_only"}),
     ],
 )
-def test_methods_fit_the_models_they_are_for(facts: Facts, fitting: set[str]) -> None:
+def test_methods_fit_the_models_they_are_for(facts: ModelInfo, fitting: set[str]) -> None:
     ours = {"scratch", "full", "head_only", "top_layers", "lora", "bias_only"}
     assert {name for name in ours if plugins.load("methods", name).misfit(facts) is None} == fitting
 

@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.score import score
 
 # The confusion matrix that the official scorer (version 1.2) printed for a published system, rows gold, columns
 # answered: Cause-Effect, Component-Whole, Content-Container, Entity-Destination, Entity-Origin, Instrument-Agency,

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.score import score
 
 REFERENCES: dict[str, Callable[[list[str], list[str]], float]] = {
     "accuracy": accuracy_score,

@@ -5,8 +5,8 @@ import pytest
 from goldilocks.answers import of_values
 from goldilocks.cli.tables import evaluation_tables
 from goldilocks.errors import InputError
-from goldilocks.evaluate.evaluation import evaluate
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.score import score
 from goldilocks.metrics import pass_at_k
 from goldilocks.records import Goal, Output, Part
 from goldilocks.support.sandbox.harness import with_tests

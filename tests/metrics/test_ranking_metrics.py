@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.score import score
 
 
 @pytest.mark.parametrize("steps", [1000, 3])

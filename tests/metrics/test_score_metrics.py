@@ -6,7 +6,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error
 
 from goldilocks import plugins
-from goldilocks.evaluate.score import measured, score
+from goldilocks.evaluation.score import measured, score
 
 REFERENCES = {
     "pearson": lambda gold, predicted: pearsonr(gold, predicted).statistic,
@@ -50,4 +50,5 @@ def test_resample_is_ranked_anew() -> None:
 @pytest.mark.parametrize("name", ["pearson", "spearman"])
 def test_same_answer_to_everything_correlates_with_nothing(name: str) -> None:
     found = measured(plugins.load("metrics", name), [1.0, 2.0, 3.0], [2.5, 2.5, 2.5])
-    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+    assert found.value == 0.0
+    assert -1 < found.low < 0 < found.high < 1  # three items say little, and never nothing at all

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from goldilocks.metrics import span_exact_match, span_f1
-from goldilocks.support import spans
+from goldilocks.metrics._shared import span_match
 
 SIGNS = list("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 
@@ -74,8 +74,8 @@ def drawn(words: list[str], between: str, seed: int) -> list[tuple[str, str]]:
 
 def test_english_answers_score_as_by_squads_script() -> None:
     for right, predicted in drawn(["the", "a", "Old", "old", "man", "man's", "and", "sea,", "(sea)", "1952."], " ", 0):
-        assert spans.overlap(right, predicted) == pytest.approx(squad_f1(right, predicted)), (right, predicted)
-        assert spans.same(right, predicted) == float(squad_normal(right) == squad_normal(predicted))
+        assert span_match.overlap(right, predicted) == pytest.approx(squad_f1(right, predicted)), (right, predicted)
+        assert span_match.same(right, predicted) == float(squad_normal(right) == squad_normal(predicted))
 
 
 def test_chinese_answers_score_as_by_cmrcs_script() -> None:
@@ -83,8 +83,8 @@ def test_chinese_answers_score_as_by_cmrcs_script() -> None:
     pairs = [one for one in drawn(words, "", 1) if re.search("[\u4e00-\u9fa5]", "".join(one))]
     assert len(pairs) > 250
     for right, predicted in pairs:
-        assert spans.overlap(right, predicted) == pytest.approx(cmrc_f1(right, predicted)), (right, predicted)
-        assert spans.same(right, predicted) == cmrc_match(right, predicted)
+        assert span_match.overlap(right, predicted) == pytest.approx(cmrc_f1(right, predicted)), (right, predicted)
+        assert span_match.same(right, predicted) == cmrc_match(right, predicted)
 
 
 def test_best_reference_counts() -> None:
@@ -102,4 +102,4 @@ def test_without_an_answer_only_nothing_is_right(metric: object) -> None:
 
 def test_number_among_chinese_is_one_word() -> None:
     # right: 1998 年, predicted: 1998; the run has 1 word: 2·1 / (2 + 1)
-    assert spans.overlap("1998年", "1998") == pytest.approx(2 / 3)
+    assert span_match.overlap("1998年", "1998") == pytest.approx(2 / 3)

@@ -6,7 +6,7 @@ from sklearn.metrics import classification_report
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.evaluate.score import score
+from goldilocks.evaluation.score import score
 
 TAGS = ["O", "O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-ORG", "B-MISC"]
 

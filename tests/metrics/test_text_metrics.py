@@ -7,7 +7,7 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.evaluate.score import measured, score
+from goldilocks.evaluation.score import measured, score
 from goldilocks.metrics import bleu, chrf, meteor, ter
 
 _EN = [*["the", "a", "cat", "dogs", "quickly", "running", "ran", "house,", "on", "over!", "it's"]]

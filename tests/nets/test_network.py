@@ -10,15 +10,16 @@ import torch
 from goldilocks import plugins
 from goldilocks.answers import SURE
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.nets.batches import padded
-from goldilocks.nets.network import Network, encodings, read_tokenizer
-from goldilocks.records import Candidate, Goal, Output, Recipe, Workload
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import padded
+from goldilocks.nets.tokenization.tokenizer import encodings, read_tokenizer
+from goldilocks.records import Candidate, Goal, Output, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tune.run import Run
+from goldilocks.tuning.run import Run
 
 SEVERAL = Goal(labels=tiny.LABELS, several=True)
 CASES = {case.name: case for case in tiny.cases({Output.LABEL})}
-RECIPE = Recipe(epochs=30, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
+RECIPE = TrainingConfig(epochs=30, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
 WORK = Workload(rows=60, characters=30, words=6, labels=3)
 
 
@@ -64,7 +65,7 @@ def test_texts_are_cut_a_part_at_a_time_into_the_same_tokens(folder: Path, monke
             sizes.append(len(some))
             return list(network.tokenizer.encode_batch_fast(some, **how))
 
-    monkeypatch.setattr("goldilocks.nets.network._ENCODED", 2)
+    monkeypatch.setattr("goldilocks.nets.tokenization.tokenizer._ENCODED", 2)
     parts = list(encodings(cast(Any, Counting()), texts))
     assert sizes == [2, 2, 1]
     assert [one.ids for one in parts] == [row.ids.tolist() for row in whole]
@@ -82,7 +83,7 @@ def test_pairs_are_read_as_transformers_reads_them_with_token_types(folder: Path
     assert set(types[0].tolist()) == {0, 1}  # both texts are there
 
     with torch.no_grad():
-        ours, untyped = network.trunk(batch), theirs(batch.ids, attention_mask=batch.mask).last_hidden_state
+        ours, untyped = network.backbone(batch), theirs(batch.ids, attention_mask=batch.mask).last_hidden_state
         wanted = theirs(batch.ids, attention_mask=batch.mask, token_type_ids=types).last_hidden_state
 
     assert torch.allclose(ours[batch.mask.bool()], wanted[batch.mask.bool()], atol=1e-5)
@@ -166,7 +167,7 @@ def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: 
     from safetensors.torch import load_file
 
     network = encoder(folder)
-    for weight in network.trunk.parameters():
+    for weight in network.backbone.parameters():
         weight.data = weight.data.bfloat16().float()  # a checkpoint that was kept so, frozen; the head learnt
     network.save(tmp_path)
     kept = load_file(tmp_path / "weights.safetensors")
@@ -174,7 +175,7 @@ def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: 
     texts = CASES["en"].part.texts
 
     assert isinstance(again, Network)
-    assert {one.dtype for name, one in kept.items() if name.startswith("trunk.")} == {torch.bfloat16}
+    assert {one.dtype for name, one in kept.items() if name.startswith("backbone.")} == {torch.bfloat16}
     assert kept["head.weight"].dtype == torch.float32
     assert {one.dtype for one in again.module.parameters()} == {torch.float32}
     assert np.array_equal(again.predict(texts).probabilities, network.predict(texts).probabilities)
@@ -184,8 +185,8 @@ def test_tokenizer_of_a_larger_model_is_refused(folder: Path) -> None:
     from tokenizers import Tokenizer, models
 
     network = encoder(folder)
-    table = network.trunk.get_submodule(str(network.trunk.word_embedding))
+    table = network.backbone.get_submodule(str(network.backbone.word_embedding))
     rows = int(table.get_parameter("weight").shape[0])
     other = Tokenizer(models.WordLevel({f"w{number}": number for number in range(rows + 1)}, unk_token="w0"))
     with pytest.raises(InputError, match=rf"tokenizer.json has {rows + 1} tokens, the model's table {rows} rows"):
-        Network(network.trunk, other, network.shape)
+        Network(network.backbone, other, network.shape)

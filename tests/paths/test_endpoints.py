@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.events import CandidateFailed, Event
 from goldilocks.flow import select
 from goldilocks.records import Decision, Standing
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.testing.endpoint import Reply, Server, fail, say
 
@@ -57,7 +58,7 @@ def chosen(
     terms: str = "input=1000&output=2000&cap=1000",
     families: tuple[str, ...] = ("naive_bayes", "api"),
     resume: bool = False,
-    events: list[str] | None = None,
+    events: list[Event] | None = None,
     **more: Any,
 ) -> Decision:
     lines = [json.dumps({"text": text, "label": label}) for text, label in known.items()]
@@ -76,7 +77,7 @@ def chosen(
     (folder / "task.yaml").write_text(json.dumps(spec))
     settings = RunSettings(out=folder / "run", policy="exhaustive", resume=resume)
     said = events if events is not None else []
-    return select(folder / "task.yaml", settings, lambda event, details: said.append(event))
+    return select(folder / "task.yaml", settings, said.append)
 
 
 def at_endpoint(decision: Decision) -> Standing:
@@ -89,7 +90,7 @@ def validation_rows(folder: Path) -> int:
 
 
 def test_endpoint_that_dies_mid_race_falls_out_and_another_wins(server: Server, tmp_path: Path) -> None:
-    known, events = rows(learnable=True), list[str]()
+    known, events = rows(learnable=True), list[Event]()
     server.replies = [*[knows(known)] * 5, fail(500, "out of order", Retry_After="0")]
 
     decision = chosen(server, tmp_path, known, events=events)
@@ -100,7 +101,7 @@ def test_endpoint_that_dies_mid_race_falls_out_and_another_wins(server: Server, 
     assert "answered with status 500 (out of order), 5 times over" in out.reason
     assert out.usage is not None
     assert out.usage.money == pytest.approx(5 * PRICE) == pytest.approx(decision.search.money)
-    assert events.count("dropped") == 1
+    assert sum(isinstance(event, CandidateFailed) for event in events) == 1
     assert "answered with status 500 (out of order)" in (tmp_path / "run" / "report.html").read_text()
     asked = len(server.bodies)
     again = chosen(server, tmp_path, known, resume=True)

@@ -89,5 +89,5 @@ def test_bundle_that_cannot_draw_programs_says_so(bundle: Path, tmp_path: Path) 
 
 
 def test_equal_samples_are_refused(bundle: Path) -> None:
-    with pytest.raises(InputError, match="at temperature 0 all of them would be the same"):
+    with pytest.raises(InputError, match="at temperature 0 all samples would be the same"):
         evaluate_bundle(bundle, str(bundle.parent / "test.jsonl"), {}, samples=5, drawn={"temperature": 0.0})

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.select.workspace import Workspace
+from goldilocks.selection.workspace import Workspace
 
 CHEAP = ["majority", "naive_bayes", "tfidf_linear"]
 
@@ -90,7 +90,7 @@ def test_predict_reads_json_lines_and_names_a_bad_one(finished: Path, tmp_path: 
     file.write_text('{"body": "please send me a new card"}\n{"text": 3}\n')
     done = goldilocks("predict", finished / "bundle", file, "--field", "body")
     assert done.returncode == 2
-    assert "error: row 2: text is empty; the row has 'text', this task reads 'body'" in done.stderr
+    assert "error: row 2: text is empty; the row has 'text', this task takes 'body'" in done.stderr
     first, second = map(json.loads, done.stdout.splitlines())
     assert first["label"] == "card"
     assert second["error"].startswith("row 2: text is empty")

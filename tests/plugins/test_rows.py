@@ -55,10 +55,10 @@ def test_column_of_another_name_is_read() -> None:
         (
             "matching",
             {"query": "q", "item": "a"},
-            "candidates is empty; .* the row has 'query', 'item', this task reads",
+            "candidates is empty; .* the row has 'query', 'item', this task takes",
         ),
-        ("matching", {"query": "q", "candidates": ["a"]}, "1 candidate; there is nothing to rank below 2"),
-        ("dialogue", {"reply": "a"}, "context is empty; the row has 'reply', this task reads 'context', 'turns'"),
+        ("matching", {"query": "q", "candidates": ["a"]}, "1 candidate; at least 2 are needed to rank"),
+        ("dialogue", {"reply": "a"}, "context is empty; the row has 'reply', this task takes 'context', 'turns'"),
         ("dialogue", {"turns": ["a", ""]}, "turn of turns 2 is empty"),
         ("dialogue_retrieval", {"context": "a", "candidates": "b"}, "candidates is not a list"),
         ("relation_extraction", {"text": "no marks"}, "text has 0 <e1> and 0 </e1>"),
@@ -68,7 +68,7 @@ def test_column_of_another_name_is_read() -> None:
         ("code_generation", {"prompt": "p", "tests": [1]}, "test 1 is a int, not text"),
         ("ner", {"tokens": ["a", ""]}, "word 2 of tokens is empty"),
         ("text_classification", {"text": 3}, "text is a int, not text"),
-        ("text_classification", {}, "the row has nothing, this task reads 'text'"),
+        ("text_classification", {}, "the row has nothing, this task takes 'text'"),
     ],
 )
 def test_what_is_wrong_with_a_row_is_told_without_its_right_answer(name: str, row: dict[str, Any], words: str) -> None:
@@ -96,10 +96,10 @@ def test_line_is_parted_at_tabs_only_where_the_task_needs_several_texts() -> Non
 @pytest.mark.parametrize(
     ("name", "texts", "words"),
     [
-        ("extractive_qa", "q", "1 text; this task reads question, context: part them by tabs"),
-        ("similarity", ("a", "b", "c"), "3 texts; this task reads text1, text2"),
-        ("matching", ("q",), r"1 text; this task reads query, candidates, \.\.\.: part"),
-        ("text_classification", ("a", "b"), "2 texts; this task reads text"),
+        ("extractive_qa", "q", "1 text; this task takes question, context: separate them by tabs"),
+        ("similarity", ("a", "b", "c"), "3 texts; this task takes text1, text2"),
+        ("matching", ("q",), r"1 text; this task takes query, candidates, \.\.\.: separate"),
+        ("text_classification", ("a", "b"), "2 texts; this task takes text"),
     ],
 )
 def test_wrong_number_of_texts_is_told(name: str, texts: str | tuple[str, ...], words: str) -> None:

@@ -57,9 +57,14 @@ def test_wrong_key_or_value_is_named(change: dict[str, Any], message: str) -> No
         task_from({**GOOD, **change})
 
 
-def test_missing_name_is_asked_for() -> None:
-    with pytest.raises(InputError, match="task file: name is missing; add it"):
-        task_from({"data": {"train": "x"}})
+def test_a_task_without_a_name_is_named_after_its_data() -> None:
+    assert task_from({"data": {"train": "data/tickets.jsonl.gz"}}).name == "tickets"
+    assert task_from({"name": "t", "data": {"train": "x"}}).name == "t"
+
+
+def test_missing_data_are_asked_for() -> None:
+    with pytest.raises(InputError, match="task file: data is missing; add it"):
+        task_from({"name": "t"})
 
 
 def test_task_file_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:

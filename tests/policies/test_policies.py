@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from goldilocks import plugins
+from goldilocks.protocols import ExplainsStopping, Policy, Purchases, Race
 
 RUNGS = (0.1, 0.3, 1.0)
+
+
+def stopped(policy: Policy, race: Race) -> str:
+    """Why the policy stops."""
+    assert isinstance(policy, ExplainsStopping)
+    return policy.stopped(race)
 
 
 @dataclass
@@ -16,9 +25,15 @@ class FakeRace:
 
     losses_of: dict[str, dict[int, float]]
     values: dict[str, float] = field(default_factory=dict)
+    """Money that every rung of a candidate is expected to save."""
     prices: dict[str, float] = field(default_factory=dict)
-    hurdle_per_second: float = 0.0
+    promising: float = 0.0
+    second_price: float = 0.0
     seconds_left: float = 100.0
+    reserved: str | None = None
+    indifference: float = 0.0
+    horizon_months: float = 1.0
+    currency: str = "USD"
     seed: int = 0
     rungs: Sequence[float] = RUNGS
 
@@ -32,19 +47,34 @@ class FakeRace:
     def losses(self, candidate: str) -> Mapping[int, float]:
         return self.losses_of[candidate]
 
+    def parameters(self, candidate: str) -> int:
+        return ord(candidate[0])
+
     def forecast(self, candidate: str) -> tuple[float, float]:
         return 0.5, 0.1
 
     def price(self, candidate: str, rung: int) -> float:
-        return self.prices.get(candidate, 10.0) * (
-            RUNGS[rung] - (RUNGS[self.bought(candidate) - 1] if self.bought(candidate) else 0)
+        return self.prices.get(candidate, 10.0) * max(
+            RUNGS[rung] - (RUNGS[self.bought(candidate) - 1] if self.bought(candidate) else 0), 0.0
         )
 
-    def hurdle(self, seconds: float) -> float:
-        return self.hurdle_per_second * seconds
+    @property
+    def best(self) -> str | None:
+        return next((name for name in self.losses_of if self.bought(name) == len(RUNGS)), None)
 
-    def value(self, candidate: str) -> float:
-        return self.values.get(candidate, 0.0)
+    def purchases(self) -> Purchases:
+        names = [name for name in self.losses_of if self.bought(name) < len(RUNGS)]
+        shape = (len(names), len(RUNGS))
+        return Purchases(
+            candidates=tuple(names),
+            seconds=np.array([[self.price(name, rung) for rung in range(len(RUNGS))] for name in names]).reshape(shape),
+            whole=np.array([self.price(name, len(RUNGS) - 1) for name in names]),
+            savings=np.array([[self.values.get(name, 0.0)] * len(RUNGS) for name in names]).reshape(shape),
+            promising=np.full(shape, self.promising),
+        )
+
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        return max((self.values.get(name, 0.0) for name in candidates), default=0.0)
 
 
 DONE = {0: 0.5, 1: 0.4, 2: 0.3}
@@ -103,59 +133,102 @@ def test_random_follows_its_seed_and_visits_everybody() -> None:
     assert order(1) == order(1) != order(2)
 
 
+def test_smallest_first_follows_the_parameters_to_the_last() -> None:
+    policy = plugins.load("policies", "smallest_first")
+    race = FakeRace({"c": {}, "a": {0: 0.5}, "b": {}})
+    order = []
+    while (chosen := policy.choose(race)) is not None:
+        assert chosen[1] == 2
+        race.losses_of[chosen[0]] = dict(DONE)
+        order.append(chosen[0])
+    assert order == ["a", "b", "c"]
+
+
 def test_value_begins_with_the_cheapest() -> None:
     chosen = plugins.load("policies", "value").choose(FakeRace({"a": {}, "b": {}}, prices={"a": 5.0, "b": 0.1}))
     assert chosen is not None
     assert chosen[:2] == ("b", 2)
 
 
-def test_value_buys_the_most_saving_first_though_it_takes_longer() -> None:
-    # a saves 10 for 10 s, b 30 for 60 s
-    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+def bought(race: FakeRace) -> tuple[str, int]:
     chosen = plugins.load("policies", "value").choose(race)
     assert chosen is not None
-    assert chosen[0] == "b"
+    return chosen[:2]
 
 
-def test_value_buys_what_can_be_finished_within_the_budget_first() -> None:
+def test_value_buys_the_most_saving_per_second_first() -> None:
+    # a saves 10 in 10 s, b 30 in 60 s; both fit into the budget.
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+    race.promising = 1.0
+    race.seconds_left = 100.0
+    assert bought(race)[0] == "a"
+
+
+def test_value_buys_the_single_best_run_where_it_does_not_fit_behind_the_cheap_ones() -> None:
+    # Alone b fits into 65 s, behind a it does not.
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 30.0}, prices={"a": 10.0, "b": 60.0})
+    race.promising, race.seconds_left = 1.0, 65.0
+    assert bought(race)[0] == "b"
+    race.values["a"] = 31.0
+    assert bought(race)[0] == "a"
+
+
+def test_value_buys_only_what_fits_into_the_budget() -> None:
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 3000.0}, prices={"a": 10.0, "b": 60.0})
     race.seconds_left = 50.0
-    chosen = plugins.load("policies", "value").choose(race)
-    assert chosen is not None
-    assert chosen[0] == "a"
+    assert bought(race)[0] == "a"
+
+
+def test_value_keeps_the_time_that_is_reserved() -> None:
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 1000.0, "b": 1.0}, prices={"a": 50.0, "b": 60.0})
+    race.seconds_left = 100.0
+    assert bought(race)[0] == "a"
+    race.reserved = "b"
+    assert bought(race)[0] == "b"
 
 
 def test_value_passes_over_rungs_that_are_too_near() -> None:
     def rung(price: float) -> int:
-        race = FakeRace({"a": {}, "c": DONE}, values={"a": 10.0}, prices={"a": price})
-        chosen = plugins.load("policies", "value").choose(race)
-        assert chosen is not None
-        return chosen[1]
+        return bought(FakeRace({"a": {}, "c": DONE}, values={"a": 10.0}, prices={"a": price}, seconds_left=1e3))[1]
 
     # rungs at .1, .3 and 1: the first that is at least five seconds away
-    assert [rung(price) for price in (100.0, 40.0, 10.0, 1.0)] == [0, 1, 2, 2]
+    assert [rung(price) for price in (100.0, 40.0, 10.0, 1.1)] == [0, 1, 2, 2]
 
 
-def test_value_buys_all_where_a_look_costs_most_of_it() -> None:
-    class Frozen(FakeRace):
-        """b's layers are frozen: they run once, before its first rung."""
-
-        def price(self, candidate: str, rung: int) -> float:
-            return 80 + 20 * RUNGS[rung] if candidate == "b" else super().price(candidate, rung)
-
-    race = Frozen({"a": DONE, "b": {}}, values={"b": 100.0}, seconds_left=1000)
-    bought = plugins.load("policies", "value").choose(race)
-    assert bought is not None
-    assert bought[:2] == ("b", 2)
+def test_value_runs_to_the_end_at_once_what_will_be_finished_anyway() -> None:
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 10.0}, prices={"a": 80.0}, seconds_left=1e3)
+    race.promising = 1.0
+    assert bought(race) == ("a", 2)
+    race.promising = 0.1
+    assert bought(race) == ("a", 0)
 
 
 def test_value_runs_what_costs_next_to_nothing_though_it_saves_nothing() -> None:
-    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, hurdle_per_second=1.0)
-    chosen = plugins.load("policies", "value").choose(race)
-    assert chosen is not None
-    assert chosen[:2] == ("a", 2)
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.0}, prices={"a": 0.5}, second_price=1.0)
+    assert bought(race) == ("a", 2)
 
 
-def test_value_stops_when_no_saving_is_worth_chasing() -> None:
-    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, hurdle_per_second=0.05)  # 10 s at .05 each
-    assert plugins.load("policies", "value").choose(race) is None
+def test_value_stops_when_no_saving_is_worth_the_wait() -> None:
+    value = plugins.load("policies", "value")
+    race = FakeRace({"a": {}, "c": DONE}, values={"a": 0.4}, second_price=0.05, promising=1.0)  # 10 s at .05 each
+    assert value.choose(race) is None
+    assert stopped(value, race) == (
+        "the best remaining purchase is expected to save 0.4 USD, less than the 0.5 USD that waiting 10 s costs"
+    )
+
+
+def test_value_says_how_much_more_time_would_finish_the_next() -> None:
+    value = plugins.load("policies", "value")
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, prices={"a": 230.0, "b": 900.0}, seconds_left=50.0)
+    assert value.choose(race) is None
+    assert stopped(value, race) == "2 candidates do not fit into what is left; about 3 min more would finish the next"
+
+
+def test_value_stops_when_nothing_is_left() -> None:
+    assert stopped(plugins.load("policies", "value"), FakeRace({"a": DONE})) == "nothing is left to buy"
+
+
+def test_halving_says_why_it_stops() -> None:
+    halving = plugins.load("policies", "halving")
+    assert stopped(halving, FakeRace({"a": DONE})) == "nothing is left to buy"
+    assert stopped(halving, FakeRace({"a": DONE, "b": {0: 0.9}})) == "every promoted candidate is finished"

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from goldilocks.pretrain import tokenizer
-from goldilocks.pretrain.clm import FORM, CausalLM
+from goldilocks.pretrain.clm import FORM, CausalLMObjective
 from goldilocks.pretrain.packing import Packer, Rows, row_kind
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.pretrain.tokenizer import Vocabulary
@@ -18,7 +18,7 @@ def vocabulary() -> Vocabulary:
     )  # fmt: skip
 
 
-def one_row(objective: CausalLM, lengths: list[int]) -> Rows:
+def one_row(objective: CausalLMObjective, lengths: list[int]) -> Rows:
     documents = [(np.arange(10, 10 + one, dtype=np.int32), np.ones(one, dtype=bool)) for one in lengths]
     length = sum(lengths) + 2 * len(lengths)
     packer = Packer(length)
@@ -29,7 +29,7 @@ def one_row(objective: CausalLM, lengths: list[int]) -> Rows:
 
 
 def test_every_token_behind_the_first_of_its_document_is_asked_for(vocabulary: Vocabulary) -> None:
-    objective = CausalLM(vocabulary, PretrainSettings(objective="clm"))
+    objective = CausalLMObjective(vocabulary, PretrainSettings(objective="clm"))
     bos, eos = vocabulary.id("bos"), vocabulary.id("eos")
     batch = objective.batch(one_row(objective, [2, 1]), [])
     assert batch["ids"].tolist() == [[bos, 10, 11, eos, bos, 10, eos]]
@@ -38,13 +38,13 @@ def test_every_token_behind_the_first_of_its_document_is_asked_for(vocabulary: V
 
 
 def test_across_documents_the_next_beginning_is_asked_for_too(vocabulary: Vocabulary) -> None:
-    objective = CausalLM(vocabulary, PretrainSettings(objective="clm", across=True))
+    objective = CausalLMObjective(vocabulary, PretrainSettings(objective="clm", across=True))
     assert objective.batch(one_row(objective, [2, 1]), [])["chosen"].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @torch.no_grad()
 def test_loss_of_a_packed_row_is_the_mean_over_its_documents(vocabulary: Vocabulary) -> None:
-    objective = CausalLM(vocabulary, PretrainSettings(objective="clm"))
+    objective = CausalLMObjective(vocabulary, PretrainSettings(objective="clm"))
     torch.manual_seed(0)
     model = objective.fresh(Size(2, 16, 2)).eval()
     rows = one_row(objective, [6, 3])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from goldilocks.pretrain import tokenizer
-from goldilocks.pretrain.mlm import FORM, MaskedLM
+from goldilocks.pretrain.mlm import FORM, MaskedLMObjective
 from goldilocks.pretrain.objective import attention
 from goldilocks.pretrain.packing import Mark, Packer, Rows, Unit, row_kind
 from goldilocks.pretrain.settings import PretrainSettings, Size
@@ -24,7 +24,7 @@ def vocabulary() -> Vocabulary:
     )  # fmt: skip
 
 
-def rows_of(objective: MaskedLM, texts: list[str], length: int = LENGTH) -> Rows:
+def rows_of(objective: MaskedLMObjective, texts: list[str], length: int = LENGTH) -> Rows:
     found: list[Unit] = []
     packer = Packer(length, objective.again)
     encoded = [objective.vocabulary.tokenizer.encode(text, add_special_tokens=False) for text in texts]
@@ -53,7 +53,7 @@ def draws(rows: Rows) -> list[np.random.Generator]:
 
 
 def test_fifteen_percent_are_asked_and_shown_in_shares_of_80_10_10(vocabulary: Vocabulary) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=LENGTH))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=LENGTH))
     rows = rows_of(objective, many())
 
     batch = objective.batch(rows, draws(rows))
@@ -78,14 +78,14 @@ def test_fifteen_percent_are_asked_and_shown_in_shares_of_80_10_10(vocabulary: V
 
 
 def test_what_is_chosen_follows_from_the_row_alone(vocabulary: Vocabulary) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=LENGTH))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=LENGTH))
     rows = rows_of(objective, many(40))
     together, alone = objective.batch(rows, draws(rows)), objective.batch(rows[2:3], draws(rows)[2:3])
     assert together["ids"][2].tolist() == alone["ids"][0].tolist()
 
 
 def test_whole_words_are_chosen_wholly(vocabulary: Vocabulary) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=LENGTH, whole_words=True))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=LENGTH, whole_words=True))
     rows = rows_of(objective, many())
 
     batch = objective.batch(rows, draws(rows))
@@ -112,7 +112,7 @@ def test_a_token_sees_its_own_document_only() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("across", [False, True])
 def test_loss_is_that_of_transformers_where_a_row_is_one_document(vocabulary: Vocabulary, across: bool) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=16, across=across))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=16, across=across))
     rows = rows_of(objective, ["word1 word2 word3 " * 40], length=16)[:4]
     torch.manual_seed(0)
     model = objective.fresh(Size(1, 16, 2)).eval()
@@ -127,7 +127,7 @@ def test_loss_is_that_of_transformers_where_a_row_is_one_document(vocabulary: Vo
 
 @torch.no_grad()
 def test_documents_in_one_row_give_the_loss_they_give_alone(vocabulary: Vocabulary) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=16))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=16))
     rows = rows_of(objective, ["word1 word2", "word3 word4 word5", *["word6 word7 word8"] * 9], length=16)[:1]
     torch.manual_seed(0)
     model = objective.fresh(Size(1, 16, 2)).eval()
@@ -142,7 +142,7 @@ def test_documents_in_one_row_give_the_loss_they_give_alone(vocabulary: Vocabula
 
 @torch.no_grad()
 def test_next_sentence_is_asked_at_each_pair_whose_second_piece_is_in_the_row(vocabulary: Vocabulary) -> None:
-    objective = MaskedLM(vocabulary, PretrainSettings(length=LENGTH, next_sentence=True))
+    objective = MaskedLMObjective(vocabulary, PretrainSettings(length=LENGTH, next_sentence=True))
     rows = rows_of(objective, many(100))
 
     batch = objective.batch(rows, draws(rows))

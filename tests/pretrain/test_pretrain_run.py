@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors.torch import load_file
 
 from goldilocks import plugins
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError, MissingError
+from goldilocks.events import Event, PretrainingStep, StageStarted
 from goldilocks.pretrain.run import Pretrained, pretrain
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.testing.tiny import encoder_folder
@@ -67,20 +67,20 @@ def test_the_folder_is_taken_by_its_family(tmp_path: Path, objective: str, famil
     assert (facts.family, facts.depth, facts.width) == (family, 1, 32)
 
 
-def test_our_own_trunk_reads_the_encoder_as_transformers_does(tmp_path: Path) -> None:
+def test_our_own_backbone_reads_the_encoder_as_transformers_does(tmp_path: Path) -> None:
     from transformers import AutoModel
 
-    from goldilocks.nets import bert
-    from goldilocks.nets.batches import Batch
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.backbones import bert
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.tokenization.batching import Batch
 
     _, out = made(tmp_path, steps=2)
     options = bert.read_options(read_config(out))
     assert options is not None
-    trunk = bert.read_trunk(out, options, "bert").eval()
+    backbone = bert.read_backbone(out, options, "bert").eval()
     ids = torch.tensor([[2, 20, 30, 3]])
     with torch.no_grad():
-        ours = trunk(Batch(ids, torch.ones_like(ids), {}, ()))
+        ours = backbone(Batch(ids, torch.ones_like(ids), {}, ()))
         theirs = AutoModel.from_pretrained(out, local_files_only=True).eval()(ids).last_hidden_state
     assert torch.allclose(ours, theirs, atol=1e-5)
 
@@ -90,8 +90,8 @@ class _KilledError(Exception):
 
 
 def killed_at(step: int) -> Any:
-    def progress(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step" and details["step"] == step:
+    def progress(event: Event) -> None:
+        if isinstance(event, PretrainingStep) and event.step == step:
             raise _KilledError
 
     return progress
@@ -125,18 +125,18 @@ def test_a_kill_loses_the_steps_since_the_last_checkpoint_only(tmp_path: Path) -
         pretrain([text], settings, read, killed_at(4))
     seen: list[int] = []
 
-    def note(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step":
-            seen.append(details["step"])
-        assert details.get("name") not in ("tokenizer", "packing")
+    def note(event: Event) -> None:
+        if isinstance(event, PretrainingStep):
+            seen.append(event.step)
+        assert event not in (StageStarted("tokenizer"), StageStarted("packing"))
 
     pretrain([text], replace(settings, resume=True), read, note)
     assert seen == [5, 6]
 
 
 def test_stopped_by_the_user_it_keeps_what_is_done(tmp_path: Path) -> None:
-    def stop(event: str, details: Mapping[str, Any]) -> None:
-        if event == "step" and details["step"] == 2:
+    def stop(event: Event) -> None:
+        if isinstance(event, PretrainingStep) and event.step == 2:
             raise KeyboardInterrupt
 
     text = corpus(tmp_path / "corpus.txt")

@@ -6,7 +6,7 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.pretrain import tokenizer
-from goldilocks.pretrain.denoise import FORM, Denoising, replaced, spans
+from goldilocks.pretrain.denoise import FORM, SpanDenoisingObjective, replaced, spans
 from goldilocks.pretrain.packing import row_kind
 from goldilocks.pretrain.settings import PretrainSettings, Size
 from goldilocks.pretrain.tokenizer import Vocabulary
@@ -22,7 +22,7 @@ def vocabulary() -> Vocabulary:
 
 def test_rows_are_as_long_as_those_of_t5(vocabulary: Vocabulary) -> None:
     # Raffel et al.: 568 tokens are read as 512 and written as 114.
-    objective = Denoising(vocabulary, PretrainSettings(objective="denoise", length=512))
+    objective = SpanDenoisingObjective(vocabulary, PretrainSettings(objective="denoise", length=512))
     assert objective.row_length(512) == 568
     rows = np.zeros(3, dtype=row_kind(568, vocabulary.size))
     batch = objective.batch(rows, [np.random.default_rng(number) for number in range(3)])
@@ -32,7 +32,7 @@ def test_rows_are_as_long_as_those_of_t5(vocabulary: Vocabulary) -> None:
 
 @pytest.mark.parametrize("length", [8, 9, 33, 64, 128, 257])
 def test_no_length_needs_padding(vocabulary: Vocabulary, length: int) -> None:
-    objective = Denoising(vocabulary, PretrainSettings(objective="denoise", length=length))
+    objective = SpanDenoisingObjective(vocabulary, PretrainSettings(objective="denoise", length=length))
     rows = np.zeros(50, dtype=row_kind(objective.row_length(length), vocabulary.size))
     batch = objective.batch(rows, [np.random.default_rng(number) for number in range(50)])
     # One token of text more can leave a span more behind: some lengths are missed by one.
@@ -67,12 +67,12 @@ def test_source_and_target_together_are_the_text() -> None:
 
 def test_too_few_sentinels_are_said(vocabulary: Vocabulary) -> None:
     with pytest.raises(InputError, match=r"has 100 sentinels .* tokens need"):
-        Denoising(vocabulary, PretrainSettings(objective="denoise", length=4096))
+        SpanDenoisingObjective(vocabulary, PretrainSettings(objective="denoise", length=4096))
 
 
 @torch.no_grad()
 def test_loss_is_that_of_transformers(vocabulary: Vocabulary) -> None:
-    objective = Denoising(vocabulary, PretrainSettings(objective="denoise", length=32))
+    objective = SpanDenoisingObjective(vocabulary, PretrainSettings(objective="denoise", length=32))
     rows = np.zeros(2, dtype=row_kind(objective.row_length(32), vocabulary.size))
     rows["ids"] = np.random.default_rng(0).choice(vocabulary.ordinary(), rows["ids"].shape)
     torch.manual_seed(0)

@@ -19,16 +19,16 @@ from goldilocks.records import (
     ErrorRow,
     Evaluation,
     Excluded,
-    Facts,
     Finding,
     Footprint,
     Forecast,
-    Look,
     Machine,
     Measured,
+    ModelInfo,
     Objective,
     Pool,
     Prices,
+    ProbeResult,
     Screening,
     Search,
     Severity,
@@ -157,8 +157,8 @@ def make_run(
             tuning=seconds / 3600 * prices.cpu_hour / objective.horizon_months,
             labour=0.0,
             requests=objective.requests_per_month * ms / 1000 / 3600 * prices.cpu_hour,
-            memory=(0.15 + mb / 250) * prices.gb_month,
-            storage=mb / 1000 * prices.gb_month,
+            memory=(0.15 + mb / 250) * prices.memory_gb_month,
+            storage=mb / 1000 * prices.storage_gb_month,
         )
         if done and name not in beyond:
             points[name] = (monthly.total, loss)
@@ -297,7 +297,7 @@ def _screening(rows: Sequence[tuple[str, str, str, float, float, float, int, flo
     by_size = sorted(models, key=lambda name: -models[name][6])
     shuffled = random.Random(3).sample(by_loss, len(by_loss))
     looks = tuple(
-        Look(name, 6, {"h_score": Measured(41.2, 40.1, 42.9, 3, ""), "logme": Measured(0.71, 0.69, 0.74, 3, ""),
+        ProbeResult(name, 6, {"h_score": Measured(41.2, 40.1, 42.9, 3, ""), "logme": Measured(0.71, 0.69, 0.74, 3, ""),
                        "knn": measured(0.81), "linear_probe": measured(0.88)}, models[name][3] * 1.2, 1.7)
         for name in models
     )  # fmt: skip
@@ -312,7 +312,7 @@ def _screening(rows: Sequence[tuple[str, str, str, float, float, float, int, flo
 def _pool(rows: Sequence[tuple[str, str, str, float, float, float, int, float]], outs: tuple[Excluded, ...]) -> Pool:
     candidates = tuple(
         Candidate(
-            Facts(model, family, "builtin", family, "none", ("*",), "apache-2.0", parameters, int(mb * 1e6)), method
+            ModelInfo(model, family, "builtin", family, "none", ("*",), "apache-2.0", parameters, int(mb * 1e6)), method
         )
         for family, model, method, _, _, mb, parameters, _ in rows
     )

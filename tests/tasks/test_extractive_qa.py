@@ -72,13 +72,13 @@ def test_reference_without_a_place_is_kept_beside_one_that_has_a_place() -> None
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (row("Rome"), "'Rome' does not stand in the context"),
-        (row("France"), "stands in the context 2 times; say which one with answer_start"),
+        (row("Rome"), "'Rome' does not occur in the context"),
+        (row("France"), "occurs in the context 2 times; give its answer_start"),
         (
             row([{"text": "is", "answer_start": 41}], CONTEXT + " " * 60),
-            "not stand at answer_start 41 or near it, but 3",
+            "is not at answer_start 41 or near it, but occurs 3",
         ),
-        (row([{"text": "x" * 99, "answer_start": 0}]), "x…' does not stand"),
+        (row([{"text": "x" * 99, "answer_start": 0}]), "x…' does not occur"),
         (row([{"text": " ", "answer_start": 0}]), "text of an answer is empty"),
         (row(["Lyon", "Lyo\ud800"]), "text of an answer holds half a character"),
         (row([{"answer_start": 0}]), r"answers cannot be read \('text'\)"),
@@ -86,7 +86,7 @@ def test_reference_without_a_place_is_kept_beside_one_that_has_a_place() -> None
         (row([{"text": "Lyon", "answer_start": "soon"}]), "answers cannot be read"),
         (row({"text": ["Lyon"], "answer_start": [0, 1]}), "answers cannot be read"),
         (row(5), "answers cannot be read"),
-        (row(None), r"answers is empty; where the context holds none, write \[\]"),
+        (row(None), r"answers is empty; write \[\] where the context holds no answer"),
         (row(""), "answers is empty"),
         (row("Lyon", question=" "), "question is empty"),
         (row("Lyon", context=None), "context is empty"),

@@ -135,7 +135,7 @@ def test_list_has_a_number_for_each_candidate() -> None:
         ({"relevance": [1, -1]}, "relevance of candidate 2 is -1, below 0"),
         ({"relevance": [1, "x"]}, "relevance of candidate 2 is 'x', not a number"),
         ({"relevance": 1}, "relevance is '1', not a list"),
-        ({"candidates": ["a"], "relevance": [1]}, "1 candidate; there is nothing to rank below 2"),
+        ({"candidates": ["a"], "relevance": [1]}, "1 candidate; at least 2 are needed to rank"),
         ({"candidates": ["a", ""]}, "candidate 2 is empty"),
         ({"candidates": None}, "candidates is empty; give a list of texts, or rows with one item each"),
         ({"query": None}, "query is empty"),

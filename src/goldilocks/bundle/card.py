@@ -130,6 +130,11 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
                 f"| {_PARTS[part]} | {name}{mark} | {one.value:.4f} | {one.low:.4f} to {one.high:.4f} | {one.n:,} |"
             )
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
+    if info.test_opened:
+        lines.append(
+            "\nThe test set of these data was scored with another candidate before this one was taken. A test score of "
+            "this model is no unbiased estimate any more."
+        )
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from goldilocks.bundle.read import Bundle
 from goldilocks.errors import InputError
-from goldilocks.protocols import Writing
+from goldilocks.protocols import SupportsGeneration
 from goldilocks.records import Generation, Output
 from goldilocks.settings import check_generation
 
@@ -28,7 +28,7 @@ def generate_so(bundle: Bundle, changes: Mapping[str, Any]) -> Generation:
     """
     model = bundle.model
     given = {name: value for name, value in changes.items() if value is not None}
-    if not isinstance(model, Writing) or bundle.info.output not in (Output.TEXT, Output.LABEL):
+    if not isinstance(model, SupportsGeneration) or bundle.info.output not in (Output.TEXT, Output.LABEL):
         if not given:
             return Generation()
         flags = ", ".join(f"--{'stop' if name == 'stops' else name.replace('_', '-')}" for name in sorted(given))

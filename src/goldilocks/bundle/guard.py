@@ -1,7 +1,7 @@
 """What must hold of a bundle's files before any of them is opened: listed, whole, inside the folder, no pickle.
 
 A pickle runs code when it is read. Nothing here reads one; it is refused all the same, so that no bundle carries one to
-somebody who does.
+a program that does.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 bundle.json    everything below; written last
 README.md      the model card
+reference.safetensors  mean and covariance of the embeddings of training items, where the model gives any
 model/         what the family's ``restore`` needs: safetensors, JSON, a tokenizer
 """
 
@@ -10,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldilocks.records import Answer, Facts, Goal, Measured, Output, Text
-from goldilocks.support.word_cuts import UNITS, WordCuts
+from goldilocks.bundle.reference import ReferenceProfile
+from goldilocks.records import Answer, Goal, Measured, ModelInfo, Output, Text
+from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
 
 INFO = "bundle.json"
@@ -65,7 +67,7 @@ class BundleInfo:
     """Of the pretrained model; ``none-needed`` where there is none."""
     decision: str
     """Why this model, in a sentence."""
-    facts: Facts
+    facts: ModelInfo
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     """Library -> version it was made with."""
@@ -74,10 +76,18 @@ class BundleInfo:
     """The kind of answer it gives."""
     several: bool = False
     """Whether an item may have several labels."""
-    word_cuts: WordCuts = UNITS
-    """``tags``: how the words of a raw text are cut, so that they are like those it learnt from."""
+    word_cuts: WordTokenization = UNITS
+    """``tags``: word tokenisation of raw text, as in the training data."""
     sentences: int = 1
-    """``tags``: so many rows that follow one another, of one document, were read together (``DataSpec.sentences``)."""
+    """``tags``: consecutive rows of one document that form one item (``DataSpec.sentences``)."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Role -> column of the training data, where they differ; ``predict`` and ``evaluate`` look for these first."""
+    engine: str = "native"
+    """What runs the model: ``native`` (the family's own ``restore``)."""
+    reference: ReferenceProfile | None = None
+    """Distributions of the training data and of the answers, for drift detection; ``None`` in bundles of format 1."""
+    test_opened: bool = False
+    """The test set was scored with another candidate before this one was taken: its test score is not a first look."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

@@ -1,4 +1,4 @@
-"""A bundle, checked and ready to answer.
+"""A bundle, checked and ready to predict.
 
 Example::
 
@@ -9,7 +9,7 @@ Example::
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,21 @@ from goldilocks.answers import Answers
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.protocols import Floats, Model
+from goldilocks.protocols import Floats, Model, Task
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
-from goldilocks.support.sentences import SENTENCE_END
-from goldilocks.support.word_cuts import cutter
+from goldilocks.support.frames import is_frame, rows_of_frame, table_of
+from goldilocks.support.text.sentences import SENTENCE_END
+from goldilocks.support.text.word_tokenizer import cutter
+
+Rows = Any
+"""Rows to answer: a sequence of texts, tuples of texts or mappings, or a frame (see ``Bundle.items``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model with its labels, and what is known of it."""
+    """A model with its labels and metadata."""
 
     info: BundleInfo
     model: Model
@@ -45,8 +49,8 @@ class Bundle:
     def answers(self, items: Sequence[Text]) -> Answers:
         """Answers to items as the model reads them, in order, column by column; rows become items by ``items``.
 
-        An item gets the same answer alone and in a batch. For tags the words of a raw text are cut as those were that
-        the model learnt from.
+        An item gets the same answer alone and in a batch. For tags, raw text is tokenised into words as the
+        training data were.
         """
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
@@ -60,41 +64,66 @@ class Bundle:
         ]
         return replace(self.model.predict(words), items=tuple(items), spans=spans)
 
-    def items(self, rows: Sequence[Text | Mapping[str, Any]]) -> list[Text]:
+    def columns(self, there: Iterable[str]) -> dict[str, str]:
+        """Role -> column to read it from: the column of the training data, or one named like the role.
+
+        Args:
+            there: The columns at hand. Where neither is there, the column of the training data is given all the same.
+        """
+        present = set(there)
+        task = plugins.load("tasks", self.info.task)
+        trained = {role: self.info.columns.get(role, role) for role in task.READS}
+        return {role: role if role in present and column not in present else column for role, column in trained.items()}
+
+    def items(self, rows: Rows) -> list[Text]:
         """What the model reads of rows, as ``goldilocks predict`` takes them.
 
         Args:
-            rows: Each a mapping (role -> cell, e.g. ``{"question": ..., "context": ...}``; a right answer in it is not
-                looked at), a text, or a tuple of texts where the task reads several.
+            rows: A list of rows, each a text, a tuple of texts where the task reads several, or a mapping from role or
+                column of the training data to cell (a label in it is ignored); or a frame (pandas, Polars, Arrow,
+                ``datasets``) with these columns.
 
         Raises:
-            InputError: ``rows`` is one string, or something is wrong with a row; its place from 0 is named.
+            InputError: ``rows`` is one string, a frame lacks a column, or a row cannot be used; its position from 0 is
+                named.
         """
         if isinstance(rows, str):
             raise InputError("texts is one string; pass a list of texts, e.g. predict([text]).")
         task = plugins.load("tasks", self.info.task)
-        roles = {role: role for role in task.READS}
-        found: list[Text] = []
-        for position, one in enumerate(rows):
-            if not isinstance(one, str | tuple | list | Mapping):
+        if is_frame(rows):
+            rows = self._frame_rows(rows, task)
+        items: list[Text] = []
+        for position, row in enumerate(rows):
+            if not isinstance(row, str | tuple | list | Mapping):
                 raise InputError(
-                    f"text {position} is a {type(one).__name__}; pass a list of strings, tuples of them, or mappings."
+                    f"text {position} is a {type(row).__name__}; pass a list of strings, tuples of them, or mappings."
                 )
             try:
-                found.append(item_of(one if isinstance(one, Mapping) else named(one, task), task, roles))
+                items.append(self._item(row, task))
             except InputError as error:
                 raise InputError(f"text {position}: {error}.") from error
-        return found
+        return items
 
-    def probabilities(self, texts: Sequence[Text | Mapping[str, Any]]) -> Floats:
+    def _item(self, row: Text | Sequence[str] | Mapping[str, Any], task: Task) -> Text:
+        if isinstance(row, Mapping):
+            return item_of(row, task, self.columns(row))
+        return item_of(named(row, task), task, {role: role for role in task.READS})
+
+    def _frame_rows(self, frame: Any, task: Task) -> list[dict[str, Any]]:
+        names = table_of(frame).column_names
+        columns = self.columns(names)
+        needed = [column for role, column in columns.items() if role not in task.OPTIONAL or column in names]
+        return rows_of_frame(frame, needed, f"this bundle ({self.info.task})")
+
+    def probabilities(self, texts: Rows) -> Floats:
         """Probability of each label for each item, ``(n_items, n_labels)``, float32; a row sums to 1.
 
-        Only of bundles that give labels; where an item may have several, each probability stands for itself.
+        Only for bundles that predict labels; of multi-label bundles each probability is independent.
         """
         return self.answers(self.items(texts)).probabilities
 
-    def predict(self, texts: Sequence[Text | Mapping[str, Any]]) -> list[Prediction]:
-        """The answer to each row, in order: a text, a tuple of texts where the task reads several, or a mapping.
+    def predict(self, texts: Rows) -> list[Prediction]:
+        """The answer to each row, in order; see ``items`` for what a row may be.
 
         Raises:
             InputError: as ``items``.

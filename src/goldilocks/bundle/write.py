@@ -1,4 +1,4 @@
-"""Write the folder that ships: beside its place first, checked by reading it back, then moved there in one step."""
+"""Write a bundle: into a temporary sibling folder, verified by reading it back, then moved into place atomically."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
 from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
 from goldilocks.bundle.read import load
+from goldilocks.bundle.reference import reference_profile
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.protocols import Model, Paid
-from goldilocks.records import Candidate, Dataset, Decision, Facts, Measured, Output, Text, labels_of
+from goldilocks.protocols import Model, TracksSpending
+from goldilocks.records import Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
 from goldilocks.support.own_paths import without_own_paths
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.word_cuts import UNITS, WordCuts, learnt
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
+from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
 Mask = Callable[[str], str]
 _TEXT_LIMIT = 400
@@ -62,7 +63,7 @@ def write(
         seed=decision.seed,
         versions=decision.versions,
     )
-    return _write(model, info, card(info, decision), folder)
+    return _write(model, info, card(info, decision), dataset, folder)
 
 
 def write_tuned(
@@ -75,14 +76,20 @@ def write_tuned(
     folder: Path,
     *,
     mask: Mask = str,
+    test_opened: bool = False,
+    decision: str = "",
 ) -> Path:
-    """Write a model that was tuned without a race, with its validation score only. Otherwise as ``write``."""
+    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``.
+
+    ``test_opened`` says that the test set was scored with another candidate; ``decision`` says where the model is from.
+    """
     info = replace(
         _info(model, candidate, dataset, task, metric_name, mask),
         validation={metric_name: score},
-        decision=f"{candidate.name} was named by hand; it was not compared with others.",
+        decision=decision or f"{candidate.name} was named by hand; it was not compared with others.",
+        test_opened=test_opened,
     )
-    return _write(model, info, card(info), folder)
+    return _write(model, info, card(info), dataset, folder)
 
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
@@ -108,10 +115,11 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
         sentences=dataset.sentences,
+        columns=dataset.columns,
     )
 
 
-def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
+def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
     """How the words of the training part were cut; words that are personal data are not remembered."""
     if dataset.output is not Output.TAGS:
         return UNITS
@@ -121,8 +129,8 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordCuts:
     return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one), lines=lines)
 
 
-def _without_path(facts: Facts) -> Facts:
-    """Where a folder lay on the machine of whoever tuned it is nobody else's business."""
+def _without_path(facts: ModelInfo) -> ModelInfo:
+    """Local paths of the machine that tuned the model are not disclosed."""
     if facts.source == "builtin" or "://" in facts.source:
         return facts
     return replace(facts, source=Path(facts.source).name)
@@ -148,20 +156,21 @@ def _masked(item: Text, mask: Mask) -> Text:
     return tuple(mask(one[:_TEXT_LIMIT]) for one in item)
 
 
-def _write(model: Model, info: BundleInfo, readme: str, folder: Path) -> Path:
+def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
     folder = folder.absolute()
     if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: holds something that is no bundle; choose another --out.")
+        raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
     with _beside(folder) as part:
         (part / MODEL).mkdir()
         model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
+        info = replace(info, reference=reference_profile(model, dataset, part))
         names = sorted(names_in(part))
         for name in names:
             refuse_pickle(part / name)
         files = {name: sha256_of(part / name) for name in names}
         write_text(part / INFO, to_json(replace(info, files=files)))
-        if isinstance(model, Paid):
+        if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing
         elif not (checked := verify(part)).ok:
             raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")

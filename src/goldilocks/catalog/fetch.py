@@ -14,8 +14,8 @@ from pathlib import Path
 
 from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.nets import adapters, gguf
-from goldilocks.records import Facts
+from goldilocks.nets.hub import adapters, gguf
+from goldilocks.records import ModelInfo
 from goldilocks.support import endpoints
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
@@ -27,7 +27,7 @@ _hashes: dict[tuple[str, int, int], str] = {}
 _verified: set[str] = set()
 
 
-def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
+def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> Path:
     """The folder that holds a pretrained model's files.
 
     Args:
@@ -41,7 +41,7 @@ def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
         InputError: the source names no model folder, or the weights are only there as a pickle.
         IntegrityError: a file is not the one the catalogue knows.
     """
-    place = source.source if isinstance(source, Facts) else source
+    place = source.source if isinstance(source, ModelInfo) else source
     if place == "builtin":
         raise InputError("a model made here has no folder; only pretrained ones do.")
     if place.startswith("api://"):
@@ -59,7 +59,7 @@ def folder_of(source: Facts | str, *, offline: bool, make: bool = True) -> Path:
     if parts and not any(folder.glob("*.safetensors")):
         return _from_gguf(source, folder, parts, make=make)
     _need_safetensors(folder, place)
-    if isinstance(source, Facts):
+    if isinstance(source, ModelInfo):
         check_files(folder, source)
     return folder
 
@@ -81,9 +81,9 @@ def _endpoint(source: str, *, offline: bool) -> Path:
     return Path(os.devnull)
 
 
-def _from_gguf(source: Facts | str, folder: Path, parts: list[Path], *, make: bool) -> Path:
+def _from_gguf(source: ModelInfo | str, folder: Path, parts: list[Path], *, make: bool) -> Path:
     """What was made from a GGUF file; the catalogue knows the SHA-256 of the file, not of what is made from it."""
-    wanted = next(iter(source.sha256.values()), None) if isinstance(source, Facts) else None
+    wanted = next(iter(source.sha256.values()), None) if isinstance(source, ModelInfo) else None
     if not make:
         return (gguf.made(wanted) if wanted else None) or folder
     made = gguf.hub_folder(parts, wanted)
@@ -93,7 +93,7 @@ def _from_gguf(source: Facts | str, folder: Path, parts: list[Path], *, make: bo
     return made
 
 
-def check_files(folder: Path, facts: Facts) -> None:
+def check_files(folder: Path, facts: ModelInfo) -> None:
     """Compare the files in ``folder`` with the SHA-256 the catalogue knows.
 
     Raises:

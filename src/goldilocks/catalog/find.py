@@ -1,6 +1,6 @@
 """Who could do the task: every model on the shelf, in the catalogue and in the task file, with every method that fits.
 
-Nobody is left out in silence: whoever is out is in ``Pool.excluded`` with the reason in words.
+No exclusion is silent: every excluded candidate is in ``Pool.excluded`` with its reason.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import Choosy, Family, Freezing, Method, Task, Uneven
-from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
+from goldilocks.protocols import DeclinesOutputs, Family, FreezesLayers, Method, RestrictsOutputs, Task
+from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings, nearest
 from goldilocks.support import endpoints
 
@@ -57,7 +57,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     Raises:
         InputError: the filter names a family, method or model that does not exist; the nearest is named.
         MissingError: a model the task file names is not there and cannot be fetched.
-        LimitError: nobody is left; the nearest candidate is named with the limit it breaks.
+        LimitError: no candidate is eligible; the nearest is named with the limit it breaks.
     """
     check_options(spec.options)
     search = _Search()
@@ -115,7 +115,7 @@ def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]
     return known if wanted is None else wanted
 
 
-def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSettings) -> list[Facts]:
+def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSettings) -> list[ModelInfo]:
     """Those of the chosen families: made here, in the catalogue, named by the task file."""
     models = [facts for family in families.values() for facts in family.models()]
     known = {facts.source: facts for facts in catalogue()}
@@ -131,16 +131,17 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
     return unique(models)
 
 
-def _check_patterns(spec: TaskSpec, models: Sequence[Facts], families: Mapping[str, Family]) -> None:
-    """A pattern that could match nobody is a slip of the pen."""
+def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mapping[str, Family]) -> None:
+    """A pattern that can match no candidate is a typing error."""
     names = sorted({*plugins.names("families"), *(f"{one.family}/{one.name}" for one in models)})
     full = [f"{one.family}/{one.name}/{method}" for one in models for method in plugins.names("methods")]
     for one in spec.candidates.exclude:
         if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
             continue  # of a family that is out already: its models were not looked up
         if not any(fnmatchcase(name, one) for name in [*names, *full]):
+            hint = nearest(one, [*names, *full])
             raise InputError(
-                f"task file: candidates.exclude has {one!r}, which matches nobody.{nearest(one, [*names, *full])} "
+                f"task file: candidates.exclude has {one!r}, which matches no candidate.{hint} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
             )
 
@@ -157,7 +158,7 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
     return giving
 
 
-def _admitted(facts: Facts, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
+def _admitted(facts: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
     """Whether the model keeps every limit that can be checked without its files."""
     name = f"{facts.family}/{facts.name}"
     found = (
@@ -170,8 +171,8 @@ def _admitted(facts: Facts, spec: TaskSpec, dataset: Dataset, search: _Search) -
 
 
 def _there(
-    models: Sequence[Facts], families: Mapping[str, Family], settings: RunSettings, search: _Search
-) -> list[Facts]:
+    models: Sequence[ModelInfo], families: Mapping[str, Family], settings: RunSettings, search: _Search
+) -> list[ModelInfo]:
     """Those whose files are on this machine or, online, could be fetched."""
     refused: dict[str, str] = {}
     ask: list[str] = []
@@ -209,7 +210,7 @@ def _like_hub(folder: Path) -> bool:
 
 
 def _pair(
-    facts: Facts,
+    facts: ModelInfo,
     family: Family,
     methods: Mapping[str, Method],
     spec: TaskSpec,
@@ -218,20 +219,20 @@ def _pair(
     search: _Search,
 ) -> None:
     """The model with each method: found, or out with the reason."""
-    lacking = family.lacks(facts, work.output) if isinstance(family, Uneven) else None
+    lacking = family.lacks(facts, work.output) if isinstance(family, RestrictsOutputs) else None
     if search.drop(f"{facts.family}/{facts.name}", Reason(lacking) if lacking else None):
         return
     whole = family.forecast(facts, work, machine)
     for method_name, method in methods.items():
         candidate = Candidate(facts, method_name)
-        misfit = method.misfit(facts) or (method.useless(work.output) if isinstance(method, Choosy) else None)
+        misfit = method.misfit(facts) or (method.useless(work.output) if isinstance(method, DeclinesOutputs) else None)
         reason = (
             (Reason(misfit) if misfit else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)
             or reasons.memory(whole, machine)
         )
         if not search.drop(candidate.name, reason):
-            once = method.once(facts, work.output) if isinstance(method, Freezing) else 0.0
+            once = method.once(facts, work.output) if isinstance(method, FreezesLayers) else 0.0
             forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes, once)
             search.found[candidate.name] = (candidate, forecast)
 

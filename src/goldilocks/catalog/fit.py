@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from goldilocks.records import Dataset, Output, Text, Workload, as_text
-from goldilocks.support.sentences import SENTENCE_END
-from goldilocks.support.text_units import references
+from goldilocks.support.text.sentences import SENTENCE_END
+from goldilocks.support.text.units import references
 
-# A Chinese or Japanese character stands for about a word; elsewhere a run of letters and digits does.
+# A Chinese or Japanese character counts as a word; elsewhere a run of letters and digits does.
 _EAST = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_EAST}]|[^\W{_EAST}]+")
 _SAMPLE = 2_000

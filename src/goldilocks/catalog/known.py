@@ -11,7 +11,7 @@ from pathlib import Path
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Family
-from goldilocks.records import Facts
+from goldilocks.records import ModelInfo
 from goldilocks.settings import nearest
 from goldilocks.support.files import from_json
 
@@ -20,17 +20,18 @@ _UNKNOWN = ("", "unknown", "other")
 
 
 @functools.cache
-def catalogue() -> tuple[Facts, ...]:
+def catalogue() -> tuple[ModelInfo, ...]:
     """The pretrained models in ``models.json``."""
     path = Path(__file__).with_name("models.json")
-    return from_json(tuple[Facts, ...], path.read_bytes(), where=path)
+    return from_json(tuple[ModelInfo, ...], path.read_bytes(), where=path)
 
 
 def source_of(named: str, folder: Path) -> str:
-    """The source that an entry of ``candidates.models`` stands for.
+    """The source that an entry of ``candidates.models`` names.
 
     Args:
-        named: A name or Hub id the catalogue knows, ``org/name`` (``@revision``), a source as in ``Facts.source``, or a
+        named: A name or Hub id the catalogue knows, ``org/name`` (``@revision``), a source as in ``ModelInfo.source``,
+        or a
             local folder.
         folder: Where relative folders start.
 
@@ -53,7 +54,7 @@ def source_of(named: str, folder: Path) -> str:
     )
 
 
-def described(source: str, families: Mapping[str, Family], *, offline: bool) -> Facts:
+def described(source: str, families: Mapping[str, Family], *, offline: bool) -> ModelInfo:
     """Facts of a model that the catalogue does not know, from its files.
 
     Raises:
@@ -73,9 +74,9 @@ def described(source: str, families: Mapping[str, Family], *, offline: bool) -> 
     raise InputError(f"{source}: cannot be used ({unread.rstrip('.')}).")
 
 
-def unique(models: list[Facts]) -> list[Facts]:
+def unique(models: list[ModelInfo]) -> list[ModelInfo]:
     """The same models, one per source, with a number behind a name that a family has already given away."""
-    found: dict[tuple[str, str], Facts] = {}
+    found: dict[tuple[str, str], ModelInfo] = {}
     for facts in models:
         name, number = facts.name, 1
         while (facts.family, name) in found and found[facts.family, name].source != facts.source:
@@ -85,7 +86,7 @@ def unique(models: list[Facts]) -> list[Facts]:
     return list(found.values())
 
 
-def _with_card(facts: Facts, folder: Path) -> Facts:
+def _with_card(facts: ModelInfo, folder: Path) -> ModelInfo:
     """Licence and languages from the head of the model card, where the family could not know them."""
     head = _card_head(folder / "README.md")
     licence = head.get("license")

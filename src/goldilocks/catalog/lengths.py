@@ -29,7 +29,8 @@ def token_counters() -> Mapping[str, Counter]:
         except GoldilocksError:  # not on this machine; `candidates` says why
             continue
         if path is not None:
-            with suppress(Exception):  # the library raises bare Exception; a damaged one falls out where it is tuned
+            # The library raises bare Exception; a damaged tokenizer fails, with its reason, where it is tuned.
+            with suppress(Exception):
                 found[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
     return found
 

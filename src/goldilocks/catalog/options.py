@@ -43,7 +43,7 @@ def options_of(method: str, chosen: Chosen) -> Any:
     given = chosen.get(method, {})
     for name in given:
         if name not in known:
-            there = f"There are: {', '.join(known)}." if known else "It has nothing to choose."
+            there = f"There are: {', '.join(known)}." if known else "It has no options."
             raise InputError(f"task file: unknown key 'options.{method}.{name}'.{nearest(name, known)} {there}")
     try:
         return TypeAdapter(made).validate_python(dict(given))

@@ -1,4 +1,4 @@
-"""Why a model is out, as far as that can be told before it is loaded. ``None``: nothing is wrong."""
+"""Why a model is excluded, as far as is known before loading it. ``None``: it is eligible."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from goldilocks.records import Facts, Forecast, Limits, Machine
+from goldilocks.records import Forecast, Limits, Machine, ModelInfo
 
 _PROCESS_BYTES = 20e6
 """What a process takes before it has a model: a little less than Python with numpy (measured 25.7 MB on Linux)."""
@@ -15,7 +15,7 @@ _ANY_LANGUAGE = ("", "und", "unknown", "auto", "mul")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody is out."""
+    """Why a candidate is excluded."""
 
     words: str
     far: tuple[int, float] = (9, 0.0)
@@ -30,7 +30,7 @@ def pattern(patterns: Iterable[str], *names: str) -> Reason | None:
     return None
 
 
-def licence(facts: Facts, limits: Limits) -> Reason | None:
+def licence(facts: ModelInfo, limits: Limits) -> Reason | None:
     """A licence that is not among the allowed ones; what is made here needs none."""
     if limits.licenses is None or facts.licence == "none-needed":
         return None
@@ -41,10 +41,10 @@ def licence(facts: Facts, limits: Limits) -> Reason | None:
     return Reason(words, (2, 0.0))
 
 
-def language(facts: Facts, wanted: str) -> Reason | None:
+def language(facts: ModelInfo, wanted: str) -> Reason | None:
     """A model made for other languages than that of the texts (BCP 47; only the language itself is compared).
 
-    A model of which no language is known was named by the user, who may know.
+    A model without language metadata was named by the user and is allowed.
     """
     main = _main(wanted)
     known = {_main(one) for one in facts.languages}
@@ -54,7 +54,7 @@ def language(facts: Facts, wanted: str) -> Reason | None:
     return Reason(f"made for {listed}; the texts are in {wanted}", (3, 0.0))
 
 
-def size(facts: Facts, limits: Limits) -> Reason | None:
+def size(facts: ModelInfo, limits: Limits) -> Reason | None:
     """Weights that alone are over a limit; what else it takes is measured after the run.
 
     The size of a model made here is only an estimate before it is made, so that it does not count.

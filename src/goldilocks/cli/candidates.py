@@ -1,4 +1,4 @@
-"""``goldilocks candidates``: who could do the task, what they would need, and why the others are out."""
+"""``goldilocks candidates``: the eligible candidates, what they need, and why the others are excluded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from goldilocks.cli.task_file import (
     TaskArgument,
     spec_of,
 )
+from goldilocks.records import TaskSpec
 
 
 def candidates(
@@ -26,30 +27,36 @@ def candidates(
     online: OnlineOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the pool as JSON.")] = False,
 ) -> None:
-    """List the candidates for a task with what is known of them, and for every one that is out, why.
+    """List the eligible candidates for a task with what each needs, and why the others are excluded.
 
-    Reads the data to size the forecasts; trains nothing. Exit code 0: there are candidates; 3: none fits the limits.
+    Reads the data to forecast time and memory; trains nothing. --json adds architecture, languages and sizes.
+
+    Exit code 0: there are candidates; 2: bad input; 3: none meets the limits.
 
     Example: goldilocks candidates task.yaml
 
     Example: goldilocks candidates pairs.tsv --task similarity
     """
+    print_pool(spec_of(task, field, kind=kind, language=language, metric=metric), offline=not online, json=json)
+
+
+def print_pool(spec: TaskSpec, *, offline: bool, json: bool = False) -> None:
+    """Find the eligible candidates and print them."""
     from goldilocks import plugins
     from goldilocks.catalog.find import candidates as find
     from goldilocks.cli.console import console, say_json
-    from goldilocks.cli.tables import excluded_table, pool_table
+    from goldilocks.cli.tables import excluded_list, pool_table
     from goldilocks.flow import check as check_data
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
-    from goldilocks.support.hardware import machine
+    from goldilocks.support.machine.hardware import machine
 
-    spec = spec_of(task, field, kind=kind, language=language, metric=metric)
     dataset = check_data(spec)
-    pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=not online), machine())
+    pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=offline), machine())
     if json:
         say_json(to_json(pool))
         return
     out = console()
     out.print(pool_table(pool))
     if pool.excluded:
-        out.print(excluded_table(pool.excluded))
+        out.print(excluded_list(pool.excluded))

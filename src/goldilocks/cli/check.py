@@ -1,4 +1,4 @@
-"""``goldilocks check``: look at the data before anything is spent."""
+"""``goldilocks check``: check the data before anything is spent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def check(
     metric: MetricOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
 ) -> None:
-    """Check the data: what is in them, what is wrong (with row numbers) and what it means for the choice.
+    """Check the data: profile, faults with row numbers, and what each means for the choice.
 
-    Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable as they are.
+    Reads the data and writes nothing. Exit code 0: usable, perhaps with warnings; 2: not usable as they are.
 
     Example: goldilocks check tickets.csv --field text=body --field label=topic
 
@@ -39,4 +39,4 @@ def check(
     out = console()
     for table in profile_tables(dataset.profile):
         out.print(table)
-    out.print(findings_list(dataset.findings) if dataset.findings else "Nothing to complain about.")
+    out.print(findings_list(dataset.findings) if dataset.findings else "No findings.")

@@ -21,7 +21,7 @@ def clean(
 
     Example: goldilocks clean run --dry-run
     """
-    from goldilocks.select.clean import clean as clean_run
+    from goldilocks.selection.clean import clean as clean_run
 
     freed = clean_run(run, dry_run=dry_run)
     say(f"{run}: {freed / 1e6:,.1f} MB {'would be' if dry_run else 'were'} freed")

@@ -19,7 +19,7 @@ data:
 metric: macro_f1
 objective: {error_cost: 0.05, requests_per_month: 200000, horizon_months: 12, currency: USD}
 limits: {latency_p95_ms: 200, memory_mb: 2000}
-budget: 5m
+budget: 90s
 seed: 0
 """
 _HEADLINE = "Shares fall as the central bank raises interest rates and the company warns that profits will be lower"
@@ -31,9 +31,9 @@ def demo(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a demo that was interrupted.")] = False,
     task_only: Annotated[bool, typer.Option("--task-only", help="Print the task file and stop.")] = False,
 ) -> None:
-    """Run the main job on the BBC News corpus: choose, tune, hand over, and ask the result one question.
+    """Run the main job on the BBC News corpus: choose, tune, write the bundle, and make one prediction.
 
-    Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes a few minutes.
+    Needs `pip install 'goldilocks-lm[demo]'` and no network. Takes about two minutes.
 
     Example: goldilocks demo --out demo-run
     """

@@ -40,7 +40,7 @@ def evaluate(
     from goldilocks.cli.console import console, say_json
     from goldilocks.cli.tables import evaluation_tables
     from goldilocks.errors import InputError
-    from goldilocks.evaluate.stored import to_stored
+    from goldilocks.evaluation.stored import to_stored
     from goldilocks.judge import evaluate_bundle
     from goldilocks.support.files import try_writing, write_text
     from goldilocks.support.sandbox.sandbox import allow_unsafe_execution

@@ -1,4 +1,4 @@
-"""Options of several commands: how a bundle writes its answers."""
+"""Options of several commands: how a generative bundle decodes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import Annotated
 
 import typer
 
-MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Of bundles that write: most tokens of an answer.")]
-TemperatureOption = Annotated[
-    float | None, typer.Option(min=0.0, help="0: always the likeliest token; above: drawn, the higher the more freely.")
-]
+MaxTokensOption = Annotated[int | None, typer.Option(min=1, help="Max tokens of an answer (generative bundles).")]
+TemperatureOption = Annotated[float | None, typer.Option(min=0.0, help="Sampling temperature; 0: greedy decoding.")]
 TopPOption = Annotated[
-    float | None, typer.Option(max=1.0, help="Drawn among the fewest tokens with this probability together.")
+    float | None,
+    typer.Option(max=1.0, help="Nucleus sampling: the smallest set of tokens of this probability."),
 ]
-TopKOption = Annotated[int | None, typer.Option(min=0, help="Drawn among so many of the likeliest tokens; 0: all.")]
+TopKOption = Annotated[int | None, typer.Option(min=0, help="Sample among the k most probable tokens; 0: all.")]
 StopOption = Annotated[
-    list[str] | None, typer.Option(help="An answer ends before this text (repeatable); \\n is a line's end.")
+    list[str] | None, typer.Option(help="Stop sequence, excluded from the answer (repeatable); \\n is a line break.")
 ]
-SeedOption = Annotated[int | None, typer.Option(help="Of what is drawn.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of sampling.")]
 
 
 def stops_of(given: list[str] | None) -> tuple[str, ...] | None:

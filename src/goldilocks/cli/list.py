@@ -1,4 +1,4 @@
-"""``goldilocks list``: what is on the shelves."""
+"""``goldilocks list``: the installed plug-ins."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ def list_plugins(
         str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")
     ] = None,
 ) -> None:
-    """List the plug-ins, one a line with what it is. Imports none of them.
+    """List the plug-ins with a one-line description each. Imports none of them.
 
     Example: goldilocks list methods
     """
     from rich.table import Table
 
     from goldilocks import plugins
-    from goldilocks.cli.console import console, plain
+    from goldilocks.cli.console import console
     from goldilocks.errors import InputError
     from goldilocks.settings import nearest
+    from goldilocks.support.console import plain
 
     shelves = list(plugins.PROTOCOLS)
     if shelf is not None and shelf not in shelves:

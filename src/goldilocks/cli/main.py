@@ -17,6 +17,7 @@ from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.clean import clean
 from goldilocks.cli.console import say
+from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.list import list_plugins
@@ -30,9 +31,9 @@ from goldilocks.errors import GoldilocksError
 from goldilocks.support.control_characters import visible
 
 app = typer.Typer(
-    help="Find the language model that is just right for your task: tuned, checked, explained, handed over.",
+    help="Find the language model that is just right for your task, tuned and ready to serve.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -56,7 +57,7 @@ def _piped(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, clean, demo):
+for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, clean, demo):
     # Rich would take the [demo] of a docstring for markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
@@ -98,12 +99,10 @@ def run() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         code = _failed(
-            f"{where}{error.strerror or error}; free space, mend the permissions, or choose another --out.", 2
+            f"{where}{error.strerror or error}; free space, fix the permissions, or choose another --out.", 2
         )
     except MemoryError:
-        code = _failed(
-            "out of memory; leave the larger candidates out (candidates.exclude) or take a larger machine.", 2
-        )
+        code = _failed("out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine.", 2)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
             error.show()
@@ -122,5 +121,5 @@ def _failed(message: str, code: int) -> int:
 
 
 def _interrupted() -> int:
-    typer.echo("interrupted: what is finished is kept; the same command with --resume goes on.", err=True)
+    typer.echo("interrupted: finished work is kept; run the same command with --resume to continue.", err=True)
     return _INTERRUPTED

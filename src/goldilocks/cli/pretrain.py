@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from goldilocks.cli.console import say
 from goldilocks.cli.task_file import OnlineOption
+from goldilocks.events import CorpusRead, Event, PretrainingStep, StageStarted
 
 
 def pretrain(
@@ -54,7 +54,7 @@ def pretrain(
 
     Example: goldilocks pretrain tickets.txt --from all-MiniLM-L6-v2 --epochs 3 --out minilm-tickets
     """
-    from goldilocks.support.hardware import set_threads
+    from goldilocks.support.machine.hardware import set_threads
 
     set_threads(threads)
     from goldilocks.data.corpus import documents
@@ -111,12 +111,12 @@ _SAID_EVERY = 15.0
 
 
 class _Live:
-    """A ``Progress`` that draws on standard error: a bar on a terminal, else a line now and then."""
+    """A progress callback that draws on standard error: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        from goldilocks.cli.console import PlainConsole
+        from goldilocks.support.console import PlainConsole
 
         self._console = PlainConsole(stderr=True)
         words = TextColumn("{task.description}")
@@ -135,18 +135,16 @@ class _Live:
         if self._console.is_terminal:
             self._bar.stop()
 
-    def __call__(self, event: str, details: Mapping[str, Any]) -> None:
-        if event == "stage":
-            self._show(_STAGES.get(details["name"], details["name"]), at_once=True)
-        elif event == "documents":
-            self._show(f"{details['count']:,} documents ({details['file']})")
-        elif event == "step":
-            step, steps = details["step"], details["steps"]
-            words = (
-                f"step {step:,} of {steps:,}, loss {details['loss']:.3f}, {details['tokens_per_second']:,.0f} tokens/s"
-            )
-            self._bar.update(self._task, total=steps, completed=step)
-            self._show(words, at_once=step == steps)
+    def __call__(self, event: Event) -> None:
+        match event:
+            case StageStarted(name=name):
+                self._show(_STAGES.get(name, name), at_once=True)
+            case CorpusRead(documents=documents, file=file):
+                self._show(f"{documents:,} documents ({file})")
+            case PretrainingStep(step=step, steps=steps):
+                words = f"step {step:,} of {steps:,}, loss {event.loss:.3f}, {event.tokens_per_second:,.0f} tokens/s"
+                self._bar.update(self._task, total=steps, completed=step)
+                self._show(words, at_once=step == steps)
 
     def _show(self, words: str, *, at_once: bool = False) -> None:
         if self._console.is_terminal:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from goldilocks.cli.candidates import print_pool
 from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
@@ -17,6 +20,18 @@ from goldilocks.cli.task_file import (
     UnsafeOption,
     spec_of,
 )
+from goldilocks.errors import InputError
+
+
+class Preset(StrEnum):
+    """Named budgets; nothing else differs."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    THOROUGH = "thorough"
+
+
+_BUDGETS = {Preset.FAST: "2m", Preset.BALANCED: "10m", Preset.THOROUGH: "60m"}
 
 
 def select(
@@ -27,35 +42,45 @@ def select(
     language: LanguageOption = None,
     metric: MetricOption = None,
     budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 20m, 1h.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
-    policy: Annotated[
-        str, typer.Option(help="Which purchase the race makes next; see `goldilocks list policies`.")
-    ] = "value",
+    preset: Annotated[
+        Preset | None, typer.Option(help="Instead of --budget: fast 2 min, balanced 10 min, thorough 60 min.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the split and of training.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
     max_disk: Annotated[
         float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
     ] = None,
     unsafe_execution: UnsafeOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
+    ] = False,
 ) -> None:
-    """Choose, tune and hand over the model that is just right for the task.
+    """Choose and tune the model that is just right for the task, and write it as a bundle ready to serve.
 
     Writes OUT/ with task.yaml, data.json, candidates.json, screening.json, trials.jsonl, decision.json,
-    evaluation.json, report.html and bundle/. Killed at any moment, --resume goes on and loses at most the rung in
-    flight. Sends nothing over the network unless --online.
+    evaluation.json, report.html and bundle/. A run that was killed continues with --resume and loses at most the rung
+    in progress. Nothing is sent over the network unless --online.
 
-    Exit code 0: decided; 2: bad input; 3: nobody keeps the limits; 4: the budget ended first; 130: interrupted.
+    Exit code 0: decided; 2: bad input; 3: no candidate meets the limits; 4: the budget ended first; 130: interrupted.
 
     Example: goldilocks select task.yaml --out run --budget 20m
 
+    Example: goldilocks select tickets.csv --field text=body --field label=topic --preset fast
+
     Example: goldilocks select train.conll --task ner --language de --out run
     """
-    from goldilocks.cli.live import Live
     from goldilocks.cli.tables import print_decision
     from goldilocks.flow import select as choose
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
-    spec = spec_of(task, field, budget, kind=kind, language=language, metric=metric)
+    if budget is not None and preset is not None:
+        raise InputError(f"--budget {budget} and --preset {preset} both set the budget; give one of them.")
+    spec = spec_of(task, field, _BUDGETS[preset] if preset else budget, kind=kind, language=language, metric=metric)
+    spec = spec if seed is None else replace(spec, seed=seed)
     settings = RunSettings(
         out=out,
         resume=resume,
@@ -65,6 +90,10 @@ def select(
         unsafe_execution=unsafe_execution,
         max_disk_mb=max_disk,
     )
+    if dry_run:
+        print_pool(spec, offline=not online)
+        typer.echo(f"Dry run: nothing was trained or written. The search would take at most {spec.budget_seconds:g} s.")
+        return
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)
     print_decision(decision, out)

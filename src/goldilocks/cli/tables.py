@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as RichText
 
-from goldilocks.cli.console import console, plain
+from goldilocks.cli.console import console
 from goldilocks.records import (
     DataProfile,
     Decision,
@@ -20,11 +20,15 @@ from goldilocks.records import (
     Standing,
 )
 from goldilocks.report.words import duration
-from goldilocks.support.statistics import class_totals
+from goldilocks.support.console import PlainConsole, plain
+from goldilocks.support.scoring.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
 _MOST_LABELS = 12
+_MOST_NAMES = 6
+_METRIC_WIDTH = 9
+_WIDTH = 80
 
 
 def profile_tables(profile: DataProfile) -> list[Table]:
@@ -39,7 +43,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
         size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
     for fact in profile.facts.get("train", {}):
         size.add_row(fact, *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
-    length = _table("length of what is read (train)", "", "median", "p95", "longest")
+    length = _table("length of the inputs (train)", "", "median", "p95", "longest")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
         length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
     language = _table("language", "", "share")
@@ -48,9 +52,9 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     return [size, length, language]
 
 
-def findings_list(findings: Sequence[Finding]) -> Text:
-    """What was found, with row numbers, and what it means; one paragraph each (sentences do not fit in columns)."""
-    lines = Text()
+def findings_list(findings: Sequence[Finding]) -> RichText:
+    """The findings with row numbers and what they mean, a paragraph each (sentences do not fit in columns)."""
+    lines = RichText()
     for one in findings:
         lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
         lines.append(plain(f"{one.part}: ", style="bold")).append(plain(f"{one.message}\n"))
@@ -59,71 +63,88 @@ def findings_list(findings: Sequence[Finding]) -> Text:
 
 
 def pool_table(pool: Pool) -> Table:
-    """Who could do it, and what each is expected to need."""
-    columns = (
-        "candidate",
-        "weights",
-        "architecture",
-        "pretrained on",
-        "languages",
-        "licence",
-        "size",
-        "memory",
-        "seconds",
-    )
-    table = _table(f"{len(pool.candidates)} candidates", *columns)
-    for one in pool.candidates:
-        facts, needs = one.model, pool.forecasts[one.name]
+    """Eligible candidates, one line each, with what each is expected to need."""
+    table = _table(f"{len(pool.candidates)} candidates", "candidate", "weights", "memory", "tuning", "licence")
+    for candidate in pool.candidates:
+        info, needs = candidate.model, pool.forecasts[candidate.name]
         table.add_row(
-            one.name,
-            _short(facts.parameters),
-            facts.architecture,
-            facts.pretraining,
-            " ".join(facts.languages[:4]) + (" …" if len(facts.languages) > 4 else ""),
-            facts.licence,
-            f"{facts.size_bytes / 1e6:.0f} MB",
+            candidate.name,
+            _short(info.parameters),
             f"{needs.memory_bytes / 1e6:,.0f} MB",
-            f"{needs.seconds:,.1f}",
+            duration(needs.seconds),
+            info.licence,
         )
     return table
 
 
-def excluded_table(excluded: Sequence[Excluded]) -> Table:
-    """Who is out, and why."""
-    table = _table(f"{len(excluded)} out", "candidate", "why")
+def excluded_list(excluded: Sequence[Excluded]) -> RichText:
+    """Who is excluded, grouped by reason."""
+    by_reason: dict[str, list[str]] = {}
     for one in excluded:
-        table.add_row(one.candidate, one.reason)
-    return table
+        by_reason.setdefault(one.reason, []).append(one.candidate)
+    lines = RichText(f"{len(excluded)} excluded\n", style="bold")
+    for reason, names in by_reason.items():
+        shown = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES))
+        lines.append(f"  {reason}\n", style="default not bold").append(f"    {shown}\n", style="dim not bold")
+    return lines
 
 
 def print_decision(decision: Decision, out: Path) -> None:
-    """The decision in words, the leaderboard, and where things are."""
+    """The decision in words, the leaderboard, and where the files are."""
     out_console = console()
     out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
     out_console.print(leaderboard(decision))
     if decision.test_score is not None:
         out_console.print(
-            f"On the test part, opened once after deciding: {decision.metric} {measured(decision.test_score)}, "
-            f"n = {decision.test_score.n}. (The validation score chose, so it flatters the winner a little.)"
+            f"Test set, scored once after the decision: {decision.metric} {measured(decision.test_score)}, "
+            f"n = {decision.test_score.n}. (The validation score chose the winner, so it is slightly optimistic.)",
+            markup=False,
         )
+    _print_doubts(decision, out_console)
     for one in decision.candidates:
         if one.dropped:
-            out_console.print(f"{one.candidate} {one.reason}", soft_wrap=True)
+            out_console.print(f"{one.candidate}: {one.reason}", soft_wrap=True)
     search = decision.search
     if search.money:
-        out_console.print(f"Questions to endpoints have cost {search.money:.4g} {decision.objective.currency} so far.")
+        out_console.print(f"Spent on endpoints so far: {search.money:.4g} {decision.objective.currency}.")
     out_console.print(
-        f"{duration(search.seconds)} of search, {search.trials} purchases, stopped because {search.stopped}; "
-        f"running every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}."
+        f"Search: {duration(search.seconds)}, {search.trials} purchases. Stopped because {search.stopped}. Running "
+        f"every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}.",
+        markup=False,
     )
-    out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True)
+    out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True, markup=False)
+
+
+def print_what_if(decision: Decision, target: Path) -> None:
+    """A decision from the records of a run: in words, the leaderboard, what could change it, and where it is."""
+    out_console = console()
+    out_console.print(f"\n{decision.sentence}\n", markup=False)
+    out_console.print(leaderboard(decision))
+    _print_doubts(decision, out_console)
+    out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)
+
+
+def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
+    """How sure the decision is, and what could improve it."""
+    if decision.p_best is not None and decision.expected_regret is not None:
+        out_console.print(
+            f"Probability of {decision.p_best:.0%} that it is the best; expected regret {decision.expected_regret:.3g} "
+            f"{decision.objective.currency} a month; candidates in the best set: {len(decision.tied)}."
+        )
+    for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
+        out_console.print(line, markup=False, soft_wrap=True)
 
 
 def leaderboard(decision: Decision) -> Table:
-    """Everybody who ran, best first."""
-    currency = decision.objective.currency
+    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set."""
     table = _table(
-        "", "candidate", "", decision.metric, "95 % interval", f"J, {currency}/month", "cost", "p95", "size", "done"
+        "",
+        "",
+        "candidate",
+        _abbreviated(decision.metric),
+        "95 % interval",
+        f"{decision.objective.currency}/mo",
+        "p95 ms",
     )
     for one in decision.candidates:
         if one.score is not None:
@@ -166,7 +187,7 @@ def measured(one: Measured) -> str:
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
     if len(labels) <= _MOST_LABELS:
-        table = _table("confusion (rows: right answer, columns: given answer)", "", *labels)
+        table = _table("confusion (rows: gold, columns: predicted)", "", *labels)
         for label, counts in zip(labels, evaluation.confusion, strict=True):
             table.add_row(label, *(str(count) for count in counts))
         return table
@@ -176,30 +197,31 @@ def _confusion(evaluation: Evaluation) -> Table:
         for given, count in zip(labels, counts, strict=True)
         if gold != given and count
     ]
-    table = _table("most confused", "right answer", "given answer", "texts")
+    table = _table("most confused", "gold", "predicted", "texts")
     for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MOST_LABELS]:
         table.add_row(gold, given, str(count))
     return table
 
 
 def _standing_row(one: Standing) -> list[str]:
-    score, footprint, cost = one.score, one.footprint, one.cost
+    score, footprint = one.score, one.footprint
     return [
+        {"winner": "*", "tied": "="}.get(one.status, ""),
         one.candidate,
-        one.status,
         f"{score.value:.3f}" if score else "",
         f"{score.low:.3f} to {score.high:.3f}" if score else "",
-        f"{one.J:,.2f}" if one.J is not None else "",
-        f"{cost.total:.4f}" if cost else "",
-        f"{footprint.latency_p95_ms.value:.1f} ms" if footprint else "",
-        f"{footprint.size_bytes / 1e6:.1f} MB" if footprint else "",
-        f"{one.share:.0%}",
+        f"{one.J:,.2f}" if one.J is not None else f"{one.share:.0%} run",
+        f"{footprint.latency_p95_ms.value:.1f}" if footprint else "",
     ]
+
+
+def _abbreviated(metric: str) -> str:
+    return metric if len(metric) <= _METRIC_WIDTH else "score"
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0)
+        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
     )
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name == "candidate")

@@ -1,4 +1,4 @@
-"""What several commands take: a task file, or a data file that a task is made for on the spot."""
+"""Arguments and options that several commands share: a task file, or a data file with a task's defaults."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ TaskArgument = Annotated[
 ]
 KindOption = Annotated[
     str | None,
-    typer.Option("--task", help="With data: what is asked, see `goldilocks list tasks`; else text_classification."),
+    typer.Option("--task", help="With data: the task, see `goldilocks list tasks`; default text_classification."),
 ]
-LanguageOption = Annotated[str | None, typer.Option("--language", help="With data: BCP 47 tag; else found out.")]
+LanguageOption = Annotated[str | None, typer.Option("--language", help="With data: BCP 47 tag; default: detected.")]
 MetricOption = Annotated[
-    str | None, typer.Option("--metric", help="With data: the metric that decides; else the first of the task.")
+    str | None, typer.Option("--metric", help="With data: the metric that decides; default: the first of the task.")
 ]
 FieldOption = Annotated[
     list[str] | None,
@@ -56,7 +56,7 @@ def spec_of(
     language: str | None = None,
     metric: str | None = None,
 ) -> TaskSpec:
-    """The task in a task file; for data, a task with the defaults but for what is given.
+    """The task in a task file; for data, a task with defaults and the given options.
 
     A path without a suffix is a task file unless it is a folder or the ``kind`` of task is given.
 

@@ -1,4 +1,4 @@
-"""``goldilocks tune``: one candidate, run to the end."""
+"""``goldilocks tune``: fine-tune one candidate."""
 
 from __future__ import annotations
 
@@ -22,36 +22,48 @@ from goldilocks.cli.task_file import (
 
 def tune(
     task: TaskArgument,
-    candidate: Annotated[str, typer.Option(help="family/model/method, as `goldilocks candidates` names it.")],
+    candidate: Annotated[
+        str | None, typer.Option(help="family/model/method, as `goldilocks candidates` names it.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--from", help="A finished run: bundle another of its candidates, named instead of TASK."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")] = Path("tuned"),
     field: FieldOption = None,
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
-    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the training rows.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Epochs of training.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak rate below the head (of its middle block).")
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the backbone (of its middle block).")
     ] = None,
-    batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts in a batch.")] = None,
+    batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts per batch.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,
     label_smoothing: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Share spread over all labels.")
+        float | None, typer.Option(min=0.0, max=0.9, help="Share of the target spread over all labels.")
     ] = None,
     patience: Annotated[
-        int, typer.Option(min=0, help="Stop after this many looks at validation without a better score; 0: never.")
+        int, typer.Option(min=0, help="Early stopping: validations without improvement before training stops; 0: off.")
     ] = 0,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Tune one candidate on all training rows and write it as a bundle.
 
-    The bundle holds the validation score. The test part is not opened: `goldilocks evaluate` does that.
+    The bundle records the validation score. The test set stays closed; `goldilocks evaluate` scores it.
+
+    With --from RUN the argument is a candidate of that run. It is bundled as it was trained there, or tuned to the end
+    first; the bundle records whether the test set was already opened.
 
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --patience 2
+
+    Example: goldilocks tune --from run encoder/all-MiniLM-L6-v2/head_only --out other
     """
-    from goldilocks.cli.live import Live
-    from goldilocks.flow import tune_one
+    from goldilocks.errors import InputError
+    from goldilocks.flow import tune_from, tune_one
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 
     given = {
@@ -64,14 +76,20 @@ def tune(
         "patience": patience or None,
     }
     overrides = {name: value for name, value in given.items() if value is not None}
-    spec = spec_of(task, field, kind=kind, language=language, metric=metric)
-    with Live() as live:
-        score = tune_one(
-            spec,
-            candidate,
-            RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution),
-            overrides,
-            live,
-        )
+    settings = RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution)
+    if run is not None:
+        stated = {"--field": field, "--task": kind, "--language": language, "--metric": metric} | overrides
+        extra = next((key for key, value in stated.items() if value), None)
+        if extra is not None:
+            raise InputError(f"{extra}: the run decides that; leave it out with --from, or tune the task file.")
+        candidate = candidate or str(task)
+        with Live() as live:
+            score = tune_from(run, candidate, settings, live)
+    elif candidate is None:
+        raise InputError("--candidate is missing; `goldilocks candidates TASK` lists the names.")
+    else:
+        spec = spec_of(task, field, kind=kind, language=language, metric=metric)
+        with Live() as live:
+            score = tune_one(spec, candidate, settings, overrides, live)
     say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     say(f"bundle: {out}")

@@ -1,4 +1,4 @@
-"""``goldilocks verify``: is the bundle whole, and does it still answer as it did."""
+"""``goldilocks verify``: check a bundle's files and its stored predictions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from goldilocks.cli.console import say
 
 
 def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, or of a finished run.")]) -> None:
-    """Check every file's sha256 and make the stored predictions again.
+    """Check every file's SHA-256 and repeat the stored predictions.
 
     Of a run, what its decision was made from is compared with the digests in decision.json, then its bundle is
     verified.
 
-    Exit code 0: whole, and the same answers; 2: damaged, or other answers.
+    Exit code 0: intact, same predictions; 2: damaged, or other predictions.
 
     Example: goldilocks verify run/bundle
     """
@@ -24,7 +24,7 @@ def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, 
     from goldilocks.errors import IntegrityError
 
     if (bundle / "decision.json").is_file() and not (bundle / "bundle.json").exists():
-        from goldilocks.select.digests import verify_run
+        from goldilocks.selection.digests import verify_run
 
         say(f"{bundle}: {verify_run(bundle)}")
         bundle /= "bundle"

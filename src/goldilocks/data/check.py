@@ -16,9 +16,9 @@ from goldilocks.data.leaks import Groups
 from goldilocks.data.mask import KINDS, find
 from goldilocks.data.profile import label_counts
 from goldilocks.data.read import Reading
-from goldilocks.protocols import Surveyed, Task
+from goldilocks.protocols import ReportsDataIssues, Task
 from goldilocks.records import DataProfile, Finding, Gold, Output, Part, Severity, as_text, labels_of
-from goldilocks.support.text_units import references
+from goldilocks.support.text.units import references
 
 SHOWN = 20
 """Row numbers a finding carries."""
@@ -437,8 +437,8 @@ def one_target(parts: Mapping[str, Part], task: Task) -> list[Finding]:
 
 
 def survey(parts: Mapping[str, Part], task: Task) -> list[Finding]:
-    """What the task itself finds odd (``protocols.Surveyed``)."""
-    if not isinstance(task, Surveyed):
+    """What the task itself finds odd (``protocols.ReportsDataIssues``)."""
+    if not isinstance(task, ReportsDataIssues):
         return []
     found = []
     odd = {name: tuple(task.oddities(part)) for name, part in parts.items() if len(part)}

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldilocks.data.formats import Rows
-from goldilocks.support.cells import empty, list_of, text_problem
-from goldilocks.support.reference_cells import said
+from goldilocks.support.text.cells import empty, list_of, text_problem
+from goldilocks.support.text.reference_cells import said
 
 ASSISTANT = frozenset({"assistant", "agent", "bot", "gpt", "model"})
 SYSTEM = frozenset({"system", "sys"})

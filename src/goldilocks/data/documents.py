@@ -4,7 +4,7 @@
     [To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
     [So]        [O]      1
 
-What stands between them in an item: ``support/sentences``.
+What stands between them in an item: ``support/text/sentences``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldilocks.data.formats import Rows
-from goldilocks.support.cells import empty
-from goldilocks.support.tagging import has_sentences, tags_of, words_of
+from goldilocks.support.text.cells import empty
+from goldilocks.support.text.iob2 import has_sentences, tags_of, words_of
 
 Problem = Callable[[Mapping[str, Any]], str | None]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldilocks.data.formats import Rows
-from goldilocks.support.cells import empty, number_problem, text_problem
+from goldilocks.support.text.cells import empty, number_problem, text_problem
 
 _ROLES = ("query", "candidates", "relevance", "item", "group")
 

@@ -12,7 +12,6 @@ Whoever decides something about the rows does it here; ``check.py`` only says wh
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,12 @@ from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.data.wording import instruction_for
 from goldilocks.errors import InputError
-from goldilocks.protocols import Progress, Task
+from goldilocks.events import DataStep, Progress, silent
+from goldilocks.protocols import Task
 from goldilocks.records import Dataset, Finding, Output, Part, Severity, TaskSpec, Text, as_text, labels_of
 from goldilocks.settings import nearest
-from goldilocks.support.sentences import SENTENCE_END, sentences_of
-from goldilocks.support.tagging import words_of
+from goldilocks.support.text.iob2 import words_of
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 UNUSABLE_SHARE = 0.01
 PARTS = ("train", "validation", "test")
@@ -43,7 +43,7 @@ def load(
     task: Task,
     *,
     tokenizers: Callable[[], Tokenizers] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Dataset:
     """Read, check and split the data of a task.
 
@@ -51,19 +51,18 @@ def load(
         spec: Names the sources, the language and the seed of the split.
         task: Says which columns there are and what is wrong with a row.
         tokenizers: Called once the data are known to be usable, since loading them takes seconds; see ``profile``.
-        progress: Called as ``("data", {"doing": ...})`` before each step.
+        progress: Called with ``DataStep`` before each step.
 
     Raises:
         InputError: the data cannot decide anything: too many unusable rows, one class, a label that is only in
             validation or test, too few rows to split, or a source that cannot be read.
         MissingError: a file or package is not there.
     """
-    say = progress or _silent
     readings: dict[str, Reading] = {}
     for name in PARTS:
         source = getattr(spec.data, name)
         if source is not None:
-            say("data", {"doing": f"reading {source}"})
+            progress(DataStep(f"reading {source}"))
             readings[name] = read(source, spec.data.fields, task, spec.folder, sentences=spec.data.sentences)
     findings = _mend(readings)
     if spec.data.sentences > 1:
@@ -74,7 +73,7 @@ def load(
     refuse = _refuser(task.OUTPUT, sources)
     refuse(parts, "")
 
-    say("data", {"doing": "looking for duplicates"})
+    progress(DataStep("looking for duplicates"))
     bound = _bound(parts, task.OUTPUT)
     groups = _groups(parts, spec.seed, task.OUTPUT, bound)
     if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
@@ -88,7 +87,7 @@ def load(
         refuse(parts, " once the rows that also stand in another part are left out")
     findings += check.near_leaks(parts, groups, bound)
 
-    say("data", {"doing": "looking at labels, lengths, language and personal data"})
+    progress(DataStep("checking labels, lengths, language and personal data"))
     counters = tokenizers() if tokenizers else None
     numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=counters, task=task)
     findings += check.labels(parts, task.OUTPUT)
@@ -112,13 +111,10 @@ def load(
         output=task.OUTPUT,
         several=task.SEVERAL,
         sentences=spec.data.sentences,
+        columns=dict(spec.data.fields),
         instruction=instruction,
         generation=spec.generation,
     )
-
-
-def _silent(event: str, details: Mapping[str, Any]) -> None:
-    """Nobody listens."""
 
 
 def _mend(readings: Mapping[str, Reading]) -> list[Finding]:

@@ -4,10 +4,10 @@ Three forms: JSON Lines ``{"text": ..., "entities": [{"start": 0, "end": 4, "lab
 the column may be ``label`` or ``labels``); the same with ``{type: {name: [[start, last]]}}``, as CLUENER has them; and
 BRAT folders, a .txt beside each .ann. Offsets count characters from 0; the end is behind the last character.
 
-A word is a unit of ``support/word_cuts``: a run of letters and digits, any other sign, each Chinese or Japanese
-character. An entity that begins or ends inside a run cuts it there, and the row is named: in Chinese and Japanese,
-where people mark characters, and elsewhere where it is rare. Where it is not, the offsets are off by one, and what that
-would do to the tags is not guessed: the rows are refused.
+A word is a unit of ``support/text/word_tokenizer``: a run of letters and digits, any other sign, each Chinese or
+Japanese character. An entity that begins or ends inside a run cuts it there, and the row is named: in Chinese and
+Japanese, where people mark characters, and elsewhere where it is rare. Where it is not, the offsets are off by one,
+and what that would do to the tags is not guessed: the rows are refused.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 from goldilocks.data.formats import Rows, format_of, rows_of
 from goldilocks.errors import InputError
-from goldilocks.support.cells import text_problem
-from goldilocks.support.text_units import UNSPACED
-from goldilocks.support.word_cuts import Span, cutter
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.units import UNSPACED
+from goldilocks.support.text.word_tokenizer import Span, cutter
 
 Entity = tuple[int, int, str, str]
 """Start, end, label, and what the source says stands there (empty: it does not say)."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from goldilocks.data.formats import Rows, lines_of
 from goldilocks.errors import InputError
-from goldilocks.support.text_units import UNSPACED
+from goldilocks.support.text.units import UNSPACED
 
 SUFFIX = ".txt"
 PROMPT_WORDS = 10

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.data.language import languages, main_language
-from goldilocks.protocols import Counted, Task
+from goldilocks.protocols import ReportsDataStats, Task
 from goldilocks.records import DataProfile, Output, Part, Text, as_text, labels_of
 
 SAMPLE = 2_000
@@ -49,14 +49,14 @@ def profile(
         output: The kind of answer: labels and tags are counted.
         language: BCP 47 tag the user gave, or ``auto``.
         tokenizers: Name -> token counts of texts, called once with at most 2,000 texts; ``words`` is always there.
-        task: Counts what only it knows of (``protocols.Counted``).
+        task: Counts what only it knows of (``protocols.ReportsDataStats``).
     """
     train = parts["train"]
     sample = [as_text(one) for one in spread(train.texts, SAMPLE)]
     found = languages(sample)
     counters = {"words": words} | dict(tokenizers or {})
     facts: dict[str, Mapping[str, float]] = {}
-    if isinstance(task, Counted):
+    if isinstance(task, ReportsDataStats):
         facts = {name: dict(task.facts(part)) for name, part in parts.items() if len(part)}
     return DataProfile(
         rows={name: len(part) for name, part in parts.items()},

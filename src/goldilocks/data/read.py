@@ -17,7 +17,7 @@ from goldilocks.data.locate import locate
 from goldilocks.data.offsets import brat_rows, columns_of, tagged
 from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
 from goldilocks.errors import InputError
-from goldilocks.protocols import Mended, Task
+from goldilocks.protocols import ReportsRowRepairs, Task
 from goldilocks.records import Gold, Output, Part, Text
 from goldilocks.settings import nearest
 
@@ -149,7 +149,7 @@ def _collect(
             problems.setdefault(str(problem), []).append(number)
             continue
         answer = task.gold(row)
-        how = task.mended(row) if isinstance(task, Mended) else None
+        how = task.mended(row) if isinstance(task, ReportsRowRepairs) else None
         if how is not None:
             mended.setdefault(how, []).append(number)
         texts.append(task.item(row))

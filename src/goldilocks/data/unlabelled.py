@@ -38,7 +38,7 @@ def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
     """
     for role, column in fields.items():
         if role not in task.READS:
-            raise InputError(f"--field {role}={column}: this task reads {', '.join(task.READS)}, not {role!r}.")
+            raise InputError(f"--field {role}={column}: this task takes {', '.join(task.READS)}, not {role!r}.")
     return {role: fields.get(role, role) for role in task.READS}
 
 

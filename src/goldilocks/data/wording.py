@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from goldilocks.data.language import UNDETERMINED, languages
 from goldilocks.errors import InputError
-from goldilocks.protocols import Task, Worded
+from goldilocks.protocols import SupportsLanguagePairs, Task
 from goldilocks.records import Gold, TaskSpec
-from goldilocks.support.language_names import language_name
-from goldilocks.support.text_units import references
+from goldilocks.support.text.language_names import language_name
+from goldilocks.support.text.units import references
 
 LOOKED_AT = 500
 """Right answers whose language is looked at."""
@@ -22,14 +22,14 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
 
     Args:
         spec: Its ``instruction`` has precedence, then ``target_language``.
-        task: Words its own (``protocols.Worded``) where it is about languages.
+        task: Words its own (``protocols.SupportsLanguagePairs``) where it is about languages.
         gold: Right answers of the training rows: they show the language where the task file does not say it.
         language: BCP 47 tag of the items.
 
     Raises:
         InputError: a target language is given where it is said by the instruction, or for a task that has none.
     """
-    if spec.target_language is not None and not isinstance(task, Worded):
+    if spec.target_language is not None and not isinstance(task, SupportsLanguagePairs):
         raise InputError(f"task file: target_language goes with translation; {spec.task} has none, leave it out.")
     if spec.instruction is not None:
         if spec.target_language is not None:
@@ -38,7 +38,7 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
                 "leave one of them out."
             )
         return spec.instruction.strip()
-    if not isinstance(task, Worded):
+    if not isinstance(task, SupportsLanguagePairs):
         return task.INSTRUCTION
     wanted = spec.target_language or _language_of(gold)
     # The table may lack a language that a model knows by its tag.

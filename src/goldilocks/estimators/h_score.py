@@ -27,7 +27,7 @@ def estimate(features: Floats, labels: Ints, *, seed: int) -> float:  # noqa: AR
     shrinkage = _shrinkage(centred, covariance)
     level = np.trace(covariance) / width
     if level <= 0:
-        return 0.0  # every text has the same features: they tell nothing
+        return 0.0  # every text has the same features
     shrunk = (1 - shrinkage) * covariance
     shrunk[np.diag_indices(width)] += max(shrinkage, 1e-9) * level  # the floor keeps dead features invertible
     kinds, place, counts = np.unique(labels, return_inverse=True, return_counts=True)

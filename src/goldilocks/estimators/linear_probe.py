@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goldilocks.protocols import Floats, Ints
 from goldilocks.records import Output
-from goldilocks.support import probe
+from goldilocks.support.scoring import linear_probe
 
 OUTPUTS = frozenset({Output.LABEL})
 SOURCE = (
@@ -14,4 +14,4 @@ SOURCE = (
 
 def estimate(features: Floats, labels: Ints, *, seed: int) -> float:
     """Minus the held-out log-loss, nats per text. See ``protocols.Estimator``."""
-    return -probe.held_out(features, labels, seed)[0]
+    return -linear_probe.held_out(features, labels, seed)[0]

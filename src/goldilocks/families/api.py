@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldilocks.answers import Answers, of_labels, of_values
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
 from goldilocks.support import endpoints
 from goldilocks.support.endpoints import Client
 
 if TYPE_CHECKING:
-    from goldilocks.nets.prompts import Prompt
-    from goldilocks.protocols import Fitted
+    from goldilocks.nets.generation.prompts import Prompt
+    from goldilocks.protocols import OneShotEstimator
     from goldilocks.support.account import Account
 
 OUTPUTS = frozenset({Output.LABEL, Output.TEXT})
@@ -40,17 +40,17 @@ _TASTE = 10
 """Questions after which it is clear enough what the others will cost."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """None: an endpoint is named by the task file."""
     return ()
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """An endpoint has no files; what is known of it stands in its name."""
     if not source.startswith("api://"):
         return None
     endpoint = endpoints.parse(source)
-    return Facts(
+    return ModelInfo(
         name=f"{endpoint.model}@{endpoint.url.split('://', 1)[1].split('/')[0]}",
         family="api",
         source=source,
@@ -65,26 +65,26 @@ def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
     )
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Nothing is trained; the seconds are those of a few hundred questions. See ``protocols.Family``."""
     return Forecast(_ASKED * _SECONDS_PER_QUESTION / AT_ONCE / 0.03, 60e6)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """It is told, not trained."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has been told nothing; no question is asked yet."""
-    from goldilocks.nets.prompts import Prompt
+    from goldilocks.nets.generation.prompts import Prompt
 
     return Asked(Client(endpoints.parse(facts.source)), Prompt(goal))
 
 
 def restore(folder: Path) -> Asked:
     """See ``protocols.Family``."""
-    from goldilocks.nets import prompts
+    from goldilocks.nets.generation import prompts
 
     raw = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
     return Asked(Client(endpoints.parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
@@ -98,13 +98,13 @@ class Asked:
         self.client, self.prompt, self.max_tokens = client, prompt, max_tokens
         self.labels = prompt.goal.labels
         self.generation = prompt.goal.generation
-        """See ``protocols.Writing``."""
+        """See ``protocols.SupportsGeneration``."""
         self.shots = 0
         """Examples that ``fit`` draws; set by the method."""
 
     @property
     def account(self) -> Account:
-        """See ``protocols.Paid``."""
+        """See ``protocols.TracksSpending``."""
         return self.client.account
 
     @account.setter
@@ -112,12 +112,12 @@ class Asked:
         self.client.account = account
 
     def rest(self) -> None:
-        """See ``protocols.Paid``."""
+        """See ``protocols.TracksSpending``."""
         self.client.rest()
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Draw examples, and see how long answers are. Nothing is asked."""
-        from goldilocks.nets import prompts
+        from goldilocks.nets.generation import prompts
 
         chosen = prompts.draw(gold, self.shots, seed=seed)
         goal = self.prompt.goal
@@ -157,7 +157,7 @@ class Asked:
         return found.text.strip()
 
     def _answers(self, said: Sequence[str]) -> Answers:
-        from goldilocks.nets import prompts
+        from goldilocks.nets.generation import prompts
 
         goal = self.prompt.goal
         if goal.output is Output.TEXT:
@@ -178,7 +178,7 @@ class Asked:
 
     def save(self, folder: Path) -> None:
         """Write ``endpoint.json``: where to ask, what to say; never the key."""
-        from goldilocks.nets import prompts
+        from goldilocks.nets.generation import prompts
 
         folder.mkdir(parents=True, exist_ok=True)
         raw = {

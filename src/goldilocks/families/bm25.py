@@ -20,12 +20,24 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
+from goldilocks.classical.ngram_features import WORD
 from goldilocks.errors import InputError
-from goldilocks.nets.ngrams import WORD
-from goldilocks.records import Answer, Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.records import (
+    Answer,
+    Forecast,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+)
 
 if TYPE_CHECKING:
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.SCORE})
 
@@ -37,9 +49,9 @@ MOST_KEPT = 200_000
 """Texts whose counts are kept while a batch is answered."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = Facts(
+    one = ModelInfo(
         name="words",
         family="bm25",
         source="builtin",
@@ -53,23 +65,23 @@ def models() -> tuple[Facts, ...]:
     return (one,)
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words: 2 µs each, and 1 µs for a run of characters."""
     seconds = 0.02 + work.rows * (2e-6 * work.words + 1e-6 * work.characters)
     return Forecast(seconds, 100e6 + work.rows * (80 * work.words + 2 * work.characters))
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that knows no word."""
     return WordOverlap()
 

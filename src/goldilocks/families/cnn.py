@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS})
 
@@ -35,10 +35,10 @@ _SECONDS_PER_WORD = 18e-6
 _PARAMETERS = _TYPICAL_VOCABULARY * WIDTH + sum((span * WIDTH + 1) * FILTERS for span in SPANS)
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """``textcnn``."""
     return (
-        Facts(
+        ModelInfo(
             name="textcnn",
             family="cnn",
             source="builtin",
@@ -56,12 +56,12 @@ def models() -> tuple[Facts, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """Nobody publishes checkpoints of it: always ``None``."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
@@ -71,13 +71,13 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 380e6 + batch + 16.0 * facts.parameters + texts)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
-    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
+    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
-    return Recipe(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
+    return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
     from goldilocks.nets.assemble import from_words
 
@@ -88,17 +88,17 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    return from_words("cnn", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
+    return from_words("cnn", options, _backbone, part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
     from goldilocks.nets.assemble import restored
 
-    return restored(folder, _trunk)
+    return restored(folder, _backbone)
 
 
-def _trunk(shape: Shape) -> Any:
-    from goldilocks.nets.trunks import ConvolutionTrunk
+def _backbone(shape: NetworkConfig) -> Any:
+    from goldilocks.nets.backbones.cnn import CnnBackbone
 
-    return ConvolutionTrunk(**shape.options)
+    return CnnBackbone(**shape.options)

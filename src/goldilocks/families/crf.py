@@ -1,6 +1,6 @@
 """Linear-chain CRF over hand-made features of the words: minutes to train on a processor, no vectors, any language.
 
-``nets/word_features.py`` has what the model is told of a word.
+``support/text/word_shape.py`` has what the model is told of a word.
 
 Source: Lafferty et al. 2001; trained by CRFsuite (Okazaki 2007) with L-BFGS. Its model file is binary, but no pickle:
 numbers and strings that are read at fixed places.
@@ -19,13 +19,13 @@ import numpy as np
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
-from goldilocks.nets.word_features import features
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
-from goldilocks.support.sentences import sentences_of, tagged_sentences
-from goldilocks.support.tagging import iob2, spells_entities, words_of
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.support.text.iob2 import iob2, spells_entities, words_of
+from goldilocks.support.text.sentences import sentences_of, tagged_sentences
+from goldilocks.support.text.word_shape import features
 
 if TYPE_CHECKING:
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TAGS})
 
@@ -36,9 +36,9 @@ _SECONDS = 4.5e-7
 """Of one pass over a word with one tag, on one thread."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = Facts(
+    one = ModelInfo(
         name="words",
         family="crf",
         source="builtin",
@@ -52,24 +52,24 @@ def models() -> tuple[Facts, ...]:
     return (one,)
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """Nobody publishes checkpoints of it: always ``None``."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Passes over all words, each with every pair of tags; as fast wherever matrices are multiplied fast or slowly."""
     words = work.rows * work.words
     seconds = 0.2 + SETTINGS["max_iterations"] * _SECONDS * words * max(4, work.labels)
     return Forecast(seconds, 150e6 + 2_500.0 * words)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has not learnt the task."""
     return WordCrf(goal.labels)
 

@@ -1,7 +1,8 @@
 """Decoders in the Hub's format: language models that go on from text, told in words what to do or tuned.
 
-Llama-shaped checkpoints (Llama, Mistral, Qwen 2 and 3, Gemma 3) run on our own trunk; others go through transformers. A
-folder may also hold a GGUF file, whole or in parts: it is brought into the Hub's format once and kept in the cache.
+Llama-shaped checkpoints (Llama, Mistral, Qwen 2 and 3, Gemma 3) run on our own backbone; others go through
+transformers. A folder may also hold a GGUF file, whole or in parts: it is brought into the Hub's format once and kept
+in the cache.
 
 Told, a decoder reads an item up to 512 tokens; tuned, up to 256. Tuned for labels it has a linear head on the state of
 the last token; tuned for texts it learns to write them. Tuned for tags, the lower half of its layers is read, whose
@@ -16,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from goldilocks.nets.network import Network, Shape
-    from goldilocks.nets.tagger import Tagger
+    from goldilocks.nets.heads.token_classifier import TokenClassifier
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.TEXT, Output.LIKELIHOOD, Output.TAGS})
 
@@ -34,14 +35,14 @@ _LOOKED_OVER = 64
 """Items whose states show how large they are."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """None: a decoder that starts from nothing has nothing to say."""
     return ()
 
 
-def describe(folder: Path, source: str) -> Facts | None:
+def describe(folder: Path, source: str) -> ModelInfo | None:
     """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
-    from goldilocks.support.hub_files import count_weights, read_config
+    from goldilocks.nets.hub.config import count_weights, read_config
 
     if not (folder / "config.json").is_file():
         return None
@@ -53,7 +54,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     depth = int(config.get("num_hidden_layers", config.get("n_layer", 0)))
     width = int(config.get("hidden_size", config.get("n_embd", 0)))
     files = sorted(folder.glob("*.safetensors"))
-    return Facts(
+    return ModelInfo(
         name=source.rstrip("/").rsplit("/", 1)[-1].split("@")[0],
         family="decoder",
         source=source,
@@ -70,7 +71,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     )
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """See ``protocols.Family``: as for an encoder, and the weights twice more to be written and read."""
     recipe_ = recipe(facts, work)
     tags = work.output is Output.TAGS
@@ -85,13 +86,13 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds=seconds, memory_bytes=memory)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:
     """At least 2 passes and 200 steps, for tags 8 and 1,000; a lower rate for wider models. See ``protocols.Family``.
 
     The recipe for tags is one that learnt well on dev rows of CoNLL-2003; it was not searched for.
     """
     if work.output is Output.TAGS:
-        return Recipe(
+        return TrainingConfig(
             epochs=min(20.0, max(8.0, 1_000 * 32 / work.lessons)),
             batch_rows=work.batch_rows,
             learning_rate=min(5e-5, max(1e-5, 5e-5 * 640 / max(1, facts.width))),
@@ -101,10 +102,10 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
         )
     epochs = min(10.0, max(2.0, (200 + 6 * work.labels) * 32 / max(1, work.rows)))
     rate = min(1e-4, max(1e-5, 5e-5 * 640 / max(1, facts.width)))
-    return Recipe(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3)
+    return TrainingConfig(epochs=epochs, learning_rate=rate, head_learning_rate=1e-3)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
     """The pretrained decoder, which has been told nothing and whose head knows nothing. See ``protocols.Family``.
 
     Raises:
@@ -113,9 +114,9 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     """
     import torch
 
-    from goldilocks.nets.network import read_tokenizer
-    from goldilocks.nets.prompts import said
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.generation.prompts import said
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
     if folder is None:
         raise InputError(f"{facts.name}: a decoder needs the folder of its checkpoint; none was given.")
@@ -126,11 +127,11 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
             "transformers.AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)."
         )
     tags = goal.output is Output.TAGS
-    trunk, kind, options = _read(folder, read_config(folder), whole=not tags)
-    precision = str(next(trunk.parameters()).dtype).removeprefix("torch.")
-    trunk.float()  # to learn in; ``Causal.fit`` goes back
+    backbone, kind, options = _read(folder, read_config(folder), whole=not tags)
+    precision = str(next(backbone.parameters()).dtype).removeprefix("torch.")
+    backbone.float()  # to learn in; ``DecoderClassifier.fit`` goes back
     writes = goal.output is Output.TEXT  # then the answer is read too
-    longest = min(MAX_TOKENS, max(1, trunk.reach // 2 if writes else trunk.reach))
+    longest = min(MAX_TOKENS, max(1, backbone.reach // 2 if writes else backbone.reach))
     tokenizer = read_tokenizer(tokenizer_file, longest)
     settled: dict[str, Any] = {"precision": precision, "instruction": goal.instruction, **_specials(folder, tokenizer)}
     settled["generation"] = said(goal.generation)
@@ -138,9 +139,9 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     settled |= {"chain": True, "wide": True} if tags else {}
     pad = settled["ends"][0] if settled["ends"] else 0
     torch.manual_seed(seed)
-    made = _network(trunk, tokenizer, _shape(goal, kind, options, longest, pad, settled))
+    made = _network(backbone, tokenizer, _shape(goal, kind, options, longest, pad, settled))
     if tags:
-        cast("Tagger", made).look_over(part.texts[:_LOOKED_OVER])
+        cast("TokenClassifier", made).look_over(part.texts[:_LOOKED_OVER])
     return made
 
 
@@ -150,38 +151,40 @@ def lower_half(depth: int) -> int:
 
 
 def _read(folder: Path, config: Mapping[str, Any], *, whole: bool) -> tuple[Any, str, dict[str, Any]]:
-    """Trunk (its lower half, unless ``whole``), its kind, and what makes it again."""
-    from goldilocks.nets import llama
+    """Backbone (its lower half, unless ``whole``), its kind, and what makes it again."""
+    from goldilocks.nets.backbones import llama
 
     options = llama.read_options(config)
     if options is not None:
-        own = llama.read_trunk(folder, options)
+        own = llama.read_backbone(folder, options)
         own = own if whole else llama.lower_part(own, lower_half(own.depth))
         return own, "llama", llama.shape_options(own)
-    from goldilocks.nets.causal_hub import read_hub_causal
+    from goldilocks.nets.backbones.hub_decoder import read_hub_causal
 
     return read_hub_causal(folder), "transformers", dict(config)
 
 
-def _shape(goal: Goal, kind: str, options: Mapping[str, Any], longest: int, pad: int, settled: dict[str, Any]) -> Shape:
+def _shape(
+    goal: Goal, kind: str, options: Mapping[str, Any], longest: int, pad: int, settled: dict[str, Any]
+) -> NetworkConfig:
     from dataclasses import replace
 
-    from goldilocks.nets.assemble import shape_for
+    from goldilocks.nets.assemble import config_for
 
-    made = shape_for(goal, kind, options, pooling="last", max_tokens=longest, pad_id=pad)
+    made = config_for(goal, kind, options, pooling="last", max_tokens=longest, pad_id=pad)
     return replace(made, settled=settled)
 
 
-def _network(trunk: Any, tokenizer: Tokenizer, shape: Shape) -> Network:
-    from goldilocks.nets.causal import Causal
-    from goldilocks.nets.causal_writer import CausalWriter
+def _network(backbone: Any, tokenizer: Tokenizer, shape: NetworkConfig) -> Network:
+    from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
+    from goldilocks.nets.heads.decoder_generator import DecoderGenerator
 
     if shape.output == Output.TAGS:
-        from goldilocks.nets.tagger import Tagger
+        from goldilocks.nets.heads.token_classifier import TokenClassifier
 
-        return Tagger(trunk, tokenizer, shape)
-    made = Causal if shape.output == Output.LABEL else CausalWriter
-    return made(trunk, tokenizer, shape)
+        return TokenClassifier(backbone, tokenizer, shape)
+    made = DecoderClassifier if shape.output == Output.LABEL else DecoderGenerator
+    return made(backbone, tokenizer, shape)
 
 
 def _specials(folder: Path, tokenizer: Tokenizer) -> dict[str, list[int]]:
@@ -205,8 +208,8 @@ def _specials(folder: Path, tokenizer: Tokenizer) -> dict[str, list[int]]:
 
 def _lengths(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
     """How long the right answers are, and what form they have."""
-    from goldilocks.nets.prompts import answer_limit, begun, one_line
-    from goldilocks.support.text_units import references
+    from goldilocks.nets.generation.prompts import answer_limit, begun, one_line
+    from goldilocks.support.text.units import references
 
     answers = [references(one)[0] for one in part.gold[:1000]]
     lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers)]
@@ -216,17 +219,18 @@ def _lengths(part: Part, tokenizer: Tokenizer) -> dict[str, Any]:
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
-    from goldilocks.nets.network import read_shape, read_tokenizer
+    from goldilocks.nets.network import read_config
+    from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
-    shape = read_shape(folder)
+    shape = read_config(folder)
     if shape.kind == "llama":
-        from goldilocks.nets.llama import trunk_from
+        from goldilocks.nets.backbones.llama import backbone_from
 
-        trunk: Any = trunk_from(shape.options)
+        backbone: Any = backbone_from(shape.options)
     else:
-        from goldilocks.nets.causal_hub import hub_causal_from
+        from goldilocks.nets.backbones.hub_decoder import hub_causal_from
 
-        trunk = hub_causal_from(shape.options)
-    network = _network(trunk, read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+        backbone = hub_causal_from(shape.options)
+    network = _network(backbone, read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
     network.load_weights(folder)
     return network

@@ -1,11 +1,12 @@
 """Pretrained text encoders in the Hub's format, with a linear head on the mean of their hidden states.
 
-Where two things are marked in every training text the head sees the states at their marks instead (``nets/relater``).
+Where two things are marked in every training text the head sees the states at their marks instead
+(``nets/heads/relation_classifier``).
 
-BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own trunk, which loads
-in a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens (about 190 words), for
-the sake of speed: the work grows faster than the length. Text beyond that is not seen, but the context of a question is
-read to its end in windows.
+BERT-shaped checkpoints (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, ELECTRA) run on our own backbone, which
+loads in a tenth of the time; other encoders go through transformers. A text is read up to 256 tokens (about 190
+words), for the sake of speed: the work grows faster than the length. Text beyond that is not seen, but the context of
+a question is read to its end in windows.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network, Shape, Trunk
+    from goldilocks.nets.backbones.base import Backbone
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SPAN, Output.SCORE})
 
@@ -49,14 +51,14 @@ _TOKENS_PER_WORD = 1.35
 """Word pieces per word of BERT's English vocabulary (MR, Bitext, AG News 1.3, SMS 1.4; 2,000 texts each)."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """None: an encoder that starts from nothing has nothing to give here."""
     return ()
 
 
-def describe(folder: Path, source: str) -> Facts | None:
+def describe(folder: Path, source: str) -> ModelInfo | None:
     """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
-    from goldilocks.support.hub_files import count_weights, read_config
+    from goldilocks.nets.hub.config import count_weights, read_config
 
     if not (folder / "config.json").is_file():
         return None
@@ -67,7 +69,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     depth = int(config.get("num_hidden_layers", config.get("n_layers", 0)))
     width = int(config.get("hidden_size", config.get("dim", 0)))
     files = sorted(folder.glob("*.safetensors"))
-    return Facts(
+    return ModelInfo(
         name=source.rstrip("/").rsplit("/", 1)[-1].split("@")[0],
         family="encoder",
         source=source,
@@ -84,7 +86,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     )
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """See ``protocols.Family``. A step multiplies each weight six times per token; the optimiser is bound by memory."""
     recipe_ = recipe(facts, work)
     tokens = _TOKENS_PER_WORD * work.words + 2
@@ -100,7 +102,7 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds=seconds, memory_bytes=memory)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:
     """At least 3 passes and 300 steps, and 6 steps more for each label; for tags 5 and 2,000. See ``protocols.Family``.
 
     For labels the top block learns 13 times as fast as the lowest, about as fast as ELECTRA was tuned (Clark et al.
@@ -112,10 +114,10 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
     epochs = min(20.0, max(least, steps * 32 / work.lessons))
     rate = min(2e-4, max(2e-5, 1e-4 * 384 / max(1, facts.width)))
     ratio = 13.0 if work.output is Output.LABEL else 1.0
-    return Recipe(epochs, rate, head_learning_rate=1e-3, batch_rows=work.batch_rows, layer_ratio=ratio)
+    return TrainingConfig(epochs, rate, head_learning_rate=1e-3, batch_rows=work.batch_rows, layer_ratio=ratio)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
     """The pretrained encoder with a head that knows nothing. See ``protocols.Family``.
 
     Raises:
@@ -124,25 +126,25 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     """
     import torch
 
-    from goldilocks.nets import bert
-    from goldilocks.nets.assemble import network, shape_for
-    from goldilocks.nets.network import read_tokenizer
-    from goldilocks.nets.scorer import settled_for
-    from goldilocks.support.entity_marks import all_marked
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.assemble import config_for, network
+    from goldilocks.nets.backbones import bert
+    from goldilocks.nets.heads.pair_scorer import settled_for
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.tokenization.tokenizer import read_tokenizer
+    from goldilocks.support.text.entity_markers import all_marked
 
     if folder is None:
         raise InputError(f"{facts.name}: an encoder needs the folder of its checkpoint; none was given.")
     config = read_config(folder)
     options = bert.read_options(config)
-    trunk: Trunk
+    backbone: Backbone
     if options is not None:
-        trunk = bert.read_trunk(folder, options, str(config["model_type"]))
-        kind, given = "bert", bert.shape_options(trunk)
+        backbone = bert.read_backbone(folder, options, str(config["model_type"]))
+        kind, given = "bert", bert.shape_options(backbone)
     else:
-        from goldilocks.nets.hub_trunk import read_hub_trunk
+        from goldilocks.nets.backbones.hub_encoder import read_hub_backbone
 
-        trunk, kind, given = read_hub_trunk(folder), "transformers", config
+        backbone, kind, given = read_hub_backbone(folder), "transformers", config
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():
         raise MissingError(
@@ -151,7 +153,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
         )
     longest = min(MAX_TOKENS, _readable(config))
     padding = int(config.get("pad_token_id") or 0)
-    shape = shape_for(goal, kind, given, pooling=_pooling(folder), max_tokens=longest, pad_id=padding)
+    shape = config_for(goal, kind, given, pooling=_pooling(folder), max_tokens=longest, pad_id=padding)
     if goal.output is Output.TAGS:
         shape.settled.update(chain=True, wide=True)
     if goal.output is Output.LABEL and all_marked(part.texts):
@@ -161,25 +163,25 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
         # would begin with nothing.
         shape.settled.update(settled_for(part, together=not (folder / "1_Pooling").is_dir()))
     torch.manual_seed(seed)
-    return network(trunk, read_tokenizer(tokenizer_file, longest), shape)
+    return network(backbone, read_tokenizer(tokenizer_file, longest), shape)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
     from goldilocks.nets.assemble import restored
 
-    return restored(folder, _trunk)
+    return restored(folder, _backbone)
 
 
-def _trunk(shape: Shape) -> Trunk:
-    """The unfilled trunk of a network that was saved."""
+def _backbone(shape: NetworkConfig) -> Backbone:
+    """The unfilled backbone of a network that was saved."""
     if shape.kind == "bert":
-        from goldilocks.nets.bert import trunk_from
+        from goldilocks.nets.backbones.bert import backbone_from
 
-        return trunk_from(shape.options)
-    from goldilocks.nets.hub_trunk import hub_trunk_from
+        return backbone_from(shape.options)
+    from goldilocks.nets.backbones.hub_encoder import hub_backbone_from
 
-    return hub_trunk_from(shape.options)
+    return hub_backbone_from(shape.options)
 
 
 def _readable(config: Mapping[str, Any]) -> int:

@@ -21,13 +21,25 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload, as_text
-from goldilocks.support.text_units import references, units
+from goldilocks.records import (
+    Forecast,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+    as_text,
+)
+from goldilocks.support.text.units import references, units
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TEXT})
 NAMES = {
@@ -43,10 +55,10 @@ _STEPS = 50
 _END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+|\n")
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """One for each way to pick."""
     return tuple(
-        Facts(
+        ModelInfo(
             name=name,
             family="extractive",
             source="builtin",
@@ -61,23 +73,23 @@ def models() -> tuple[Facts, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words at most."""
     words = work.rows * work.words
     return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if facts.name == "nearest" else 0))
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that knows no lengths and no answers."""
     return Nearest() if facts.name == "nearest" else Picked(facts.name)
 

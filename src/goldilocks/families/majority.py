@@ -1,7 +1,8 @@
 """The share of each label in train, whatever the text says: the score that every other model must beat.
 
-Of tags it is the one a word has most often (``nets/word_tags.py``), of scores the mean, and of candidates how much each
-was wanted in train (``nets/popularity.py``). Where a text may have several labels, those that most texts have.
+Of tags it is the one a word has most often (``nets/most_frequent_tag.py``), of scores the mean, and of candidates how
+much each was wanted in train (``classical/popularity.py``). Where a text may have several labels, those that most
+texts have.
 """
 
 from __future__ import annotations
@@ -15,21 +16,33 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_labels
+from goldilocks.classical import most_frequent_tag, popularity
+from goldilocks.classical.most_frequent_tag import WordTags
+from goldilocks.classical.popularity import Popularity
 from goldilocks.errors import InputError
-from goldilocks.nets import popularity, word_tags
-from goldilocks.nets.popularity import Popularity
-from goldilocks.nets.word_tags import WordTags
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload, labels_of
+from goldilocks.records import (
+    Forecast,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+    labels_of,
+)
 
 if TYPE_CHECKING:
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SCORE})
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = Facts(
+    one = ModelInfo(
         name="shares",
         family="majority",
         source="builtin",
@@ -43,22 +56,22 @@ def models() -> tuple[Facts, ...]:
     return (one,)
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting labels: next to nothing."""
     return Forecast(seconds=0.01 + 1e-7 * work.rows, memory_bytes=1e6)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that knows the labels and nothing more: every label is equally likely."""
     match goal.output:
         case Output.TAGS:
@@ -69,10 +82,10 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
             return Shares(goal.labels, several=goal.several)
 
 
-def restore(folder: Path) -> Fitted:
+def restore(folder: Path) -> OneShotEstimator:
     """What ``save`` wrote, ready to answer."""
-    if (folder / word_tags.FILE).exists():
-        return word_tags.restored(folder)
+    if (folder / most_frequent_tag.FILE).exists():
+        return most_frequent_tag.restored(folder)
     if (folder / popularity.FILE).exists():
         return popularity.restored(folder)
     raw = json.loads((folder / "shares.json").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 score(label) = ln share of the label + Σ count(t) · ln ((N(label, t) + α) / (N(label) + α · n_terms)),     α = 0.1
 
 Naive Bayes is far too sure of itself, since n-grams that come together are counted as if each were news; the
-temperature that ``nets/linear.py`` fits on held-out texts takes that back.
+temperature that ``classical/ngram_linear.py`` fits on held-out texts takes that back.
 
 Complement naive Bayes was tried beside it on eight sets (intents, topics, sentiment, spam; English and Chinese), with
 counts, presence and tf-idf, α from 0.1 to 1. The best of its settings came out .001 (words) and .001 to .004
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.nets.linear import NgramLinear, Solution, restored
-from goldilocks.nets.linear import Recipe as Values
-from goldilocks.nets.ngrams import Grams
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.classical.ngram_features import Grams
+from goldilocks.classical.ngram_linear import NgramLinear, Solution, restored
+from goldilocks.classical.ngram_linear import TrainingConfig as Values
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from goldilocks.protocols import Fitted, Ints
+    from goldilocks.protocols import Ints, OneShotEstimator
 
 Exact = npt.NDArray[np.float64]
 
@@ -40,10 +40,10 @@ BYTES_PER_UNIT = {"word12": 120.0, "char24": 80.0}
 """Memory per word or character of train."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """Words and pairs of words; runs of 2 to 4 characters."""
     return tuple(
-        Facts(
+        ModelInfo(
             name=name,
             family="naive_bayes",
             source="builtin",
@@ -58,12 +58,12 @@ def models() -> tuple[Facts, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting dominates: seconds grow with the words (or characters), and a little with the labels.
 
     How fast a machine multiplies matrices says nothing of how fast it counts, so ``machine`` is not asked.
@@ -78,12 +78,12 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noq
     return Forecast(seconds, BASE_BYTES + BYTES_PER_UNIT[facts.name] * units + weights)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has not learnt the task."""
     values = Values((GRAMS[facts.name],), tfidf=False, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)

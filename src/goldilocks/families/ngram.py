@@ -27,15 +27,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_values
+from goldilocks.classical.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
 from goldilocks.errors import InputError
-from goldilocks.nets.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
-from goldilocks.nets.prompts import generation_from, said
-from goldilocks.nets.sampling import Draft, Sampling, Scores, Source, onward
-from goldilocks.records import Facts, Forecast, Generation, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
-from goldilocks.support.text_units import UNSPACED, references
+from goldilocks.nets.generation.prompts import generation_from, said
+from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, onward
+from goldilocks.records import (
+    Forecast,
+    Generation,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+)
+from goldilocks.support.text.units import UNSPACED, references
 
 if TYPE_CHECKING:
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.TEXT, Output.LIKELIHOOD})
 ORDERS = {"word": 5, "char": 8}
@@ -51,10 +63,10 @@ _BLOCK = 256
 _PIECE = re.compile(rf"[{UNSPACED}]| ?<\w+>| ?[^\W_{UNSPACED}]+| ?[^\w\s]+| ?_+|\s+(?=\s)|\s")
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """Of words and of characters."""
     return tuple(
-        Facts(
+        ModelInfo(
             name=name,
             family="ngram",
             source="builtin",
@@ -69,12 +81,12 @@ def models() -> tuple[Facts, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
     pieces = min(MOST_PIECES, work.rows * (work.words if facts.name == "word" else work.characters))
     return Forecast(
@@ -82,12 +94,12 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noq
     )
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has counted nothing."""
     return NgramModel(facts.name, goal.output, goal.generation)
 
@@ -130,7 +142,7 @@ class NgramModel:
         self.unit = unit
         self.output = output
         self.generation = generation or Generation()
-        """See ``protocols.Writing``."""
+        """See ``protocols.SupportsGeneration``."""
         self.seed = 0
         self.most = MOST_GENERATED
         self.pieces, self.letters = Numbers(()), Numbers(())

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_values
-from goldilocks.nets.ngrams import WORD
-from goldilocks.records import Facts, Forecast, Goal, Gold, Machine, Output, Part, Recipe, Text, Workload
+from goldilocks.classical.ngram_features import WORD
+from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
 
 if TYPE_CHECKING:
-    from goldilocks.protocols import Fitted
+    from goldilocks.protocols import OneShotEstimator
 
 OUTPUTS = frozenset({Output.SPAN})
 
@@ -34,9 +34,9 @@ Found = tuple[str, float]
 """A sentence and the share of the question's weight that it covers."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = Facts(
+    one = ModelInfo(
         name="sentence",
         family="overlap",
         source="builtin",
@@ -50,22 +50,22 @@ def models() -> tuple[Facts, ...]:
     return (one,)
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Every context is split into words once or twice."""
     return Forecast(seconds=0.05 + 6e-7 * work.rows * work.words, memory_bytes=20e6 + 100.0 * work.rows)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model to which every word weighs the same."""
     return Overlap()
 

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload, as_text
-from goldilocks.support.text_units import references
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload, as_text
+from goldilocks.support.text.units import references
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.TEXT, Output.LIKELIHOOD})
 
@@ -61,15 +61,15 @@ _FORETOLD_GATES = {"lstm": 4, "gru": 7}
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``); those of ``ONWARD``."""
     return (*(_facts(cell, both_ways) for cell in _GATES for both_ways in (False, True)), *map(_facts_onward, ONWARD))
 
 
-def _facts(cell: str, both_ways: bool) -> Facts:
+def _facts(cell: str, both_ways: bool) -> ModelInfo:
     ways = 2 if both_ways else 1
     parameters = _TYPICAL_VOCABULARY * WIDTH + ways * _GATES[cell] * STATE * (WIDTH + STATE + 2)
-    return Facts(
+    return ModelInfo(
         name=("bi" if both_ways else "") + cell,
         family="recurrent",
         source="builtin",
@@ -86,7 +86,7 @@ def _facts(cell: str, both_ways: bool) -> Facts:
     )
 
 
-def _facts_onward(name: str) -> Facts:
+def _facts_onward(name: str) -> ModelInfo:
     cell, width, pieces = ONWARD[name], FORETOLD_WIDTH, FORETOLD_PIECES[1]
     # The word table is the last matrix too, with a number of its own for each piece.
     parameters = pieces * (width + 1) + _GATES[cell] * width * (2 * width + 2) + width * width
@@ -101,13 +101,13 @@ def _facts_onward(name: str) -> Facts:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """Nobody publishes checkpoints of it: always ``None``."""
     return None
 
 
-def lacks(facts: Facts, output: Output) -> str | None:
-    """See ``protocols.Uneven``."""
+def lacks(facts: ModelInfo, output: Output) -> str | None:
+    """See ``protocols.RestrictsOutputs``."""
     if facts.name in ONWARD:
         other = f"goes on from texts and nothing else; {ONWARD[facts.name]} gives the other kinds of answer"
         return None if output is Output.TEXT else other
@@ -118,7 +118,7 @@ def lacks(facts: Facts, output: Output) -> str | None:
     return None if facts.name != "rnn" else "has no gates and soon forgets; lstm and gru say how probable a text is"
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
         return _forecast_foretelling(facts, _foretold(work), machine)
@@ -138,7 +138,7 @@ def _foretold(work: Workload) -> Workload:
     return replace(work, characters=work.characters + work.answer_characters, words=work.words + work.answer_words)
 
 
-def _forecast_foretelling(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def _forecast_foretelling(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     tokens = work.rows * (1 + min(work.characters, _TOKENS_PER_WORD * work.words))
     pieces = _pieces(work.rows * work.characters)
     gates = _FORETOLD_GATES.get(ONWARD.get(facts.name, facts.name), 4)
@@ -168,24 +168,24 @@ def _pieces(characters: float) -> int:
     return round(min(most, max(fewest, characters / 140)))
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:
-    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``Recipe``."""
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:
+    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
     if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
         return _recipe_foretelling(_foretold(work))
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
-    return Recipe(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
+    return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 
-def _recipe_foretelling(work: Workload) -> Recipe:
+def _recipe_foretelling(work: Workload) -> TrainingConfig:
     # Chosen on a held-out sixth of 140,000 characters of Shakespeare, one seed (benchmarks/language_models.py).
     epochs = round(min(60.0, max(3.0, 20 * (140_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
     rate = 8e-3
-    return Recipe(
+    return TrainingConfig(
         epochs=epochs, learning_rate=rate, head_learning_rate=rate, batch_rows=16, batch_tokens=1024, dropout=0.5
     )
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
     from goldilocks.nets.assemble import from_pieces, from_running_text, from_words
 
@@ -201,14 +201,14 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
         decoder = {"width": WRITTEN_WIDTH, "cell": options["cell"], "dropout": WRITTEN_DROPOUT}
         options |= {"state": WRITTEN_WIDTH, "dropout": WRITTEN_DROPOUT, "hidden_words": 0.0}
         sizes = {"max_pieces": MAX_WORDS, "vocabulary": PIECES}
-        return from_pieces("recurrent", options, _trunk, part, goal, **sizes, decoder=decoder, seed=seed)
+        return from_pieces("recurrent", options, _backbone, part, goal, **sizes, decoder=decoder, seed=seed)
     if goal.output is Output.LIKELIHOOD or facts.name in ONWARD:
         options |= {"width": FORETOLD_WIDTH, "state": FORETOLD_WIDTH, "dropout": FORETOLD_DROPOUT, "hidden_words": 0.0}
         pieces = _pieces(sum(map(len, _learnt(part, goal))))
         return from_running_text(
-            "recurrent", options, _trunk, part, goal, vocabulary=pieces, max_read=PROMPT_PIECES, seed=seed
+            "recurrent", options, _backbone, part, goal, vocabulary=pieces, max_read=PROMPT_PIECES, seed=seed
         )
-    return from_words("recurrent", options, _trunk, part, goal, max_words=MAX_WORDS, seed=seed)
+    return from_words("recurrent", options, _backbone, part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def _learnt(part: Part, goal: Goal) -> list[str]:
@@ -221,10 +221,10 @@ def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
     from goldilocks.nets.assemble import restored
 
-    return restored(folder, _trunk)
+    return restored(folder, _backbone)
 
 
-def _trunk(shape: Shape) -> Any:
-    from goldilocks.nets.trunks import RecurrentTrunk
+def _backbone(shape: NetworkConfig) -> Any:
+    from goldilocks.nets.backbones.rnn import RnnBackbone
 
-    return RecurrentTrunk(**shape.options)
+    return RnnBackbone(**shape.options)

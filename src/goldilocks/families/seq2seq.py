@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network, Shape, Trunk
+    from goldilocks.nets.backbones.base import Backbone
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.TEXT})
 
@@ -51,19 +52,19 @@ _TOKENS_PER_WORD = 1.3
 """Pieces per word (Multi30k: 1.15 in English, 1.35 in German)."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """``transformer_tiny`` and ``transformer_small``."""
     return tuple(_facts(name) for name in _SIZES)
 
 
-def _facts(name: str) -> Facts:
+def _facts(name: str) -> ModelInfo:
     size = _SIZES[name]
     width, depth = size["width"], size["depth"]
     # Attention has 4 square matrices with their biases, a perceptron 2; a reading block 1 attention, a writing one 2.
     attention, perceptron, norm = 4 * (width + 1) * width, (2 * width + 1) * size["inner"] + width, 2 * width
     blocks = depth * (3 * attention + 2 * perceptron + 5 * norm)
     parameters = VOCABULARY * width + blocks + 2 * norm
-    return Facts(
+    return ModelInfo(
         name=name,
         family="seq2seq",
         source="builtin",
@@ -80,9 +81,9 @@ def _facts(name: str) -> Facts:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:
+def describe(folder: Path, source: str) -> ModelInfo | None:
     """See ``protocols.Family``. Licence and languages stay open: they stand on the model card."""
-    from goldilocks.support.hub_files import count_weights, read_config
+    from goldilocks.nets.hub.config import count_weights, read_config
 
     if not (folder / "config.json").is_file():
         return None
@@ -93,7 +94,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     depth = int(_first(config, "encoder_layers", "num_layers", "num_hidden_layers"))
     width = int(_first(config, "d_model", "hidden_size"))
     files = sorted(folder.glob("*.safetensors"))
-    return Facts(
+    return ModelInfo(
         name=source.rstrip("/").rsplit("/", 1)[-1].split("@")[0],
         family="seq2seq",
         source=source,
@@ -110,7 +111,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     )
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """See ``protocols.Family``."""
     recipe_ = recipe(facts, work)
     tokens = sum(min(_TOKENS_PER_WORD * words + 1, MAX_TOKENS) for words in (work.words, work.answer_words))
@@ -123,16 +124,18 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, memory)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:
     """From nothing 16 passes (the tiny one 30) at 30,000 rows, more with fewer; a checkpoint learns in 3 or so."""
     rows = max(1, work.rows)
     if facts.pretrained:
         epochs = min(20.0, max(3.0, 20_000 / rows))
-        return Recipe(epochs=epochs, learning_rate=1e-4, head_learning_rate=1e-4, batch_rows=32, label_smoothing=0.1)
+        return TrainingConfig(
+            epochs=epochs, learning_rate=1e-4, head_learning_rate=1e-4, batch_rows=32, label_smoothing=0.1
+        )
     tiny = facts.width <= 128
     epochs = round(min(100.0, max(4.0, (30 if tiny else 16) * (30_000 / rows) ** 0.5)))
     rate = 3e-3 if tiny else 1.5e-3
-    return Recipe(
+    return TrainingConfig(
         epochs=epochs,
         learning_rate=rate,
         head_learning_rate=rate,
@@ -143,7 +146,7 @@ def recipe(facts: Facts, work: Workload) -> Recipe:
     )
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:
     """An untrained net with the pieces of ``part``, or a checkpoint. See ``protocols.Family``.
 
     Raises:
@@ -155,7 +158,7 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     if not facts.pretrained:
         size = _SIZES[facts.name]
         return from_pieces(
-            "transformer", size, _trunk, part, goal, max_pieces=MAX_TOKENS, vocabulary=VOCABULARY, seed=seed
+            "transformer", size, _backbone, part, goal, max_pieces=MAX_TOKENS, vocabulary=VOCABULARY, seed=seed
         )
     if folder is None:
         raise InputError(f"{facts.name}: a checkpoint needs its folder; none was given.")
@@ -165,11 +168,11 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
 def _from_hub(folder: Path, part: Part, goal: Goal) -> Network:
     from dataclasses import replace
 
-    from goldilocks.nets.assemble import network, shape_for
-    from goldilocks.nets.hub_seq2seq import read_hub_writer
-    from goldilocks.nets.network import read_tokenizer
-    from goldilocks.nets.writer import settled_for
-    from goldilocks.support.hub_files import read_config
+    from goldilocks.nets.assemble import config_for, network
+    from goldilocks.nets.backbones.hub_seq2seq import read_hub_writer
+    from goldilocks.nets.heads.seq2seq_generator import settled_for
+    from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():
@@ -180,7 +183,7 @@ def _from_hub(folder: Path, part: Part, goal: Goal) -> Network:
     config = read_config(folder)
     longest = min(MAX_TOKENS, _readable(config))
     tokenizer = read_tokenizer(tokenizer_file, longest)
-    shape = shape_for(
+    shape = config_for(
         goal, "hub", config, pooling="mean", max_tokens=longest, pad_id=int(config.get("pad_token_id") or 0)
     )
     settled = settled_for(tokenizer, part, goal.generation, search=_search(folder, config), max_tokens=longest)
@@ -191,16 +194,16 @@ def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
     from goldilocks.nets.assemble import restored
 
-    return restored(folder, _trunk)
+    return restored(folder, _backbone)
 
 
-def _trunk(shape: Shape) -> Trunk:
-    """The unfilled trunk of a network that was saved."""
+def _backbone(shape: NetworkConfig) -> Backbone:
+    """The unfilled backbone of a network that was saved."""
     if shape.kind == "transformer":
-        from goldilocks.nets.transformer import TransformerOptions, TransformerTrunk
+        from goldilocks.nets.backbones.transformer import TransformerBackbone, TransformerOptions
 
-        return TransformerTrunk(TransformerOptions(**shape.options))
-    from goldilocks.nets.hub_seq2seq import hub_writer_from
+        return TransformerBackbone(TransformerOptions(**shape.options))
+    from goldilocks.nets.backbones.hub_seq2seq import hub_writer_from
 
     return hub_writer_from(shape.options)
 
@@ -209,7 +212,7 @@ def _search(folder: Path, config: Mapping[str, Any]) -> Any:
     """How the checkpoint wants to be asked: ``generation_config.json`` counts before ``config.json``."""
     import json
 
-    from goldilocks.nets.beam import Search
+    from goldilocks.nets.generation.beam_search import Search
 
     try:
         said = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))

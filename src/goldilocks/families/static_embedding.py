@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
-    from goldilocks.nets.network import Network, Shape
+    from goldilocks.nets.network import Network, NetworkConfig
 
 OUTPUTS = frozenset({Output.LABEL, Output.SCORE})
 
@@ -34,12 +34,12 @@ _SECONDS_PER_TEXT = 40e-6
 _SECONDS_PER_WORD = 2.2e-6
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """None: without its pretrained table this family is nothing."""
     return ()
 
 
-def describe(folder: Path, source: str) -> Facts | None:
+def describe(folder: Path, source: str) -> ModelInfo | None:
     """Facts of a folder laid out as wordllama's. See ``protocols.Family``."""
     files = _files(folder)
     if files is None:
@@ -48,7 +48,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     if shape is None:
         return None
     rows, width = shape
-    return Facts(
+    return ModelInfo(
         name=files[0].stem,
         family="static_embedding",
         source=source,
@@ -65,7 +65,7 @@ def describe(folder: Path, source: str) -> Facts | None:
     )
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     words = min(work.words, MAX_TOKENS / _TOKENS_PER_WORD)
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * words)
@@ -74,13 +74,13 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 320e6 + 12.0 * facts.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
     """10 passes at 4,000 rows (chosen on mr, ag_news and bitext), more with fewer. See ``protocols.Family``."""
     epochs = round(min(40.0, max(4.0, 10 * (4_000 / max(1, work.rows)) ** 0.5)))
-    return Recipe(epochs=epochs, learning_rate=2e-3, head_learning_rate=1e-2)
+    return TrainingConfig(epochs=epochs, learning_rate=2e-3, head_learning_rate=1e-2)
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """The pretrained table with a head that has learnt nothing. See ``protocols.Family``.
 
     Raises:
@@ -89,8 +89,8 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     import torch
     from safetensors.torch import load_file
 
-    from goldilocks.nets.assemble import network, shape_for
-    from goldilocks.nets.scorer import settled_for
+    from goldilocks.nets.assemble import config_for, network
+    from goldilocks.nets.heads.pair_scorer import settled_for
 
     files = _files(folder) if folder else None
     if files is None:
@@ -102,25 +102,25 @@ def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: i
     table /= table.square().mean().sqrt()
     torch.manual_seed(seed)
     options = {"vocabulary": table.shape[0], "width": table.shape[1]}
-    shape = shape_for(goal, "static_embedding", options, pooling="mean", max_tokens=MAX_TOKENS)
+    shape = config_for(goal, "static_embedding", options, pooling="mean", max_tokens=MAX_TOKENS)
     if goal.output is Output.SCORE:
         shape.settled.update(settled_for(part, together=False))
-    trunk = _trunk(shape)
-    trunk.words.weight.data.copy_(table)
-    return network(trunk, _read_tokenizer(files[1]), shape)
+    backbone = _backbone(shape)
+    backbone.words.weight.data.copy_(table)
+    return network(backbone, _read_tokenizer(files[1]), shape)
 
 
 def restore(folder: Path) -> Network:
     """See ``protocols.Family``."""
     from goldilocks.nets.assemble import restored
 
-    return restored(folder, _trunk)
+    return restored(folder, _backbone)
 
 
-def _trunk(shape: Shape) -> Any:
-    from goldilocks.nets.trunks import TableTrunk
+def _backbone(shape: NetworkConfig) -> Any:
+    from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
 
-    return TableTrunk(**shape.options)
+    return EmbeddingBackbone(**shape.options)
 
 
 def _files(folder: Path) -> tuple[Path, Path] | None:

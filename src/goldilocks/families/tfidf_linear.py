@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldilocks.nets.linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored
-from goldilocks.nets.linear import Recipe as Values
-from goldilocks.nets.ngrams import Grams
-from goldilocks.records import Facts, Forecast, Goal, Machine, Output, Part, Recipe, Workload
+from goldilocks.classical.ngram_features import Grams
+from goldilocks.classical.ngram_linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored
+from goldilocks.classical.ngram_linear import TrainingConfig as Values
+from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-    from goldilocks.protocols import Fitted, Ints
+    from goldilocks.protocols import Ints, OneShotEstimator
 
 OUTPUTS = frozenset({Output.LABEL})
 
@@ -48,11 +48,11 @@ INNER_TOLERANCE = 0.2
 """A Newton step ends once the residual has fallen to this share of what it was."""
 
 
-def models() -> tuple[Facts, ...]:
+def models() -> tuple[ModelInfo, ...]:
     """Word n-grams alone, and with character n-grams."""
     words = {"word": "word 1-2-grams", "word_char": "word 1-2-grams and character 2-5-grams"}
     return tuple(
-        Facts(
+        ModelInfo(
             name=name,
             family="tfidf_linear",
             source="builtin",
@@ -67,12 +67,12 @@ def models() -> tuple[Facts, ...]:
     )
 
 
-def describe(folder: Path, source: str) -> Facts | None:  # noqa: ARG001
+def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     """No checkpoint is of this kind."""
     return None
 
 
-def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting grows with words and characters, solving with these times the labels; both as in ``naive_bayes``."""
     words, characters = work.rows * work.words, work.rows * work.characters
     seconds = 0.05 + 1.2e-6 * words * (1 + 0.03 * work.labels)
@@ -84,12 +84,12 @@ def forecast(facts: Facts, work: Workload, machine: Machine) -> Forecast:  # noq
     return Forecast(seconds, memory + weights)
 
 
-def recipe(facts: Facts, work: Workload) -> Recipe | None:  # noqa: ARG001
+def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """Fitted in one go."""
     return None
 
 
-def create(facts: Facts, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Fitted:  # noqa: ARG001
+def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model that has not learnt the task."""
     values = Values(GRAMS[facts.name], tfidf=True, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -20,7 +20,7 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
@@ -29,7 +29,7 @@ def misfit(facts: Facts) -> str | None:
     return None if {"attention", "mlp"} & set(facts.groups) else "has no biases below the head"
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """No gradients of the matrices and no optimiser to speak of, but all the rest."""
     return 0.65
 
@@ -37,7 +37,7 @@ def effort(facts: Facts) -> float:  # noqa: ARG001
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     """Freeze everything but the biases and the head."""
     network.module.requires_grad_(False)
-    head = set(network.groups().get("head", []))  # a decoder that came with its trunk is no head
+    head = set(network.groups().get("head", []))  # a decoder that came with its backbone is no head
     for name, weight in network.module.named_parameters():
         # T5 has its only biases in a table: relative_attention_bias.weight.
         weight.requires_grad_(name in head or any("bias" in part for part in name.split(".")[-2:]))
@@ -47,6 +47,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """Biases stand a rate that would ruin matrices."""
     return replace(recipe, learning_rate=20 * recipe.learning_rate, layer_ratio=1.0)

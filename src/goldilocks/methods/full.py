@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -16,14 +16,14 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
     return None if facts.pretrained else "starts from nothing; scratch is the same with a name that says so"
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """Every weight learns: the whole."""
     return 1.0
 
@@ -37,6 +37,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """The family's own."""
     return recipe

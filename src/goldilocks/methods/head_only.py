@@ -1,6 +1,6 @@
 """Only the head learns, on the frozen model's vectors: a linear probe trained by gradient descent, but for tags.
 
-The trunk runs once per text; after that an epoch is a few small products, so there can be many.
+The backbone runs once per text; after that an epoch is a few small products, so there can be many.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Output, Recipe
+from goldilocks.records import ModelInfo, Output, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -22,7 +22,7 @@ class Options:
     """Of what tags words: heads that learn side by side and whose scores are averaged; each costs what one does."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
@@ -31,16 +31,16 @@ def misfit(facts: Facts) -> str | None:
     return None if "head" in facts.groups else "has no small head above the rest, only a decoder that came with it"
 
 
-def effort(facts: Facts) -> float:
+def effort(facts: ModelInfo) -> float:
     """One forward pass, where a full run makes a few forward and backward (twice as dear).
 
-    Below the head of a table there is nothing to save: its trunk is a look-up.
+    Below the head of a table there is nothing to save: its backbone is a look-up.
     """
     return 0.15 if facts.depth else 0.75
 
 
-def once(facts: Facts, output: Output) -> float:
-    """The trunk's one pass: nearly all below a linear head, some half below a tagger's recurrent one.
+def once(facts: ModelInfo, output: Output) -> float:
+    """The backbone's one pass: nearly all below a linear head, some half below a tagger's recurrent one.
 
     A writer's head is its whole vocabulary, which runs again and again; below the head of a table is next to nothing.
     """
@@ -48,7 +48,7 @@ def once(facts: Facts, output: Output) -> float:
 
 
 def prepare(network: Network, options: Options) -> None:
-    """Freeze the trunk.
+    """Freeze the backbone.
 
     Raises:
         InputError: ``heads`` is not usable with this network.
@@ -67,7 +67,7 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """Many cheap epochs of large batches at a rate that fits a linear model; the few weights need no decay.
 
     A head that has layers of its own keeps the family's recipe.

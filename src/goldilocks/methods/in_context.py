@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
-from goldilocks.records import Facts, Output, Recipe
+from goldilocks.records import ModelInfo, Output, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -24,21 +24,21 @@ class Options:
     """Training rows shown with their answers; fewer where the model cannot read as much."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
 
 
 def useless(output: Output) -> str | None:
-    """See ``protocols.Choosy``."""
-    from goldilocks.nets.prompts import unaskable
+    """See ``protocols.DeclinesOutputs``."""
+    from goldilocks.nets.generation.prompts import unaskable
 
     if output is not Output.LIKELIHOOD:
         return unaskable(output)
     return "a text is judged as it stands, without examples, so it would be zero_shot once more"
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """A look at a few training texts behind the examples, against passes over all of them."""
     return 0.03
 
@@ -58,6 +58,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe | None:  # noqa: ARG001
+def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

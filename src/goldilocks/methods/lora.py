@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -26,7 +26,7 @@ class Options:
     """Weight groups whose linear layers get one."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
@@ -37,19 +37,19 @@ def misfit(facts: Facts) -> str | None:
     return None
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """No gradients of the large matrices and hardly any optimiser, but all the rest."""
     return 0.75
 
 
 def prepare(network: Network, options: Options) -> None:
-    """Freeze the trunk and put the additions in.
+    """Freeze the backbone and put the additions in.
 
     Raises:
         InputError: rank or roles are not usable with this network.
     """
     from goldilocks.errors import InputError
-    from goldilocks.nets import lora
+    from goldilocks.nets.layers import lora
 
     if options.rank < 1:
         raise InputError(f"lora: rank is {options.rank}; it must be at least 1.")
@@ -65,17 +65,17 @@ def prepare(network: Network, options: Options) -> None:
         raise InputError(
             f"lora: no linear layer in the groups {', '.join(options.roles)}; there are {', '.join(groups)}."
         )
-    for name in groups.get("head", []):  # a decoder that came with its trunk is no head: it gets additions too
+    for name in groups.get("head", []):  # a decoder that came with its backbone is no head: it gets additions too
         network.module.get_parameter(name).requires_grad_(True)
 
 
 def fold(network: Network) -> None:
     """Merge the additions into the matrices they stand beside."""
-    from goldilocks.nets import lora
+    from goldilocks.nets.layers import lora
 
     lora.merge(network.module)
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """Additions start at zero and stand ten times the rate."""
     return replace(recipe, learning_rate=10 * recipe.learning_rate, layer_ratio=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -16,12 +16,12 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     return "starts from pretrained weights; head_only, full and others adapt those" if facts.pretrained else None
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """Every weight learns: the whole."""
     return 1.0
 
@@ -35,6 +35,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """The family's own."""
     return recipe

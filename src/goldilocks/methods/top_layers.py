@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -19,7 +19,7 @@ class Options:
     """Blocks from the top that learn; 0: a third of them, at least one."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(facts.groups) - {"prompt"}:
         return "is fitted in one go, it has no weights to tune; scratch fits it"
@@ -28,7 +28,7 @@ def misfit(facts: Facts) -> str | None:
     return None if facts.depth >= 2 else f"has {facts.depth} stacked layers, so there is no part of them to freeze"
 
 
-def effort(facts: Facts) -> float:
+def effort(facts: ModelInfo) -> float:
     """Forward below (once) and both ways above."""
     top = _count(facts.depth, 0) / max(1, facts.depth)
     return top + (1 - top) / 9  # a third of a step's work, in one of about three epochs
@@ -36,7 +36,7 @@ def effort(facts: Facts) -> float:
 
 def prepare(network: Network, options: Options) -> None:
     """Freeze everything below the topmost blocks."""
-    depth = network.trunk.depth
+    depth = network.backbone.depth
     lowest = depth - _count(depth, options.layers)
     for name, weight in network.module.named_parameters():
         weight.requires_grad_(network.block_of(name) >= lowest)
@@ -46,7 +46,7 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe:
+def recipe(recipe: TrainingConfig) -> TrainingConfig:
     """Fewer weights stand a higher rate."""
     return replace(recipe, learning_rate=2 * recipe.learning_rate, layer_ratio=1.0)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from goldilocks.records import Facts, Recipe
+from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -20,19 +20,19 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: Facts) -> str | None:
+def misfit(facts: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
 
 
 def useless(output: Output) -> str | None:
-    """See ``protocols.Choosy``."""
-    from goldilocks.nets.prompts import unaskable
+    """See ``protocols.DeclinesOutputs``."""
+    from goldilocks.nets.generation.prompts import unaskable
 
     return unaskable(output)
 
 
-def effort(facts: Facts) -> float:  # noqa: ARG001
+def effort(facts: ModelInfo) -> float:  # noqa: ARG001
     """A look at a few training texts, against passes over all of them."""
     return 0.02
 
@@ -46,6 +46,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: Recipe) -> Recipe | None:  # noqa: ARG001
+def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

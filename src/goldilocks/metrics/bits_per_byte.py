@@ -1,7 +1,7 @@
 """Bits per byte: how many bits a model needs for a byte of the text. Does not depend on how a model cuts text.
 
 What a model gives is the natural logarithm of the probability of the whole text, its end included; the bytes are those
-of the text in UTF-8. Above 8 a byte written down plainly would be shorter; such values are told as 8.
+of the text in UTF-8. Above 8 the plain bytes would be shorter; such values are reported as 8.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from goldilocks.metrics._shared.sacrebleu_counts import signature, statistics
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.sacre import signature, statistics
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

@@ -1,6 +1,6 @@
-"""Coverage: how many of the different words of the reference stand in the answer, averaged over the items.
+"""Coverage: the share of the reference's distinct words that occur in the answer, averaged over the items.
 
-Says whether what should be told is told, whatever else is told beside it: a long answer covers more. Look at it beside
+Measures recall of content only: a longer answer covers more. Compare it with
 a metric that counts what is superfluous.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared.rouge import mean_of
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.overlap import mean_of
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

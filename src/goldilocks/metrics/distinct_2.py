@@ -6,36 +6,17 @@ items only. The interval is about as many answers drawn anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
-from goldilocks.protocols import Floats
-from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.distinct import share, table
+from goldilocks.metrics._shared import distinct_n
 
-if TYPE_CHECKING:
-    import scipy.sparse as sp
-
-OUTPUTS = frozenset({Output.TEXT})
+OUTPUTS, RANGE, SOURCE = distinct_n.OUTPUTS, distinct_n.RANGE, distinct_n.SOURCE
 HIGHER_IS_BETTER = True
-RANGE = (0.0, 1.0)
-SOURCE = (
-    "Li et al. 2016, 'A Diversity-Promoting Objective Function for Neural Conversation Models'; words in lower case "
-    "without punctuation, Chinese by character. Above 20,000 different ones a part of them is counted and scaled up."
-)
 EXAMPLES = (
     # "a b" and "a c" of "a b", "a c"
     (("", ""), ("a b", "A c."), 1.0),
     # Two replies alike: 2 different pairs of 4.
     (("", ""), ("I do not", "i do not"), 2 / 4),
 )
-
-
-def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> sp.csr_array:  # noqa: ARG001
-    """See ``support.distinct.table``."""
-    return table(predicted, 2)
-
-
-def total(sums: Floats) -> Floats:
-    """The share for each row of ``sums``."""
-    return share(sums)
+items = partial(distinct_n.distinct_n, n=2)
+total = distinct_n.share

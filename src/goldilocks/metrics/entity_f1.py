@@ -8,7 +8,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.tagging import entity_counts
+from goldilocks.support.text.iob2 import entity_counts
 
 OUTPUTS = frozenset({Output.TAGS})
 HIGHER_IS_BETTER = True

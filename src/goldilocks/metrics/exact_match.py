@@ -12,7 +12,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.text_units import in_pairs
+from goldilocks.support.text.units import in_pairs
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

@@ -14,17 +14,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.stems import stem
-from goldilocks.support.text_units import UNSPACED, in_pairs
+from goldilocks.support.text.units import UNSPACED, in_pairs
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Lavie & Agarwal 2007, as nltk.translate.meteor_score (alpha 0.9, beta 3, gamma 0.5) without WordNet: same words "
-    "and Porter stems only. Words and punctuation signs are cut apart, Chinese by character."
+    "and Porter stems only. Words and punctuation are split, Chinese by character."
 )
 ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
 EXAMPLES = (

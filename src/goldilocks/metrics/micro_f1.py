@@ -11,7 +11,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.statistics import class_counts
+from goldilocks.support.scoring.statistics import class_counts
 
 OUTPUTS = frozenset({Output.LABEL})
 HIGHER_IS_BETTER = True

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import comb
 
+from goldilocks.metrics._shared.ranking import Array, mean, per_item, tied
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, tied
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True
@@ -32,7 +32,7 @@ def items(gold: Sequence[tuple[float, ...]], predicted: Sequence[tuple[float, ..
 def _one(relevance: Array, scores: Sequence[float]) -> float:
     for before, group in tied(relevance, scores):
         size, right = len(group), int((group > 0).sum())
-        if right:  # the first of the right ones stands at place j of the group in so many of all orders
+        if right:  # share of all orders in which the first relevant one is at place j of the group
             orders = [comb(size - place, right - 1) for place in range(1, size - right + 2)]
             return sum(one / (before + place) for place, one in enumerate(orders, 1)) / comb(size, right)
     return 0.0

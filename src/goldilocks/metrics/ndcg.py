@@ -1,4 +1,4 @@
-"""NDCG at 10: how much relevance stands at the top of a ranking, as a share of the best order's.
+"""NDCG at 10: discounted cumulative gain of the top ten, as a share of the ideal ranking's.
 
 Gain is the relevance itself, the candidate at rank r counts 1 / log2(1 + r). Candidates with equal scores share the
 mean of their ranks' worth, so that nothing is won by the order they came in. Queries without a relevant candidate are
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared.ranking import Array, mean, per_item, tied
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, tied
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True

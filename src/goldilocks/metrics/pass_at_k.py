@@ -20,7 +20,7 @@ from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
 from goldilocks.support.sandbox.harness import Judged, is_harness, judged, parsed, with_tests
 from goldilocks.support.sandbox.sandbox import judge, protection
-from goldilocks.support.text_units import references
+from goldilocks.support.text.units import references
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
@@ -90,7 +90,7 @@ class _Tries:
 
 
 def at(k: int) -> Metric:
-    """See ``protocols.Drawn``."""
+    """See ``protocols.SupportsSampling``."""
     return _Tries(k)
 
 

@@ -1,6 +1,6 @@
 """Pearson's r: how nearly predicted scores are a straight line over the right ones, whatever their unit.
 
-0 where either side has one value only: a model that says the same of everything tells nothing apart.
+0 where either side is constant: a model that gives every item the same score does not discriminate.
 """
 
 from __future__ import annotations

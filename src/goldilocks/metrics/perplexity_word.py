@@ -13,7 +13,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.text_units import count_words
+from goldilocks.support.text.units import count_words
 
 OUTPUTS = frozenset({Output.LIKELIHOOD})
 HIGHER_IS_BETTER = False

@@ -1,4 +1,4 @@
-"""Recall at 10: the share of the relevant candidates that stand among the first ten.
+"""Recall at 10: the share of the relevant candidates ranked among the first ten.
 
 Of candidates with equal scores every order is equally likely, and the mean over these orders is taken. Queries without
 a relevant candidate are left out.
@@ -6,11 +6,10 @@ a relevant candidate are left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-from goldilocks.protocols import Floats
+from goldilocks.metrics._shared import ranking
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, recall
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True
@@ -22,18 +21,5 @@ EXAMPLES = (
     # all at one score: ten of twelve places
     (((1.0, *(0.0,) * 11),), ((0.5,) * 12,), 10 / 12),
 )
-DEPTH = 10
-
-
-def items(gold: Sequence[tuple[float, ...]], predicted: Sequence[tuple[float, ...]]) -> Floats:
-    """``(recall, 1)`` for each query, shape ``(n_items, 2)``; zeros where nothing is relevant."""
-    return per_item(gold, predicted, _one)
-
-
-def total(sums: Floats) -> Floats:
-    """The mean over queries, for each row of ``sums``."""
-    return mean(sums)
-
-
-def _one(relevance: Array, scores: Sequence[float]) -> float:
-    return recall(relevance, scores, DEPTH)
+items = partial(ranking.recall_at, depth=10)
+total = ranking.mean

@@ -1,15 +1,14 @@
-"""Recall at 5: the share of the relevant candidates that stand among the first five.
+"""Recall at 5: the share of the relevant candidates ranked among the first five.
 
-For next replies it is told as R_n@5, with n candidates. Ties are shared out as in recall_at_10.
+For next replies it is reported as R_n@5, with n candidates. Ties are shared out as in recall_at_10.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-from goldilocks.protocols import Floats
+from goldilocks.metrics._shared import ranking
 from goldilocks.records import Output
-from goldilocks.support.ranking import Array, mean, per_item, recall
 
 OUTPUTS = frozenset({Output.SCORE})
 HIGHER_IS_BETTER = True
@@ -21,18 +20,5 @@ EXAMPLES = (
     # all at one score: five of six places
     (((1.0, *(0.0,) * 5),), ((0.5,) * 6,), 5 / 6),
 )
-DEPTH = 5
-
-
-def items(gold: Sequence[tuple[float, ...]], predicted: Sequence[tuple[float, ...]]) -> Floats:
-    """``(recall, 1)`` for each query, shape ``(n_items, 2)``; zeros where nothing is relevant."""
-    return per_item(gold, predicted, _one)
-
-
-def total(sums: Floats) -> Floats:
-    """The mean over queries, for each row of ``sums``."""
-    return mean(sums)
-
-
-def _one(relevance: Array, scores: Sequence[float]) -> float:
-    return recall(relevance, scores, DEPTH)
+items = partial(ranking.recall_at, depth=5)
+total = ranking.mean

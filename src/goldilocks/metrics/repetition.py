@@ -1,6 +1,6 @@
 """Repetition: the share of an answer's runs of four words that stood in it before, averaged over the items.
 
-Near 0 for what people write; models that go round in circles come near 1. An answer under four words repeats nothing.
+Near 0 for human text; degenerate loops approach 1. An answer under four words has no repetition.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.text_units import units
+from goldilocks.support.text.units import units
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = False

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared.rouge import mean_of, subsequence_f1
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.overlap import mean_of, subsequence_f1
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared import span_match
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support import spans
 
 OUTPUTS = frozenset({Output.SPAN})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-SOURCE = spans.SOURCE
+SOURCE = span_match.SOURCE
 EXAMPLES = (
     # Case, the article and the full stop do not count; a reference is enough; "river Rhine" is more than "Rhine".
     (
@@ -29,7 +29,7 @@ EXAMPLES = (
 def items(gold: Sequence[tuple[tuple[int, str], ...]], predicted: Sequence[str]) -> Floats:
     """``(right, 1)`` for each question, shape ``(n_items, 2)``."""
     found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [spans.best(spans.same, one, other) for one, other in zip(gold, predicted, strict=True)]
+    found[:, 0] = [span_match.best(span_match.same, one, other) for one, other in zip(gold, predicted, strict=True)]
     return found
 
 

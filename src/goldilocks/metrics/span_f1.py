@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goldilocks.metrics._shared import span_match
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support import spans
 
 OUTPUTS = frozenset({Output.SPAN})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-SOURCE = spans.SOURCE
+SOURCE = span_match.SOURCE
 EXAMPLES = (
     # 2·1 / (1 + 2) for "river Rhine"; the second reference is met in full.
     ((((0, "the Rhine"),), ((5, "1889"), (9, "in 1889"))), ("river Rhine", "in 1889"), (2 / 3 + 1) / 2),
@@ -25,7 +25,7 @@ EXAMPLES = (
 def items(gold: Sequence[tuple[tuple[int, str], ...]], predicted: Sequence[str]) -> Floats:
     """``(F1 with the best reference, 1)`` for each question, shape ``(n_items, 2)``."""
     found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [spans.best(spans.overlap, one, other) for one, other in zip(gold, predicted, strict=True)]
+    found[:, 0] = [span_match.best(span_match.overlap, one, other) for one, other in zip(gold, predicted, strict=True)]
     return found
 
 

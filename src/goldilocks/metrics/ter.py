@@ -1,7 +1,7 @@
 """TER: edits (a word put in, taken out, exchanged, or a run of words moved) that turn the answer into the reference.
 
-Edits of the whole set / words of the references. Above 1 it would be less work to write anew; such values are told
-as 1. Chinese is cut by character.
+Edits of the whole set / words of the references. Above 1 it would be less work to translate anew; such values are
+reported as 1. Chinese is cut by character.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from goldilocks.metrics._shared.sacrebleu_counts import signature, statistics
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.sacre import signature, statistics
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = False

@@ -13,8 +13,8 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.statistics import class_counts
-from goldilocks.support.tagging import flat_tags
+from goldilocks.support.scoring.statistics import class_counts
+from goldilocks.support.text.iob2 import flat_tags
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

@@ -1,6 +1,6 @@
 """Token micro F1: the share of words with the right tag, O included. With one tag per word it is plain accuracy.
 
-Most words of a text are outside every name, so figures near 1 are usual; entity F1 and the macro average tell more.
+Most words are outside every entity, so values near 1 are usual; entity F1 and the macro average discriminate better.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.tagging import flat_tags
+from goldilocks.support.text.iob2 import flat_tags
 
 OUTPUTS = frozenset({Output.TAGS})
 HIGHER_IS_BETTER = True

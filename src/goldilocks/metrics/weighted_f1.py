@@ -9,7 +9,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.statistics import class_counts
+from goldilocks.support.scoring.statistics import class_counts
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

@@ -11,68 +11,70 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from goldilocks.errors import InputError
-from goldilocks.nets.network import Network, Shape, Trunk, read_shape, read_tokenizer
-from goldilocks.nets.prompts import answer_limit, said
-from goldilocks.nets.words import PAD_ID, learn_words
+from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.generation.prompts import answer_limit, said
+from goldilocks.nets.network import Network, NetworkConfig, read_config
+from goldilocks.nets.tokenization.tokenizer import read_tokenizer
+from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
 from goldilocks.records import Goal, Output, Part, as_text
-from goldilocks.support.text_units import references
+from goldilocks.support.text.units import references
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def network(trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> Network:
-    """Trunk, tokenizer and a head that knows nothing, as the network that gives the shape's kind of answer.
+def network(backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> Network:
+    """Backbone, tokenizer and a head that knows nothing, as the network that gives the shape's kind of answer.
 
     Raises:
         InputError: no network gives that kind of answer.
     """
     match Output(shape.output):
         case Output.LABEL if shape.settled.get("marked"):
-            from goldilocks.nets.relater import Relater
+            from goldilocks.nets.heads.relation_classifier import RelationClassifier
 
-            return Relater(trunk, tokenizer, shape)
+            return RelationClassifier(backbone, tokenizer, shape)
         case Output.LABEL:
-            return Network(trunk, tokenizer, shape)
+            return Network(backbone, tokenizer, shape)
         case Output.TEXT if shape.settled.get("onward"):
-            from goldilocks.nets.foreteller import Foreteller
+            from goldilocks.nets.heads.recurrent_lm import RecurrentLM
 
-            return Foreteller(trunk, tokenizer, shape)
+            return RecurrentLM(backbone, tokenizer, shape)
         case Output.TEXT:
-            from goldilocks.nets.writer import Writer
+            from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
 
-            return Writer(trunk, tokenizer, shape)
+            return Seq2SeqGenerator(backbone, tokenizer, shape)
         case Output.TAGS:
-            from goldilocks.nets.tagger import Tagger
+            from goldilocks.nets.heads.token_classifier import TokenClassifier
 
-            return Tagger(trunk, tokenizer, shape)
+            return TokenClassifier(backbone, tokenizer, shape)
         case Output.SPAN:
-            from goldilocks.nets.reader import Reader
+            from goldilocks.nets.heads.span_extractor import SpanExtractor
 
-            return Reader(trunk, tokenizer, shape)
+            return SpanExtractor(backbone, tokenizer, shape)
         case Output.SCORE:
-            from goldilocks.nets.scorer import Scorer
+            from goldilocks.nets.heads.pair_scorer import PairScorer
 
-            return Scorer(trunk, tokenizer, shape)
+            return PairScorer(backbone, tokenizer, shape)
         case Output.LIKELIHOOD:
-            from goldilocks.nets.foreteller import Foreteller
+            from goldilocks.nets.heads.recurrent_lm import RecurrentLM
 
-            return Foreteller(trunk, tokenizer, shape)
+            return RecurrentLM(backbone, tokenizer, shape)
         case other:
             raise InputError(f"no network gives {other}; choose a task that asks for something else.")
 
 
-def shape_for(
+def config_for(
     goal: Goal, kind: str, options: Mapping[str, Any], *, pooling: str, max_tokens: int, pad_id: int = 0
-) -> Shape:
-    """The shape of a network for ``goal``; see ``Shape`` for the rest."""
-    return Shape(kind, dict(options), goal.labels, pooling, max_tokens, pad_id, goal.output.value, goal.several)
+) -> NetworkConfig:
+    """The shape of a network for ``goal``; see ``NetworkConfig`` for the rest."""
+    return NetworkConfig(kind, dict(options), goal.labels, pooling, max_tokens, pad_id, goal.output.value, goal.several)
 
 
 def from_words(
     kind: str,
     options: Mapping[str, Any],
-    trunk_of: Callable[[Shape], Trunk],
+    backbone_of: Callable[[NetworkConfig], Backbone],
     part: Part,
     goal: Goal,
     *,
@@ -83,8 +85,8 @@ def from_words(
 
     Args:
         kind: The family.
-        options: The trunk's own numbers, but for ``vocabulary``: that is counted here.
-        trunk_of: Makes the trunk from the shape.
+        options: The backbone's own numbers, but for ``vocabulary``: that is counted here.
+        backbone_of: Makes the backbone from the shape.
         part: The training rows.
         goal: The kind of answer wanted.
         max_words: Words after which an item is cut.
@@ -93,16 +95,16 @@ def from_words(
     torch.manual_seed(seed)
     tokenizer = learn_words([as_text(one) for one in part.texts], max_tokens=max_words)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    shape = shape_for(goal, kind, given, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
+    shape = config_for(goal, kind, given, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
     if goal.output is Output.TAGS:  # what starts from nothing has to learn what follows what
         shape = replace(shape, settled={"chain": True})
-    return network(trunk_of(shape), tokenizer, shape)
+    return network(backbone_of(shape), tokenizer, shape)
 
 
 def from_pieces(
     kind: str,
     options: Mapping[str, Any],
-    trunk_of: Callable[[Shape], Trunk],
+    backbone_of: Callable[[NetworkConfig], Backbone],
     part: Part,
     goal: Goal,
     *,
@@ -115,35 +117,36 @@ def from_pieces(
 
     Args:
         kind: The family.
-        options: The trunk's own numbers, but for ``vocabulary``: that is counted here.
-        trunk_of: Makes the trunk from the shape.
+        options: The backbone's own numbers, but for ``vocabulary``: that is counted here.
+        backbone_of: Makes the backbone from the shape.
         part: The training rows.
         goal: The kind of answer wanted: a text.
         max_pieces: Pieces after which a source or a target is cut.
         vocabulary: Most pieces there are.
-        decoder: The numbers of an ``AttentionDecoder``, where the trunk brings no decoder of its own.
+        decoder: The numbers of an ``AttentionDecoder``, where the backbone brings no decoder of its own.
         seed: Of the weights.
     """
-    from goldilocks.nets import pieces, writer
-    from goldilocks.nets.beam import Search
+    from goldilocks.nets.generation.beam_search import Search
+    from goldilocks.nets.heads import seq2seq_generator
+    from goldilocks.nets.tokenization import bpe
 
     torch.manual_seed(seed)
-    tokenizer = pieces.learn_pieces(writer.texts_of(part), limit=vocabulary)
+    tokenizer = bpe.learn_pieces(seq2seq_generator.texts_of(part), limit=vocabulary)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    search = Search(pieces.START_ID, pieces.END_ID, never=(pieces.PAD_ID, pieces.UNKNOWN_ID, pieces.START_ID))
+    search = Search(bpe.START_ID, bpe.END_ID, never=(bpe.PAD_ID, bpe.UNKNOWN_ID, bpe.START_ID))
     shape = replace(
-        shape_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=pieces.PAD_ID),
-        settled=writer.settled_for(
+        config_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=bpe.PAD_ID),
+        settled=seq2seq_generator.settled_for(
             tokenizer, part, goal.generation, search=search, max_tokens=max_pieces, decoder=decoder
         ),
     )
-    return network(trunk_of(shape), tokenizer, shape)
+    return network(backbone_of(shape), tokenizer, shape)
 
 
 def from_running_text(
     kind: str,
     options: Mapping[str, Any],
-    trunk_of: Callable[[Shape], Trunk],
+    backbone_of: Callable[[NetworkConfig], Backbone],
     part: Part,
     goal: Goal,
     *,
@@ -155,34 +158,35 @@ def from_running_text(
 
     Args:
         kind: The family.
-        options: The numbers of a ``RecurrentTrunk`` that reads one way, but for ``vocabulary``: that is counted here.
-        trunk_of: Makes the trunk from the shape.
+        options: The numbers of a ``RnnBackbone`` that reads one way, but for ``vocabulary``: that is counted here.
+        backbone_of: Makes the backbone from the shape.
         part: The training rows.
         goal: The kind of answer wanted: a likelihood, or a text.
         vocabulary: Most pieces there are.
         max_read: Last pieces of an item that are read before its answer is written.
         seed: Of the weights.
     """
-    from goldilocks.nets import foreteller, pieces
+    from goldilocks.nets.heads import recurrent_lm
+    from goldilocks.nets.tokenization import bpe
 
     torch.manual_seed(seed)
     texts = (text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
     writes = goal.output is Output.TEXT
     answers = [references(one)[0] for one in part.gold] if writes else []  # a likelihood is that of the item itself
-    tokenizer = pieces.learn_pieces(chain(texts, answers), limit=vocabulary, faithful=True)
+    tokenizer = bpe.learn_pieces(chain(texts, answers), limit=vocabulary, faithful=True)
     given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    length = foreteller.WARM_UP + foreteller.STRETCH
-    shape = shape_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=pieces.PAD_ID)
+    length = recurrent_lm.WARM_UP + recurrent_lm.STRETCH
+    shape = config_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=bpe.PAD_ID)
     if writes:
         lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers[:1000])]
         settled = {"onward": True, "read": max_read, "max_tokens": answer_limit(lengths)}
         shape = replace(shape, settled={**settled, "generation": said(goal.generation)})
-    return network(trunk_of(shape), tokenizer, shape)
+    return network(backbone_of(shape), tokenizer, shape)
 
 
-def restored(folder: Path, trunk_of: Callable[[Shape], Trunk]) -> Network:
+def restored(folder: Path, backbone_of: Callable[[NetworkConfig], Backbone]) -> Network:
     """What ``Network.save`` wrote, ready to answer."""
-    shape = read_shape(folder)
-    found = network(trunk_of(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
+    shape = read_config(folder)
+    found = network(backbone_of(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
     found.load_weights(folder)
     return found

@@ -1,9 +1,9 @@
-"""A classifier made of a tokenizer, a trunk of blocks, a pooling and a head: what every network family builds.
+"""A classifier made of a tokenizer, a backbone of blocks, a pooling and a head: what every network family builds.
 
-``tune/loop.py`` trains a ``Network``; methods choose which of its weights learn. The trunk is a stack of blocks, so
-that whatever is frozen at the bottom can be run once and its output kept (``Trunk.forward`` with ``start``). Networks
-that give another kind of answer than labels are subclasses (``nets/assemble.py`` names them): they read items into rows
-their own way, and say what the loss is and how hidden states become answers.
+``tuning/loop.py`` trains a ``Network``; methods choose which of its weights learn. The backbone is a stack of blocks,
+so that whatever is frozen at the bottom can be run once and its output kept (``Backbone.forward`` with ``start``).
+Networks that give another kind of answer than labels are subclasses (``nets/assemble.py`` names them): they read items
+into rows their own way, and say what the loss is and how hidden states become answers.
 """
 
 from __future__ import annotations
@@ -22,91 +22,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_labels
-from goldilocks.errors import InputError, IntegrityError
-from goldilocks.nets.batches import Batch, Row, by_length, padded
+from goldilocks.errors import InputError
+from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
+from goldilocks.nets.training.weight_names import read_weights
 from goldilocks.records import Goal, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-    from goldilocks.nets.marks import Marks
-    from goldilocks.nets.relater import EntityMarks
-
-
-class Trunk(nn.Module):
-    """Token ids -> hidden states. A subclass gives ``embed`` and ``block``; the blocks are numbered from 0."""
-
-    depth: int
-    """Number of blocks above the embeddings."""
-    width: int
-    """Width of the hidden states that come out at the top (and, for encoders, at every layer)."""
-    word_embedding: str | None = None
-    """Name of the ``nn.Embedding`` whose rows the ids pick; training leaves out rows whose token does not occur."""
-    bf16: bool = False
-    """Whether its products may run in bfloat16 where the machine does that in hardware."""
-    looks_back: bool = False
-    """Whether a token sees nothing of what stands behind it."""
-    resumable: bool = True
-    """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
-    by_token: bool = True
-    """Whether it gives a state for each token of the batch, so that those of a frozen trunk can be kept."""
-    spelling: tuple[str, ...] = ()
-    """Channels of ``nets/marks`` it can be shown of words whose tokenizer hides how they are written."""
-    mark_width: int = 0
-    """Width of their vectors."""
-    marks: Marks | EntityMarks | None
-    """Their tables, where there are any; set by ``__init__`` of trunks with ``spelling``."""
-
-    def embed(self, batch: Batch) -> Tensor:
-        """Hidden states ``(n_rows, n_tokens, width)`` below block 0."""
-        raise NotImplementedError
-
-    def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states above block ``number``. ``mask`` is 1 at tokens, 0 at padding."""
-        raise NotImplementedError
-
-    def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
-        """Run blocks ``start`` up to (not including) ``stop``; ``hidden`` is what came out below ``start``."""
-        if hidden is None:
-            hidden = self.embed(batch)
-        for number in range(start, self.depth if stop is None else stop):
-            hidden = self.block(number, hidden, batch.mask)
-        return hidden
-
-    def groups(self) -> dict[str, list[str]]:
-        """Role (embeddings, attention, mlp, norm) -> names of this trunk's parameters."""
-        raise NotImplementedError
-
-    def block_of(self, parameter: str) -> int:
-        """The block a parameter of this trunk belongs to; -1: the embeddings."""
-        raise NotImplementedError
-
-
-def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """A float32 vector per text, ``(n, t, w)`` -> ``(n, w)``: ``mean`` or ``max`` of tokens, ``first``, ``last``."""
-    if how == "last":
-        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1].float()
-    hidden = hidden.float()
-    if how == "first":
-        return hidden[:, 0]
-    keep = mask.unsqueeze(-1).to(hidden.dtype)
-    if how == "max":
-        return hidden.masked_fill(keep == 0, float("-inf")).amax(1).nan_to_num(neginf=0.0)
-    return (hidden * keep).sum(1) / keep.sum(1).clamp(min=1e-9)
-
-
-_ENCODED = 4_096
-"""Texts that are cut into tokens at a time."""
+from goldilocks.nets.backbones.base import Backbone, pool
+from goldilocks.nets.tokenization.tokenizer import encodings
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class NetworkConfig:
     """What is needed to build the same network again; written to ``network.json``."""
 
     kind: str
-    """Which trunk, in its family's own words."""
+    """Which backbone, in its family's own words."""
     options: dict[str, Any]
-    """The trunk's own numbers."""
+    """The backbone's own numbers."""
     labels: tuple[str, ...]
     pooling: str
     max_tokens: int
@@ -132,26 +67,26 @@ def linear_head(width: int, outputs: int) -> nn.Linear:
 
 
 class Network:
-    """A tokenizer, a trunk and a linear head. A ``Model`` (see protocols) that gradient descent can train."""
+    """A tokenizer, a backbone and a linear head. A ``Model`` (see protocols) that gradient descent can train."""
 
     pools = True
     """Whether the head sees one vector per row (``pool``) instead of all hidden states."""
 
-    def __init__(self, trunk: Trunk, tokenizer: Tokenizer, shape: Shape) -> None:
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
         """Put the parts together; the head is drawn from torch's generator.
 
         Raises:
-            InputError: the tokenizer knows more tokens than the trunk.
+            InputError: the tokenizer knows more tokens than the backbone.
         """
-        _same_vocabulary(trunk, tokenizer)
-        self.trunk = trunk
+        _same_vocabulary(backbone, tokenizer)
+        self.backbone = backbone
         self.tokenizer = tokenizer
         self.shape = shape
         self.labels = shape.labels
         self.dropout = nn.Dropout(0.0)
         self.label_smoothing = 0.0
         self.head = self.new_head()
-        self.module = nn.ModuleDict({"trunk": trunk, "head": self.head})
+        self.module = nn.ModuleDict({"backbone": backbone, "head": self.head})
         """Everything with weights: what is trained, counted and saved."""
 
     def new_head(self) -> nn.Module:
@@ -170,14 +105,14 @@ class Network:
 
     def groups(self) -> dict[str, list[str]]:
         """Role (embeddings, attention, mlp, norm, head) -> parameter names of ``module``."""
-        own = {role: [f"trunk.{name}" for name in names] for role, names in self.trunk.groups().items()}
+        own = {role: [f"backbone.{name}" for name in names] for role, names in self.backbone.groups().items()}
         return own | {"head": [f"head.{name}" for name, _ in self.head.named_parameters()]}
 
     def block_of(self, parameter: str) -> int:
-        """Block a parameter of ``module`` belongs to: -1 the embeddings, ``trunk.depth`` the head."""
+        """Block a parameter of ``module`` belongs to: -1 the embeddings, ``backbone.depth`` the head."""
         if parameter.startswith("head."):
-            return self.trunk.depth
-        return self.trunk.block_of(parameter.removeprefix("trunk."))
+            return self.backbone.depth
+        return self.backbone.block_of(parameter.removeprefix("backbone."))
 
     def frozen_blocks(self) -> int:
         """How many blocks from the bottom learn nothing, the embeddings with them; -1: the embeddings learn."""
@@ -226,7 +161,7 @@ class Network:
     @property
     def pooled_width(self) -> int:
         """Width of what ``pool`` gives."""
-        return self.trunk.width
+        return self.backbone.width
 
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
         """What the head sees of each row, ``(n_rows, pooled_width)``, float32; only where the head ``pools``."""
@@ -235,11 +170,11 @@ class Network:
     # --------------------------------------------------------------------------------------------------------- learning
 
     def halve(self) -> None:
-        """Turn what has most of the work to bfloat16 (a working copy, see ``tune/loop.py``)."""
-        self.trunk.to(torch.bfloat16)
+        """Turn what has most of the work to bfloat16 (a working copy, see ``tuning/loop.py``)."""
+        self.backbone.to(torch.bfloat16)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """Mean loss of a batch from the trunk's states, with gradients."""
+        """Mean loss of a batch from the backbone's states, with gradients."""
         return self.loss_pooled(self.pool(states, batch), targets)
 
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
@@ -263,7 +198,7 @@ class Network:
         """The same network with weights of its own; the tokenizer is shared."""
         other = copy.copy(self)
         other.module = copy.deepcopy(self.module)
-        other.trunk = cast(Trunk, other.module["trunk"])
+        other.backbone = cast(Backbone, other.module["backbone"])
         other.head = other.module["head"]
         other.dropout = nn.Dropout(self.dropout.p)
         return other
@@ -285,8 +220,12 @@ class Network:
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
-                found[chosen] = self.pool(self.trunk(batch), batch)
+                found[chosen] = self.pool(self.backbone(batch), batch)
         return found
+
+    def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32] | None:
+        """See ``protocols.SupportsEmbeddings``."""
+        return self.pooled(texts).float().cpu().numpy() if self.pools else None
 
     def overview(self, states: Tensor, batch: Batch) -> Tensor:
         """What the screening sees of each row at a layer, ``(n_rows, pooled_width)``: the mean of all tokens."""
@@ -294,14 +233,14 @@ class Network:
 
     def features(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
         """``overview`` of every layer from one pass, shape ``(n_items, depth + 1, pooled_width)`` (0: embeddings)."""
-        found = np.empty((len(texts), self.trunk.depth + 1, self.pooled_width), dtype=np.float32)
+        found = np.empty((len(texts), self.backbone.depth + 1, self.pooled_width), dtype=np.float32)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts)):
-                hidden = self.trunk.embed(batch)
+                hidden = self.backbone.embed(batch)
                 found[chosen, 0] = self.overview(hidden, batch).cpu().numpy()
-                for number in range(self.trunk.depth):
-                    hidden = self.trunk.block(number, hidden, batch.mask)
+                for number in range(self.backbone.depth):
+                    hidden = self.backbone.block(number, hidden, batch.mask)
                     found[chosen, number + 1] = self.overview(hidden, batch).cpu().numpy()
         return found
 
@@ -325,16 +264,14 @@ class Network:
 
     def load_weights(self, folder: Path) -> None:
         """Fill ``module`` from ``weights.safetensors``, in the precision ``module`` has."""
-        from safetensors.torch import load_file
-
-        given = load_file(folder / "weights.safetensors")
+        given = read_weights(folder / "weights.safetensors")
         shared = self.module.state_dict().keys() - own_weights(self.module).keys()
         again = {name: one for name, one in self.module.state_dict().items() if name in shared}
         self.module.load_state_dict(given | again)
 
 
-def _same_vocabulary(trunk: Trunk, tokenizer: Tokenizer) -> None:
-    table = trunk.get_submodule(trunk.word_embedding) if trunk.word_embedding else None
+def _same_vocabulary(backbone: Backbone, tokenizer: Tokenizer) -> None:
+    table = backbone.get_submodule(backbone.word_embedding) if backbone.word_embedding else None
     rows = getattr(table, "num_embeddings", None)
     # Tokens added later may lie beyond the table, where they stand for what is no text, such as images.
     tokens = tokenizer.get_vocab_size(with_added_tokens=False)
@@ -366,46 +303,7 @@ def _pair(texts: tuple[str, ...], reach: int) -> str | tuple[str, str]:
     return (texts[0][:reach], texts[1][:reach]) if len(texts) == 2 else as_text(texts)[:reach]
 
 
-def read_shape(folder: Path) -> Shape:
-    """The ``Shape`` in ``network.json``."""
+def read_config(folder: Path) -> NetworkConfig:
+    """The ``NetworkConfig`` in ``network.json``."""
     raw = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-    return Shape(**{**raw, "labels": tuple(raw["labels"])})
-
-
-def special_tokens(tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """The ids that a tokenizer sets before and behind a text."""
-    framed = tokenizer.encode("a")
-    inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
-    before, behind = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
-    return np.asarray(before, dtype=np.int32), np.asarray(behind, dtype=np.int32)
-
-
-def encodings(
-    tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], *, special: bool = True
-) -> Iterator[Encoding]:
-    """Each text in tokens, some thousands at a time: an ``Encoding`` takes many times the memory of its ids.
-
-    Args:
-        tokenizer: What cuts.
-        texts: Texts, or pairs of them.
-        special: With the special tokens.
-    """
-    for start in range(0, len(texts), _ENCODED):
-        yield from tokenizer.encode_batch_fast(list(texts[start : start + _ENCODED]), add_special_tokens=special)
-
-
-def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    """A tokenizer that cuts at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
-
-    Raises:
-        IntegrityError: the file is none.
-    """
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare Exception
-        raise IntegrityError(f"{path}: not a tokenizer ({error}); download the model again.") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length=max_tokens)
-    return tokenizer
+    return NetworkConfig(**{**raw, "labels": tuple(raw["labels"])})

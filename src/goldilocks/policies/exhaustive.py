@@ -1,4 +1,4 @@
-"""Run every candidate to the end, in the order of the pool: dear, and the yardstick for the others."""
+"""Run every candidate to the end, in the order of the pool: slow, and the reference for the other policies."""
 
 from __future__ import annotations
 

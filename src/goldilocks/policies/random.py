@@ -1,4 +1,4 @@
-"""Run candidates to the end in a random order until the budget ends: the yardstick any policy has to beat."""
+"""Run candidates to the end in a random order until the budget ends: the reference that any policy has to beat."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ SOURCE = "Bergstra & Bengio 2012, 'Random Search for Hyper-Parameter Optimizatio
 def choose(race: Race) -> tuple[str, int, str] | None:
     """See ``protocols.Policy``."""
     last = len(race.rungs) - 1
-    for position in np.random.default_rng(race.seed).permutation(len(race.candidates)):
-        name = race.candidates[position]
+    candidates = race.candidates
+    for position in np.random.default_rng(race.seed).permutation(len(candidates)):
+        name = candidates[position]
         if race.bought(name) <= last:
             return name, last, "drawn at random"
     return None

@@ -1,50 +1,177 @@
-"""Buy the run that is expected to save most; stop when no saving is worth its price.
+"""Knowledge gradient per second: buy the score that is expected to save most for its time; stop when none is worth it.
 
-A candidate's value is how much money per month finishing it is expected to save over the best that is finished, beyond
-what the validation items could tell apart (``Race.value``, from the posterior in ``select/forecast.py``).
+A purchase is valued at the best of its later rungs: the money over the horizon by which the score there is expected to
+lower J of the best candidate (``Purchases.savings``), divided by the seconds it is expected to take. These are the
+seconds up to the rung and, as only a finished candidate can be chosen, those from there to the end, times the
+probability that the score will be good enough to go on. So a score at a tenth of the run is cheap where it would
+probably end the matter, and no cheaper than the full run where the candidate will be finished anyway.
+
+    plan = candidates in the order of their value per second, as many as fit    the greedy plan
+    the single run that saves most, where it saves more than that plan           it does not fit behind the cheap ones
+    nothing is worth prices.waiting_hour                                         stop
+
+Time for one full run of the best-forecast pretrained candidate is reserved: whatever else is bought must fit beside it.
 """
 
 from __future__ import annotations
 
-from goldilocks.protocols import Race
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.protocols import Floats, Purchases, Race
 
 SOURCE = (
-    "Weitzman 1979, 'Optimal search for the best alternative': the most promising first, until none is worth opening; "
-    "promotion instead of stopping: Li et al. 2020, arXiv:1810.05934. Different here: the order is by expected "
-    "improvement (Snoek et al. 2012, arXiv:1206.2944) beyond the resolution of the data instead of the reservation "
-    "price, and a purchase is one rung. Not improvement per second: that pays for the cheap ones first, and then for a "
-    "better one that makes them worthless."
+    "Frazier & Powell 2010, 'Paradoxes in learning and the marginal value of information' (the knowledge gradient, at "
+    "the number of further measurements that gives most per measurement: here over rungs, per second); greedy against "
+    "the single best run: Khuller, Moss & Naor 1999, 'The budgeted maximum coverage problem'. Different here: a rung "
+    "counts for a saving only together with the seconds of finishing."
 )
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
-
-_MOST_OF_IT = 0.5
-"""A rung that costs more than this share of all that is ahead is passed over."""
-
 _FREE_SECONDS = 1.0
-"""Whoever takes less is always run: it costs nothing to speak of, and a table with its baselines is easier to trust."""
+"""A candidate that takes less is always run: the time is negligible, and results are easier to trust beside simple
+baselines."""
 
 
 def choose(race: Race) -> tuple[str, int, str] | None:
     """See ``protocols.Policy``."""
+    purchase = _next(race)
+    return None if isinstance(purchase, str) else purchase
+
+
+def stopped(race: Race) -> str:
+    """See ``protocols.ExplainsStopping``."""
+    reason = _next(race)
+    return reason if isinstance(reason, str) else "the budget ended"
+
+
+def _next(race: Race) -> tuple[str, int, str] | str:
+    """The next purchase, or why there is none."""
+    offered = race.purchases()
+    if not offered.candidates:
+        return "nothing is left to buy"
     last = len(race.rungs) - 1
-    if not any(race.bought(name) > last for name in race.candidates):
-        # Nothing is finished, so there is nothing to improve on: the cheapest sets the mark that others must beat.
-        cheapest = min(race.candidates, key=lambda name: race.price(name, last))
-        return cheapest, last, "the cheapest sets the mark"
-    open_ = {name: race.price(name, last) for name in race.candidates if race.bought(name) <= last}
-    free = [name for name, price in open_.items() if price <= _FREE_SECONDS]
-    if free:
-        return free[0], last, f"takes less than {_FREE_SECONDS:g} s"
-    values = {name: race.value(name) for name in open_}
-    worth = [name for name, price in open_.items() if values[name] > race.hurdle(price)]
-    if not worth:
-        return None
-    # What cannot be finished within the budget comes last: a run cut short decides nothing.
-    name = max(worth, key=lambda one: (open_[one] <= race.seconds_left, values[one]))
-    ahead = range(race.bought(name), last + 1)
-    prices = {one: race.price(name, one) for one in ahead}
-    # A look that costs most of the run is no look: what is left may as well be bought.
-    looks = (one for one, price in prices.items() if _LEAST_SECONDS <= price <= _MOST_OF_IT * open_[name])
-    rung = next(looks, last)
-    return name, rung, f"expected to save {values[name]:.4g} a month for {open_[name]:.3g} s"
+    if race.best is None:
+        # Nothing is finished, so there is nothing to improve on: the cheapest is what others are compared with.
+        cheapest = int(np.argmin(offered.seconds[:, last]))
+        return offered.candidates[cheapest], last, "the cheapest comes first: what others are compared with"
+    offers = _Offers.of(race, offered)
+    free = np.flatnonzero(offers.fits & (offers.to_finish <= _FREE_SECONDS))
+    if len(free):
+        return offered.candidates[int(free[0])], last, f"takes less than {_FREE_SECONDS:g} s"
+    if not offers.fits.any():
+        return _does_not_fit(offers, race)
+    if race.indifference > 0:
+        regret = race.saving_of_all(offered.candidates) / race.horizon_months
+        if regret < race.indifference:
+            return f"the expected regret left, {_money(regret, race)} a month, is below the indifference stated"
+    worth = offers.fits & (offers.rates > race.second_price)
+    if not worth.any():
+        return _not_worth(offers, race)
+    place = _by_plan(offers, worth, race)
+    rung = int(offers.best_rungs[place])
+    money, seconds = offered.savings[place, rung], offers.expected_seconds[place, rung]
+    return (
+        offered.candidates[place],
+        rung,
+        f"expected to save {_money(money, race)} over the horizon for {seconds:.3g} s",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Offers:
+    """What can be bought, with what follows from prices and savings."""
+
+    offered: Purchases
+    reserved: str | None
+    to_finish: Floats
+    """Predicted seconds to the end, ``(n,)``."""
+    fits: npt.NDArray[np.bool_]
+    """Whether the run fits into the budget, beside the reserved run."""
+    room: Floats
+    """Seconds of the budget that each may take, ``(n,)``."""
+    expected_seconds: Floats
+    """Seconds to the rung, and to the end where the score is good, ``(n, rungs)``."""
+    rates: Floats
+    """Money per second at the best rung, ``(n,)``."""
+    best_rungs: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, race: Race, offered: Purchases) -> _Offers:
+        """Of a race in which something is finished."""
+        last = len(race.rungs) - 1
+        to_finish = offered.seconds[:, last]
+        whole = offered.whole
+        room = np.full(len(whole), race.seconds_left)
+        reserved = race.reserved
+        if reserved is not None:
+            kept = whole[offered.candidates.index(reserved)]
+            room -= kept
+            room[offered.candidates.index(reserved)] += kept
+        expected = offered.seconds + offered.promising * (to_finish[:, None] - offered.seconds)
+        near = (offered.seconds < _LEAST_SECONDS) & (np.arange(last + 1) < last)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))
+        return cls(
+            offered=offered,
+            reserved=reserved,
+            to_finish=to_finish,
+            fits=whole <= room,
+            room=room,
+            expected_seconds=expected,
+            rates=rates.max(axis=1),
+            # The last rung among equals: a score on the way that changes nothing is not worth its checkpoint.
+            best_rungs=last - rates[:, ::-1].argmax(axis=1),
+        )
+
+
+def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
+    """The first of the greedy plan, or the single run that saves more than all of that plan."""
+    order = np.flatnonzero(worth)[np.argsort(-offers.rates[worth], kind="stable")]
+    names = offers.offered.candidates
+    plan: list[int] = []
+    spent = 0.0
+    whole, room = offers.offered.whole.tolist(), offers.room.tolist()
+    for place in order.tolist():
+        if names[place] == offers.reserved:  # its time is taken off the room of the others already
+            plan.append(place)
+        elif spent + whole[place] <= room[place]:
+            plan.append(place)
+            spent += whole[place]
+    single = int(order[np.argmax(offers.offered.savings[order, -1])])
+    if single in plan:
+        return plan[0]
+    alone = race.saving_of_all([names[single]])
+    return single if alone > race.saving_of_all([names[place] for place in plan]) else plan[0]
+
+
+def _does_not_fit(offers: _Offers, race: Race) -> str:
+    count = len(offers.to_finish)
+    needed = float(np.min(offers.offered.whole))
+    more = max(needed - max(race.seconds_left, 0.0), 1.0)
+    what = "1 candidate does" if count == 1 else f"{count} candidates do"
+    return f"{what} not fit into what is left; about {_duration(more)} more would finish the next"
+
+
+def _not_worth(offers: _Offers, race: Race) -> str:
+    """The best purchase that fits, by value per second, and the price of its time."""
+    rates = np.where(offers.fits, offers.rates, -1.0)
+    place = int(np.argmax(rates))
+    rung = int(offers.best_rungs[place])
+    saving, seconds = offers.offered.savings[place, rung], offers.expected_seconds[place, rung]
+    left_out = int((~offers.fits).sum())
+    beside = f"; {left_out} more do not fit into what is left" if left_out else ""
+    return (
+        f"the best remaining purchase is expected to save {_money(saving, race)}, less than the "
+        f"{_money(seconds * race.second_price, race)} that waiting {_duration(seconds)} costs{beside}"
+    )
+
+
+def _money(amount: float, race: Race) -> str:
+    return f"{amount:.2g} {race.currency}" if amount < 100 else f"{amount:.0f} {race.currency}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"

@@ -39,7 +39,7 @@ FORM = Form(
 _KINDS = ("llama", "mistral", "qwen2", "qwen3", "gemma3_text", "gpt2")
 
 
-class CausalLM:
+class CausalLMObjective:
     """See the head of this file."""
 
     again: int | None = None

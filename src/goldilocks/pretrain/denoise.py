@@ -35,7 +35,7 @@ FORM = Form(
 )
 
 
-class Denoising:
+class SpanDenoisingObjective:
     """See the head of this file."""
 
     again: int | None = None

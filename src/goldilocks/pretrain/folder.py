@@ -26,7 +26,7 @@ def write_model(model: nn.Module, work: Path, out: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    from goldilocks.nets.quiet import quiet
+    from goldilocks.nets.hub.quiet_transformers import quiet
 
     beside = work / "model"
     try:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import IntegrityError
-from goldilocks.nets.optimizer import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
 from goldilocks.pretrain.settings import PretrainSettings
-from goldilocks.support.hardware import machine
+from goldilocks.support.machine.hardware import machine
 
 if TYPE_CHECKING:
     from goldilocks.pretrain.objective import Batch, Objective

@@ -48,7 +48,7 @@ _KINDS = ("bert", *_ROBERTA)
 _ENDS = (".", "!", "?", "。", "！", "？", "．")
 
 
-class MaskedLM:
+class MaskedLMObjective:
     """See the head of this file."""
 
     def __init__(self, vocabulary: Vocabulary, settings: PretrainSettings) -> None:

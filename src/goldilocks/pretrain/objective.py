@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import InputError
-from goldilocks.nets.quiet import quiet
+from goldilocks.nets.hub.config import read_config
+from goldilocks.nets.hub.quiet_transformers import quiet
 from goldilocks.pretrain.packing import Ids, Unit
 from goldilocks.pretrain.settings import Size
-from goldilocks.support.hub_files import read_config
 
 if TYPE_CHECKING:
     from goldilocks.pretrain.packing import Rows
@@ -178,6 +178,6 @@ def _longest(config: Mapping[str, Any]) -> int:
 
 def attention_kind() -> str:
     """On a CPU the backward pass of torch's fused attention takes longer than that of plain products."""
-    from goldilocks.support.hardware import device
+    from goldilocks.support.machine.hardware import device
 
     return "eager" if device() == "cpu" else "sdpa"

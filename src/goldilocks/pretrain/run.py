@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.nets.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.events import CorpusRead, PretrainingStep, Progress, StageStarted, silent
+from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
 from goldilocks.pretrain import clm, denoise, mlm, tokenizer
 from goldilocks.pretrain.folder import copy_tokenizer, write_card, write_model
 from goldilocks.pretrain.learner import Learner
@@ -26,16 +27,15 @@ from goldilocks.pretrain.objective import Documents, Form, Objective
 from goldilocks.pretrain.packing import Rows, read_rows, write_rows
 from goldilocks.pretrain.settings import SIZES, PretrainSettings, check
 from goldilocks.pretrain.tokenizer import Vocabulary
-from goldilocks.protocols import Progress
 from goldilocks.support.files import plain, read_record, read_text, sha256_of, to_json, write_text
 
 Reader = Callable[[Path, str], Iterable[str]]
 """(file, column) -> its documents, one by one."""
 
 _OBJECTIVES: Mapping[str, tuple[Form, Callable[[Vocabulary, PretrainSettings], Objective]]] = {
-    "mlm": (mlm.FORM, mlm.MaskedLM),
-    "clm": (clm.FORM, clm.CausalLM),
-    "denoise": (denoise.FORM, denoise.Denoising),
+    "mlm": (mlm.FORM, mlm.MaskedLMObjective),
+    "clm": (clm.FORM, clm.CausalLMObjective),
+    "denoise": (denoise.FORM, denoise.SpanDenoisingObjective),
 }
 _AT_ONCE = 512
 """Documents that are tokenized together."""
@@ -72,7 +72,7 @@ class Pretrained:
 
 
 def pretrain(
-    corpus: Sequence[Path], settings: PretrainSettings, documents: Reader, progress: Progress = lambda *_: None
+    corpus: Sequence[Path], settings: PretrainSettings, documents: Reader, progress: Progress = silent
 ) -> Pretrained:
     """Pretrain a model and write it to ``settings.out`` in the Hub's format.
 
@@ -80,7 +80,7 @@ def pretrain(
         corpus: Files of text; read two or three times (for the tokenizer and to pack them), never as a whole.
         settings: What is learnt, from where, how long.
         documents: Reads one file.
-        progress: Called as work goes on, with ``stage``, ``documents`` and ``step``.
+        progress: Called with ``StageStarted``, ``CorpusRead`` and ``PretrainingStep``.
 
     Raises:
         InputError: settings or corpus cannot be used, or the folder is taken, not writable or full.
@@ -104,7 +104,7 @@ def pretrain(
     before = _take_up(learner, work)
     begun = time.monotonic()
     _train(learner, work, settings.checkpoint_seconds, before, progress)
-    progress("stage", {"name": "writing"})
+    progress(StageStarted("writing"))
     found = Pretrained(
         objective=settings.objective,
         start=settings.start.resolve().name if settings.start else "none",
@@ -145,7 +145,7 @@ class _Corpus:
             for text in self._documents(file, self._column):
                 self.count += 1
                 if self.count % _AT_ONCE == 0:
-                    self._progress("documents", {"count": self.count, "file": file.name})
+                    self._progress(CorpusRead(self.count, file.name))
                 yield text
 
     def tokenized(self, vocabulary: Vocabulary) -> Documents:
@@ -201,7 +201,7 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
         return tokenizer.read(settings.start, needs)
     if not (out / "tokenizer.json").exists():
         kind = settings.tokenizer or form.tokenizer
-        progress("stage", {"name": "tokenizer"})
+        progress(StageStarted("tokenizer"))
         made = tokenizer.learn(
             texts.texts,
             kind,
@@ -239,7 +239,7 @@ def _rows(
     path, facts = work / "rows.bin", work / "rows.json"
     length = objective.row_length(settings.length)
     if not facts.exists():
-        progress("stage", {"name": "packing"})
+        progress(StageStarted("packing"))
         first: list[int] = []
 
         def units() -> Iterator[Any]:
@@ -274,7 +274,7 @@ def _take_up(learner: Learner, work: Path) -> float | None:
 
 def _train(learner: Learner, work: Path, every: float, before: float | None, progress: Progress) -> None:
     """To the last step, with a checkpoint every so many seconds and where the user stops it."""
-    progress("stage", {"name": "training"})
+    progress(StageStarted("training"))
 
     def keep() -> None:
         write_checkpoint(work / "checkpoint", {"place": learner.place(), "before": before}, learner.state())
@@ -290,8 +290,7 @@ def _train(learner: Learner, work: Path, every: float, before: float | None, pro
                 keep()
                 kept = time.monotonic()
             rate = tokens * (learner.step - first) / max(now - begun, 1e-9)
-            details = {"step": learner.step, "steps": learner.steps, "loss": loss, "tokens_per_second": rate}
-            progress("step", details)
+            progress(PretrainingStep(learner.step, learner.steps, loss, rate))
     except KeyboardInterrupt:
         keep()
         raise

@@ -26,11 +26,13 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.report import board, charts, confusion, story, words
+from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.race_chart import race_chart
+from goldilocks.report.what_if import slider_data
 from goldilocks.support.control_characters import visible
 from goldilocks.support.files import write_text
 from goldilocks.support.own_paths import without_own_paths
-from goldilocks.support.statistics import class_totals
+from goldilocks.support.scoring.statistics import class_totals
 
 _HERE = Path(__file__).parent
 _BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
@@ -116,6 +118,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "curse": story.winners_curse(decision),
         "holds": story.holds(decision),
         "board": board.leaderboard(decision, trials),
+        "slider": slider_data(decision, board.losses_of(decision, trials), labels),
         "dearest": max(costs, default=0.0),
     }
 
@@ -140,6 +143,8 @@ def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "slice_scale": board.whole_scale([one.score for one in evaluation.slices]) if slices else None,
         "n_evaluated": evaluation.score.n,
         "totals": class_totals(evaluation.confusion),
+        "calibration": evaluation.calibration,
+        "reliability": reliability_diagram(evaluation.calibration) if evaluation.calibration else None,
     }
 
 
@@ -171,6 +176,7 @@ def _environment() -> Environment:
     environment.globals.update(
         css=Markup((_HERE / "style.css").read_text(encoding="utf-8")),
         js=Markup((_HERE / "script.js").read_text(encoding="utf-8")),
+        what_if_js=Markup((_HERE / "what_if.js").read_text(encoding="utf-8")),
         whisker=board.whisker,
         cost_bar=board.cost_bar,
         COST_PARTS=board.COST_PARTS,

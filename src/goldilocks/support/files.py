@@ -21,7 +21,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write ``path`` whole or not at all: to a neighbour first, flushed to the disk, then renamed.
 
     Raises:
-        InputError: the folder cannot be written to, or the disk is full; what stood there before still stands.
+        InputError: the folder cannot be written to, or the disk is full; the previous content is kept.
     """
     with _beside(path) as beside:
         _write(beside, content)
@@ -47,7 +47,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A neighbour of a file, whose folder is made; gone afterwards. What goes wrong with it is told of the file."""
+    """A temporary sibling of a file, removed afterwards; its folder is created. Errors name the file itself."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file.")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -1,7 +1,7 @@
 """A Python program for a description: judged by running tests in a sandbox, or by comparing where there are none.
 
 Three kinds of rows are read: a prompt that begins the program, with an ``entry_point`` and a test that defines
-``check`` (HumanEval); a description with a list of ``assert`` lines, which are shown to the model too because they tell
+``check`` (HumanEval); a description with a list of ``assert`` lines, which are part of the prompt because they name
 the name of the function (MBPP); a description and a solution without tests (CoNaLa; set ``metric: exact_match``).
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 
 from goldilocks.errors import MissingError
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.sandbox.harness import parsed, with_tests
 from goldilocks.support.sandbox.sandbox import protection, safe
+from goldilocks.support.text.cells import empty, list_of, text_problem
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -24,7 +24,7 @@ FIELDS = {
     "solution": "a right program (or the rest of it)",
     "tests": "Python that fails where the program is wrong: a text, or a list of asserts",
     "entry_point": "the function that the tests call, where the prompt begins the program",
-    "setup": "Python that stands before the program",
+    "setup": "Python that precedes the program",
 }
 READS = ("prompt", "tests", "entry_point")
 OPTIONAL = frozenset({"tests", "entry_point", "setup"})
@@ -85,7 +85,7 @@ def _undefined(solution: str, harness: str) -> bool:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
 
 
@@ -120,5 +120,5 @@ def oddities(part: Part) -> Iterator[Oddity]:
         "sandbox",
         severity,
         f"programs are run in the sandbox ({kept_in})",
-        "What a model writes is run on this machine to be scored; each program has limits of time, memory and files.",
+        "Generated programs are executed on this machine to be scored; each has limits on time, memory and files.",
     )

@@ -12,9 +12,9 @@ from statistics import mean, median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
-from goldilocks.support.text_units import references
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
+from goldilocks.support.text.units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -31,7 +31,7 @@ ITEM = ("context", "contexts")
 METRICS = ("bleu", "chrf", "rouge_l", "distinct_1", "distinct_2")
 INSTRUCTION = "Give the next reply."
 STOCK_SHARE = 0.05
-"""Share of the replies from which one that is always the same is told."""
+"""Share of all replies from which a repeated one is reported."""
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
@@ -55,7 +55,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     replies = [references(one)[0] for one in part.gold]
     return {
         "dialogues": len(set(part.rows)),
@@ -65,7 +65,7 @@ def facts(part: Part) -> Mapping[str, float]:
 
 
 def oddities(part: Part) -> Iterator[Oddity]:
-    """Replies that stand again and again: a model falls back on them."""
+    """Replies repeated so often that models learn to fall back on them."""
     replies = Counter(references(one)[0] for one in part.gold)
     reply, count = replies.most_common(1)[0] if replies else ("", 0)
     if count > 1 and count >= STOCK_SHARE * len(part):
@@ -74,6 +74,6 @@ def oddities(part: Part) -> Iterator[Oddity]:
             "stock_reply",
             Severity.NOTE,
             f"{count:,} of {len(part):,} replies are the same",
-            "Models fall back on a reply that is so common, and score well by it; look at distinct_1 and distinct_2.",
+            "Models overuse a reply this common and still score well; compare distinct_1 and distinct_2.",
             tuple(places),
         )

@@ -1,4 +1,4 @@
-"""The next reply in a dialogue, chosen among candidates; ``dialogue`` writes it freely.
+"""Response selection: the next reply in a dialogue, ranked among candidates (``dialogue`` generates it).
 
 Candidates that a row does not give are drawn from the other replies of its file (``data/dialogues.py``).
 """
@@ -10,8 +10,8 @@ from statistics import mean
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import empty, list_of, text_problem
-from goldilocks.support.reference_cells import so_far, so_far_problem, turns_of
+from goldilocks.support.text.cells import empty, list_of, text_problem
+from goldilocks.support.text.reference_cells import so_far, so_far_problem, turns_of
 
 OUTPUT = Output.SCORE
 SEVERAL = False
@@ -47,7 +47,7 @@ def _candidates_problem(cell: Any) -> str | None:
     wrong = (text_problem(f"candidate {number}", one) for number, one in enumerate(found, start=1))
     problem = next(filter(None, wrong), None)
     if problem is None and len(found) < 2:
-        return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; there is nothing to choose from below 2"
+        return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; at least 2 are needed to choose from"
     return problem
 
 
@@ -67,5 +67,5 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"dialogues": len(set(part.rows)), "candidates of a context, mean": mean(len(one) - 1 for one in part.texts)}

@@ -2,11 +2,12 @@
 
 The answers of a row are SQuAD's: a list of ``{"text": ..., "answer_start": ...}`` (characters from 0), the same turned
 round (``{"text": [...], "answer_start": [...]}``, as Parquet copies have it), or a text alone. An empty list says that
-the context holds no answer. A table of text cells (.csv) holds any of these as JSON, or the answer as it stands.
+the context holds no answer. A table of text cells (.csv) holds any of these as JSON, or the plain answer.
 
-Each answer is placed in the context. Where the text does not stand at ``answer_start``, it is mended when it stands
-within ``NEAR`` characters of it, or only once in the whole context. An answer that has no place remains a reference to
-be scored against (start ``NOWHERE``; CMRC 2018 has such), as long as another one of the same question has a place.
+Each answer is placed in the context. Where the text is not found at ``answer_start``, the offset is corrected when the
+text occurs within ``NEAR`` characters of it, or only once in the whole context. An answer that has no place remains a
+reference to be scored against (start ``NOWHERE``; CMRC 2018 has such), as long as another one of the same question has
+a place.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from statistics import mean, median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, text_problem
-from goldilocks.support.text_units import count_words
+from goldilocks.support.text.cells import empty, text_problem
+from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.SPAN
 SEVERAL = False
@@ -35,7 +36,7 @@ METRICS = ("span_f1", "span_exact_match")
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
 
 NEAR = 10
-"""Characters by which ``answer_start`` may be wrong where the text stands in the context more than once."""
+"""Characters by which ``answer_start`` may be off where the text occurs in the context more than once."""
 NOWHERE = -1
 _SHOWN = 40
 
@@ -54,7 +55,7 @@ def problem(row: Mapping[str, Any]) -> str | None:
     if found is not None:
         return found
     if isinstance(row.get("answers"), float | str | None) and empty(row.get("answers")):
-        return "answers is empty; where the context holds none, write []"
+        return "answers is empty; write [] where the context holds no answer"
     try:
         claims = list(_claims(row["answers"]))
     except (TypeError, KeyError, ValueError) as error:
@@ -79,19 +80,19 @@ def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
-    """See ``protocols.Mended``."""
+    """See ``protocols.ReportsRowRepairs``."""
     context = row["context"]
     for text, start in _claims(row["answers"]):
         place = _place(context, text, start)
         if place is None:
-            return "an answer that does not stand in the context (kept to score against, beside one that does)"
+            return "an answer that does not occur in the context (kept for scoring, beside one that does)"
         if start is not None and start != place:
-            return "an answer that does not stand at its answer_start (taken where it does stand, nearby or only once)"
+            return "an answer that is not at its answer_start (moved to its nearby or only occurrence)"
     return None
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     contexts = {text[-1] for text in part.texts}
     answers = [[text for _, text in one] for one in map(_places, part.gold) if one]
     return {
@@ -105,7 +106,7 @@ def facts(part: Part) -> Mapping[str, float]:
 
 
 def oddities(part: Part) -> Iterator[Oddity]:
-    """Nothing to learn, or nothing to learn refusing from."""
+    """Rows from which a model cannot learn to answer, or to abstain."""
     without = sum(not one for one in part.gold)
     if part.gold and without == len(part):
         yield Oddity(
@@ -171,7 +172,7 @@ def _from_json(cell: str) -> Any:
 
 
 def _place(context: str, text: str, start: int | None) -> int | None:
-    """Where the answer begins; ``None`` where that cannot be told."""
+    """Where the answer begins; ``None`` where it is ambiguous or missing."""
     if start is not None and start >= 0 and context.startswith(text, start):
         return start
     first = context.find(text)
@@ -194,7 +195,7 @@ def _fault(context: str, text: str, start: int | None) -> str | None:
     shown = repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
     times = context.count(text)
     if not times:
-        return f"the answer {shown} does not stand in the context"
+        return f"the answer {shown} does not occur in the context"
     if start is None or start < 0:
-        return f"the answer {shown} stands in the context {times} times; say which one with answer_start"
-    return f"the answer {shown} does not stand at answer_start {start} or near it, but {times} times elsewhere"
+        return f"the answer {shown} occurs in the context {times} times; give its answer_start"
+    return f"the answer {shown} is not at answer_start {start} or near it, but occurs {times} times elsewhere"

@@ -1,4 +1,4 @@
-"""A text that goes on from its beginning: stories, poems from a title, free text of a domain.
+"""Free text generation from a prompt: stories, poems from a title, text of a domain.
 
 There is no one right answer. The first metric asks how near the answer is to what was really written, the others
 whether it is varied and does not go round in circles; how well a model knows such texts is a question for
@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import text_problem
+from goldilocks.support.text.cells import text_problem
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -46,7 +46,7 @@ def gold(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "different prompts": len(set(part.texts)),
         "characters of a target, median": median(len(str(one)) for one in part.gold),

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part
-from goldilocks.support.cells import empty, text_problem
-from goldilocks.support.reference_cells import turns_of, turns_problem
-from goldilocks.support.text_units import count_words
+from goldilocks.support.text.cells import empty, text_problem
+from goldilocks.support.text.reference_cells import turns_of, turns_problem
+from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False
-FIELDS = {"text": "the text", "context": "what stands before it: a text, or a list of texts"}
+FIELDS = {"text": "the text", "context": "the text before it: a text, or a list of texts"}
 READS = ("text", "context")
 OPTIONAL = frozenset({"context"})
 LINE = ("context*", "text")
@@ -48,7 +48,7 @@ def gold(row: Mapping[str, Any]) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "with a context": sum(isinstance(one, tuple) for one in part.texts),
         "words to foresee": sum(count_words(str(one)) for one in part.gold),

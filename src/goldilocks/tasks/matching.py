@@ -11,7 +11,7 @@ from statistics import mean
 from typing import Any, cast
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import empty, list_of, number_problem, shortened, text_problem
+from goldilocks.support.text.cells import empty, list_of, number_problem, shortened, text_problem
 
 OUTPUT = Output.SCORE
 SEVERAL = False
@@ -56,7 +56,7 @@ def _candidates_problem(cell: Any) -> str | None:
         return f"candidates is {shortened(cell)!r}, not a list"
     texts = _listed(cell)
     if len(texts) < 2:
-        return f"{len(texts)} candidate{'' if len(texts) == 1 else 's'}; there is nothing to rank below 2"
+        return f"{len(texts)} candidate{'' if len(texts) == 1 else 's'}; at least 2 are needed to rank"
     found = (text_problem(f"candidate {number}", one) for number, one in enumerate(texts, start=1))
     return next(filter(None, found), None)
 
@@ -87,7 +87,7 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     lengths = [len(text) - 1 for text in part.texts]
     fitting = [sum(number > 0 for number in numbers) for numbers in _numbers(part)]
     return {
@@ -100,7 +100,7 @@ def facts(part: Part) -> Mapping[str, float]:
 
 
 def oddities(part: Part) -> Iterator[Oddity]:
-    """Lists in which nothing is to be told apart, and candidates that stand twice in one."""
+    """Lists whose candidates are all equally relevant, and candidates listed twice."""
     alike = tuple(place for place, numbers in enumerate(_numbers(part)) if len(set(numbers)) == 1)
     if alike:
         yield Oddity(

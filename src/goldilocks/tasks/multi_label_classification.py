@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = True
@@ -58,6 +58,6 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     counts = [len(labels_of(one, OUTPUT)) for one in part.gold]
     return {"labels of a text, mean": sum(counts) / len(counts), "without a label": counts.count(0)}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.tagging import (
+from goldilocks.support.text.iob2 import (
     entities,
     entity_tag_problem,
     iob2_of,
@@ -60,7 +60,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
-    """See ``protocols.Mended``."""
+    """See ``protocols.ReportsRowRepairs``."""
     tags = tags_of(row["tags"])
     if tags == gold(row):
         return None
@@ -70,7 +70,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     every = [entities(labels_of(one, OUTPUT)) for one in part.gold]
     kinds = Counter(kind for found in every for kind, _, _ in found)
     counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda one: -one[1])}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import label_of, label_problem, text_problem
+from goldilocks.support.text.cells import label_of, label_problem, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = False
@@ -49,5 +49,5 @@ def oddities(part: Part) -> Iterator[Oddity]:
             "equal_texts",
             Severity.WARNING,
             f"in {alike:,} of {len(part):,} pairs both texts are the same",
-            "Nothing stands in the second that is not in the first; was one column named for both?",
+            "The second text repeats the first; was one column named for both?",
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output, Part, labels_of
-from goldilocks.support.tagging import tags_of, tags_problem, words_of, words_problem
+from goldilocks.support.text.iob2 import tags_of, tags_problem, words_of, words_problem
 
 OUTPUT = Output.TAGS
 SEVERAL = False
@@ -48,5 +48,5 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {"words": sum(len(labels_of(one, OUTPUT)) for one in part.gold)}

@@ -1,9 +1,9 @@
 """How two marked things in a text are related: one relation with its direction, or none of those asked for.
 
-The two stand between <e1> </e1> and <e2> </e2> in the text, or are given beside it as [start, end] (characters from 0,
-the end not included). A model reads them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``, and a text may come with these.
-A label says the direction: ``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one (``Other``) do
-without.
+The two entities are marked <e1> </e1> and <e2> </e2> in the text, or are given beside it as [start, end] (characters
+from 0, the end not included). Models are given them as ``[E1] … [/E1]`` and ``[E2] … [/E2]``; texts may use these
+markers too. A label says the direction: ``Cause-Effect(e1,e2)`` is not ``Cause-Effect(e2,e1)``; relations without one
+(``Other``) do without.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldilocks.records import Output
-from goldilocks.support.cells import empty, label_of, label_problem, list_of, shortened, text_problem
-from goldilocks.support.entity_marks import MARKS, all_marked
+from goldilocks.support.text.cells import empty, label_of, label_problem, list_of, shortened, text_problem
+from goldilocks.support.text.entity_markers import MARKS, all_marked
 
 OUTPUT = Output.LABEL
 SEVERAL = False

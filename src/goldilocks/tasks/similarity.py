@@ -1,4 +1,4 @@
-"""A number for two texts: how alike they are, or how good the second is for the first."""
+"""Text pair regression: semantic similarity, or how relevant the second text is for the first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any, cast
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import number_problem, text_problem
+from goldilocks.support.text.cells import number_problem, text_problem
 
 OUTPUT = Output.SCORE
 SEVERAL = False
@@ -41,17 +41,17 @@ def gold(row: Mapping[str, Any]) -> float:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     numbers = cast(tuple[float, ...], part.gold)
     return {"lowest score": min(numbers), "mean score": mean(numbers), "highest score": max(numbers)}
 
 
 def oddities(part: Part) -> Iterator[Oddity]:
-    """Nothing to tell apart."""
+    """Scores that are all equal."""
     if len(set(part.gold)) == 1:
         yield Oddity(
             "one_score",
             Severity.WARNING,
             f"all {len(part):,} pairs have the score {part.gold[0]}",
-            "There is nothing to tell apart, and no correlation with it; is the score in another column?",
+            "No correlation is defined with a constant score; is the score in another column?",
         )

@@ -1,4 +1,4 @@
-"""What matters in a text, told shortly."""
+"""Summarisation: a short text with the main points of a long one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from statistics import median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem
-from goldilocks.support.text_units import references
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.reference_cells import all_references, references_problem
+from goldilocks.support.text.units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -47,7 +47,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     lengths = [(len(str(text)), len(references(one)[0])) for text, one in zip(part.texts, part.gold, strict=True)]
     return {
         "characters of a summary, median": median(short for _, short in lengths),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks.records import Output
-from goldilocks.support.cells import label_of, label_problem, text_problem
+from goldilocks.support.text.cells import label_of, label_problem, text_problem
 
 OUTPUT = Output.LABEL
 SEVERAL = False

@@ -8,9 +8,9 @@ from statistics import median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.cells import text_problem
-from goldilocks.support.reference_cells import all_references, references_problem
-from goldilocks.support.text_units import references
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.reference_cells import all_references, references_problem
+from goldilocks.support.text.units import references
 
 OUTPUT = Output.TEXT
 SEVERAL = False
@@ -28,7 +28,7 @@ INSTRUCTION = "Translate the text."
 ODD_RATIO = 3
 """A translation this many times as long or as short, for its source, as most are is odd..."""
 SHORTEST = 30
-"""...where one of the two has at least so many characters."""
+"""Characters that the longer of the two must have for the check to apply."""
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
@@ -52,7 +52,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 
 def instruction(source: str, target: str) -> str:
-    """See ``protocols.Worded``.
+    """See ``protocols.SupportsLanguagePairs``.
 
     Example:
         >>> instruction("English", "German"), instruction("", "German"), instruction("English", "")
@@ -64,7 +64,7 @@ def instruction(source: str, target: str) -> str:
 
 
 def facts(part: Part) -> Mapping[str, float]:
-    """See ``protocols.Counted``."""
+    """See ``protocols.ReportsDataStats``."""
     return {
         "characters of a translation, median": median(len(references(one)[0]) for one in part.gold),
         "characters of a translation / of its source, median": median(_ratios(part)),
@@ -100,7 +100,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
             Severity.WARNING,
             f"{len(odd):,} of {len(part):,} translations are over {ODD_RATIO} times as long or as short, for their "
             "source, as most",
-            "Often something is missing, or the lines have slipped and stand beside other ones.",
+            "Often part of the translation is missing, or the lines are misaligned.",
             odd,
         )
 

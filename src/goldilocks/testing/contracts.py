@@ -22,9 +22,21 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
-from goldilocks.nets.prompts import unaskable
-from goldilocks.protocols import Estimator, Family, Fitted, Freezing, Method, Metric, Model, Policy, Task, Uneven
-from goldilocks.records import Answer, Facts, Goal, Machine, Output, Recipe, Text, Workload
+from goldilocks.nets.generation.prompts import unaskable
+from goldilocks.protocols import (
+    Estimator,
+    Family,
+    FreezesLayers,
+    Method,
+    Metric,
+    Model,
+    OneShotEstimator,
+    Policy,
+    Purchases,
+    RestrictsOutputs,
+    Task,
+)
+from goldilocks.records import Answer, Goal, Machine, ModelInfo, Output, Text, TrainingConfig, Workload
 from goldilocks.testing import tiny
 
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".ckpt"})
@@ -123,27 +135,29 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     for number, (facts, checkpoint) in enumerate(models):
         assert facts.family == name, f"{facts.name} says its family is {facts.family!r}, the file is {name!r}"
         _check_forecast(family, facts)
-        given = [one for one in family.OUTPUTS if not (isinstance(family, Uneven) and family.lacks(facts, one))]
+        given = [
+            one for one in family.OUTPUTS if not (isinstance(family, RestrictsOutputs) and family.lacks(facts, one))
+        ]
         assert given, f"{facts.name} gives none of the kinds of answer of its family"
         for case in tiny.cases(given):
             _check_model(family, facts, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
 
 
-def _check_forecast(family: Family, facts: Facts) -> None:
+def _check_forecast(family: Family, facts: ModelInfo) -> None:
     small, large = (family.forecast(facts, replace(WORK, rows=rows), MACHINE) for rows in (1_000, 100_000))
     assert 0 <= small.seconds <= large.seconds < math.inf, f"{facts.name}: forecast falls as rows grow"
     assert 0 <= small.memory_bytes <= large.memory_bytes < math.inf, f"{facts.name}: memory falls as rows grow"
 
 
-def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
+def _check_model(family: Family, facts: ModelInfo, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
     part, goal = case.part, case.goal
     model = family.create(facts, checkpoint, part, goal, seed=0)
     assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
     recipe = family.recipe(facts, WORK)
     prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
-    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
-    if isinstance(model, Fitted) and not prompted:
+    """Whether it can be tuned as well as prompted: then ``fit`` sets the prompt."""
+    if isinstance(model, OneShotEstimator) and not prompted:
         assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
         told = set(facts.groups) <= {"prompt"}
         assert told, f"{facts.name} is fitted in one go, so it has no groups but 'prompt'"
@@ -152,7 +166,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
         model.fit(part.texts, part.gold, seed=0)
         assert alike(model.predict(part.texts), first) < 1e-4, f"{facts.name}: fitting again changes answers"
     else:
-        assert isinstance(recipe, Recipe), f"{facts.name} is trained by descent, so it needs a recipe"
+        assert isinstance(recipe, TrainingConfig), f"{facts.name} is trained by descent, so it needs a recipe"
         assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
         there = set(facts.groups) - {"prompt"}
         assert set(cast(Any, model).groups()) == there, f"{facts.name}: facts and network differ in their groups"
@@ -160,7 +174,7 @@ def _check_model(family: Family, facts: Facts, checkpoint: Path | None, case: ti
     assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)
     if prompted:
-        assert isinstance(model, Fitted), f"{facts.name} has the group 'prompt', so it needs fit"
+        assert isinstance(model, OneShotEstimator), f"{facts.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
         check_restores(model, family.restore, part.texts[:12], folder / "told")
@@ -256,7 +270,7 @@ def check_restores(model: Model, restore: Callable[[Path], Model], texts: Sequen
 # ------------------------------------------------------------------------------------------------------------ methods
 
 
-def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], Any]]]) -> int:
+def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[], Any]]]) -> int:
     """Options have defaults; misfits are explained; where it fits something learns, and folding changes no answer.
 
     Args:
@@ -270,10 +284,10 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
     assert cast(Any, method.Options).__dataclass_params__.frozen, "Options must be frozen"
     options = method.Options()
     assert all(getattr(options, one.name) is not None or one.default is None for one in fields(options))
-    base = Recipe(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
+    base = TrainingConfig(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
     adjusted = method.recipe(base)
-    assert adjusted is None or isinstance(adjusted, Recipe), "recipe must give a Recipe, or None"
-    counted = Facts("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
+    assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
+    counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.misfit(counted)
     assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
     fitting = 0
@@ -283,7 +297,7 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
         if reason is None:
             fitting += 1
             assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
-            if isinstance(method, Freezing):
+            if isinstance(method, FreezesLayers):
                 shares = [method.once(facts, output) for output in Output]
                 assert all(0 <= share < 1 for share in shares), f"once for {facts.name} is {max(shares)}"
             if adjusted is None:
@@ -293,7 +307,7 @@ def check_method(method: Method, networks: Sequence[tuple[Facts, Callable[[], An
     return fitting
 
 
-def _check_telling(method: Method, facts: Facts, model: Any) -> None:
+def _check_telling(method: Method, facts: ModelInfo, model: Any) -> None:
     """A method that trains nothing: what it prepared can be fitted, twice with the same answers."""
     part = tiny.part(12)
     answers = []
@@ -304,7 +318,7 @@ def _check_telling(method: Method, facts: Facts, model: Any) -> None:
     assert alike(*answers) < 1e-4, f"telling {facts.name} again changes its answers"
 
 
-def _check_method_on(method: Method, facts: Facts, network: Any) -> None:
+def _check_method_on(method: Method, facts: ModelInfo, network: Any) -> None:
     texts = tiny.part(6).texts
     before = network.predict(texts).probabilities
     method.prepare(network, method.Options())
@@ -347,7 +361,7 @@ def check_estimator(estimator: Estimator) -> None:
 
 
 def check_task(task: Task) -> None:
-    """Its metrics exist and fit its kind of answer, and a missing cell of each role is a problem told in words."""
+    """Its metrics exist and fit its kind of answer, and a missing cell of each role is reported as a problem."""
     assert isinstance(task.OUTPUT, Output), f"OUTPUT is {task.OUTPUT!r}, not an Output"
     assert task.FIELDS, "FIELDS is empty; name the columns the task reads"
     answered = task.OUTPUT is Output.LIKELIHOOD or set(task.READS) != set(task.FIELDS)  # a text is its own answer
@@ -401,13 +415,18 @@ def check_policy(policy: Policy) -> None:
 
 
 class TinyRace:
-    """Four candidates with made-up learning curves; the dearest is the best. See ``protocols.Race``."""
+    """Four candidates with made-up learning curves; the most expensive is the best. See ``protocols.Race``."""
 
     CURVES = {"a": (0.5, 0.45, 0.44), "b": (0.4, 0.2, 0.12), "c": (0.6, 0.15, 0.05), "d": (0.7, 0.7, 0.7)}  # noqa: RUF012
     SECONDS = {"a": 1.0, "b": 5.0, "c": 20.0, "d": 2.0}  # noqa: RUF012
     rungs = (0.1, 0.3, 1.0)
     candidates = tuple(CURVES)
     seed = 0
+    reserved = None
+    second_price = 1e-3
+    indifference = 0.0
+    horizon_months = 12.0
+    currency = "USD"
 
     def __init__(self) -> None:
         """Nothing is bought; there is time for everything."""
@@ -437,10 +456,33 @@ class TinyRace:
         done = self._bought[candidate]
         return self.SECONDS[candidate] * (self.rungs[rung] - (self.rungs[done - 1] if done else 0.0))
 
-    def hurdle(self, seconds: float) -> float:
-        """Money: a little for every second."""
-        return 0.1 + 1e-5 * seconds
+    def parameters(self, candidate: str) -> int:
+        """Larger models take longer."""
+        return int(self.SECONDS[candidate])
 
-    def value(self, candidate: str) -> float:
-        """Money: worth something until finished."""
-        return 0.0 if self._bought[candidate] == len(self.rungs) else 100 * self.forecast(candidate)[1]
+    @property
+    def best(self) -> str | None:
+        """By loss alone."""
+        finished = [name for name in self.CURVES if self._bought[name] == len(self.rungs)]
+        return min(finished, key=lambda name: self.CURVES[name][-1], default=None)
+
+    def purchases(self) -> Purchases:
+        """Worth something until finished, more the less is known."""
+        open_ = [name for name in self.CURVES if self._bought[name] < len(self.rungs)]
+        seconds = [[max(self.price(name, rung), 0.0) for rung in range(len(self.rungs))] for name in open_]
+        savings = [
+            [100 * self.forecast(name)[1] if rung >= self._bought[name] else 0.0 for rung in range(len(self.rungs))]
+            for name in open_
+        ]
+        shape = (len(open_), len(self.rungs))
+        return Purchases(
+            candidates=tuple(open_),
+            seconds=np.array(seconds).reshape(shape),
+            whole=np.array([self.price(name, len(self.rungs) - 1) for name in open_]),
+            savings=np.array(savings).reshape(shape),
+            promising=np.full(shape, 0.5),
+        )
+
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """The largest of theirs."""
+        return max((100 * self.forecast(name)[1] for name in candidates), default=0.0)

@@ -1,4 +1,4 @@
-"""Tiny data and models made on the spot: texts that any classifier can tell apart, English and Chinese, and a BERT."""
+"""Tiny data and models for tests: separable texts in English and Chinese, and a BERT."""
 
 from __future__ import annotations
 

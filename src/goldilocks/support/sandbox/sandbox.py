@@ -52,7 +52,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from goldilocks.errors import MissingError
-from goldilocks.support.hardware import cores
+from goldilocks.support.machine.hardware import cores
 from goldilocks.support.sandbox import child, seccomp
 from goldilocks.support.sandbox.harness import Judged
 

@@ -1,0 +1,211 @@
+"""The Python API: ``select``, ``check``, ``tune``, ``evaluate`` on files, frames, rows and task files.
+
+Each function resolves what it is given to a ``TaskSpec`` and calls ``flow`` or ``judge``. Rows held in memory are
+written to the run's folder first, so that a run can be resumed, decided again and reported like any other.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from goldilocks import flow, judge, plugins
+from goldilocks.errors import InputError
+from goldilocks.events import Progress
+from goldilocks.records import Dataset, Decision, Evaluation, Measured, TaskSpec
+from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
+from goldilocks.support.frames import is_frame, is_rows, write_rows
+
+Columns = str | Mapping[str, str]
+"""A column; or, of tasks that take several texts, role -> column."""
+_YAML = (".yaml", ".yml")
+
+
+def select(
+    data: Any,
+    settings: RunSettings | None = None,
+    *,
+    text: Columns | None = None,
+    target: Columns | None = None,
+    task: str | None = None,
+    budget: str | float | None = None,
+    out: Path | str | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Decision:
+    """Choose, tune and write the model that is just right for a task.
+
+    Args:
+        data: A task file (``.yaml``), a ``TaskSpec``, a data file or folder, a frame (pandas, Polars, Arrow,
+            ``datasets.Dataset``) or a list of dicts.
+        settings: Where to write, whether to resume, whether the Hub may be asked.
+        text: The column of the text, where it is not named ``text``; of tasks that take several texts, role -> column.
+        target: The column of the right answer, where it is not named as the task names it (``label``).
+        task: File name in ``tasks/``; without a task file ``text_classification``.
+        budget: Wall clock of the search: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
+        out: Folder of the run; overrides ``settings.out``.
+        seed: Seed of the split and of training.
+        progress: Called as work goes on. Without it, progress is drawn in terminals and notebooks.
+
+    Returns:
+        The decision, as in ``decision.json``. The bundle lies in ``out / "bundle"``, the report in ``out``.
+
+    Raises:
+        GoldilocksError: see ``errors.py`` for the kinds, and for what to do about each.
+
+    Example::
+
+        decision = goldilocks.select(frame, text="body", target="topic", budget="5m", out="run")
+    """
+    settings = settings or RunSettings()
+    if out is not None:
+        settings = replace(settings, out=Path(out))
+    spec = task_spec(data, folder=settings.out, text=text, target=target, task=task, budget=budget, seed=seed)
+    if progress is not None:
+        return flow.select(spec, settings, progress)
+    from goldilocks.progress import Live
+
+    with Live(spec.budget_seconds) as live:
+        return flow.select(spec, settings, live)
+
+
+def check(data: Any, *, text: Columns | None = None, target: Columns | None = None, task: str | None = None) -> Dataset:
+    """Read, check and split the data; nothing is trained. The findings are in the result.
+
+    Args:
+        data: As for ``select``.
+        text: As for ``select``.
+        target: As for ``select``.
+        task: As for ``select``.
+
+    Raises:
+        GoldilocksError: the data cannot be used as they are; the message says what to do.
+    """
+    with tempfile.TemporaryDirectory() as scratch:  # empty unless the rows are held in memory
+        return flow.check(task_spec(data, folder=Path(scratch), text=text, target=target, task=task))
+
+
+def tune(
+    data: Any,
+    candidate: str,
+    settings: RunSettings | None = None,
+    *,
+    text: Columns | None = None,
+    target: Columns | None = None,
+    task: str | None = None,
+    out: Path | str | None = None,
+    seed: int | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Measured:
+    """Tune one candidate and write it as a bundle to ``out``; its validation score is returned.
+
+    Args:
+        data: As for ``select``.
+        candidate: ``family/model/method``, e.g. ``encoder/all-MiniLM-L6-v2/full``.
+        settings: Where to write, whether the Hub may be asked.
+        text: As for ``select``.
+        target: As for ``select``.
+        task: As for ``select``.
+        out: Folder of the bundle; overrides ``settings.out``.
+        seed: Seed of the split and of training.
+        config: Fields of ``records.TrainingConfig`` that replace the family's own.
+
+    Raises:
+        MissingError: no candidate of that name fits the task; the nearest is named.
+        InputError: the folder is not empty, or the data cannot be used.
+    """
+    settings = settings or RunSettings()
+    if out is not None:
+        settings = replace(settings, out=Path(out))
+    with tempfile.TemporaryDirectory() as scratch:
+        spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=task, seed=seed)
+        return flow.tune_one(spec, candidate, settings, config or {})
+
+
+def evaluate(
+    bundle: Path | str, data: Any, *, text: Columns | None = None, target: Columns | None = None
+) -> Evaluation:
+    """Score a bundle on labelled rows: every metric of its task with intervals, classes, slices, errors.
+
+    Args:
+        bundle: The bundle's folder.
+        data: A data file or folder, a frame or a list of dicts.
+        text: The column of the text; without it, the column the bundle was trained on, or the role's own name.
+        target: The column of the right answer; likewise.
+
+    Raises:
+        GoldilocksError: the bundle or the rows cannot be used; the message says what to do.
+    """
+    from goldilocks.bundle.read import read_info
+
+    folder = Path(bundle)
+    task = read_info(folder).task
+    with tempfile.TemporaryDirectory() as scratch:
+        source = str(write_rows(data, Path(scratch)) if is_frame(data) or is_rows(data) else data)
+        return judge.evaluate_bundle(folder, source, fields_of(task, text, target))
+
+
+def task_spec(
+    data: Any,
+    *,
+    folder: Path,
+    text: Columns | None = None,
+    target: Columns | None = None,
+    task: str | None = None,
+    budget: str | float | None = None,
+    seed: int | None = None,
+) -> TaskSpec:
+    """The task that ``select`` and its like are asked for; rows held in memory are written to ``folder``.
+
+    Raises:
+        InputError: ``data`` is of a kind that cannot be read, or columns are named beside a task file.
+    """
+    if isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML):
+        if text is not None or target is not None or task is not None:
+            raise InputError("text, target and task go with data; a task file names columns in data: {fields: …}.")
+        return _with(data if isinstance(data, TaskSpec) else read_task(data), budget, seed)
+    kind = task or "text_classification"
+    fields = fields_of(kind, text, target)
+    if isinstance(data, str | Path):
+        name, source = Path(data).name.split(".")[0], str(data)
+        source = source if "://" in source else str(Path(data).resolve())
+    elif is_frame(data) or is_rows(data):
+        name, source = "rows", str(write_rows(data, folder).resolve())
+    else:
+        raise InputError(
+            f"data is a {type(data).__name__}; pass a task file, a TaskSpec, a data file, a frame (pandas, Polars, "
+            "Arrow, datasets) or a list of dicts."
+        )
+    spec = task_from({"name": name or "task", "task": kind, "data": {"train": source, "fields": fields}})
+    return _with(spec, budget, seed)
+
+
+def _with(spec: TaskSpec, budget: str | float | None, seed: int | None) -> TaskSpec:
+    seconds = spec.budget_seconds if budget is None else seconds_in(budget)
+    return replace(spec, budget_seconds=seconds, seed=spec.seed if seed is None else seed)
+
+
+def fields_of(task: str, text: Columns | None, target: Columns | None) -> dict[str, str]:
+    """Role -> column, from the columns of text and right answer.
+
+    Raises:
+        InputError: one column is given where the task has several roles; they are named.
+    """
+    plugin = plugins.load("tasks", task)
+    required = [role for role in plugin.FIELDS if role not in plugin.OPTIONAL]
+    read = [role for role in required if role in plugin.READS]
+    answer = [role for role in required if role not in plugin.READS]
+    return _roles("text", text, read or list(plugin.READS)) | _roles("target", target, answer)
+
+
+def _roles(name: str, columns: Columns | None, roles: list[str]) -> dict[str, str]:
+    if columns is None:
+        return {}
+    if isinstance(columns, Mapping):
+        return dict(columns)
+    if len(roles) != 1:
+        raise InputError(f"{name} is {columns!r}; this task has {', '.join(roles)}: pass a dict from each to a column.")
+    return {roles[0]: columns}

@@ -1,0 +1,69 @@
+"""``goldilocks decide``: another decision from the records of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldilocks.errors import InputError
+from goldilocks.records import ServingMode
+
+_EXAMPLES = {"limit": "latency_p95_ms=20", "price": "cpu_hour=0.1"}
+
+
+def decide(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run (`goldilocks select --out`).")],
+    out: Annotated[Path, typer.Option(help="Folder for the new decision.json; RUN itself is not changed.")],
+    error_cost: Annotated[float | None, typer.Option(help="Money one wrong answer costs.")] = None,
+    requests: Annotated[float | None, typer.Option(help="Requests a month.")] = None,
+    indifference: Annotated[
+        float | None, typer.Option(help="Money a month within which a cheaper candidate is preferred.")
+    ] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --limit latency_p95_ms=20.")] = None,
+    price: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --price cpu_hour=0.1.")] = None,
+    serving_mode: Annotated[ServingMode | None, typer.Option(help="How the serving machine is paid for.")] = None,
+) -> None:
+    """Decide again from stored answers, under other costs, limits or prices.
+
+    Reads the records of RUN and writes OUT/decision.json. Trains nothing, measures nothing, does not open the test part
+    and changes nothing in RUN. `goldilocks tune --from RUN CANDIDATE` makes the bundle of the candidate it chooses.
+
+    Exit code 0: decided; 2: bad input or no finished run; 3: no candidate meets the limits.
+
+    Example: goldilocks decide run --error-cost 0.5 --limit latency_p95_ms=20 --out cheaper
+    """
+    from goldilocks.cli.tables import print_what_if
+    from goldilocks.selection.what_if import Changes, decide_again
+    from goldilocks.support.files import to_json, write_text
+
+    objective = {"error_cost": error_cost, "requests_per_month": requests, "indifference": indifference}
+    changes = Changes(
+        objective={key: value for key, value in objective.items() if value is not None},
+        limits=numbers_of("limit", limit),
+        prices=numbers_of("price", price),
+        serving={"mode": serving_mode} if serving_mode is not None else {},
+    )
+    target = out / "decision.json"
+    if out.resolve() == run.resolve():
+        raise InputError(f"--out {out}: is the run itself; name another folder, so that its decision stays.")
+    decision = decide_again(run, changes)
+    write_text(target, to_json(decision))
+    print_what_if(decision, target)
+
+
+def numbers_of(option: str, given: list[str] | None) -> dict[str, float]:
+    """Name -> number of ``name=number`` options.
+
+    Raises:
+        InputError: one is not ``name=number``.
+    """
+    numbers: dict[str, float] = {}
+    for text in given or ():
+        name, _, value = text.partition("=")
+        try:
+            numbers[name.strip()] = float(value)
+        except ValueError as error:
+            raise InputError(f"--{option} {text}: write name=number, e.g. {_EXAMPLES[option]}.") from error
+    return numbers

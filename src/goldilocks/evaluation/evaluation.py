@@ -1,0 +1,79 @@
+"""A model on one part of the data, from every side: metrics with intervals, classes, confusion, slices, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from goldilocks import plugins
+from goldilocks.answers import Answers
+from goldilocks.evaluation.calibration import calibration
+from goldilocks.evaluation.classes import by_sentence, class_rows, confusion, worst_errors
+from goldilocks.evaluation.score import measured
+from goldilocks.evaluation.slices import slices
+from goldilocks.protocols import ReportsConditions
+from goldilocks.records import Answer, Evaluation, Goal, Gold, Output, Part, labels_of
+
+_ERRORS_SHOWN = 25
+
+
+def evaluate(
+    answers: Answers,
+    part: Part,
+    goal: Goal,
+    metric: str,
+    metrics: Sequence[str],
+    *,
+    name: str,
+    language_of: Callable[[str], str],
+    data_fingerprint: str,
+    seed: int = 0,
+) -> Evaluation:
+    """Score answers.
+
+    Args:
+        answers: The model's.
+        part: Items and right answers; labels the model does not know count as wrong.
+        goal: What the model was asked for.
+        metric: The metric that decides.
+        metrics: Further ones to report.
+        name: What the part is called in tables.
+        language_of: Text -> BCP 47 tag, for the slices.
+        data_fingerprint: Of the data the part belongs to.
+        seed: Of the resampling.
+
+    Raises:
+        InputError: there are no rows, or not one answer for each.
+    """
+    named = {one: plugins.load("metrics", one) for one in dict.fromkeys((metric, *metrics))}
+    scores = {name: measured(one, part.gold, answers.values, seed=seed) for name, one in named.items()}
+    gold, given = _single(part.gold, answers.values, goal)
+    every_label = sorted({*goal.labels, *gold, *given}) if gold else []
+    return Evaluation(
+        metric=metric,
+        score=scores[metric],
+        scores=scores,
+        classes=class_rows(gold, given, every_label),
+        labels=tuple(every_label),
+        confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
+        slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
+        errors=worst_errors(*by_sentence(part, answers), named[metric], _ERRORS_SHOWN),
+        part=name,
+        data_fingerprint=data_fingerprint,
+        conditions={
+            name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, ReportsConditions)
+        },
+        calibration=calibration(answers, part.gold, goal, seed=seed),
+    )
+
+
+def _single(gold: Sequence[Gold], answers: Sequence[Answer], goal: Goal) -> tuple[list[str], list[str]]:
+    """Right and given labels one by one, for tables of classes: those of the items, or of their words; else nothing."""
+    if goal.output is Output.LABEL and not goal.several:
+        return [str(one) for one in gold], [str(one) for one in answers]
+    if goal.output is Output.TAGS:
+        pairs = [
+            (labels_of(right, goal.output), labels_of(given, goal.output))
+            for right, given in zip(gold, answers, strict=True)
+        ]
+        return [tag for right, _ in pairs for tag in right], [tag for _, given in pairs for tag in given]
+    return [], []

@@ -1,0 +1,141 @@
+"""What long work reports while it goes on: typed progress events.
+
+A progress callback takes one event. Match on its class::
+
+    def on_event(event: Event) -> None:
+        match event:
+            case PurchaseFinished(trial=trial):
+                print(trial.candidate, trial.share, trial.score.value)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from goldilocks.records import Failure, ProbeResult, Trial
+from goldilocks.records.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage of the path began."""
+
+    name: str
+    """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``test``, ``bundle`` or ``tuning``; of
+    pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
+    candidates: int = 0
+    """Candidates that take part, where the stage knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataStep:
+    """A step of reading and checking the data began."""
+
+    doing: str
+    """In words, e.g. ``looking for near duplicates``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScreened:
+    """The linear probe of a pretrained model is done."""
+
+    result: ProbeResult
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseStarted:
+    """The race continues a candidate's run up to a rung."""
+
+    candidate: str
+    share: float
+    """Share of the full run at that rung."""
+    predicted_seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStep:
+    """A run moved on."""
+
+    candidate: str
+    share: float
+    """Share of the full run that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseFinished:
+    """A rung was reached and scored on the validation part."""
+
+    trial: Trial
+    seconds_left: float
+    """Of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class FootprintStarted:
+    """Latency, memory and size of a finished candidate are measured in a fresh process."""
+
+    candidate: str
+    number: int
+    """Of ``of``, from 1."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFailed:
+    """A candidate was excluded, because something went wrong with it; the others continue."""
+
+    failure: Failure
+    seconds_left: float
+    """Of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision is made, the bundle and the report are written."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRead:
+    """Documents of a pre-training corpus were read."""
+
+    documents: int
+    """So far."""
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainingStep:
+    """An optimiser step of pre-training is done."""
+
+    step: int
+    """From 1."""
+    steps: int
+    loss: float
+    """Mean loss of the step's batch, in nats."""
+    tokens_per_second: float
+
+
+Event = (
+    StageStarted
+    | DataStep
+    | ModelScreened
+    | PurchaseStarted
+    | TrainingStep
+    | PurchaseFinished
+    | FootprintStarted
+    | CandidateFailed
+    | Decided
+    | CorpusRead
+    | PretrainingStep
+)
+
+Progress = Callable[[Event], None]
+"""Called with each event, in order, from the thread that works."""
+
+
+def silent(event: Event) -> None:
+    """The progress callback that shows nothing."""

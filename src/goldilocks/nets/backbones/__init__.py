@@ -1,0 +1,1 @@
+"""Backbones: networks from token ids to hidden states."""

@@ -1,0 +1,295 @@
+"""The BERT encoder, read from a Hub folder without transformers (whose import alone takes 5 s).
+
+One backbone for all checkpoints of that shape: BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT and ELECTRA differ in
+the names of their weights, in where positions start and in whether embeddings are as wide as the layers. Query, key and
+value are one matrix, so that a layer is four products instead of six. There is no dropout inside: drawing its masks
+takes a CPU about as long as a product, and few epochs hardly need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from goldilocks.errors import InputError
+from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.hub.weights import hub_weights
+from goldilocks.nets.tokenization.batching import Batch
+
+MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
+"""``model_type`` of the configurations this backbone can read."""
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "relu": F.relu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+}
+
+_SHORT = 64
+"""Tokens up to which plain products answer faster than torch's fused attention, measured on 2 cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class BertOptions:
+    """The numbers that fix the backbone."""
+
+    vocabulary: int
+    width: int
+    depth: int
+    heads: int
+    inner: int
+    """Width of the hidden layer of a block's perceptron."""
+    positions: int
+    types: int
+    """Token types (0: the checkpoint has none)."""
+    epsilon: float
+    """Of the layer norms."""
+    activation: str
+    embedding_width: int
+    first_position: int
+    """Position number of the first token (RoBERTa counts from its padding id + 1)."""
+
+
+def read_options(config: Mapping[str, Any]) -> BertOptions | None:
+    """The options in a Hub ``config.json``; ``None`` where it is not a plain BERT-shaped encoder."""
+    kind = config.get("model_type")
+    if kind not in MODEL_TYPES or config.get("is_decoder") or config.get("add_cross_attention"):
+        return None
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        return None
+    distil = kind == "distilbert"
+    activation = config.get("activation" if distil else "hidden_act", "gelu")
+    if activation not in _ACTIVATIONS:
+        return None
+    width = int(config["dim"] if distil else config["hidden_size"])
+    shifted = kind in ("roberta", "xlm-roberta", "camembert")
+    return BertOptions(
+        vocabulary=int(config["vocab_size"]),
+        width=width,
+        depth=int(config["n_layers"] if distil else config["num_hidden_layers"]),
+        heads=int(config["n_heads"] if distil else config["num_attention_heads"]),
+        inner=int(config["hidden_dim"] if distil else config["intermediate_size"]),
+        positions=int(config.get("max_position_embeddings", 512)),
+        types=0 if distil else int(config.get("type_vocab_size", 2)),
+        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        activation=str(activation),
+        embedding_width=int(config.get("embedding_size", width)) if kind == "electra" else width,
+        first_position=int(config.get("pad_token_id", 1)) + 1 if shifted else 0,
+    )
+
+
+# Weights are read, not drawn: leaving them untouched until then makes a backbone in a millisecond instead of half a
+# second (and drawing them on the meta device would import 3 s of torch's compiler).
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
+class _Block(nn.Module):
+    def __init__(self, options: BertOptions) -> None:
+        super().__init__()
+        width = options.width
+        self.heads = options.heads
+        self.qkv = _Linear(width, 3 * width)
+        self.out = _Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, eps=options.epsilon)
+        self.up = _Linear(width, options.inner)
+        self.down = _Linear(options.inner, width)
+        self.norm = nn.LayerNorm(width, eps=options.epsilon)
+        self.activation = _ACTIVATIONS[options.activation]
+
+    def forward(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
+        texts, tokens, width = hidden.shape
+        # (texts, tokens, 3 * width) -> three of (texts, heads, tokens, width / heads)
+        query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        seen = _attend(query, key, value, keep).transpose(1, 2).reshape(texts, tokens, width)
+        hidden = self.attention_norm(hidden + self.out(seen))
+        inner = self.activation(self.up(hidden))
+        above: Tensor = self.norm(hidden + self.down(inner))
+        return above
+
+
+class BertBackbone(Backbone):
+    """Token ids -> hidden states, as ``BertModel(...).last_hidden_state`` gives them; no dropout, no pooler."""
+
+    word_embedding = "words"
+    bf16 = True
+    spelling = ("shapes",)
+
+    def __init__(self, options: BertOptions) -> None:
+        """Unfilled: ``read_backbone`` or ``Network.load_weights`` gives the weights."""
+        super().__init__()
+        self.options = options
+        self.depth, self.width = options.depth, options.width
+        self.words = _Embedding(options.vocabulary, options.embedding_width)
+        self.positions = _Embedding(options.positions, options.embedding_width)
+        self.types = _Embedding(options.types, options.embedding_width) if options.types else None
+        self.embedding_norm = nn.LayerNorm(options.embedding_width, eps=options.epsilon)
+        self.mark_width, self.marks = options.embedding_width, None
+        wider = options.embedding_width != options.width
+        self.widen = _Linear(options.embedding_width, options.width) if wider else None
+        self.blocks = nn.ModuleList(_Block(options) for _ in range(options.depth))
+
+    def embed(self, batch: Batch) -> Tensor:
+        """See ``Backbone.embed``."""
+        ids, mask = batch.ids, batch.mask
+        first = self.options.first_position
+        # With a first position RoBERTa's way of counting: padding keeps the number before the first.
+        counted = self.positions(mask.cumsum(1) * mask + (first - 1)) if first else None
+        places = self.positions.weight[: ids.shape[1]] if counted is None else counted
+        hidden = self.words(ids) + places
+        if self.types is not None:
+            marked = batch.channels.get("types")
+            several = marked is not None and self.types.num_embeddings > 1
+            hidden = hidden + (self.types(marked) if several else self.types.weight[0])
+        if self.marks is not None:
+            hidden = self.marks(hidden, batch.channels)
+        hidden = self.embedding_norm(hidden)
+        return hidden if self.widen is None else cast(Tensor, self.widen(hidden))
+
+    def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
+        """See ``Backbone.block``."""
+        above: Tensor = self.blocks[number](hidden, _keep(mask))
+        return above
+
+    def groups(self) -> dict[str, list[str]]:
+        """See ``Backbone.groups``."""
+        found: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
+        for name, _ in self.named_parameters():
+            found[_role(name)].append(name)
+        return found
+
+    def block_of(self, parameter: str) -> int:
+        """See ``Backbone.block_of``."""
+        parts = parameter.split(".")
+        return int(parts[1]) if parts[0] == "blocks" else -1
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> Tensor:
+    """Scaled dot-product attention, ``(texts, heads, tokens, width / heads)`` each."""
+    tokens = query.shape[2]
+    # On a CPU the backward pass of torch's fused attention takes 2 to 20 times as long as that of plain products.
+    if query.device.type != "cpu" or (tokens > _SHORT and not torch.is_grad_enabled()):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=keep)
+    scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
+    if keep is not None:
+        scores = scores.masked_fill(~keep, torch.finfo(scores.dtype).min)
+    seen: Tensor = scores.softmax(-1) @ value
+    return seen
+
+
+def _keep(mask: Tensor) -> Tensor | None:
+    # On an accelerator the question would wait for the device; there the mask is always passed.
+    if mask.device.type == "cpu" and bool(mask.all()):
+        return None
+    return mask.bool()[:, None, None, :]
+
+
+def _role(parameter: str) -> str:
+    if not parameter.startswith("blocks."):
+        return "norm" if parameter.startswith("embedding_norm") else "embeddings"
+    part = parameter.split(".")[2]
+    return {"qkv": "attention", "out": "attention", "up": "mlp", "down": "mlp"}.get(part, "norm")
+
+
+# ----------------------------------------------------------------------------------------------- reading a Hub folder
+
+
+def read_backbone(folder: Path, options: BertOptions, kind: str) -> BertBackbone:
+    """The backbone filled from ``model.safetensors`` (float32).
+
+    Args:
+        folder: A folder in the Hub's format.
+        options: What ``read_options`` made of its configuration.
+        kind: Its ``model_type``.
+
+    Raises:
+        MissingError: the weights are not there as safetensors.
+        InputError: a weight is missing or has another shape than the configuration says.
+    """
+    backbone = BertBackbone(options)
+    # LayerNorm's oldest checkpoints say gamma and beta.
+    modern = (
+        (name.replace(".gamma", ".weight").replace(".beta", ".bias"), one) for name, one in hub_weights(folder).items()
+    )
+    given = dict(modern)
+    filled: dict[str, Tensor] = {}
+    for name, wanted in backbone.state_dict().items():
+        sources = [_find(given, source, folder) for source in _sources(name, kind)]
+        weight = (sources[0] if len(sources) == 1 else torch.cat(sources)).to(torch.float32)
+        if weight.shape != wanted.shape:
+            raise InputError(
+                f"{folder}: {name} is {tuple(weight.shape)}, the configuration says {tuple(wanted.shape)}; "
+                "config.json and model.safetensors are not of the same model."
+            )
+        # A copy of our own: what the file maps into memory must not change under training.
+        filled[name] = weight.clone() if len(sources) == 1 else weight
+    backbone.load_state_dict(filled, assign=True)
+    return backbone
+
+
+def _find(given: Mapping[str, Tensor], name: str, folder: Path) -> Tensor:
+    for prefix in ("", "bert.", "roberta.", "distilbert.", "electra."):
+        if prefix + name in given:
+            return given[prefix + name]
+    raise InputError(f"{folder}: the weights have no {name!r}; is config.json of the same model?")
+
+
+_BERT = {
+    "words": "embeddings.word_embeddings",
+    "positions": "embeddings.position_embeddings",
+    "types": "embeddings.token_type_embeddings",
+    "embedding_norm": "embeddings.LayerNorm",
+    "widen": "embeddings_project",
+}
+_BERT_BLOCK = {
+    "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "out": ("attention.output.dense",),
+    "attention_norm": ("attention.output.LayerNorm",),
+    "up": ("intermediate.dense",),
+    "down": ("output.dense",),
+    "norm": ("output.LayerNorm",),
+}
+_DISTIL_BLOCK = {
+    "qkv": ("attention.q_lin", "attention.k_lin", "attention.v_lin"),
+    "out": ("attention.out_lin",),
+    "attention_norm": ("sa_layer_norm",),
+    "up": ("ffn.lin1",),
+    "down": ("ffn.lin2",),
+    "norm": ("output_layer_norm",),
+}
+
+
+def _sources(name: str, kind: str) -> Iterator[str]:
+    """Names in the checkpoint whose weights, stacked, make up ours."""
+    parts = name.split(".")
+    if parts[0] != "blocks":
+        yield f"{_BERT[parts[0]]}.{parts[1]}"
+        return
+    distil = kind == "distilbert"
+    stack = "transformer.layer" if distil else "encoder.layer"
+    for source in (_DISTIL_BLOCK if distil else _BERT_BLOCK)[parts[2]]:
+        yield f"{stack}.{parts[1]}.{source}.{parts[3]}"
+
+
+def backbone_from(options: Mapping[str, Any]) -> BertBackbone:
+    """An unfilled backbone from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
+    return BertBackbone(BertOptions(**options))
+
+
+def shape_options(backbone: BertBackbone) -> dict[str, Any]:
+    """What ``backbone_from`` needs."""
+    return asdict(backbone.options)

@@ -1,0 +1,106 @@
+"""Encoders that are not BERT-shaped, run by transformers (whose import takes 5 s, so only when one is used).
+
+How a layer wants its masks and positions differs from model to model, so the model is run as a whole: its blocks cannot
+be started from kept hidden states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.hub.quiet_transformers import quiet
+from goldilocks.nets.tokenization.batching import Batch
+
+
+class HubEncoderBackbone(Backbone):
+    """A transformers encoder as a backbone: ``embed`` runs all of it, ``block`` hands out what each layer gave."""
+
+    resumable = False
+    spelling = ("shapes",)
+
+    def __init__(self, model: nn.Module) -> None:
+        """Find the stack of layers: the longest list of modules in the model."""
+        super().__init__()
+        self.model = model
+        stacks = {name: one for name, one in model.named_modules() if isinstance(one, nn.ModuleList)}
+        self._stack = max(stacks, key=lambda name: len(stacks[name]), default="")
+        self.width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.depth = int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+        self._layers: tuple[Tensor, ...] = ()
+        self.mark_width, self.marks = int(model.get_input_embeddings().weight.shape[1]), None  # type: ignore[operator]
+
+    def embed(self, batch: Batch) -> Tensor:
+        """See ``Backbone.embed``."""
+        self._layers = self.model(**self._given(batch), output_hidden_states=True).hidden_states
+        return self._layers[0]
+
+    def _given(self, batch: Batch) -> dict[str, Tensor]:
+        types = batch.channels.get("types") if getattr(self.model.config, "type_vocab_size", 0) > 1 else None
+        given = {"attention_mask": batch.mask}
+        if self.marks is None:
+            given["input_ids"] = batch.ids
+        else:
+            words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
+            given["inputs_embeds"] = self.marks(words, batch.channels)
+        return given if types is None else given | {"token_type_ids": types}
+
+    def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        """See ``Backbone.block``; ``hidden`` must be what ``embed`` and the blocks below gave last."""
+        return self._layers[number + 1]
+
+    def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
+        """See ``Backbone.forward``."""
+        if hidden is None and stop in (None, self.depth):
+            states: Tensor = self.model(**self._given(batch)).last_hidden_state
+            return states
+        return super().forward(batch, start=start, hidden=hidden, stop=stop)
+
+    def groups(self) -> dict[str, list[str]]:
+        """See ``Backbone.groups``; told by the kind of module, and inside a layer by what its part is called."""
+        found: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
+        for owner, module in self.named_modules():
+            for name, _ in module.named_parameters(recurse=False):
+                full = f"{owner}.{name}" if owner else name
+                found[self._role(full, module)].append(full)
+        return found
+
+    def _role(self, name: str, module: nn.Module) -> str:
+        if "norm" in type(module).__name__.lower():
+            return "norm"
+        if self.block_of(name) < 0:
+            return "embeddings"
+        return "attention" if "att" in name.rsplit(f"{self._stack}.", 1)[-1] else "mlp"
+
+    def block_of(self, parameter: str) -> int:
+        """See ``Backbone.block_of``. What stands above the stack (a last norm) belongs to its top block."""
+        stack = f"model.{self._stack}."
+        if self._stack and parameter.startswith(stack):
+            number = int(parameter.removeprefix(stack).split(".")[0])
+            return min(number, self.depth - 1)  # ALBERT shares one layer between all blocks
+        return self.depth - 1 if "final" in parameter else -1
+
+
+def read_hub_backbone(folder: Path) -> HubEncoderBackbone:
+    """The encoder in a Hub folder (float32, eager attention where it has no other)."""
+    import torch
+    from transformers import AutoModel
+
+    with quiet():
+        model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+    return HubEncoderBackbone(model)
+
+
+def hub_backbone_from(config: Mapping[str, Any]) -> HubEncoderBackbone:
+    """An unfilled encoder from its configuration, for ``Network.load_weights`` to fill."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    given = {name: value for name, value in config.items() if name != "model_type"}
+    # The configuration may name the precision that the checkpoint was kept in; tuned it was in float32.
+    made = AutoModel.from_config(AutoConfig.for_model(config["model_type"], **given), dtype=torch.float32)
+    return HubEncoderBackbone(made)

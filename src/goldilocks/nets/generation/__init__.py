@@ -1,0 +1,1 @@
+"""Generation: decoding, beam search, sampling, prompts."""

@@ -1,0 +1,1 @@
+"""Heads: from hidden states to labels, tags, spans, scores and text."""

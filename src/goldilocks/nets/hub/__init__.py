@@ -1,0 +1,1 @@
+"""Checkpoints in the Hub's and in GGUF format."""

@@ -1,0 +1,171 @@
+"""Models in the GGUF format, brought into the Hub's format once and kept: weights dequantised, tokenizer beside them.
+
+A file may come in parts (``model.gguf.part00``, ``.part01``, …) that lie in one folder or in the packages that a
+package requires. What was made is kept under the SHA-256 of the whole file, with the SHA-256 of what was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.nets.hub.quiet_transformers import quiet
+from goldilocks.support.files import sha256_of
+
+_PART = re.compile(r"(.+\.gguf)(?:\.part\d+)?")
+_MANIFEST = "made_from.json"
+
+
+def cache_folder() -> Path:
+    """Where models that were made from others are kept: ``GOLDILOCKS_CACHE``, else the user's cache folder."""
+    own = os.environ.get("GOLDILOCKS_CACHE")
+    return Path(own or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "goldilocks").expanduser()
+
+
+def parts_in(folder: Path, requirements: Sequence[Path] = ()) -> list[Path]:
+    """The GGUF file in a folder, or its parts there and in other folders, in their order; empty: there is none.
+
+    Raises:
+        InputError: there are several files.
+    """
+    there = {one for place in (folder, *requirements) for one in place.glob("*.gguf*")}
+    found = [one for one in there if _PART.fullmatch(one.name)]
+    names = {_PART.fullmatch(one.name)[1] for one in found}  # type: ignore[index]
+    if len(names) > 1:
+        raise InputError(f"{folder}: holds several GGUF files ({', '.join(sorted(names))}); name a folder with one.")
+    return sorted(found, key=lambda one: one.name)
+
+
+def hub_folder(parts: Sequence[Path], wanted: str | None = None) -> Path:
+    """The folder in the Hub's format made from a GGUF file; made now where it is not there yet (minutes, once).
+
+    Args:
+        parts: The file, or its parts in order.
+        wanted: SHA-256 the whole file must have; ``None``: any.
+
+    Raises:
+        IntegrityError: the file is another one, or cut short.
+        MissingError: the package ``gguf`` is not installed.
+        InputError: transformers cannot read this kind of model, or the cache cannot be written to.
+    """
+    digest = wanted if wanted and _made(cache_folder() / wanted[:16], wanted) else _digest(parts)
+    name = _PART.fullmatch(parts[0].name)[1]  # type: ignore[index]
+    if wanted and digest != wanted:
+        raise IntegrityError(
+            f"{name}: has sha256 {digest[:12]}…, the catalogue knows {wanted[:12]}…; it was changed, a part is missing "
+            "or it is another version: install it again."
+        )
+    folder = cache_folder() / digest[:16]
+    if not _made(folder, digest):
+        check_whole(parts)
+        _make(parts, name, digest, folder)
+    return folder
+
+
+def made(digest: str) -> Path | None:
+    """What was made from the file with this SHA-256; ``None``: nothing yet."""
+    folder = cache_folder() / digest[:16]
+    return folder if _made(folder, digest) else None
+
+
+def _made(folder: Path, digest: str) -> bool:
+    try:
+        said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        whole = all((folder / name).stat().st_size == size for name, (size, _) in said["files"].items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(whole and said.get("sha256") == digest)
+
+
+def verify(folder: Path) -> None:
+    """Compare what was made with what was noted then.
+
+    Raises:
+        IntegrityError: a file was changed since.
+    """
+    said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    for name, (_, wanted) in said["files"].items():
+        if sha256_of(folder / name) != wanted:
+            raise IntegrityError(f"{folder / name}: was changed since it was made; remove {folder} to make it again.")
+
+
+def _digest(parts: Sequence[Path]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+    return found.hexdigest()
+
+
+def check_whole(parts: Sequence[Path]) -> None:
+    """See whether the bytes that the head of the file speaks of are there.
+
+    Raises:
+        IntegrityError: they are not, or it is no GGUF file.
+    """
+    from goldilocks.nets.hub.gguf_header import data_end
+
+    size = sum(one.stat().st_size for one in parts)
+    name = parts[0].name
+    with parts[0].open("rb") as file:
+        try:
+            end = data_end(file)
+        except (ValueError, EOFError) as error:
+            raise IntegrityError(f"{name}: no whole GGUF file ({error}); download it again.") from error
+    if size < end:
+        raise IntegrityError(f"{name}: is cut short, {size:,} of {end:,} bytes are there; download it again.")
+
+
+def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
+    try:
+        import gguf  # noqa: F401 (transformers needs it)
+    except ModuleNotFoundError as error:
+        raise MissingError(f"{name}: reading GGUF needs the package gguf: pip install gguf") from error
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as place:
+            joined, beside = Path(place) / name, Path(place) / "made"
+            with joined.open("wb") as file:
+                for part in parts:
+                    with part.open("rb") as source:
+                        shutil.copyfileobj(source, file)
+            with quiet():
+                _convert(joined, beside)
+            files = {one.name: (one.stat().st_size, sha256_of(one)) for one in sorted(beside.iterdir())}
+            manifest = {"name": name, "sha256": digest, "files": files}
+            (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            beside.rename(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror or error}); free space, or set GOLDILOCKS_CACHE."
+        ) from error
+
+
+def _convert(file: Path, into: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            gguf_file=file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+            local_files_only=True,
+        )
+        model.config.quantization_config = None
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+    except (ValueError, KeyError, RuntimeError, ImportError, NotImplementedError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{file.name}: transformers cannot read this GGUF ({first}); take another model.") from error
+    model.save_pretrained(into)
+    tokenizer.save_pretrained(into)

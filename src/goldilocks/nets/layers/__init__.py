@@ -1,0 +1,1 @@
+"""Layers and losses that backbones and heads are made of."""

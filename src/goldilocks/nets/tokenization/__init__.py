@@ -1,0 +1,1 @@
+"""Vocabularies, subword tokenizers and batches of token ids."""

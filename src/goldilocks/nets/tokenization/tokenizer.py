@@ -1,0 +1,58 @@
+"""Reading a tokenizer and encoding texts with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+
+_ENCODED = 4_096
+"""Texts that are cut into tokens at a time."""
+
+
+def special_tokens(tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The ids that a tokenizer sets before and behind a text."""
+    framed = tokenizer.encode("a")
+    inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
+    before, behind = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
+    return np.asarray(before, dtype=np.int32), np.asarray(behind, dtype=np.int32)
+
+
+def encodings(
+    tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], *, special: bool = True
+) -> Iterator[Encoding]:
+    """Each text in tokens, some thousands at a time: an ``Encoding`` takes many times the memory of its ids.
+
+    Args:
+        tokenizer: What cuts.
+        texts: Texts, or pairs of them.
+        special: With the special tokens.
+    """
+    for start in range(0, len(texts), _ENCODED):
+        yield from tokenizer.encode_batch_fast(list(texts[start : start + _ENCODED]), add_special_tokens=special)
+
+
+def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    """A tokenizer that cuts at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
+
+    Raises:
+        IntegrityError: the file is none.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise IntegrityError(f"{path}: not a tokenizer ({error}); download the model again.") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length=max_tokens)
+    return tokenizer

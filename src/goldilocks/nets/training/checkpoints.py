@@ -1,0 +1,80 @@
+"""A run on the disk: tensors under a name of their own, then one small JSON file that names them.
+
+Writing that JSON file is what makes a checkpoint count, and it is replaced whole; killed at any moment, the folder
+holds the last checkpoint or the one before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.nets.training.weight_names import read_weights
+from goldilocks.support.files import write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VERSION = 1
+
+
+def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Replace what ``folder`` holds.
+
+    Args:
+        folder: Made where it is not there.
+        facts: What JSON can hold.
+        tensors: Name -> tensor, on any device.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full; the checkpoint before still counts.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    index = folder / "run.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = _free_name(folder)
+        save_file({key: one.detach().cpu().contiguous() for key, one in tensors.items()}, folder / name)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder}: cannot be written ({error}); free space or choose another --out.") from error
+    write_text(index, json.dumps({"version": VERSION, "tensors": name, **facts}, ensure_ascii=False))
+    for old in folder.glob("state-*.safetensors"):
+        if old.name != name:
+            old.unlink(missing_ok=True)
+
+
+def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The facts and tensors of the last checkpoint.
+
+    Raises:
+        MissingError: there is none.
+        IntegrityError: it is damaged, or written by another version.
+    """
+    from safetensors import SafetensorError
+
+    index = folder / "run.json"
+    try:
+        facts = json.loads(index.read_text(encoding="utf-8"))
+        if facts["version"] != VERSION:
+            raise IntegrityError(
+                f"{index}: format version {facts['version']}, this reads {VERSION}; start the run anew."
+            )
+        return facts, read_weights(folder / facts["tensors"])
+    except FileNotFoundError as error:
+        raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise IntegrityError(
+            f"{folder}: the checkpoint is damaged ({error}); remove it to start the run anew."
+        ) from error
+
+
+def _free_name(folder: Path) -> str:
+    taken = {one.name for one in folder.glob("state-*.safetensors")}
+    return next(
+        name for name in (f"state-{number}.safetensors" for number in range(len(taken) + 1)) if name not in taken
+    )

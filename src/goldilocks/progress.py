@@ -1,0 +1,186 @@
+"""The live display of a search: what runs now, what was bought, what is left of the budget, the standings.
+
+In terminals and notebooks a display that renews itself; in a file or a pipe one line per purchase.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.live import Live as RichLive
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from goldilocks.events import (
+    CandidateFailed,
+    DataStep,
+    Event,
+    FootprintStarted,
+    ModelScreened,
+    PurchaseFinished,
+    PurchaseStarted,
+    StageStarted,
+    TrainingStep,
+)
+from goldilocks.records import Failure, Trial
+from goldilocks.support.console import PlainConsole, plain
+
+_SHOWN = 12
+_STAGES = {
+    "data": "Reading, checking and splitting the data",
+    "candidates": "Finding eligible candidates",
+    "screening": "Screening pretrained models",
+    "race": "Racing candidates",
+    "decision": "Measuring the finished candidates and deciding",
+    "test": "Scoring the winner on the test set, once",
+    "bundle": "Writing bundle and report",
+    "tuning": "Tuning",
+}
+
+
+class Live:
+    """A progress callback that draws on standard error. Use it as a context manager."""
+
+    def __init__(self, budget_seconds: float | None = None) -> None:
+        """Draw on standard error, so that what a command prints can be piped on."""
+        self._console = PlainConsole(stderr=True)
+        self._budget = budget_seconds
+        self._begun = time.monotonic()
+        self._left: tuple[float, float] | None = None
+        self._stage = ""
+        self._doing = ""
+        self._now: PurchaseStarted | FootprintStarted | None = None
+        self._done = 0.0
+        self._trials: dict[str, Trial] = {}
+        self._failures: dict[str, Failure] = {}
+        self._interrupted = False
+        self._before: Any = None
+        self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
+
+    def __enter__(self) -> Live:
+        """Begin to draw, and to mind Ctrl-C."""
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        if self._console.is_terminal:
+            self._display.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the screen as it was."""
+        signal.signal(signal.SIGINT, self._before)
+        if self._console.is_terminal:
+            self._display.stop()
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._interrupted = True
+        raise KeyboardInterrupt
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if self._interrupted:
+            # Ctrl-C arrived where Python drops exceptions: in a callback from compiled code, or in a finaliser.
+            raise KeyboardInterrupt
+        match event:
+            case StageStarted(name=name):
+                self._stage, self._now, self._doing = name, None, ""
+                self._print(_STAGES.get(name, name))
+            case DataStep(doing=doing):
+                self._doing = doing
+            case ModelScreened(result=result):
+                self._doing = f"{result.model}: linear probe error {result.probe_loss:.1%}"
+                self._print(f"  {self._doing} ({result.seconds:.1f} s)")
+            case PurchaseStarted(candidate=candidate):
+                self._now, self._done = event, self._share_of(candidate)
+            case TrainingStep(share=share):
+                self._done = share
+            case FootprintStarted():
+                self._now = event
+            case PurchaseFinished():
+                self._show_purchase(event)
+            case CandidateFailed(failure=failure, seconds_left=left):
+                self._failures[failure.candidate] = failure
+                self._trials.pop(failure.candidate, None)
+                self._left, self._now = (left, time.monotonic()), None
+                self._print(f"  {failure.elapsed:7.1f} s  {_in_words(failure)}")
+
+    def _show_purchase(self, event: PurchaseFinished) -> None:
+        trial = event.trial
+        self._trials[trial.candidate] = trial
+        self._left, self._now = (event.seconds_left, time.monotonic()), None
+        score = trial.score
+        self._print(
+            f"  {trial.elapsed:7.1f} s  {trial.candidate:<44} {trial.share:4.0%}  "
+            f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})  {trial.seconds:6.1f} s  {trial.why}"
+        )
+
+    def _share_of(self, candidate: str) -> float:
+        return self._trials[candidate].share if candidate in self._trials else 0.0
+
+    def _print(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    def _draw(self) -> RenderableType:
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_in_words(), style="dim")
+        )
+        parts: list[RenderableType] = [head]
+        if self._doing:
+            parts.append(plain(self._doing, style="dim"))
+        if self._now is not None:
+            parts.append(self._activity(self._now))
+        if self._trials:
+            parts.append(self._standing())
+        parts += [plain(_in_words(one), style="yellow") for one in self._failures.values()]
+        return Group(*parts)
+
+    def _time_in_words(self) -> str:
+        spent = time.monotonic() - self._begun
+        if self._budget is None:
+            return f"{spent:.0f} s"
+        left = self._left[0] - (time.monotonic() - self._left[1]) if self._left else self._budget - spent
+        return f"{spent:.0f} s spent, {max(left, 0):.0f} s of the budget left"
+
+    def _activity(self, now: PurchaseStarted | FootprintStarted) -> RenderableType:
+        row = Table.grid(padding=(0, 2))
+        if isinstance(now, FootprintStarted):
+            row.add_row(
+                plain(now.candidate, style="cyan"), plain("latency and memory, in a fresh process", style="dim")
+            )
+            return row
+        begin = self._share_of(now.candidate)
+        within = (self._done - begin) / max(now.share - begin, 1e-9)
+        row.add_row(
+            plain(now.candidate, style="cyan"),
+            ProgressBar(total=1.0, completed=max(min(within, 1.0), 0.0), width=24),
+            plain(f"to {now.share:.0%}, about {now.predicted_seconds:.0f} s: {now.why}", style="dim"),
+        )
+        return row
+
+    def _standing(self) -> RenderableType:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for name in ("standing", "done", "score", "95 % interval", "seconds"):
+            table.add_column(name, justify="left" if name == "standing" else "right")
+        ranked = sorted(self._trials.values(), key=lambda one: one.loss)
+        for one in ranked[:_SHOWN]:
+            table.add_row(
+                one.candidate,
+                f"{one.share:.0%}",
+                f"{one.score.value:.3f}",
+                f"{one.score.low:.3f} to {one.score.high:.3f}",
+                f"{one.seconds:.1f}",
+                style="" if one.share >= 1 else "dim",
+            )
+        if len(ranked) > _SHOWN:
+            table.add_row(f"and {len(ranked) - _SHOWN} more", style="dim")
+        return table
+
+
+def _in_words(failure: Failure) -> str:
+    return f"{failure.candidate} failed ({failure.stage}) and is excluded; the others continue: {failure.reason}"

@@ -1,0 +1,163 @@
+"""Candidates: model metadata, training configurations, forecasts, and the excluded with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldilocks.records.items import Output
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a model before it is loaded."""
+
+    name: str
+    family: str
+    """File name in families/."""
+    source: str
+    """``builtin`` (made here, untrained), ``pypi://package/folder``, ``hf://org/name@revision``, ``api://host/v1/model``
+    or a local folder."""
+    architecture: str
+    """In words, e.g. ``bert encoder, 6 layers, 384 wide``."""
+    pretraining: str
+    """In words; ``none`` for a model that starts from nothing."""
+    languages: tuple[str, ...]
+    """BCP 47 tags; ``*``: any."""
+    licence: str
+    """SPDX identifier in lower case; ``none-needed`` for models made here."""
+    parameters: int
+    """Weights, embeddings included; for models made here an estimate."""
+    size_bytes: int
+    groups: tuple[str, ...] = ()
+    """Weight groups the model reports (embeddings, attention, mlp, norm, head); empty: not trained by gradients."""
+    depth: int = 0
+    """Stacked layers above the embeddings."""
+    width: int = 0
+    """Width of a hidden state."""
+    max_tokens: int = 512
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """File name -> SHA-256 it must have; empty where the catalogue does not know it (a local folder)."""
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the weights carry knowledge from elsewhere."""
+        return self.source != "builtin"
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is asked at an endpoint, for money, and does not run here."""
+        return self.source.startswith("api://")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model and the method that would adapt it: what the race is between."""
+
+    model: ModelInfo
+    method: str
+    """File name in methods/."""
+
+    @property
+    def name(self) -> str:
+        """``family/model/method``: unique in a pool."""
+        return f"{self.model.family}/{self.model.name}/{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Seconds and memory a candidate is expected to need, before anything was run."""
+
+    seconds: float
+    """Wall-clock seconds of the full run on this machine."""
+    memory_bytes: float
+    """Peak resident memory while tuning."""
+    once: float = 0.0
+    """Share of the seconds in which frozen layers run, which they do when an item is seen for the first time."""
+
+    def behind(self, share: float) -> float:
+        """Share of the seconds that is over at a share of the run.
+
+        A run that has begun is taken to have seen all items: the first rung is about the first pass.
+
+        Example:
+            >>> half = Forecast(seconds=10.0, memory_bytes=0.0, once=0.5)
+            >>> [half.behind(share) for share in (0.0, 0.1, 1.0)]
+            [0.0, 0.55, 1.0]
+        """
+        return self.once + (1 - self.once) * share if share > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Who is out, and why."""
+
+    candidate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Who could do it."""
+
+    candidates: tuple[Candidate, ...]
+    forecasts: Mapping[str, Forecast]
+    """Candidate name -> what it is expected to need."""
+    excluded: tuple[Excluded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The size of a training set, as a forecast needs it."""
+
+    rows: int
+    characters: float
+    """Mean characters per text."""
+    words: float
+    """Mean word-like tokens per text (a Chinese character counts as one)."""
+    labels: int
+    output: Output = Output.LABEL
+    """The kind of answer wanted."""
+    answer_characters: float = 0.0
+    """Mean characters of the answers, where they are texts."""
+    answer_words: float = 0.0
+    """Mean words of the same."""
+    sentences: float = 1.0
+    """Mean sentences of an item, where words are tagged."""
+
+    @property
+    def lessons(self) -> float:
+        """What there is to learn from: the items, or the sentences in them; at least 1."""
+        return max(1.0, self.rows * self.sentences)
+
+    @property
+    def batch_rows(self) -> int:
+        """Items of a training batch: 32; of several sentences fewer, but no fewer than 8."""
+        return max(8, min(32, round(32 / self.sentences)))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How a network is trained. Made by its family for the data at hand, then adjusted by the method."""
+
+    epochs: float
+    learning_rate: float
+    """Peak rate of everything below the head; with ``layer_ratio`` that of the middle."""
+    head_learning_rate: float
+    batch_rows: int = 32
+    batch_tokens: int = 4096
+    """A batch is full at ``batch_rows`` texts or this many tokens (padding included), whichever comes first."""
+    weight_decay: float = 0.01
+    warmup_share: float = 0.06
+    """Share of the steps over which the rate climbs; then it falls linearly to 0."""
+    dropout: float = 0.0
+    """Dropout before the head."""
+    label_smoothing: float = 0.0
+    clip_norm: float = 1.0
+    layer_ratio: float = 1.0
+    """How many times as fast the topmost block learns as the lowest; the others in equal steps between, the embeddings
+    one below. 1: all alike."""
+    deep_head: bool = False
+    """Whether the head has layers of its own, which learn at a network's pace and not at a linear model's."""
+    patience: int = 0
+    """Early stopping: validations without improvement before training stops; 0: off."""

@@ -1,0 +1,278 @@
+"""Screening, trials, footprints, costs and the decision made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from goldilocks.records import display
+from goldilocks.records.candidates import Excluded
+from goldilocks.records.items import Measured
+from goldilocks.records.task import Objective, Prices, Serving
+from goldilocks.support.account import Usage
+from goldilocks.support.machine.hardware import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """Screening result of one pretrained model: estimates from its frozen features."""
+
+    model: str
+    """``family/model``."""
+    layer: int
+    """Layer whose features did best by the linear probe (0: embeddings)."""
+    estimates: Mapping[str, Measured]
+    """Estimator -> value over stratified resamples; higher is better."""
+    probe_loss: float
+    """Held-out share of wrong answers of the linear probe: what the race starts from."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """Results of screening all models with frozen features. Screening prunes; it does not choose."""
+
+    looks: tuple[ProbeResult, ...]
+    rankings: Mapping[str, tuple[str, ...]]
+    """Estimator (and ``size_only``, ``random``) -> models, best first."""
+    kept: tuple[str, ...]
+    """Names of the candidates that enter the race."""
+    cut: tuple[Excluded, ...]
+    seconds: float
+    data_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One purchase of the race: a candidate run up to a rung and scored on the validation part."""
+
+    candidate: str
+    rung: int
+    share: float
+    """Share of the full run that is done after this purchase, 0 to 1."""
+    seconds: float
+    """Wall clock of this purchase, scoring included."""
+    score: Measured
+    loss: float
+    """Of the task's metric, 0 (best) to 1 (worst)."""
+    predictions: str
+    """File with the validation answers, relative to the run's folder."""
+    seconds_per_text: float
+    """Seconds one validation text took, in batches: what the race goes by until the footprint is measured."""
+    elapsed: float
+    """Seconds since the search began (over all sessions of it) when the purchase was done."""
+    predicted_seconds: float
+    """What the purchase was expected to take."""
+    value: float
+    """What it was expected to be worth, money per month (0 where the policy does not say)."""
+    why: str
+    data_fingerprint: str
+    usage: Usage | None = None
+    """What its questions to an endpoint took; ``None``: it was answered on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate that was excluded because something went wrong with it alone."""
+
+    candidate: str
+    stage: str
+    """``screening``, ``race``, ``measuring`` or ``test``."""
+    reason: str
+    seconds: float
+    """What was spent on the step that went wrong."""
+    elapsed: float
+    """Seconds since the search began (over all sessions of it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a trained candidate needs to answer, measured in a fresh process on this machine."""
+
+    load_seconds: float
+    latency_p50_ms: Measured
+    latency_p95_ms: Measured
+    """One text at a time."""
+    texts_per_second: float
+    """In batches of 32; of an endpoint as it answered the validation part, several questions at once."""
+    memory_bytes: int
+    """Peak resident memory of the process."""
+    size_bytes: int
+    """On disk."""
+    joules_per_text: float | None = None
+    """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: not reported."""
+    tokens_read: float | None = None
+    """Tokens that an endpoint reads for a request, mean over the validation part; ``None``: it answers here."""
+    tokens_written: float | None = None
+    mean_ms: Measured | None = None
+    """Mean time of one text alone, with its 95 % interval; ``None``: measured by an earlier version."""
+    batch_mean_ms: Measured | None = None
+    """Mean time of one text within a batch of ``batch_size``."""
+    batch_size: int = 32
+    drift: float | None = None
+    """Mean time of single texts measured again at the end, as a multiple of the first; far from 1: the machine was
+    disturbed. ``None``: measured once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money per month, part by part."""
+
+    tuning: float
+    """Machine time of the tuning run and money for the questions of the search, spread over the horizon."""
+    labour: float
+    requests: float
+    """Machine time of the requests; 0 where an endpoint answers them (then see ``tokens``)."""
+    memory: float
+    storage: float
+    energy: float = 0.0
+    """0 where the machine reports none."""
+    tokens: float = 0.0
+    """Requests of a month × tokens of a request × the endpoint's prices; 0 where this machine answers."""
+    error: float = 0.0
+    """Half the 95 % interval of the total from the measurement of times, money per month; 0: not known."""
+
+    @property
+    def total(self) -> float:
+        """Money per month."""
+        machine = self.tuning + self.labour + self.requests + self.memory + self.storage + self.energy
+        return machine + self.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A candidate as the decision saw it."""
+
+    candidate: str
+    family: str
+    model: str
+    method: str
+    status: str
+    """``winner``, ``tied``, ``raced`` (finished, beaten), ``stopped`` (not finished), ``screened`` or ``excluded``."""
+    reason: str
+    parameters: int = 0
+    licence: str = ""
+    share: float = 0.0
+    seconds: float = 0.0
+    """Seconds spent on it in the race."""
+    score: Measured | None = None
+    """Validation score."""
+    footprint: Footprint | None = None
+    cost: Cost | None = None
+    J: float | None = None
+    """cost + α · loss, money per month; only of candidates that finished."""
+    gap: Measured | None = None
+    """J minus the lowest J, paired on the same items; ``low`` and ``high`` from the bootstrap."""
+    p_value: float | None = None
+    """p-value of being as good as the best, adjusted for the number of candidates (bootstrap of the maximum)."""
+    dropped: str = ""
+    """Stage in which something went wrong with it (``Failure.stage``; status ``excluded``); empty: nothing did."""
+    usage: Usage | None = None
+    """What the search asked an endpoint for it; ``None``: nothing."""
+    expected_j: float | None = None
+    """cost + α · posterior mean loss, money per month: what decides; only of candidates that finished."""
+    p_best: float | None = None
+    """Probability that its true J is the lowest of all candidates with a trial or a forecast."""
+    forecast: Measured | None = None
+    """Of a candidate that did not finish: the loss it is expected to end with, with a 95 % interval."""
+    seconds_to_finish: float | None = None
+    """Of a candidate that did not finish: seconds that the rest of its run is predicted to take."""
+    seed_noise: float | None = None
+    """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
+    run with one seed, and its interval covers the choice of items only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossNoise:
+    """How far the losses of two candidates may differ by the choice of validation items alone."""
+
+    candidates: tuple[str, ...]
+    """The finished candidates that matter for some α (at most 40)."""
+    standard_errors: tuple[tuple[float, ...], ...]
+    """Of the paired difference in loss, a row and a column for each candidate."""
+    critical: float
+    """Standard errors by which a candidate must be behind to be excluded from the best set."""
+    step: float
+    """Loss that one item makes up; taken off a difference (continuity correction)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlphaRange:
+    """A piece of the decision map: which candidate has the lowest J while α lies in [alpha_from, alpha_to)."""
+
+    candidate: str
+    alpha_from: float
+    alpha_to: float | None
+    """``None``: no upper end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the search took."""
+
+    seconds: float
+    trials: int
+    exhaustive_seconds_estimate: float
+    """What running every candidate of the pool to the end would have taken, by measured and predicted prices."""
+    policy: str
+    stopped: str
+    """Why the race stopped."""
+    money: float = 0.0
+    """Spent at endpoints up to the decision; the test part, and what the bundle stores, come on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The winner, the candidates that may be as good, and for which α the choice holds."""
+
+    winner: Standing
+    """Its score's interval is corrected for having been selected."""
+    tied: tuple[str, ...]
+    """The best set: candidates that cannot be excluded as the best at 95 %, the winner among them."""
+    map: tuple[AlphaRange, ...]
+    candidates: tuple[Standing, ...]
+    objective: Objective
+    prices: Prices
+    alpha: float
+    metric: str
+    sentence: str
+    """The decision in words."""
+    search: Search
+    task: str
+    seed: int
+    data_fingerprint: str
+    versions: Mapping[str, str]
+    machine: Machine
+    test_score: Measured | None = None
+    """Opened once, after everything above was written."""
+    test_scores: Mapping[str, Measured] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """File of the run that it was made from -> SHA-256 (see ``selection/digests.py``); empty in older decisions."""
+    serving: Serving = field(default_factory=Serving)
+    p_best: float | None = None
+    """Probability that the winner's true J is the lowest, unfinished candidates included."""
+    expected_regret: float | None = None
+    """Money per month that the winner is expected to cost more than the best, unfinished candidates included."""
+    advice: tuple[str, ...] = ()
+    """What could improve the decision: candidates that did not finish and may be better."""
+    warnings: tuple[str, ...] = ()
+    """What makes a number of this decision doubtful: a disturbed machine, unequal measurements."""
+    loss_noise: LossNoise | None = None
+    """What the best set follows from for other values of α."""
+
+    def __repr__(self) -> str:
+        return display.decision_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.decision_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.decision_frame``: a ``pandas.DataFrame``."""
+        return display.decision_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.decision_plot``: matplotlib ``Axes``."""
+        return display.decision_plot(self)

@@ -1,0 +1,161 @@
+"""How decisions and evaluations show themselves in Python sessions and notebooks: repr, HTML, data frame, plot.
+
+The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the
+functions that need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from importlib import import_module
+from typing import Any
+
+from goldilocks.errors import MissingError
+from goldilocks.records.items import Measured
+
+_STYLE = {"winner": "font-weight:bold", "tied": "", "raced": "opacity:.75"}
+
+
+def decision_repr(decision: Any) -> str:
+    """One line: the winner, its score and the size of the best set."""
+    score = decision.winner.score
+    shown = f"{decision.metric}={_interval(score)}" if score else decision.metric
+    return f"Decision(winner={decision.winner.candidate!r}, {shown}, best_set={len(decision.tied)})"
+
+
+def decision_html(decision: Any) -> str:
+    """The sentence, and a row for each candidate that ran."""
+    money = f"{decision.objective.currency}/month"
+    rows = [
+        (
+            _STYLE.get(one.status, "opacity:.5"),
+            [
+                one.candidate,
+                one.status,
+                _interval(one.score) if one.score else "",
+                f"{one.J:,.2f}" if one.J is not None else "",
+                f"{one.footprint.latency_p95_ms.value:.1f}" if one.footprint else "",
+            ],
+        )
+        for one in decision.candidates
+        if one.score is not None
+    ]
+    return f"<p>{escape(decision.sentence)}</p>" + _table(
+        ["candidate", "status", decision.metric, money, "p95 ms"], rows
+    )
+
+
+def decision_frame(decision: Any) -> Any:
+    """A ``pandas.DataFrame`` with a row for each candidate that ran, best first.
+
+    Raises:
+        MissingError: pandas is not installed.
+    """
+    return _library("pandas").DataFrame(
+        [
+            {
+                "candidate": one.candidate,
+                "status": one.status,
+                "share": one.share,
+                "score": one.score.value if one.score else None,
+                "score_low": one.score.low if one.score else None,
+                "score_high": one.score.high if one.score else None,
+                "J": one.J,
+                "cost": one.cost.total if one.cost else None,
+                "latency_p95_ms": one.footprint.latency_p95_ms.value if one.footprint else None,
+                "memory_mb": one.footprint.memory_bytes / 1e6 if one.footprint else None,
+                "size_mb": one.footprint.size_bytes / 1e6 if one.footprint else None,
+                "tuning_seconds": one.seconds,
+                "parameters": one.parameters,
+            }
+            for one in decision.candidates
+        ]
+    )
+
+
+def decision_plot(decision: Any) -> Any:
+    """Cost against score of the finished candidates, with intervals; returns the matplotlib ``Axes``.
+
+    Raises:
+        MissingError: matplotlib is not installed.
+    """
+    _, axes = _library("matplotlib.pyplot").subplots(figsize=(7, 4.5), layout="constrained")
+    for one in decision.candidates:
+        if one.cost is None or one.score is None:
+            continue
+        score, color = one.score, {"winner": "C2", "tied": "C0"}.get(one.status, "0.6")
+        spread = [[max(score.value - score.low, 0)], [max(score.high - score.value, 0)]]
+        axes.errorbar(one.cost.total, score.value, yerr=spread, fmt="o", color=color, capsize=2)
+        axes.annotate(one.candidate, (one.cost.total, score.value), xytext=(5, 3), textcoords="offset points", size=8)
+    axes.set_xscale("log")
+    axes.set_xlabel(f"cost, {decision.objective.currency} per month")
+    axes.set_ylabel(f"{decision.metric} (validation)")
+    axes.set_title(f"Winner: {decision.winner.candidate}", size=10)
+    return axes
+
+
+def evaluation_repr(evaluation: Any) -> str:
+    """One line: the deciding metric on the part."""
+    return f"Evaluation({evaluation.metric}={_interval(evaluation.score)}, n={evaluation.score.n}, {evaluation.part!r})"
+
+
+def evaluation_html(evaluation: Any) -> str:
+    """Every metric with its interval, and precision, recall and F1 of each label."""
+    metrics = [("", [name, _interval(one)]) for name, one in evaluation.scores.items()]
+    classes = [
+        ("", [row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}"])
+        for row in evaluation.classes
+    ]
+    shown = _table(["metric", "value (95 % interval)"], metrics)
+    return shown + (_table(["label", "precision", "recall", "F1", "rows"], classes) if classes else "")
+
+
+def evaluation_frame(evaluation: Any) -> Any:
+    """A ``pandas.DataFrame`` with a row for each metric.
+
+    Raises:
+        MissingError: pandas is not installed.
+    """
+    rows = [
+        {"metric": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        for name, one in evaluation.scores.items()
+    ]
+    return _library("pandas").DataFrame(rows)
+
+
+def evaluation_plot(evaluation: Any) -> Any:
+    """F1 of each label where there are labels, else every metric, as bars; returns the matplotlib ``Axes``.
+
+    Raises:
+        MissingError: matplotlib is not installed.
+    """
+    named = [(row.label, row.f1) for row in evaluation.classes]
+    named = named or [(name, one.value) for name, one in evaluation.scores.items()]
+    height = 1 + 0.3 * len(named)
+    _, axes = _library("matplotlib.pyplot").subplots(figsize=(6, height), layout="constrained")
+    axes.barh([name for name, _ in named][::-1], [value for _, value in named][::-1])
+    axes.set_xlabel("F1" if evaluation.classes else "value")
+    axes.set_title(f"{evaluation.metric} {_interval(evaluation.score)}, n = {evaluation.score.n}", size=10)
+    return axes
+
+
+def _interval(score: Measured) -> str:
+    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
+
+
+def _table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in columns)
+    body = "".join(
+        f"<tr style='{style}'>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for style, cells in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        package = name.split(".")[0]
+        raise MissingError(f"this needs {package}, which is not installed: pip install {package}") from error

@@ -1,0 +1,149 @@
+"""Predictions, and a model's scores on one part of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from goldilocks.records import display
+from goldilocks.records.items import Answer, Measured, Text
+from goldilocks.support.text.sentences import without_ends
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one item."""
+
+    answer: Answer
+    score: float
+    """How sure the model is, 0 to 1 (for a label its probability); NaN where it does not say."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Probability of every label; empty for other kinds of answer."""
+    item: Text = ""
+    """``tags``: what was asked, a text or the words of one; empty for other kinds of answer."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """``tags``: the words that have them."""
+        item = self.item
+        if isinstance(item, str):
+            return tuple(item[start:end] for start, end in self.spans)
+        return without_ends(item)
+
+    @property
+    def label(self) -> str:
+        """The answer as a word: the label; several labels, or tags, with blanks between them."""
+        return " ".join(map(str, self.answer)) if isinstance(self.answer, tuple) else str(self.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """How well one label is found."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    """Rows whose gold label it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """The metric on the rows that have something in common."""
+
+    by: str
+    """What the rows were sorted by: ``length``, ``label`` or ``language``."""
+    name: str
+    """In words, e.g. ``up to 40 characters``."""
+    n: int
+    score: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One text that was answered wrongly."""
+
+    row: int
+    """Row number in its file, from 1."""
+    text: str
+    gold: str
+    predicted: str
+    score: float
+    """Probability the model gave to ``predicted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceBin:
+    """Answers of about the same confidence."""
+
+    low: float
+    high: float
+    """Confidence from ``low`` up to, but not including, ``high`` (1 is included)."""
+    n: int
+    confidence: float
+    """Mean; 0 where there are none."""
+    right: Measured | None
+    """Share of right answers: P(correct) with its interval; ``None``: there are no such answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far a model's confidence can be believed."""
+
+    n: int
+    brier: Measured
+    log_loss: Measured
+    ece: Measured
+    """Expected calibration error, 0 (a confidence of 0.9 is right nine times in ten) to 1."""
+    bins: tuple[ConfidenceBin, ...]
+    """By tenths of confidence: the reliability diagram."""
+    above: tuple[ConfidenceBin, ...]
+    """From a confidence upwards: how many answers there are, and how many of them are right."""
+    confidence: float
+    """Mean over all answers."""
+    accuracy: float
+    """Share of all answers that are right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model on one part of the data."""
+
+    metric: str
+    """File name in metrics/ of the metric that decides."""
+    score: Measured
+    scores: Mapping[str, Measured]
+    """Every metric of the task, the deciding one included."""
+    classes: tuple[ClassRow, ...]
+    labels: tuple[str, ...]
+    """Order of the rows and columns of ``confusion``."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Counts; a row per gold label, a column per predicted label."""
+    slices: tuple[SliceRow, ...]
+    errors: tuple[ErrorRow, ...]
+    """The errors to inspect first: the most confident wrong answers."""
+    part: str
+    """``validation`` or ``test``."""
+    data_fingerprint: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """Metric -> under what it was measured and by which rules (see ``protocols.ReportsConditions``)."""
+    calibration: Calibration | None = None
+    """``None``: the model does not say how sure it is, or its answers are not just right or wrong."""
+
+    def __repr__(self) -> str:
+        return display.evaluation_repr(self)
+
+    def _repr_html_(self) -> str:
+        return display.evaluation_html(self)
+
+    def to_frame(self) -> Any:
+        """See ``records.display.evaluation_frame``: a ``pandas.DataFrame``."""
+        return display.evaluation_frame(self)
+
+    def plot(self) -> Any:
+        """See ``records.display.evaluation_plot``: matplotlib ``Axes``."""
+        return display.evaluation_plot(self)

@@ -1,0 +1,121 @@
+"""Items, answers and what is asked for: the vocabulary all other records use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Output(StrEnum):
+    """The kind of answer. A task needs one, a family offers some: the only place the two meet."""
+
+    LABEL = "label"
+    SCORE = "score"
+    TAGS = "tags"
+    SPAN = "span"
+    TEXT = "text"
+    LIKELIHOOD = "likelihood"
+
+
+Text = str | tuple[str, ...]
+"""What a model reads at a time (an item): one text; several that belong together (a pair, a question and its context, a
+query and its candidates, the turns of a dialogue); or, for tags, the words of a sentence, or of several with
+``SENTENCE_END`` (``support/text/sentences``) between them."""
+
+
+Answer = str | float | tuple[str, ...] | tuple[float, ...]
+"""What a model gives back for an item, by ``Output``:
+
+label  the label, or a sorted tuple of labels where an item may have several
+score  a number, or a tuple with one for each candidate after the query
+tags   a tuple with a tag for each word
+span   the piece of the context, empty where it holds no answer
+text   the text
+likelihood  the natural logarithm of the probability the model gives the item's own text, its end included; of an item
+       of several texts, that of the last one after the others
+"""
+
+
+Gold = Answer | tuple[tuple[int, str], ...]
+"""The right answer: as ``Answer``, but for ``span`` (start, text) of every right piece (none: there is no answer), and
+for ``text`` a tuple where there are several references, and for ``likelihood`` the text itself."""
+
+
+def as_text(item: Text) -> str:
+    """An item as one text, e.g. to count characters or to find duplicates.
+
+    Example:
+        >>> as_text(("a", "pair"))
+        'a pair'
+    """
+    return item if isinstance(item, str) else " ".join(item)
+
+
+def labels_of(gold: Gold, output: Output) -> tuple[str, ...]:
+    """The labels (or tags) in a right answer or an answer; none for kinds of answer that are not made of labels."""
+    if output is Output.LABEL or output is Output.TAGS:
+        return (gold,) if isinstance(gold, str) else tuple(map(str, gold)) if isinstance(gold, tuple) else ()
+    return ()
+
+
+def in_words(answer: Gold) -> str:
+    """A predicted or gold answer as shown in reports.
+
+    Example:
+        >>> in_words(("sport", "money")), in_words(((4, "Rome"), (20, "Rome"))), in_words(0.5)
+        ('sport, money', 'Rome | Rome', '0.5')
+    """
+    if not isinstance(answer, tuple):
+        return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+    if any(isinstance(one, tuple) for one in answer):
+        return " | ".join(str(one[1]) for one in answer if isinstance(one, tuple))
+    return ", ".join(in_words(one) for one in answer if not isinstance(one, tuple))
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Decoding settings of generative models; ``None``: the model's default."""
+
+    max_tokens: int | None = None
+    """Max new tokens (of the model's tokenizer); default: somewhat more than gold answers have."""
+    temperature: float | None = None
+    """Sampling temperature; 0 (the default, except for n-gram models, which sample at 1): greedy decoding, or beam
+    search where the model uses it."""
+    top_k: int | None = None
+    """Sample among the k most probable tokens; 0: all."""
+    top_p: float | None = None
+    """Nucleus sampling: the smallest set of tokens of this probability."""
+    stops: tuple[str, ...] | None = None
+    """Stop sequences, excluded from the answer; default of prompted models: the end of the line, or the start of the
+    next
+    item."""
+    seed: int | None = None
+    """Seed of sampling; the same seed gives the same answers (an endpoint may ignore it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a model must predict: the kind of answer and its possible values."""
+
+    output: Output = Output.LABEL
+    labels: tuple[str, ...] = ()
+    """Sorted labels, or tags; empty for the other kinds."""
+    several: bool = False
+    """``label``: an item has any number of labels, none included."""
+    instruction: str = ""
+    """The instruction, for prompted models."""
+    generation: Generation = field(default_factory=Generation)
+    """Decoding settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A number that was measured, with its interval."""
+
+    value: float
+    low: float
+    high: float
+    """``low`` and ``high`` bound the 95 % interval; equal to ``value`` where no spread was measured."""
+    n: int
+    """Number of items or repeats."""
+    unit: str

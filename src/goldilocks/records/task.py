@@ -1,0 +1,169 @@
+"""What the user asked for: the task file, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from goldilocks.records.items import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Where the rows are."""
+
+    train: str
+    """A file (.jsonl .csv .tsv .parquet, each also .gz), a folder of label folders, or either as ``pypi://package/path``."""
+    validation: str | None = None
+    """Absent: split from train, stratified and grouped, seeded."""
+    test: str | None = None
+    """Absent: split off first."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Role -> column name; a role left out is looked for under its own name."""
+    sentences: int = 1
+    """For tags: consecutive rows of one document that form one item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What an error costs, the volume of requests, and the horizon."""
+
+    error_cost: float = 0.05
+    """Money one wrong answer costs, in ``currency``."""
+    requests_per_month: float = 200_000
+    horizon_months: float = 12
+    currency: str = "USD"
+    indifference: float = 0.0
+    """Money per month. A cheaper (then a smaller) candidate is chosen when its expected J is at most so far above the
+    lowest; 0: the lowest expected J wins."""
+
+    @property
+    def alpha(self) -> float:
+        """α: money per month that a loss of 1 (every answer wrong) would cost."""
+        return self.error_cost * self.requests_per_month
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits: a candidate that breaks one is excluded, however good. ``None``: no limit."""
+
+    latency_p95_ms: float | None = None
+    """95th percentile (``serving.latency_percentile``) of the time one text alone takes, in milliseconds."""
+    memory_mb: float | None = None
+    """Peak resident memory of a fresh process that answers, in MB (10**6 bytes)."""
+    size_mb: float | None = None
+    """Bytes of the candidate on disk, in MB (10**6 bytes)."""
+    licenses: tuple[str, ...] | None = None
+    """Licences that may be used (SPDX identifiers, lower case)."""
+    min_score: float | None = None
+    """Lowest validation score of the task's metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices in the objective's currency. The defaults are stated in the report."""
+
+    cpu_hour: float = 0.05
+    """One hour of the whole machine without its accelerator."""
+    gpu_hour: float = 2.0
+    """One hour of a machine with an accelerator; paid for candidates that use one."""
+    kwh: float = 0.2
+    """A kilowatt-hour; counted in the mode ``busy``, where the machine reports its energy (set 0 where ``cpu_hour``
+    includes it). In the other modes the price of the machine includes its energy."""
+    gb_month: float | None = None
+    """Sets ``memory_gb_month`` and ``storage_gb_month`` both; kept for task files of earlier versions."""
+    memory_gb_month: float = 3.0
+    """One GB (10**9 bytes) of memory held for a month."""
+    storage_gb_month: float = 0.1
+    """One GB (10**9 bytes) on disk for a month."""
+    labour_hour: float = 0.0
+    """An hour of attended work while a candidate is tuned; part of its cost."""
+    waiting_hour: float = 5.0
+    """An hour of waiting for the search. It decides only when the search stops; no candidate's cost holds it."""
+    api_input: float = 0.0
+    """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
+    api_output: float = 0.0
+    """A million tokens that an endpoint writes (``?output=`` behind its name has precedence)."""
+    api_cap: float = 1.0
+    """Most money that each endpoint may cost during a search (``?cap=`` behind its name has precedence)."""
+
+    def __post_init__(self) -> None:
+        """Let ``gb_month`` set the two prices that took its place."""
+        if self.gb_month is not None:
+            object.__setattr__(self, "memory_gb_month", self.gb_month)
+            object.__setattr__(self, "storage_gb_month", self.gb_month)
+            object.__setattr__(self, "gb_month", None)
+
+
+class ServingMode(StrEnum):
+    """How the machine that answers is paid for."""
+
+    BUSY = "busy"
+    """By the seconds in which it answers (the rest of the machine does other work), with the memory held all month."""
+    HELD = "held"
+    """A whole machine, or as many as the requests need, for every hour of the month; its memory is included."""
+    SERVERLESS = "serverless"
+    """By the seconds in which it answers, memory included for these seconds only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where and how the chosen model will answer, apart from the machine that tunes it."""
+
+    mode: ServingMode = ServingMode.BUSY
+    machine: str = "this"
+    """``this`` (its accelerator only for candidates that use one), ``cpu`` or ``gpu``: whose hourly price is paid."""
+    latency_percentile: int = 95
+    """Which percentile of the latency must meet ``limits.latency_p95_ms``: 50 or 95."""
+    batch_size: int = 1
+    """Requests answered together: 1, or 32 where they can wait for each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFilter:
+    """Which candidates are eligible."""
+
+    families: tuple[str, ...] | None = None
+    """``None`` (in the file: ``all``): every family that fits the task."""
+    models: tuple[str, ...] = ()
+    """Further models: Hub ids (``org/name``, ``org/name@revision``), local folders, or OpenAI-compatible endpoints
+    (``api://host/v1/model?key=VARIABLE``, see ``support/endpoints.py``)."""
+    exclude: tuple[str, ...] = ()
+    """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
+    methods: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task file, read and checked."""
+
+    name: str
+    """For the report and the model card; in a task file the name of the training data by default."""
+    data: DataSpec
+    task: str = "text_classification"
+    """File name in tasks/."""
+    language: str = "auto"
+    """BCP 47 tag, or ``auto``."""
+    metric: str | None = None
+    """File name in metrics/; absent: the task's own."""
+    instruction: str | None = None
+    """The instruction of prompted models; absent: the task's own sentence."""
+    target_language: str | None = None
+    """BCP 47 tag of the language to translate into; absent: that of the training rows' translations."""
+    generation: Generation = field(default_factory=Generation)
+    """Decoding settings of generative models (decoders, endpoints)."""
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Method -> its own choices, e.g. ``in_context: {shots: 4}``; see the ``Options`` in methods/NAME.py."""
+    objective: Objective = field(default_factory=Objective)
+    limits: Limits = field(default_factory=Limits)
+    prices: Prices = field(default_factory=Prices)
+    serving: Serving = field(default_factory=Serving)
+    candidates: CandidateFilter = field(default_factory=CandidateFilter)
+    budget_seconds: float = 1200.0
+    """Wall clock of the search."""
+    seed: int = 0
+    folder: Path = Path()
+    """Folder that relative file names start from (the task file's own)."""

@@ -1,0 +1,58 @@
+// Winner, best set and costs for another price of an error, from the data of the page.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("what-if-data").textContent);
+  const slider = document.getElementById("alpha");
+  const [low, high] = [Math.log(data.from), Math.log(data.to)];
+  const number = (value) => Number(value.toPrecision(3)).toLocaleString("en");
+  const argmin = (values) => values.reduce((best, value, i) => (value < values[best] ? i : best), 0);
+
+  function decide(alpha) {
+    const observed = data.candidates.map((one) => one.cost + alpha * one.loss);
+    const expected = data.candidates.map((one) => one.cost + alpha * one.expected);
+    let winner = argmin(expected);
+    if (data.indifference > 0) {
+      const least = expected[winner];
+      data.candidates.forEach((one, i) => {
+        if (expected[i] - least <= data.indifference && one.cost < data.candidates[winner].cost) winner = i;
+      });
+    }
+    const best = argmin(observed);
+    const inside = observed.map((value, i) => {
+      const behind = value - observed[best] - alpha * data.step;
+      return i === winner || behind <= data.critical * alpha * data.errors[i][best];
+    });
+    return { observed, expected, winner, inside };
+  }
+
+  function show() {
+    const alpha = Math.exp(low + (high - low) * (Number(slider.value) / 1000));
+    const { observed, expected, winner, inside } = decide(alpha);
+    document.getElementById("what-if-price").textContent =
+      `${number(alpha / data.requests)} ${data.currency} (\u03b1 = ${number(alpha)} ${data.currency} a month)`;
+    const several = inside.filter(Boolean).length;
+    document.getElementById("what-if-winner").textContent =
+      `${data.candidates[winner].name}: ${number(observed[winner])} ${data.currency} a month; ` +
+      (several > 1 ? `${several} candidates in the best set` : "no other candidate may be as good");
+    const order = observed.map((_, i) => i).sort((a, b) => (b === winner) - (a === winner) || expected[a] - expected[b]);
+    const rows = order.map((i) => {
+      const one = data.candidates[i];
+      const row = document.createElement("tr");
+      if (i === winner) row.className = "winner";
+      const texts = [one.name, inside[i] ? "yes" : "no", number(observed[i]), number(one.cost), number(alpha * one.loss)];
+      texts.forEach((text, column) => {
+        const cell = document.createElement(column ? "td" : "th");
+        if (column > 1) cell.className = "n";
+        cell.textContent = text;
+        row.append(cell);
+      });
+      return row;
+    });
+    document.getElementById("what-if-rows").replaceChildren(...rows);
+  }
+
+  slider.value = String(Math.round((1000 * (Math.log(Math.max(data.alpha, data.from)) - low)) / (high - low)));
+  slider.addEventListener("input", show);
+  document.getElementById("what-if").hidden = false;
+  show();
+})();

@@ -1,0 +1,263 @@
+"""From a finished race to the decision: footprints measured, costs and the choice made, all candidates listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib import metadata
+
+from goldilocks.events import FootprintStarted
+from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial
+from goldilocks.selection.cost import cost
+from goldilocks.selection.decide import Choice, Finished, decide
+from goldilocks.selection.digests import digests
+from goldilocks.selection.explain_choice import advice, sentence
+from goldilocks.selection.failures import Guard
+from goldilocks.selection.prospects import Forecasts, forecasts_of
+from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
+from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.time_correction import pace
+
+_VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+_DISTURBED = 1.3
+"""A second measurement of the latency that differs by this factor is no accident: something else used the machine."""
+
+
+def conclude(
+    setting: RaceContext,
+    trials: Sequence[Trial],
+    stopped: str,
+    policy: str,
+    *,
+    measure: Callable[[Candidate, Sequence[Text]], Footprint],
+    metric_name: str,
+) -> Decision | None:
+    """Measure what finished, decide, and write down why.
+
+    ``None`` where a candidate failed while being measured: others may have been passed over because of it, so the race
+    goes on before anything is decided.
+
+    Args:
+        setting: What the race was run with.
+        trials: All purchases.
+        stopped: Why the race stopped.
+        policy: Name of the policy.
+        measure: Footprint of a finished candidate, answering the given texts.
+        metric_name: File name of the metric that decides.
+
+    Raises:
+        LimitError: no candidate meets the hard limits.
+    """
+    footprints = _measured(setting, trials, measure)
+    if footprints is None:
+        return None
+    dataset = setting.dataset
+    setting.workspace.write_validation(dataset.goal, dataset.validation.gold)
+    records = RunRecords(
+        workspace=setting.workspace,
+        spec=setting.spec,
+        pool=setting.pool,
+        screening=setting.screening,
+        trials=trials,
+        machine=setting.machine,
+        gold=dataset.validation.gold,
+        goal=dataset.goal,
+        metric=setting.metric,
+        metric_name=metric_name,
+        data_fingerprint=dataset.fingerprint,
+    )
+    search = Search(
+        seconds=setting.clock.elapsed(),
+        trials=len(trials),
+        exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
+        policy=policy,
+        stopped=stopped,
+        money=setting.workspace.account().total().money,
+    )
+    return replace(decision_from(records, footprints, search), inputs=digests(setting.workspace, len(trials)))
+
+
+def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], search: Search) -> Decision:
+    """The decision that records and measured footprints lead to; nothing is run or measured.
+
+    Args:
+        records: Of the run.
+        footprints: Candidate -> what it needs to answer, of every candidate that finished.
+        search: What the search took.
+
+    Raises:
+        LimitError: no candidate meets the hard limits.
+        IntegrityError: stored answers are missing or damaged.
+    """
+    spec = records.spec
+    finished = _finished(records, footprints)
+    forecasts = forecasts_of(records, finished)
+    choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects)
+    standings = (*choice.standings, *_unfinished(records, search.stopped, forecasts, choice))
+    return Decision(
+        winner=choice.winner,
+        tied=choice.tied,
+        map=choice.map,
+        candidates=standings,
+        objective=spec.objective,
+        prices=spec.prices,
+        alpha=spec.objective.alpha,
+        metric=records.metric_name,
+        sentence=sentence(
+            choice.winner, choice.standings, choice.tied, choice.map, spec.objective, records.metric_name
+        ),
+        search=search,
+        task=spec.task,
+        seed=spec.seed,
+        data_fingerprint=records.data_fingerprint,
+        versions={name: metadata.version(name) for name in _VERSIONS},
+        machine=records.machine,
+        serving=spec.serving,
+        p_best=choice.winner.p_best,
+        expected_regret=choice.expected_regret,
+        advice=advice(standings, choice.winner, spec.objective, choice.expected_regret),
+        warnings=_disturbances(footprints),
+        loss_noise=choice.loss_noise,
+    )
+
+
+def _disturbances(footprints: Mapping[str, Footprint]) -> tuple[str, ...]:
+    """Findings about measurements that disagree with themselves."""
+    return tuple(
+        f"{name}: latency changed by a factor of {footprint.drift:.2f} between two measurements; something else used "
+        "the machine, so its cost may be off. Measure again on a quiet machine."
+        for name, footprint in footprints.items()
+        if footprint.drift is not None and not 1 / _DISTURBED <= footprint.drift <= _DISTURBED
+    )
+
+
+def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
+    """What running everybody to the end would take: measured where bought, else forecast, corrected by family."""
+    spent: dict[str, float] = {}
+    share: dict[str, float] = {}
+    for one in trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+        share[one.candidate] = max(share.get(one.candidate, 0.0), one.share)
+    behind = {name: pool.forecasts[name].behind(share[name]) for name in spent}
+    full = {name: spent[name] / behind[name] for name in spent}
+    forecast = {name: behind[name] * pool.forecasts[name].seconds for name in spent}
+
+    def guess(name: str) -> float:
+        family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
+        return pool.forecasts[name].seconds * pace(family or spent, forecast)
+
+    return sum(full.get(one.name) or guess(one.name) for one in pool.candidates)
+
+
+def _measured(
+    setting: RaceContext, trials: Sequence[Trial], measure: Callable[[Candidate, Sequence[Text]], Footprint]
+) -> dict[str, Footprint] | None:
+    """Candidate -> footprint of every finished one; ``None`` where one failed."""
+    guard = Guard(setting.workspace, setting.clock, setting.progress)
+    by_name = {one.name: one for one in setting.pool.candidates}
+    texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
+    footprints: dict[str, Footprint] = {}
+    dropped = setting.workspace.read_dropped()
+    done = [one for one in trials if one.share >= 1 and one.candidate not in dropped]
+    for number, trial in enumerate(done):
+        setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
+        with guard.watch("measuring", [trial.candidate]) as fallen:
+            footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
+        if fallen:
+            footprints.pop(trial.candidate, None)
+    return footprints if len(footprints) == len({one.candidate for one in done}) else None
+
+
+def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
+    by_name = {one.name: one for one in records.pool.candidates}
+    spent: dict[str, float] = {}
+    for one in records.trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+    last = {one.candidate: one for one in records.trials if one.share >= 1 and one.candidate in footprints}
+    finished: list[Finished] = []
+    for name, trial in last.items():
+        candidate, footprint = by_name[name], footprints[name]
+        usage = records.workspace.account(name).own() if candidate.model.remote else None
+        monthly = cost(
+            spent[name],
+            footprint,
+            records.spec,
+            records.machine,
+            model=candidate.model,
+            asked=trial.usage,
+            spent=usage.money if usage else 0.0,
+        )
+        answers = records.workspace.read_answers(trial.predictions, records.goal)
+        finished.append(
+            Finished(
+                candidate=candidate,
+                trial=trial,
+                answers=answers.values,
+                seconds=spent[name],
+                footprint=footprint,
+                cost=monthly,
+                usage=usage,
+            )
+        )
+    return finished
+
+
+def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
+    """Of an endpoint, what the validation part tells better than the few questions it was timed on."""
+    asked = trial.usage
+    if asked is None or not asked.questions:
+        return footprint
+    return replace(
+        footprint,
+        texts_per_second=1 / trial.seconds_per_text,
+        tokens_read=asked.tokens_read / asked.questions,
+        tokens_written=asked.tokens_written / asked.questions,
+    )
+
+
+def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice: Choice) -> list[Standing]:
+    """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
+    latest = {one.candidate: one for one in records.trials}
+    spent: dict[str, float] = {}
+    for one in records.trials:
+        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
+    cut = {one.candidate: one.reason for one in records.screening.cut}
+    dropped = records.workspace.read_dropped()
+    decided = {one.candidate for one in choice.standings}
+    rows: list[Standing] = []
+    for candidate in records.pool.candidates:
+        name, trial, failure = candidate.name, latest.get(candidate.name), dropped.get(candidate.name)
+        if name in decided:
+            continue
+        if failure is not None:
+            status, reason = "excluded", f"failed in the {failure.stage}: {failure.reason}"
+        elif name in cut:
+            status, reason = "screened", cut[name]
+        elif trial is None:
+            status, reason = "stopped", f"never run: {stopped}"
+        else:
+            status, reason = "stopped", f"stopped at {trial.share:.0%} of its run: {stopped}"
+        rows.append(
+            Standing(
+                candidate=name,
+                family=candidate.model.family,
+                model=candidate.model.name,
+                method=candidate.method,
+                status=status,
+                reason=reason,
+                parameters=candidate.model.parameters,
+                licence=candidate.model.licence,
+                share=trial.share if trial else 0.0,
+                seconds=spent.get(name, 0.0) + (failure.seconds if failure else 0.0),
+                score=trial.score if trial else None,
+                dropped=failure.stage if failure else "",
+                usage=records.workspace.account(name).own() if candidate.model.remote else None,
+                p_best=choice.p_best.get(name),
+                forecast=forecasts.losses.get(name),
+                seconds_to_finish=forecasts.seconds.get(name),
+            )
+        )
+    for out in records.pool.excluded:
+        family, model, method = (*out.candidate.split("/", 2), "", "")[:3]
+        rows.append(Standing(out.candidate, family, model, method, "excluded", out.reason))
+    return rows

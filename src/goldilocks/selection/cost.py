@@ -1,0 +1,129 @@
+"""cost(m): money per month, part by part. Everything in it was measured, or is a price from the task file."""
+
+from __future__ import annotations
+
+import math
+
+from goldilocks.records import Cost, Footprint, Measured, ModelInfo, Serving, ServingMode, TaskSpec, Usage
+from goldilocks.support.machine.hardware import Machine
+
+_GB = 1e9
+_KWH = 3.6e6
+HOURS_PER_MONTH = 730.0
+"""A year of 8,760 hours, by twelve."""
+TUNING_ERROR = 0.1
+"""Relative error of the seconds of a run, which are measured once: two runs of one candidate on a machine in light use
+differ by about so much."""
+
+
+def machine_hour(spec: TaskSpec, machine: Machine, model: ModelInfo | None = None) -> float:
+    """Price of an hour of the tuning machine, in the objective's currency.
+
+    Args:
+        spec: Prices.
+        machine: Whether it has an accelerator.
+        model: What runs on it: a model without weight groups is fitted in a single pass, on the processor alone.
+    """
+    accelerated = machine.device != "cpu" and (model is None or uses_accelerator(model))
+    return spec.prices.gpu_hour if accelerated else spec.prices.cpu_hour
+
+
+def serving_hour(spec: TaskSpec, machine: Machine, model: ModelInfo | None = None) -> float:
+    """Price of an hour of the machine that answers (``serving.machine``)."""
+    match spec.serving.machine:
+        case "cpu":
+            return spec.prices.cpu_hour
+        case "gpu":
+            return spec.prices.gpu_hour
+        case _:
+            return machine_hour(spec, machine, model)
+
+
+def uses_accelerator(model: ModelInfo) -> bool:
+    """Whether a model computes on the accelerator where there is one: networks do, counts and linear models do not."""
+    return bool(model.groups)
+
+
+def service_ms(footprint: Footprint, serving: Serving) -> Measured:
+    """Mean time of one request, in milliseconds; the median where an earlier version did not measure the mean."""
+    if serving.batch_size > 1 and footprint.batch_mean_ms is not None:
+        return footprint.batch_mean_ms
+    return footprint.mean_ms or footprint.latency_p50_ms
+
+
+def running_cost(
+    seconds_per_request: float,
+    spec: TaskSpec,
+    machine: Machine,
+    asked: Usage | None = None,
+    *,
+    model: ModelInfo | None = None,
+) -> float:
+    """Money per month for answering: ``seconds_per_request`` of the serving machine, or the tokens of an endpoint."""
+    requests = spec.objective.requests_per_month
+    if asked is not None:
+        return requests * asked.each
+    hours = requests * seconds_per_request / 3600
+    if spec.serving.mode is ServingMode.HELD:
+        hours = HOURS_PER_MONTH * max(1, math.ceil(hours / HOURS_PER_MONTH))
+    return hours * serving_hour(spec, machine, model)
+
+
+def cost(
+    tuning_seconds: float,
+    footprint: Footprint,
+    spec: TaskSpec,
+    machine: Machine,
+    *,
+    model: ModelInfo | None = None,
+    asked: Usage | None = None,
+    spent: float = 0.0,
+) -> Cost:
+    """Money per month for a candidate.
+
+    Args:
+        tuning_seconds: Wall clock of its full run.
+        footprint: What it needs to answer, measured.
+        spec: Prices, requests, how it will be served, and the horizon over which tuning is spread.
+        machine: Tells whether hours are of the CPU or the GPU price.
+        model: The candidate's model, which may not use the accelerator; absent: it is taken to.
+        asked: Of a candidate at an endpoint what its validation questions took: a request is taken to cost as much as
+            one of them on average, and nothing is paid for the time this machine waits.
+        spent: Money for all its questions in the search; part of tuning.
+
+    Example: 3,600 s of tuning at 0.05 an hour over 12 months is 0.05 / 12 a month; 200,000 requests of 9 ms are half an
+    hour, 0.025 a month; 0.3 GB of memory at 3 a GB-month is 0.9; 200,000 requests of 18 J are 1 kWh, 0.2 a month.
+    200,000 requests that read 100 tokens at 0.15 a million and write 5 at 0.6 are 3 + 0.6 a month.
+    """
+    months = spec.objective.horizon_months
+    hours = tuning_seconds / 3600
+    service = service_ms(footprint, spec.serving)
+    each = [service.low, service.value, service.high]
+    low, requests, high = (running_cost(ms / 1000, spec, machine, model=model) for ms in each)
+    tuning = hours * machine_hour(spec, machine, model)
+    joules = spec.objective.requests_per_month * (footprint.joules_per_text or 0.0)
+    return Cost(
+        tuning=(tuning + spent) / months,
+        labour=hours * spec.prices.labour_hour / months,
+        requests=0.0 if asked else requests,
+        memory=_memory_gb(footprint, spec, service.value) * spec.prices.memory_gb_month,
+        storage=footprint.size_bytes / _GB * spec.prices.storage_gb_month,
+        energy=joules / _KWH * spec.prices.kwh if spec.serving.mode is ServingMode.BUSY and not asked else 0.0,
+        tokens=running_cost(0.0, spec, machine, asked) if asked else 0.0,
+        error=math.hypot(
+            0.0 if asked else (high - low) / 2,
+            TUNING_ERROR * (tuning + hours * spec.prices.labour_hour) / months,
+        ),
+    )
+
+
+def _memory_gb(footprint: Footprint, spec: TaskSpec, milliseconds: float) -> float:
+    """GB held over a whole month: all of it, none beyond the machine that is paid for anyway, or by the busy hours."""
+    held = footprint.memory_bytes / _GB
+    match spec.serving.mode:
+        case ServingMode.HELD:
+            return 0.0
+        case ServingMode.SERVERLESS:
+            return held * spec.objective.requests_per_month * milliseconds / 3.6e6 / HOURS_PER_MONTH
+        case _:
+            return held

@@ -1,0 +1,351 @@
+"""The decision: which finished candidate has the lowest expected J = cost + α·loss, how sure that is, and for which α.
+
+*Rule.* The winner has the lowest posterior expected J among the finished candidates within the limits. The posterior of
+a loss is the validation estimate, shrunk towards the other candidates as far as their differences are noise
+(``best_set.shrink``): it needs nothing but the answers, so deciding again from the same records gives the same winner.
+Differences that the timing of the machine cannot resolve are ordered by validation loss, then parameters, then name. A
+cheaper candidate wins only within ``objective.indifference``. See docs/decisions/0008-rule.md.
+
+*Best set.* The candidates that cannot be excluded as the best at 95 %, however many there are.
+
+*Map.* Each candidate is a line J(α) = cost + α·loss; their lower envelope says which is best for which α.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import LimitError
+from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
+from goldilocks.evaluation.score import loss_of
+from goldilocks.protocols import Floats, Metric
+from goldilocks.records import (
+    AlphaRange,
+    Answer,
+    Candidate,
+    Cost,
+    Footprint,
+    Gold,
+    LossNoise,
+    Measured,
+    Standing,
+    TaskSpec,
+    Trial,
+    Usage,
+)
+from goldilocks.selection.decision_map import decision_map
+from goldilocks.selection.limits import broken_limit
+from goldilocks.selection.loss_money import monthly_loss
+from goldilocks.support.scoring.best_set import BestSet, Shrinkage, best_set, paired_errors, selection_error, shrink
+from goldilocks.support.scoring.statistics import (
+    bootstrap_weights,
+    normal_quantile,
+    weighted_sums,
+    wilson_end,
+)
+
+_MOST_ON_THE_PAGE = 40
+"""Candidates whose pairwise errors are kept for other values of α."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A candidate that ran to the end, with all that the decision needs of it."""
+
+    candidate: Candidate
+    trial: Trial
+    answers: tuple[Answer, ...]
+    """Its answer to each validation item, in order."""
+    seconds: float
+    """Spent on it in the race: what tuning it took."""
+    footprint: Footprint
+    cost: Cost
+    usage: Usage | None = None
+    """What the search asked an endpoint for it."""
+    seed_noise: float | None = None
+    """See ``Standing.seed_noise``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A candidate that did not finish: it cannot win, but it may be better than the winner."""
+
+    candidate: str
+    loss: float
+    """Expected final loss."""
+    spread: float
+    """Its standard deviation."""
+    cost: float
+    """Money per month, as far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What ``decide`` found."""
+
+    winner: Standing
+    standings: tuple[Standing, ...]
+    """Every finished candidate: the winner, then the others by expected J, then those beyond a limit."""
+    tied: tuple[str, ...]
+    """The best set, the winner among it."""
+    map: tuple[AlphaRange, ...]
+    expected_regret: float
+    """Money per month that the winner is expected to cost more than the best, prospects included."""
+    loss_noise: LossNoise
+    p_best: Mapping[str, float]
+    """Candidate (finished or prospect) -> probability that its J is the lowest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """The candidates within the limits as arrays, all of shape ``(n_candidates,)`` unless it says otherwise."""
+
+    members: Sequence[Finished]
+    losses: npt.NDArray[np.float64]
+    costs: npt.NDArray[np.float64]
+    cost_errors: npt.NDArray[np.float64]
+    """Standard error of each cost, from the timing of the machine."""
+    noise: Floats
+    """Resampled errors of the losses, ``(n_draws, n_candidates)``."""
+    step: float
+    """Loss that one item makes up; 0 where items are not just right or wrong."""
+    posterior: Shrinkage
+    names: Sequence[str]
+
+
+def decide(
+    finished: Sequence[Finished],
+    gold: Sequence[Gold],
+    metric: Metric,
+    spec: TaskSpec,
+    *,
+    prospects: Sequence[Prospect] = (),
+    n_draws: int = 1_000,
+) -> Choice:
+    """Choose among the candidates that finished.
+
+    Args:
+        finished: At least one.
+        gold: Right answers of the validation items.
+        metric: The metric that decides.
+        spec: What errors cost, limits, seed.
+        prospects: Candidates that did not finish; they enter the probabilities and the expected regret only.
+        n_draws: Bootstrap draws; 1,000 keep the ends of an interval stable to about 7 % of its width.
+
+    Raises:
+        LimitError: no candidate meets the hard limits; the nearest is named.
+    """
+    within, beyond = _within_limits(finished, spec)
+    field = _field(within, gold, metric, spec, n_draws)
+    expected = field.costs + monthly_loss(field.posterior.mean, spec.objective)
+    observed = field.costs + monthly_loss(field.losses, spec.objective)
+    chosen = _chosen(field, expected, spec.objective.indifference)
+    rng = np.random.default_rng(spec.seed)
+    timing = rng.standard_normal(field.noise.shape, dtype=np.float32) * field.cost_errors.astype(np.float32)
+    noise = monthly_loss(field.noise, spec.objective) + timing
+    best = best_set(observed, noise, step=float(monthly_loss(field.step, spec.objective)))
+    tied = {field.names[i] for i in np.flatnonzero(best.members).tolist()} | {field.names[chosen]}
+    p_best, regret = _probabilities(field, timing, chosen, prospects, spec, rng)
+    lowest = int(np.argmin(observed))
+    gaps = observed - observed[lowest]
+    low, high = gaps + np.quantile(noise - noise[:, lowest, None], [0.025, 0.975], axis=0)
+    rows: list[Standing] = []
+    for i in sorted(range(len(within)), key=lambda i: (i != chosen, expected[i], field.names[i])):
+        name = field.names[i]
+        status = "winner" if i == chosen else "tied" if name in tied else "raced"
+        gap = Measured(float(gaps[i]), float(low[i]), float(high[i]), len(gold), f"{spec.objective.currency} per month")
+        rows.append(
+            replace(
+                standing_of(within[i], status),
+                score=_own_score(field, i, metric),
+                J=float(observed[i]),
+                expected_j=float(expected[i]),
+                gap=gap,
+                p_value=None if i == lowest else float(best.p_values[i]),
+                p_best=p_best[name],
+                reason=_reason(
+                    status, float(expected[i] - expected[chosen]), spec, cheapest=chosen != int(np.argmin(expected))
+                ),
+            )
+        )
+    rows[0] = replace(rows[0], score=_selected_score(field, chosen, metric, spec))
+    rows += [replace(standing_of(one, "excluded"), reason=reason) for one, reason in beyond]
+    ranges = decision_map(
+        {
+            name: (cost, loss)
+            for name, cost, loss in zip(field.names, field.costs.tolist(), field.losses.tolist(), strict=True)
+        }
+    )
+    return Choice(
+        winner=rows[0],
+        standings=tuple(rows),
+        tied=tuple(one.candidate for one in rows if one.candidate in tied),
+        map=ranges,
+        expected_regret=regret,
+        loss_noise=_loss_noise(field, best, ranges, expected),
+        p_best=p_best,
+    )
+
+
+def _field(members: Sequence[Finished], gold: Sequence[Gold], metric: Metric, spec: TaskSpec, n_draws: int) -> _Field:
+    table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
+    per_item = loss_of(metric, table)
+    centred = (per_item - per_item.mean(axis=0)).astype(np.float32)
+    rows = len(centred)
+    noise = weighted_sums(bootstrap_weights(rows, n_draws, seed=spec.seed), centred) / np.float32(rows)
+    noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little
+    losses = np.array([one.trial.loss for one in members])
+    return _Field(
+        members=members,
+        losses=losses,
+        costs=np.array([one.cost.total for one in members]),
+        cost_errors=np.array([one.cost.error for one in members]) / normal_quantile(),
+        noise=noise,
+        step=1 / len(gold) if is_share(table, metric.RANGE) else 0.0,
+        posterior=shrink(losses, noise),
+        names=[one.candidate.name for one in members],
+    )
+
+
+def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: float) -> int:
+    """Position of the winner.
+
+    The order is by expected J, then, within its own timing error of the lowest, by validation loss, parameters and
+    name; within the user's margin by cost, parameters and name.
+    """
+    lowest = int(np.argmin(expected))
+    size = [one.candidate.model.parameters for one in field.members]
+    unresolved = normal_quantile() * np.hypot(field.cost_errors, field.cost_errors[lowest])
+    equal = np.flatnonzero(expected - expected[lowest] <= unresolved).tolist()
+    best = min(equal, key=lambda i: (field.losses[i], size[i], field.names[i]))
+    near = np.flatnonzero(expected - expected[lowest] <= indifference).tolist() if indifference > 0 else []
+    return min([best, *near], key=lambda i: (field.costs[i], size[i], field.names[i]))
+
+
+def _probabilities(
+    field: _Field,
+    timing: Floats,
+    chosen: int,
+    prospects: Sequence[Prospect],
+    spec: TaskSpec,
+    rng: np.random.Generator,
+) -> tuple[dict[str, float], float]:
+    """P(lowest J) of everybody, and the expected regret of the winner, from draws of the posterior."""
+    common = field.noise.mean(axis=1, keepdims=True)
+    width = np.sqrt(field.posterior.weight).astype(np.float32)
+    losses = field.posterior.mean + width * (field.noise - common) + common
+    drawn = field.costs + monthly_loss(losses, spec.objective) + timing
+    if prospects:
+        mean = np.array([max(one.loss, 1e-9) for one in prospects])
+        spread = np.sqrt(np.log1p((np.array([one.spread for one in prospects]) / mean) ** 2))
+        future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(prospects))))
+        future = np.array([one.cost for one in prospects]) + monthly_loss(np.minimum(future, 1.0), spec.objective)
+        drawn = np.concatenate([drawn, future], axis=1)
+    names = [*field.names, *(one.candidate for one in prospects)]
+    # Candidates whose draws are equal (the same answers, the same cost) share the probability.
+    lowest = drawn.min(axis=1, keepdims=True)
+    first = drawn <= lowest
+    shares = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
+    return dict(zip(names, shares.tolist(), strict=True)), float((drawn[:, chosen] - lowest[:, 0]).mean())
+
+
+def _own_score(field: _Field, position: int, metric: Metric) -> Measured:
+    """A candidate's validation score; of a share with Wilson's interval, which earlier versions did not record."""
+    score = field.members[position].trial.score
+    if not field.step or score.n < 1:
+        return score
+    worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
+    loss, z = float(field.losses[position]), normal_quantile()
+    ends = sorted(best + (worst - best) * wilson_end(loss, score.n, side) for side in (-z, z))
+    return replace(score, low=min(ends[0], score.value), high=max(ends[1], score.value))
+
+
+def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) -> Measured:
+    """The winner's validation score with an interval that allows for its having been selected."""
+    score = _own_score(field, chosen, metric)
+    alpha, n = spec.objective.alpha, score.n
+    if alpha <= 0 or len(field.members) < 2 or n < 2:
+        return score
+    z = selection_error(
+        field.noise, field.posterior, field.costs / alpha, n_items=n if field.step else 0, seed=spec.seed
+    )
+    worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
+    loss = float(field.losses[chosen])
+    if field.step:
+        end = best + (worst - best) * wilson_end(loss, n, z)
+    else:
+        side = score.low if metric.HIGHER_IS_BETTER else score.high
+        end = score.value + (side - score.value) * z / normal_quantile()
+    low, high = min(score.low, end), max(score.high, end)
+    return replace(score, low=max(low, min(metric.RANGE)), high=min(high, max(metric.RANGE)))
+
+
+def _loss_noise(field: _Field, best: BestSet, ranges: Sequence[AlphaRange], expected: Floats) -> LossNoise:
+    """Pairwise errors of the candidates that are best for some α, then of those with the lowest expected J."""
+    position = {name: i for i, name in enumerate(field.names)}
+    order = [position[one.candidate] for one in ranges] + np.argsort(expected, kind="stable").tolist()
+    kept = list(dict.fromkeys(order))[:_MOST_ON_THE_PAGE]
+    errors = paired_errors(field.noise[:, kept])
+    return LossNoise(
+        candidates=tuple(field.names[i] for i in kept),
+        standard_errors=tuple(tuple(round(float(error), 9) for error in row) for row in errors),
+        critical=best.critical,
+        step=field.step,
+    )
+
+
+def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[Finished], list[tuple[Finished, str]]]:
+    within: list[Finished] = []
+    beyond: list[tuple[float, Finished, str]] = []
+    for one in finished:
+        broken = broken_limit(one.footprint, one.trial.score.value, spec.limits, spec.serving)
+        if broken is None:
+            within.append(one)
+        else:
+            beyond.append((broken[1], one, broken[0]))
+    if not within:
+        factor, nearest, reason = min(beyond, key=lambda three: three[0])
+        raise LimitError(
+            f"no candidate meets the limits; the nearest is {nearest.candidate.name} ({reason}, "
+            f"{factor:.2f} times over). "
+            "Loosen that limit in the task file, then --resume."
+        )
+    return within, [(one, reason) for _, one, reason in beyond]
+
+
+def standing_of(one: Finished, status: str) -> Standing:
+    """A finished candidate as a row of the decision, without what only a comparison tells."""
+    model = one.candidate.model
+    return Standing(
+        candidate=one.candidate.name,
+        family=model.family,
+        model=model.name,
+        method=one.candidate.method,
+        status=status,
+        reason="",
+        parameters=model.parameters,
+        licence=model.licence,
+        share=one.trial.share,
+        seconds=one.seconds,
+        score=one.trial.score,
+        footprint=one.footprint,
+        cost=one.cost,
+        usage=one.usage,
+        seed_noise=one.seed_noise,
+    )
+
+
+def _reason(status: str, above: float, spec: TaskSpec, *, cheapest: bool) -> str:
+    currency = spec.objective.currency
+    if status == "winner":
+        if not cheapest:
+            return "lowest expected J"
+        if spec.objective.indifference > 0:
+            return f"cheapest within {spec.objective.indifference:g} {currency} a month of the lowest expected J"
+        return "lowest loss of those whose J differs by less than the timing error"
+    behind = f"expected J is {above:.4g} {currency} a month above the winner's"
+    return f"{behind}, which these items cannot tell from none" if status == "tied" else behind

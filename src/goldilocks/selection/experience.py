@@ -1,0 +1,91 @@
+"""The prior of the race: what recorded races on other data say about kinds of candidate and about rungs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from goldilocks.records import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """How the loss at a rung relates to the final loss, in natural logarithms."""
+
+    bias: float
+    """Mean of log(loss at the rung) - log(final loss)."""
+    spread: float
+    """Standard deviation of the same among candidates of one data set; what they share is ``Experience.shared``."""
+    per_label: float = 0.0
+    """By how much the mean grows where there are e times as many labels: more labels leave more to be learnt."""
+    loading: float = 1.0
+    """How many times the shared effect of the rung counts for this kind: what is near its end at the rung on every data
+    set (a head on frozen layers) moves little where the data leave much to be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """The numbers of the prior; standard deviations are of natural logarithms of losses."""
+
+    level: Mapping[str, float]
+    """Kind (``family/method``, or ``*``) -> mean of log final loss, relative to the mean of its data set."""
+    between_data: float
+    """Standard deviation from one data set to the next."""
+    within_family: float
+    """Standard deviation that members of one family share."""
+    within_group: float
+    """Standard deviation that candidates of one group share: kinds that end much alike (``groups``)."""
+    own: float
+    """Standard deviation of a candidate by itself."""
+    base: float
+    """Mean of log loss over data sets."""
+    rungs: Mapping[str, Mapping[str, Rung]]
+    """Kind -> share (as text) -> relation."""
+    probe: Rung
+    """Relation of the linear probe's loss to the final loss of ``head_only`` on the same model."""
+    probe_shared: float = 0.0
+    """Standard deviation of the probe's bias from one data set to the next: it is fitted on a few hundred rows, and how
+    much the rest will add is the same unknown for every model. One finished model tells it for the others."""
+    labels: float = 1.0
+    """Labels of the recorded data sets, their geometric mean: where ``Rung.per_label`` counts from."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Kind -> group; a kind that is not named is a group of its own. All ways to tune an encoder end much alike, while
+    a head on the frozen one may end far from them."""
+    within_model: float = 0.0
+    """Standard deviation that all methods on one model share."""
+    shared: Mapping[str, float] = field(default_factory=dict)
+    """Share (as text) -> standard deviation, from one data set to the next, of the rung's bias for all candidates."""
+    spread_freedom: float = 4.0
+    """Degrees of freedom of the prior of the run's own scale of the spreads within it: fewer, heavier tails."""
+    source: str = ""
+
+    def shared_spread(self, rung: str) -> float:
+        """Standard deviation of what all candidates share at a rung, or at the probe."""
+        return self.probe_shared if rung == "probe" else self.shared.get(rung, 0.0)
+
+
+@cache
+def recorded_experience() -> Experience:
+    """The experience that comes with the package."""
+    return read_experience(Path(__file__).with_name("experience.json"))
+
+
+def read_experience(path: Path) -> Experience:
+    """An experience file."""
+    return parse_experience(json.loads(path.read_text(encoding="utf-8")))
+
+
+def parse_experience(raw: Mapping[str, Any]) -> Experience:
+    """The experience in the JSON of a file."""
+    rungs = {kind: {share: Rung(**rung) for share, rung in shares.items()} for kind, shares in raw["rungs"].items()}
+    plain = {key: value for key, value in raw.items() if key not in ("rungs", "probe")}
+    return Experience(rungs=rungs, probe=Rung(**raw["probe"]), **plain)
+
+
+def kind_of(candidate: Candidate) -> str:
+    """``family/method``: what experience is recorded by."""
+    return f"{candidate.model.family}/{candidate.method}"

@@ -1,0 +1,94 @@
+"""One candidate falls out, the others go on: the only place where an error of a candidate is taken for its own.
+
+What may be its own: an endpoint that does not answer or has used up its money, files that are missing, damaged or of
+the wrong kind, more memory than there is. What never is: limits and budget of the whole search, a full disk, and
+anything that is not raised on purpose (a mistake of the program must be seen).
+
+Who fell out stays out of this run, also with ``--resume``: trying an endpoint again costs minutes and may cost money,
+and a race whose field changes between two sessions is hard to account for. To let one in again, remove its line from
+``dropped.jsonl``; what it had bought still counts.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from goldilocks.errors import EndpointError, InputError, IntegrityError, MissingError
+from goldilocks.events import CandidateFailed, Progress
+from goldilocks.records import Failure
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.machine.clock import Clock
+
+_MEMORY = "this machine has not the memory it needs"
+
+
+def own_fault(error: Exception) -> str | None:
+    """Why only this candidate is out, in words; ``None`` where the error is everybody's, or the program's.
+
+    Example:
+        >>> own_fault(MemoryError()), own_fault(MissingError("x: is not there.")), own_fault(KeyError("x"))
+        ('this machine has not the memory it needs', 'x: is not there.', None)
+    """
+    if _out_of_memory(error):
+        return _MEMORY
+    if isinstance(error, InputError):
+        # What writes to the run's folder says so when the disk is full, and names the cause.
+        return None if _writing(error.__cause__) else str(error)
+    return str(error) if isinstance(error, EndpointError | MissingError | IntegrityError) else None
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(error, RuntimeError):
+        return False
+    # On a CPU torch says it in a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def _writing(cause: BaseException | None) -> bool:
+    return isinstance(cause, OSError) or type(cause).__name__ == "SafetensorError"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Watches over what is done with one candidate at a time, and writes down who fell out."""
+
+    workspace: Workspace
+    clock: Clock
+    progress: Progress
+
+    @contextmanager
+    def watch(
+        self, stage: str, names: Sequence[str], only: tuple[type[Exception], ...] = (Exception,)
+    ) -> Iterator[list[Failure]]:
+        """Inside, an error of the candidate's own takes it out and ends the block; any other goes on its way.
+
+        Args:
+            stage: As in ``records.Failure``.
+            names: The candidate, or all candidates of the model that is looked at.
+            only: Kinds of error that may be the candidate's own here.
+
+        Yields:
+            Who fell out: empty, until something went wrong.
+        """
+        fallen: list[Failure] = []
+        begun = self.clock.elapsed()
+        try:
+            yield fallen
+        except only as error:
+            reason = own_fault(error)
+            if reason is None:
+                raise
+            elapsed = self.clock.elapsed()
+            fallen += [Failure(name, stage, reason, elapsed - begun, elapsed) for name in names]
+        if fallen:
+            gc.collect()  # a model that was too large lives on in the frames of its error
+        for one in fallen:
+            self.workspace.add_dropped(one)
+            self.progress(CandidateFailed(one, self.clock.left()))

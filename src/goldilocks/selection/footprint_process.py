@@ -1,0 +1,122 @@
+"""What a trained candidate needs to answer, measured in a process of its own: nothing of the search is in its memory.
+
+``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [ACCOUNT BY]`` prints one ``Footprint`` as
+JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from goldilocks import plugins
+from goldilocks.errors import IntegrityError
+from goldilocks.evaluation.efficiency import footprint
+from goldilocks.protocols import TracksSpending
+from goldilocks.records import Footprint, Text
+from goldilocks.selection.failures import own_fault
+from goldilocks.support.account import Account
+from goldilocks.support.files import from_json, to_json
+from goldilocks.support.machine.energy import Meter
+
+_PATIENCE_SECONDS = 300
+_SINGLE_SECONDS, _BATCH_SECONDS = 1.0, 0.3
+"""A race measures every model that finished: a hundred texts of 10 ms, and throughput to about a tenth."""
+_PAID_QUESTIONS, _PAID_SECONDS = 20, 60.0
+"""An endpoint is timed on so many questions, one after the other. Of fewer than 20 the 95th percentile is the slowest
+alone; more would be money for a number whose interval is in the record."""
+_ITS_OWN = 3
+"""Exit code where the model is at fault, and nobody else."""
+
+
+def footprint_of(family: str, folder: Path, texts: Sequence[Text], account: Account | None = None) -> Footprint:
+    """Load the model in ``folder`` in a fresh process and let it answer ``texts``, alone and in batches.
+
+    A model that is paid for is asked 21 questions, alone; ``account`` (one with a file) is what they are put down to.
+
+    Raises:
+        IntegrityError: the model could not be loaded, answered nothing, or took too long or too much memory.
+    """
+    shared = [str(account.path), account.by] if account and account.path else []
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(list(texts), file)
+        file.flush()
+        try:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "goldilocks.selection.footprint_process",
+                    family,
+                    str(folder),
+                    file.name,
+                    *shared,
+                ],
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise IntegrityError(
+                f"{family}: answered too slowly to be measured ({_PATIENCE_SECONDS} s were not enough)."
+            ) from error
+    if done.returncode == _ITS_OWN:
+        raise IntegrityError(f"{family}: could not be measured in a fresh process: {done.stderr.splitlines()[-1]}")
+    if done.returncode == -signal.SIGKILL:  # by the kernel, as a rule
+        raise IntegrityError(f"{family}: was killed while being measured; has the machine the memory for it?")
+    if done.returncode:
+        raise RuntimeError(f"{folder}: the model could not be measured in a fresh process:\n{done.stderr}")
+    return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
+
+
+def _main(family: str, folder: Path, texts: Path, account: Account) -> None:
+    begun = time.perf_counter()
+    model = plugins.load("families", family).restore(folder)
+    sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
+    if isinstance(model, TracksSpending):
+        model.account = account
+    model.predict(sample[:1])
+    loading = time.perf_counter() - begun
+    size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+    if isinstance(model, TracksSpending):
+        found = footprint(
+            model.predict,
+            sample,
+            load_seconds=loading,
+            size_bytes=size,
+            single_seconds=_PAID_SECONDS,
+            batch_seconds=0.0,
+            warm_up=0,
+            most_single=_PAID_QUESTIONS,
+            rest=model.rest,
+        )
+    else:
+        found = footprint(
+            model.predict,
+            sample,
+            load_seconds=loading,
+            size_bytes=size,
+            single_seconds=_SINGLE_SECONDS,
+            batch_seconds=_BATCH_SECONDS,
+            meter=Meter(),
+        )
+    sys.stdout.write(to_json(found, indent=None) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        paid = Account(Path(sys.argv[4]), sys.argv[5]) if len(sys.argv) > 4 else Account()
+        _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), paid)
+    except Exception as problem:
+        words = own_fault(problem)
+        if words is None:
+            raise
+        sys.stderr.write(f"{' '.join(words.split())}\n")
+        sys.exit(_ITS_OWN)

@@ -1,0 +1,280 @@
+"""Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
+
+    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
+    z(m)       = base + level(kind of m) + data set + s * (family + group + model + own)
+
+``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
+is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
+the final level than its own noise suggests, and one finished candidate corrects the rung for all others. The linear
+probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
+inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
+
+A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
+``bias_only`` run that has not left chance yet says nothing about ``full``.
+
+Each observation is a Kalman update, stored as one row of the downdate of the prior covariance; nothing is refactored.
+The prior comes from ``experience.json``, made by ``benchmarks/record_experience.py`` from recorded races on other data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+from goldilocks.records import Candidate
+from goldilocks.selection.experience import Experience, Rung, kind_of
+
+Floats = npt.NDArray[np.float64]
+
+PROBE = "probe"
+"""Name of the screening's linear probe among the rungs."""
+CHANCE_ERRORS = 2.0
+"""A rung within this many standard errors of the majority loss is uninformative."""
+_SCALES: Floats = np.array([0.6, 1.0, 1.67, 2.78, 4.63])
+"""Grid of ``s``: equal steps in its logarithm."""
+_LEAST_NOISE = 1e-3
+_SHARED_COUNTING = 0.5
+"""Share of a loss's sampling variance that other candidates have in common, as models err on the same items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A measured loss of a candidate."""
+
+    candidate: str
+    loss: float
+    share: float
+    """Share of the full run; 0: the screening's linear probe."""
+
+
+@dataclass(slots=True)
+class Posterior:
+    """Mean and variance of the log final loss of each candidate, under each scale of the grid."""
+
+    candidates: Sequence[Candidate]
+    experience: Experience
+    n_items: int
+    """Validation items: a loss below half an item is taken as half an item."""
+    n_labels: int = 0
+    """Labels to tell apart; 0: unknown, or none."""
+    chance: float | None = None
+    """Loss of the majority answer; ``None``: unknown, no rung is passed over."""
+    mean: Floats = field(init=False)
+    """``(n_scales, n_candidates + n_rungs)``: first z of each candidate, then u of each rung."""
+    variance: Floats = field(init=False)
+    """The same shape."""
+    cross: Floats = field(init=False)
+    """Covariance of everything with u of each rung, ``(n_scales, n_rungs, n_candidates + n_rungs)``."""
+    log_weights: Floats = field(init=False)
+    """Log posterior probability of each scale, ``(n_scales,)``."""
+    at_chance: dict[int, tuple[float, float]] = field(init=False, default_factory=dict)
+    """Finished candidates at chance -> (log loss, its variance): known, but no evidence about other candidates."""
+    _place: dict[str, int] = field(init=False)
+    _rungs: list[str] = field(init=False)
+    _codes: npt.NDArray[np.int64] = field(init=False)
+    _updates: Floats = field(init=False)
+    _count: int = field(init=False, default=0)
+    _tables: dict[float, tuple[Floats, Floats]] = field(init=False, default_factory=dict)
+    """Rung -> own noise and loading of every candidate there."""
+
+    def __post_init__(self) -> None:
+        """Lay out the prior."""
+        e, pool = self.experience, self.candidates
+        self._place = {candidate.name: index for index, candidate in enumerate(pool)}
+        self._rungs = [PROBE, *sorted(share for share in e.rungs["*"])]
+        attributes = [
+            [candidate.model.family for candidate in pool],
+            [e.groups.get(kind_of(candidate), kind_of(candidate)) for candidate in pool],
+            [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool],
+        ]
+        self._codes = np.array([np.unique(names, return_inverse=True)[1] for names in attributes]).reshape(3, len(pool))
+        level = [e.base + e.level.get(kind_of(candidate), e.level.get("*", 0.0)) for candidate in pool]
+        shared = np.array([e.shared_spread(name) ** 2 for name in self._rungs])
+        n_scales = len(_SCALES)
+        self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
+        within = e.within_family**2 + e.within_group**2 + e.within_model**2 + e.own**2
+        own = e.between_data**2 + np.outer(_SCALES**2, np.full(len(pool), within))
+        self.variance = np.hstack([own, np.tile(shared, (n_scales, 1))])
+        self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
+        self.cross[:, range(len(shared)), range(len(pool), len(pool) + len(shared))] = shared
+        self.log_weights = _log_prior(e.spread_freedom)
+        self._updates = np.zeros((n_scales, 16, len(pool) + len(shared)))
+
+    # ------------------------------------------------------------------------------------------------------ evidence
+
+    def observe(self, observation: Observation) -> bool:
+        """Take one observation into account.
+
+        Returns:
+            Whether it was informative: ``False`` for a candidate that is not in the pool, and for a rung at chance.
+        """
+        place = self._place.get(observation.candidate)
+        if place is None:
+            return False
+        if self.is_at_chance(observation.loss) or self.candidates[place].model.family == "majority":
+            if observation.share >= 1:
+                self.at_chance[place] = (self.log(observation.loss), self.counting_noise(observation.loss) ** 2)
+            return False
+        relation = self._relation(place, observation)
+        column = self._column(place)
+        total = self.variance[:, place].copy()
+        if observation.share < 1:
+            rung, loading = self._rung(observation.share), relation.loading
+            at = len(self.candidates) + rung
+            total += 2 * loading * self.cross[:, rung, place] + loading**2 * self.variance[:, at]
+            column += loading * self.cross[:, rung]
+            expected = self.mean[:, place] + loading * self.mean[:, at]
+        else:
+            expected = self.mean[:, place].copy()
+        self._update(column, total + relation.spread**2, self.log(observation.loss) - relation.bias - expected)
+        return True
+
+    def _update(self, column: Floats, total: Floats, surprise: Floats) -> None:
+        """The Kalman update: ``column`` is the covariance of the state with y, ``total`` the variance of y."""
+        scaled = column / np.sqrt(total)[:, None]
+        if self._count == self._updates.shape[1]:
+            self._updates = np.concatenate([self._updates, np.zeros_like(self._updates)], axis=1)
+        self._updates[:, self._count] = scaled
+        self._count += 1
+        n = len(self.candidates)
+        self.mean += column * (surprise / total)[:, None]
+        self.variance = np.maximum(self.variance - scaled**2, 1e-12)
+        self.cross -= scaled[:, n:, None] * scaled[:, None, :]
+        self.log_weights += -0.5 * (np.log(total) + surprise**2 / total)
+        self.log_weights -= logsumexp(self.log_weights)
+
+    def _column(self, place: int) -> Floats:
+        """Posterior covariance of everything with z of one candidate, ``(n_scales, n_candidates + n_rungs)``."""
+        e, n = self.experience, len(self.candidates)
+        same = self._codes == self._codes[:, place, None]
+        within = same[0] * e.within_family**2 + same[1] * e.within_group**2 + same[2] * e.within_model**2
+        within[place] += e.own**2
+        column = np.zeros_like(self.mean)
+        column[:, :n] = e.between_data**2 + np.outer(_SCALES**2, within)
+        done = self._updates[:, : self._count]
+        column -= np.matmul(done[:, :, place][:, None, :], done)[:, 0]
+        return column
+
+    # ------------------------------------------------------------------------------------------------------- answers
+
+    @property
+    def weights(self) -> Floats:
+        """Posterior probability of each scale, ``(n_scales,)``."""
+        return np.asarray(np.exp(self.log_weights))
+
+    def moments(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of log final loss over all scales, each ``(n_candidates,)``."""
+        means, variances = self.by_scale()
+        weights = self.weights
+        mean = weights @ means
+        return mean, np.sqrt(np.maximum(weights @ (variances + means**2) - mean**2, 1e-12))
+
+    def by_scale(self) -> tuple[Floats, Floats]:
+        """Mean and variance of log final loss under each scale, each ``(n_scales, n_candidates)``."""
+        n = len(self.candidates)
+        means, variances = self.mean[:, :n].copy(), self.variance[:, :n].copy()
+        for place, (value, variance) in self.at_chance.items():
+            means[:, place], variances[:, place] = value, variance
+        return means, variances
+
+    def foresight(self, share: float) -> Floats:
+        """How far scoring at ``share`` would move the mean of each candidate: its standard deviation, by scale.
+
+        Args:
+            share: A rung.
+
+        Returns:
+            ``(n_scales, n_candidates)``; at share 1 nearly all that is uncertain now, less the error of counting.
+        """
+        n = len(self.candidates)
+        means, variances = self.by_scale()
+        noise = self._noise(share, np.exp(np.minimum(self.weights @ means, 0.0)))
+        if share >= 1:
+            covariance, total = variances, variances + noise**2
+        else:
+            rung = self._rung(share)
+            loading = self._table(share)[1]
+            shared = loading * self.cross[:, rung, :n]
+            covariance = variances + shared
+            total = variances + 2 * shared + loading**2 * self.variance[:, n + rung, None] + noise**2
+        step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
+        return np.minimum(step, np.sqrt(variances))
+
+    def given(self, observations: Sequence[Observation]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of log final loss, each ``(n_candidates,)``, from the prior and these alone."""
+        fresh = Posterior(self.candidates, self.experience, self.n_items, self.n_labels, self.chance)
+        for observation in observations:
+            fresh.observe(observation)
+        return fresh.moments()
+
+    def log(self, loss: float) -> float:
+        """Natural logarithm, with losses below half an item raised to it."""
+        return float(np.log(max(loss, 0.5 / max(self.n_items, 1))))
+
+    def is_at_chance(self, loss: float) -> bool:
+        """Whether a loss is within two standard errors of the majority answer's, or above it."""
+        if self.chance is None:
+            return False
+        error = float(np.sqrt(max(self.chance * (1 - self.chance), 0.0) / max(self.n_items, 1)))
+        return loss >= self.chance - CHANCE_ERRORS * error
+
+    def counting_noise(self, loss: float) -> float:
+        """Standard deviation of log loss from counting it on ``n_items``, of which other candidates share half."""
+        error = np.sqrt((1 - min(loss, 0.99)) / max(loss * self.n_items, 0.5))
+        return max(min(float(error), 1.0) * float(np.sqrt(_SHARED_COUNTING)), _LEAST_NOISE)
+
+    # -------------------------------------------------------------------------------------------------------- inside
+
+    def _rung(self, share: float) -> int:
+        """Place of the nearest rung that experience knows; 0 is the probe."""
+        if share == 0:
+            return 0
+        known = self._rungs[1:]
+        return 1 + min(range(len(known)), key=lambda index: abs(float(known[index]) - share))
+
+    def _relation(self, place: int, observation: Observation) -> Rung:
+        """Bias and own noise of an observation."""
+        if observation.share >= 1:
+            return Rung(0.0, self.counting_noise(observation.loss))
+        if observation.share == 0:
+            return self.experience.probe
+        rung = self._known(place, observation.share)
+        spread = float(np.hypot(rung.spread, self.counting_noise(observation.loss)))
+        return Rung(self._bias(rung), spread, rung.per_label, rung.loading)
+
+    def _known(self, place: int, share: float) -> Rung:
+        rungs = self.experience.rungs
+        of_kind = rungs.get(kind_of(self.candidates[place])) or rungs["*"]
+        return of_kind[min(of_kind, key=lambda known: abs(float(known) - share))]
+
+    def _bias(self, rung: Rung) -> float:
+        labels = np.log(self.n_labels / self.experience.labels) if self.n_labels else 0.0
+        return float(rung.bias + rung.per_label * labels)
+
+    def _noise(self, share: float, losses: Floats) -> Floats:
+        """Own noise of every candidate at a rung, ``(n_candidates,)``, were it scored now."""
+        counting = np.sqrt((1 - np.minimum(losses, 0.99)) / np.maximum(losses * self.n_items, 0.5))
+        counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
+        return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
+
+    def _table(self, share: float) -> tuple[Floats, Floats]:
+        """Own noise and loading of every candidate at a rung, each ``(n_candidates,)``."""
+        if share not in self._tables:
+            known = [
+                self.experience.probe if share == 0 else self._known(i, share) for i in range(len(self.candidates))
+            ]
+            self._tables[share] = (
+                np.array([rung.spread for rung in known]),
+                np.array([rung.loading for rung in known]),
+            )
+        return self._tables[share]
+
+
+def _log_prior(freedom: float) -> Floats:
+    """Log prior of each scale: its square is inverse-gamma(freedom / 2, freedom / 2)."""
+    log_density = -freedom * np.log(_SCALES) - freedom / (2 * _SCALES**2)
+    return np.asarray(log_density - logsumexp(log_density))

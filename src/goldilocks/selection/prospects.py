@@ -1,0 +1,67 @@
+"""What candidates that did not finish would end with: they cannot win, but they say how good the choice can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goldilocks.records import Measured
+from goldilocks.selection.cost import running_cost
+from goldilocks.selection.decide import Finished, Prospect
+from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.standings import Standings
+
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """Of the candidates that could still be run."""
+
+    prospects: tuple[Prospect, ...]
+    losses: Mapping[str, Measured]
+    """Candidate -> expected final loss with its 95 % interval."""
+    seconds: Mapping[str, float]
+    """Candidate -> seconds that the rest of its run is predicted to take."""
+
+
+def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts:
+    """Forecasts from the posterior that the race goes by (``Standings.forecast``)."""
+    kept = set(records.screening.kept)
+    dropped = records.workspace.read_dropped()
+    pool = [one for one in records.pool.candidates if one.name in kept]
+    done = {one.candidate.name for one in finished} | set(dropped)
+    names = [one.name for one in pool if one.name not in done]
+    if not names:
+        return Forecasts((), {}, {})
+    standings = Standings(
+        pool=pool,
+        forecasts=records.pool.forecasts,
+        spec=records.spec,
+        machine=records.machine,
+        n_items=len(records.gold),
+        n_labels=len(records.goal.labels),
+        screening=records.screening,
+        trials=[one for one in records.trials if one.candidate in kept],
+        seed=records.spec.seed,
+        dropped=dropped,
+    )
+    latest = {one.candidate: one for one in records.trials}
+    cheapest = min((one.cost.total for one in finished), default=0.0)
+    prospects: list[Prospect] = []
+    losses: dict[str, Measured] = {}
+    seconds: dict[str, float] = {}
+    for name in names:
+        loss, spread = standings.forecast(name)
+        trial = latest.get(name)
+        cost = (
+            running_cost(trial.seconds_per_text, records.spec, records.machine, trial.usage)
+            if trial is not None
+            else cheapest
+        )
+        prospects.append(Prospect(name, loss, spread, cost))
+        losses[name] = Measured(
+            loss, max(loss - _Z * spread, 0.0), min(loss + _Z * spread, 1.0), len(records.gold), "loss"
+        )
+        seconds[name] = standings.price(name, len(standings.rungs) - 1)
+    return Forecasts(tuple(prospects), losses, seconds)

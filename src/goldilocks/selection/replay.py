@@ -1,0 +1,57 @@
+"""The race on recorded curves: what a policy would have bought, and for how many seconds, without running anything.
+
+The record is the ``trials.jsonl`` of an exhaustive race. A replayed purchase costs what the recorded one took, and one
+that the budget cuts short costs what was left and yields nothing, as in a race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from goldilocks.errors import InputError
+from goldilocks.protocols import Policy
+from goldilocks.records import Trial
+from goldilocks.selection.standings import Standings
+
+
+def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, budget_seconds: float) -> list[Trial]:
+    """Let a policy buy from a record.
+
+    Args:
+        standings: A race that has not begun (no trials); its pool must be in the record.
+        recorded: Every rung of every candidate of the pool.
+        policy: Which purchase is next.
+        budget_seconds: Seconds, as recorded, that may be spent.
+
+    Returns:
+        The purchases in order; ``elapsed`` counts recorded seconds from 0.
+
+    Raises:
+        InputError: a candidate that the policy wants is not in the record up to that rung.
+    """
+    curves: dict[str, dict[int, Trial]] = {}
+    for trial in recorded:
+        curves.setdefault(trial.candidate, {})[trial.rung] = trial
+    spent = 0.0
+    while spent < budget_seconds:
+        standings.left = budget_seconds - spent
+        purchase = policy.choose(standings)
+        if purchase is None:
+            break
+        name, rung, why = purchase
+        curve = curves.get(name, {})
+        if rung not in curve:
+            raise InputError(
+                f"{name} is not in the record at rung {rung}; record the exhaustive race of the same pool."
+            )
+        steps = range(standings.bought(name), rung + 1)
+        seconds = sum(curve[step].seconds for step in steps if step in curve)
+        spent += seconds
+        if spent > budget_seconds:
+            break
+        predicted, value = standings.price(name, rung), standings.value(name)
+        standings.trials.append(
+            replace(curve[rung], seconds=seconds, elapsed=spent, predicted_seconds=predicted, value=value, why=why)
+        )
+    return standings.trials

@@ -1,0 +1,28 @@
+"""What a run has written down and a decision is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldilocks.protocols import Metric
+from goldilocks.records import Goal, Gold, Machine, Pool, Screening, TaskSpec, Trial
+from goldilocks.selection.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecords:
+    """What a run has written down, and a decision needs: no data, no models, no clock."""
+
+    workspace: Workspace
+    spec: TaskSpec
+    pool: Pool
+    screening: Screening
+    trials: Sequence[Trial]
+    machine: Machine
+    gold: Sequence[Gold]
+    """Right answers of the validation items."""
+    goal: Goal
+    metric: Metric
+    metric_name: str
+    data_fingerprint: str

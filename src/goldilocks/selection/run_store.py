@@ -1,0 +1,150 @@
+"""The candidates in flesh: their features for the cheap look, their runs, their checkpoints and finished models."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.options import Chosen, options_of
+from goldilocks.errors import InputError
+from goldilocks.protocols import Floats, Model, TracksSpending
+from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, Workload
+from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.files import read_record, to_json, write_text
+from goldilocks.support.machine.clock import OutOfTimeError
+
+if TYPE_CHECKING:
+    from goldilocks.tuning.run import Run
+
+
+_FIRST_TEXTS, _NEXT_TEXTS = 64, 512
+"""Texts of a screening between two looks at the clock; few at first, to learn how fast a model is."""
+
+
+@dataclass(slots=True)
+class RunStore:
+    """Makes, keeps and brings back the runs of one race."""
+
+    dataset: Dataset
+    """Only train is used."""
+    work: Workload
+    workspace: Workspace
+    offline: bool
+    seed: int
+    options: Chosen = field(default_factory=dict)
+    """Method -> its own choices."""
+    _folders: dict[str, Path] = field(default_factory=dict)
+    _footprints: dict[str, Footprint] = field(default_factory=dict)
+
+    def features(
+        self, facts: ModelInfo, texts: Sequence[Text], seconds_left: Callable[[], float] = lambda: math.inf
+    ) -> Floats:
+        """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``.
+
+        Raises:
+            OutOfTimeError: the first texts took so long that all of them would take more than ``seconds_left()``.
+        """
+        network = plugins.load("families", facts.family).create(
+            facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
+        )
+        assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
+        begun = time.monotonic()
+        parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
+        for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
+            ahead = (time.monotonic() - begun) / place * (len(texts) - place)
+            if ahead > seconds_left():
+                raise OutOfTimeError(f"{facts.name}: {len(texts):,} texts would take {ahead:.0f} s more")
+            parts.append(np.asarray(network.features(texts[place : place + _NEXT_TEXTS])))
+        return np.concatenate(parts)
+
+    def start(self, candidate: Candidate) -> Run:
+        """The candidate's run, from its checkpoint where there is one."""
+        from goldilocks.tuning.run import Run
+
+        run = Run(
+            candidate,
+            self.dataset.train,
+            self.dataset.goal,
+            model_folder=self._folder(candidate.model),
+            work=self.work,
+            seed=self.seed,
+            options=options_of(candidate.method, self.options),
+            account=self.workspace.account(candidate.name),
+        )
+        checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
+        if checkpoint.is_dir():
+            run.resume_from(checkpoint)
+        return run
+
+    def keep(self, candidate: Candidate, run: Run) -> None:
+        """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled.
+
+        Raises:
+            InputError: the disk is full or the folder cannot be written to; what was there still counts.
+        """
+        from safetensors import SafetensorError
+
+        folder = self.workspace.of_candidate(candidate.name)
+        if run.share < 1:
+            run.save(folder / "checkpoint")
+            return
+        beside = folder / "model.part"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        try:
+            run.model.save(beside)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{folder}: the model cannot be written ({error}); free space, then --resume.") from error
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        beside.rename(folder / "model")
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Remove the checkpoint of a finished run: its model is what counts now."""
+        shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
+
+    def model_folder(self, name: str) -> Path:
+        """Where the finished model of a candidate lies."""
+        return self.workspace.of_candidate(name) / "model"
+
+    def footprint(self, candidate: Candidate, texts: Sequence[Text]) -> Footprint:
+        """What a finished candidate needs to answer; measured once, of an endpoint once over all sessions."""
+        facts = candidate.model
+        # Methods are folded into the model, so that one model answers with the same network whatever the method; but
+        # one that is told in words what to do is told other words by each.
+        key = candidate.name if "prompt" in facts.groups else f"{facts.family}/{facts.name}"
+        if key not in self._footprints:
+            kept = self.workspace.of_candidate(candidate.name) / "footprint.json"
+            if facts.remote and kept.exists():
+                self._footprints[key] = read_record(Footprint, kept)
+                return self._footprints[key]
+            account = self.workspace.account(candidate.name)
+            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, account)
+            if facts.remote:
+                write_text(kept, to_json(found))
+            self._footprints[key] = found
+        return self._footprints[key]
+
+    def restore(self, candidate: Candidate) -> Model:
+        """The finished model of a candidate, ready to answer the test part."""
+        model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
+        if isinstance(model, TracksSpending):
+            model.account = self.workspace.account(f"{candidate.name} (test)")  # no cost of the search
+        return model
+
+    def _folder(self, facts: ModelInfo) -> Path | None:
+        if not facts.pretrained:
+            return None
+        key = f"{facts.family}/{facts.name}"
+        if key not in self._folders:
+            self._folders[key] = folder_of(facts, offline=self.offline)
+        return self._folders[key]

@@ -1,0 +1,74 @@
+"""Expected savings of purchases, in closed form: how far E[J] of the best candidate would fall.
+
+A candidate's loss is log-normal (``selection/loss_posterior.py``), its J is cost + alpha * loss, and the best finished
+candidate's J is known. All arrays broadcast.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+Floats = npt.NDArray[np.float64]
+
+_POINTS = 48
+"""Points of the integral over J: 48 keep ``expected_best`` within 1 % of a fine grid."""
+_SPREADS = 6.0
+"""How many standard deviations below the mean the integral begins."""
+
+
+def shortfall(bar: Floats, location: Floats, spread: Floats) -> Floats:
+    """E[max(0, bar - min(L, 1))] for log L ~ N(location, spread**2).
+
+    Example: a loss of .1 for sure, against a bar of .3
+        >>> round(float(shortfall(np.array(0.3), np.log(0.1), np.array(1e-9))), 6)
+        0.2
+
+    Source:
+        The price of a put option (Black & Scholes 1973); expected improvement for a log-normal (Jones et al. 1998).
+    """
+    beyond = np.maximum(bar - 1.0, 0.0)  # a loss never exceeds 1
+    strike = np.clip(bar, 1e-300, 1.0)
+    spread = np.maximum(spread, 1e-9)
+    d = (np.log(strike) - location) / spread
+    put = strike * ndtr(d) - np.exp(np.minimum(location + spread**2 / 2, 50.0)) * ndtr(d - spread)
+    return np.asarray(np.where(bar > 0, beyond + np.maximum(put, 0.0), 0.0))
+
+
+def chance_below(bar: Floats, location: Floats, spread: Floats) -> Floats:
+    """P(L < bar) for log L ~ N(location, spread**2)."""
+    d = (np.log(np.maximum(bar, 1e-300)) - location) / np.maximum(spread, 1e-9)
+    return np.asarray(np.where(bar >= 1, 1.0, np.where(bar > 0, ndtr(d), 0.0)))
+
+
+def expected_loss(mean: Floats, variance: Floats) -> Floats:
+    """E[min(L, 1)] for log L ~ N(mean, variance)."""
+    spread = np.sqrt(np.maximum(variance, 1e-18))
+    below = np.exp(np.minimum(mean + variance / 2, 50.0)) * ndtr((-mean - variance) / spread)
+    return np.asarray(below + ndtr(mean / spread))
+
+
+def expected_best(best: float, costs: Floats, alpha: float, mean: Floats, spread: Floats) -> float:
+    """E[max(0, best - min J)] over independent candidates with J = cost + alpha * L and log L ~ N(mean, spread**2).
+
+    Args:
+        best: J of the best finished candidate.
+        costs: Money per month, ``(n,)``.
+        alpha: Money per month that a loss of 1 costs.
+        mean: ``(n,)``.
+        spread: ``(n,)``.
+
+    Example: one candidate that surely costs 20 less
+        >>> one = np.array([1.0])
+        >>> round(expected_best(100.0, 30 * one, 100.0, np.log(0.5 * one), 1e-6 * one), 1)
+        20.0
+    """
+    if len(costs) == 0:
+        return 0.0
+    lowest = float(np.min(costs + alpha * np.exp(mean - _SPREADS * spread)))
+    if lowest >= best:
+        return 0.0
+    levels = np.linspace(lowest, best, _POINTS)
+    above = 1 - chance_below((levels[:, None] - costs) / alpha, mean, spread)
+    return float(np.trapezoid(1 - above.prod(axis=1), levels))

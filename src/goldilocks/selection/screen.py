@@ -1,0 +1,285 @@
+"""Screening: transferability estimates for every pretrained model from frozen features. It prunes, it does not choose.
+
+Each model encodes the same training texts once; every estimate comes from that one pass. The estimators are given the
+mean over the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several
+stratified resamples, so that each number has an interval, and no model within the interval of the cut is cut.
+
+    texts -> features of every layer -> estimates per model -> rankings -> candidates kept
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.events import ModelScreened, Progress, silent
+from goldilocks.protocols import Floats, Ints
+from goldilocks.records import (
+    Candidate,
+    Dataset,
+    Excluded,
+    Measured,
+    ModelInfo,
+    Output,
+    Pool,
+    ProbeResult,
+    Screening,
+    Text,
+)
+from goldilocks.support.machine.clock import OutOfTimeError
+from goldilocks.support.scoring import linear_probe
+
+_LEAST_RESAMPLES = 2
+"""An interval needs two."""
+_ROWS, _ROWS_NONE_CUT = 1_500, 500
+KEEP = 5
+"""A model is only cut when at least this many are surely better."""
+ACCURACY = "probe_accuracy"
+"""Key of the held-out accuracy of the linear probe on the best layer: what the cut goes by."""
+_UNITS = {"h_score": "trace", "log_me": "nats per text", "linear_probe": "nats per text"}
+_DISTRUSTED = "log_me_distrusted"
+"""What LogME is called, and kept out of its ranking under, where there are fewer texts than features."""
+
+
+def screen(
+    dataset: Dataset,
+    pool: Pool,
+    *,
+    features: Callable[[ModelInfo, Sequence[Text]], Floats],
+    seconds_limit: float,
+    seed: int,
+    rows: int | None = None,
+    resamples: int = 5,
+    keep: int = KEEP,
+    progress: Progress = silent,
+    watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
+) -> Screening:
+    """Probe every pretrained model of the pool and exclude the candidates of those that are surely worse.
+
+    Only the train part is used. Candidates without features (counts, networks trained from scratch) are always kept,
+    and so are those of models that there was no time to probe.
+
+    Args:
+        dataset: Its train part is used.
+        pool: The candidates.
+        features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``; it may raise
+            ``OutOfTimeError``.
+        seconds_limit: No further probe is begun that would probably end after this many seconds. Of a probe that takes
+            longer, what matters least is left out: further estimators, then resamples beyond the second.
+        seed: Draws the rows and the resamples.
+        rows: Training rows to use, drawn stratified by label; absent: 1,500 where a model may be cut, else 500 (the
+            probe then only tells the race where to begin).
+        resamples: Splits of these rows, three quarters against one.
+        keep: A model is cut only when this many have a probe interval wholly better than its own.
+        progress: Called with ``look`` (model, seconds, probe_loss) after each.
+        watch: Given the candidates of the model that is probed: a context in which an error of its own excludes it (the
+            context then holds something) and does not end the screening; absent: the error ends it.
+
+    Returns:
+        The probe results, the rankings (best first; ``size_only`` and ``random`` beside them), the candidates kept, and
+        those that are not, with the reason.
+    """
+    begun = time.monotonic()
+    # The estimators are about telling labels apart; for other kinds of answer no model is probed, and none is cut.
+    models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
+    most = rows or (_ROWS if len(models) > keep else _ROWS_NONE_CUT)
+    texts, labels = _sample(dataset, most, seed) if models else ((), np.zeros(0, dtype=np.int64))
+    looks: list[ProbeResult] = []
+    out: set[str] = set()
+    pace = 0.0  # seconds per weight in the blocks, at the slowest so far
+    for facts in models:
+        spent = time.monotonic() - begun
+        if looks and spent + pace * _body(facts) > seconds_limit:
+            continue
+        names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
+        try:
+            with watch(names) if watch else nullcontext(()) as failed:
+                timing = _Timing(begun + spent, begun + seconds_limit)
+                looks.append(_look(facts, features(facts, texts), labels, seed, resamples, timing))
+        except OutOfTimeError:  # as where there was no time to begin: its candidates go on
+            continue
+        if failed:
+            out.update(names)
+            continue
+        pace = max(pace, looks[-1].seconds / _body(facts))
+        progress(ModelScreened(looks[-1]))
+    kept, cut = _divide(pool, looks, keep)
+    return Screening(
+        looks=tuple(looks),
+        rankings=_rankings(looks, {_name(one): one.parameters for one in models}, seed),
+        kept=tuple(name for name in kept if name not in out),
+        cut=cut,
+        seconds=time.monotonic() - begun,
+        data_fingerprint=dataset.fingerprint,
+    )
+
+
+def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[float, float, float]:
+    """Mean and 95 % interval of a number measured on several random splits of the same rows.
+
+    The splits share rows, so their plain standard error is too small; the variance is multiplied by
+    1/n_splits + held_out / learnt instead of 1/n_splits.
+
+    Args:
+        values: One per split.
+        held_out_share: Share of the rows held out in each split, 0 to 1.
+
+    Returns:
+        ``(mean, low, high)``; the ends equal the mean for a single split.
+
+    Source:
+        Nadeau & Bengio 2003, "Inference for the Generalization Error" (corrected resampled t-test).
+    """
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, mean, mean
+    inflated = (1 / len(values) + held_out_share / (1 - held_out_share)) * float(np.var(values, ddof=1))
+    half = float(t.ppf(0.975, len(values) - 1)) * inflated**0.5
+    return mean, mean - half, mean + half
+
+
+# ------------------------------------------------------------------------------------------------------- one model
+
+
+def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], Ints]:
+    """Texts and label numbers of at most ``rows`` training rows, stratified."""
+    number = {label: place for place, label in enumerate(dataset.labels)}
+    labels = np.array([number[str(label)] for label in dataset.train.gold])
+    if len(labels) > rows:
+        chosen = linear_probe.stratified(labels, rows / len(labels), np.random.default_rng(seed))[0]
+        return tuple(dataset.train.texts[i] for i in chosen.tolist()), labels[chosen]
+    return dataset.train.texts, labels
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """When a look began, and when it should have ended, on the monotonic clock."""
+
+    started: float
+    until: float
+
+    def over(self) -> bool:
+        """Whether its time is up."""
+        return time.monotonic() > self.until
+
+
+def _look(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
+    """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
+    layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
+    best = _best_layer(layers, labels, seed, timing)
+    errors: list[float] = []
+    for one in range(seed, seed + resamples):
+        if len(errors) >= _LEAST_RESAMPLES and timing.over():
+            break
+        errors.append(linear_probe.held_out(layers[best], labels, one)[1])
+    views = {"": found.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
+    seeds = range(seed, seed + resamples)
+    estimates: dict[str, Measured] = {}
+    for name in plugins.names("estimators"):
+        for view, states in views.items():
+            if timing.over():
+                continue
+            trusted = name != "log_me" or (1 - linear_probe.HELD_OUT) * len(labels) >= states.shape[1]
+            estimates[(name if trusted else _DISTRUSTED) + view] = _estimate(name, states, labels, seeds)
+    mean, low, high = corrected_interval(errors, linear_probe.HELD_OUT)
+    estimates[ACCURACY] = Measured(1 - mean, max(0.0, 1 - high), min(1.0, 1 - low), len(errors), "share")
+    return ProbeResult(
+        model=_name(facts),
+        layer=best,
+        estimates=estimates,
+        probe_loss=mean,
+        seconds=time.monotonic() - timing.started,
+    )
+
+
+def _best_layer(layers: Sequence[Floats], labels: Ints, seed: int, timing: _Timing) -> int:
+    """Layer whose probe is least wrong on one split; of equals the one with the lower log-loss."""
+    if len(layers) == 1:
+        return 0
+    # A split of its own: the splits that the accuracy is measured on have no say in the choice of the layer.
+    scores: dict[int, tuple[float, ...]] = {}
+    for layer in reversed(range(len(layers))):  # the last one for certain, lower ones while there is time
+        if scores and timing.over():
+            break
+        scores[layer] = linear_probe.held_out(layers[layer], labels, seed + 104_729)[::-1]
+    return min(sorted(scores), key=lambda layer: scores[layer])
+
+
+def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> Measured:
+    estimator = plugins.load("estimators", name)
+    values = []
+    for seed in seeds:
+        if name == "linear_probe":  # it holds rows out itself
+            values.append(estimator.estimate(states, labels, seed=seed))
+            continue
+        kept = linear_probe.stratified(labels, linear_probe.HELD_OUT, np.random.default_rng(seed))[1]
+        values.append(estimator.estimate(states[kept], labels[kept], seed=seed))
+    mean, low, high = corrected_interval(values, linear_probe.HELD_OUT)
+    return Measured(mean, low, high, len(values), _UNITS.get(name, "share"))
+
+
+# ------------------------------------------------------------------------------------------------ rankings and the cut
+
+
+def _rankings(looks: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
+    """Estimator -> models, best first; beside them what the size alone says (larger first) and what chance says."""
+    names = list(dict.fromkeys(key for look in looks for key in look.estimates if not key.startswith(_DISTRUSTED)))
+    found = {}
+    for name in names:
+        seen = [look for look in looks if name in look.estimates]
+        seen.sort(key=lambda look: (-look.estimates[name].value, look.model))
+        found[name] = tuple(look.model for look in seen)
+    models = sorted(look.model for look in looks)
+    found["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
+    found["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
+    return found
+
+
+def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
+    """The candidates kept, and those that are not, with the reason."""
+    reasons: dict[str, str] = {}
+    for look in looks:
+        own = look.estimates[ACCURACY]
+        better = [one.estimates[ACCURACY] for one in looks if one.estimates[ACCURACY].low > own.high]
+        if len(better) >= keep:
+            bar = sorted(better, key=lambda one: -one.low)[keep - 1]
+            reasons[look.model] = (
+                f"screening: a linear probe on its layer {look.layer} gets {_percent(1 - own.value)} wrong "
+                f"({_percent(1 - own.high)} to {_percent(1 - own.low)}, {own.n} resamples); {len(better)} models are "
+                f"surely better, the {keep} best of them at most {_percent(1 - bar.low)}"
+            )
+    kept = tuple(one.name for one in pool.candidates if _name(one.model) not in reasons)
+    cut = [Excluded(one.name, reasons[_name(one.model)]) for one in pool.candidates if _name(one.model) in reasons]
+    return kept, tuple(cut)
+
+
+def _models(pool: Pool) -> list[ModelInfo]:
+    """The pretrained models of the pool, the cheapest to run first."""
+    found = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
+    return sorted(found.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
+
+
+def _body(facts: ModelInfo) -> float:
+    """About how many weights each token is multiplied with; tables are only looked up, so they count as a small net."""
+    return max(12.0 * facts.depth * facts.width**2, 5e6)
+
+
+def _has_features(candidate: Candidate) -> bool:
+    """Pretrained networks have; prompted models (weight group ``prompt``) have none."""
+    groups = candidate.model.groups
+    return candidate.model.pretrained and bool(groups) and "prompt" not in groups
+
+
+def _name(facts: ModelInfo) -> str:
+    return f"{facts.family}/{facts.name}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,392 @@
+"""The state of a race: rungs bought, losses, prices and what purchases are expected to save.
+
+Everything is kept as arrays over the pool and brought up to date by the trials that were added since it was last
+asked, so that one step of a race costs the same whether it is the first or the hundredth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.protocols import Purchases
+from goldilocks.records import Candidate, Forecast, Screening, TaskSpec, Trial
+from goldilocks.selection import savings
+from goldilocks.selection.cost import machine_hour, running_cost
+from goldilocks.selection.experience import Experience, recorded_experience
+from goldilocks.selection.loss_posterior import Observation, Posterior
+from goldilocks.selection.time_correction import FIXED_SECONDS
+from goldilocks.support.machine.hardware import Machine
+
+Floats = npt.NDArray[np.float64]
+
+RUNGS = (0.1, 0.3, 1.0)
+"""Shares of a full run at which a candidate can be scored."""
+FOOTPRINT_SECONDS = 4.0
+"""By judgement: what measuring a finished model in a fresh process takes, loading included."""
+_MARGINS = 1.05, 1.2
+"""A run is taken to fit where it would also fit if it took this many times as long as predicted: one that has begun,
+whose pace was measured, and one that has not."""
+_LEAST_ALPHA = 1e-9
+"""Stands for a price of an error of 0, which leaves costs alone to decide."""
+_PLAN = 64
+"""Most candidates of a plan that are looked at: beyond so many the best of them hardly improves."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What follows from one state of the race, for every candidate; made once for each state."""
+
+    costs: Floats
+    """Running costs, measured or guessed, money per month."""
+    expected: Floats
+    """Expected J, money per month."""
+    best: tuple[int, float] | None
+    """(place, expected J) of the best finished candidate."""
+    saved: Floats
+    """Money over the horizon, ``(n, rungs)``; see ``protocols.Purchases``."""
+    promising: Floats
+    """Probability of a good score, ``(n, rungs)``."""
+
+
+@dataclass(slots=True)
+class Standings:
+    """The state of the race, as policies see it (``protocols.Race``). Also made from recorded curves, in ``replay``."""
+
+    pool: Sequence[Candidate]
+    forecasts: Mapping[str, Forecast]
+    """Candidate -> what its full run is predicted to take."""
+    spec: TaskSpec
+    machine: Machine
+    n_items: int
+    """Validation items."""
+    n_labels: int = 0
+    """Labels to tell apart; 0: unknown, or none."""
+    screening: Screening | None = None
+    trials: list[Trial] = field(default_factory=list)
+    """The purchases so far; append to it."""
+    left: float = float("inf")
+    """Seconds of the budget that are left."""
+    seed: int = 0
+    rungs: Sequence[float] = RUNGS
+    experience: Experience = field(default_factory=recorded_experience)
+    begun_before: set[str] = field(default_factory=set)
+    """Candidates whose run was begun by another process: the kept output of frozen layers is gone, they run again."""
+    dropped: Collection[str] = ()
+    """Candidates that failed: they cannot be bought; their scores are still evidence about related ones."""
+    chance: float | None = None
+    """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
+    footprint_seconds: float = FOOTPRINT_SECONDS
+    """What measuring one finished model takes, after the race."""
+    posterior: Posterior = field(init=False)
+    _names: list[str] = field(init=False)
+    _place: dict[str, int] = field(init=False)
+    _models: npt.NDArray[np.int64] = field(init=False)
+    """Number of each candidate's model."""
+    _families: npt.NDArray[np.int64] = field(init=False)
+    _family_names: list[str] = field(init=False)
+    _predicted: Floats = field(init=False)
+    """Predicted seconds of each full run."""
+    _behind: Floats = field(init=False)
+    """Share of the seconds that is over at each rung, ``(n, rungs)``."""
+    _done: npt.NDArray[np.int64] = field(init=False)
+    """Rungs that each candidate has."""
+    _spent: Floats = field(init=False)
+    _cost: Floats = field(init=False)
+    """Measured running cost, money per month; not a number where the candidate has not run."""
+    _losses: dict[str, dict[int, float]] = field(init=False)
+    _seen: int = field(init=False, default=0)
+    """Trials that the arrays hold."""
+    _pretrained: npt.NDArray[np.bool_] = field(init=False)
+    _prices: tuple[tuple[int, int], Floats] | None = field(init=False, default=None)
+    """The prices last made, with the state they were made for."""
+    _view_of: tuple[tuple[int, int, TaskSpec], _View] | None = field(init=False, default=None)
+    """The view last made, with the state it was made for."""
+
+    def __post_init__(self) -> None:
+        """Lay out the arrays and the prior."""
+        pool = self.pool
+        self._names = [candidate.name for candidate in pool]
+        self._place = {name: index for index, name in enumerate(self._names)}
+        models = [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool]
+        self._models = np.unique(models, return_inverse=True)[1].astype(np.int64)
+        names, families = np.unique([candidate.model.family for candidate in pool], return_inverse=True)
+        self._family_names, self._families = [str(name) for name in names], families.astype(np.int64)
+        self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
+        forecasts = [self.forecasts[candidate.name] for candidate in pool]
+        self._predicted = np.array([forecast.seconds for forecast in forecasts], dtype=np.float64)
+        self._behind = np.array(
+            [[forecast.behind(share) for share in self.rungs] for forecast in forecasts], dtype=np.float64
+        ).reshape(len(pool), len(self.rungs))
+        self._begin()
+
+    # ---------------------------------------------------------------------------------------------- protocols.Race
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Names of those that did not fail, in the order of the pool."""
+        return [name for name in self._place if name not in self.dropped] if self.dropped else list(self._place)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the budget, less the time that measuring the finished candidates will take."""
+        self._catch_up()
+        return self.left - self.footprint_seconds * len(set(self._models[self._finished()].tolist()))
+
+    @property
+    def second_price(self) -> float:
+        """Money that a second of the search costs: the price of waiting, and of the machine."""
+        return (self.spec.prices.waiting_hour + machine_hour(self.spec, self.machine)) / 3600
+
+    @property
+    def indifference(self) -> float:
+        """Money per month that does not matter to the user."""
+        return self.spec.objective.indifference
+
+    @property
+    def horizon_months(self) -> float:
+        """Months that a decision holds for."""
+        return self.spec.objective.horizon_months
+
+    @property
+    def currency(self) -> str:
+        """Of all money."""
+        return self.spec.objective.currency
+
+    def bought(self, candidate: str) -> int:
+        """How many rungs the candidate has."""
+        self._catch_up()
+        return int(self._done[self._place[candidate]])
+
+    def losses(self, candidate: str) -> dict[int, float]:
+        """Rung -> validation loss."""
+        self._catch_up()
+        return dict(self._losses.get(candidate, {}))
+
+    def parameters(self, candidate: str) -> int:
+        """Weights of the candidate's model, embeddings included."""
+        return self.pool[self._place[candidate]].model.parameters
+
+    def forecast(self, candidate: str) -> tuple[float, float]:
+        """Mean and standard deviation of the loss the candidate would end with."""
+        self._catch_up()
+        place = self._place[candidate]
+        mean, spread = (float(values[place]) for values in self.posterior.moments())
+        level = float(np.exp(mean + spread**2 / 2))
+        return level, level * float(np.sqrt(np.expm1(spread**2)))
+
+    def price(self, candidate: str, rung: int) -> float:
+        """Predicted seconds from where the candidate stands up to and including ``rung``."""
+        self._catch_up()
+        return float(self._seconds()[self._place[candidate], rung])
+
+    def purchases(self) -> Purchases:
+        """All that can be bought, with prices and expected savings."""
+        self._catch_up()
+        open_ = np.flatnonzero(self._open())
+        view, names = self._view(), self._names
+        return Purchases(
+            candidates=tuple(names[index] for index in open_.tolist()),
+            seconds=self._seconds()[open_],
+            whole=self._whole()[open_],
+            savings=view.saved[open_],
+            promising=view.promising[open_],
+        )
+
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
+        self._catch_up()
+        view = self._view()
+        best, costs = view.best, view.costs
+        if best is None or not candidates:
+            return 0.0
+        mean, spread = self.posterior.moments()
+        places = np.array([self._place[name] for name in candidates])
+        if len(places) > _PLAN:
+            each = savings.shortfall((best[1] - costs[places]) / self._alpha, mean[places], spread[places])
+            places = places[np.argsort(-each, kind="stable")[:_PLAN]]
+        monthly = savings.expected_best(best[1], costs[places], self._alpha, mean[places], spread[places])
+        return monthly * self.horizon_months
+
+    @property
+    def best(self) -> str | None:
+        """The finished candidate with the lowest expected J; ``None``: none is finished."""
+        self._catch_up()
+        best = self._view().best
+        return None if best is None else self.pool[best[0]].name
+
+    @property
+    def reserved(self) -> str | None:
+        """The pretrained candidate for whose full run time is reserved; see ``protocols.Race``."""
+        self._catch_up()
+        finished = self._finished()
+        fits = self._whole() <= self.seconds_left
+        eligible = np.flatnonzero(self._pretrained & (finished | (self._open() & fits)))
+        if len(eligible) == 0:
+            return None
+        place = int(eligible[np.argmin(self._view().expected[eligible])])
+        return None if finished[place] else self.pool[place].name
+
+    def value(self, candidate: str) -> float:
+        """Money per month that finishing this candidate is expected to save."""
+        self._catch_up()
+        return float(self._view().saved[self._place[candidate], -1]) / self.horizon_months
+
+    # ------------------------------------------------------------------------------------------- bringing up to date
+
+    def _begin(self) -> None:
+        """Forget all trials, and take the screening's probes for evidence."""
+        n = len(self.pool)
+        self.posterior = Posterior(self.pool, self.experience, self.n_items, self.n_labels, self.chance)
+        self._done = np.zeros(n, dtype=np.int64)
+        self._spent = np.zeros(n)
+        self._cost = np.full(n, np.nan)
+        self._losses = {}
+        self._seen = 0
+        self._prices = None
+        self._view_of = None
+        for look in self.screening.looks if self.screening else ():
+            self.posterior.observe(Observation(f"{look.model}/head_only", look.probe_loss, 0.0))
+
+    def _catch_up(self) -> None:
+        if self._seen > len(self.trials):  # some were taken back
+            self._begin()
+        while self._seen < len(self.trials):
+            trial = self.trials[self._seen]
+            self._seen += 1
+            if self.chance is None and trial.candidate.startswith("majority/") and trial.share >= 1:
+                self.chance = trial.loss
+                self._begin()  # rungs at chance that were taken for evidence no longer are
+                continue
+            self._take(trial)
+
+    def _take(self, trial: Trial) -> None:
+        self.posterior.observe(Observation(trial.candidate, trial.loss, trial.share))
+        self._losses.setdefault(trial.candidate, {})[trial.rung] = trial.loss
+        place = self._place.get(trial.candidate)
+        if place is None:
+            return
+        self._done[place] = max(self._done[place], trial.rung + 1)
+        # A clock that was set back, or a damaged record, must not make a run look free or endless.
+        self._spent[place] += trial.seconds if 0 <= trial.seconds < np.inf else 0.0
+        per_text = trial.seconds_per_text if 0 <= trial.seconds_per_text < np.inf else 0.0
+        self._cost[place] = running_cost(per_text, self.spec, self.machine, trial.usage)
+
+    # -------------------------------------------------------------------------------------------------------- arrays
+
+    @property
+    def _alpha(self) -> float:
+        return max(self.spec.objective.alpha, _LEAST_ALPHA)
+
+    def _standing(self) -> npt.NDArray[np.bool_]:
+        """Which candidates did not fail."""
+        standing = np.ones(len(self.pool), dtype=bool)
+        standing[[self._place[name] for name in self.dropped if name in self._place]] = False
+        return standing
+
+    def _finished(self) -> npt.NDArray[np.bool_]:
+        return self._standing() & (self._done >= len(self.rungs))
+
+    def _open(self) -> npt.NDArray[np.bool_]:
+        return self._standing() & (self._done < len(self.rungs))
+
+    def _running_costs(self) -> Floats:
+        """Money per month of each candidate: its own, else the same model's, else the cheapest of its family or of all.
+
+        Hoping for the cheapest passes no candidate over for a cost that was never measured.
+        """
+        if np.isnan(self._cost).all():
+            return np.zeros(len(self.pool))
+        costs = np.full(len(self.pool), np.nanmin(self._cost))
+        measured = np.flatnonzero(~np.isnan(self._cost))
+        for groups in (self._families, self._models):
+            least = np.full(int(groups.max()) + 1, np.inf)
+            np.minimum.at(least, groups[measured], self._cost[measured])
+            costs = np.where(np.isfinite(least[groups]), least[groups], costs)
+        return np.where(np.isnan(self._cost), costs, self._cost)
+
+    def _view(self) -> _View:
+        state = (self._seen, len(self.dropped), self.spec)
+        if self._view_of is None or self._view_of[0] != state:
+            costs = self._running_costs()
+            means, variances = self.posterior.by_scale()
+            expected = costs + self._alpha * (self.posterior.weights @ savings.expected_loss(means, variances))
+            best = self._best(expected)
+            self._view_of = (state, _View(costs, expected, best, *self._savings(best, costs)))
+        return self._view_of[1]
+
+    def _best(self, expected: Floats) -> tuple[int, float] | None:
+        """(place, expected J) of the best finished candidate; equal ones by loss, then parameters, then name."""
+        finished = np.flatnonzero(self._finished()).tolist()
+        if not finished:
+            return None
+
+        def order(place: int) -> tuple[float, float, int, str]:
+            candidate = self.pool[place]
+            loss = self._losses[candidate.name][len(self.rungs) - 1]
+            # Nine digits: candidates that are equal up to rounding are equal.
+            return float(f"{expected[place]:.9g}"), loss, candidate.model.parameters, candidate.name
+
+        place = min(finished, key=order)
+        return place, float(expected[place])
+
+    def _savings(self, best: tuple[int, float] | None, costs: Floats) -> tuple[Floats, Floats]:
+        """``saved`` and ``promising`` of a view; all 0 where nothing is finished."""
+        saved, promising = (np.zeros((len(self.pool), len(self.rungs))) for _ in range(2))
+        if best is None:
+            return saved, promising
+        posterior, weights = self.posterior, self.posterior.weights
+        means, variances = posterior.by_scale()
+        bar = (best[1] - costs) / self._alpha
+        for rung, share in enumerate(self.rungs):
+            step = posterior.foresight(share)
+            location = means + (variances - step**2) / 2
+            monthly = self._alpha * (weights @ savings.shortfall(bar, location, step))
+            buyable = self._done <= rung
+            saved[:, rung] = np.where(buyable, monthly * self.horizon_months, 0.0)
+            promising[:, rung] = np.where(buyable, weights @ savings.chance_below(bar, location, step), 0.0)
+        return saved, promising
+
+    def _seconds(self) -> Floats:
+        """Predicted seconds from where each candidate stands to each rung, ``(n, rungs)``."""
+        state = (self._seen, len(self.begun_before))
+        if self._prices is None or self._prices[0] != state:
+            self._prices = (state, self._priced())
+        return self._prices[1]
+
+    def _whole(self) -> Floats:
+        """Seconds of the budget that finishing each candidate needs; see ``protocols.Purchases``."""
+        measured = np.isin(self._models, self._models[self._finished()])
+        margin = np.where(self._done > 0, *_MARGINS)
+        return np.asarray(margin * self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
+
+    def _priced(self) -> Floats:
+        last = len(self.rungs) - 1
+        begun = self._done > 0
+        at = np.where(begun, self._behind[np.arange(len(self.pool)), np.clip(self._done - 1, 0, last)], 0.0)
+        corrected = self._predicted * self._paces()[self._families]
+        full = np.where(begun, self._spent / np.where(begun & (at > 0), at, 1.0), corrected)
+        ahead = np.maximum(self._behind - at[:, None], 0.0)
+        for name in self.begun_before:
+            place = self._place.get(name)
+            if place is not None:
+                ahead[place, self._done[place] :] += self.forecasts[name].once
+        return np.asarray(ahead * full[:, None])
+
+    def _paces(self) -> Floats:
+        """``time_correction.pace`` of each family, ``(n_families,)``.
+
+        Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
+        slows all of them.
+        """
+        begun = np.flatnonzero(self._done > 0)
+        predicted = self._behind[begun, self._done[begun] - 1] * self._predicted[begun]
+        logs = np.log((self._spent[begun] + FIXED_SECONDS) / (predicted + FIXED_SECONDS))
+        families, size = self._families[begun], len(self._family_names)
+        counts = np.bincount(families, minlength=size)
+        means = np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)
+        seen = counts > 0
+        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1))))

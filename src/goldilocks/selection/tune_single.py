@@ -1,0 +1,76 @@
+"""One candidate run to the end without a race: ``goldilocks tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from goldilocks import plugins
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.fit import workload
+from goldilocks.catalog.options import Chosen, options_of
+from goldilocks.errors import InputError
+from goldilocks.evaluation.score import measured, score
+from goldilocks.events import Progress, PurchaseStarted, TrainingStep
+from goldilocks.protocols import Metric, Model
+from goldilocks.records import Candidate, Dataset, Measured
+
+
+def tune_candidate(
+    candidate: Candidate,
+    dataset: Dataset,
+    metric: Metric,
+    overrides: Mapping[str, Any],
+    *,
+    offline: bool,
+    seed: int,
+    progress: Progress,
+    options: Chosen | None = None,
+) -> tuple[Model, Measured]:
+    """Tune on the training part; with patience the best look at the validation part is kept.
+
+    Args:
+        candidate: Model and method.
+        dataset: Train and validation are used.
+        metric: What patience goes by, and what is returned.
+        overrides: Fields of ``records.TrainingConfig`` that replace those of the family and the method.
+        offline: Never ask the Hub.
+        seed: Of the run.
+        progress: Called as work goes on.
+        options: Method -> its own choices.
+
+    Returns:
+        The model and its validation score.
+
+    Raises:
+        InputError: a recipe is given for a model that is fitted in one go.
+    """
+    from goldilocks.tuning.run import Run, adjusted, tune
+
+    work = workload(dataset)
+    own = plugins.load("families", candidate.model.family).recipe(candidate.model, work)
+    if own is None and overrides:
+        raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
+    whole = plugins.load("methods", candidate.method).recipe(own) if own else None
+    recipe = adjusted(whole, dict(overrides)) if whole else None
+    folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
+    run = Run(
+        candidate,
+        dataset.train,
+        dataset.goal,
+        model_folder=folder,
+        work=work,
+        seed=seed,
+        recipe=recipe,
+        options=options_of(candidate.method, options or {}),
+    )
+    validation = dataset.validation
+
+    progress(PurchaseStarted(candidate.name, 1.0, 0.0, "named by the user"))
+    model = tune(
+        run,
+        validation,
+        lambda answers: score(metric, validation.gold, answers.values),
+        on_step=lambda share: progress(TrainingStep(candidate.name, share)),
+    )
+    return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)

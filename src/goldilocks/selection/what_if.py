@@ -1,0 +1,127 @@
+"""Decide again from the records of a run: other prices, other limits, another cost of an error. Nothing is run.
+
+Needed are the stored validation answers, the measured footprints and the right answers of the validation items. Runs of
+earlier versions did not store the last; then they are read from the data of the task. The test part stays closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from goldilocks import plugins
+from goldilocks.errors import InputError, MissingError
+from goldilocks.protocols import Task
+from goldilocks.records import (
+    Decision,
+    Footprint,
+    Goal,
+    Gold,
+    Limits,
+    Pool,
+    Prices,
+    Screening,
+    TaskSpec,
+)
+from goldilocks.selection.conclude import decision_from
+from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.workspace import Workspace
+from goldilocks.settings import check_money, nearest
+from goldilocks.support.files import read_record
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be different, by the keys of the task file."""
+
+    objective: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    serving: Mapping[str, Any] = field(default_factory=dict)
+
+
+def changed(spec: TaskSpec, changes: Changes) -> TaskSpec:
+    """The task with other numbers.
+
+    Raises:
+        InputError: there is no such limit or price (the nearest is named), or a value is out of its range.
+    """
+    _known("limit", changes.limits, Limits, leave_out=("licenses",))
+    _known("price", changes.prices, Prices)
+    spec = replace(
+        spec,
+        objective=replace(spec.objective, **changes.objective),
+        limits=replace(spec.limits, **changes.limits),
+        prices=replace(spec.prices, **changes.prices),
+        serving=replace(spec.serving, **changes.serving),
+    )
+    check_money(spec)
+    return spec
+
+
+def _known(what: str, given: Mapping[str, Any], record: type, leave_out: tuple[str, ...] = ()) -> None:
+    names = [one.name for one in fields(record) if one.name not in leave_out]
+    unknown = next((name for name in given if name not in names), None)
+    if unknown is not None:
+        raise InputError(f"--{what} {unknown}: unknown.{nearest(unknown, names)} There are: {', '.join(names)}.")
+
+
+def decide_again(folder: Path, changes: Changes) -> Decision:
+    """The decision that the records of a finished run lead to under other numbers.
+
+    Args:
+        folder: The run; nothing in it is changed.
+        changes: What is to be different; nothing: the same numbers under the rule of this version.
+
+    Returns:
+        A decision without test scores.
+
+    Raises:
+        MissingError: the folder holds no finished run.
+        InputError: a number is out of its range, or the data of an earlier version's run have changed.
+        IntegrityError: a record or stored answers are damaged.
+        LimitError: no candidate meets the limits.
+    """
+    workspace = Workspace(folder)
+    if not workspace.decision.exists():
+        raise MissingError(f"{folder}: holds no decision; pass the folder of a finished `goldilocks select`.")
+    earlier = read_record(Decision, workspace.decision)
+    spec = changed(workspace.read_task(), changes)
+    goal, gold = _validation(workspace, spec, earlier)
+    records = RunRecords(
+        workspace=workspace,
+        spec=spec,
+        pool=read_record(Pool, workspace.pool),
+        screening=read_record(Screening, workspace.screening),
+        trials=workspace.read_trials(),
+        machine=earlier.machine,
+        gold=gold,
+        goal=goal,
+        metric=plugins.load("metrics", earlier.metric),
+        metric_name=earlier.metric,
+        data_fingerprint=earlier.data_fingerprint,
+    )
+    return decision_from(records, _footprints(earlier), earlier.search)
+
+
+def _footprints(earlier: Decision) -> dict[str, Footprint]:
+    return {one.candidate: one.footprint for one in earlier.candidates if one.footprint is not None and not one.dropped}
+
+
+def _validation(workspace: Workspace, spec: TaskSpec, earlier: Decision) -> tuple[Goal, tuple[Gold, ...]]:
+    """What was asked for, and the right answers: as stored, or from the data."""
+    stored = workspace.read_validation()
+    if stored is not None:
+        return stored
+    from goldilocks.data.load import load
+
+    task: Task = plugins.load("tasks", spec.task)
+    dataset = load(spec, task)
+    if dataset.fingerprint != earlier.data_fingerprint:
+        raise InputError(
+            f"{workspace.folder}: its run was on other data (fingerprint {earlier.data_fingerprint}, now "
+            f"{dataset.fingerprint}) and did not store the right answers; restore the data that it was run on."
+        )
+    return dataset.goal, tuple(dataset.validation.gold)

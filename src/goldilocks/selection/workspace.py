@@ -1,0 +1,388 @@
+"""The folder of a run: what lies where, and how it survives being killed.
+
+Everything is written whole or not at all, a trial only after what it speaks of is on the disk. So whatever
+``trials.jsonl`` names is there, and a run that goes on loses at most the rung in flight.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.answers import Answers, decoded, encoded, of_labels
+from goldilocks.errors import GoldilocksError, InputError, IntegrityError
+from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
+from goldilocks.support.account import Account
+from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
+
+_PART = re.compile(r"\..+\.\d+\.part")
+"""What ``write_bytes`` calls a file that is not whole yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def task(self) -> Path:
+        """The task as resolved."""
+        return self.folder / "task.yaml"
+
+    @property
+    def data(self) -> Path:
+        """Profile, findings and fingerprint of the data."""
+        return self.folder / "data.json"
+
+    @property
+    def pool(self) -> Path:
+        """Candidates, forecasts and who is excluded."""
+        return self.folder / "candidates.json"
+
+    @property
+    def screening(self) -> Path:
+        """The cheap look."""
+        return self.folder / "screening.json"
+
+    @property
+    def trials(self) -> Path:
+        """One line a purchase."""
+        return self.folder / "trials.jsonl"
+
+    @property
+    def dropped(self) -> Path:
+        """One line for each candidate that fell out on the way."""
+        return self.folder / "dropped.jsonl"
+
+    def account(self, by: str = "") -> Account:
+        """What endpoints have cost in this run (``account.jsonl``), as the account of the candidate ``by``."""
+        return Account(self.folder / "account.jsonl", by)
+
+    @property
+    def gold(self) -> Path:
+        """Right answers of the validation items: what stored answers are compared with when deciding again."""
+        return self.folder / "validation_gold.json"
+
+    @property
+    def decision(self) -> Path:
+        """The decision."""
+        return self.folder / "decision.json"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.folder / "report.html"
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle."""
+        return self.folder / "bundle"
+
+    @property
+    def evaluation(self) -> Path:
+        """The winner on the test part."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def cleaned(self) -> Path:
+        """There once ``goldilocks clean`` has removed models and checkpoints."""
+        return self.folder / "cleaned.json"
+
+    def inside(self, relative: str) -> Path:
+        """A file that a record names, which must lie in the folder.
+
+        Raises:
+            IntegrityError: the name leads out of it.
+        """
+        path = self.folder / relative
+        if Path(relative).is_absolute() or ".." in Path(relative).parts:
+            raise IntegrityError(f"{self.folder}: a record names {relative!r}, which leads out of the run's folder.")
+        return path
+
+    def size_bytes(self) -> int:
+        """What the run's files take."""
+        return sum(path.lstat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def remove_parts(self) -> None:
+        """Remove what a killed process had half written; the folder must be claimed."""
+        for path in self.folder.rglob("*.part"):
+            if path.is_dir() and path.name in ("model.part", f".{self.bundle.name}.part"):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file() and _PART.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+    def of_candidate(self, name: str) -> Path:
+        """Checkpoint, model and predictions of one candidate."""
+        return self.folder / "runs" / name.replace("/", "--")
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out of the folder while this one works in it (a lock that dies with the process).
+
+        Raises:
+            InputError: another process works here, or the folder cannot be made or written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: cannot be written to ({error.strerror}); choose another folder with --out."
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise InputError(f"{self.folder}: another process works in it; wait, or choose another --out.") from error
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    @contextmanager
+    def removed_if_not_started(self) -> Iterator[None]:
+        """Remove the folder again where it was made here and bad input ends the run before candidates are known."""
+        new = not self.folder.exists()
+        try:
+            yield
+        except GoldilocksError:
+            if new and not self.pool.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def begin(self, spec: TaskSpec, *, resume: bool) -> None:
+        """Write the resolved task, or see that the one that is there is the same.
+
+        Raises:
+            InputError: the folder holds a run and ``resume`` is off, or the run there is of another task.
+        """
+        import yaml
+
+        wanted = plain(spec)
+        self.remove_parts()
+        if self.cleaned.exists() and resume:
+            raise InputError(
+                f"{self.folder}: was cleaned, so its models are gone and it cannot go on; choose another --out."
+            )
+        if self.task.exists():
+            if not resume:
+                raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
+            there = plain(self.read_task())
+            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            if differ:
+                raise InputError(
+                    f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "
+                    "choose another --out."
+                )
+        write_text(self.task, yaml.safe_dump(wanted, allow_unicode=True, sort_keys=False))
+
+    def read_task(self) -> TaskSpec:
+        """The task of the run; what an earlier version did not write has its default.
+
+        Raises:
+            MissingError: the folder holds no run.
+            IntegrityError: the file is damaged.
+        """
+        import yaml
+
+        try:
+            content = yaml.safe_load(read_text(self.task)) or {}
+            known = plain(TaskSpec(name="", data=DataSpec(""))) | content
+            return from_json(TaskSpec, json.dumps(known), where=self.task)
+        except (yaml.YAMLError, TypeError) as error:
+            raise IntegrityError(f"{self.task}: damaged; restore it, or start again with another --out.") from error
+
+    def read_trials(self) -> list[Trial]:
+        """The purchases so far. A last line that was cut off by a crash is dropped, from the file too.
+
+        Raises:
+            IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
+        """
+        found = _read_lines(self.trials, Trial)
+        for number, trial in enumerate(found, start=1):
+            if problem := _problem(trial):
+                raise IntegrityError(
+                    f"{self.trials} line {number}: damaged ({problem}); remove the line, then --resume."
+                )
+            self.inside(trial.predictions)
+        if len(found) < (decided := self._trials_of_decision()):
+            raise IntegrityError(
+                f"{self.trials}: holds {len(found)} of the {decided} trials that {self.decision.name} was made from; "
+                f"restore it, or remove {self.decision.name}, then --resume buys the others again."
+            )
+        return found
+
+    def forget_lost(self) -> tuple[str, ...]:
+        """Take back the last purchase of finished candidates whose model or answers are gone: they are bought again.
+
+        A decision that was made from them is removed too; it will be made again.
+
+        Returns:
+            The candidates.
+        """
+        trials, dropped = self.read_trials(), self.read_dropped()
+        lost = [one for one in trials if one.share >= 1 and one.candidate not in dropped and not self._has_files(one)]
+        if lost:
+            self.decision.unlink(missing_ok=True)
+            kept = [one for one in trials if one not in lost]
+            write_text(self.trials, "".join(to_json(one, indent=None) + "\n" for one in kept))
+        return tuple(one.candidate for one in lost)
+
+    def _has_files(self, trial: Trial) -> bool:
+        model = self.of_candidate(trial.candidate) / "model"
+        return self.inside(trial.predictions).is_file() and model.is_dir() and any(model.iterdir())
+
+    def _trials_of_decision(self) -> int:
+        """How many there were; 0 without a decision that can be read."""
+        try:
+            return int(json.loads(self.decision.read_bytes())["search"]["trials"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return 0
+
+    def test_opened(self) -> bool:
+        """Whether the test set was scored: a test score is part of the decision, or an evaluation of it is there."""
+        if (self.folder / "evaluation.json").exists():
+            return True
+        return self._in_decision("test_score") is not None
+
+    def winner(self) -> str:
+        """Name of the candidate that was decided on; empty without a decision."""
+        winner = self._in_decision("winner")
+        return str(winner["candidate"]) if isinstance(winner, dict) else ""
+
+    def _in_decision(self, key: str) -> Any:
+        try:
+            return json.loads(self.decision.read_bytes()).get(key)
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def add_trial(self, trial: Trial) -> None:
+        """Append one purchase."""
+        append_line(self.trials, to_json(trial, indent=None))
+
+    def read_dropped(self) -> dict[str, Failure]:
+        """Candidate -> how it fell out. Damaged lines as in ``read_trials``."""
+        return {one.candidate: one for one in _read_lines(self.dropped, Failure)}
+
+    def add_dropped(self, dropped: Failure) -> None:
+        """Append one candidate that fell out."""
+        append_line(self.dropped, to_json(dropped, indent=None))
+
+    def elapsed(self) -> float:
+        """Seconds that earlier sessions of this search took, as far as is written down."""
+        steps: list[Trial | Failure] = [*self.read_trials(), *self.read_dropped().values()]
+        return max((one.elapsed for one in steps), default=0.0)
+
+    def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
+        """Write what was asked for and the right answers of the validation items."""
+        write_text(self.gold, to_json({"goal": goal, "gold": list(gold)}, indent=None))
+
+    def read_validation(self) -> tuple[Goal, tuple[Gold, ...]] | None:
+        """What ``write_validation`` wrote; ``None`` in a run of an earlier version.
+
+        Raises:
+            IntegrityError: the file is damaged.
+        """
+        if not self.gold.exists():
+            return None
+        try:
+            content = json.loads(self.gold.read_bytes())
+            goal = from_json(Goal, json.dumps(content["goal"]), where=self.gold)
+            return goal, tuple(_frozen(one) for one in content["gold"])
+        except (ValueError, TypeError, LookupError) as error:
+            raise IntegrityError(
+                f"{self.gold}: damaged; remove it, then the data of the task are read instead."
+            ) from error
+
+    def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
+        """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
+
+        Returns:
+            The file, relative to the workspace.
+        """
+        path = self.of_candidate(candidate) / f"rung-{rung}{'.npy' if answers.labels else '.json'}"
+        if answers.labels:
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(answers.probabilities, dtype=np.float32), allow_pickle=False)
+            write_bytes(path, buffer.getvalue())
+        else:
+            write_text(path, encoded(answers))
+        return str(path.relative_to(self.folder))
+
+    def read_answers(self, relative: str, goal: Goal) -> Answers:
+        """What ``write_answers`` wrote.
+
+        Raises:
+            IntegrityError: the file is missing or damaged.
+        """
+        path = self.inside(relative)
+        try:
+            if path.suffix == ".json":
+                return decoded(path.read_text(encoding="utf-8"), goal)
+            probabilities = np.load(path, allow_pickle=False)
+            _need_finite(probabilities)
+            return of_labels(probabilities, goal.labels, several=goal.several)
+        except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
+            raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities that are not finite")
+
+
+def _problem(trial: Trial) -> str:
+    """What cannot be true of a purchase, in words; empty where nothing is wrong."""
+    score = trial.score
+    numbers = {
+        **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
+        **{"seconds_per_text": trial.seconds_per_text, "share": trial.share, "score": score.value},
+        **{"score.low": score.low, "score.high": score.high},
+    }
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            return f"{name} is {number}"
+    if not 0 < trial.share <= 1 or trial.rung < 0:
+        return f"rung {trial.rung} with share {trial.share:g}"
+    if not 0 <= trial.loss <= 1 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
+        return f"loss {trial.loss:g}, {trial.seconds:g} s, after {trial.elapsed:g} s"
+    return ""
+
+
+def _frozen(value: Any) -> Any:
+    """JSON lists as the tuples that gold answers are made of."""
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+
+
+def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
+    """The records of a file with one a line; see ``Workspace.read_trials``."""
+    if not path.exists():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    whole, rest = lines[:-1], lines[-1]
+    found: list[Record] = []
+    for number, line in enumerate(whole, start=1):
+        try:
+            found.append(from_json(kind, line, where=path))
+        except IntegrityError as error:
+            if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
+                rest = line
+                break
+            raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
+    if rest:
+        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(found)]))
+    return found

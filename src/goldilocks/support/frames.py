@@ -1,0 +1,101 @@
+"""Tables that other libraries hold in memory, as rows: pandas, Polars, Arrow, ``datasets``.
+
+None of these libraries is imported: a table is recognised by the Arrow PyCapsule interface (``__arrow_c_stream__``),
+which pandas 2.2, Polars 1 and pyarrow 14 and later all have. A ``datasets.Dataset`` holds its Arrow table in ``data``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from goldilocks.errors import InputError
+from goldilocks.support.files import write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PANDAS_INDEX = "__index_level_"
+
+
+def is_frame(data: object) -> bool:
+    """Whether ``data`` is a table with named columns that ``table_of`` takes."""
+    return hasattr(data, "__arrow_c_stream__") or _is_datasets(data)
+
+
+def is_rows(data: object) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    """Whether ``data`` is a list (or tuple) of mappings from column to cell."""
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(row, Mapping) for row in data)
+
+
+def table_of(data: Any) -> pa.Table:
+    """The Arrow table of a frame. An index that pandas keeps beside the columns is dropped.
+
+    Raises:
+        InputError: a column mixes types that Arrow cannot hold together; the library's own words are shown.
+    """
+    import pyarrow as pa
+
+    try:
+        table = data.with_format("arrow")[:] if _is_datasets(data) else pa.table(data)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the {type(data).__name__} cannot be read as a table ({' '.join(str(error).split())}); "
+            "give each column cells of one type."
+        ) from error
+    return table.select([name for name in table.column_names if not name.startswith(_PANDAS_INDEX)])
+
+
+def rows_of_frame(data: Any, columns: Sequence[str], wanted_for: str) -> list[dict[str, Any]]:
+    """The cells of some columns of a frame, row by row.
+
+    Args:
+        data: A frame (``is_frame``).
+        columns: Columns that must be there.
+        wanted_for: Who needs them, for the error message.
+
+    Raises:
+        InputError: a column is missing; those that are there are named.
+    """
+    table = table_of(data)
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"the {type(data).__name__} has the columns {', '.join(map(repr, table.column_names))}; {wanted_for} "
+            f"needs {', '.join(map(repr, missing))}. Rename a column, or pass a list of texts."
+        )
+    rows: list[dict[str, Any]] = table.select(list(columns)).to_pylist()
+    return rows
+
+
+def write_rows(data: Any, folder: Path) -> Path:
+    """Write rows that are held in memory to ``folder``, where ``data.train`` of a task can name them.
+
+    A frame becomes ``rows.parquet``; a list of mappings becomes ``rows.jsonl``.
+
+    Raises:
+        InputError: there are no rows, or a cell is of a type that neither format holds.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_rows(data):
+        path = folder / "rows.jsonl"
+        try:
+            lines = [json.dumps(dict(row), ensure_ascii=False) for row in data]
+        except TypeError as error:
+            raise InputError(f"a row cannot be written as JSON ({error}); use texts, numbers and lists.") from error
+        write_text(path, "\n".join(lines) + "\n")
+        return path
+    import pyarrow.parquet as pq
+
+    table = table_of(data)
+    if not table.num_rows:
+        raise InputError(f"the {type(data).__name__} has no rows; pass labelled rows.")
+    path = folder / "rows.parquet"
+    pq.write_table(table, path)
+    return path
+
+
+def _is_datasets(data: object) -> bool:
+    return type(data).__module__.split(".")[0] == "datasets" and hasattr(data, "with_format")

@@ -1,0 +1,1 @@
+"""Statistics and string matching behind the metrics."""

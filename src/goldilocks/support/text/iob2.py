@@ -1,0 +1,252 @@
+"""Words and their tags: what a cell with either means, and the entities that IOB2 tags spell.
+
+In IOB2 an entity of type X is B-X followed by I-X, and O is outside. What others write is read by the rule of conlleval
+(seqeval's default): an I-X that does not continue an entity of type X begins one. That reads IOB1 as it is meant, where
+B-X is written only between two neighbours of one type, and mends an I-X whose B-X was forgotten. BIOES, BMES and BILOU
+are read too: their single and last words become B-X and I-X.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.errors import InputError
+from goldilocks.support.text.cells import label_of, label_problem, text_problem, word_problem
+from goldilocks.support.text.sentences import SENTENCE_END, sentences_of, tagged_sentences, without_ends
+
+OUTSIDE = "O"
+_BEGINS, _GOES_ON, _ENDS = "BSU", "IMEL", "SUEL"
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+
+
+def words_of(cell: Any) -> tuple[str, ...]:
+    r"""The words in a cell: of a list as they are; of a text what blanks part, and of Chinese without any, characters.
+
+    Of a list of sentences, each a list, the words of all with ``SENTENCE_END`` between two sentences.
+
+    Example:
+        >>> words_of("to Rome"), words_of("去罗马"), words_of(["New York", "."])
+        (('to', 'Rome'), ('去', '罗', '马'), ('New York', '.'))
+        >>> words_of([["Why", "?"], ["So", "!"]])
+        ('Why', '?', '\n', 'So', '!')
+    """
+    if has_sentences(cell):
+        return tuple(word for place, one in enumerate(cell) for word in ([SENTENCE_END] if place else []) + list(one))
+    if not isinstance(cell, str):
+        return tuple(map(str, cell))
+    parts = cell.split()
+    return tuple(parts[0]) if len(parts) == 1 and _CJK.search(parts[0]) else tuple(parts)
+
+
+def without_blanks(words: Sequence[str]) -> bool:
+    """Whether words come of a text that has no blanks between them: one with Chinese or Japanese in it.
+
+    Example:
+        >>> without_blanks(["去", "I", "K", "E", "A"]), without_blanks(["to", "IKEA"])
+        (True, False)
+    """
+    return _CJK.search("".join(words)) is not None
+
+
+def in_one(words: str | Sequence[str]) -> str:
+    """Words as one text, with a blank between two unless one of them is Chinese or Japanese where they meet.
+
+    Example:
+        >>> in_one(["New", "York"]), in_one(["北", "京"]), in_one("New York")
+        ('New York', '北京', 'New York')
+    """
+    if isinstance(words, str):
+        return words
+    found = ""
+    for word in words:
+        apart = found and not (_CJK.match(found[-1]) or _CJK.match(word))
+        found += f" {word}" if apart else word
+    return found
+
+
+def tags_of(cell: Any) -> tuple[str, ...]:
+    """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks part them."""
+    if has_sentences(cell):
+        return tuple(tag for one in cell for tag in tags_of(one))
+    return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))
+
+
+def has_sentences(cell: Any) -> bool:
+    """Whether a cell lists sentences, each a list, and not words or tags."""
+    return isinstance(cell, list | tuple) and bool(cell) and isinstance(cell[0], list | tuple)
+
+
+def iob2_of(tags: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
+    """The tags of an item's words in IOB2; no entity crosses the end of a sentence.
+
+    Example:
+        >>> iob2_of(["B-LOC", "I-LOC"], words_of([["Rome"], ["Oslo"]]))
+        ('B-LOC', 'B-LOC')
+    """
+    return tuple(tag for _, own in tagged_sentences(words, tags) for tag in iob2(own))
+
+
+def words_problem(role: str, cell: Any) -> str | None:
+    """Why ``cell`` cannot be used as the words of a sentence, in words; ``None`` where it can.
+
+    Example:
+        >>> words_problem("tokens", ["to", " ", "Rome"])
+        'word 2 of tokens is empty'
+    """
+    if has_sentences(cell):
+        return next(
+            (one for n, part in enumerate(cell, 1) if (one := _sentence_problem(f"sentence {n} of {role}", part))), None
+        )
+    if isinstance(cell, str) or not isinstance(cell, list | tuple):
+        return text_problem(role, cell)
+    if not cell:
+        return f"{role} is empty"
+    return next(
+        (one for place, word in enumerate(cell, 1) if (one := word_problem(f"word {place} of {role}", word))), None
+    )
+
+
+def _sentence_problem(role: str, part: Any) -> str | None:
+    if not isinstance(part, list | tuple) or has_sentences(part):
+        return f"{role} is not a list of words, as the first one is"
+    return words_problem(role, part)
+
+
+def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
+    """Why ``cell`` cannot be the tags of an item's words, in words; ``None`` where it can.
+
+    Example:
+        >>> tags_problem("tags", ["O"], ["to", "Rome"])
+        '1 tag for 2 words; there must be one for each'
+    """
+    if not has_sentences(cell):
+        return _flat_tags_problem(role, cell, len(without_ends(words)))
+    sentences = sentences_of(words)
+    if len(sentences) != len(cell):
+        return f"{role} holds those of {len(cell)} sentences for {len(sentences)}; there must be a list for each"
+    for number, (one, tags) in enumerate(zip(sentences, cell, strict=True), 1):
+        if problem := _flat_tags_problem(f"sentence {number} of {role}", tags, len(one)):
+            return problem if "sentence" in problem else f"sentence {number}: {problem}"
+    return None
+
+
+def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
+    if not isinstance(cell, str | list | tuple):
+        return label_problem(role, cell) or f"{role} is a {type(cell).__name__}, not a list of tags"
+    if not cell:
+        return f"{role} is empty"
+    tags = [(role, cell)] if isinstance(cell, str) else [(f"tag {place}", tag) for place, tag in enumerate(cell, 1)]
+    for name, tag in tags:
+        if problem := label_problem(name, tag):
+            return problem
+    found = len(tags_of(cell))
+    many = "" if found == 1 else "s"
+    return None if found == n_words else f"{found} tag{many} for {n_words} words; there must be one for each"
+
+
+def entity_tag_problem(tags: Sequence[str]) -> str | None:
+    """Why tags cannot be read as entities, in words; ``None`` where they can.
+
+    Example:
+        >>> entity_tag_problem(["B-PER", "PER"])
+        "tag 2 is 'PER'; tags of entities are O, B-TYPE and I-TYPE"
+    """
+    for place, tag in enumerate(tags, 1):
+        mark, dash, kind = tag.partition("-")
+        if tag != OUTSIDE and not (dash and kind and len(mark) == 1 and mark in _BEGINS + _GOES_ON):
+            return f"tag {place} is {tag!r}; tags of entities are O, B-TYPE and I-TYPE"
+    return None
+
+
+def spells_entities(tags: Sequence[str]) -> bool:
+    """Whether a set of tags is one of entities (O, B-..., I-...) rather than, say, one of parts of speech."""
+    return any(tag.startswith("B-") for tag in tags) and entity_tag_problem(tags) is None
+
+
+def iob2(tags: Sequence[str]) -> tuple[str, ...]:
+    """The same entities in IOB2; what is no tag of an entity is left as it is.
+
+    Example:
+        >>> iob2(["I-PER", "I-PER", "B-PER", "O", "I-LOC", "I-PER"])
+        ('B-PER', 'I-PER', 'B-PER', 'O', 'B-LOC', 'B-PER')
+        >>> iob2(["S-LOC", "B-PER", "M-PER", "E-PER", "I-PER"])
+        ('B-LOC', 'B-PER', 'I-PER', 'I-PER', 'B-PER')
+    """
+    found = []
+    open_type = ""  # of the entity that the previous word belongs to and that may continue
+    for tag in tags:
+        mark, dash, kind = tag.partition("-")
+        if not dash or mark not in _BEGINS + _GOES_ON or not mark:
+            found.append(tag)
+            open_type = ""
+            continue
+        goes_on = mark in _GOES_ON and kind == open_type
+        found.append(f"I-{kind}" if goes_on else f"B-{kind}")
+        open_type = "" if mark in _ENDS else kind
+    return tuple(found)
+
+
+def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """``(type, first word, word behind the last)`` of each entity, in order.
+
+    Example:
+        >>> entities(["B-PER", "I-PER", "O", "I-LOC"])
+        [('PER', 0, 2), ('LOC', 3, 4)]
+    """
+    found: list[tuple[str, int, int]] = []
+    for place, tag in enumerate(iob2(tags)):
+        if tag.startswith("B-"):
+            found.append((tag[2:], place, place + 1))
+        elif tag.startswith("I-"):
+            kind, start, _ = found[-1]
+            found[-1] = (kind, start, place + 1)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------ counting
+
+
+def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> npt.NDArray[np.float32]:
+    """Entities found, claimed and real in each sentence, shape ``(n_items, 3)``.
+
+    Raises:
+        InputError: there is not one tag for each word.
+    """
+    _check(gold, predicted)
+    found = np.zeros((len(gold), 3), dtype=np.float32)
+    for row, right, given in zip(found, gold, predicted, strict=True):
+        if all(tag == OUTSIDE for tag in right) and all(tag == OUTSIDE for tag in given):
+            continue
+        real, claimed = set(entities(right)), set(entities(given))
+        row[:] = len(real & claimed), len(claimed), len(real)
+    return found
+
+
+def flat_tags(
+    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> tuple[list[str], list[str], npt.NDArray[np.int64]]:
+    """Right and given tags of all words one after another, and the number of the sentence each word is in.
+
+    Raises:
+        InputError: there is not one tag for each word.
+    """
+    _check(gold, predicted)
+    lengths = [len(one) for one in gold]
+    right = [tag for one in gold for tag in one]
+    given = [tag for one in predicted for tag in one]
+    return right, given, np.repeat(np.arange(len(gold)), lengths)
+
+
+def _check(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
+    if len(gold) != len(predicted):
+        raise InputError(f"{len(gold)} gold and {len(predicted)} predicted sentences; pass one of each for each item.")
+    for number, (right, given) in enumerate(zip(gold, predicted, strict=True), 1):
+        if len(right) != len(given):
+            raise InputError(
+                f"item {number} has {len(right)} right and {len(given)} given tags; pass one for each word."
+            )

@@ -1,0 +1,197 @@
+"""Word tokenisation of raw text, matched to that of a tagger's training data.
+
+The finest cut is into units: a run of letters and digits, each Chinese or Japanese character, and any other sign by
+itself. That is how texts with offsets are cut for training. Where words come ready made, two things are learnt of them:
+signs that stay with their neighbours (the point of ``3.14``, the hyphen of ``West-Indian``, but not the point behind
+``Rome``), and words that are longer than that leaves them (``U.S.``, ``'s``, and the words of segmented Chinese), of
+which the longest that fits is taken. In data that part every letter, every letter is a unit.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from operator import add
+
+from goldilocks.support.text.units import UNSPACED
+
+Span = tuple[int, int]
+"""Where a word begins and ends (behind its last character), in characters from 0."""
+Cutter = Callable[[str], list[Span]]
+
+MOST_UNITS = 24
+"""Of a known word; a longer one is a slip in the data."""
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+_NOT = re.compile("n['\u2019]t")
+
+
+@dataclass(frozen=True, slots=True)
+class WordTokenization:
+    """A word tokenisation inferred from data; the default splits into units."""
+
+    runs: bool = True
+    """Letters and digits that follow one another are one unit."""
+    apart: bool = False
+    """``don't`` is ``do`` and ``n't``, as in the Penn Treebank."""
+    joins: tuple[str, ...] = ()
+    """Signs that stay with their neighbours: kind before, sign, kind behind, where a kind is ``a`` (letter), ``0``
+    (digit), ``字`` (a character of an unspaced script) or a blank (anything else, or nothing)."""
+    known: tuple[str, ...] = ()
+    """Words that ``joins`` alone would cut."""
+    lines: bool = False
+    """Whether the lines of a text are sentences of one item, as in training."""
+
+
+UNITS = WordTokenization()
+
+
+def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
+    """How the words of these sentences were cut.
+
+    A sign stays with its neighbours if more different words hold it so than there are different places where it stands
+    apart between such neighbours. A longer word is known if it is met more often than its two halves in a row.
+
+    Example:
+        >>> learnt([["in", "West-India", "3.5"], ["in", "Rome", "."], ["in", "Oslo", "."]]).joins
+        ('0.0', 'a-a')
+    """
+    sentences = list(sentences)
+    words = {word for one in sentences for word in one}
+    alphabetic = [word for word in words if word[:1].isalnum() and not _UNSPACED.search(word)]
+    runs = 2 * sum(len(word) > 1 for word in alphabetic) >= len(alphabetic)
+    bare = WordTokenization(runs, apart=any(_NOT.fullmatch(word) for word in words))
+    pattern = _pattern(bare.runs, bare.apart)
+    units = {word: pattern.findall(word) for word in words}
+    joined: dict[str, set[object]] = {}
+    cut: dict[str, set[object]] = {}
+    for word, parts in units.items():
+        for key in _keys(parts) if len(parts) > 1 else ():
+            joined.setdefault(key, set()).add(word)
+    for sentence in sentences:
+        for key, place in _cuts(sentence, units):
+            cut.setdefault(key, set()).add(place)
+    joins = tuple(sorted(key for key, held in joined.items() if len(held) > len(cut.get(key, ()))))
+    first = cutter(WordTokenization(bare.runs, bare.apart, joins))
+    # Before "'s" there is mostly a letter, so what its sign does at the beginning of a text says nothing.
+    longer = {
+        word
+        for word, parts in units.items()
+        if 1 < len(parts) <= MOST_UNITS and (_kind(word[0]) == " " or len(first(word)) > 1)
+    }
+    held = Counter(word for one in sentences for word in one if word in longer)
+    held.subtract(pair for one in sentences for pair in map(add, one, one[1:]) if pair in longer)
+    return WordTokenization(
+        bare.runs, bare.apart, joins, tuple(sorted(word for word, more in held.items() if more > 0))
+    )
+
+
+@lru_cache(maxsize=8)
+def cutter(cuts: WordTokenization = UNITS) -> Cutter:
+    """What cuts a text into words.
+
+    Example:
+        >>> text = "1976年 in Rome."
+        >>> [text[start:end] for start, end in cutter()(text)]
+        ['1976', '年', 'in', 'Rome', '.']
+    """
+    pattern, joins, known = _pattern(cuts.runs, cuts.apart), frozenset(cuts.joins), frozenset(cuts.known)
+    reach: dict[str, int] = {}  # first unit of a known word -> units of the longest that begins with it
+    for word in cuts.known:
+        parts = pattern.findall(word)
+        reach[parts[0]] = max(reach.get(parts[0], 0), len(parts))
+
+    def spans(text: str) -> list[Span]:
+        units = [one.span() for one in pattern.finditer(text)]
+        tied = _tied(text, units, joins)
+        found: list[Span] = []
+        place = 0
+        while place < len(units):
+            begins = units[place][0]
+            behind = place + 1
+            while tied[behind - 1]:
+                behind += 1
+            furthest = min(len(units), place + reach.get(text[slice(*units[place])], 0))
+            longest = (end for end in range(furthest, behind, -1) if text[begins : units[end - 1][1]] in known)
+            behind = next(longest, behind)
+            found.append((begins, units[behind - 1][1]))
+            place = behind
+        return found
+
+    return spans
+
+
+def _tied(text: str, units: Sequence[Span], joins: frozenset[str]) -> list[bool]:
+    """Whether each unit stays with the next one because one of the two is a sign that does."""
+    tied = [False] * len(units)
+    if not joins:
+        return tied
+    for place, (start, end) in enumerate(units):
+        if _kind(text[start]).strip():
+            continue
+        before = text[start - 1 : start] if place and units[place - 1][1] == start else ""
+        behind = text[end : end + 1] if place + 1 < len(units) and units[place + 1][0] == end else ""
+        left, right = _kind(before), _kind(behind)
+        if f"{left}{text[start:end]}{right}" in joins:
+            if left != " ":
+                tied[place - 1] = True
+            if right != " ":
+                tied[place] = True
+    return tied
+
+
+def _keys(parts: Sequence[str]) -> Iterator[str]:
+    """Of each sign in a word that has a letter, digit or character beside it."""
+    for place, sign in enumerate(parts):
+        left = _kind(parts[place - 1][-1]) if place else " "
+        right = _kind(parts[place + 1][0]) if place + 1 < len(parts) else " "
+        if _kind(sign[0]) == " " and (left + right).strip():
+            yield f"{left}{sign}{right}"
+
+
+def _cuts(sentence: Sequence[str], units: dict[str, list[str]]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Keys of signs that begin or end a word, and the words around them. Whether a blank stood there is not known."""
+    for place, word in enumerate(sentence):
+        if word.isalnum():
+            continue
+        parts = units[word]
+        before = sentence[place - 1] if place else ""
+        behind = sentence[place + 1] if place + 1 < len(sentence) else ""
+        alone = len(parts) == 1
+        left, right = _kind(before[-1:]), _kind(behind[:1])
+        if _kind(parts[0][0]) == " " and left != " ":
+            yield f"{left}{parts[0]}{right if alone else _kind(parts[1][0])}", (before, word)
+            if alone and right != " ":
+                yield f"{left}{word} ", (before, word)
+        if _kind(parts[-1][0]) == " " and right != " ":
+            yield f"{' ' if alone else _kind(parts[-2][-1])}{parts[-1]}{right}", (word, behind)
+
+
+@lru_cache(maxsize=1 << 14)
+def _kind(character: str) -> str:
+    if not character:
+        return " "
+    if _UNSPACED.match(character):
+        return "字"
+    if character.isdigit():
+        return "0"
+    # A combining mark ends the letter it belongs to.
+    return "a" if character.isalnum() or character in _marks() else " "
+
+
+@cache
+def _marks() -> str:
+    """Marks that letters carry (vowel signs, accents), and what joins letters or keeps them apart invisibly."""
+    return "\u200c\u200d" + "".join(
+        map(chr, (n for n in range(0x300, 0x10000) if unicodedata.category(chr(n))[0] == "M"))
+    )
+
+
+@cache
+def _pattern(runs: bool, apart: bool) -> re.Pattern[str]:
+    letter = rf"(?:[^\W_{UNSPACED}][{_marks()}]*)"
+    not_ = f"{letter}+?(?={_NOT.pattern}(?!{letter}))|{_NOT.pattern}(?!{letter})|" if apart else ""
+    return re.compile(rf"{not_}[{UNSPACED}]|{letter}{'+' if runs else ''}|\S[{_marks()}]*")

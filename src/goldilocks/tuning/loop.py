@@ -1,0 +1,296 @@
+"""The only training loop. It knows a ``Network``, which of its weights learn and a recipe; neither model nor method.
+
+Training runs on a working copy: in bfloat16 where backbone and machine can, and with only those rows of the word table
+whose tokens occur in the training texts (the others have no gradient; the table has no weight decay, so leaving them
+out changes nothing but the time). The float32 weights of the network itself are the masters that the optimiser moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from goldilocks.answers import Answers
+from goldilocks.errors import IntegrityError
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch, padded
+from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.records import Gold, Text, TrainingConfig
+from goldilocks.support.machine.hardware import machine
+from goldilocks.tuning.cache import FrozenStates
+from goldilocks.tuning.schedule import batches_of
+
+_KEPT_IDS = 8
+"""Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
+
+
+class Learner:
+    """A network while it learns. ``network`` itself stays in float32; call ``settle`` before it answers or is saved."""
+
+    def __init__(
+        self, network: Network, recipe: TrainingConfig, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+    ) -> None:
+        """Tokenize and make the working copy.
+
+        Args:
+            network: Prepared by its method: what has ``requires_grad`` learns.
+            recipe: Epochs, rates, batches.
+            texts: Training items.
+            gold: Their right answers; every label is in ``network.labels``.
+            seed: Of the order of batches and of dropout.
+        """
+        torch.set_flush_denormal(True)
+        self.network, self.recipe, self.seed = network, recipe, seed
+        self.device = torch.device(machine().device)
+        network.module.to(self.device)
+        self._rows = network.rows_to_learn(texts, gold)
+        self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
+        self._targets = network.targets(self._rows, gold)
+        self._costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
+        self._start = network.frozen_blocks()
+        depth = network.backbone.depth
+        # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
+        whole = self._start >= depth and network.backbone.by_token
+        self._frozen_below = self._start >= min(1, depth) and (network.backbone.resumable or whole)
+        self._used = self._compact_ids()
+        self._work, self._tables = self._working_copy()
+        self._states = self._cache()
+        self._optimizer = MasterAdamW(self._slots(), clip_norm=recipe.clip_norm)
+        self.epoch, self.batch, self.steps = 0, 0, 0
+        self._batches: list[list[int]] = []
+        self._asked: tuple[int, Tensor] | None = None
+
+    # -------------------------------------------------------------------------------------------------------- training
+
+    @property
+    def done(self) -> bool:
+        """Whether the recipe's epochs are over."""
+        return self._position() >= self.recipe.epochs - 1e-9
+
+    @property
+    def share(self) -> float:
+        """Share of the full run that is behind, 0 to 1."""
+        return min(1.0, self._position() / self.recipe.epochs)
+
+    def advance(
+        self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
+    ) -> None:
+        """Go on to ``share`` of the full run.
+
+        Args:
+            share: From 0 to 1; nothing happens where the run is already beyond.
+            stop: Asked before each step; ``True`` ends the call early, between two steps.
+            on_step: Called with the share done after each step.
+        """
+        goal = share * self.recipe.epochs
+        self._work.module.train()
+        if self._start >= self._work.backbone.depth:
+            self._work.backbone.eval()  # what is kept of a frozen backbone is what it answers with, without dropout
+        while self._position() < goal - 1e-9 and not (stop and stop()):
+            self._step(self._plan()[self.batch])
+            self.batch += 1
+            if self.batch == len(self._batches):
+                self.epoch, self.batch, self._batches = self.epoch + 1, 0, []
+            if on_step:
+                on_step(self.share)
+
+    def _position(self) -> float:
+        return self.epoch + (self.batch / len(self._plan()) if self.batch else 0.0)
+
+    def _plan(self) -> list[list[int]]:
+        if not self._batches:
+            self._batches = batches_of(self.epoch, self._costs, self.recipe, self.seed)
+        return self._batches
+
+    def _step(self, rows: list[int]) -> None:
+        progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.recipe.epochs
+        # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
+        torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
+        self._loss(rows).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step(rate_share(progress, self.recipe.warmup_share))
+        self.steps += 1
+
+    def _loss(self, rows: list[int]) -> Tensor:
+        work, states = self._work, self._states
+        targets = [self._targets[row] for row in rows]
+        if states is not None and states.pooled and states.has(rows):
+            return work.loss_pooled(states.take(rows).to(self.device), targets)
+        batch = self._batch(rows)
+        if not self._frozen_below:
+            return work.loss(work.backbone(batch), batch, targets)
+        if states is not None and not states.pooled and states.has(rows):
+            kept = states.take(rows).to(self.device)
+            return work.loss(work.backbone(batch, start=self._start, hidden=kept), batch, targets)
+        with torch.no_grad():
+            hidden = work.backbone(batch, stop=self._start)
+        if states is not None and states.pooled:
+            pooled = work.pool(hidden, batch)
+            states.put(rows, pooled)
+            return work.loss_pooled(pooled, targets)
+        if states is not None:
+            states.put(rows, hidden)
+        return work.loss(work.backbone(batch, start=self._start, hidden=hidden), batch, targets)
+
+    def _batch(self, rows: Sequence[int]) -> Batch:
+        batch = padded([self._rows[row] for row in rows], self.network.shape.pad_id)
+        if self._used is not None:
+            batch = replace(batch, ids=torch.searchsorted(self._used, batch.ids))
+        return batch.to(self.device)
+
+    # ------------------------------------------------------------------------------------------------ the working copy
+
+    def _compact_ids(self) -> Tensor | None:
+        """Ids whose rows take part, rising; ``None``: the backbone has no word table."""
+        table = self._word_table(self.network)
+        if table is None:
+            return None
+        tokens = (row.ids for row in self._rows)
+        seen = np.unique(np.concatenate([*tokens, [self.network.shape.pad_id], np.arange(_KEPT_IDS)]))
+        return torch.from_numpy(seen[seen < table.num_embeddings].astype(np.int64))
+
+    @staticmethod
+    def _word_table(network: Network) -> nn.Embedding | None:
+        name = network.backbone.word_embedding
+        table = network.backbone.get_submodule(name) if name else None
+        assert table is None or isinstance(table, nn.Embedding)
+        return table
+
+    def _working_copy(self) -> tuple[Network, dict[str, Tensor]]:
+        """A twin to train, and the masters of those of its weights that are not the network's own."""
+        work, tables = self._compact_twin()
+        if work.backbone.bf16 and (machine().bf16 or self.device.type == "cuda"):
+            exact = self._first_loss(work)
+            work.halve()
+            if abs(self._first_loss(work) - exact) > 0.02 * (1 + exact):  # bfloat16 is too coarse for these weights
+                work, tables = self._compact_twin()
+        return work, tables
+
+    def _compact_twin(self) -> tuple[Network, dict[str, Tensor]]:
+        tables: dict[str, Tensor] = {}
+        table = self._word_table(self.network)
+        full = table.weight if table is not None else None
+        if table is not None and full is not None and self._used is not None:
+            rows = full.detach()[self._used.to(self.device)]
+            table.weight = nn.Parameter(rows, requires_grad=full.requires_grad)
+            tables[f"backbone.{self.network.backbone.word_embedding}.weight"] = rows
+        try:
+            work = self.network.twin()
+        finally:
+            if table is not None and full is not None:
+                table.weight = full
+        own = self._word_table(work)
+        if own is not None and own.padding_idx is not None and self._used is not None:
+            own.padding_idx = int(torch.searchsorted(self._used, own.padding_idx))
+        work.dropout.p, work.label_smoothing = self.recipe.dropout, self.recipe.label_smoothing
+        return work, tables
+
+    def _first_loss(self, work: Network) -> float:
+        rows = list(range(min(32, len(self._rows))))
+        batch = self._batch(rows)
+        work.module.eval()
+        with torch.no_grad():
+            return float(work.loss(work.backbone(batch), batch, [self._targets[row] for row in rows]))
+
+    def _slots(self) -> list[Slot]:
+        groups = {name: role for role, names in self.network.groups().items() for name in names}
+        masters = dict(self.network.module.named_parameters())
+        slots = []
+        for name, working in self._work.module.named_parameters():
+            if not working.requires_grad:
+                continue
+            role = groups.get(name, "")
+            master = self._tables.get(name, masters[name].detach())
+            if working.dtype == master.dtype:  # one tensor is both
+                working.data = master
+                master = working
+            plain = working.ndim < 2 or role in ("embeddings", "norm")
+            slots.append(
+                Slot(
+                    name,
+                    master,
+                    working,
+                    peak=self._peak(name, role),
+                    decay=0.0 if plain else self.recipe.weight_decay,
+                )
+            )
+        return slots
+
+    def _peak(self, name: str, role: str) -> float:
+        """Peak rate of a weight. Source of the steps: Howard & Ruder 2018, arXiv:1801.06146, section 3.2."""
+        if role == "head":
+            return self.recipe.head_learning_rate
+        steps = self.network.backbone.depth - 1
+        above_middle = (self.network.block_of(name) - steps / 2) / steps if steps > 0 else 0.0
+        return float(self.recipe.learning_rate * self.recipe.layer_ratio**above_middle)
+
+    def _cache(self) -> FrozenStates | None:
+        backbone = self._work.backbone
+        if not self._frozen_below:
+            return None
+        pooled = self._work.pools and self._start >= backbone.depth
+        dtype = torch.float32 if pooled else next(backbone.parameters()).dtype
+        width = self._work.pooled_width if pooled else backbone.width
+        if not FrozenStates.fits(self._lengths, width, pooled=pooled):
+            return None
+        return FrozenStates(self._lengths, width, dtype, pooled=pooled)
+
+    # ------------------------------------------------------------------------------------------------- what is kept
+
+    def settle(self) -> Network:
+        """The network with what was learnt so far, in evaluation mode."""
+        masters = dict(self.network.module.named_parameters())
+        if self._used is not None:
+            for slot in self._optimizer.slots:
+                if slot.name in self._tables:
+                    masters[slot.name].data[self._used.to(self.device)] = slot.master.detach()
+        self.network.module.eval()
+        return self.network
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers as of now. Where only the head learns, the vectors of the last items asked about are kept."""
+        network = self.settle()
+        if self._states is None or not self._states.pooled:
+            return network.predict(texts)
+        key = hash(tuple(texts))
+        if self._asked is None or self._asked[0] != key:
+            self._asked = (key, network.pooled(texts))
+        return network.answer_pooled(self._asked[1])
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""
+        found: dict[str, Tensor] = {}
+        for slot in self._optimizer.slots:
+            found[f"weight/{slot.name}"] = slot.master.detach()
+            if not self.done:
+                found |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
+        return found
+
+    def place(self) -> dict[str, int]:
+        """Where in the run it stands; goes with ``state``."""
+        return {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "updates": self._optimizer.updates}
+
+    def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, int]) -> None:
+        """Go on from ``state``, taken at this place by a learner of the same texts, method and seed.
+
+        Raises:
+            IntegrityError: it does not fit.
+        """
+        self.epoch, self.batch, self.steps, self._batches = place["epoch"], place["batch"], place["steps"], []
+        self._optimizer.updates = place["updates"]
+        with torch.no_grad():
+            for slot in self._optimizer.slots:
+                weight = state.get(f"weight/{slot.name}")
+                if weight is None or weight.shape != slot.master.shape:
+                    raise IntegrityError(
+                        f"checkpoint: {slot.name} is missing or of another shape; it belongs to another run, remove it."
+                    )
+                slot.master.copy_(weight)
+                slot.working.copy_(slot.master)
+                slot.steps.fill_(place["updates"])
+                if f"first/{slot.name}" in state:
+                    slot.first.copy_(state[f"first/{slot.name}"])
+                    slot.second.copy_(state[f"second/{slot.name}"])

@@ -1,0 +1,40 @@
+"""What happens when in a run: the batches of each epoch and the order of the rows, from the seed alone.
+
+Nothing is drawn as training goes on, so a run can be cut anywhere and continued from (epoch, batch) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.nets.tokenization.batching import by_length
+from goldilocks.records import Gold, TrainingConfig
+
+
+def batches_of(epoch: int, lengths: npt.NDArray[np.int64], recipe: TrainingConfig, seed: int) -> list[list[int]]:
+    """The batches of one epoch (positions of texts), in order; the same for the same epoch and seed."""
+    rng = np.random.default_rng((seed, epoch))
+    return list(by_length(lengths, rows=recipe.batch_rows, tokens=recipe.batch_tokens, rng=rng))  # type: ignore[arg-type]
+
+
+def nested_order(gold: Sequence[Gold], seed: int) -> list[int]:
+    """An order of the rows in which every beginning has the labels in about their shares (to one row per label).
+
+    Where the right answers are not single labels the order is random. A longer beginning holds the shorter one: a
+    candidate shown more rows has seen the earlier ones too.
+    """
+    rng = np.random.default_rng(seed)
+    if not all(isinstance(one, str) for one in gold):
+        return cast(list[int], rng.permutation(len(gold)).tolist())
+    labels, codes = np.unique(np.asarray(gold, dtype=object).astype(str), return_inverse=True)
+    places = np.empty(len(codes))
+    for code in range(len(labels)):
+        members = np.flatnonzero(codes == code)
+        # The i-th of n rows of a label stands at (i + u) / n: evenly spread, each label with a start of its own.
+        places[rng.permutation(members)] = (np.arange(len(members)) + rng.random()) / len(members)
+    order: list[int] = np.argsort(places, kind="stable").tolist()
+    return order

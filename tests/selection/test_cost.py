@@ -1,0 +1,69 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from race_records import MACHINE, SPEC
+
+from goldilocks.records import Cost, Footprint, Measured, Objective, Prices, Usage
+from goldilocks.selection.cost import cost, running_cost
+from goldilocks.support.files import from_json
+
+SPEC = replace(
+    SPEC,
+    objective=Objective(error_cost=0.05, requests_per_month=3_600_000, horizon_months=10),
+    prices=Prices(cpu_hour=0.5, gpu_hour=2.0, gb_month=0.1, labour_hour=30.0),
+)
+
+
+def footprint(milliseconds: float, memory: int, size: int, joules: float | None = None) -> Footprint:
+    one = Measured(milliseconds, milliseconds, milliseconds, 100, "ms")
+    return Footprint(0.1, one, one, 100.0, memory, size, joules)
+
+
+def test_every_part_of_the_cost_by_hand() -> None:
+    got = cost(7200.0, footprint(10.0, 3 * 10**9, 5 * 10**8), SPEC, MACHINE)
+
+    assert got.tuning == pytest.approx(2 * 0.5 / 10)  # two hours over ten months
+    assert got.labour == pytest.approx(2 * 30 / 10)
+    assert got.requests == pytest.approx(10 * 0.5)  # 3.6 M requests of 10 ms are 10 hours
+    assert got.memory == pytest.approx(0.3)
+    assert got.storage == pytest.approx(0.05)
+    assert got.energy == 0  # the machine reports none
+    assert got.total == pytest.approx(0.1 + 6 + 5 + 0.3 + 0.05)
+
+
+def test_energy_the_machine_reports_is_paid_by_the_kilowatt_hour() -> None:
+    spec = replace(SPEC, prices=replace(SPEC.prices, kwh=0.3))
+
+    got = cost(0.0, footprint(0.0, 0, 0, joules=2.0), spec, MACHINE)
+
+    assert got.energy == pytest.approx(2 * 0.3)  # 3.6 M requests of 2 J are 7.2 MJ: 2 kWh
+    assert got.total == got.energy
+
+
+def test_requests_at_an_endpoint_cost_their_tokens_and_no_machine_time() -> None:
+    # 4 questions read 400 tokens at 0.15 a million and wrote 20 at 0.6: 0.000072, so 0.000018 each.
+    asked = Usage(4, 400, 20, (400 * 0.15 + 20 * 0.6) / 1e6)
+
+    got = cost(7200.0, footprint(10.0, 3 * 10**9, 0), SPEC, MACHINE, asked=asked, spent=2.5)
+
+    assert got.tokens == pytest.approx(3_600_000 * 0.000018)
+    assert got.requests == 0
+    assert got.tuning == pytest.approx((2 * 0.5 + 2.5) / 10)  # two hours, and the questions of the search
+    assert got.total == pytest.approx(64.8 + 0.35 + 6 + 0.3)
+    assert running_cost(9.9, SPEC, MACHINE, asked) == got.tokens
+
+
+def test_accelerator_hours_have_their_own_price() -> None:
+    assert running_cost(0.001, SPEC, replace(MACHINE, device="cuda")) == pytest.approx(1 * 2.0)
+
+
+def test_decision_written_before_energy_was_measured_still_loads(tmp_path: Path) -> None:
+    old = '{"tuning": 0.1, "labour": 6, "requests": 5, "memory": 0.3, "storage": 0.05}'
+    assert from_json(Cost, old, where=tmp_path).total == pytest.approx(11.45)
+    ms = '{"value": 1, "low": 1, "high": 1, "n": 9, "unit": "ms"}'
+    needs = (
+        f'{{"load_seconds": 1, "latency_p50_ms": {ms}, "latency_p95_ms": {ms}, "texts_per_second": 5, '
+        '"memory_bytes": 7, "size_bytes": 8}'
+    )
+    assert from_json(Footprint, needs, where=tmp_path).joules_per_text is None

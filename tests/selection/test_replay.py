@@ -1,0 +1,35 @@
+import pytest
+from race_records import curve, standings
+
+from goldilocks import plugins
+from goldilocks.errors import InputError
+from goldilocks.selection.replay import replay
+
+SECONDS = {"naive_bayes/word/scratch": 1.0, "encoder/m/full": 100.0, "recurrent/lstm/scratch": 100.0}
+RECORD = [
+    *curve("naive_bayes/word/scratch", [0.4, 0.3, 0.2], [0.1, 0.2, 0.7]),
+    *curve("encoder/m/full", [0.5, 0.2, 0.05], [10, 20, 70]),
+    *curve("recurrent/lstm/scratch", [0.9, 0.8, 0.7], [10, 20, 70]),
+]
+
+
+def test_exhaustive_replay_costs_the_recorded_seconds() -> None:
+    bought = replay(standings(SECONDS), RECORD, plugins.load("policies", "exhaustive"), budget_seconds=1e9)
+
+    assert bought[-1].elapsed == pytest.approx(201.0)
+    assert len(bought) == 9
+
+
+def test_value_policy_finds_the_best_for_less() -> None:
+    bought = replay(standings(SECONDS), RECORD, plugins.load("policies", "value"), budget_seconds=1e9)
+
+    finished = [one for one in bought if one.share == 1]
+    assert min(finished, key=lambda one: one.loss).candidate == "encoder/m/full"
+    assert bought[-1].elapsed < 201.0
+
+
+def test_missing_rung_is_named() -> None:
+    with pytest.raises(InputError, match="encoder/m/full is not in the record at rung 2"):
+        replay(
+            standings({"encoder/m/full": 1.0}), RECORD[3:5], plugins.load("policies", "exhaustive"), budget_seconds=1e9
+        )

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from goldilocks import plugins
+from goldilocks.errors import IntegrityError
+from goldilocks.nets.backbones.bert import BertBackbone
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch
+from goldilocks.records import TrainingConfig
+from goldilocks.testing import tiny
+from goldilocks.tuning import cache
+from goldilocks.tuning.loop import Learner
+
+RECIPE = TrainingConfig(epochs=2, learning_rate=2e-3, head_learning_rate=1e-2, batch_rows=8)
+PART = tiny.part(48)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.encoder_folder(tmp_path_factory.mktemp("loop") / "tiny-encoder")
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """float32 throughout, also where the machine has bfloat16."""
+    monkeypatch.setattr(BertBackbone, "bf16", False)
+
+
+def learner(folder: Path, method: str = "full", recipe: TrainingConfig = RECIPE, seed: int = 0) -> Learner:
+    family, chosen = plugins.load("families", "encoder"), plugins.load("methods", method)
+    facts = family.describe(folder, str(folder))
+    assert facts is not None
+    network = family.create(facts, folder, PART, tiny.GOAL, seed=seed)
+    assert isinstance(network, Network)
+    torch.manual_seed(seed)
+    chosen.prepare(network, chosen.Options())
+    return Learner(network, recipe, PART.texts, PART.gold, seed=seed)
+
+
+def weights(one: Learner) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in one.settle().module.state_dict().items()}
+
+
+def differ(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+@pytest.mark.usefixtures("exact")
+def test_leaving_out_rows_of_unseen_tokens_changes_no_weight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compact = learner(folder)
+    compact.advance(1.0)
+    monkeypatch.setattr(BertBackbone, "word_embedding", None)
+    whole = learner(folder)
+    whole.advance(1.0)
+    table = "backbone.words.weight"
+    rows = next(slot.master for slot in compact._optimizer.slots if slot.name == table).shape[0]
+    assert rows < weights(whole)[table].shape[0]
+    assert differ(weights(compact), weights(whole)) < 1e-4
+
+
+def test_layer_ratio_is_how_much_faster_the_top_block_learns_than_the_lowest(folder: Path) -> None:
+    one = learner(folder, recipe=replace(RECIPE, layer_ratio=4.0))
+
+    peaks = {slot.name: slot.peak for slot in one._optimizer.slots}
+    depth = one.network.backbone.depth
+    of_block = {one.network.block_of(name): peak for name, peak in peaks.items()}
+    assert depth == 2
+    # 4 from block 0 to block 1, about the rate of 2e-3; the embeddings another step below.
+    assert of_block[1] == pytest.approx(4e-3)
+    assert of_block[0] == pytest.approx(1e-3)
+    assert of_block[-1] == pytest.approx(0.25e-3)
+    assert of_block[depth] == 1e-2
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("method", ["top_layers", "head_only"])
+def test_keeping_frozen_states_changes_no_weight(folder: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = learner(folder, method)
+    assert kept._states is not None
+    kept.advance(1.0)
+    monkeypatch.setattr(cache, "LIMIT_BYTES", 0)
+    again = learner(folder, method)
+    assert again._states is None
+    again.advance(1.0)
+    assert differ(weights(kept), weights(again)) < 1e-4
+
+
+@pytest.mark.usefixtures("exact")
+def test_frozen_layers_run_once_per_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = learner(folder, "top_layers", replace(RECIPE, epochs=5))
+    seen = 0
+    embed = BertBackbone.embed
+
+    def counting(self: BertBackbone, batch: Batch) -> torch.Tensor:
+        nonlocal seen
+        seen += len(batch.ids)
+        return embed(self, batch)
+
+    monkeypatch.setattr(BertBackbone, "embed", counting)
+    one.advance(1.0)
+    assert seen == len(PART)
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("method", ["full", "head_only", "top_layers", "lora", "bias_only"])
+def test_frozen_weights_stay_and_the_others_move(folder: Path, method: str) -> None:
+    one = learner(folder, method)
+    before = weights(one)
+    learning = {name for name, weight in one.network.module.named_parameters() if weight.requires_grad}
+    one.advance(1.0)
+    after = weights(one)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == learning
+
+
+@pytest.mark.parametrize("method", ["full", "head_only", "top_layers", "lora", "bias_only"])
+def test_every_method_learns_the_tiny_data(folder: Path, method: str) -> None:
+    recipe = TrainingConfig(epochs=30, learning_rate=5e-3, head_learning_rate=3e-2, batch_rows=8)
+    one = learner(folder, method, recipe)
+    one.advance(1.0)
+    held_out = tiny.part(60, seed=1)
+    right = np.asarray(tiny.LABELS)[one.predict(held_out.texts).probabilities.argmax(1)] == np.asarray(held_out.gold)
+    assert right.mean() > 0.6  # guessing gives a third; the random backbone knows no words
+
+
+@pytest.mark.usefixtures("exact")
+def test_a_run_in_pieces_is_the_run_at_once(folder: Path) -> None:
+    at_once, pieces = learner(folder), learner(folder)
+    at_once.advance(1.0)
+    for share in (0.1, 0.35, 0.35, 0.8, 1.0):
+        pieces.advance(share)
+        pieces.predict(PART.texts[:3])  # asking in between must not disturb
+    assert pieces.done
+    assert differ(weights(at_once), weights(pieces)) == 0
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_run_put_back_goes_on_as_if_it_had_not_stopped(folder: Path, dropout: float) -> None:
+    recipe = replace(RECIPE, dropout=dropout)
+    straight, first, second = (learner(folder, recipe=recipe) for _ in range(3))
+    straight.advance(1.0)
+    first.advance(0.4)
+    state = {name: one.clone() for name, one in first.state().items()}
+    second.put_back(state, first.place())
+    assert second.share == first.share
+    second.advance(1.0)
+    assert differ(weights(straight), weights(second)) == 0
+
+
+def test_a_finished_run_keeps_no_optimiser_state(folder: Path) -> None:
+    one = learner(folder)
+    one.advance(0.5)
+    halfway = one.state()
+    one.advance(1.0)
+    assert {name.split("/")[0] for name in halfway} == {"weight", "first", "second"}
+    assert {name.split("/")[0] for name in one.state()} == {"weight"}
+
+
+def test_frozen_weights_are_not_in_the_state(folder: Path) -> None:
+    one = learner(folder, "head_only")
+    one.advance(1.0)
+    assert set(one.state()) == {"weight/head.weight", "weight/head.bias"}
+
+
+def test_state_of_another_method_is_refused(folder: Path) -> None:
+    small, large = learner(folder, "head_only"), learner(folder)
+    with pytest.raises(IntegrityError, match="belongs to another run"):
+        large.put_back(small.state(), small.place())
+
+
+def test_stop_ends_between_two_steps(folder: Path) -> None:
+    one = learner(folder)
+    shares: list[float] = []
+    one.advance(1.0, stop=lambda: len(shares) >= 3, on_step=shares.append)
+    # 48 texts in batches of 8 for 2 epochs are 12 steps.
+    assert shares == pytest.approx([1 / 12, 2 / 12, 3 / 12])
+    assert one.share == pytest.approx(3 / 12)
+
+
+def test_only_the_seed_decides(folder: Path) -> None:
+    first, same, other = (learner(folder, seed=seed) for seed in (0, 0, 1))
+    for one in (first, same, other):
+        one.advance(0.5)
+    assert differ(weights(first), weights(same)) == 0
+    assert differ(weights(first), weights(other)) > 0
+
+
+def test_dropout_is_off_when_answering(folder: Path) -> None:
+    one = learner(folder, recipe=replace(RECIPE, dropout=0.5))
+    one.advance(0.5)
+    texts = PART.texts[:6]
+    assert np.array_equal(one.predict(texts).probabilities, one.predict(texts).probabilities)
