@@ -33,7 +33,7 @@ from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Generation, Goal, Output, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.sandbox import protection
 from goldilocks.tuning.run import Run, RunSetup
 
 MODEL, METHOD, METRIC = "gemma-3-270m", "zero_shot", "pass_at_k"

@@ -18,7 +18,7 @@ from goldilocks.nets.heads.decoder_generator import DecoderGenerator
 from goldilocks.nets.heads.token_classifier import TagHead, TokenClassifier
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Candidate, Generation, Goal, ModelInfo, Output, Part, Workload
-from goldilocks.support.programs import with_tests
+from goldilocks.support.sandbox.harness import with_tests
 from goldilocks.testing import tiny
 from goldilocks.tuning.run import Run, RunSetup
 
