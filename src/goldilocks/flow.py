@@ -46,10 +46,11 @@ from goldilocks.select.race import Setting, race
 from goldilocks.select.screen import screen
 from goldilocks.select.single import tune_candidate
 from goldilocks.select.workspace import Workspace
-from goldilocks.settings import RunSettings, nearest, read_task
+from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.budget import Clock
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.hardware import machine, set_threads
+from goldilocks.support.suggest import suggest
 
 EVENTS = ("stage", "data", "look", "buying", "step", "bought", "measuring", "dropped", "decided")
 """What ``Progress`` is called with: a stage began; what is done with the data; a model was looked at; a purchase began,
@@ -297,7 +298,7 @@ def tune_one(
     if candidate is None:
         reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
         reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
+        why = f" It is out: {reason}." if reason else suggest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress("stage", {"name": "tuning"})
     metric_name, metric = _deciding_metric(spec, task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -12,6 +11,7 @@ from typing import Any, get_type_hints
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, TaskSpec
 from goldilocks.support.language_names import is_tag, tag_of
+from goldilocks.support.suggest import suggest
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -108,12 +108,6 @@ def seconds_in(duration: Any) -> float:
     return seconds
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """`` Did you mean 'x'?`` for the closest of ``known``, or nothing where none is close."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
@@ -125,7 +119,7 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
     for key, value in given.items():
         if key not in known:
             raise InputError(
-                f"task file: unknown key {prefix + str(key)!r}.{nearest(str(key), shown)} "
+                f"task file: unknown key {prefix + str(key)!r}.{suggest(str(key), shown)} "
                 f"There are: {', '.join(shown)}."
             )
         if is_dataclass(types[key]):

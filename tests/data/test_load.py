@@ -11,8 +11,8 @@ import pytest
 from data_tables import TASK, Row, labelled, sentences, spec
 
 from goldilocks import plugins
-from goldilocks.data.leaks import normalise
 from goldilocks.data.load import load
+from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
 from goldilocks.records import Dataset, DataSpec, Finding, Output, Severity, TaskSpec, as_text, labels_of

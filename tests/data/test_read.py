@@ -261,7 +261,7 @@ def test_a_single_file_of_a_package_is_read(tmp_path: Path, monkeypatch: pytest.
 
     assert read("pypi://shipped/shipped/data/rows.csv", {}, TASK, Path()).part.texts == ("x",)
     with pytest.raises(
-        MissingError, match=r"no such file or folder. Did you mean pypi://shipped/shipped/data/rows.csv\?"
+        MissingError, match=r"no such file or folder. Did you mean 'pypi://shipped/shipped/data/rows.csv'\?"
     ):
         read("pypi://shipped/shipped/data/row.csv", {}, TASK, Path())
 

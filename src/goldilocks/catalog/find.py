@@ -21,8 +21,9 @@ from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
 from goldilocks.protocols import Choosy, Family, Freezing, Method, Task, Uneven
 from goldilocks.records import Candidate, Dataset, Excluded, Facts, Forecast, Machine, Pool, TaskSpec, Workload
-from goldilocks.settings import RunSettings, nearest
+from goldilocks.settings import RunSettings
 from goldilocks.support import endpoints
+from goldilocks.support.suggest import suggest
 
 _NOT_HERE = (4, 0.0)
 _ASKED_AT_ONCE = 8
@@ -110,7 +111,7 @@ def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]
     for name in wanted or ():
         if name not in known:
             raise InputError(
-                f"task file: candidates.{shelf} names {name!r}.{nearest(name, known)} There are: {', '.join(known)}."
+                f"task file: candidates.{shelf} names {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
             )
     return known if wanted is None else wanted
 
@@ -140,7 +141,7 @@ def _check_patterns(spec: TaskSpec, models: Sequence[Facts], families: Mapping[s
             continue  # of a family that is out already: its models were not looked up
         if not any(fnmatchcase(name, one) for name in [*names, *full]):
             raise InputError(
-                f"task file: candidates.exclude has {one!r}, which matches nobody.{nearest(one, [*names, *full])} "
+                f"task file: candidates.exclude has {one!r}, which matches nobody.{suggest(one, [*names, *full])} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
             )
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from goldilocks.data.formats import rows_of
-from goldilocks.data.plain_text import is_plain, plain_rows
+from goldilocks.data.readers.plain_text import is_plain, plain_rows
+from goldilocks.data.readers.rows import rows_of
 from goldilocks.errors import InputError, MissingError
 
 

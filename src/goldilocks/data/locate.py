@@ -5,11 +5,11 @@ A package's files are found in its metadata and read as data; the package itself
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.support.packages import in_package
+from goldilocks.support.suggest import suggest
 
 
 def locate(source: str, folder: Path) -> Path:
@@ -46,5 +46,4 @@ def locate(source: str, folder: Path) -> Path:
 
 def _neighbour(path: Path) -> str:
     there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, there, n=1)
-    return f" Did you mean {near[0]!r}?" if near else " Check the name, and the folder relative names start from."
+    return suggest(path.name, there) or " Check the name, and the folder relative names start from."

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from goldilocks.data import parallel
-from goldilocks.data.conll import holds_columns
-from goldilocks.data.dialogues import unrolled
-from goldilocks.data.documents import document_of, joined
-from goldilocks.data.formats import FORMATS, Rows, format_of, lines_of, plain_quotes, rows_of, suffix_of
-from goldilocks.data.lists import gathered
 from goldilocks.data.locate import locate
-from goldilocks.data.offsets import brat_rows, columns_of, tagged
-from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
+from goldilocks.data.readers import parallel
+from goldilocks.data.readers.brat import brat_rows
+from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.conll import holds_columns
+from goldilocks.data.readers.delimited import plain_quotes
+from goldilocks.data.readers.entity_offsets import columns_of, tagged
+from goldilocks.data.readers.label_folders import label_folder_rows
+from goldilocks.data.readers.plain_text import is_plain, plain_rows, roles_of
+from goldilocks.data.readers.rows import FORMATS, format_of, rows_of
+from goldilocks.data.readers.text_file import lines_of, suffix_of
+from goldilocks.data.transforms.dialogues import unrolled
+from goldilocks.data.transforms.rankings import gathered
+from goldilocks.data.transforms.sentences import document_of, joined
 from goldilocks.errors import InputError
 from goldilocks.protocols import Mended, Task
 from goldilocks.records import Gold, Output, Part, Text
-from goldilocks.settings import nearest
-
-MISREAD_SHOWN = 3
+from goldilocks.support.suggest import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
     for role in fields:
         if role not in task.FIELDS:
             raise InputError(
-                f"data.fields names {role!r}, which this task has no use for.{nearest(role, list(task.FIELDS))} "
+                f"data.fields names {role!r}, which this task has no use for.{suggest(role, list(task.FIELDS))} "
                 f"There are: {', '.join(task.FIELDS)}."
             )
     if sentences > 1 and task.OUTPUT is not Output.TAGS:
@@ -76,7 +78,7 @@ def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, se
     elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
         roles, rows = ["tokens", "tags", "document"], brat_rows(path, source, mended)
     elif path.is_dir():
-        rows = _label_folders(path, source, remarks)
+        rows = label_folder_rows(path, source, remarks)
         roles = ["text", "label"]
         if set(roles) != set(task.FIELDS):
             raise InputError(
@@ -165,24 +167,3 @@ def _collect(
         remarks=tuple(remarks),
         mended={how: tuple(where) for how, where in mended.items()},
     )
-
-
-def _label_folders(path: Path, source: str, remarks: list[str]) -> Iterator[tuple[int, list[Any] | str]]:
-    """One row per ``label/name.txt``, in the order of the names; UTF-8, else Latin-1 file by file."""
-    files = sorted(one for one in path.glob("*/*.txt") if not one.parent.name.startswith((".", "__")))
-    if not files:
-        raise InputError(
-            f"{source}: a folder without label/text.txt in it; make one folder per label, one .txt per text."
-        )
-    latin: list[str] = []
-    for number, file in enumerate(files, start=1):
-        raw = file.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-            latin.append(f"{file.parent.name}/{file.name}")
-        yield number, [text, file.parent.name]
-    if latin:
-        shown = ", ".join(latin[:MISREAD_SHOWN])
-        remarks.append(f"{len(latin)} of {len(files)} files are not UTF-8 and were read as Latin-1 ({shown})")

@@ -14,8 +14,10 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
-from goldilocks.data.conll import SUFFIXES
-from goldilocks.data.formats import lines_of, opened, plain_quotes, rows_of, utf16_of
+from goldilocks.data.readers.conll import SUFFIXES
+from goldilocks.data.readers.delimited import plain_quotes
+from goldilocks.data.readers.rows import rows_of
+from goldilocks.data.readers.text_file import lines_of, opened, utf16_of
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Task
 from goldilocks.records import Text

@@ -15,7 +15,6 @@ An item that begins a program (HumanEval) is not told about: the answer is what 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 
 from goldilocks.records import Generation, Goal, Gold, Output, Text, as_text
 from goldilocks.support.programs import begins
+from goldilocks.support.suggest import closest
 from goldilocks.support.text_units import references
 
 MOST_LISTED = 100
@@ -156,8 +156,8 @@ def read_label(text: str, labels: Sequence[str]) -> str | None:
     inside = [(said.find(name), -len(name), label) for name, label in words.items() if name in said]
     if inside:
         return min(inside)[2]
-    near = difflib.get_close_matches(said, list(words), n=1, cutoff=0.6)
-    return words[near[0]] if near else None
+    near = closest(said, words)
+    return None if near is None else words[near]
 
 
 def read_labels(text: str, labels: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The next reply in a dialogue, chosen among candidates; ``dialogue`` writes it freely.
 
-Candidates that a row does not give are drawn from the other replies of its file (``data/dialogues.py``).
+Candidates that a row does not give are drawn from the other replies of its file (``data/transforms/dialogues.py``).
 """
 
 from __future__ import annotations

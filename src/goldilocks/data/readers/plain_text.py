@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from goldilocks.data.formats import Rows, lines_of
+from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
 from goldilocks.support.text_units import UNSPACED
 

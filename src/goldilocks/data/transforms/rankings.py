@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goldilocks.data.formats import Rows
+from goldilocks.data.readers.columns import Rows
 from goldilocks.support.cells import empty, number_problem, text_problem
 
 _ROLES = ("query", "candidates", "relevance", "item", "group")

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from goldilocks.data.formats import Rows, lines_of
 from goldilocks.data.locate import locate
+from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
 
 ROLES = ("source", "target")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldilocks.data.formats import Rows
+from goldilocks.data.readers.columns import Rows
 from goldilocks.support.cells import empty
 from goldilocks.support.tagging import has_sentences, tags_of, words_of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.data.formats import rows_of
+from goldilocks.data.readers.rows import rows_of
 from goldilocks.errors import InputError
 
 COLUMNS = ["question", "context", "answers"]

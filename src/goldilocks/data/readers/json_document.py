@@ -9,9 +9,12 @@ order of the file. A question marked ``is_impossible`` (SQuAD 2.0) has no answer
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from goldilocks.data.readers.columns import Rows, require_columns
+from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
 
 WANTED = (
@@ -20,6 +23,20 @@ WANTED = (
 )
 
 Record = dict[str, Any]
+
+
+def json_rows(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
+    """Rows of a .json, numbered from 1.
+
+    Raises:
+        InputError: it is no JSON, neither SQuAD's form nor a list, or lacks a column.
+    """
+    found = records(path.name, "".join(lines_of(path)))
+    there = list(dict.fromkeys(key for one in found if isinstance(one, dict) for key in one))
+    if there:
+        require_columns(path, [column for column in columns if column in there or column not in optional], there)
+    for number, one in enumerate(found, start=1):
+        yield number, one if isinstance(one, str) else [one.get(column) for column in columns]
 
 
 def records(name: str, text: str) -> list[Record | str]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from goldilocks import plugins
-from goldilocks.data.documents import joined
 from goldilocks.data.load import load
 from goldilocks.data.read import Reading, read
+from goldilocks.data.transforms.sentences import joined
 from goldilocks.errors import InputError
 from goldilocks.settings import task_from
 from goldilocks.testing import tiny

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from goldilocks import plugins
-from goldilocks.data.offsets import tags_from
 from goldilocks.data.read import Reading, read
+from goldilocks.data.readers.entity_offsets import tags_from
 from goldilocks.errors import InputError
 
 TEXT = "I live in New York."

@@ -16,7 +16,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from goldilocks.data.formats import Rows
+from goldilocks.data.readers.columns import Rows
 from goldilocks.support.cells import empty, list_of, text_problem
 from goldilocks.support.reference_cells import said
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from goldilocks.data.leaks import group, normalise
+from goldilocks.data.splitting.duplicates import group, normalise
 
 LONG = "the parcel that you sent to me last week has not come and nobody answers when I call"
 

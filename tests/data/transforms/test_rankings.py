@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.data.lists import gathered
+from goldilocks.data.transforms.rankings import gathered
 
 ROLES = ["query", "candidates", "relevance", "item", "group"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from goldilocks import plugins
-from goldilocks.data.wording import instruction_for
+from goldilocks.data.instruction import instruction_for
 from goldilocks.errors import InputError
 from goldilocks.records import DataSpec, TaskSpec
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from goldilocks.data.near import _DENSE_FROM, NARROW, WIDE, near_groups, signatures, similarities
+from goldilocks.data.splitting.near_duplicates import _DENSE_FROM, NARROW, WIDE, near_groups, signatures, similarities
 
 
 def shingle_set(text: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Texts that stand in the data more than once, word for word or nearly: within a part, and across parts (leaks).
 
-Word for word means after normalisation: Unicode NFKC, case folded, white space collapsed. Nearly: see ``near.py``.
+Word for word means after normalisation: Unicode NFKC, case folded, white space collapsed. Nearly: see
+``near_duplicates.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.data.near import near_groups
+from goldilocks.data.splitting.near_duplicates import near_groups
 
 Ints = npt.NDArray[np.integer[Any]]
 

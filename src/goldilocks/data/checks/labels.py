@@ -1,0 +1,65 @@
+"""Findings about labels and tags: seen once, never tested, uneven, contradictory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from goldilocks.data.findings import counted, finding, rows_in_words, some_of
+from goldilocks.data.profile import label_counts
+from goldilocks.records import Finding, Output, Part, Severity, labels_of
+
+IMBALANCE = 10
+
+
+def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
+    """Labels seen once or never in a part, uneven classes; nothing for answers that are not made of labels."""
+    findings: list[Finding] = []
+    train = parts["train"]
+    counts = label_counts(train, output)
+    if not counts:
+        return findings
+    label, thing = ("tag", "word") if output is Output.TAGS else ("label", "row")
+    once = sorted(label for label, count in counts.items() if count == 1)
+    if once:
+        pairs = zip(train.rows, train.gold, strict=True)
+        rows = [row for row, gold in pairs if any(counts[label] == 1 for label in labels_of(gold, output))]
+        findings.append(
+            finding(
+                "label_seen_once",
+                Severity.WARNING,
+                f"{counted(len(once), label)} with a single training {thing}: {some_of(once)} ({rows_in_words(rows)})",
+                f"One example is hardly learnt by any candidate, and in macro F1 such a {label} weighs as much as a "
+                f"common one; add examples or merge it with another {label}.",
+                part="train",
+                rows=rows,
+            )
+        )
+    (most, high), (least, low) = counts.most_common()[0], counts.most_common()[-1]
+    if high >= IMBALANCE * low and all(isinstance(gold, str) for gold in train.gold):
+        findings.append(
+            finding(
+                "class_imbalance",
+                Severity.WARNING,
+                f"{most!r} has {high:,} training rows, {least!r} {low:,}: {high / low:.0f} times as many",
+                f"Always answering {most!r} is right {high / len(train):.0%} of the time, so accuracy flatters; "
+                "compare by macro F1, and see what errors on the rare labels cost.",
+                part="train",
+                rows=(),
+                count=len(counts),
+            )
+        )
+    for name in ("validation", "test"):
+        absent = sorted(set(counts) - set(label_counts(parts[name], output)))
+        if absent:
+            findings.append(
+                finding(
+                    "label_untested",
+                    Severity.WARNING,
+                    f"{counted(len(absent), label)} of train without a {thing} in {name}: {some_of(absent)}",
+                    f"The score says nothing about {'it' if len(absent) == 1 else 'them'}.",
+                    part=name,
+                    rows=(),
+                    count=len(absent),
+                )
+            )
+    return findings
