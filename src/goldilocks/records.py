@@ -148,6 +148,12 @@ class DataSpec:
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1
     """For tags: so many rows that follow one another, of one document, are read together."""
+    time: str | None = None
+    """Column of a date or time: parts that are not given are split by it, train oldest and test newest."""
+    group: str | None = None
+    """Column of what rows have in common (a customer, an author): such rows stay in one part."""
+    max_bytes: int = 4_000_000_000
+    """Most bytes of a source, decompressed; a larger one is refused before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +269,9 @@ class Part:
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
     documents: tuple[str, ...] = ()
     """Of sentences that were joined: the document each row is of, where one is told (else empty). Empty: none was."""
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The other columns of the file (group, date, author): name -> cell of each row, empty where it has none. Only
+    columns of short cells, see ``data/attributes.py``."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -274,6 +283,7 @@ class Part:
             gold=tuple(self.gold[i] for i in positions),
             rows=tuple(self.rows[i] for i in positions),
             documents=tuple(self.documents[i] for i in positions) if self.documents else (),
+            attributes={name: tuple(cells[i] for i in positions) for name, cells in self.attributes.items()},
         )
 
 
@@ -335,6 +345,9 @@ class DataProfile:
     """Language -> share of a sample of the texts."""
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Part -> what the task counts in it -> number (see ``protocols.Counted``)."""
+    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Part that is given -> of its file: ``rows``, of these ``usable``, ``unusable`` and ``skipped`` ones, and the
+    ``lines`` that are not empty (0 of formats without lines). Rows may be joined or unrolled into ``usable`` items."""
 
 
 @dataclass(frozen=True, slots=True)

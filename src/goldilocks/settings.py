@@ -56,7 +56,7 @@ def read_task(path: Path | str) -> TaskSpec:
         raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; a task file is a mapping with at least name and data.")
-    return task_from(raw, folder=path.resolve().parent)
+    return task_from(raw, folder=path.absolute().parent)
 
 
 def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
@@ -144,6 +144,12 @@ def _check_ranges(spec: TaskSpec) -> None:
             raise InputError(f"task file: {key} is {value}; it must be above 0.")
     if spec.data.sentences < 1:
         raise InputError(f"task file: data.sentences is {spec.data.sentences}; it must be at least 1.")
+    if spec.data.max_bytes < 1:
+        raise InputError(f"task file: data.max_bytes is {spec.data.max_bytes}; it must be at least 1.")
+    for key in ("time", "group"):
+        column = getattr(spec.data, key)
+        if column is not None and not column.strip():
+            raise InputError(f"task file: data.{key} is empty; name a column, or leave it out.")
     _check_telling(spec)
     at_least = {"objective.error_cost": objective.error_cost}
     at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices)}

@@ -11,6 +11,7 @@ from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
     LanguageOption,
+    MaxBytesOption,
     MetricOption,
     OnlineOption,
     TaskArgument,
@@ -25,6 +26,7 @@ def select(
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
+    max_bytes: MaxBytesOption = None,
     budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 20m, 1h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     policy: Annotated[
@@ -50,7 +52,7 @@ def select(
     from goldilocks.flow import select as choose
     from goldilocks.settings import RunSettings
 
-    spec = spec_of(task, field, budget, kind=kind, language=language, metric=metric)
+    spec = spec_of(task, field, budget, kind=kind, language=language, metric=metric, max_bytes=max_bytes)
     settings = RunSettings(out=out, resume=resume, offline=not online, policy=policy, threads=threads)
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)

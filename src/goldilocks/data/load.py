@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from goldilocks.data.checks.duplicates import contradictions, near_leaks, repeats
@@ -25,7 +26,8 @@ from goldilocks.data.profile import Tokenizers, label_counts, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.data.splitting.groups import PARTS, Parts, bound_by, group_rows
 from goldilocks.data.splitting.leaks import drop_leaks
-from goldilocks.data.splitting.parts import split_missing
+from goldilocks.data.splitting.parts import Split, split_missing
+from goldilocks.data.splitting.times import overlap
 from goldilocks.protocols import Progress, Task
 from goldilocks.records import DataProfile, Dataset, Finding, Output, Part, Severity, TaskSpec
 
@@ -57,6 +59,7 @@ def load(
     findings = left_out(readings)
     if spec.data.sentences > 1:
         findings += [joined_rows(name, reading) for name, reading in readings.items()]
+    counts = {name: _counts(reading) for name, reading in readings.items()}
     del readings
 
     say("data", {"doing": "looking for duplicates"})
@@ -65,6 +68,7 @@ def load(
     say("data", {"doing": "looking at labels, lengths, language and personal data"})
     counters = tokenizers() if tokenizers else None
     numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=counters, task=task)
+    numbers = replace(numbers, sources=counts)
     findings += _check(spec, task, parts, numbers)
     return _dataset(spec, task, parts, numbers, findings)
 
@@ -80,16 +84,35 @@ def _read_sources(spec: TaskSpec, task: Task, say: Progress) -> dict[str, Readin
         source = getattr(spec.data, name)
         if source is not None:
             say("data", {"doing": f"reading {source}"})
-            readings[name] = read(source, spec.data.fields, task, spec.folder, sentences=spec.data.sentences)
+            readings[name] = read(
+                source,
+                spec.data.fields,
+                task,
+                spec.folder,
+                sentences=spec.data.sentences,
+                keep=[column for column in (spec.data.time, spec.data.group) if column],
+                max_bytes=spec.data.max_bytes,
+            )
     return readings
+
+
+def _counts(reading: Reading) -> dict[str, int]:
+    """Rows of a source's file by what became of them, and its lines."""
+    return {
+        "rows": reading.total,
+        "usable": len(reading.part),
+        "unusable": sum(map(len, reading.problems.values())),
+        "skipped": sum(map(len, reading.skipped.values())),
+        "lines": reading.lines,
+    }
 
 
 def _split(spec: TaskSpec, task: Task, parts: Parts, sources: Mapping[str, str]) -> list[Finding]:
     """Refuse what cannot be learnt, leave out leaks, split what is missing; ``parts`` is changed in place."""
     refuse = refuser(task.OUTPUT, sources)
     refuse(parts, "")
-    bound = bound_by(parts, task.OUTPUT)
-    groups = group_rows(parts, spec.seed, task.OUTPUT, bound)
+    bound = bound_by(parts, task.OUTPUT, spec.data.group)
+    groups = group_rows(parts, spec.seed, task.OUTPUT, bound, spec.data.group)
     given = {name: parts[name] for name in sources}
     findings: list[Finding] = []
     if task.OUTPUT in (Output.LABEL, Output.TAGS):  # elsewhere several answers may be right
@@ -97,10 +120,12 @@ def _split(spec: TaskSpec, task: Task, parts: Parts, sources: Mapping[str, str])
     findings += repeats(given, groups, task, bound)
     findings += drop_leaks(parts, groups, sources)
     refuse(parts, " once the rows that also stand in another part are left out")
-    findings += split_missing(parts, groups, sources, spec.seed, task, bound)
-    if bound == "document":  # which may have sentences in common
+    findings += split_missing(parts, groups, sources, task, Split(spec.seed, bound, spec.data.time))
+    if bound == "document" or spec.data.group or spec.data.time:  # these parts may have items in common
         findings += drop_leaks(parts, groups, {name: sources.get(name, sources["train"]) for name in PARTS})
-        refuse(parts, " once the rows that also stand in another part are left out")
+        refuse(parts, " once the data are split and rows of another part left out")
+    if spec.data.time:
+        findings += overlap(parts, spec.data.time, sources)
     return findings + near_leaks(parts, groups, bound)
 
 

@@ -121,7 +121,10 @@ class Workspace:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
             there = plain(TaskSpec(name="", data=DataSpec("")))  # what an older Goldilocks did not write
             there |= yaml.safe_load(self.task.read_text(encoding="utf-8")) or {}
-            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            # Where the project is does not matter: whether its data are the same, their fingerprint says.
+            differ = sorted(
+                key for key in wanted if key not in ("budget_seconds", "folder") and there.get(key) != wanted[key]
+            )
             if differ:
                 raise InputError(
                     f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "

@@ -60,7 +60,10 @@ def test_broken_places_of_entities_by_type_are_told(tmp_path: Path) -> None:
     found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
     assert found.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
     found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [[2, 5]]}}}])
-    assert found.problems == {"the entity 2 to 6 is ' Rom' in the text, not 'Rome'; are the offsets off by one?": (2,)}
+    assert found.problems == {
+        "the entity 2 to 6 is ' Rom' in the text, not 'Rome'; are the offsets off by one, or do they count something "
+        "else than characters?": (2,)
+    }
 
 
 def test_a_word_in_chinese_text_is_cut_where_an_entity_ends_and_the_row_is_named(tmp_path: Path) -> None:

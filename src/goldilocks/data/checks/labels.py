@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from goldilocks.data.alike import alike
 from goldilocks.data.findings import counted, finding, rows_in_words, some_of
 from goldilocks.data.profile import label_counts
 from goldilocks.records import Finding, Output, Part, Severity, labels_of
+from goldilocks.support.tagging import OUTSIDE, spells_entities
 
 IMBALANCE = 10
 
@@ -19,6 +21,7 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
     if not counts:
         return findings
     label, thing = ("tag", "word") if output is Output.TAGS else ("label", "row")
+    findings += _alike(parts, output)
     once = sorted(label for label, count in counts.items() if count == 1)
     if once:
         pairs = zip(train.rows, train.gold, strict=True)
@@ -63,3 +66,26 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _alike(parts: Mapping[str, Part], output: Output) -> list[Finding]:
+    """Labels that differ only in case, blanks, ``_`` or ``-``; of entity tags, their types."""
+    counts = label_counts(parts["train"], output)
+    entities = output is Output.TAGS and spells_entities(list(counts))
+    groups = alike(label[2:] if entities and label != OUTSIDE else label for label in counts)
+    if not groups:
+        return []
+    what = "entity types" if entities else "tags" if output is Output.TAGS else "labels"
+    return [
+        finding(
+            "labels_alike",
+            Severity.WARNING,
+            f"{what} that are written alike: {'; '.join(', '.join(map(repr, group)) for group in groups[:5])}"
+            + (f" and {len(groups) - 5} more" if len(groups) > 5 else ""),
+            "They are learnt as different labels, and a model is wrong half of the time between them; write them in "
+            "one way unless they mean different things.",
+            part="train",
+            rows=(),
+            count=len(groups),
+        )
+    ]

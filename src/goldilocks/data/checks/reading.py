@@ -27,7 +27,7 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             "unusable_row",
             Severity.ERROR,
             f"{reading.source}: {problem} in {rows_in_words(rows)}",
-            "Such a row teaches and tests nothing; mend it or take it out.",
+            "Such a row can be used neither for training nor for evaluation; correct or remove it.",
             part=name,
             rows=rows,
         )
@@ -38,7 +38,7 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             "read_as",
             Severity.NOTE,
             f"{reading.source}: {remark}",
-            "A wrong guess would change what is learnt; to be sure write files in UTF-8 and tables with quoted cells.",
+            "A wrong guess would change what is learnt; to be sure, save files in UTF-8 and tables with quoted cells.",
             part=name,
             rows=(),
             count=1,
@@ -55,5 +55,16 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             rows=rows,
         )
         for how, rows in reading.mended.items()
+    ]
+    findings += [
+        finding(
+            "skipped_row",
+            Severity.NOTE,
+            f"{reading.source}: {why} in {rows_in_words(rows)}",
+            "These rows are left out on purpose, as whoever annotated them said; nothing has to be done.",
+            part=name,
+            rows=rows,
+        )
+        for why, rows in reading.skipped.items()
     ]
     return findings

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from goldilocks.data.alike import suggest_label
 from goldilocks.data.checks.reading import unusable_rows
 from goldilocks.data.findings import finding, rows_in_words
 from goldilocks.data.profile import label_counts
 from goldilocks.data.read import Reading
 from goldilocks.errors import InputError
 from goldilocks.records import Finding, Output, Part, Severity, labels_of
-from goldilocks.support.suggest import suggest
 
 UNUSABLE_SHARE = 0.01
 Parts = dict[str, Part]
@@ -73,9 +73,10 @@ def _refuse_labels(parts: Parts, sources: Mapping[str, str], why: str) -> None:
             every = [label for unknown in strange.values() for label in unknown]
             label, others = every[0], len(set(every)) - 1
             rows = [parts[name].rows[place] for place in strange]
+            more = f" and {others} more" if others else ""
             raise InputError(
-                f"{sources[name]}: the label {label!r}{f' and {others} more' if others else ''} is only in {name} "
-                f"({rows_in_words(rows)}){why} and cannot be learnt.{suggest(label, sorted(known))} "
+                f"{sources.get(name, sources['train'])}: the label {label!r}{more} is only in {name} "
+                f"({rows_in_words(rows)}){why} and cannot be learnt.{suggest_label(label, known)} "
                 "Add training rows for it, correct it, or remove these rows."
             )
     answers = {labels_of(gold, Output.LABEL) for gold in parts["train"].gold}

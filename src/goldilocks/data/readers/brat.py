@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goldilocks.data.readers.columns import Rows
-from goldilocks.data.readers.entity_offsets import Entity, Marked, all_tagged
+from goldilocks.data.readers.entity_offsets import MarkedRow, all_tagged
+from goldilocks.data.readers.offset_units import Entity, in_characters
 from goldilocks.errors import InputError
 
 _ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
@@ -17,39 +18,47 @@ _ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
 def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
     """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
 
-    Numbers of rows with a word cut go to ``mended``.
+    The cell behind words and tags is the file, as the document. Numbers of rows that were not taken as they are written
+    go to ``mended``.
 
     Raises:
         InputError: there is no .txt with an .ann, or a file is not UTF-8.
     """
-    yield from all_tagged(list(_brat_lines(folder, source)), mended)
-
-
-def _brat_lines(folder: Path, source: str) -> Iterator[Marked]:
-    files = sorted(one for one in folder.rglob("*.txt") if one.with_suffix(".ann").exists())
+    files = sorted(file for file in folder.rglob("*.txt") if file.with_suffix(".ann").exists())
     if not files:
         raise InputError(
             f"{source}: a folder without a .txt that has an .ann beside it; name a BRAT folder or a file of rows."
         )
-    number = 0
-    for file in files:
-        text, where = _text(file), f" ({file.name})"
-        entities, wrong = _annotations(_text(file.with_suffix(".ann")))
-        begins = 0
-        for line in text.splitlines(keepends=True):
-            ends = begins + len(line)
-            bare = line.rstrip("\r\n")
-            inside = [one for one in entities if begins <= one[0] < ends]
-            if bare.strip():
-                number += 1
-                moved = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
-                yield number, bare, wrong or moved, where, str(file)
-            begins = ends
-        beyond = [one for one in entities if one[0] >= begins]
-        if beyond:
+    documents = [(_text(file), *_annotations(_text(file.with_suffix(".ann")))) for file in files]
+    entities, unit, moved, _ = in_characters([(text, found) for text, found, _ in documents])
+    rows: list[MarkedRow] = []
+    for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
+        made = list(_lines(file, text, entities[place], wrong, len(rows)))
+        if place in moved:
+            mended.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
+                number for number, _, found, *_ in made if found
+            )
+        rows += made
+    # Offsets within a line would count what stood on earlier lines no more: they were converted in the whole text.
+    yield from all_tagged(rows, mended, moved=False)
+
+
+def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: int) -> Iterator[MarkedRow]:
+    """The rows of a file, numbered behind the ``before`` rows of those before it."""
+    begins, number, where = 0, before, f" ({file.name})"
+    for line in text.splitlines(keepends=True):
+        ends = begins + len(line)
+        bare = line.rstrip("\r\n")
+        inside = [entity for entity in entities if begins <= entity[0] < ends]
+        if bare.strip() or inside:
             number += 1
-            what = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
-            yield number, "", what, where, str(file)
+            shifted = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
+            yield number, bare, wrong or shifted, where, [str(file)]
+        begins = ends
+    beyond = [entity for entity in entities if entity[0] >= begins]
+    if beyond:
+        what = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
+        yield number + 1, "", what, where, [str(file)]
 
 
 def _text(file: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldilocks.data.splitting.duplicates import Groups, group
+from goldilocks.data.splitting.duplicates import Groups, Ints, group
 from goldilocks.records import Output, Part, as_text
 
 PARTS = ("train", "validation", "test")
@@ -12,11 +12,13 @@ Parts = dict[str, Part]
 Grouped = dict[str, Groups]
 
 
-def bound_by(parts: Parts, output: Output) -> str:
+def bound_by(parts: Parts, output: Output, column: str | None = None) -> str:
     """What keeps rows together, where it is not that they are nearly the same.
 
-    ``context``, ``dialogue``, ``document`` or nothing.
+    The ``column`` of ``data.group``, else ``context``, ``dialogue``, ``document`` or nothing.
     """
+    if column:
+        return column
     if output is Output.SPAN:
         return "context"  # has several questions; in two parts it would be known before it is asked about
     if any(len(set(part.documents) - {""}) > 1 for part in parts.values()):
@@ -51,13 +53,23 @@ def _whole_documents(part: Part) -> list[str]:
     return [whole[name] if name else as_text(text) for name, text in zip(names, part.texts, strict=True)]
 
 
-def group_rows(parts: Parts, seed: int, output: Output, bound: str) -> Grouped:
-    """Exact duplicates and rows that belong together, for each part."""
+def group_rows(parts: Parts, seed: int, output: Output, bound: str, column: str | None = None) -> Grouped:
+    """Exact duplicates and rows that belong together, for each part.
+
+    Args:
+        parts: All three.
+        seed: Of the hash functions that find near duplicates.
+        output: The kind of answer.
+        bound: See ``bound_by``.
+        column: An attribute by which rows belong together, instead of what they say.
+    """
     texts = [text for name in PARTS for text in parts[name].texts]
     # ("a", "b c") and ("a b", "c") are two pairs; the words of a sentence are one text however they are counted.
     between = " " if output is Output.TAGS else " \u241f "
     spelled = [text if isinstance(text, str) else between.join(text) for text in texts]
-    together = group(spelled, about=_about(parts, bound), seed=seed)
+    together = group(spelled, about=spelled if column else _about(parts, bound), seed=seed)
+    if column:
+        together = Groups(together.exact, _codes(parts, column))
     grouped: Grouped = {}
     start = 0
     for name in PARTS:
@@ -65,6 +77,15 @@ def group_rows(parts: Parts, seed: int, output: Output, bound: str) -> Grouped:
         grouped[name] = together.take(np.arange(start, end))
         start = end
     return grouped
+
+
+def _codes(parts: Parts, column: str) -> Ints:
+    """Number of the cell of each row; a row without one is by itself."""
+    cells = [cell for name in PARTS for cell in parts[name].attributes.get(column, ())]
+    numbers: dict[str, int] = {}
+    return np.array(
+        [numbers.setdefault(cell or f"\0{place}", len(numbers)) for place, cell in enumerate(cells)], dtype=np.int64
+    )
 
 
 def keep(parts: Parts, groups: Grouped, name: str, positions: list[int]) -> None:

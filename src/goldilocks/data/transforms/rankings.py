@@ -45,7 +45,9 @@ def _gathered(rows: Rows, roles: Sequence[str]) -> Rows:
             yield number, wrong
             continue
         if key not in lists:
-            lists[key] = number, [[] if role in ("candidates", "relevance") else query for role in roles]
+            lists[key] = number, list(cells)
+            for role in ("candidates", "relevance"):
+                lists[key][1][place[role]] = []
         together = lists[key][1]
         together[place["candidates"]].append(item)
         together[place["relevance"]].append(float(relevance))

@@ -29,6 +29,8 @@ class _Held:
     document: str
     tokens: list[list[str]]
     tags: list[list[str]]
+    others: dict[str, Any]
+    """Further cells of the first, by role."""
 
 
 def joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
@@ -60,7 +62,7 @@ def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Ro
         if alone:
             yield number, cells
             continue
-        held = held or _Held(number, document, [], [])
+        held = held or _Held(number, document, [], [], row)
         held.tokens.append(list(words_of(row["tokens"])))
         held.tags.append(list(tags_of(row["tags"])))
     if held:
@@ -74,5 +76,5 @@ def document_of(cell: Any) -> str:
 
 
 def _cells(held: _Held, roles: Sequence[str]) -> list[Any]:
-    known = {"tokens": held.tokens, "tags": held.tags, "document": held.document}
+    known = {**held.others, "tokens": held.tokens, "tags": held.tags, "document": held.document}
     return [known[role] for role in roles]
