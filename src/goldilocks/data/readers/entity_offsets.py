@@ -167,11 +167,11 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
             if len(one["labels"]) > 1:
                 return f"entity {place} has {len(one['labels'])} labels; a word has one tag, so keep one of them"
             label = next(iter(one["labels"]), None)
-        if not all(isinstance(edge, int) and not isinstance(edge, bool) for edge in (start, end)):
+        if type(start) is not int or type(end) is not int:
             return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
         if not isinstance(label, str) or not label.strip():
             return f"entity {place} has no label"
-        found.append((int(start), int(end), label.strip(), str(said or "")))
+        found.append((start, end, label.strip(), str(said or "")))
     return found
 
 

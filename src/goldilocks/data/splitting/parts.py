@@ -104,8 +104,8 @@ def _by_time(parts: Parts, groups: Grouped, sources: Mapping[str, str], how: Spl
         if not aside:
             return stay, aside, ""
         cells = train.attributes[column]
-        first, _ = spelled(times[aside], [cells[place] for place in aside])
-        _, last = spelled(times[stay], [cells[place] for place in stay])
+        first = spelled(times[aside], [cells[place] for place in aside])[0]
+        last = spelled(times[stay], [cells[place] for place in stay])[1]
         together = f", rows with one {how.bound} by the newest of them" if how.bound else ""
         return stay, aside, f"These rows begin with {first}, those before them end with {last}{together}."
 
