@@ -90,10 +90,9 @@ def rows_of(
     for number, (begins, document, words) in enumerate(_sentences(_whole(path, lines()), layout, comments), start=1):
         width = width or len(words[0])
         if width < wanted:
-            comment = " It looks like a comment." if words[0][0].startswith("#") else ""
             raise InputError(
-                f"{path.name}: line {begins} has {width} columns, {wanted} are wanted.{comment} "
-                "Separate the word and its tags by a tab or a blank, or name the columns by number under data.fields."
+                f"{path.name}: line {begins} has {width} columns, {wanted} are wanted; "
+                "separate the word and its tags by a tab or a blank, or name the columns by number under data.fields."
             )
         odd = next((cells for cells in words if len(cells) != width), None)
         if odd is not None:
