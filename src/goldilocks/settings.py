@@ -53,7 +53,8 @@ def read_task(path: Path | str) -> TaskSpec:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
-        raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise InputError(f"{path}{line}: not valid YAML ({problem}).") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; a task file is a mapping with at least name and data.")
     return task_from(raw, folder=path.absolute().parent)

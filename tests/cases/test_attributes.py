@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from goldilocks.data.attributes import MOST_COLUMNS, attribute_columns
 from goldilocks.data.read import read
 from goldilocks.records import Part
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"text": "a", "label": "x", "author": "Bo", "year": 2024},
     {"text": "b", "label": "y", "author": None, "year": 2025},
 ]

@@ -39,7 +39,7 @@ def parquet() -> bytes:
 
 @pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.jsonl"])
 def test_workbook_is_read_under_any_name(tmp_path: Path, name: str) -> None:
-    got = reading(tmp_path, name, workbook([["text", "label"], *map(list, ROWS)]))
+    got = reading(tmp_path, name, workbook([["text", "label"], *([text, label] for text, label in ROWS)]))
     assert got.part.texts == tuple(text for text, _ in ROWS)
     assert got.remarks == (
         () if name == "x.xlsx" else ("is an Excel workbook by its first bytes, and is read as such",)

@@ -32,7 +32,9 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
         with opened(path) as raw:
             # Parquet is read from its end: what is compressed as a whole has to be in memory.
             yield pq.ParquetFile(io.BytesIO(raw.read()) if is_gzip(path) else raw)
-    except (pa.ArrowException, OSError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise InputError(
             f"{path.name}: not readable as Parquet ({str(error).splitlines()[0]}); write it again."
         ) from error
