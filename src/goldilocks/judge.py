@@ -52,7 +52,7 @@ def evaluate_bundle(
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); mend or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); correct or remove them.")
     refuse_unknown(reading.part, loaded.info.goal.labels, loaded.info.goal.output, source)
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(

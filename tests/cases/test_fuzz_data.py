@@ -35,5 +35,5 @@ def test_seeds_themselves_are_read(fuzz: ModuleType, tmp_path: Path) -> None:
 
 def test_a_lost_row_would_be_noticed(fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "records_in", lambda path, reading: reading.total + 1)
-    with pytest.raises(AssertionError, match="records, .* rows"):
+    with pytest.raises(AssertionError, match=r"records, .* rows"):
         fuzz.outcome(fuzz.SEEDS[0], tmp_path, deep=False)

@@ -207,7 +207,7 @@ def test_lists_with_nothing_to_tell_apart_are_named(tmp_path: Path) -> None:
 
 def test_scores_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
     rows = [{"text1": text, "text2": text[::-1], "score": 3} for text in SAID[:40]]
-    with pytest.raises(InputError, match=r"all 40 rows have the score 3; there is nothing to tell apart"):
+    with pytest.raises(InputError, match=r"all 40 rows have the score 3; there is nothing to learn"):
         checked(tmp_path, "similarity", rows)
 
 

@@ -23,7 +23,7 @@ def rows_in_words(rows: Sequence[int], shown: int = 5) -> str:
 def finding(
     code: str, severity: Severity, message: str, meaning: str, *, part: str, rows: Sequence[int], count: int = -1
 ) -> Finding:
-    """A finding about ``rows`` (``count`` of them, where not all are handed in)."""
+    """A finding about ``rows`` (``count`` of them, where not all are passed)."""
     return Finding(code, severity, message, meaning, part, len(rows) if count < 0 else count, tuple(rows[:SHOWN]))
 
 

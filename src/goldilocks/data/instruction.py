@@ -1,4 +1,4 @@
-"""What models that are told in words are told: the task file's instruction, or the task's own with the languages."""
+"""The instruction that prompted models get: the task file's, or the task's own with the languages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldilocks.support.language_names import language_name
 from goldilocks.support.text_units import references
 
 LOOKED_AT = 500
-"""Right answers whose language is looked at."""
+"""Right answers whose language is detected."""
 SURE = 0.5
 """Share of them that must be in one language for it to be named."""
 
@@ -34,7 +34,7 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
     if spec.instruction is not None:
         if spec.target_language is not None:
             raise InputError(
-                "task file: instruction stands in place of the task's own, so target_language would not be heard; "
+                "task file: instruction replaces the task's own, so target_language would be ignored; "
                 "leave one of them out."
             )
         return spec.instruction.strip()

@@ -74,7 +74,7 @@ def load(
 
 
 def _silent(event: str, details: Mapping[str, Any]) -> None:
-    """Progress that is reported to nobody."""
+    """Progress that is discarded."""
 
 
 def _read_sources(spec: TaskSpec, task: Task, say: Progress) -> dict[str, Reading]:
@@ -119,7 +119,7 @@ def _split(spec: TaskSpec, task: Task, parts: Parts, sources: Mapping[str, str])
         findings += contradictions(given, groups, task)
     findings += repeats(given, groups, task, bound)
     findings += drop_leaks(parts, groups, sources)
-    refuse(parts, " once the rows that also stand in another part are left out")
+    refuse(parts, " once the rows that also occur in another part are left out")
     findings += split_missing(parts, groups, sources, task, Split(spec.seed, bound, spec.data.time))
     if bound == "document" or spec.data.group or spec.data.time:  # these parts may have items in common
         findings += drop_leaks(parts, groups, {name: sources.get(name, sources["train"]) for name in PARTS})

@@ -42,9 +42,7 @@ def locate(source: str, folder: Path) -> Path:
     path = folder / Path(source).expanduser()  # not resolved: a link is read under its own name
     if not path.exists():
         if path.is_symlink():
-            raise MissingError(
-                f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore the file it stands for."
-            )
+            raise MissingError(f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore that file.")
         raise MissingError(f"{source}: there is no such file in {path.parent}.{_neighbour(path)}")
     refuse_irregular(path)
     return path

@@ -39,7 +39,7 @@ class Reading:
     total: int
     """Rows there were, usable or not."""
     problems: Mapping[str, tuple[int, ...]]
-    """What is wrong, in words -> the numbers of the rows."""
+    """What is wrong -> the numbers of the rows."""
     remarks: tuple[str, ...] = ()
     """How the source had to be read, where that is not the usual way."""
     mended: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Rows to answer, as they come: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
 
-Lines are handed on as soon as they are there: one when typed, thousands from a file. A row that cannot be used comes
-with what is wrong with it in place of what a model reads; whoever asks decides what becomes of the others.
+Lines are passed on as they arrive: one when typed, thousands from a file. A row that cannot be used comes with what is
+wrong with it in place of the item; the caller decides what becomes of the others.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_rows_of_other_documents_that_are_the_same_are_left_out_of_train(tmp_pat
     held = {*found.validation.texts, *found.test.texts}
     assert len(found.train) > 60
     assert not held & {*found.train.texts}
-    assert any("left out because they also stand in" in one.message for one in found.findings)
+    assert any("left out because they also occur in" in one.message for one in found.findings)
 
 
 def test_one_document_keeps_nothing_together(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from goldilocks.records import Finding, Gold, Output, Part, Severity
 
 
 def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task) -> list[Finding]:
-    """Rows whose text stands elsewhere, in any part, with another label."""
+    """Rows whose item occurs elsewhere, in any part, with another right answer."""
     item, items = task.ITEM
     answer = "other tags" if task.OUTPUT is Output.TAGS else "other labels" if task.SEVERAL else "another label"
     names = list(parts)
@@ -34,10 +34,10 @@ def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups], task
                 finding(
                     "contradictory_duplicates",
                     Severity.WARNING,
-                    f"{len(rows):,} row{plural_s(rows)} whose {item} also stands with {answer}: {texts:,} different "
+                    f"{len(rows):,} row{plural_s(rows)} whose {item} also occurs with {answer}: {texts:,} different "
                     f"{items if texts > 1 else item} ({rows_in_words(rows)})",
                     f"The same {item} cannot get two answers: no candidate can be right on all of these rows, which "
-                    "lowers the best score there can be. Decide on one answer for each.",
+                    "lowers the best possible score. Decide on one answer for each.",
                     part=name,
                     rows=rows,
                 )
@@ -46,7 +46,7 @@ def contradictions(parts: Mapping[str, Part], groups: Mapping[str, Groups], task
 
 
 def repeats(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task, bound: str = "") -> list[Finding]:
-    """Texts that stand more than once within a part, word for word or nearly.
+    """Items that occur more than once within a part, exactly or nearly.
 
     Where rows are kept together by something else (``bound``), nothing is said of near duplicates.
     """
@@ -63,8 +63,8 @@ def repeats(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task,
                     "duplicates",
                     Severity.NOTE,
                     f"{len(rows):,} row{plural_s(rows)} with the {item} of an earlier row ({rows_in_words(rows)})",
-                    f"Repeated {items} weigh more in training and in the score than single ones; if that is not how "
-                    "often they really come, take them out.",
+                    f"Repeated {items} weigh more in training and in the score than single ones; if they are not "
+                    "that frequent in practice, remove them.",
                     part=name,
                     rows=rows,
                 )
@@ -89,7 +89,7 @@ def repeats(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task,
 
 
 def near_leaks(parts: Mapping[str, Part], groups: Mapping[str, Groups], bound: str = "") -> list[Finding]:
-    """Rows that nearly stand in another part too (those that do so word for word are dropped by ``load``)."""
+    """Near duplicates of rows of another part (exact ones are left out, see ``splitting/leaks.py``)."""
     findings: list[Finding] = []
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         shared = np.flatnonzero(np.isin(groups[second].near, groups[first].near))
@@ -102,8 +102,8 @@ def near_leaks(parts: Mapping[str, Part], groups: Mapping[str, Groups], bound: s
                     f"{len(rows):,} of {len(set(parts[second].rows)):,} rows of {second} "
                     + (f"with a {bound} that {first} has too" if bound else f"nearly the same as a row of {first}")
                     + f" ({rows_in_words(rows)})",
-                    f"{f'The same {bound}' if bound else 'Near duplicates'} across parts makes every score too good, "
-                    "most of all that of candidates that remember: split the data again so that such rows stay "
+                    f"{f'The same {bound}' if bound else 'Near duplicates'} across parts make every score too high, "
+                    "most of all that of candidates that memorise: split the data again so that such rows stay "
                     "together, or leave the split to Goldilocks.",
                     part=second,
                     rows=rows,

@@ -31,8 +31,8 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 "label_seen_once",
                 Severity.WARNING,
                 f"{counted(len(once), label)} with a single training {thing}: {some_of(once)} ({rows_in_words(rows)})",
-                f"One example is hardly learnt by any candidate, and in macro F1 such a {label} weighs as much as a "
-                f"common one; add examples or merge it with another {label}.",
+                f"Hardly any candidate learns from a single example, and in macro F1 such a {label} weighs as much as "
+                f"a common one; add examples or merge it with another {label}.",
                 part="train",
                 rows=rows,
             )
@@ -44,8 +44,8 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 "class_imbalance",
                 Severity.WARNING,
                 f"{most!r} has {high:,} training rows, {least!r} {low:,}: {high / low:.0f} times as many",
-                f"Always answering {most!r} is right {high / len(train):.0%} of the time, so accuracy flatters; "
-                "compare by macro F1, and see what errors on the rare labels cost.",
+                f"Always predicting {most!r} is right {high / len(train):.0%} of the time, so accuracy is misleading; "
+                "compare by macro F1, and consider what errors on the rare labels cost.",
                 part="train",
                 rows=(),
                 count=len(counts),

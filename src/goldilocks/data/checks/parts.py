@@ -24,8 +24,8 @@ def few_rows(parts: Mapping[str, Part]) -> list[Finding]:
                     "few_rows",
                     Severity.WARNING,
                     f"only {counted(n_rows, 'row')} in {name}",
-                    f"A score on so few is not known well (a share to about ±{98 / math.sqrt(n_rows):.0f} points at "
-                    "worst): candidates closer than that cannot be told apart, and the cheaper one will be taken.",
+                    f"A score on so few rows is imprecise (a proportion to about ±{98 / math.sqrt(n_rows):.0f} points "
+                    "at worst): candidates closer than that cannot be distinguished, and the cheaper one is chosen.",
                     part=name,
                     rows=(),
                     count=n_rows,
@@ -47,7 +47,7 @@ def one_target(parts: Mapping[str, Part], task: Task) -> list[Finding]:
                     "one_target",
                     Severity.WARNING,
                     f"all {len(part):,} rows have the same right answer",
-                    "A model learns to say it whatever it is asked, and scores well by it; was the right column named?",
+                    "A model learns to give it for every input, and scores well by it; was the right column named?",
                     part=name,
                     rows=(),
                     count=len(part),

@@ -50,7 +50,7 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             "mended_row",
             Severity.NOTE,
             f"{reading.source}: {how} in {rows_in_words(rows)}",
-            "If that is not what was meant, correct these rows: what they say is learnt and tested.",
+            "If that is not what was meant, correct these rows: they are used for training and evaluation as they are.",
             part=name,
             rows=rows,
         )
@@ -61,7 +61,7 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             "skipped_row",
             Severity.NOTE,
             f"{reading.source}: {why} in {rows_in_words(rows)}",
-            "These rows are left out on purpose, as whoever annotated them said; nothing has to be done.",
+            "Annotators did not accept these rows, so they are left out; nothing has to be done.",
             part=name,
             rows=rows,
         )

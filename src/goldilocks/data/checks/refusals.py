@@ -40,7 +40,9 @@ def left_out(readings: Mapping[str, Reading]) -> list[Finding]:
             )
         )
     if refused:
-        raise InputError(f"{'; '.join(refused)}. Mend or remove these rows; fewer than 1 % would have been left out.")
+        raise InputError(
+            f"{'; '.join(refused)}. Correct or remove these rows; fewer than 1 % would have been left out."
+        )
     return findings
 
 
@@ -92,16 +94,16 @@ def _refuse_one_answer(
         what = f"the label{'s' if len(only) > 1 else ''} {', '.join(map(repr, only))}" if only else "no label"
         raise InputError(
             f"{sources['train']}: all {len(parts['train']):,} rows have {what}{why}; "
-            "there is nothing to tell apart. Add rows of another label, or name another column as label."
+            "there is nothing to learn. Add rows of another label, or name another column as label."
         )
 
 
 def _refuse_one_score(parts: Parts, sources: Mapping[str, str], why: str) -> None:
-    """Lists of scores may well be all the same: the right one of each list stands first."""
+    """Lists of scores may well be all the same: the right candidate of each list may come first."""
     scores = set(parts["train"].gold)
     only = next(iter(scores), None)
     if len(scores) == 1 and isinstance(only, float):
         raise InputError(
             f"{sources['train']}: all {len(parts['train']):,} rows have the score {only:g}{why}; "
-            "there is nothing to tell apart. Add rows of other scores, or name another column as score."
+            "there is nothing to learn. Add rows of other scores, or name another column as score."
         )

@@ -13,23 +13,22 @@ from goldilocks.records import DataProfile, Finding, Output, Part, Severity, as_
 
 LONG_CHARACTERS = 100_000
 LONG_WORDS = 350
-"""About what 512 tokens hold, where most encoders stop reading."""
+"""About 512 tokens, the context length of most encoders."""
 SCRIPT_REACH = 100
-"""Characters of an item by which its script is told."""
+"""Characters of an item by which its script is detected."""
 SEVERAL = 0.1
-"""Share of a second language from which it is worth a word; below, it may be what detection gets wrong."""
+"""Share of a second language from which it is reported; below, it may be an error of detection."""
 
 
 _LONG = {
-    Output.LABEL: "Most encoders read the first 512 tokens (about 350 words) and no further, and long texts make them "
-    "slow; candidates that count n-grams read everything.",
-    Output.SCORE: "Most encoders read the first 512 tokens (about 350 words) of a pair, or of a query and of each "
-    "candidate by itself, and no further.",
-    Output.TAGS: "Networks read them in pieces, each without what stands in the others.",
-    Output.SPAN: "Networks read long contexts in windows that overlap, which takes longer with each window.",
-    Output.TEXT: "A network cuts what is longer than it reads (mostly 512 or 1,024 tokens): a text at its end, turns "
-    "at their beginning.",
-    Output.LIKELIHOOD: "Networks read long texts in pieces, and the beginning of a piece is harder to foresee.",
+    Output.LABEL: "Most encoders truncate after 512 tokens (about 350 words), and long texts make them slow; n-gram "
+    "candidates use all of the text.",
+    Output.SCORE: "Most encoders truncate a pair, or a query with each candidate, after 512 tokens (about 350 words).",
+    Output.TAGS: "Networks process them in segments, each without the context of the others.",
+    Output.SPAN: "Networks process long contexts in overlapping windows; time grows with their number.",
+    Output.TEXT: "A network truncates what exceeds its context (mostly 512 or 1,024 tokens): a text at its end, "
+    "turns at their beginning.",
+    Output.LIKELIHOOD: "Networks process long texts in segments, and the beginning of a segment is harder to predict.",
 }
 """What length means for each kind of answer."""
 
@@ -47,8 +46,8 @@ def lengths(parts: Mapping[str, Part], profile: DataProfile, task: Task) -> list
                     Severity.WARNING,
                     f"{len(rows):,} {item if len(rows) == 1 else items} of more than {LONG_CHARACTERS:,} characters "
                     f"({rows_in_words(rows)})",
-                    "No network reads that much at once, counts are dominated by such rows, and often it is several "
-                    "texts run together; look at them.",
+                    "No network processes that much at once, such rows dominate counts, and often they are several "
+                    "texts run together; check them.",
                     part=name,
                     rows=rows,
                 )
@@ -70,10 +69,10 @@ def lengths(parts: Mapping[str, Part], profile: DataProfile, task: Task) -> list
 
 def language(profile: DataProfile, given: str) -> list[Finding]:
     """The language is not the one given, or there are several."""
-    told = {tag: share for tag, share in profile.languages.items() if tag != "und"}
+    detected = {tag: share for tag, share in profile.languages.items() if tag != "und"}
     shares = ", ".join(f"{tag} {share:.0%}" for tag, share in list(profile.languages.items())[:5])
-    main = max(told, key=told.__getitem__, default="und")
-    if given != "auto" and told and main != given.split("-")[0].lower():
+    main = max(detected, key=detected.__getitem__, default="und")
+    if given != "auto" and detected and main != given.split("-")[0].lower():
         return [
             finding(
                 "other_language",
@@ -85,14 +84,14 @@ def language(profile: DataProfile, given: str) -> list[Finding]:
                 count=1,
             )
         ]
-    others = [tag for tag, share in told.items() if tag != main and share >= SEVERAL]
+    others = [tag for tag, share in detected.items() if tag != main and share >= SEVERAL]
     if others:
         return [
             finding(
                 "several_languages",
                 Severity.NOTE,
                 f"the training data are in several languages: {shares}",
-                f"Models made for {main} alone do worse on the rest; look at the score by language.",
+                f"Models for {main} alone do worse on the rest; compare the scores by language.",
                 part="train",
                 rows=(),
                 count=len(others) + 1,
@@ -102,7 +101,7 @@ def language(profile: DataProfile, given: str) -> list[Finding]:
 
 
 def personal_data(parts: Mapping[str, Part]) -> list[Finding]:
-    """Where e-mail addresses, phone numbers and the like seem to stand: which rows, never what."""
+    """Rows that seem to hold e-mail addresses, phone numbers and the like: which rows, never what."""
     findings: list[Finding] = []
     for name, part in parts.items():
         rows: dict[str, dict[int, None]] = {}
@@ -114,8 +113,8 @@ def personal_data(parts: Mapping[str, Part]) -> list[Finding]:
                 "personal_data",
                 Severity.WARNING,
                 f"{len(where):,} row{plural_s(where)} with what looks like {KINDS[kind]} ({rows_in_words(where)})",
-                "What a model was trained on can come out of it again, and the bundle stores some texts; mask such "
-                "data unless you may use them.",
+                "Models can reproduce training data, and the bundle stores some texts; mask such data unless you may "
+                "use them.",
                 part=name,
                 rows=where,
             )
@@ -139,8 +138,8 @@ def scripts(parts: Mapping[str, Part]) -> list[Finding]:
                     Severity.NOTE,
                     f"{len(mixed):,} row{plural_s(mixed)} with Cyrillic or Greek letters among Latin ones that look "
                     f"alike ({rows_in_words(mixed)})",
-                    "To a model they are different letters, so it takes the word for one it never saw. Often it is a "
-                    "slip of the keyboard, or meant to get past a filter.",
+                    "To a model they are different letters, so the word is unknown to it. Often it is a typing error, "
+                    "or meant to get past a filter.",
                     part=name,
                     rows=mixed,
                 )

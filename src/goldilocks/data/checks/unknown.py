@@ -20,7 +20,7 @@ def refuse_unknown(part: Part, known: Collection[str], output: Output, source: s
     Args:
         part: The rows.
         known: Labels or tags of the bundle.
-        output: The kind of answer; only labels and tags are looked at.
+        output: The kind of answer; only labels and tags are checked.
         source: Of the rows, for the message.
 
     Raises:

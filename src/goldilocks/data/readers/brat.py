@@ -39,7 +39,7 @@ def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
                 number for number, _, found, *_ in made if found
             )
         rows += made
-    # Offsets within a line would count what stood on earlier lines no more: they were converted in the whole text.
+    # Offsets were converted in the whole text; within a line the line ends before it no longer count.
     yield from all_tagged(rows, mended, moved=False)
 
 

@@ -63,8 +63,8 @@ def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
 def plain_quotes(path: Path) -> bool:
     """Whether the quotes of a .tsv are plain characters (as in GLUE): read as quoting they break or join rows.
 
-    Besides rows of another width, a cell with both a tab and a line end shows it: nobody quotes such a cell, and it is
-    what two quotation marks that happen to begin and end words make of the lines between them.
+    Besides rows of another width, a cell with both a tab and a line end shows it: such a cell is hardly ever quoted,
+    and it is what two quotation marks that happen to begin and end words make of the lines between them.
     """
     width = 0
     try:

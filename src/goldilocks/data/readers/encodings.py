@@ -18,7 +18,7 @@ SAMPLE_BYTES = 100_000
 PLAUSIBLE = 0.8
 """Least share of common characters in a decoding that is taken."""
 LEAST_BYTES = 6
-"""Bytes beyond ASCII from which an encoding of another script than Latin is told by letters."""
+"""Bytes beyond ASCII from which encodings of other scripts than Latin are detected."""
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),

@@ -176,7 +176,7 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
 
 
 def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
-    """``{type: {name: [[start, last], ...]}}``; by the name it is told whether the end is the last character."""
+    """``{type: {name: [[start, last], ...]}}``; the name shows whether the end is the last character."""
     found: list[Entity] = []
     for label, names in listed.items():
         for said, places in names.items() if isinstance(names, dict) else ():
@@ -190,7 +190,7 @@ def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
 
 
 def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] = ()) -> list[Any] | str:
-    """``[words, tags]`` in IOB2, or what is wrong with the entities, in words.
+    """``[words, tags]`` in IOB2, or what is wrong with the entities.
 
     Args:
         text: The text.

@@ -1,7 +1,7 @@
 """Exports of annotation tools as plain rows: Label Studio, doccano, Prodigy, spaCy and NER Annotator.
 
 The tool is recognised by the first record. Its rows become ``text`` with ``entities`` (offsets and labels), ``label``
-and ``labels``, beside the other columns of the tool; a row that nobody accepted is left out and counted.
+and ``labels``, beside the other columns of the tool; rows that were not accepted are left out and counted.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def document(path: Path) -> Any:
 
 
 def records(name: str, content: Any) -> list[Record | str]:
-    """The rows of a JSON document, or in words what is wrong with one.
+    """The rows of a JSON document, or what is wrong with one.
 
     Args:
         name: The file's name, for messages.

@@ -32,7 +32,7 @@ class Table:
     kind: str
     """The suffix it is read as."""
     names: list[str]
-    """Names of its columns, as far as they can be told without reading it all; none of CoNLL columns."""
+    """Names of its columns, as far as they are known without reading all rows; none of CoNLL columns."""
     remarks: list[str] = field(default_factory=list)
     """How it is read, where that is not the usual way."""
     dialect: Dialect = field(default_factory=lambda: Dialect(","))
@@ -68,11 +68,11 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
 
     Args:
         path: A file in one of ``FORMATS``, each also gzip-compressed.
-        wanted: Columns that are looked for: they tell the delimiter of separated text.
+        wanted: Columns that are expected: they show the delimiter of separated text.
         kind: The suffix to read it as; empty: what its first bytes and its name say.
 
     Raises:
-        InputError: another kind of file, an encoding that cannot be told, damaged compression.
+        InputError: another kind of file, an encoding that cannot be detected, damaged compression.
     """
     recognised = recognise(path)
     kind = kind or recognised.kind

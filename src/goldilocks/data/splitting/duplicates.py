@@ -1,6 +1,6 @@
-"""Texts that stand in the data more than once, word for word or nearly: within a part, and across parts (leaks).
+"""Exact and near duplicates: within a part, and across parts (leaks).
 
-Word for word means after normalisation: Unicode NFKC, case folded, white space collapsed. Nearly: see
+Exact means after normalisation: Unicode NFKC, case folded, white space collapsed. Nearly: see
 ``near_duplicates.py``.
 """
 

@@ -17,7 +17,7 @@ from goldilocks.support.tagging import words_of
 
 
 def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> list[Finding]:
-    """Leave out of train what stands in validation or test, and out of validation what stands in test; in place."""
+    """Leave out of train what occurs in validation or test, and out of validation what occurs in test; in place."""
     findings: list[Finding] = []
     for name, others in (("train", ("validation", "test")), ("validation", ("test",))):
         held = np.concatenate([groups[other].exact for other in others])
@@ -28,7 +28,7 @@ def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> lis
         where = " or ".join(one for one in others if one in sources)
         if leaked.all():
             raise InputError(
-                f"{sources[name]}: every row also stands in {where}; "
+                f"{sources[name]}: every row also occurs in {where}; "
                 "name different files, or leave the split to Goldilocks by naming train alone."
             )
         keep(parts, groups, name, np.flatnonzero(~leaked).tolist())
@@ -36,10 +36,10 @@ def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> lis
             finding(
                 "duplicates_across_parts",
                 Severity.WARNING,
-                f"{len(rows):,} of {len(leaked):,} rows of {name} left out because they also stand in {where} "
+                f"{len(rows):,} of {len(leaked):,} rows of {name} left out because they also occur in {where} "
                 f"({rows_in_words(rows)})",
-                "A candidate that has seen the answers scores too well, most of all one that remembers; scores "
-                "published with the leak are not comparable with these.",
+                "A candidate that was trained on the answers scores too well, most of all one that memorises; "
+                "scores published with the leak are not comparable with these.",
                 part=name,
                 rows=rows,
             )
@@ -48,7 +48,7 @@ def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> lis
 
 
 def _repeats_sentences(part: Part, others: Sequence[Part]) -> npt.NDArray[np.bool_]:
-    """Where there are rows of several sentences: whether sentences with most of a row's words stand in other parts."""
+    """Where rows hold several sentences: whether sentences with most of a row's words occur in other parts."""
     if not any(SENTENCE_END in item for one in (part, *others) for item in one.texts if not isinstance(item, str)):
         return np.zeros(len(part), dtype=bool)
 

@@ -2,7 +2,7 @@
 
 A text is the set of its character shingles. Two texts are near duplicates where the shingles they share are at least
 ``threshold`` (0.8) of all their shingles. 70 MinHash values per text in 14 bands of 5: a pair at similarity s shares a
-band, and so is looked at, with probability 1 - (1 - s^5)^14: 99.6 % at 0.8, 99.99 % at 0.9. A pair below the threshold
+band, and so is compared, with probability 1 - (1 - s^5)^14: 99.6 % at 0.8, 99.99 % at 0.9. A pair below the threshold
 is never taken. Shingles are 5 characters long, 3 where most characters are Chinese, Japanese or Korean, one of which
 says about as much as two letters.
 
@@ -208,7 +208,7 @@ def _similarities(texts: Sequence[str], left: Ints, right: Ints) -> npt.NDArray[
     shingles, starts, sizes = _sets([texts[one] for one in needed.tolist()])
     sides = places.reshape(2, -1).T  # (n_pairs, 2)
     lengths = sizes[sides]
-    # The shingles of both sides of every pair in a row, each tagged with its pair: what stands twice is shared.
+    # The shingles of both sides of every pair in a row, each tagged with its pair: what occurs twice is shared.
     offsets = np.cumsum(lengths.ravel()) - lengths.ravel()
     picked = np.arange(int(lengths.sum())) + np.repeat(starts[sides.ravel()] - offsets, lengths.ravel())
     pair = np.repeat(np.arange(len(left), dtype=np.uint64), lengths.sum(1))

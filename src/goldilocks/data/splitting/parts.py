@@ -78,7 +78,7 @@ def _by_label(parts: Parts, groups: Grouped, task: Task, how: Split) -> SetAside
 
     def set_some_aside(most: int, seed: int) -> tuple[list[int], list[int], str]:
         train = parts["train"]
-        # The first label stands for the row; where there are none, all rows are alike.
+        # Rows with several labels are stratified by the first; where there are no labels, by nothing.
         strata = [labels_of(gold, task.OUTPUT)[:1] for gold in train.gold] if labelled else [()] * len(train)
         stay, aside = set_aside(
             ["".join(labels) for labels in strata],

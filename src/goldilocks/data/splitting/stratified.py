@@ -81,7 +81,7 @@ def _draw(order: list[list[int]], quota: int, left: Counter[str], gold: Sequence
         if len(taken) + len(rows) <= quota and _can_go(rows, left, gold):
             taken.extend(rows)
     if not taken and quota:
-        # Every group is larger than the quota: the smallest is better than a label nobody is ever tested on.
+        # Every group is larger than the quota: the smallest is better than a label that is never tested.
         fitting = [
             rows for rows in order if 2 * len(rows) <= left[gold[rows[0]]] and _can_go(rows, Counter(left), gold)
         ]

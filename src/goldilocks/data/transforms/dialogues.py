@@ -30,7 +30,7 @@ def unrolled(rows: Rows, roles: Sequence[str]) -> Rows:
     """The same rows, dialogues taken apart, and with candidates where the task has them.
 
     Candidates that no row gives are drawn from the other replies of the file, the same ones every time; the right reply
-    stands at a drawn place among them.
+    is put at a random place among them.
 
     Args:
         rows: Row number, and cells in the order of ``roles`` or what is wrong with the row.

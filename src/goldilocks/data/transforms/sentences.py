@@ -4,7 +4,7 @@
     [To, Rome]  [O, X]   1          ->   [[To, Rome], [So]]   [[O, X], [O]]
     [So]        [O]      1
 
-What stands between them in an item: ``support/sentences``.
+The separator between them in an item: ``support/sentences``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Held:
 def joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Rows:
     """The same rows, up to ``most`` neighbours of one document made one.
 
-    A row that holds several sentences as it is, or that cannot be used, stays by itself. Where no document is told,
+    A row that holds several sentences as it is, or that cannot be used, stays by itself. Where no document is named,
     all neighbours are joined.
 
     Args:
