@@ -50,6 +50,8 @@ def read_task(path: Path | str) -> TaskSpec:
         raise InputError(f"{path}: not a UTF-8 text file; pass a YAML task file.") from error
     try:
         raw = yaml.safe_load(text)
+    except RecursionError as error:
+        raise InputError(f"{path}: is nested too deeply for a task file; see docs/tasks.md for its keys.") from error
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""

@@ -60,3 +60,14 @@ def test_moved_project_resumes(tmp_path: Path, by: str) -> None:
     (moved / "task.yaml").write_text(other)
     with pytest.raises(InputError, match=r"differs in data"):
         Workspace(moved / "run").begin(spec_of(moved / "task.yaml"), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [("name: " + "[" * 3_000, "is nested too deeply for a task file"), ("\0name: t", "not valid YAML")],
+)
+def test_hostile_task_file_is_refused_in_one_line(tmp_path: Path, content: str, what: str) -> None:
+    (tmp_path / "task.yaml").write_text(content)
+    with pytest.raises(InputError, match=what) as caught:
+        spec_of(tmp_path / "task.yaml")
+    assert "\n" not in str(caught.value)

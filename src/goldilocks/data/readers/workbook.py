@@ -61,8 +61,9 @@ def _sheet(path: Path) -> tuple[str, Iterator[Sequence[Any]], list[str]]:
             book = openpyxl.load_workbook(io.BytesIO(raw.read()), read_only=True, data_only=True)
         sheets = [sheet for sheet in book.worksheets if any(any(row) for row in sheet.iter_rows(values_only=True))]
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, TypeError, AttributeError) as error:
+        problem = " ".join(str(error).split())
         raise InputError(
-            f"{path.name}: not readable as an Excel workbook ({error}); save it again, or as CSV."
+            f"{path.name}: not readable as an Excel workbook ({problem}); save it again, or as CSV."
         ) from error
     if not sheets:
         return "", iter(()), []
