@@ -6,7 +6,6 @@ from safetensors only. Where the catalogue knows a file's SHA-256, the file must
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from goldilocks.records import ModelInfo
 from goldilocks.support.endpoints import address
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
+from goldilocks.support.suggest import suggest
 
 _PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
@@ -123,8 +123,7 @@ def _local(source: str) -> Path:
         held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
         raise InputError(f"{source}: is a file; name the folder that holds {held}.")
     there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, there, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = suggest(folder.name, there)
     raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
 
 

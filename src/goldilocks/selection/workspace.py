@@ -182,7 +182,9 @@ class Workspace:
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
             there = plain(self.read_task())
-            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            # Where the project is does not matter: whether its data are the same, their fingerprint says.
+            unimportant = ("budget_seconds", "folder")
+            differ = sorted(key for key in wanted if key not in unimportant and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
                     f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "
