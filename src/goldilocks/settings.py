@@ -31,6 +31,10 @@ class RunSettings:
     """File name in policies/: which purchase the race makes next."""
     threads: int = 0
     """Threads for compute; 0: one per core."""
+    unsafe_execution: bool = False
+    """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
+    max_disk_mb: float | None = None
+    """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 
 
 def read_task(path: Path | str) -> TaskSpec:

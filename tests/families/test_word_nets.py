@@ -11,7 +11,7 @@ from goldilocks.nets.network import Network
 from goldilocks.protocols import RestrictsOutputs
 from goldilocks.records import Candidate, Goal, Machine, ModelInfo, Output, Part, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 WORK = Workload(rows=90, characters=30, words=6, labels=3)
 RECURRENT = plugins.load("families", "recurrent")
@@ -27,7 +27,7 @@ ONWARD = [info for info in RECURRENT.models() if info.name.endswith("_lm")]
 
 def _trained(info: ModelInfo, language: str) -> Run:
     part = tiny.part(90, language=language)
-    run = Run(Candidate(info, "scratch"), part, tiny.GOAL, model_folder=None, work=WORK, seed=0)
+    run = Run(Candidate(info, "scratch"), part, tiny.GOAL, RunSetup(model_folder=None, work=WORK, seed=0))
     run.advance(1.0)
     return run
 
@@ -59,14 +59,14 @@ def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
     assert names == {"rnn", "birnn", "lstm", "bilstm", "gru", "bigru"}
 
 
-def test_only_who_reads_one_way_and_has_gates_says_how_probable_a_text_is() -> None:
+def test_only_unidirectional_gated_cells_are_language_models() -> None:
     family = plugins.load("families", "recurrent")
     assert isinstance(family, RestrictsOutputs)
     reasons = {info.name: family.unsupported(info, Output.LIKELIHOOD) for info in family.models()}
     assert {name for name, reason in reasons.items() if reason is None} == {"gru", "lstm"}
-    assert "reads both ways" in str(reasons["bilstm"])
+    assert "is bidirectional" in str(reasons["bilstm"])
     assert all(family.unsupported(info, Output.TEXT) is None for info in family.models())
-    assert reasons["gru_lm"] == "goes on from texts and nothing else; gru gives the other kinds of answer"
+    assert reasons["gru_lm"] == "only continues texts; gru gives the other kinds of output"
 
 
 @pytest.mark.parametrize("info", ONWARD, ids=lambda info: info.name)

@@ -25,13 +25,14 @@ def check(
 
     Example: goldilocks check train.conll --task ner
     """
-    from goldilocks.cli.tables import console, findings_list, profile_tables
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import findings_list, profile_tables
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
 
     dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric))
     if json:
-        typer.echo(
+        say_json(
             to_json({"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings})
         )
         return

@@ -21,6 +21,7 @@ from goldilocks.cli.generation import (
     stops_of,
 )
 from goldilocks.errors import InputError
+from goldilocks.support.control_characters import json_visible
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -90,7 +91,7 @@ def predict(
                 if "error" in fields:
                     fields = {"error": f"row {number}: {fields['error']}"}
                     bad, first = bad + 1, first or fields["error"]
-                sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+                sys.stdout.write(json_visible(json.dumps(fields, ensure_ascii=False)) + "\n")
             sys.stdout.flush()
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")

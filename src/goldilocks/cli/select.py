@@ -17,6 +17,7 @@ from goldilocks.cli.task_file import (
     MetricOption,
     OnlineOption,
     TaskArgument,
+    UnsafeOption,
     spec_of,
 )
 from goldilocks.errors import InputError
@@ -49,6 +50,10 @@ def select(
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    max_disk: Annotated[
+        float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
+    ] = None,
+    unsafe_execution: UnsafeOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
     ] = False,
@@ -76,7 +81,15 @@ def select(
         raise InputError(f"--budget {budget} and --preset {preset} both set the budget; give one of them.")
     spec = spec_of(task, field, _BUDGETS[preset] if preset else budget, kind=kind, language=language, metric=metric)
     spec = spec if seed is None else replace(spec, seed=seed)
-    settings = RunSettings(out=out, resume=resume, offline=not online, policy=policy, threads=threads)
+    settings = RunSettings(
+        out=out,
+        resume=resume,
+        offline=not online,
+        policy=policy,
+        threads=threads,
+        unsafe_execution=unsafe_execution,
+        max_disk_mb=max_disk,
+    )
     if dry_run:
         print_pool(spec, offline=not online)
         typer.echo(f"Dry run: nothing was trained or written. The search would take at most {spec.budget_seconds:g} s.")

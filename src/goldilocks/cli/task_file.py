@@ -35,6 +35,15 @@ OnlineOption = Annotated[
     bool,
     typer.Option("--online/--offline", help="Whether models may be fetched from the Hub (HF_ENDPOINT is honoured)."),
 ]
+UnsafeOption = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-execution",
+        help="Of programs: run them on a machine without namespaces too. What a model writes then runs with your "
+        "rights (as nobody, if you are root); only Python itself refuses network and foreign files, and a hostile "
+        "program gets around that. Without it, such a machine refuses.",
+    ),
+]
 _YAML = (".yaml", ".yml")
 
 

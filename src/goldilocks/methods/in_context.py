@@ -1,4 +1,4 @@
-"""In-context learning: few-shot examples (demonstrations) from the training rows precede the item, nothing is trained.
+"""Few-shot prompting (in-context learning): the instruction and a few training rows with their answers; no training.
 
 The examples are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners").
 Which rows are drawn moves the score by points: one draw says little about the next.

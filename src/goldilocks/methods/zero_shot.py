@@ -1,4 +1,4 @@
-"""Zero-shot prompting: an instruction and the item, no examples, nothing trained.
+"""Zero-shot prompting: the model gets the instruction and the item; no training, no examples.
 
 Needs an autoregressive language model. No training label is used, so the score does not depend on how many rows there
 are.

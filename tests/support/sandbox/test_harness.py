@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from goldilocks.support.programs import begins, with_tests
+from goldilocks.support.sandbox.harness import begins, with_tests
 
 
 def test_item_begins_the_program_that_its_harness_puts_it_in_front_of() -> None:
