@@ -84,7 +84,8 @@ class HubCausalLM(HubEncoderBackbone, CausalLM):
         mask = None
         if place.looks is not None:
             dtype = next(self.parameters()).dtype
-            mask = torch.zeros(place.looks.shape, dtype=dtype).masked_fill(~place.looks, torch.finfo(dtype).min)
+            mask = torch.zeros(place.looks.shape, dtype=dtype, device=ids.device)
+            mask = mask.masked_fill(~place.looks, torch.finfo(dtype).min)
         given = self.model(
             input_ids=ids,
             attention_mask=mask,

@@ -273,7 +273,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scal
     ):  # see ``nets/backbones/bert.py``: the fused one is slow backwards
         scores = (query * scale) @ key.transpose(2, 3)
         if seen is None:
-            seen = torch.ones(tokens, key.shape[2], dtype=torch.bool).tril()
+            seen = torch.ones(tokens, key.shape[2], dtype=torch.bool, device=key.device).tril()
         return scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1) @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=seen is None, scale=scale)
 
