@@ -13,6 +13,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
+from goldilocks.data.readers.columns import Skipped, cell_of, has_column
 from goldilocks.data.readers.conll import SUFFIXES
 from goldilocks.data.readers.encodings import marked_encoding
 from goldilocks.data.readers.json_document import loads
@@ -130,6 +131,8 @@ def _asked(raw: bytes, task: Task, columns: Mapping[str, str], jsonl: bool) -> T
 
 
 def _of_object(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
+    nested = {column for column in columns.values() if "." in column and column not in row}
+    row = {**row, **{column: cell_of(row, column) for column in nested if has_column(column, row)}}
     try:
         return item_of(row, task, columns)
     except InputError as error:
@@ -159,7 +162,10 @@ def _has_header(path: Path, columns: Mapping[str, str]) -> bool:
 def _from_table(path: Path, task: Task, columns: Mapping[str, str]) -> Iterator[list[Asked]]:
     names = list(columns.values())
     optional = {columns[role] for role in task.OPTIONAL if role in columns}
-    rows = open_table(path, names).rows(names, optional)
+    table = open_table(path, names)
+    # Rows that were not annotated are what a model is asked about.
+    table.records = [dict(row.row) if isinstance(row, Skipped) and row.row else row for row in table.records]
+    rows = table.rows(names, optional)
     while batch := list(islice(rows, _ROWS)):
         yield [(number, _of_cells(cells, task, columns)) for number, cells in batch]
 
