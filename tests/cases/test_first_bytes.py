@@ -18,7 +18,7 @@ from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import InputError
 
 ROWS = topic_rows(6)
-SHEET: list[list[object]] = [["text", "label"], *[[text, label] for text, label in ROWS]]
+SHEET: list[list[object]] = [["text", "label"], *(list[object](row) for row in ROWS)]
 
 
 def workbook(*sheets: list[list[object]]) -> bytes:
