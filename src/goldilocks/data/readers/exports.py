@@ -84,7 +84,9 @@ def _label_studio(record: Any) -> Record | str:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled")
     ]
     if not done:
-        return Skipped("a task without an annotation, or whose annotation was cancelled")
+        skipped = Skipped("a task without an annotation, or whose annotation was cancelled")
+        skipped.row = record["data"]
+        return skipped
     row = dict(record["data"])
     entities: list[Any] = []
     results = done[0].get("result")
