@@ -70,8 +70,7 @@ def simulate(weights: np.ndarray, losses: np.ndarray, errors: np.ndarray, rng: n
     z = selection_error(noise, posterior, np.zeros(k), n_items=n) if k > 1 else normal_quantile()
     own = wilson(observed[selected] * n, n)
     low, high = own[0], wilson_end(float(observed[selected]), n, z)
-    common = noise.mean(axis=1, keepdims=True)
-    drawn = posterior.mean + np.sqrt(posterior.weight) * (noise - common)
+    drawn = posterior.draws(noise, rng)
     best = int(np.argmin(losses))
     # Regret in J: with costs.
     truth = costs + alpha * losses

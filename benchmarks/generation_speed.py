@@ -43,24 +43,24 @@ def prompts(data: Path) -> list[str]:
 def ours(folder: str, texts: list[str]) -> dict[str, Any]:
     """Our side."""
     from goldilocks.nets.backbones.llama import read_backbone, read_options
-    from goldilocks.nets.generation.decoding import write
+    from goldilocks.nets.generation.decoding import generate
     from goldilocks.nets.generation.sampling import Sampling
     from goldilocks.nets.hub.config import read_config
-    from goldilocks.nets.hub.weights import answering
+    from goldilocks.nets.hub.weights import inference_dtype
     from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
     options_ = read_options(read_config(Path(folder)))
     assert options_ is not None
     backbone = read_backbone(Path(folder), options_)
-    backbone.to(answering(next(backbone.parameters()).dtype))  # as ``DecoderClassifier`` does
+    backbone.to(inference_dtype(next(backbone.parameters()).dtype))  # as ``DecoderClassifier`` does
     begun = time.perf_counter()
-    backbone.settle()
+    backbone.prepare_for_inference()
     settling = time.perf_counter() - begun
     tokenizer = read_tokenizer(Path(folder) / "tokenizer.json", 10_000)
 
     def once(tokens: int) -> list[list[int]]:
         ids = [one.ids for one in tokenizer.encode_batch_fast(texts)]
-        written = write(backbone, tokenizer, ids, Sampling(max_tokens=tokens, rows=ROWS))
+        written = generate(backbone, tokenizer, ids, Sampling(max_tokens=tokens, rows=ROWS))
         return [tokenizer.encode(one.text, add_special_tokens=False).ids for one in written]
 
     precision = str(next(backbone.parameters()).dtype)

@@ -92,7 +92,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     else:
         candidate: Candidate = next(one for one in pool.candidates if one.name == what)
         family = plugins.load("families", candidate.model.family)
-        recipe = family.recipe(candidate.model, workload(dataset))
+        recipe = family.training_config(candidate.model, workload(dataset))
         return one_epoch(entrants.start(candidate), 1.0 / recipe.epochs if recipe else 1.0, epoch_seconds)
     return {"seconds": time.perf_counter() - begun, "memory_mb": peak_memory_bytes() / 1e6}
 

@@ -31,10 +31,10 @@ from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
-from goldilocks.records import Candidate, Goal, Output, Part, Workload
+from goldilocks.records import Candidate, Generation, Goal, Output, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.sandbox.sandbox import protection
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 MODEL, METHOD, METRIC = "gemma-3-270m", "zero_shot", "pass_at_k"
 PIECE = 16
@@ -59,7 +59,9 @@ def told(part: Part) -> Run:
     work = Workload(len(part), 400.0, 60.0, 0, Output.TEXT)
     instruction = plugins.load("tasks", "code_generation").INSTRUCTION
     goal = Goal(Output.TEXT, instruction=instruction)
-    run = Run(Candidate(facts, METHOD), part, goal, model_folder=folder_of(facts, offline=True), work=work, seed=0)
+    run = Run(
+        Candidate(facts, METHOD), part, goal, RunSetup(model_folder=folder_of(facts, offline=True), work=work, seed=0)
+    )
     run.advance(1.0)
     return run
 
@@ -79,7 +81,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
             texts = [cast(str, part.texts[place]) for place in chosen]
             begun = time.perf_counter()
             how: dict[str, Any] = {"temperature": TEMPERATURE, "top_p": TOP_P, "seed": number} if number else {}
-            made = cast(DecoderGenerator, run.model).written(texts, **how)  # without more: what ``predict`` gives
+            made = cast(DecoderGenerator, run.model).predict(texts, generation=Generation(**how)).values
             seconds = (time.perf_counter() - begun) / len(chosen)
             new = [
                 {"problem": names[place], "sample": number, "program": program, "seconds": seconds}

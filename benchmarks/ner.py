@@ -34,7 +34,7 @@ from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload, as_text, labels_of
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.text.sentences import sentences_of
-from goldilocks.tuning.run import Run, adjusted
+from goldilocks.tuning.run import Run, RunSetup, adjusted
 
 CANDIDATES = (
     "majority/shares/scratch",
@@ -95,7 +95,7 @@ class HeadRun(Run):
         made = super()._created(part)
         torch.manual_seed(self.seed)
         return TokenClassifier(
-            made.backbone, made.tokenizer, replace(made.shape, settled={**made.shape.settled, **self.head})
+            made.backbone, made.tokenizer, replace(made.config, head=replace(made.config.head, **self.head))
         )
 
 
@@ -121,16 +121,16 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     folder = folder_of(facts, offline=True) if facts.pretrained else None
     recipe = None
     if wanted:
-        usual = plugins.load("families", family).recipe(facts, work)
-        own = plugins.load("methods", method).recipe(usual) if usual else None
+        usual = plugins.load("families", family).training_config(facts, work)
+        own = plugins.load("methods", method).training_config(usual) if usual else None
         assert own is not None, f"{name} is fitted in one go: it takes no recipe"
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
     options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None
-    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "recipe": recipe, "options": options_}
+    made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "config": recipe, "options": options_}
     if not head:
-        return Run(Candidate(facts, method), train, goal, **made)
-    run = HeadRun(Candidate(facts, method), train, goal, **made)
+        return Run(Candidate(facts, method), train, goal, RunSetup(**made))
+    run = HeadRun(Candidate(facts, method), train, goal, RunSetup(**made))
     run.head = head
     return run
 
@@ -141,7 +141,7 @@ def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) ->
     run = run_of(spelled, train, goal, seed)
     if (folder / "run.json").exists():
         run.resume_from(folder)
-    for piece in range(1, PIECES + 1) if run.recipe else (PIECES,):
+    for piece in range(1, PIECES + 1) if run.config else (PIECES,):
         if run.share >= piece / PIECES:
             continue
         run.advance(piece / PIECES)
@@ -153,7 +153,7 @@ def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) ->
     found: dict[str, Any] = {
         name: asdict(measured(plugins.load("metrics", name), scored.gold, answers.values)) for name in METRICS
     }
-    recipe = asdict(run.recipe) if run.recipe else None
+    recipe = asdict(run.config) if run.config else None
     return found | {"seconds": run.seconds, "answer_seconds": answering, "recipe": recipe}
 
 

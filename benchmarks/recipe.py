@@ -28,7 +28,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Part, TrainingConfig, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.tuning.run import Run, adjusted
+from goldilocks.tuning.run import Run, RunSetup, adjusted
 
 DRAWN = {"banking77": 4_000, "trec": 3_000}
 """Set -> training rows that a search may see; the rest is what variants are scored on."""
@@ -64,18 +64,20 @@ def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, v
         Candidate(facts, method),
         train,
         Goal(labels=labels),
-        model_folder=folder_of(facts, offline=True),
-        work=Workload(len(train), characters, words, len(labels)),
-        seed=seed,
+        RunSetup(
+            model_folder=folder_of(facts, offline=True),
+            work=Workload(len(train), characters, words, len(labels)),
+            seed=seed,
+        ),
     )
-    assert run.recipe is not None
-    run.recipe = changed(run.recipe, variant)
+    assert run.config is not None
+    run.config = changed(run.config, variant)
     begun = time.perf_counter()
     run.advance(1.0)
     seconds = time.perf_counter() - begun
     answers = run.predict(held_out.texts).values
     right = [int(one == other) for one, other in zip(answers, held_out.gold, strict=True)]
-    return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.recipe)}
+    return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.config)}
 
 
 def main() -> None:

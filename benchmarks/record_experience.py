@@ -218,7 +218,8 @@ def _rungs(
         for kind, lines in kinds.items():
             if share in lines:
                 mine = [value for of, value in own if kind in ("*", of)]
-                lines[share]["spread"] = round(max(_pooled_variance(mine, everything) ** 0.5, 0.08), 3)
+                spread = _pooled_variance(mine, everything) ** 0.5 * _doubt(sets)
+                lines[share]["spread"] = round(max(spread, 0.08), 3)
     return kinds, shared
 
 

@@ -209,6 +209,7 @@ def by_goldilocks(
 ) -> Learner:
     """Train method ``full`` with the encoder family's own recipe but ``--epochs``: the loop of ``goldilocks.tune``."""
     from goldilocks import plugins
+    from goldilocks.nets.network import Network
     from goldilocks.tuning.loop import Learner
 
     family, method = plugins.load("families", "encoder"), plugins.load("methods", "full")
@@ -216,13 +217,13 @@ def by_goldilocks(
     folder = model_folder()
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    recipe = family.recipe(facts, work)
+    recipe = family.training_config(facts, work)
     assert recipe is not None
     network = family.create(facts, folder, part, goal, seed=chosen.seed)
-    assert not hasattr(network, "fit")
+    assert isinstance(network, Network)
     method.prepare(network, method.Options())
     mark("loaded")
-    adjusted = method.recipe(recipe)
+    adjusted = method.training_config(recipe)
     assert adjusted is not None
     learner = Learner(network, replace(adjusted, epochs=chosen.epochs), part.texts, part.gold, seed=chosen.seed)
     learner.advance(1.0)

@@ -62,7 +62,7 @@ def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
 
 def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict[str, Any]:
     """Train on train, answer the test parts."""
-    from goldilocks.tuning.run import Run
+    from goldilocks.tuning.run import Run, RunSetup
 
     family, model, *method = name.split("/")
     plugin = plugins.load("families", family)
@@ -74,13 +74,13 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     words = float(np.mean([len(str(one).split()) for one in train.texts]))
     characters = float(np.mean([len(one) for one in train.texts]))
     work = Workload(len(train), characters, words, 0)
-    own = plugin.recipe(facts, work)
-    recipe = plugins.load("methods", candidate.method).recipe(own) if own else None
+    own = plugin.training_config(facts, work)
+    recipe = plugins.load("methods", candidate.method).training_config(own) if own else None
     if recipe is not None and epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
-    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, recipe=recipe)
+    run = Run(candidate, train, goal, RunSetup(model_folder=place, work=work, seed=seed, config=recipe))
     said = [0.0]
 
     def on_step(share: float) -> None:

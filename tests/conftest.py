@@ -1,7 +1,8 @@
-"""No test reaches the network."""
+"""No test reaches the network. Numerical tests run as on a processor with bfloat16 products and as on one without."""
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -13,7 +14,46 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--bfloat16",
+        choices=("on", "off", "machine"),
+        default="machine",
+        help="Run as if the processor multiplied bfloat16 in hardware (on), or did not (off); default: as it is.",
+    )
+
+
+@contextmanager
+def _processor(*, bfloat16: bool) -> Iterator[None]:
+    """Let ``machine()`` describe this machine with or without bfloat16 products, whoever has imported it."""
+    from goldilocks.support.machine import hardware
+
+    known, gflops = hardware._cpu_info, hardware.machine().gflops
+    flags = "avx512_bf16" if bfloat16 else ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hardware, "_cpu_info", lambda key: flags if key == "flags" else known(key))
+        patch.setattr(hardware, "_gflops", lambda: gflops)
+        hardware.machine.cache_clear()
+        assert hardware.machine().bf16 is bfloat16
+        yield
+    hardware.machine.cache_clear()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
     with offline():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _whole_run_precision(request: pytest.FixtureRequest) -> Iterator[None]:
+    chosen = request.config.getoption("--bfloat16")
+    with nullcontext() if chosen == "machine" else _processor(bfloat16=chosen == "on"):
+        yield
+
+
+@pytest.fixture(params=[False, True], ids=["float32", "bfloat16"])
+def bfloat16(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether the processor multiplies bfloat16: the test runs once without and once with it."""
+    with _processor(bfloat16=request.param):
+        yield request.param

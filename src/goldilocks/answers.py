@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,9 @@ from goldilocks.support.text.iob2 import entities, in_one, spells_entities
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 Floats = npt.NDArray[np.floating[Any]]
+
+NO_LABEL = "(no label)"
+"""What stands for the label of an item without an answer: it is no label, so it counts as wrong in every metric."""
 
 SURE = 0.5
 """Probability from which a label is given where an item may have several."""
@@ -35,13 +38,18 @@ class Answers:
     items: tuple[Text, ...] = ()
     """What a bundle was asked for ``tags``. Else empty."""
     spans: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """Character spans of the words of each of ``items`` that is a text (see ``Prediction.spans``)."""
+    """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
+    problems: tuple[str, ...] = ()
+    """Why an item has no answer, ``""`` where it has one; empty: all have."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def predictions(self) -> list[Prediction]:
         """One record for each item."""
+        if any(self.problems):
+            others = replace(self, problems=()).predictions()
+            return [replace(one, error=why) for one, why in zip(others, self.problems, strict=True)]
         if self.items:
             rows = zip(self.values, self.scores, self.items, self.spans, strict=True)
             return [Prediction(value, float(score), {}, item, spans) for value, score, item, spans in rows]
@@ -58,7 +66,7 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
     """Answers from the probability of each label.
 
     Args:
-        probabilities: ``(n_items, n_labels)``.
+        probabilities: ``(n_items, n_labels)``; a row of NaN is an item without an answer, which gets ``NO_LABEL``.
         labels: Of the columns.
         several: An item gets every label that is at least ``SURE``, instead of the most probable one. How sure the
             model is of such a set is the probability of its least sure decision.
@@ -73,6 +81,11 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
         best: npt.NDArray[np.intp] = probabilities.argmax(1) if len(probabilities) else np.zeros(0, dtype=np.intp)
         values = tuple(labels[column] for column in best.tolist())
         scores = probabilities[np.arange(len(best)), best]
+    missing = np.isnan(probabilities).min(axis=1, initial=True) if len(labels) else np.zeros(0, dtype=np.bool_)
+    if missing.any():
+        none: Answer = (NO_LABEL,) if several else NO_LABEL
+        values = tuple(none if gone else value for gone, value in zip(missing.tolist(), values, strict=True))
+        scores = np.where(missing, np.float32(np.nan), scores)
     return Answers(values, scores, tuple(labels), probabilities)
 
 
@@ -114,8 +127,11 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
 
     Returns:
         ``label`` (or ``labels``) and ``score``; ``tokens``, ``tags`` and more (see ``_tagged``); ``score`` (or
-        ``scores``) of a pair (or of candidates); ``answer`` and ``score``; ``text``.
+        ``scores``) of a pair (or of candidates); ``answer`` and ``score``; ``text``. Of an item without an answer
+        ``error`` alone.
     """
+    if prediction.error:
+        return {"error": prediction.error}
     answer = list(prediction.answer) if isinstance(prediction.answer, tuple) else prediction.answer
     sure = {} if np.isnan(prediction.score) else {"score": round(prediction.score, 6)}
     match goal.output:

@@ -5,6 +5,7 @@ GoldilocksError
 ├── MissingError      2  a file, model, plug-in or package is not there   -> install or name another
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
+│   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
 ├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
@@ -32,6 +33,10 @@ class IntegrityError(GoldilocksError):
 
 class EndpointError(GoldilocksError):
     """An endpoint does not answer as it should, or has used up the money it may."""
+
+
+class RefusedItemError(EndpointError):
+    """An endpoint refuses one item: its content filter does, or it is longer than the model's context."""
 
 
 class LimitError(GoldilocksError):

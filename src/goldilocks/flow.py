@@ -49,11 +49,12 @@ from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import screen
 from goldilocks.selection.tune_single import tune_candidate
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, nearest, read_task
+from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
+from goldilocks.support.suggest import suggest
 
 _SCREENING = 0.25
 """Share of the budget that the screening may take."""
@@ -311,7 +312,7 @@ def tune_one(
     if candidate is None:
         reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
         reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
+        why = f" It is out: {reason}." if reason else suggest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = _deciding_metric(spec, task)
@@ -352,7 +353,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     candidate = next((one for one in pool.candidates if one.name == name), None)
     if candidate is None:
         raise MissingError(
-            f"{run}: no candidate of this run is named {name!r}.{nearest(name, [one.name for one in pool.candidates])} "
+            f"{run}: no candidate of this run is named {name!r}.{suggest(name, [one.name for one in pool.candidates])} "
             f"`goldilocks decide {run} --out OTHER` lists them."
         )
     opened = workspace.test_opened()

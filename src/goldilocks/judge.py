@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks import plugins
-from goldilocks.bundle.generation import generate_so
+from goldilocks.bundle.generation import generation_request
 from goldilocks.bundle.read import Bundle, load
+from goldilocks.data.checks.unknown import refuse_unknown
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
 from goldilocks.data.read import Reading, read
@@ -51,7 +52,8 @@ def evaluate_bundle(
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows are unusable); fix or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); correct or remove them.")
+    refuse_unknown(reading.part, loaded.info.goal.labels, loaded.info.goal.output, source)
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(
         loaded.answers(reading.part.texts),
@@ -108,13 +110,14 @@ def _with_samples(
     drawn: Mapping[str, Any],
 ) -> Evaluation:
     """The evaluation with what several drawn answers to each item are worth."""
-    said = {name: value for name, value in drawn.items() if value is not None}
-    how = generate_so(bundle, {"temperature": _TEMPERATURE, "top_p": _TOP_P, **said})
+    assert isinstance(bundle.model, SupportsGeneration)
+    options = {name: value for name, value in drawn.items() if value is not None}
+    request = generation_request(bundle, {"temperature": _TEMPERATURE, "top_p": _TOP_P, **options})
+    how = bundle.model.generation.updated(request)
     first = how.seed or 0
-    answers = []
-    for number in range(samples):
-        generate_so(bundle, {"seed": first + number})
-        answers.append(bundle.answers(part.texts).values)
+    answers = [
+        bundle.answers(part.texts, generation=replace(how, seed=first + number)).values for number in range(samples)
+    ]
     found = drawn_scores(*tried, part.gold, answers)
     words = (
         f"estimated without bias (Chen et al. 2021) from {samples} answers to each item, drawn at temperature "

@@ -1,4 +1,4 @@
-"""The plug-in shapes. A module on a shelf *is* the plug-in: no class to write, nothing to register."""
+"""The plug-in protocols. A module on a shelf *is* the plug-in: no class to write, nothing to register."""
 
 from __future__ import annotations
 
@@ -27,57 +27,79 @@ from goldilocks.records import (
     TrainingConfig,
     Workload,
 )
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
-
-    from goldilocks.nets.network import Network
 
 Ints = npt.NDArray[np.integer[Any]]
 
 
 class Model(Protocol):
-    """Anything that answers for a batch of items."""
+    """Anything that predicts answers for a batch of items."""
 
     labels: tuple[str, ...]
-    """Labels or tags it may give, in the order of the columns of the probabilities; empty for other kinds of answer."""
+    """Labels or tags it may give, in the order of the columns of the probabilities; empty for other kinds of output."""
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Answers in the order of the items; an item gets the same answer alone and in a batch (scores to 1e-4)."""
 
     def size_bytes(self) -> int:
-        """Bytes of weights (and counts) as they lie in memory now."""
+        """Bytes of weights (and counts) in memory now."""
 
     def save(self, folder: Path) -> None:
-        """Write all that its family's ``restore`` needs into the empty ``folder``: JSON, safetensors, tokenizer."""
+        """Write everything its family's ``restore`` needs into the empty ``folder``: JSON, safetensors, tokenizer."""
 
 
 @runtime_checkable
 class OneShotEstimator(Model, Protocol):
-    """A model that is fitted in one go: counts, a linear model, a prompt. Fitting again starts anew."""
+    """A model that is not trained by gradient descent but in a single fit: counts, a linear model, a prompt."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Learn from items and their right answers; every gold label is in ``labels``."""
+        """Fit items and their right answers from scratch; every gold label is in ``labels``."""
+
+
+class TrainableNetwork(Model, Protocol):
+    """A neural network that is trained by gradient descent (``nets.network.Network``)."""
+
+    module: Any
+    """A ``torch.nn.Module`` with all weights."""
+
+    def groups(self) -> dict[str, list[str]]:
+        """Weight group (embeddings, attention, mlp, norm, head) -> parameter names of ``module``."""
+
+    def block_of(self, parameter: str) -> int:
+        """Block of a parameter of ``module``: -1 for embeddings, the number of blocks for the head."""
+
+    def features(self, texts: Sequence[Text]) -> Floats:
+        """Frozen features of every layer for the screening, ``(n_texts, depth + 1, width)``."""
 
 
 @runtime_checkable
 class TracksSpending(Protocol):
-    """A model each of whose answers costs money: it is asked at an endpoint."""
+    """A model behind an endpoint, each of whose requests costs money."""
 
-    account: Account
+    spending_log: SpendingLog
     """Where what it spends is written down; replaced by whoever pays."""
 
     def rest(self) -> None:
-        """Wait until a question may be put without waiting: for whoever times the answers."""
+        """Wait until the next request is not delayed by rate limits: for latency measurements."""
 
 
 @runtime_checkable
 class SupportsGeneration(Protocol):
-    """A model that writes token by token, as it is told to."""
+    """A model that generates text token by token."""
 
-    generation: Generation
-    """How; may be replaced at any time."""
+    @property
+    def generation(self) -> Generation:
+        """Default settings; requests bring their own, so nobody changes these."""
+
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """As ``Model.predict``; the settings of the request take precedence over the model's.
+
+        Raises:
+            InputError: the model cannot generate as many tokens as are requested.
+        """
 
 
 @runtime_checkable
@@ -89,11 +111,11 @@ class SupportsEmbeddings(Protocol):
 
 
 class Task(Protocol):
-    """tasks/NAME.py: what the user wants, in terms of columns and answers."""
+    """tasks/NAME.py: what the user wants, in terms of columns and kinds of output."""
 
     @property
     def OUTPUT(self) -> Output:  # noqa: N802
-        """The kind of answer this task needs from a model."""
+        """The kind of output this task needs from a model."""
 
     @property
     def SEVERAL(self) -> bool:  # noqa: N802
@@ -101,11 +123,11 @@ class Task(Protocol):
 
     @property
     def FIELDS(self) -> Mapping[str, str]:  # noqa: N802
-        """Role -> what its column holds, in words for an error message."""
+        """Role -> what its column holds, for error messages."""
 
     @property
     def READS(self) -> tuple[str, ...]:  # noqa: N802
-        """Roles the model is shown, whether a row has a right answer or not; the other roles hold the right answer."""
+        """Roles that are the model's input, whether a row is labelled or not; the other roles hold the right answer."""
 
     @property
     def LINE(self) -> tuple[str, ...]:  # noqa: N802
@@ -129,19 +151,19 @@ class Task(Protocol):
 
     @property
     def INSTRUCTION(self) -> str:  # noqa: N802
-        """What to do, in a sentence, for models that are told in words."""
+        """The instruction for prompted models, a sentence."""
 
     def item_problem(self, row: Mapping[str, Any]) -> str | None:
-        """What is wrong with what the model reads of a row (role -> cell); only ``READS`` are looked at."""
+        """What is wrong with the model's input in a row (role -> cell), for the user; only ``READS`` are checked."""
 
     def problem(self, row: Mapping[str, Any]) -> str | None:
-        """What is wrong with a row and its right answer, in words for the user; ``None`` when nothing is.
+        """What is wrong with a row and its right answer, for the user; ``None``: nothing.
 
-        What ``item_problem`` finds wrong is found wrong here too.
+        Problems of ``item_problem`` are problems here too.
         """
 
     def item(self, row: Mapping[str, Any]) -> Text:
-        """What the model reads of a row without an ``item_problem``; only ``READS`` are looked at."""
+        """The model's input in a row without an ``item_problem``; only ``READS`` are used."""
 
     def gold(self, row: Mapping[str, Any]) -> Gold:
         """The right answer of a row without problems."""
@@ -149,26 +171,26 @@ class Task(Protocol):
 
 @runtime_checkable
 class ReportsDataStats(Protocol):
-    """A task (beside ``Task``) whose rows hold more to count than labels and lengths."""
+    """A task (beside ``Task``) with statistics of its own beside label counts and lengths."""
 
     def facts(self, part: Part) -> Mapping[str, float]:
-        """What there is in a part that is not empty: in words -> how much of it."""
+        """Name of a statistic -> its value in a part that is not empty."""
 
 
 @runtime_checkable
 class ReportsDataIssues(Protocol):
-    """A task (beside ``Task``) that knows what can be odd about its rows."""
+    """A task (beside ``Task``) with data checks of its own."""
 
     def oddities(self, part: Part) -> Iterable[Oddity]:
-        """What somebody should look at in a part that is not empty."""
+        """Findings that deserve a look in a part that is not empty."""
 
 
 @runtime_checkable
 class ReportsRowRepairs(Protocol):
-    """A task (beside ``Task``) that takes some rows otherwise than they are written."""
+    """A task (beside ``Task``) that repairs some rows."""
 
     def mended(self, row: Mapping[str, Any]) -> str | None:
-        """How a row without problems was taken, in words for the user; ``None``: as it is written."""
+        """How a row without problems was repaired, for the user; ``None``: it was not."""
 
 
 @runtime_checkable
@@ -176,109 +198,109 @@ class SupportsLanguagePairs(Protocol):
     """A task (beside ``Task``) from one language into another."""
 
     def instruction(self, source: str, target: str) -> str:
-        """``INSTRUCTION`` with the languages, in English words; empty: not known."""
+        """``INSTRUCTION`` with the languages' English names; empty: unknown."""
 
 
 @runtime_checkable
 class HasBaselines(Protocol):
-    """A task (beside ``Task``) of which nobody believes a score without that of some simple families beside it."""
+    """A task (beside ``Task``) whose scores mean little without those of simple baselines."""
 
     @property
     def BASELINES(self) -> tuple[str, ...]:  # noqa: N802
-        """File names in families/: where they stand in the pool, a race runs them to the end before all else."""
+        """File names in families/: where they are candidates, the race runs them to the end first."""
 
 
 class Family(Protocol):
-    """families/NAME.py: how one kind of model is described, made, trained and loaded."""
+    """families/NAME.py: how one kind of model is described, created, trained and restored."""
 
     @property
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
-        """Kinds of answer this family can give."""
+        """Kinds of output this family can give."""
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """The models this family makes itself, untrained (``source == "builtin"``). Cheap: loads nothing."""
+        """The models this family builds from scratch (``source == "builtin"``). Cheap: loads nothing."""
 
     def describe(self, folder: Path, source: str) -> ModelInfo | None:
-        """Facts of the checkpoint in ``folder`` from its configuration alone; ``None``: not this family's kind."""
+        """``ModelInfo`` of the checkpoint in ``folder`` from its configuration alone; ``None``: not of this family."""
 
-    def forecast(self, facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
-        """Seconds and memory of a full run in which every weight learns."""
+    def forecast(self, info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+        """Seconds and memory of a full run in which every weight is trained."""
 
-    def recipe(self, facts: ModelInfo, work: Workload) -> TrainingConfig | None:
-        """How to train it on this much data; ``None`` where it is fitted in one go."""
+    def training_config(self, info: ModelInfo, work: Workload) -> TrainingConfig | None:
+        """Hyperparameters for this much data; ``None``: not trained by gradient descent."""
 
     def create(
-        self, facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int
-    ) -> OneShotEstimator | Network:
-        """A model that has not learnt the task.
+        self, info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int
+    ) -> OneShotEstimator | TrainableNetwork:
+        """A model that is not yet trained for the task.
 
         ``folder`` holds the checkpoint of a pretrained one; ``part`` are the training rows, for those that build their
-        vocabulary from them; ``goal`` is the kind of answer wanted, one of ``OUTPUTS``.
+        vocabulary from them; ``goal.output`` is one of ``OUTPUTS``.
         """
 
     def restore(self, folder: Path) -> Model:
-        """What ``save`` wrote, ready to answer."""
+        """What ``save`` wrote, ready for inference."""
 
 
 @runtime_checkable
 class RestrictsOutputs(Protocol):
-    """A family (beside ``Family``) whose models do not all give every kind of answer that is in its ``OUTPUTS``."""
+    """A family (beside ``Family``) whose models do not all support every output in its ``OUTPUTS``."""
 
-    def lacks(self, facts: ModelInfo, output: Output) -> str | None:
-        """Why this model does not give that kind, in words for the user; ``None`` where it does."""
+    def unsupported(self, info: ModelInfo, output: Output) -> str | None:
+        """Why this model does not support an output, for the user; ``None``: it does."""
 
 
 class Method(Protocol):
-    """methods/NAME.py: which weights learn. Aims at weight groups, never at an architecture."""
+    """methods/NAME.py: which weights are trained. Addresses weight groups, never an architecture."""
 
     @property
     def Options(self) -> type[Any]:  # noqa: N802
-        """Frozen dataclass of this method's own choices, every one with a default."""
+        """Frozen dataclass of this method's options, each with a default."""
 
-    def misfit(self, facts: ModelInfo) -> str | None:
-        """Why the method cannot be used with this model, in words for the user; ``None`` where it can."""
+    def incompatibility(self, info: ModelInfo) -> str | None:
+        """Why the method cannot be used with this model, for the user; ``None``: it can."""
 
-    def effort(self, facts: ModelInfo) -> float:
-        """Seconds of a run with this method as a share of the seconds when every weight learns (from recorded runs)."""
+    def effort(self, info: ModelInfo) -> float:
+        """Seconds of a run as a share of those of full fine-tuning (from recorded runs)."""
 
     def prepare(self, model: Any, options: Any) -> None:
-        """Make a model ready to learn, in place: of a network freeze what stays and add what learns.
+        """Prepare a model in place: of a network freeze weights and add adapters.
 
-        Of what is fitted in one go only models with the weight group ``prompt`` are prepared, before ``fit``.
+        Of one-shot estimators only those with the weight group ``prompt`` are prepared, before ``fit``.
         """
 
-    def fold(self, network: Network) -> None:
-        """Merge the additions in place, so that serving costs what the base model costs."""
+    def fold(self, network: TrainableNetwork) -> None:
+        """Merge adapters in place, so that inference costs what the base model costs."""
 
-    def recipe(self, recipe: TrainingConfig) -> TrainingConfig | None:
-        """The family's recipe, adjusted (a higher rate where few weights learn); ``None``: nothing is trained."""
+    def training_config(self, config: TrainingConfig) -> TrainingConfig | None:
+        """The family's config, adjusted (a higher rate where few weights are trained); ``None``: no training."""
 
 
 @runtime_checkable
 class DeclinesOutputs(Protocol):
-    """A method (beside ``Method``) that is of no use for some kinds of answer."""
+    """A method (beside ``Method``) that makes no sense for some outputs."""
 
-    def useless(self, output: Output) -> str | None:
-        """Why nobody needs it for this kind, in words for the user; ``None`` where it is of use."""
+    def declined(self, output: Output) -> str | None:
+        """Why it makes no sense for this output, for the user; ``None``: it does."""
 
 
 @runtime_checkable
 class FreezesLayers(Protocol):
-    """A method (beside ``Method``) that freezes layers, which run once for each item and not in every epoch."""
+    """A method (beside ``Method``) that freezes layers, whose output is computed once and not in every epoch."""
 
-    def once(self, facts: ModelInfo, output: Output) -> float:
-        """Share of a run's seconds in which frozen layers run (from recorded runs), 0 to 1."""
+    def frozen_share(self, info: ModelInfo, output: Output) -> float:
+        """Share of a run's seconds that is spent on frozen layers (from recorded runs), 0 to 1."""
 
 
 class Metric(Protocol):
     """metrics/NAME.py: one number from gold and predicted answers, as a function of sums over items.
 
-    Splitting it into what each item adds and what the sums amount to makes every resampled interval one matrix product.
+    Splitting it into summands of each item and a function of the sums makes every bootstrap one matrix product.
     """
 
     @property
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
-        """Kinds of answer it is defined for."""
+        """Kinds of output it is defined for."""
 
     @property
     def HIGHER_IS_BETTER(self) -> bool:  # noqa: N802
@@ -286,7 +308,7 @@ class Metric(Protocol):
 
     @property
     def RANGE(self) -> tuple[float, float]:  # noqa: N802
-        """Lowest and highest value that can come out."""
+        """Lowest and highest possible value."""
 
     @property
     def SOURCE(self) -> str:  # noqa: N802
@@ -297,7 +319,7 @@ class Metric(Protocol):
         """(gold, predicted, expected): at least two, worked out by hand."""
 
     def items(self, gold: Sequence[Any], predicted: Sequence[Any]) -> Floats | sp.csr_array:
-        """What each item adds, shape ``(n_items, width)``; numpy or scipy.sparse."""
+        """Summands of each item, shape ``(n_items, width)``; numpy or scipy.sparse."""
 
     def total(self, sums: Floats) -> Floats:
         """The metric for each row of ``sums``, shape ``(n_draws, width)`` -> ``(n_draws,)``."""
@@ -305,26 +327,26 @@ class Metric(Protocol):
 
 @runtime_checkable
 class ReportsConditions(Protocol):
-    """A metric (beside ``Metric``) whose number says little without what it was measured under, or by which rules."""
+    """A metric (beside ``Metric``) that depends on settings which must be reported with it."""
 
     def conditions(self, gold: Sequence[Gold]) -> str:
-        """What that is here and for these right answers, in words for the user."""
+        """The settings that apply to these right answers, for the user."""
 
 
 @runtime_checkable
 class SupportsSampling(Protocol):
-    """A metric (beside ``Metric``) that knows what several answers to an item, drawn one after the other, are worth."""
+    """A metric (beside ``Metric``) of several sampled answers to each item (pass@k)."""
 
     def at(self, k: int) -> Metric:
-        """The metric of k tries; it is given a tuple of at least k answers for each item."""
+        """The metric of k samples; its predictions are tuples of at least k answers for each item."""
 
 
 class Estimator(Protocol):
-    """estimators/NAME.py: guess from frozen features and labels, without training the model."""
+    """estimators/NAME.py: transferability estimate from frozen features and labels, without training the model."""
 
     @property
     def OUTPUTS(self) -> frozenset[Output]:  # noqa: N802
-        """Kinds of answer the estimate is defined for."""
+        """Kinds of output the estimate is defined for."""
 
     @property
     def SOURCE(self) -> str:  # noqa: N802
@@ -368,16 +390,16 @@ class Race(Protocol):
         """How many rungs the candidate has."""
 
     def losses(self, candidate: str) -> Mapping[int, float]:
-        """Rung -> validation loss, for each rung the candidate was scored at (one may be run past without a score)."""
+        """Rung -> validation loss, for each rung the candidate was scored at (rungs may be skipped)."""
 
     def parameters(self, candidate: str) -> int:
         """Weights of the candidate's model, embeddings included."""
 
     def forecast(self, candidate: str) -> tuple[float, float]:
-        """Mean and standard deviation of the loss the candidate would end with."""
+        """Posterior mean and standard deviation of the candidate's final loss."""
 
     def price(self, candidate: str, rung: int) -> float:
-        """Predicted seconds from where the candidate stands up to and including ``rung`` (from 0)."""
+        """Predicted seconds from the candidate's last rung up to and including ``rung`` (from 0)."""
 
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
@@ -417,7 +439,7 @@ class Race(Protocol):
 
     @property
     def seed(self) -> int:
-        """For policies that draw."""
+        """For randomised policies."""
 
 
 class Policy(Protocol):
@@ -428,7 +450,7 @@ class Policy(Protocol):
         """Paper the policy follows, and where we differ."""
 
     def choose(self, race: Race) -> tuple[str, int, str] | None:
-        """(candidate, rung to run it up to, why in words), or ``None`` to stop. A pure function of the race's state."""
+        """(candidate, rung to run it up to, reason), or ``None`` to stop. A pure function of the race's state."""
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = "{'torch', 'transformers', 'sklearn', 'scipy', 'pyarrow'}"
+HEAVY = "{'torch', 'transformers', 'sklearn', 'scipy', 'pyarrow', 'httpx2'}"
 
 
 @pytest.mark.parametrize("module", ["goldilocks", "goldilocks.plugins", "goldilocks.settings", "goldilocks.cli.main"])

@@ -30,7 +30,7 @@ from goldilocks.settings import RunSettings
 # Two models made here, and any folder whose config.json says that it is of this kind.
 FAMILY = """\
 import json
-from goldilocks.records import ModelInfo, Forecast, Output
+from goldilocks.records import Forecast, ModelInfo, Output
 
 OUTPUTS = frozenset({{Output.{output}}})
 
@@ -47,13 +47,13 @@ def describe(folder, source):
         return None
     return _facts(folder.name, source, config.get("size", 4000), config.get("licence", "unknown"), ())
 
-def forecast(facts, work, machine):
-    return Forecast(seconds=10.0 * work.rows, memory_bytes=1000.0 * facts.size_bytes)
+def forecast(info, work, machine):
+    return Forecast(seconds=10.0 * work.rows, memory_bytes=1000.0 * info.size_bytes)
 
-def recipe(facts, work):
+def training_config(info, work):
     return None
 
-def create(facts, folder, part, labels, *, seed):
+def create(info, folder, part, labels, *, seed):
     raise NotImplementedError
 
 def restore(folder):
@@ -63,10 +63,10 @@ METHOD = """\
 class Options:
     pass
 
-def misfit(facts):
-    return "there is nothing below the head" if {needs_pretrained} and not facts.pretrained else None
+def incompatibility(info):
+    return "there is nothing below the head" if {needs_pretrained} and not info.pretrained else None
 
-def effort(facts):
+def effort(info):
     return {effort}
 
 def prepare(network, options):
@@ -75,14 +75,14 @@ def prepare(network, options):
 def fold(network):
     pass
 
-def recipe(recipe):
-    return recipe
+def training_config(config):
+    return config
 """
 
 
 ONCE = """
 
-def once(facts, output):
+def frozen_share(info, output):
     return 0.5
 """
 

@@ -54,6 +54,6 @@ def test_sentences_read_together_are_passed_over_as_often_in_smaller_batches(nam
     apart = Workload(rows=8_000, characters=90, words=15, labels=9, output=Output.TAGS)
     together = replace(apart, rows=1_000, characters=720, words=120, sentences=8)
 
-    recipe = family.recipe(facts, apart)
-    assert recipe is not None
-    assert family.recipe(facts, together) == replace(recipe, batch_rows=8)
+    config = family.training_config(facts, apart)
+    assert config is not None
+    assert family.training_config(facts, together) == replace(config, batch_rows=8)

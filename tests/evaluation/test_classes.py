@@ -6,7 +6,7 @@ from sklearn.metrics import classification_report as sklearn_report
 from sklearn.metrics import confusion_matrix
 
 from goldilocks import plugins
-from goldilocks.answers import of_labels, of_values
+from goldilocks.answers import NO_LABEL, of_labels, of_values
 from goldilocks.errors import InputError
 from goldilocks.evaluation.classes import by_sentence, class_rows, confusion, worst_errors
 from goldilocks.records import Part
@@ -50,6 +50,13 @@ def test_surest_mistakes_come_first_with_their_row_in_the_file() -> None:
     got = worst_errors(Part(("w", "x", "y", "z"), ("a", "b", "b", "new"), (5, 6, 7, 8)), answers, ACCURACY, 2)
     assert [(one.row, one.text, one.gold, one.predicted) for one in got] == [(7, "y", "b", "a"), (8, "z", "new", "b")]
     assert got[0].score == pytest.approx(0.8)
+
+
+def test_item_without_an_answer_is_an_error_behind_those_that_are_sure() -> None:
+    part = Part(("x", "y"), ("a", "a"))
+    answers = of_labels(np.array([[np.nan, np.nan], [0.2, 0.8]]), ("a", "b"))
+    first, second = worst_errors(part, answers, ACCURACY)
+    assert (first.predicted, second.predicted, second.score) == ("b", NO_LABEL, 0)
 
 
 def test_no_mistakes_and_no_texts_give_no_errors() -> None:

@@ -11,7 +11,7 @@ import torch
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.families import decoder
 from goldilocks.methods import head_only, in_context, zero_shot
-from goldilocks.nets.generation.sampling import Sampling, Written
+from goldilocks.nets.generation.sampling import GeneratedText, Sampling
 from goldilocks.nets.heads import decoder_generator
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 from goldilocks.nets.heads.decoder_generator import DecoderGenerator
@@ -20,7 +20,7 @@ from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Candidate, Generation, Goal, ModelInfo, Output, Part, Workload
 from goldilocks.support.sandbox.harness import with_tests
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 WORK = Workload(rows=60, characters=40, words=6, labels=3)
 GOAL = replace(tiny.GOAL, instruction="Give the label.")
@@ -32,15 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _facts(folder: Path) -> ModelInfo:
-    facts = decoder.describe(folder, str(folder))
-    assert facts is not None
-    return facts
+    info = decoder.describe(folder, str(folder))
+    assert info is not None
+    return info
 
 
-def _run(folder: Path, method: str, part: Part, goal: Goal, **recipe: float) -> Run:
-    facts = _facts(folder)
-    own = replace(decoder.recipe(facts, WORK), **recipe) if recipe else None  # type: ignore[arg-type]
-    return Run(Candidate(facts, method), part, goal, model_folder=folder, work=WORK, seed=0, recipe=own)
+def _run(folder: Path, method: str, part: Part, goal: Goal, **config: float) -> Run:
+    info = _facts(folder)
+    own = replace(decoder.training_config(info, WORK), **config) if config else None  # type: ignore[arg-type]
+    return Run(Candidate(info, method), part, goal, RunSetup(model_folder=folder, work=WORK, seed=0, config=own))
 
 
 def test_encoder_is_not_described(tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
     model = decoder.restore(saved)
     read: list[int] = []
     backbone: Any = type(model.backbone)
-    plain = backbone.read
+    plain = backbone.forward_cached
 
     def counted(self: Any, ids: Any, *rest: Any) -> Any:
         read.append(ids.shape[1])
         return plain(self, ids, *rest)
 
-    monkeypatch.setattr(backbone, "read", counted)
+    monkeypatch.setattr(backbone, "forward_cached", counted)
     first = model.predict(["soup with bread"])
     told, read[:] = sum(read), []
     again = model.predict(["soup with bread"])
@@ -83,9 +83,9 @@ def test_told_decoder_runs_as_a_candidate(folder: Path, method: str, shots: int)
 
     assert np.allclose(answers.probabilities.sum(1), 1, atol=1e-5)
     assert isinstance(run.model, DecoderClassifier)
-    assert run.model.telling is not None
-    assert len(run.model.telling.prompt.examples) == shots
-    assert run.model.telling.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
+    assert run.model.prompt_state is not None
+    assert len(run.model.prompt_state.prompt.examples) == shots
+    assert run.model.prompt_state.prompt.lead.startswith("Give the label. The labels: food, money, sport.")
 
 
 def test_calibrated_labels_are_equally_likely_over_the_texts_they_were_calibrated_on(folder: Path) -> None:
@@ -131,13 +131,13 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
         network.fit(items, rests, seed=0)
     asked: list[str] = []
 
-    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[Written]:
-        before = network._prefix()
+    def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[GeneratedText]:
+        before = network._prefix_ids()
         asked.extend(tokenizer.decode([*before, *one], skip_special_tokens=True) for one in prompts)
         assert "\ndef" in sampling.stops
-        return [Written("    return 1\n\n", 5, True, 0.1) for _ in prompts]
+        return [GeneratedText("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     answers = network.predict(items[:2])
 
     assert asked == list(items[:2])
@@ -161,9 +161,9 @@ def test_answers_are_the_likeliest_or_drawn_with_a_seed(folder: Path) -> None:
     assert isinstance(network, DecoderGenerator)
     network.fit(part.texts, part.gold, seed=0)
 
-    drawn = [network.written(["ab"], temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+    drawn = [network.predict(["ab"], generation=Generation(temperature=1.5, seed=seed)).values for seed in (1, 1, 2)]
 
-    assert tuple(network.written(["ab"])) == network.predict(["ab"]).values
+    assert network.predict(["ab"], generation=Generation(temperature=0)).values == network.predict(["ab"]).values
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -179,11 +179,11 @@ def test_writer_writes_as_the_task_file_says_and_as_it_is_told_afterwards(
     network.save(tmp_path)
     asked: list[Sampling] = []
 
-    def writes(_: object, __: object, prompts: Any, sampling: Sampling, **___: object) -> list[Written]:
+    def writes(_: object, __: object, prompts: Any, sampling: Sampling, **___: object) -> list[GeneratedText]:
         asked.append(sampling)
-        return [Written("x", 1, True, 0.1) for _ in prompts]
+        return [GeneratedText("x", 1, True, 0.1) for _ in prompts]
 
-    monkeypatch.setattr(decoder_generator, "write", writes)
+    monkeypatch.setattr(decoder_generator, "generate", writes)
     again = decoder.restore(tmp_path)
     assert isinstance(again, DecoderGenerator)
     again.predict(["ab"])
@@ -201,7 +201,7 @@ def test_more_tokens_than_a_decoder_holds_are_refused(folder: Path) -> None:
     network.fit(part.texts, part.gold, seed=0)
     network.generation = Generation(max_tokens=1_000_000)
 
-    with pytest.raises(InputError, match=r"max_tokens is 1000000; this decoder holds .* ask for fewer"):
+    with pytest.raises(InputError, match=r"max_tokens is 1000000; .* decoder is 2048 tokens, .* ask for fewer"):
         network.predict(["ab"])
 
 
@@ -240,8 +240,8 @@ def test_example_rows_that_cannot_all_be_read_are_left_out(folder: Path) -> None
     assert isinstance(network, DecoderClassifier)
     network.fit(part.texts, part.gold, seed=0)
 
-    assert network.telling is not None
-    assert 0 < len(network.telling.prompt.examples) < 30
+    assert network.prompt_state is not None
+    assert 0 < len(network.prompt_state.prompt.examples) < 30
     assert len(network.predict(["soup " * 5000]).values) == 1
 
 
@@ -254,22 +254,22 @@ def test_folder_without_tokenizer_says_how_to_write_one(tmp_path: Path) -> None:
 
 def test_weights_that_are_cut_short_are_refused(tmp_path: Path) -> None:
     made = tiny.decoder_folder(tmp_path / "m")
-    facts = _facts(made)
+    info = _facts(made)
     whole = (made / "model.safetensors").read_bytes()
     (made / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(IntegrityError, match="damaged or cut short"):
-        decoder.create(facts, made, Part(), GOAL, seed=0)
+        decoder.create(info, made, Part(), GOAL, seed=0)
 
 
 def test_no_shots_in_context_is_refused() -> None:
-    with pytest.raises(InputError, match="show at least 1 row, or use zero_shot"):
+    with pytest.raises(InputError, match="use at least 1, or the method zero_shot"):
         in_context.prepare(None, in_context.Options(shots=0))
 
 
 def test_model_that_cannot_be_told_says_so() -> None:
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
-    assert "cannot be told in words" in str(zero_shot.misfit(counted))
-    assert "cannot be told in words" in str(in_context.misfit(counted))
+    assert "cannot be prompted; needs training" in str(zero_shot.incompatibility(counted))
+    assert "cannot be prompted; needs training" in str(in_context.incompatibility(counted))
 
 
 # ------------------------------------------------------------------------------------------------------------- tagging
@@ -297,11 +297,11 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     folder: Path, tmp_path: Path
 ) -> None:
     part, texts = _tagged(64), _tagged(80).texts[64:]
-    recipe = replace(decoder.recipe(_facts(folder), WORK), epochs=4.0, head_learning_rate=1e-2, deep_head=True)
+    config = replace(decoder.training_config(_facts(folder), WORK), epochs=4.0, head_learning_rate=1e-2, deep_head=True)
     options = head_only.Options(heads=2)
     candidate = Candidate(_facts(folder), "head_only")
     made = [
-        Run(candidate, part, NEXT, model_folder=folder, work=WORK, seed=0, recipe=recipe, options=options)
+        Run(candidate, part, NEXT, RunSetup(model_folder=folder, work=WORK, seed=0, config=config, options=options))
         for _ in range(2)
     ]
     made[0].advance(0.5)
@@ -326,7 +326,7 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     assert np.array_equal(again.predict(texts).scores, tagger.predict(texts).scores)
 
 
-@pytest.mark.parametrize(("heads", "words"), [(0, "heads is 0; it must be at least 1"), (2, "only what tags words")])
+@pytest.mark.parametrize(("heads", "words"), [(0, "heads is 0; it must be at least 1"), (2, "only token classifiers")])
 def test_heads_that_cannot_be_had_are_refused(folder: Path, heads: int, words: str) -> None:
     network = decoder.create(_facts(folder), folder, tiny.part(20), GOAL, seed=0)
     with pytest.raises(InputError, match=words):
@@ -364,7 +364,7 @@ def test_states_come_to_the_tagging_head_with_mean_0_and_deviation_1(folder: Pat
     with torch.inference_mode():
         states = network.backbone(batch)
         words = torch.stack([states[n, place] for n, row in enumerate(batch.rows) for place in row.places])
-        centred = network.head.reread.centred(words)
+        centred = network.head.reread.standardised(words)
 
     assert torch.allclose(centred.mean(0), torch.zeros(()), atol=1e-3)
     assert torch.allclose(centred.std(0, correction=0), torch.ones(()), atol=1e-2)

@@ -26,20 +26,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def described(folder: Path, source: str = "hf://org/tiny-bert@main") -> ModelInfo:
-    facts = encoder.describe(folder, source)
-    assert facts is not None
-    return facts
+    info = encoder.describe(folder, source)
+    assert info is not None
+    return info
 
 
 def test_facts_are_read_from_configuration_and_header(folder: Path) -> None:
-    facts = described(folder)
+    info = described(folder)
     vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
     # One layer of width 32 and inner width 64: 4 attention matrices, 2 of the perceptron, their biases, 2 norms.
     layer = 4 * (32 * 32 + 32) + (32 * 64 + 64) + (64 * 32 + 32) + 2 * 2 * 32
-    assert facts.parameters == (vocabulary + 64 + 2) * 32 + 2 * 32 + 2 * layer
-    assert (facts.name, facts.family, facts.depth, facts.width, facts.max_tokens) == ("tiny-bert", "encoder", 2, 32, 64)
-    assert facts.architecture == "bert encoder, 2 layers, 32 wide"
-    assert facts.pretrained
+    assert info.parameters == (vocabulary + 64 + 2) * 32 + 2 * 32 + 2 * layer
+    assert (info.name, info.family, info.depth, info.width, info.max_tokens) == ("tiny-bert", "encoder", 2, 32, 64)
+    assert info.architecture == "bert encoder, 2 layers, 32 wide"
+    assert info.pretrained
 
 
 def test_roberta_reads_two_tokens_less_than_it_has_positions(folder: Path) -> None:
@@ -74,8 +74,8 @@ def test_an_encoder_needs_its_folder(folder: Path) -> None:
 
 
 def test_the_seed_draws_the_head_and_nothing_else(folder: Path) -> None:
-    facts = described(folder)
-    first, same, other = (encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=seed) for seed in (0, 0, 1))
+    info = described(folder)
+    first, same, other = (encoder.create(info, folder, tiny.part(), tiny.GOAL, seed=seed) for seed in (0, 0, 1))
     texts = tiny.part().texts
     assert np.array_equal(first.predict(texts).probabilities, same.predict(texts).probabilities)
     assert not np.array_equal(first.predict(texts).probabilities, other.predict(texts).probabilities)
@@ -85,11 +85,11 @@ def test_the_seed_draws_the_head_and_nothing_else(folder: Path) -> None:
 
 
 def test_pooling_is_what_a_sentence_model_says(folder: Path) -> None:
-    facts = described(folder)
-    assert encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=0).shape.pooling == "mean"
+    info = described(folder)
+    assert encoder.create(info, folder, tiny.part(), tiny.GOAL, seed=0).config.pooling == "mean"
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
-    assert encoder.create(facts, folder, tiny.part(), tiny.GOAL, seed=0).shape.pooling == "first"
+    assert encoder.create(info, folder, tiny.part(), tiny.GOAL, seed=0).config.pooling == "first"
 
 
 def test_restoring_needs_neither_transformers_nor_the_compiler(folder: Path, tmp_path: Path) -> None:
@@ -107,28 +107,28 @@ def test_restoring_needs_neither_transformers_nor_the_compiler(folder: Path, tmp
 
 
 def test_forecast_grows_with_rows_and_length_and_falls_with_speed(folder: Path) -> None:
-    facts = replace(described(folder), depth=6, width=384, parameters=22_000_000)
-    seconds = encoder.forecast(facts, WORK, MACHINE).seconds
-    assert encoder.forecast(facts, replace(WORK, rows=100_000), MACHINE).seconds > seconds
-    assert encoder.forecast(facts, replace(WORK, words=100), MACHINE).seconds > seconds
-    assert encoder.forecast(facts, WORK, replace(MACHINE, gflops=1000.0)).seconds < seconds
+    info = replace(described(folder), depth=6, width=384, parameters=22_000_000)
+    seconds = encoder.forecast(info, WORK, MACHINE).seconds
+    assert encoder.forecast(info, replace(WORK, rows=100_000), MACHINE).seconds > seconds
+    assert encoder.forecast(info, replace(WORK, words=100), MACHINE).seconds > seconds
+    assert encoder.forecast(info, WORK, replace(MACHINE, gflops=1000.0)).seconds < seconds
 
 
 def test_few_rows_get_more_epochs(folder: Path) -> None:
-    facts = described(folder)
-    few, many = (encoder.recipe(facts, replace(WORK, rows=rows)) for rows in (300, 20_000))
+    info = described(folder)
+    few, many = (encoder.training_config(info, replace(WORK, rows=rows)) for rows in (300, 20_000))
     assert few.epochs > many.epochs
 
 
 def test_lower_blocks_are_spared_where_labels_are_learnt_and_only_by_the_method_that_moves_them_all(
     folder: Path,
 ) -> None:
-    facts = described(folder)
-    own = encoder.recipe(facts, WORK)
+    info = described(folder)
+    own = encoder.training_config(info, WORK)
 
     assert own.layer_ratio == 13.0
-    assert encoder.recipe(facts, replace(WORK, output=Output.TAGS)).layer_ratio == 1.0
+    assert encoder.training_config(info, replace(WORK, output=Output.TAGS)).layer_ratio == 1.0
     for method, ratio in (("full", 13.0), ("top_layers", 1.0), ("lora", 1.0), ("bias_only", 1.0)):
-        adjusted = plugins.load("methods", method).recipe(own)
+        adjusted = plugins.load("methods", method).training_config(own)
         assert adjusted is not None
         assert adjusted.layer_ratio == ratio

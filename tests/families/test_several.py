@@ -22,8 +22,8 @@ COUNTING = [("naive_bayes", "word12"), ("tfidf_linear", "word"), ("tfidf_linear"
 
 def _fitted(family: str, name: str, part: Part, goal: Goal) -> OneShotEstimator:
     plugin = plugins.load("families", family)
-    facts = next(one for one in plugin.models() if one.name == name)
-    model = plugin.create(facts, None, part, goal, seed=0)
+    info = next(one for one in plugin.models() if one.name == name)
+    model = plugin.create(info, None, part, goal, seed=0)
     assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
     return model

@@ -13,7 +13,7 @@ from goldilocks.errors import InputError
 from goldilocks.families import static_embedding
 from goldilocks.records import Candidate, Goal, ModelInfo, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 WORDS = ["<unk>", "<s>", "</s>", "a", "b", "c"]
 TABLE = np.array([[0, 0], [9, 9], [8, 8], [1, 0], [0, 1], [2, 2]], dtype=np.float16)
@@ -33,9 +33,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _facts(folder: Path) -> ModelInfo:
-    facts = static_embedding.describe(folder, str(folder))
-    assert facts is not None
-    return facts
+    info = static_embedding.describe(folder, str(folder))
+    assert info is not None
+    return info
 
 
 def test_a_text_is_the_mean_of_its_tokens_without_a_start_token(folder: Path) -> None:
@@ -46,10 +46,10 @@ def test_a_text_is_the_mean_of_its_tokens_without_a_start_token(folder: Path) ->
 
 
 def test_facts_come_from_the_header_of_the_table(folder: Path) -> None:
-    facts = _facts(folder)
-    assert (facts.parameters, facts.width, facts.depth) == (12, 2, 0)
-    assert facts.groups == ("embeddings", "head")
-    assert facts.licence == "unknown"
+    info = _facts(folder)
+    assert (info.parameters, info.width, info.depth) == (12, 2, 0)
+    assert info.groups == ("embeddings", "head")
+    assert info.licence == "unknown"
 
 
 @pytest.mark.parametrize("spoil", ["no table", "no tokenizer", "another table", "not safetensors", "two tables"])
@@ -90,10 +90,10 @@ def _wordllama() -> Path:
 
 def test_wordllamas_own_files_give_wordllamas_vectors_up_to_scale() -> None:
     folder = _wordllama()
-    facts = static_embedding.describe(folder, "pypi://wordllama/wordllama")
-    assert facts is not None
-    assert (facts.parameters, facts.width, facts.licence) == (8_192_000, 256, "mit")
-    network = static_embedding.create(facts, folder, tiny.part(), tiny.GOAL, seed=0)
+    info = static_embedding.describe(folder, "pypi://wordllama/wordllama")
+    assert info is not None
+    assert (info.parameters, info.width, info.licence) == (8_192_000, 256, "mit")
+    network = static_embedding.create(info, folder, tiny.part(), tiny.GOAL, seed=0)
     text = "My card has not arrived yet."
 
     table = load_file(next(folder.glob("weights/*.safetensors")))["embedding.weight"].astype(np.float32)
@@ -106,11 +106,11 @@ def test_wordllamas_own_files_give_wordllamas_vectors_up_to_scale() -> None:
 @pytest.mark.parametrize("method", ["head_only", "full"])
 def test_wordllama_learns_a_task_of_words(method: str) -> None:
     folder = _wordllama()
-    facts = static_embedding.describe(folder, "pypi://wordllama/wordllama")
-    assert facts is not None
+    info = static_embedding.describe(folder, "pypi://wordllama/wordllama")
+    assert info is not None
     part, unseen = tiny.part(90), tiny.part(60, seed=1)
     work = Workload(rows=90, characters=30, words=6, labels=3)
-    run = Run(Candidate(facts, method), part, tiny.GOAL, model_folder=folder, work=work, seed=0)
+    run = Run(Candidate(info, method), part, tiny.GOAL, RunSetup(model_folder=folder, work=work, seed=0))
     run.advance(1.0)
     right = np.array(tiny.LABELS)[run.model.predict(unseen.texts).probabilities.argmax(1)] == np.array(unseen.gold)
     assert right.mean() > 0.9

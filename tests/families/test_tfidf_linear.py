@@ -64,5 +64,5 @@ def test_forecast_follows_what_was_measured_to_a_factor_of_two() -> None:
     # Processor seconds of one fit: 10 001 news of 194 characters, 6 480 requests of 43, 10 003 questions of 59.
     news, requests, questions = Workload(10_001, 194, 40, 4), Workload(6_480, 43, 8.2, 27), Workload(10_003, 59, 12, 77)
     measured = ((word, news, 0.38), (both, news, 2.65), (both, requests, 0.7), (word, questions, 0.42))
-    for facts, work, seconds in (*measured, (both, questions, 2.0)):
-        assert seconds / 2 < tfidf_linear.forecast(facts, work, machine).seconds < seconds * 2
+    for info, work, seconds in (*measured, (both, questions, 2.0)):
+        assert seconds / 2 < tfidf_linear.forecast(info, work, machine).seconds < seconds * 2

@@ -32,7 +32,7 @@ TABLE = replace(ENCODER, groups=("embeddings", "head"), depth=0)
 
 
 @pytest.mark.parametrize(
-    ("facts", "fitting"),
+    ("info", "fitting"),
     [
         (ENCODER, {"full", "head_only", "top_layers", "lora", "bias_only"}),
         (UNTRAINED, {"scratch"}),
@@ -40,17 +40,17 @@ TABLE = replace(ENCODER, groups=("embeddings", "head"), depth=0)
         (TABLE, {"full", "head_only"}),
     ],
 )
-def test_methods_fit_the_models_they_are_for(facts: ModelInfo, fitting: set[str]) -> None:
+def test_methods_fit_the_models_they_are_for(info: ModelInfo, fitting: set[str]) -> None:
     ours = {"scratch", "full", "head_only", "top_layers", "lora", "bias_only"}
-    assert {name for name in ours if plugins.load("methods", name).misfit(facts) is None} == fitting
+    assert {name for name in ours if plugins.load("methods", name).incompatibility(info) is None} == fitting
 
 
 def network(tmp_path: Path) -> Network:
     family = plugins.load("families", "encoder")
     folder = tiny.encoder_folder(tmp_path, depth=3)
-    facts = family.describe(folder, str(folder))
-    assert facts is not None
-    made = family.create(facts, folder, tiny.part(), tiny.GOAL, seed=0)
+    info = family.describe(folder, str(folder))
+    assert info is not None
+    made = family.create(info, folder, tiny.part(), tiny.GOAL, seed=0)
     assert isinstance(made, Network)
     return made
 

@@ -129,9 +129,9 @@ def test_money_is_in_the_cost_and_every_question_in_the_account(server: Server, 
     assert won.cost.tuning == pytest.approx((won.usage.money + won.seconds / 3600 * 0.05) / 10)
     assert pytest.approx(won.cost.total) == won.J  # it never errs
     assert won.cost.total > won.cost.tokens + won.cost.tuning
-    account = Workspace(tmp_path / "run").account().total()
-    assert account.questions == len(server.bodies) > won.usage.questions  # test part and bundle come on top
-    assert account.money == pytest.approx(len(server.bodies) * PRICE)
+    spent = Workspace(tmp_path / "run").spending_log().total()
+    assert spent.questions == len(server.bodies) > won.usage.questions  # test part and bundle come on top
+    assert spent.money == pytest.approx(len(server.bodies) * PRICE)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "reads 100 tokens a request and writes 10" in page
     assert '"tokens": 120.0' in (tmp_path / "run" / "decision.json").read_text()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from goldilocks.answers import as_fields, decoded, encoded, of_labels, of_values
+from goldilocks.answers import NO_LABEL, as_fields, decoded, encoded, of_labels, of_values
 from goldilocks.records import Answer, Goal, Output, Prediction
 
 LABELS = ("a", "b", "c")
@@ -26,6 +27,20 @@ def test_several_labels_are_those_from_one_half_on_and_as_sure_as_the_least_sure
     assert got.values == (("a", "b"), (), ("a", "b", "c"))
     # a .9 in, b .5 in, c .1 out (.9 sure): .5; then .8, .9, .6 out: .6; then .6, .8, .7 in: .6
     assert got.scores.tolist() == pytest.approx([0.5, 0.6, 0.6])
+
+
+def test_row_of_nan_is_an_item_without_an_answer() -> None:
+    table = np.array([[0.2, 0.5, 0.3], [np.nan] * 3])
+
+    one = replace(of_labels(table, LABELS), problems=("", "the endpoint's answer is empty"))
+    several = of_labels(table, LABELS, several=True)
+
+    assert one.values == ("b", NO_LABEL)
+    assert np.isnan(one.scores[1])
+    assert several.values == (("b",), (NO_LABEL,))
+    answered, unanswered = one.predictions()
+    assert as_fields(answered, Goal(labels=LABELS)) == {"label": "b", "score": 0.5}
+    assert as_fields(unanswered, Goal(labels=LABELS), scores=True) == {"error": "the endpoint's answer is empty"}
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,24 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
         ({"limits": {"size_mb": -1}}, "limits.size_mb is -1.0; it must be above 0"),
         ({"objective": {"error_cost": -0.1}}, "objective.error_cost is -0.1; it must not be below 0"),
         ({"objective": {"requests_per_month": 0}}, "objective.requests_per_month is 0.0; it must be above 0"),
+        ({"objective": {"error_cost": 1e30}}, "objective.error_cost is 1e+30; it must be a number of at most 1e+09"),
+        ({"objective": {"indifference": -1}}, "objective.indifference is -1.0; it must not be below 0"),
+        ({"prices": {"cpu_hour": float("inf")}}, "prices.cpu_hour is inf; it must be a number of at most"),
+        ({"prices": {"kwh": float("nan")}}, "prices.kwh is nan; it must be a number of at most"),
+        ({"prices": {"waiting_hour": -5}}, "prices.waiting_hour is -5.0; it must not be below 0"),
+        (
+            {"prices": {"gb_month": 1, "memory_gb_month": 2}},
+            "prices.gb_month sets memory_gb_month",
+        ),
+        ({"serving": {"mode": "idle"}}, "serving.mode is 'idle': "),
+        ({"serving": {"machine": "tpu"}}, "serving.machine is 'tpu'; write this, cpu or gpu"),
+        ({"serving": {"latency_percentile": 99}}, "serving.latency_percentile is 99; write 50 or 95"),
+        ({"serving": {"batch_size": 7}}, "serving.batch_size is 7; write 1 or 32"),
         ({"data": {"train": "x", "sentences": 0}}, "data.sentences is 0; it must be at least 1"),
     ],
 )
 def test_wrong_key_or_value_is_named(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message.replace("(", r"\(")):
+    with pytest.raises(InputError, match=re.escape(message)):
         task_from({**GOOD, **change})
 
 

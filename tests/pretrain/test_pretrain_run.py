@@ -181,7 +181,7 @@ def test_unlike_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
         pretrain([text], settings, read, killed_at(1))
     with pytest.raises(InputError, match=r"its run had seed 0, now 1"):
         pretrain([text], replace(settings, seed=1, resume=True), read)
-    with pytest.raises(InputError, match="is not empty; go on with --resume"):
+    with pytest.raises(InputError, match="is not empty; continue with --resume"):
         pretrain([text], settings, read)
 
 
@@ -217,7 +217,7 @@ def test_truncated_weights_to_start_from_are_said(tmp_path: Path) -> None:
     weights = out / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     settings = replace(TINY, out=tmp_path / "more", start=out)
-    with pytest.raises(InputError, match="transformers cannot read it"):
+    with pytest.raises(InputError, match="transformers cannot load it"):
         pretrain([tmp_path / "corpus.txt"], settings, read)
 
 

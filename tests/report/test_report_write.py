@@ -103,7 +103,7 @@ def test_key_figures_are_those_of_the_records(page: Reader, run: Run) -> None:
         "11.4 ms 95 of 100 take no longer",
         "90.9 MB",
         "yours costs 0.05; × 200k requests, α is 10k USD a month",
-        "(tied) 2",
+        "(best set) 2",
         FINGERPRINT,
         "torch 2.13.0",
         "AMD EPYC 9B14",

@@ -2,9 +2,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from race_records import MACHINE, SPEC
+from race_records import MACHINE, SPEC, candidate
 
-from goldilocks.records import Cost, Footprint, Measured, Objective, Prices, Usage
+from goldilocks.records import Cost, Footprint, Measured, Objective, Prices, Serving, ServingMode, TaskSpec, Usage
 from goldilocks.selection.cost import cost, running_cost
 from goldilocks.support.files import from_json
 
@@ -67,3 +67,63 @@ def test_decision_written_before_energy_was_measured_still_loads(tmp_path: Path)
         '"memory_bytes": 7, "size_bytes": 8}'
     )
     assert from_json(Footprint, needs, where=tmp_path).joules_per_text is None
+
+
+def served(mode: ServingMode, **more: object) -> TaskSpec:
+    return replace(SPEC, serving=Serving(mode=mode, **more))  # type: ignore[arg-type]
+
+
+def test_old_price_of_a_gigabyte_sets_memory_and_storage() -> None:
+    prices = Prices(gb_month=0.1)
+    assert (prices.memory_gb_month, prices.storage_gb_month, prices.gb_month) == (0.1, 0.1, None)
+    old = '{"cpu_hour": 0.05, "gb_month": 0.2}'
+    assert from_json(Prices, old, where=Path("x")).memory_gb_month == 0.2
+
+
+def test_memory_and_storage_are_priced_apart() -> None:
+    spec = replace(SPEC, prices=replace(SPEC.prices, memory_gb_month=3.0, storage_gb_month=0.1))
+    got = cost(0.0, footprint(0.0, 2 * 10**9, 5 * 10**9), spec, MACHINE)
+    assert (got.memory, got.storage) == pytest.approx((6.0, 0.5))
+
+
+def test_held_machine_is_paid_for_all_month_with_its_memory_and_energy() -> None:
+    got = cost(0.0, footprint(10.0, 10**9, 0, joules=5.0), served(ServingMode.HELD), MACHINE)
+    assert got.requests == pytest.approx(730 * 0.5)  # 10 hours of work fit into one machine
+    assert (got.memory, got.energy) == (0, 0)
+    # 3.6 M requests of 1 s are 1,000 hours: two machines.
+    assert cost(0.0, footprint(1000.0, 0, 0), served(ServingMode.HELD), MACHINE).requests == pytest.approx(
+        2 * 730 * 0.5
+    )
+
+
+def test_serverless_pays_memory_for_the_busy_hours_only() -> None:
+    got = cost(0.0, footprint(10.0, 73 * 10**9, 0), served(ServingMode.SERVERLESS), MACHINE)
+    assert got.requests == pytest.approx(10 * 0.5)
+    assert got.memory == pytest.approx(73 * 0.1 * 10 / 730)
+
+
+def test_model_that_does_not_use_the_accelerator_is_not_billed_for_it() -> None:
+    gpu = replace(MACHINE, device="cuda")
+    counts = candidate("naive_bayes/word/scratch").model
+    network = replace(counts, groups=("embeddings", "head"))
+    needs = footprint(10.0, 0, 0)
+    assert cost(3600.0, needs, SPEC, gpu, model=counts).total == pytest.approx((0.5 + 30) / 10 + 10 * 0.5)
+    assert cost(3600.0, needs, SPEC, gpu, model=network).total == pytest.approx((2 + 30) / 10 + 10 * 2)
+    assert cost(0.0, needs, served(ServingMode.BUSY, machine="cpu"), gpu, model=network).requests == pytest.approx(5.0)
+    assert cost(0.0, needs, served(ServingMode.BUSY, machine="gpu"), MACHINE, model=counts).requests == pytest.approx(
+        20.0
+    )
+
+
+def test_requests_are_paid_by_their_mean_time_and_its_interval_is_the_costs() -> None:
+    needs = replace(
+        footprint(10.0, 0, 0),
+        mean_ms=Measured(20.0, 18.0, 22.0, 100, "ms"),
+        batch_mean_ms=Measured(4.0, 4.0, 4.0, 9, "ms"),
+    )
+    got = cost(0.0, needs, SPEC, MACHINE)
+    assert got.requests == pytest.approx(20 * 0.5)
+    assert got.error == pytest.approx(2 * 0.5)
+    assert cost(0.0, needs, served(ServingMode.BUSY, batch_size=32), MACHINE).requests == pytest.approx(4 * 0.5)
+    # A run is timed once: a tenth of its price is taken for the error.
+    assert cost(7200.0, footprint(0.0, 0, 0), SPEC, MACHINE).error == pytest.approx(0.1 * (0.1 + 6))

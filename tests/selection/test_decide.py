@@ -93,8 +93,9 @@ def test_candidate_that_differs_by_luck_stays_in_the_best_set() -> None:
     assert p_value is not None
     # One-sided, less one item for continuity: (12 - 1) / 8.5 = 1.30 standard errors, .097.
     assert p_value == pytest.approx(0.097, abs=0.025)
-    # P(best): the normal distribution at 116/85 standard errors, .08, pulled a little towards even.
-    assert choice.standings[1].p_best == pytest.approx(0.1, abs=0.04)
+    # P(best): .087 by the normal distribution at 116/85 standard errors, nearer to even as both may be equally good.
+    assert choice.standings[1].p_best is not None
+    assert 0.087 < choice.standings[1].p_best < 0.3
     assert choice.expected_regret > 0
 
 

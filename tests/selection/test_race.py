@@ -213,7 +213,7 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
 
     class Asking(FakeRun):
         def predict(self, texts: Sequence[Text]) -> Answers:
-            plain.workspace.account(name).pay("api://h/v1/m", Usage(len(texts), 600, 60, 3.0))
+            plain.workspace.spending_log(name).add("api://h/v1/m", Usage(len(texts), 600, 60, 3.0))
             return super().predict(texts)
 
     pool = Pool((remote, *plain.pool.candidates), {**plain.pool.forecasts, name: Forecast(9.0, 1e8)})

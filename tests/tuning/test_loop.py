@@ -32,15 +32,15 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BertBackbone, "bf16", False)
 
 
-def learner(folder: Path, method: str = "full", recipe: TrainingConfig = RECIPE, seed: int = 0) -> Learner:
+def learner(folder: Path, method: str = "full", config: TrainingConfig = RECIPE, seed: int = 0) -> Learner:
     family, chosen = plugins.load("families", "encoder"), plugins.load("methods", method)
-    facts = family.describe(folder, str(folder))
-    assert facts is not None
-    network = family.create(facts, folder, PART, tiny.GOAL, seed=seed)
+    info = family.describe(folder, str(folder))
+    assert info is not None
+    network = family.create(info, folder, PART, tiny.GOAL, seed=seed)
     assert isinstance(network, Network)
     torch.manual_seed(seed)
     chosen.prepare(network, chosen.Options())
-    return Learner(network, recipe, PART.texts, PART.gold, seed=seed)
+    return Learner(network, config, PART.texts, PART.gold, seed=seed)
 
 
 def weights(one: Learner) -> dict[str, torch.Tensor]:
@@ -66,7 +66,7 @@ def test_leaving_out_rows_of_unseen_tokens_changes_no_weight(folder: Path, monke
 
 
 def test_layer_ratio_is_how_much_faster_the_top_block_learns_than_the_lowest(folder: Path) -> None:
-    one = learner(folder, recipe=replace(RECIPE, layer_ratio=4.0))
+    one = learner(folder, config=replace(RECIPE, layer_ratio=4.0))
 
     peaks = {slot.name: slot.peak for slot in one._optimizer.slots}
     depth = one.network.backbone.depth
@@ -122,8 +122,8 @@ def test_frozen_weights_stay_and_the_others_move(folder: Path, method: str) -> N
 
 @pytest.mark.parametrize("method", ["full", "head_only", "top_layers", "lora", "bias_only"])
 def test_every_method_learns_the_tiny_data(folder: Path, method: str) -> None:
-    recipe = TrainingConfig(epochs=30, learning_rate=5e-3, head_learning_rate=3e-2, batch_rows=8)
-    one = learner(folder, method, recipe)
+    config = TrainingConfig(epochs=30, learning_rate=5e-3, head_learning_rate=3e-2, batch_rows=8)
+    one = learner(folder, method, config)
     one.advance(1.0)
     held_out = tiny.part(60, seed=1)
     right = np.asarray(tiny.LABELS)[one.predict(held_out.texts).probabilities.argmax(1)] == np.asarray(held_out.gold)
@@ -144,8 +144,8 @@ def test_a_run_in_pieces_is_the_run_at_once(folder: Path) -> None:
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_a_run_put_back_goes_on_as_if_it_had_not_stopped(folder: Path, dropout: float) -> None:
-    recipe = replace(RECIPE, dropout=dropout)
-    straight, first, second = (learner(folder, recipe=recipe) for _ in range(3))
+    config = replace(RECIPE, dropout=dropout)
+    straight, first, second = (learner(folder, config=config) for _ in range(3))
     straight.advance(1.0)
     first.advance(0.4)
     state = {name: one.clone() for name, one in first.state().items()}
@@ -194,7 +194,7 @@ def test_only_the_seed_decides(folder: Path) -> None:
 
 
 def test_dropout_is_off_when_answering(folder: Path) -> None:
-    one = learner(folder, recipe=replace(RECIPE, dropout=0.5))
+    one = learner(folder, config=replace(RECIPE, dropout=0.5))
     one.advance(0.5)
     texts = PART.texts[:6]
     assert np.array_equal(one.predict(texts).probabilities, one.predict(texts).probabilities)

@@ -13,7 +13,7 @@ from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.network import Network
 from goldilocks.records import Candidate, Part, Text, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run, adjusted, tune
+from goldilocks.tuning.run import Run, RunSetup, adjusted, tune
 
 PART = tiny.part(48)
 WORK = Workload(rows=48, characters=30, words=6, labels=3)
@@ -25,15 +25,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.encoder_folder(tmp_path_factory.mktemp("run") / "tiny-encoder")
 
 
-def network_run(folder: Path, method: str = "full", *, seed: int = 0, recipe: TrainingConfig | None = RECIPE) -> Run:
-    facts = plugins.load("families", "encoder").describe(folder, str(folder))
-    assert facts is not None
-    return Run(Candidate(facts, method), PART, tiny.GOAL, model_folder=folder, work=WORK, seed=seed, recipe=recipe)
+def network_run(folder: Path, method: str = "full", *, seed: int = 0, config: TrainingConfig | None = RECIPE) -> Run:
+    info = plugins.load("families", "encoder").describe(folder, str(folder))
+    assert info is not None
+    return Run(
+        Candidate(info, method), PART, tiny.GOAL, RunSetup(model_folder=folder, work=WORK, seed=seed, config=config)
+    )
 
 
 def fitted_run(seed: int = 0) -> Run:
-    facts = plugins.load("families", "naive_bayes").models()[0]
-    return Run(Candidate(facts, "scratch"), PART, tiny.GOAL, model_folder=None, work=WORK, seed=seed)
+    info = plugins.load("families", "naive_bayes").models()[0]
+    return Run(Candidate(info, "scratch"), PART, tiny.GOAL, RunSetup(model_folder=None, work=WORK, seed=seed))
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
@@ -103,13 +105,13 @@ def test_a_checkpoint_of_another_seed_is_refused(folder: Path, tmp_path: Path) -
 
 
 def test_a_checkpoint_of_other_options_is_refused(folder: Path, tmp_path: Path) -> None:
-    facts = plugins.load("families", "encoder").describe(folder, str(folder))
-    assert facts is not None
+    info = plugins.load("families", "encoder").describe(folder, str(folder))
+    assert info is not None
     options = plugins.load("methods", "lora").Options
 
     def lora(rank: int) -> Run:
-        made = {"model_folder": folder, "work": WORK, "seed": 0, "recipe": RECIPE, "options": options(rank=rank)}
-        return Run(Candidate(facts, "lora"), PART, tiny.GOAL, **made)
+        made = {"model_folder": folder, "work": WORK, "seed": 0, "config": RECIPE, "options": options(rank=rank)}
+        return Run(Candidate(info, "lora"), PART, tiny.GOAL, RunSetup(**made))
 
     run = lora(4)
     run.advance(0.3)
@@ -164,9 +166,9 @@ def test_a_fitted_model_is_fitted_on_the_share_of_the_rows(monkeypatch: pytest.M
     seen: list[tuple[Text, ...]] = []
     create = run._family.create
 
-    def watching(facts: object, folder: object, part: Part, labels: object, *, seed: int) -> object:
+    def watching(info: object, folder: object, part: Part, labels: object, *, seed: int) -> object:
         seen.append(part.texts)
-        return create(facts, folder, part, labels, seed=seed)  # type: ignore[arg-type]
+        return create(info, folder, part, labels, seed=seed)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run._family, "create", watching)
     for share in (0.25, 0.5, 1.0):
@@ -188,14 +190,14 @@ def test_a_fitted_run_is_taken_up_again(tmp_path: Path) -> None:
 
 
 def test_a_fitted_model_must_learn_before_it_answers() -> None:
-    with pytest.raises(InputError, match="has not learnt yet"):
+    with pytest.raises(InputError, match="is not fitted yet"):
         fitted_run().predict(["a"])
 
 
 def test_a_fitted_model_takes_no_recipe() -> None:
     run = fitted_run()
-    with pytest.raises(InputError, match="takes no recipe"):
-        Run(run.candidate, PART, tiny.GOAL, model_folder=None, work=WORK, seed=0, recipe=RECIPE)
+    with pytest.raises(InputError, match="takes no training config"):
+        Run(run.candidate, PART, tiny.GOAL, RunSetup(model_folder=None, work=WORK, seed=0, config=RECIPE))
 
 
 def test_stop_leaves_the_run_where_it_stood(folder: Path) -> None:
@@ -206,7 +208,7 @@ def test_stop_leaves_the_run_where_it_stood(folder: Path) -> None:
 
 
 def test_patience_ends_early_and_keeps_the_best(folder: Path) -> None:
-    run = network_run(folder, recipe=replace(RECIPE, epochs=8, patience=2))
+    run = network_run(folder, config=replace(RECIPE, epochs=8, patience=2))
     scores = iter([0.5, 0.9, 0.6, 0.7, 1.0])
     looked_at: list[Answers] = []
 

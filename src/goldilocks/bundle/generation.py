@@ -1,9 +1,8 @@
-"""A bundle that writes, told to write otherwise than it does of itself."""
+"""Generation settings of a request: checked against what a bundle can do, and never stored in its model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from goldilocks.bundle.read import Bundle
@@ -13,29 +12,28 @@ from goldilocks.records import Generation, Output
 from goldilocks.settings import check_generation
 
 
-def generate_so(bundle: Bundle, changes: Mapping[str, Any]) -> Generation:
-    """From now on the bundle writes so; what is not said stays as it was tuned or told.
+def generation_request(bundle: Bundle, changes: Mapping[str, Any]) -> Generation | None:
+    """The settings for ``Bundle.predict(generation=...)``.
 
     Args:
-        bundle: Of a family that writes token by token, with texts (of ``api`` also labels) as answers.
-        changes: Fields of ``records.Generation``; ``None``: not said.
+        bundle: Of a family that generates token by token, with texts (of ``api`` also labels) as answers.
+        changes: Fields of ``records.Generation``; ``None``: as the bundle does by default.
 
     Returns:
-        How it writes now.
+        The settings; ``None`` where nothing is changed.
 
     Raises:
-        InputError: the bundle does not write token by token, or a value is out of its range.
+        InputError: the bundle does not generate token by token, or a value is out of its range.
     """
-    model = bundle.model
-    given = {name: value for name, value in changes.items() if value is not None}
-    if not isinstance(model, SupportsGeneration) or bundle.info.output not in (Output.TEXT, Output.LABEL):
-        if not given:
-            return Generation()
-        flags = ", ".join(f"--{'stop' if name == 'stops' else name.replace('_', '-')}" for name in sorted(given))
+    changed = {name: value for name, value in changes.items() if value is not None}
+    if not changed:
+        return None
+    if not isinstance(bundle.model, SupportsGeneration) or bundle.info.output not in (Output.TEXT, Output.LABEL):
+        flags = ", ".join(f"--{'stop' if name == 'stops' else name.replace('_', '-')}" for name in sorted(changed))
         raise InputError(
-            f"{bundle.folder}: its answers ({bundle.info.output}, by {bundle.info.family}) are not written token by "
+            f"{bundle.folder}: its answers ({bundle.info.output}, by {bundle.info.family}) are not generated token by "
             f"token; leave out {flags}."
         )
-    model.generation = replace(model.generation, **given)
-    check_generation(model.generation, "")
-    return model.generation
+    request = Generation(**changed)
+    check_generation(bundle.model.generation.updated(request), "")
+    return request

@@ -9,8 +9,9 @@ Example::
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from goldilocks.answers import Answers
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.protocols import Floats, Model, Task
-from goldilocks.records import Output, Prediction, Text
+from goldilocks.protocols import Floats, Model, SupportsGeneration, Task
+from goldilocks.records import Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 from goldilocks.support.frames import is_frame, rows_of_frame, table_of
@@ -46,14 +47,23 @@ class Bundle:
         """What can be answered, in the order of the columns of ``probabilities``."""
         return self.info.labels
 
-    def answers(self, items: Sequence[Text]) -> Answers:
-        """Answers to items as the model reads them, in order, column by column; rows become items by ``items``.
+    def answers(self, items: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """Answers to items (the model's input), in order, column by column; rows become items by ``items``.
 
-        An item gets the same answer alone and in a batch. For tags, raw text is tokenised into words as the
-        training data were.
+        An item gets the same answer alone and in a batch. For tags the words of a raw text are tokenized as those of
+        the training rows were.
+
+        Args:
+            items: The model's input.
+            generation: Settings of this request, for models that generate; ``None``: the model's own.
+
+        Raises:
+            InputError: the model does not generate, or not as many tokens as requested.
         """
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
+        if generation is not None:
+            return self._generator().predict(items, generation=generation)
         if self.info.output is not Output.TAGS:
             return self.model.predict(items)
         cut = cutter(self.info.word_cuts)
@@ -122,13 +132,47 @@ class Bundle:
         """
         return self.answers(self.items(texts)).probabilities
 
-    def predict(self, texts: Rows) -> list[Prediction]:
+    def predict(self, texts: Rows, *, generation: Generation | None = None) -> list[Prediction]:
         """The answer to each row, in order; see ``items`` for what a row may be.
 
+        Args:
+            texts: The rows.
+            generation: Settings of this request, for models that generate; the model itself does not change, so
+                requests with different settings may run at the same time.
+
         Raises:
-            InputError: as ``items``.
+            InputError: as ``items`` and ``answers``.
         """
-        return self.answers(self.items(texts)).predictions()
+        return self.answers(self.items(texts), generation=generation).predictions()
+
+    def generate(
+        self, texts: Iterable[Text | Mapping[str, Any]], *, generation: Generation | None = None, batch_rows: int = 16
+    ) -> Iterator[Prediction]:
+        """As ``predict``, batch by batch: a prediction is yielded as soon as its batch is finished.
+
+        Args:
+            texts: The rows; they may be an iterator, of which no more than a batch is held.
+            generation: Settings of this request; ``None``: the model's own.
+            batch_rows: Rows of a batch.
+
+        Raises:
+            InputError: as ``predict``; or the model does not generate token by token.
+        """
+        self._generator()
+        return self._generated(iter(texts), generation, batch_rows)
+
+    def _generated(
+        self, texts: Iterator[Text | Mapping[str, Any]], generation: Generation | None, batch_rows: int
+    ) -> Iterator[Prediction]:
+        while batch := list(islice(texts, batch_rows)):
+            yield from self.predict(batch, generation=generation)
+
+    def _generator(self) -> SupportsGeneration:
+        if not isinstance(self.model, SupportsGeneration):
+            raise InputError(
+                f"{self.folder}: {self.info.family} does not generate text; call predict without generation settings."
+            )
+        return self.model
 
 
 def _cut(text: str, spans: Sequence[tuple[int, int]], *, lines: bool) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from safetensors only. Where the catalogue knows a file's SHA-256, the file must
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -16,9 +15,10 @@ from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.hub import adapters, gguf
 from goldilocks.records import ModelInfo
-from goldilocks.support import endpoints
+from goldilocks.support.endpoints import address
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
+from goldilocks.support.suggest import suggest
 
 _PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
@@ -69,7 +69,7 @@ def _endpoint(source: str, *, offline: bool) -> Path:
 
     Its key must be there before anything is spent: later its absence would only take the endpoint out of a race.
     """
-    endpoint = endpoints.parse(source)
+    endpoint = address.parse(source)
     if offline and not endpoint.local:
         raise MissingError(
             f"{endpoint}: an endpoint is asked over the network, and the run is offline; --online lets it be asked."
@@ -123,8 +123,7 @@ def _local(source: str) -> Path:
         held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
         raise InputError(f"{source}: is a file; name the folder that holds {held}.")
     there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, there, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = suggest(folder.name, there)
     raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
 
 

@@ -21,8 +21,9 @@ from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
 from goldilocks.protocols import DeclinesOutputs, Family, FreezesLayers, Method, RestrictsOutputs, Task
 from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
-from goldilocks.settings import RunSettings, nearest
-from goldilocks.support import endpoints
+from goldilocks.settings import RunSettings
+from goldilocks.support.endpoints import address
+from goldilocks.support.suggest import suggest
 
 _NOT_HERE = (4, 0.0)
 _ASKED_AT_ONCE = 8
@@ -68,8 +69,8 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     giving = _giving(task, families, search)
     allowed = [one for one in models if one.family in giving and _admitted(one, spec, dataset, search)]
     work = workload(dataset)
-    for facts in _there(allowed, families, settings, search):
-        _pair(facts, families[facts.family], methods, spec, work, machine, search)
+    for info in _there(allowed, families, settings, search):
+        _pair(info, families[info.family], methods, spec, work, machine, search)
     if not search.found:
         raise LimitError(_nobody(search.out))
     # By size, not by forecast: the forecast moves with the machine's mood, the order must not.
@@ -110,20 +111,20 @@ def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]
     for name in wanted or ():
         if name not in known:
             raise InputError(
-                f"task file: candidates.{shelf} names {name!r}.{nearest(name, known)} There are: {', '.join(known)}."
+                f"task file: candidates.{shelf} names {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
             )
     return known if wanted is None else wanted
 
 
 def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSettings) -> list[ModelInfo]:
     """Those of the chosen families: made here, in the catalogue, named by the task file."""
-    models = [facts for family in families.values() for facts in family.models()]
-    known = {facts.source: facts for facts in catalogue()}
-    models += [facts for facts in known.values() if facts.family in families]
+    models = [info for family in families.values() for info in family.models()]
+    known = {info.source: info for info in catalogue()}
+    models += [info for info in known.values() if info.family in families]
     for named in spec.candidates.models:
         source = source_of(named, spec.folder)
         if source.startswith("api://"):
-            source = endpoints.priced(source, spec.prices.api_input, spec.prices.api_output, spec.prices.api_cap)
+            source = address.priced(source, spec.prices.api_input, spec.prices.api_output, spec.prices.api_cap)
         if source in known:
             folder_of(known[source], offline=settings.offline, make=False)  # asked for by name: its absence is an error
         else:
@@ -139,7 +140,7 @@ def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mappi
         if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
             continue  # of a family that is out already: its models were not looked up
         if not any(fnmatchcase(name, one) for name in [*names, *full]):
-            hint = nearest(one, [*names, *full])
+            hint = suggest(one, [*names, *full])
             raise InputError(
                 f"task file: candidates.exclude has {one!r}, which matches no candidate.{hint} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
@@ -158,14 +159,14 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
     return giving
 
 
-def _admitted(facts: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
+def _admitted(info: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
     """Whether the model keeps every limit that can be checked without its files."""
-    name = f"{facts.family}/{facts.name}"
+    name = f"{info.family}/{info.name}"
     found = (
-        reasons.pattern(spec.candidates.exclude, facts.family, name)
-        or reasons.licence(facts, spec.limits)
-        or reasons.language(facts, dataset.profile.language)
-        or reasons.size(facts, spec.limits)
+        reasons.pattern(spec.candidates.exclude, info.family, name)
+        or reasons.licence(info, spec.limits)
+        or reasons.language(info, dataset.profile.language)
+        or reasons.size(info, spec.limits)
     )
     return not search.drop(name, found)
 
@@ -176,16 +177,16 @@ def _there(
     """Those whose files are on this machine or, online, could be fetched."""
     refused: dict[str, str] = {}
     ask: list[str] = []
-    for source, facts in {one.source: one for one in models if one.pretrained}.items():
+    for source, info in {one.source: one for one in models if one.pretrained}.items():
         hub_model = source.startswith("hf://")
         try:
             asked = source.startswith("api://")  # there are no files: it is there, or may not be asked
-            folder = folder_of(facts, offline=settings.offline if asked else True, make=False)
+            folder = folder_of(info, offline=settings.offline if asked else True, make=False)
             lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model or _like_hub(folder) else None
             if lacks:
                 refused[source] = f"{source}: there is no {lacks} for it"
-            elif hub_model and families[facts.family].describe(folder, source) is None:
-                refused[source] = f"the family {facts.family} does not read this architecture"
+            elif hub_model and families[info.family].describe(folder, source) is None:
+                refused[source] = f"the family {info.family} does not read this architecture"
         except MissingError as error:
             refused[source] = str(error)
             if hub_model and not settings.offline:
@@ -198,10 +199,10 @@ def _there(
                 del refused[source]
             else:
                 refused[source] = words
-    for facts in models:
-        if facts.source in refused:
-            search.drop(f"{facts.family}/{facts.name}", Reason(refused[facts.source], _NOT_HERE))
-    return [facts for facts in models if facts.source not in refused]
+    for info in models:
+        if info.source in refused:
+            search.drop(f"{info.family}/{info.name}", Reason(refused[info.source], _NOT_HERE))
+    return [info for info in models if info.source not in refused]
 
 
 def _like_hub(folder: Path) -> bool:
@@ -210,7 +211,7 @@ def _like_hub(folder: Path) -> bool:
 
 
 def _pair(
-    facts: ModelInfo,
+    info: ModelInfo,
     family: Family,
     methods: Mapping[str, Method],
     spec: TaskSpec,
@@ -219,21 +220,23 @@ def _pair(
     search: _Search,
 ) -> None:
     """The model with each method: found, or out with the reason."""
-    lacking = family.lacks(facts, work.output) if isinstance(family, RestrictsOutputs) else None
-    if search.drop(f"{facts.family}/{facts.name}", Reason(lacking) if lacking else None):
+    lacking = family.unsupported(info, work.output) if isinstance(family, RestrictsOutputs) else None
+    if search.drop(f"{info.family}/{info.name}", Reason(lacking) if lacking else None):
         return
-    whole = family.forecast(facts, work, machine)
+    whole = family.forecast(info, work, machine)
     for method_name, method in methods.items():
-        candidate = Candidate(facts, method_name)
-        misfit = method.misfit(facts) or (method.useless(work.output) if isinstance(method, DeclinesOutputs) else None)
+        candidate = Candidate(info, method_name)
+        misfit = method.incompatibility(info) or (
+            method.declined(work.output) if isinstance(method, DeclinesOutputs) else None
+        )
         reason = (
             (Reason(misfit) if misfit else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)
             or reasons.memory(whole, machine)
         )
         if not search.drop(candidate.name, reason):
-            once = method.once(facts, work.output) if isinstance(method, FreezesLayers) else 0.0
-            forecast = Forecast(whole.seconds * method.effort(facts), whole.memory_bytes, once)
+            once = method.frozen_share(info, work.output) if isinstance(method, FreezesLayers) else 0.0
+            forecast = Forecast(whole.seconds * method.effort(info), whole.memory_bytes, once)
             search.found[candidate.name] = (candidate, forecast)
 
 

@@ -1,4 +1,4 @@
-"""The tag a word has most often, whatever stands around it: the score that every other tagger must beat."""
+"""Most-frequent-tag baseline: each word gets the tag it has most often in training, whatever its context."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FILE = "word_tags.json"
 
 
 class WordTags:
-    """A table of words; words it does not know get the commonest tag."""
+    """Word -> tag; unknown words get the most frequent tag of all."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         """Before ``fit`` every word gets the first tag."""
         self.labels = tuple(labels)
         self.common = next(iter(self.labels), "")
         self.tags: dict[str, tuple[str, float]] = {}
-        """Word -> its tag, and how much of its occurrences has it; only words whose tag is not the common one."""
+        """Word -> its tag and the share of its occurrences with it; only words whose tag is not ``common``."""
         self.share = 1.0
-        """Share of the other words that have the common tag."""
+        """Share of the occurrences of other words with the most frequent tag."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
         """Count the tags of each word.
@@ -40,35 +40,35 @@ class WordTags:
         counts: dict[str, Counter[str]] = {}
         overall: Counter[str] = Counter()
         for item, tags in zip(texts, gold, strict=True):
-            given = cast(tuple[str, ...], tags)
-            overall.update(given)
-            for word, tag in zip(without_ends(words_of(item)), given, strict=True):
+            own = cast(tuple[str, ...], tags)
+            overall.update(own)
+            for word, tag in zip(without_ends(words_of(item)), own, strict=True):
                 counts.setdefault(word, Counter())[tag] += 1
         unknown = sorted(overall.keys() - set(self.labels))
         if unknown or not overall:
             what = f"the tag {unknown[0]!r}" if unknown else "no tags"
             raise InputError(f"gold holds {what}; the model was made for: {', '.join(self.labels)}.")
-        # Of tags as common as each other the first in the order of the labels, so that the rows' order does not matter.
+        # Ties go to the first label, so that the order of the rows does not matter.
         order = {label: -place for place, label in enumerate(self.labels)}
-        best = {word: max(one.items(), key=lambda tag: (tag[1], order[tag[0]])) for word, one in counts.items()}
+        best = {word: max(tags.items(), key=lambda tag: (tag[1], order[tag[0]])) for word, tags in counts.items()}
         self.common = max(overall.items(), key=lambda tag: (tag[1], order[tag[0]]))[0]
         self.tags = {
             word: (tag, count / counts[word].total()) for word, (tag, count) in best.items() if tag != self.common
         }
-        others = [one for word, one in counts.items() if word not in self.tags]
-        self.share = sum(one[self.common] for one in others) / max(1, sum(one.total() for one in others))
+        others = [tags for word, tags in counts.items() if word not in self.tags]
+        self.share = sum(tags[self.common] for tags in others) / max(1, sum(tags.total() for tags in others))
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """Tags of the words; for entities well formed. The score of an answer is the product of the words' shares."""
+        """Tags of the words, well formed if IOB2. The score of an answer is the product of the words' shares."""
         spelled = spells_entities(self.labels)
         values, scores = [], np.ones(len(texts), dtype=np.float32)
         for place, item in enumerate(texts):
             words = words_of(item)
-            found = [self.tags.get(word, (self.common, self.share)) for word in without_ends(words)]
-            tags = tuple(tag for tag, _ in found)
-            mended = iob2_of(tags, words) if spelled else tags
-            values.append(tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True)))
-            scores[place] = np.prod([share for _, share in found])
+            entries = [self.tags.get(word, (self.common, self.share)) for word in without_ends(words)]
+            tags = tuple(tag for tag, _ in entries)
+            fixed = iob2_of(tags, words) if spelled else tags
+            values.append(tuple(new if new in self.labels else tag for new, tag in zip(fixed, tags, strict=True)))
+            scores[place] = np.prod([share for _, share in entries])
         return of_values(values, scores)
 
     def size_bytes(self) -> int:

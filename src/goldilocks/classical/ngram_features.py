@@ -1,12 +1,12 @@
-"""Counts of word and character n-grams, and linear answers from them: what the classical families share.
+"""Counts of word and character n-grams by hashing whole blocks of texts: the features of the classical families.
 
 An n-gram is found by a 64-bit polynomial hash of its characters, computed for a whole block of texts at once:
 
     S[i] = m(c_0) B^0 + ... + m(c_{i-1}) B^{i-1}   (mod 2^64)      hash(start, end) = (S[end] - S[start]) · B^-start
 
-so that no Python loop runs over n-grams and nothing of scikit-learn (1 s to import) is needed to answer. The counts
-are those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with ``WORD``, and ``"char_wb"``), as the tests
-check. Character n-grams take a half to a third of its seconds, words of short texts somewhat more than its own.
+so that no Python loop runs over n-grams and scikit-learn (1 s to import) is not needed for prediction. The counts are
+those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with ``WORD``, and ``"char_wb"``), as the tests check.
+Character n-grams take a half to a third of its time, words of short texts somewhat more than it.
 The chance that any two of a million n-grams share a hash is 3e-8.
 """
 
@@ -35,9 +35,9 @@ WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:'[^\W{_CJK}]+)*|[!?]")
 """A token: one Chinese character or Japanese kana, a run of other letters and digits (don't is one), or ``!`` ``?``."""
 
 BLOCK_CHARACTERS = 400_000
-"""Texts are counted in blocks of about so many characters, which bounds the working memory (about 100 bytes each)."""
+"""Characters of a block of texts, which bound the working memory (about 100 bytes each)."""
 SAMPLE_CHARACTERS = 20_000_000
-"""The vocabulary is drawn from at most so many characters of train, spread evenly over it."""
+"""Most characters of the training texts that the vocabulary is taken from, spread evenly over them."""
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
 _powers: list[tuple[Hashes, Hashes]] = []
@@ -45,7 +45,7 @@ _powers: list[tuple[Hashes, Hashes]] = []
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """Which n-grams are counted."""
+    """A kind of n-grams to count."""
 
     kind: str
     """``word`` (runs of ``WORD`` tokens), ``char`` (inside words padded with one space) or ``marked`` (single pieces
@@ -59,7 +59,7 @@ class Grams:
 
 
 def normalized(text: str, kind: str) -> str:
-    """Lower case, its words (or WORD tokens) set apart by one space: what the n-grams are cut from."""
+    """Lower case, its words (or WORD tokens) separated by one space."""
     if kind == "marked":
         return text
     lowered = text.lower()
@@ -112,7 +112,7 @@ def _joined(pieces: list[tuple[Positions, Positions]]) -> tuple[Positions, Posit
 
 
 def _mixed(codes: npt.NDArray[np.uint32]) -> Hashes:
-    """A 64-bit number for each character that looks random (splitmix64)."""
+    """A pseudorandom 64-bit number for each character (splitmix64)."""
     z = (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(_BASE)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -133,20 +133,20 @@ def _power_tables(length: int) -> tuple[Hashes, Hashes]:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The n-grams of some texts, n-gram by n-gram."""
+    """The n-gram counts of some texts, in n-gram order (like a CSC matrix)."""
 
     hashes: Hashes
-    """Each different n-gram, rising; shape ``(n_terms,)``, as ``seen``, ``starts`` and ``ends``."""
+    """Hash of each distinct n-gram, rising; shape ``(n_terms,)``, as ``seen``, ``starts`` and ``ends``."""
     seen: Positions
-    """In how many of the texts it occurs."""
+    """Document frequency."""
     starts: Positions
     ends: Positions
-    """Where one occurrence stands in ``joined``."""
+    """One occurrence of it in ``joined``."""
     joined: str
     rows: Positions
-    """Texts with the first n-gram, then with the second …; shape ``(sum of seen,)``, as ``counts``."""
+    """Texts with the first n-gram, then those with the second …; shape ``(sum of seen,)``, as ``counts``."""
     counts: npt.NDArray[np.float32]
-    """How often it occurs there."""
+    """Term frequency there."""
 
 
 def counted(texts: Sequence[str], grams: Grams) -> Counted:
@@ -171,7 +171,7 @@ def counted(texts: Sequence[str], grams: Grams) -> Counted:
 
 
 def blocks(texts: Sequence[str]) -> Iterator[slice]:
-    """Neighbouring texts of about ``BLOCK_CHARACTERS`` together."""
+    """Slices of consecutive texts of about ``BLOCK_CHARACTERS`` together."""
     start = characters = 0
     for position, text in enumerate(texts):
         characters += len(text)
@@ -186,7 +186,7 @@ def blocks(texts: Sequence[str]) -> Iterator[slice]:
 
 
 class Vocabulary:
-    """Which column an n-gram has. Columns run kind by kind, inside a kind by rising hash."""
+    """The column of each n-gram: kind by kind, inside a kind by rising hash."""
 
     def __init__(self, grams: Sequence[Grams], terms: Sequence[Sequence[str]]) -> None:
         """``terms``: the n-grams of each kind, in the order of ``grams``; any order inside."""
@@ -241,8 +241,8 @@ class Vocabulary:
         Args:
             texts: The training texts.
             grams: Kinds of n-grams.
-            min_texts: An n-gram in fewer texts than this is left out.
-            most: At most so many n-grams of each kind, those in most texts first.
+            min_texts: Least document frequency.
+            most: Most n-grams of each kind; those in most texts are kept.
 
         Returns:
             The vocabulary and the counts ``(n_texts, n_terms)``.

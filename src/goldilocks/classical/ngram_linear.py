@@ -1,4 +1,4 @@
-"""One weight per n-gram and label: the model of the classical families, which differ in how they find the weights."""
+"""Linear models over n-gram features (softmax or sigmoid), shared by families that differ in how they train them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
 """(values, label of each text, number of labels, where to start) -> the weights. Where a text may have several labels
-they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is told from its absence."""
+they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is a binary classifier."""
 
 MOST_WEIGHTS = 32_000_000
 """Weights of one model at most (128 MB); with many labels fewer n-grams are kept."""
 HELD_OUT_SHARE = 0.2
-"""Share of the training texts the temperature is fitted on."""
+"""Share of the training texts that the temperature is fitted on."""
 FEWEST_HELD_OUT = 10
 
 
@@ -47,15 +47,15 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """What the values of a text are."""
+    """How the features of a text are computed."""
 
     grams: tuple[Grams, ...]
     tfidf: bool
     """(1 + ln count) · idf, each kind of n-gram scaled to length 1; else the plain counts."""
     most_terms: int
-    """At most so many n-grams of each kind."""
+    """Most n-grams of each kind."""
     large: int = 500
-    """From so many training texts on, an n-gram must occur in two of them."""
+    """Number of training texts from which an n-gram must occur in two of them."""
 
 
 class NgramLinear:
@@ -68,7 +68,7 @@ class NgramLinear:
     def __init__(
         self, labels: Sequence[str], recipe: TrainingConfig, solve: Solver | None = None, *, several: bool = False
     ) -> None:
-        """An unfitted model. Without ``solve`` it can only be filled by ``restored``."""
+        """An unfitted model; without ``solve`` it can only be filled by ``restored``."""
         self.labels = tuple(labels)
         self.several = several
         self.recipe = recipe
@@ -84,24 +84,24 @@ class NgramLinear:
     # --------------------------------------------------------------------------------------------------- learning
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Learn from ``texts`` and their labels; what was learnt before is forgotten.
+        """Train on ``texts`` and their labels, from scratch.
 
-        A fifth of the texts is set aside first, to find the temperature at which the probabilities fit what the model
-        has not seen; then all are learnt from.
+        A fifth of the texts is held out first, to fit the temperature that calibrates the probabilities; then the model
+        is trained on all.
 
         Raises:
             InputError: there are no texts, not one label for each, or a label the model does not know.
         """
         if self._solve is None:
             raise InputError(
-                "this model was restored to answer and cannot be fitted; create it from its family instead."
+                "this model was restored for prediction and cannot be fitted; create it from its family instead."
             )
         self.pairs = any(isinstance(one, tuple) for one in texts)
         self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
         self._fit(self._lines(texts), gold, seed, self._solve)
 
     def _lines(self, items: Sequence[Text]) -> list[str]:
-        """What the n-grams are counted in: the text, or the marked n-grams of a pair."""
+        """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
         if not self.pairs:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}
@@ -189,7 +189,7 @@ class NgramLinear:
 
 
 def restored(folder: Path) -> NgramLinear:
-    """What ``NgramLinear.save`` wrote, ready to answer."""
+    """A model that ``NgramLinear.save`` wrote, ready for prediction."""
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -209,8 +209,8 @@ def restored(folder: Path) -> NgramLinear:
 def fitted_temperature(scores: npt.NDArray[np.floating], answers: Ints) -> float:
     """The temperature (0.01 to 1000) at which ``softmax(scores / temperature)`` gives the answers the least log loss.
 
-    One answer more than there are is taken to be wrong, and spread over the other labels: were all n right, nothing
-    but certainty would do, where n right answers speak for a probability of about 1 - 1/(n + 2).
+    The targets are smoothed by 1/(n + 2), spread over the other labels: if all n predictions were right, plain log loss
+    would demand certainty, whereas n right answers support a probability of about 1 - 1/(n + 2).
 
     Source:
         Guo et al. 2017, "On Calibration of Modern Neural Networks"; the share kept back is that of Platt 1999,
@@ -243,13 +243,13 @@ def fitted_temperature_each(scores: npt.NDArray[np.floating], answers: Ints) -> 
 
 
 def sigmoid(scores: Array) -> Array:
-    """A probability for each score by itself."""
+    """The logistic function, float32."""
     half: Array = (0.5 * (1 + np.tanh(0.5 * scores))).astype(np.float32)
     return half
 
 
 def softmax(scores: Array) -> Array:
-    """Rows of probabilities."""
+    """Softmax of each row, float32."""
     raised = np.exp(scores - scores.max(1, keepdims=True))
     return np.asarray(raised / raised.sum(1, keepdims=True), dtype=np.float32)
 

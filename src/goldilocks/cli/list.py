@@ -21,13 +21,13 @@ def list_plugins(
     from goldilocks import plugins
     from goldilocks.cli.console import console
     from goldilocks.errors import InputError
-    from goldilocks.settings import nearest
     from goldilocks.support.console import plain
+    from goldilocks.support.suggest import suggest
 
     shelves = list(plugins.PROTOCOLS)
     if shelf is not None and shelf not in shelves:
         raise InputError(
-            f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}."
+            f"No shelf is named {shelf!r}.{suggest(shelf, list(shelves))} There are: {', '.join(shelves)}."
         )
     out = console()
     for one in shelves:

@@ -26,7 +26,7 @@ from goldilocks.support.control_characters import json_visible
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
     from goldilocks.data.unlabelled import Asked
-    from goldilocks.records import Prediction
+    from goldilocks.records import Generation, Prediction
 
 _FIRST, _MOST = 16, 1_024
 """Rows answered at a time: at first, and where they are answered fast."""
@@ -68,28 +68,30 @@ def predict(
     """
     from goldilocks import plugins
     from goldilocks.answers import as_fields
-    from goldilocks.bundle.generation import generate_so
+    from goldilocks.bundle.generation import generation_request
     from goldilocks.bundle.read import load
     from goldilocks.data.unlabelled import arriving, columns_of
 
     model = load(bundle)
     drawn = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
-    generate_so(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **drawn})
+    generation = generation_request(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **drawn})
     task = plugins.load("tasks", model.info.task)
     columns = columns_of(task, dict(_named(one, task.READS[0]) for one in field or ()))
     source = sys.stdin.fileno() if file is None else file
     rows = bad = 0
     first = ""
     for batch in arriving(source, task, columns, jsonl=jsonl):
-        for asked, predictions in _answered(model, batch):
+        for asked, predictions in _answered(model, batch, generation):
             rows += len(asked)
             for number, item in asked:
                 if isinstance(item, InputError):
-                    found: dict[str, Any] = {"error": f"row {number}: {item}"}
-                    bad, first = bad + 1, first or found["error"]
+                    fields: dict[str, Any] = {"error": str(item)}
                 else:
-                    found = as_fields(next(predictions), model.info.goal, scores=scores)
-                sys.stdout.write(json_visible(json.dumps(found, ensure_ascii=False)) + "\n")
+                    fields = as_fields(next(predictions), model.info.goal, scores=scores)
+                if "error" in fields:
+                    fields = {"error": f"row {number}: {fields['error']}"}
+                    bad, first = bad + 1, first or fields["error"]
+                sys.stdout.write(json_visible(json.dumps(fields, ensure_ascii=False)) + "\n")
             sys.stdout.flush()
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")
@@ -101,7 +103,9 @@ def _named(option: str, role: str) -> tuple[str, str]:
     return (before, behind) if equals else (role, option)
 
 
-def _answered(model: Bundle, batch: list[Asked]) -> Iterator[tuple[list[Asked], Iterator[Prediction]]]:
+def _answered(
+    model: Bundle, batch: list[Asked], generation: Generation | None
+) -> Iterator[tuple[list[Asked], Iterator[Prediction]]]:
     """The rows of a batch and the answers to those that are questions, no more at a time than is answered soon."""
     most, begins = _FIRST, 0
     while begins < len(batch):
@@ -109,5 +113,5 @@ def _answered(model: Bundle, batch: list[Asked]) -> Iterator[tuple[list[Asked], 
         begins += most
         since = time.monotonic()
         items = [item for _, item in asked if not isinstance(item, InputError)]
-        yield asked, iter(model.answers(items).predictions())
+        yield asked, iter(model.answers(items, generation=generation).predictions())
         most = min(2 * most, _MOST) if time.monotonic() - since < _SECONDS else _FIRST

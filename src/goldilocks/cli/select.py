@@ -14,6 +14,7 @@ from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
     LanguageOption,
+    MaxBytesOption,
     MetricOption,
     OnlineOption,
     TaskArgument,
@@ -41,6 +42,7 @@ def select(
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
+    max_bytes: MaxBytesOption = None,
     budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 20m, 1h.")] = None,
     preset: Annotated[
         Preset | None, typer.Option(help="Instead of --budget: fast 2 min, balanced 10 min, thorough 60 min.")
@@ -79,7 +81,15 @@ def select(
 
     if budget is not None and preset is not None:
         raise InputError(f"--budget {budget} and --preset {preset} both set the budget; give one of them.")
-    spec = spec_of(task, field, _BUDGETS[preset] if preset else budget, kind=kind, language=language, metric=metric)
+    spec = spec_of(
+        task,
+        field,
+        _BUDGETS[preset] if preset else budget,
+        kind=kind,
+        language=language,
+        metric=metric,
+        max_bytes=max_bytes,
+    )
     spec = spec if seed is None else replace(spec, seed=seed)
     settings = RunSettings(
         out=out,

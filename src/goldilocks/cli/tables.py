@@ -19,7 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
-from goldilocks.report.words import duration
+from goldilocks.report.words import duration, unanswered
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
 
@@ -102,6 +102,8 @@ def print_decision(decision: Decision, out: Path) -> None:
         )
     _print_doubts(decision, out_console)
     for one in decision.candidates:
+        if one.usage is not None and not one.dropped and (note := unanswered(one.usage)):
+            out_console.print(f"{one.candidate}: {note}", markup=False, soft_wrap=True)
         if one.dropped:
             out_console.print(f"{one.candidate}: {one.reason}", soft_wrap=True)
     search = decision.search
@@ -165,7 +167,11 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     by_class = [classification_report(evaluation)] if evaluation.classes else []
     confused = [_confusion(evaluation)] if evaluation.labels else []
     conditions = [f"{name}: {words}" for name, words in evaluation.conditions.items()]
-    return [head, *by_class, metrics, *conditions, *confused, slices]
+    n = evaluation.score.n
+    missing = (
+        [f"{evaluation.unanswered:,} of {n:,} items got no answer and count as wrong."] if evaluation.unanswered else []
+    )
+    return [head, *missing, *by_class, metrics, *conditions, *confused, slices]
 
 
 def classification_report(evaluation: Evaluation) -> Table:

@@ -66,7 +66,7 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
         raise InputError(f"{len(part)} items and {len(answers)} answers; pass one answer for each item.")
     wrong = [i for i, (gold, given) in enumerate(zip(part.gold, answers.values, strict=True)) if given != gold]
     if Output.LABEL in metric.OUTPUTS:
-        wrong.sort(key=lambda i: -answers.scores[i])
+        wrong.sort(key=lambda i: -np.nan_to_num(answers.scores[i]))  # NaN: there is no answer
     elif wrong:
         losses = _item_losses(part, answers, metric)
         wrong = sorted((i for i in wrong if losses[i] > 0), key=lambda i: -losses[i])

@@ -63,6 +63,7 @@ def evaluate(
             name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, ReportsConditions)
         },
         calibration=calibration(answers, part.gold, goal, seed=seed),
+        unanswered=sum(map(bool, answers.problems)),
     )
 
 

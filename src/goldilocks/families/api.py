@@ -1,43 +1,71 @@
-"""Models behind an OpenAI-compatible endpoint, told in words what to do; asked only where the task file names one.
+"""Prompted models behind an OpenAI-compatible endpoint: zero-shot and few-shot, asked only where a task file names one.
 
-An endpoint says nothing of how sure it is: a label it names has probability 1, and where its answer names none every
-label is as likely as another. Each question costs what the task file says a token costs; ``account`` keeps it.
+An endpoint gives no probabilities: a label it names has probability 1. An item for which it names none (an empty,
+truncated or evasive answer, a content filter) has no answer: it counts as wrong in a search and is an error in
+``predict``, and how many there are is logged. Each request costs what the task file says a token costs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from goldilocks.answers import Answers, of_labels, of_values
-from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
-from goldilocks.support import endpoints
-from goldilocks.support.endpoints import Client
+from goldilocks.errors import EndpointError, RefusedItemError
+from goldilocks.records import (
+    Forecast,
+    Generation,
+    Goal,
+    Gold,
+    Machine,
+    ModelInfo,
+    Output,
+    Part,
+    Text,
+    TrainingConfig,
+    Workload,
+)
+from goldilocks.support.endpoints.address import parse
+from goldilocks.support.endpoints.answer_text import without_fence
+from goldilocks.support.endpoints.chat import Completion, labels_schema
+from goldilocks.support.endpoints.client import Client
+from goldilocks.support.endpoints.label_matching import read_label, read_labels
 
 if TYPE_CHECKING:
     from goldilocks.nets.generation.prompts import Prompt
     from goldilocks.protocols import OneShotEstimator
-    from goldilocks.support.account import Account
+    from goldilocks.support.endpoints.spending_log import SpendingLog
 
 OUTPUTS = frozenset({Output.LABEL, Output.TEXT})
 
 AT_ONCE = 4
-"""Questions under way at a time."""
+"""Requests under way at a time."""
 ITEM_CHARACTERS = 8_000
 """Characters of an item that are sent; the same for all its texts together."""
 EXAMPLE_CHARACTERS = 1_000
 _CHARACTERS_PER_TOKEN = 3.0
-_SECONDS_PER_QUESTION = 1.0
+_SECONDS_PER_REQUEST = 1.0
 _ASKED = 200
-"""Validation texts a forecast thinks of."""
-_TASTE = 10
-"""Questions after which it is clear enough what the others will cost."""
+"""Validation texts that a forecast assumes."""
+_SAMPLE = 10
+"""Requests after which it is clear enough what the others will cost."""
+_PATIENCE = 30
+"""Items after which a search gives up an endpoint that has not given one answer: at 20 % of answers that happens to one
+endpoint in 800 (0.8 ** 30)."""
+_FEWEST = 5
+"""Items of which nothing is concluded yet."""
+_NEXT_ITEM = re.compile(r"\n\s*Text(?: 1)?:")
+"""Where a model goes on with an item of its own, as language models without chat training do."""
+_MOST_SCHEMA_LABELS = 500
+"""Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 
 
 def models() -> tuple[ModelInfo, ...]:
@@ -46,10 +74,10 @@ def models() -> tuple[ModelInfo, ...]:
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """An endpoint has no files; what is known of it stands in its name."""
+    """An endpoint has no files; what is known of it is in its address."""
     if not source.startswith("api://"):
         return None
-    endpoint = endpoints.parse(source)
+    endpoint = parse(source)
     return ModelInfo(
         name=f"{endpoint.model}@{endpoint.url.split('://', 1)[1].split('/')[0]}",
         family="api",
@@ -66,123 +94,229 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 
 def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
-    """Nothing is trained; the seconds are those of a few hundred questions. See ``protocols.Family``."""
-    return Forecast(_ASKED * _SECONDS_PER_QUESTION / AT_ONCE / 0.03, 60e6)
+    """Nothing is trained; the seconds are those of a few hundred requests. See ``protocols.Family``."""
+    return Forecast(_ASKED * _SECONDS_PER_REQUEST / AT_ONCE / 0.03, 60e6)
 
 
 def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """It is told, not trained."""
+    """It is prompted, not trained."""
     return None
 
 
 def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has been told nothing; no question is asked yet."""
+    """A model without few-shot examples; nothing is sent yet."""
     from goldilocks.nets.generation.prompts import Prompt
 
-    return Asked(Client(endpoints.parse(facts.source)), Prompt(goal))
+    return RemoteModel(Client(parse(facts.source)), Prompt(goal))
 
 
-def restore(folder: Path) -> Asked:
+def restore(folder: Path) -> RemoteModel:
     """See ``protocols.Family``."""
     from goldilocks.nets.generation import prompts
 
     raw = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
-    return Asked(Client(endpoints.parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
+    return RemoteModel(Client(parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
 
 
-class Asked:
-    """Puts each item to an endpoint."""
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What came back for one item."""
+
+    text: str = ""
+    problem: str = ""
+    """Why it is no answer; empty where it is one."""
+    truncated: bool = False
+    empty: bool = False
+    refused: bool = False
+
+
+class RemoteModel:
+    """Sends a prompt for each item to an endpoint and reads the answers."""
 
     def __init__(self, client: Client, prompt: Prompt, max_tokens: int = 64) -> None:
-        """``fit`` fills in the rest."""
+        """``fit`` sets the rest."""
         self.client, self.prompt, self.max_tokens = client, prompt, max_tokens
         self.labels = prompt.goal.labels
         self.generation = prompt.goal.generation
         """See ``protocols.SupportsGeneration``."""
-        self.shots = 0
-        """Examples that ``fit`` draws; set by the method."""
+        self.n_examples = 0
+        """Few-shot examples that ``fit`` draws; set by the method."""
+        self.on_trial = False
+        """Whether an endpoint without a single answer is an error, as in a search, and not just unanswered rows."""
 
     @property
-    def account(self) -> Account:
+    def spending_log(self) -> SpendingLog:
         """See ``protocols.TracksSpending``."""
-        return self.client.account
+        return self.client.spending_log
 
-    @account.setter
-    def account(self, account: Account) -> None:
-        self.client.account = account
+    @spending_log.setter
+    def spending_log(self, log: SpendingLog) -> None:
+        self.client.spending_log = log
 
     def rest(self) -> None:
         """See ``protocols.TracksSpending``."""
         self.client.rest()
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Draw examples, and see how long answers are. Nothing is asked."""
+        """Draw few-shot examples, and see how long answers are. Nothing is sent."""
         from goldilocks.nets.generation import prompts
 
-        chosen = prompts.draw(gold, self.shots, seed=seed)
+        chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
         goal = self.prompt.goal
         examples = tuple((_cut(texts[i], EXAMPLE_CHARACTERS), gold[i]) for i in chosen)
         one_line = goal.output is Output.LABEL or prompts.one_line(gold)
         self.prompt = replace(self.prompt, examples=examples, one_line=one_line)
-        replies = [self.prompt.reply(one) for one in gold[:1000]]
-        self.max_tokens = prompts.answer_limit([int(len(one) / 1.5) for one in replies])
+        replies = [self.prompt.reply(answer) for answer in gold[:1000]]
+        self.max_tokens = prompts.answer_limit([int(len(reply) / 1.5) for reply in replies])
+        self.on_trial = True
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are asked.
+    # ------------------------------------------------------------------------------------------------------- answering
+
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are sent.
 
         Raises:
-            EndpointError: the endpoint does not answer, or may cost no more.
+            EndpointError: the endpoint does not answer, may cost no more, or in a search has given no answer at all.
         """
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            said = list(threads.map(self._said, texts[:_TASTE]))
-            if len(texts) > _TASTE:
-                self.client.afford(len(texts) - _TASTE)
-                said += threads.map(self._said, texts[_TASTE:])
-        return self._answers(said)
+        settings = self.generation.updated(generation)
+        replies: list[_Reply] = []
+        try:
+            with ThreadPoolExecutor(AT_ONCE) as threads:
+                # The first alone: it finds out what the server accepts.
+                for begins, ends in ((0, 1), (1, _SAMPLE), (_SAMPLE, _PATIENCE), (_PATIENCE, len(texts))):
+                    replies += threads.map(partial(self._reply, settings=settings), texts[begins:ends])
+                    if ends >= _SAMPLE:
+                        self._check(replies, len(texts) - len(replies))
+        finally:
+            self.client.note_unanswered(sum(bool(reply.problem) for reply in replies))
+        return self._answers(replies)
 
-    def _said(self, item: Text) -> str:
-        told = (
+    def _check(self, replies: Sequence[_Reply], left: int) -> None:
+        """See whether it is worth the money to go on."""
+        answered = any(not reply.problem for reply in replies)
+        if (
+            self.on_trial
+            and replies
+            and not answered
+            and (len(replies) >= _PATIENCE or (left <= 0 and len(replies) >= _FEWEST))
+        ):
+            raise EndpointError(f"{self.client.endpoint}: {self._no_answer(replies)}")
+        if left > 0:
+            self.client.afford(left)
+
+    def _no_answer(self, replies: Sequence[_Reply]) -> str:
+        """That there is not one answer, and what to do about the commonest cause."""
+        wanted = "named none of the labels" if self.prompt.goal.output is Output.LABEL else "wrote no text"
+        n = len(replies)
+        refused, truncated, empty = (
+            sum(getattr(reply, name) for reply in replies) for name in ("refused", "truncated", "empty")
+        )
+        counts = (
+            f"{wanted} in {n} answers ({empty} empty, {truncated} cut off at the limit on tokens, {refused} refused)"
+        )
+        if refused > n / 2:
+            return f"{counts}; the first: {replies[0].problem.rstrip('.')}. Leave the endpoint out."
+        if truncated > n / 2:
+            return (
+                f"{counts}; a model that reasons first needs more tokens: set generation: {{max_tokens: 1024}} in the "
+                "task file, or turn its reasoning off on the server."
+            )
+        if empty > n / 2:
+            return f"{counts}; see whether the model answers chat requests at all, or leave the endpoint out."
+        return f"{counts}; {replies[0].problem}. Reword instruction: in the task file, or use the method in_context."
+
+    def _reply(self, item: Text, settings: Generation) -> _Reply:
+        system = (
             "Answer as in the examples, without explanation." if self.prompt.examples else "Answer without explanation."
         )
         messages = [
-            {"role": "system", "content": told},
+            {"role": "system", "content": system},
             {"role": "user", "content": f"{self.prompt.lead}{self.prompt.ask(_cut(item, ITEM_CHARACTERS))}"},
         ]
-        how = self.generation
         own = () if self.prompt.one_line else self.prompt.stops
-        stops = own if how.stops is None else how.stops
-        given = {"temperature": how.temperature, "top_p": how.top_p, "top_k": how.top_k, "seed": how.seed}
+        stops = own if settings.stops is None else settings.stops
+        given = {
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "top_k": settings.top_k,
+            "seed": settings.seed,
+        }
         sampling = {name: value for name, value in given.items() if value is not None}
-        found = self.client.ask(messages, max_tokens=how.max_tokens or self.max_tokens, stops=stops, sampling=sampling)
-        return found.text.strip()
+        limit = settings.max_tokens or self.max_tokens
+        try:
+            completion = self.client.ask(
+                messages, max_tokens=limit, stops=stops, sampling=sampling, schema=self._schema()
+            )
+        except RefusedItemError as error:
+            return _Reply(problem=str(error), refused=True)
+        return self._checked(completion, settings)
 
-    def _answers(self, said: Sequence[str]) -> Answers:
-        from goldilocks.nets.generation import prompts
-
+    def _schema(self) -> dict[str, Any] | None:
         goal = self.prompt.goal
+        if goal.output is not Output.LABEL or not 0 < len(goal.labels) <= _MOST_SCHEMA_LABELS:
+            return None
+        return labels_schema(goal.labels, several=goal.several)
+
+    def _checked(self, completion: Completion, settings: Generation) -> _Reply:
+        """The completion, with the problem where no answer can be read from it."""
+        text, truncated = completion.text.strip(), completion.truncated
+        if completion.refusal and not text:
+            return _Reply(problem=f"the endpoint withheld its answer ({completion.refusal})", empty=True)
+        cut = f", cut off at {completion.limit} tokens: raise generation.max_tokens" if truncated else ""
+        if not text:
+            return _Reply(problem=f"the endpoint's answer is empty{cut}", truncated=truncated, empty=True)
+        if self.prompt.goal.output is Output.TEXT:
+            text = self._own_text(text, settings)
+            return _Reply(text, "" if text else "the endpoint's answer is empty", truncated, not text)
+        if self._read(text) is None:
+            begins = " ".join(text.split())[:60]
+            return _Reply(text, f"the endpoint's answer names no label (it begins {begins!r}{cut})", truncated)
+        return _Reply(text, "", truncated)
+
+    def _own_text(self, text: str, settings: Generation) -> str:
+        """A generated text without the fence around it and the cue before it; its first line where answers have one."""
+        text = without_fence(text).strip().removeprefix("Answer:").strip()
+        first_line = self.prompt.one_line and settings.stops is None
+        return text.splitlines()[0] if first_line and text else text
+
+    def _read(self, text: str) -> tuple[str, ...] | None:
+        """The labels that an answer names; ``None``: it names none. What follows the next item is another answer."""
+        first = _NEXT_ITEM.split(text, maxsplit=1)[0]
+        for part in dict.fromkeys((first, text)):
+            if self.prompt.goal.several:
+                labels = read_labels(part, self.labels)
+            else:
+                label = read_label(part, self.labels)
+                labels = None if label is None else (label,)
+            if labels is not None:
+                return labels
+        return None
+
+    def _answers(self, replies: Sequence[_Reply]) -> Answers:
+        goal = self.prompt.goal
+        problems = tuple(reply.problem for reply in replies)
         if goal.output is Output.TEXT:
-            first = self.prompt.one_line and self.generation.stops is None
-            return of_values([one.splitlines()[0] if first and one else one for one in said])
-        found = np.zeros((len(said), len(goal.labels)), dtype=np.float32)
-        for row, text in zip(found, said, strict=True):
-            if goal.several:
-                row[[goal.labels.index(one) for one in prompts.read_labels(text, goal.labels)]] = 1
-                continue
-            label = prompts.read_label(text, goal.labels)
-            row[:] = 1 / len(goal.labels) if label is None else np.eye(len(goal.labels))[goal.labels.index(label)]
-        return of_labels(found, goal.labels, several=goal.several)
+            return replace(of_values(["" if reply.problem else reply.text for reply in replies]), problems=problems)
+        table = np.full((len(replies), len(goal.labels)), np.nan, dtype=np.float32)
+        for row, reply in zip(table, replies, strict=True):
+            named = None if reply.problem else self._read(reply.text)
+            if named is not None:
+                row[:] = [label in named for label in goal.labels]
+        return replace(of_labels(table, goal.labels, several=goal.several), problems=problems)
+
+    # ---------------------------------------------------------------------------------------------------------- on disk
 
     def size_bytes(self) -> int:
-        """Bytes of what it is told: there is nothing else here."""
+        """Bytes of the prompt: there is nothing else here."""
         return len(self.prompt.lead.encode()) + 1
 
     def save(self, folder: Path) -> None:
-        """Write ``endpoint.json``: where to ask, what to say; never the key."""
+        """Write ``endpoint.json``: where to ask, in which dialect, with which prompt; never the key."""
         from goldilocks.nets.generation import prompts
 
         folder.mkdir(parents=True, exist_ok=True)
         raw = {
-            "source": self.client.endpoint.source,
+            "source": self.client.settled().source,
             "max_tokens": self.max_tokens,
             "prompt": prompts.to_plain(self.prompt),
         }
@@ -193,4 +327,4 @@ def _cut(item: Text, characters: int) -> Text:
     if isinstance(item, str):
         return item[:characters]
     share = max(1, characters // max(1, len(item)))
-    return tuple(one[:share] for one in item)
+    return tuple(text[:share] for text in item)

@@ -1,4 +1,4 @@
-"""BM25: how many of the query's words a candidate has, rare words counting more. Nothing is learnt from what was right.
+"""BM25 ranking: query words in a candidate, weighted by idf. Unsupervised; pair scores get a least-squares scale.
 
 score(q, d) = Σ over words t of q:  qtf(t) · idf(t) · tf(t, d) (k + 1) / (tf(t, d) + k (1 - b + b · |d| / mean |d|))
 
@@ -70,24 +70,24 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words: 2 µs each, and 1 µs for a run of characters."""
     seconds = 0.02 + work.rows * (2e-6 * work.words + 1e-6 * work.characters)
     return Forecast(seconds, 100e6 + work.rows * (80 * work.words + 2 * work.characters))
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that knows no word."""
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
     return WordOverlap()
 
 
 def restore(folder: Path) -> WordOverlap:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     raw = json.loads((folder / "bm25.json").read_text(encoding="utf-8"))
     model = WordOverlap()
     model.n_texts, model.mean_length = int(raw["n_texts"]), float(raw["mean_length"])

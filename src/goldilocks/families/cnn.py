@@ -1,10 +1,10 @@
-"""TextCNN: filters over the words of a text, and the strongest answer of each (Kim 2014). Starts from nothing.
+"""TextCNN: convolutions over word vectors with max-over-time pooling (Kim 2014), trained from scratch.
 
-It knows phrases of up to five words, and not where in the text they stand. It learns its vectors from the training
-texts, so it wants some thousands of them. Any language that writes words apart will do, and Chinese by character.
+It detects phrases of up to five words wherever they stand. Word vectors are learnt from the training texts, so it needs
+some thousands of them. Texts in Chinese are split by character.
 
-Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification" (CNN-rand). We learn with AdamW instead of
-Adadelta, hide words in training, and have no norm constraint on the head.
+Source: Kim 2014, "Convolutional Neural Networks for Sentence Classification" (CNN-rand). We use AdamW instead of
+Adadelta, word dropout, and no norm constraint on the head.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_WORDS = 512
 DROPOUT = 0.3
 """Of the word vectors."""
 HIDDEN_WORDS = 0.2
-"""Share of the words a training text is read without."""
+"""Word dropout: share of the words that are left out of a training text."""
 _TYPICAL_VOCABULARY = 8_000
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement.
 _START_SECONDS = 2.0
@@ -61,25 +61,25 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * min(work.words, MAX_WORDS))
-    seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
+    seconds = (_START_SECONDS + training_config(info, work).epochs * a_pass) * 188.6 / machine.gflops
     # Libraries; one batch; weights four times over (gradient, two means of the optimiser); texts and their token ids.
     batch = 90e3 * min(32 * 1.2 * work.words, 4_096)
     texts = work.rows * (2 * work.characters + 8 * work.words + 200)
-    return Forecast(seconds, 380e6 + batch + 16.0 * facts.parameters + texts)
+    return Forecast(seconds, 380e6 + batch + 16.0 * info.parameters + texts)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
-    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
+    """12 epochs at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
     """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
-    from goldilocks.nets.assemble import from_words
+    from goldilocks.nets.assemble import BackboneSpec, word_level_network
 
     options = {
         "width": WIDTH,
@@ -88,7 +88,7 @@ def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, see
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    return from_words("cnn", options, _backbone, part, goal, max_words=MAX_WORDS, seed=seed)
+    return word_level_network(BackboneSpec("cnn", options, _backbone), part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def restore(folder: Path) -> Network:
@@ -98,7 +98,7 @@ def restore(folder: Path) -> Network:
     return restored(folder, _backbone)
 
 
-def _backbone(shape: NetworkConfig) -> Any:
+def _backbone(config: NetworkConfig) -> Any:
     from goldilocks.nets.backbones.cnn import CnnBackbone
 
-    return CnnBackbone(**shape.options)
+    return CnnBackbone(**config.options)

@@ -1,6 +1,6 @@
-"""Linear-chain CRF over hand-made features of the words: minutes to train on a processor, no vectors, any language.
+"""Linear-chain CRF over word-shape and context features: minutes to train on a CPU, no embeddings, any language.
 
-``support/text/word_shape.py`` has what the model is told of a word.
+The features are those of ``support/text/word_shape.py``.
 
 Source: Lafferty et al. 2001; trained by CRFsuite (Okazaki 2007) with L-BFGS. Its model file is binary, but no pickle:
 numbers and strings that are read at fixed places.
@@ -57,25 +57,25 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Passes over all words, each with every pair of tags; as fast wherever matrices are multiplied fast or slowly."""
     words = work.rows * work.words
     seconds = 0.2 + SETTINGS["max_iterations"] * _SECONDS * words * max(4, work.labels)
     return Forecast(seconds, 150e6 + 2_500.0 * words)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has not learnt the task."""
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
     return WordCrf(goal.labels)
 
 
 def restore(folder: Path) -> WordCrf:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     model = WordCrf(json.loads((folder / LABELS).read_text(encoding="utf-8"))["labels"])
     model.learnt = (folder / MODEL).read_bytes()
     return model
@@ -85,7 +85,7 @@ class WordCrf:
     """A CRFsuite model as the bytes of its file."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        """Nothing is learnt yet."""
+        """Unfitted."""
         self.labels = tuple(labels)
         self._spelled = spells_entities(self.labels)
         self.learnt = b""
@@ -120,11 +120,11 @@ class WordCrf:
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The best tags, for entities well formed; the score of an answer is the probability of all of its tags."""
         if not self.learnt:
-            raise InputError("the CRF has not learnt yet; call fit first.")
+            raise InputError("the CRF is not fitted yet; call fit first.")
         if self._tagger is None:
             import pycrfsuite
 
-            self._tagger = pycrfsuite.Tagger()
+            self._tagger = pycrfsuite.TokenClassifier()
             self._tagger.open_inmemory(self.learnt)
         values: list[tuple[str, ...]] = []
         scores = np.ones(len(texts), dtype=np.float32)

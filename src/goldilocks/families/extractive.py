@@ -1,4 +1,4 @@
-"""Answers that stand in the data already: what every model that writes must beat.
+"""Extractive baselines for generation: sentences of the item, or the answer of the nearest training item.
 
 lead      the first sentences, as many as the answers of train are long
 textrank  the sentences most like the others, as many
@@ -78,24 +78,24 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting words at most."""
     words = work.rows * work.words
-    return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if facts.name == "nearest" else 0))
+    return Forecast(seconds=0.05 + 2e-6 * words, memory_bytes=2e7 + (100 * words if info.name == "nearest" else 0))
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that knows no lengths and no answers."""
-    return Nearest() if facts.name == "nearest" else Picked(facts.name)
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
+    return Nearest() if info.name == "nearest" else Picked(info.name)
 
 
 def restore(folder: Path) -> Picked | Nearest:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     from safetensors.numpy import load_file
 
     raw = json.loads((folder / "extractive.json").read_text(encoding="utf-8"))

@@ -63,34 +63,34 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting dominates: seconds grow with the words (or characters), and a little with the labels.
 
     How fast a machine multiplies matrices says nothing of how fast it counts, so ``machine`` is not asked.
     """
-    if GRAMS[facts.name].kind == "word":
+    if GRAMS[info.name].kind == "word":
         units = work.rows * work.words
         seconds = 0.05 + 1e-6 * units * (1 + 0.03 * work.labels)
     else:
         units = work.rows * work.characters
         seconds = 0.05 + 0.45e-6 * units * (1 + 0.04 * work.labels)
     weights = 12 * MOST_TERMS * work.labels  # float64 counts and float32 weights, at the most
-    return Forecast(seconds, BASE_BYTES + BYTES_PER_UNIT[facts.name] * units + weights)
+    return Forecast(seconds, BASE_BYTES + BYTES_PER_UNIT[info.name] * units + weights)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has not learnt the task."""
-    values = Values((GRAMS[facts.name],), tfidf=False, most_terms=MOST_TERMS)
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
+    values = Values((GRAMS[info.name],), tfidf=False, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
 def restore(folder: Path) -> NgramLinear:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     return restored(folder)
 
 

@@ -9,9 +9,9 @@ A piece that train holds once at most is spelled: the probability of an unknown 
 a smaller model of the same kind, made from the pieces that train holds once. A character never seen is one of all
 1,114,112 there may be. (What may be spelled could also be in the vocabulary; this share is lost, never counted twice.)
 
-For ``text`` an item and its answer are learnt as one text, and answers are drawn from the distribution (temperature 1
-of itself: the likeliest pieces go round in circles), with a seed of their own for each item: the same item gets the
-same answer. Its tokens are its pieces; what it cannot spell, the unknown piece, is never drawn.
+For ``text`` an item and its answer are counted as one text, and answers are sampled (at temperature 1 by default, since
+greedy decoding loops), with a seed of their own for each item: the same item gets the same answer. Tokens are pieces;
+the unknown piece is never sampled.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical.kneser_ney import BEGIN, END, FIRST, Ids, KneserNey, fitted, from_arrays
 from goldilocks.errors import InputError
-from goldilocks.nets.generation.prompts import generation_from, said
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, onward
+from goldilocks.nets.generation.prompts import generation_from, generation_to_plain
+from goldilocks.nets.generation.sampling import Logits, NextTokenModel, Sampling, TokenSequence, generate_sequences
 from goldilocks.records import (
     Forecast,
     Generation,
@@ -86,26 +86,26 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Sorting n-grams: grows with words or characters."""
-    pieces = min(MOST_PIECES, work.rows * (work.words if facts.name == "word" else work.characters))
+    pieces = min(MOST_PIECES, work.rows * (work.words if info.name == "word" else work.characters))
     return Forecast(
-        seconds=0.1 + 1.2e-6 * ORDERS[facts.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[facts.name] * pieces
+        seconds=0.1 + 1.2e-6 * ORDERS[info.name] * pieces, memory_bytes=5e7 + 30 * ORDERS[info.name] * pieces
     )
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has counted nothing."""
-    return NgramModel(facts.name, goal.output, goal.generation)
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
+    return NgramModel(info.name, goal.output, goal.generation)
 
 
 def restore(folder: Path) -> NgramModel:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     from safetensors.numpy import load_file
 
     raw = json.loads((folder / "ngram.json").read_text(encoding="utf-8"))
@@ -186,24 +186,24 @@ class NgramModel:
             item = "" if isinstance(item, str) else "\n".join((*item[:-1], ""))
         return self.cut(item if isinstance(item, str) else "\n".join((*item, "")))
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """A text drawn for each item, or the log likelihood of each."""
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """A sampled continuation of each item, or the log-likelihood of each."""
         if self.output is Output.LIKELIHOOD:
             blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
             return of_values([one for block in blocks for one in self.log_likelihoods(block)])
-        return of_values([self.continued(item) for item in texts])
+        return of_values([self.continued(item, self.generation.updated(generation)) for item in texts])
 
     def log_likelihoods(self, items: Sequence[Text]) -> list[float]:
         """Natural log of the probability of each text and its end; of several texts, of the last after the others."""
-        told = [self._before(item) for item in items]
+        contexts = [self._before(item) for item in items]
         own = [self.cut(item if isinstance(item, str) else item[-1]) for item in items]
         logs = self.grams.log_probabilities(
-            [self.pieces.of(before + text) for before, text in zip(told, own, strict=True)]
+            [self.pieces.of(before + text) for before, text in zip(contexts, own, strict=True)]
         )
         known = self.pieces.number
         spelled = self._spelled([piece for text in own for piece in text if piece not in known])
         found = []
-        for before, text, one in zip(told, own, logs, strict=True):
+        for before, text, one in zip(contexts, own, logs, strict=True):
             unknown = sum(spelled[piece] for piece in text if piece not in known)
             found.append(min(0.0, float(one[len(before) :].sum()) + unknown))
         return found
@@ -222,16 +222,19 @@ class NgramModel:
             for piece, one, many in zip(different, logs, strangers, strict=True)
         }
 
-    def continued(self, item: Text) -> str:
-        """What follows an item, piece by piece to the end of the text or to ``most`` pieces; see ``generation``."""
-        how = Sampling(**{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **said(self.generation)})
-        told = item if isinstance(item, str) else "\x1f".join(item)
-        digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    def continued(self, item: Text, generation: Generation) -> str:
+        """A sampled continuation of an item, to the end of the text or to ``most`` tokens; see ``generation``."""
+        how = Sampling(
+            **{"max_tokens": self.most, "temperature": 1.0, "seed": self.seed, **generation_to_plain(generation)}
+        )
+        joined = item if isinstance(item, str) else "\x1f".join(item)
+        digest = hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         rng = np.random.default_rng([how.seed % 2**64, int.from_bytes(digest)])
         before = self.pieces.of(self._before(item)[-self.grams.order :]).tolist()
-        source = _Counted(self.grams, self.grams.after(self.grams.begin(), before))
-        (draft,) = onward(source, [Draft(0, how.max_tokens, rng)], how, self._spelled_out, (END,))
-        return draft.text(self._spelled_out, how.stops)
+        source = _NgramRow(self.grams, self.grams.after(self.grams.begin(), before))
+        sequences = [TokenSequence(0, how.max_tokens, rng)]
+        (sequence,) = generate_sequences(source, sequences, how, self._spelled_out, (END,))
+        return sequence.text(self._spelled_out, how.stops)
 
     def _spelled_out(self, numbers: Sequence[int]) -> str:
         return "".join(self.pieces.known[number - UNKNOWN - 1] for number in numbers)
@@ -246,34 +249,34 @@ class NgramModel:
 
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
-        raw["generation"] = said(self.generation)
+        raw["generation"] = generation_to_plain(self.generation)
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
         save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "counts.safetensors")
 
 
-class _Counted(Source):
-    """One text that counts go on with."""
+class _NgramRow(NextTokenModel):
+    """One text, continued by an n-gram model."""
 
     def __init__(self, grams: KneserNey, place: list[int]) -> None:
         self.grams, self.place = grams, place
 
-    def scores(self) -> Scores:
+    def logits(self) -> Logits:
         share = self.grams.distribution(self.place)
         share[[BEGIN, UNKNOWN]] = 0.0
         with np.errstate(divide="ignore"):
             return np.log(share)[None, :]
 
-    def drawn(self, rows: Sequence[Draft], sampling: Sampling) -> list[int]:
+    def sample(self, sequences: Sequence[TokenSequence], sampling: Sampling) -> list[int]:
         if sampling.temperature == 1 and sampling.top_k == 0 and sampling.top_p == 1:
-            number = self.grams.sample(self.place, rows[0].rng)  # without a look at the whole vocabulary
+            number = self.grams.sample(self.place, sequences[0].rng)  # without the whole vocabulary
             if number != UNKNOWN:
                 return [number]
-        return super().drawn(rows, sampling)
+        return super().sample(sequences, sampling)
 
-    def keep(self, rows: Sequence[int]) -> None:
-        """There is one, and it goes on."""
+    def select(self, rows: Sequence[int]) -> None:
+        """There is one row, and it stays."""
 
     def step(self, ids: Sequence[int]) -> None:
         self.place = self.grams.after(self.place, ids)

@@ -1,14 +1,13 @@
-"""Recurrent nets that read a text word by word: plain, LSTM and GRU, in one direction or both. They start from nothing.
+"""Recurrent networks (plain, LSTM, GRU; unidirectional and bidirectional), trained from scratch.
 
-The hidden states are pooled over the text (the strongest of each number), so early words count as much as late ones.
-They learn their vectors from the training texts and want some thousands of them. As language models (``likelihood``)
-``lstm`` and ``gru`` foretell each piece of a word from those before it. Where a ``text`` is wanted they read the item
-and a decoder that looks back at it writes the answer; ``lstm_lm`` and ``gru_lm`` are language models that learn item
-and answer as one text and go on from the item.
+For labels the hidden states are max-pooled over the text, so early words count as much as late ones. Word vectors are
+learnt from the training texts, so some thousands are needed. As language models (``likelihood``) ``lstm`` and ``gru``
+predict each subword from those before it. For ``text`` they are the encoder below a recurrent decoder with attention;
+``lstm_lm`` and ``gru_lm`` are language models trained on item and answer as one text, which continue the item.
 
-Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997 (both
-ways); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010, Sundermeyer et al.
-2012.
+Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997
+(bidirectional); max pooling over the states as in Conneau et al. 2017; language models: Mikolov et al. 2010,
+Sundermeyer et al. 2012.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ MAX_WORDS = 256
 DROPOUT = 0.5
 """Of the word vectors."""
 HIDDEN_WORDS = 0.2
-"""Share of the words a training text is read without."""
-WRITTEN_WIDTH = 256
-"""State of each direction, and of the decoder that looks back at them, where a text is wanted (Luong et al. 2015)."""
-WRITTEN_DROPOUT = 0.3
+"""Word dropout: share of the words that are left out of a training text."""
+TEXT_WIDTH = 256
+"""State of each direction of the encoder, and of the attention decoder (Luong et al. 2015), for ``text``."""
+TEXT_DROPOUT = 0.3
 PIECES = 8_000
-"""Most pieces of words where a text is wanted."""
-FORETOLD_WIDTH = 256
-"""Of vectors and states where a likelihood is wanted."""
-FORETOLD_DROPOUT = 0.4
-FORETOLD_PIECES = (400, 8_000)
-"""Fewest and most pieces of words where a likelihood is wanted."""
+"""Most subwords for ``text``."""
+LM_WIDTH = 256
+"""Of word vectors and states of language models."""
+LM_DROPOUT = 0.4
+LM_PIECES = (400, 8_000)
+"""Fewest and most subwords of language models."""
 PROMPT_PIECES = 1_024
-"""Pieces of an item that a language model reads before it goes on: the last."""
-ONWARD = {"lstm_lm": "lstm", "gru_lm": "gru"}
-"""Language models that go on from a text, and their cells."""
+"""Last subwords of an item that a continuation is conditioned on."""
+CONTINUING = {"lstm_lm": "lstm", "gru_lm": "gru"}
+"""Language models that continue the item, and their cells."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
@@ -53,27 +52,28 @@ _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 _START_SECONDS = 2.0
 _SECONDS_PER_TEXT = 50e-6
 _TOKENS_PER_WORD = 2.1
-"""Pieces of an English word, with signs and spaces, where a likelihood is wanted; of Chinese one per character."""
+"""Subwords per English word, punctuation and spaces included; of Chinese one per character."""
 _SHARE_OF_SPEED = 0.5
-"""Of the machine's that training a language model reaches: fitted to three runs on one thread of an EPYC."""
-_FORETOLD_GATES = {"lstm": 4, "gru": 7}
+"""Share of the machine's speed that language model training reaches: fitted to 3 runs on one EPYC thread."""
+_LM_GATES = {"lstm": 4, "gru": 7}
 """What a cell costs: torch's GRU has three gates but runs at less than half the speed of its LSTM."""
 _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
 
 
 def models() -> tuple[ModelInfo, ...]:
-    """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``); those of ``ONWARD``."""
-    return (*(_facts(cell, both_ways) for cell in _GATES for both_ways in (False, True)), *map(_facts_onward, ONWARD))
+    """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``); those of ``CONTINUING``."""
+    return (*(_info(cell, both_ways) for cell in _GATES for both_ways in (False, True)), *map(_lm_info, CONTINUING))
 
 
-def _facts(cell: str, both_ways: bool) -> ModelInfo:
+def _info(cell: str, both_ways: bool) -> ModelInfo:
     ways = 2 if both_ways else 1
     parameters = _TYPICAL_VOCABULARY * WIDTH + ways * _GATES[cell] * STATE * (WIDTH + STATE + 2)
     return ModelInfo(
         name=("bi" if both_ways else "") + cell,
         family="recurrent",
         source="builtin",
-        architecture=f"word vectors ({WIDTH} wide), {cell} with {STATE} states" + (", both ways" if both_ways else ""),
+        architecture=f"word vectors ({WIDTH} wide), {cell} with {STATE} states"
+        + (", bidirectional" if both_ways else ""),
         pretraining="none",
         languages=("*",),
         licence="none-needed",
@@ -86,12 +86,12 @@ def _facts(cell: str, both_ways: bool) -> ModelInfo:
     )
 
 
-def _facts_onward(name: str) -> ModelInfo:
-    cell, width, pieces = ONWARD[name], FORETOLD_WIDTH, FORETOLD_PIECES[1]
-    # The word table is the last matrix too, with a number of its own for each piece.
+def _lm_info(name: str) -> ModelInfo:
+    cell, width, pieces = CONTINUING[name], LM_WIDTH, LM_PIECES[1]
+    # The word table is the output matrix too, with a bias for each subword.
     parameters = pieces * (width + 1) + _GATES[cell] * width * (2 * width + 2) + width * width
     return replace(
-        _facts(cell, both_ways=False),
+        _info(cell, both_ways=False),
         name=name,
         architecture=f"language model: word vectors ({width} wide), {cell} with {width} states",
         parameters=parameters,
@@ -106,51 +106,53 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def lacks(facts: ModelInfo, output: Output) -> str | None:
+def unsupported(info: ModelInfo, output: Output) -> str | None:
     """See ``protocols.RestrictsOutputs``."""
-    if facts.name in ONWARD:
-        other = f"goes on from texts and nothing else; {ONWARD[facts.name]} gives the other kinds of answer"
+    if info.name in CONTINUING:
+        other = f"only continues texts; {CONTINUING[info.name]} gives the other kinds of output"
         return None if output is Output.TEXT else other
     if output is not Output.LIKELIHOOD:
         return None
-    if facts.name.startswith("bi"):
-        return "reads both ways, and what comes next cannot be foretold by who has seen it; lstm and gru read one way"
-    return None if facts.name != "rnn" else "has no gates and soon forgets; lstm and gru say how probable a text is"
+    if info.name.startswith("bi"):
+        return "is bidirectional, so it cannot be an autoregressive language model; use lstm or gru"
+    return (
+        None if info.name != "rnn" else "has no gates, so its memory is too short for a language model; use lstm or gru"
+    )
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
-    if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
-        return _forecast_foretelling(facts, _foretold(work), machine)
+    if work.output is Output.LIKELIHOOD or info.name in CONTINUING:
+        return _lm_forecast(info, _with_answers(work), machine)
     if work.output is Output.TEXT:
-        return _forecast_writing(work, recipe(facts, work).epochs, machine)
-    per_word = _SECONDS_PER_WORD[facts.name.removeprefix("bi")] * (2 if facts.name.startswith("bi") else 1)
+        return _text_forecast(work, training_config(info, work).epochs, machine)
+    per_word = _SECONDS_PER_WORD[info.name.removeprefix("bi")] * (2 if info.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
-    seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
+    seconds = (_START_SECONDS + training_config(info, work).epochs * a_pass) * 188.6 / machine.gflops
     # Libraries; one batch; weights four times over (gradient, two means of the optimiser); texts and their token ids.
     batch = 40e3 * min(32 * 1.2 * work.words, 4_096)
     texts = work.rows * (2 * work.characters + 8 * work.words + 200)
-    return Forecast(seconds, 280e6 + batch + 16.0 * facts.parameters + texts)
+    return Forecast(seconds, 280e6 + batch + 16.0 * info.parameters + texts)
 
 
-def _foretold(work: Workload) -> Workload:
-    """The same with what there is to foretell: an item and its answer."""
+def _with_answers(work: Workload) -> Workload:
+    """The workload of a language model: items with their answers."""
     return replace(work, characters=work.characters + work.answer_characters, words=work.words + work.answer_words)
 
 
-def _forecast_foretelling(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+def _lm_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     tokens = work.rows * (1 + min(work.characters, _TOKENS_PER_WORD * work.words))
     pieces = _pieces(work.rows * work.characters)
-    gates = _FORETOLD_GATES.get(ONWARD.get(facts.name, facts.name), 4)
-    weights = FORETOLD_WIDTH * (2 * gates * FORETOLD_WIDTH + FORETOLD_WIDTH + pieces)
-    operations = 6.0 * weights * tokens * _recipe_foretelling(work).epochs
+    gates = _LM_GATES.get(CONTINUING.get(info.name, info.name), 4)
+    weights = LM_WIDTH * (2 * gates * LM_WIDTH + LM_WIDTH + pieces)
+    operations = 6.0 * weights * tokens * _lm_config(work).epochs
     seconds = _START_SECONDS + operations / (_SHARE_OF_SPEED * machine.gflops * 1e9)
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
 
 
-def _forecast_writing(work: Workload, epochs: float, machine: Machine) -> Forecast:
-    """An encoder both ways, and a decoder that looks back and has all pieces of words to choose from."""
-    sides = 2 * 2 * 4 * WRITTEN_WIDTH**2, 4 * 3 * WRITTEN_WIDTH**2 + PIECES * WRITTEN_WIDTH
+def _text_forecast(work: Workload, epochs: float, machine: Machine) -> Forecast:
+    """A bidirectional encoder, and an attention decoder with an output layer over all subwords."""
+    sides = 2 * 2 * 4 * TEXT_WIDTH**2, 4 * 3 * TEXT_WIDTH**2 + PIECES * TEXT_WIDTH
     lengths = (
         min(work.characters, _TOKENS_PER_WORD * work.words),
         min(work.answer_characters, _TOKENS_PER_WORD * work.answer_words),
@@ -159,24 +161,24 @@ def _forecast_writing(work: Workload, epochs: float, machine: Machine) -> Foreca
     operations = 6.0 * weights * work.rows * epochs
     seconds = _START_SECONDS + operations / (machine.gflops * 1e9)  # fitted to one run, of Chinese poems
     texts = work.rows * 2 * (work.characters + work.answer_characters + 100)
-    return Forecast(seconds, 500e6 + 16.0 * 3 * PIECES * WRITTEN_WIDTH + texts)
+    return Forecast(seconds, 500e6 + 16.0 * 3 * PIECES * TEXT_WIDTH + texts)
 
 
 def _pieces(characters: float) -> int:
-    """Pieces of words where a likelihood is wanted: one for each 140 characters there are to learn from."""
-    fewest, most = FORETOLD_PIECES
+    """Vocabulary of a language model: a subword for every 140 training characters."""
+    fewest, most = LM_PIECES
     return round(min(most, max(fewest, characters / 140)))
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:
-    """12 passes at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
-    if work.output is Output.LIKELIHOOD or facts.name in ONWARD:
-        return _recipe_foretelling(_foretold(work))
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
+    """12 epochs at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
+    if work.output is Output.LIKELIHOOD or info.name in CONTINUING:
+        return _lm_config(_with_answers(work))
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
 
 
-def _recipe_foretelling(work: Workload) -> TrainingConfig:
+def _lm_config(work: Workload) -> TrainingConfig:
     # Chosen on a held-out sixth of 140,000 characters of Shakespeare, one seed (benchmarks/language_models.py).
     epochs = round(min(60.0, max(3.0, 20 * (140_000 / max(1.0, work.rows * work.characters)) ** 0.5)))
     rate = 8e-3
@@ -185,35 +187,35 @@ def _recipe_foretelling(work: Workload) -> TrainingConfig:
     )
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
-    """An untrained net with the vocabulary of ``part``. See ``protocols.Family``."""
-    from goldilocks.nets.assemble import from_pieces, from_running_text, from_words
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+    """An untrained network with the vocabulary of ``part``. See ``protocols.Family``."""
+    from goldilocks.nets.assemble import BackboneSpec, language_model_network, seq2seq_network, word_level_network
+    from goldilocks.nets.heads.seq2seq_generator import DecoderOptions
 
-    options = {
+    options: dict[str, Any] = {
         "width": WIDTH,
-        "cell": ONWARD.get(facts.name) or facts.name.removeprefix("bi"),
+        "cell": CONTINUING.get(info.name) or info.name.removeprefix("bi"),
         "state": STATE,
-        "both_ways": facts.name.startswith("bi"),
+        "both_ways": info.name.startswith("bi"),
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
-    if goal.output is Output.TEXT and facts.name not in ONWARD:
-        decoder = {"width": WRITTEN_WIDTH, "cell": options["cell"], "dropout": WRITTEN_DROPOUT}
-        options |= {"state": WRITTEN_WIDTH, "dropout": WRITTEN_DROPOUT, "hidden_words": 0.0}
-        sizes = {"max_pieces": MAX_WORDS, "vocabulary": PIECES}
-        return from_pieces("recurrent", options, _backbone, part, goal, **sizes, decoder=decoder, seed=seed)
-    if goal.output is Output.LIKELIHOOD or facts.name in ONWARD:
-        options |= {"width": FORETOLD_WIDTH, "state": FORETOLD_WIDTH, "dropout": FORETOLD_DROPOUT, "hidden_words": 0.0}
-        pieces = _pieces(sum(map(len, _learnt(part, goal))))
-        return from_running_text(
-            "recurrent", options, _backbone, part, goal, vocabulary=pieces, max_read=PROMPT_PIECES, seed=seed
-        )
-    return from_words("recurrent", options, _backbone, part, goal, max_words=MAX_WORDS, seed=seed)
+    if goal.output is Output.TEXT and info.name not in CONTINUING:
+        decoder = DecoderOptions(TEXT_WIDTH, options["cell"], TEXT_DROPOUT)
+        options |= {"state": TEXT_WIDTH, "dropout": TEXT_DROPOUT, "hidden_words": 0.0}
+        spec = BackboneSpec("recurrent", options, _backbone)
+        return seq2seq_network(spec, part, goal, max_tokens=MAX_WORDS, vocabulary=PIECES, decoder=decoder, seed=seed)
+    if goal.output is Output.LIKELIHOOD or info.name in CONTINUING:
+        options |= {"width": LM_WIDTH, "state": LM_WIDTH, "dropout": LM_DROPOUT, "hidden_words": 0.0}
+        spec = BackboneSpec("recurrent", options, _backbone)
+        size = _pieces(sum(map(len, _learnt(part, goal))))
+        return language_model_network(spec, part, goal, vocabulary=size, context_tokens=PROMPT_PIECES, seed=seed)
+    return word_level_network(BackboneSpec("recurrent", options, _backbone), part, goal, max_words=MAX_WORDS, seed=seed)
 
 
 def _learnt(part: Part, goal: Goal) -> list[str]:
-    """The texts a language model learns from: the answers too, where it is to write them."""
-    answers = [references(one)[0] for one in part.gold] if goal.output is Output.TEXT else []
+    """The training texts of a language model, with the answers where it generates them."""
+    answers = [references(answer)[0] for answer in part.gold] if goal.output is Output.TEXT else []
     return [*map(as_text, part.texts), *answers]
 
 
@@ -224,7 +226,7 @@ def restore(folder: Path) -> Network:
     return restored(folder, _backbone)
 
 
-def _backbone(shape: NetworkConfig) -> Any:
+def _backbone(config: NetworkConfig) -> Any:
     from goldilocks.nets.backbones.rnn import RnnBackbone
 
-    return RnnBackbone(**shape.options)
+    return RnnBackbone(**config.options)

@@ -35,12 +35,12 @@ _SECONDS_PER_WORD = 2.2e-6
 
 
 def models() -> tuple[ModelInfo, ...]:
-    """None: without its pretrained table this family is nothing."""
+    """None: this family needs a pretrained table."""
     return ()
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:
-    """Facts of a folder laid out as wordllama's. See ``protocols.Family``."""
+    """What is known of a folder laid out as wordllama's. See ``protocols.Family``."""
     files = _files(folder)
     if files is None:
         return None
@@ -65,23 +65,23 @@ def describe(folder: Path, source: str) -> ModelInfo | None:
     )
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     """Seconds and memory of the full run. See ``protocols.Family``."""
     words = min(work.words, MAX_TOKENS / _TOKENS_PER_WORD)
     a_pass = work.rows * (_SECONDS_PER_TEXT + _SECONDS_PER_WORD * words)
-    seconds = (_START_SECONDS + recipe(facts, work).epochs * a_pass) * 188.6 / machine.gflops
+    seconds = (_START_SECONDS + training_config(info, work).epochs * a_pass) * 188.6 / machine.gflops
     # Libraries; the table, and more of the rows that occur; texts and their token ids.
-    return Forecast(seconds, 320e6 + 12.0 * facts.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
+    return Forecast(seconds, 320e6 + 12.0 * info.parameters + work.rows * (2 * work.characters + 8 * work.words + 200))
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
-    """10 passes at 4,000 rows (chosen on mr, ag_news and bitext), more with fewer. See ``protocols.Family``."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:  # noqa: ARG001
+    """10 epochs at 4,000 rows (chosen on mr, ag_news and bitext), more with fewer. See ``protocols.Family``."""
     epochs = round(min(40.0, max(4.0, 10 * (4_000 / max(1, work.rows)) ** 0.5)))
     return TrainingConfig(epochs=epochs, learning_rate=2e-3, head_learning_rate=1e-2)
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
-    """The pretrained table with a head that has learnt nothing. See ``protocols.Family``.
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> Network:  # noqa: ARG001
+    """The pretrained table with an untrained head. See ``protocols.Family``.
 
     Raises:
         InputError: ``folder`` is not laid out as wordllama's, or its tokenizer file is damaged.
@@ -89,8 +89,9 @@ def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, see
     import torch
     from safetensors.torch import load_file
 
-    from goldilocks.nets.assemble import config_for, network
-    from goldilocks.nets.heads.pair_scorer import settled_for
+    from goldilocks.nets.assemble import BackboneSpec, config_for, network
+    from goldilocks.nets.heads.pair_scorer import config_from
+    from goldilocks.nets.network import HeadConfig
 
     files = _files(folder) if folder else None
     if files is None:
@@ -101,13 +102,12 @@ def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, see
     table: Tensor = load_file(files[0])[_WEIGHT].float()
     table /= table.square().mean().sqrt()
     torch.manual_seed(seed)
-    options = {"vocabulary": table.shape[0], "width": table.shape[1]}
-    shape = config_for(goal, "static_embedding", options, pooling="mean", max_tokens=MAX_TOKENS)
-    if goal.output is Output.SCORE:
-        shape.settled.update(settled_for(part, together=False))
-    backbone = _backbone(shape)
+    spec = BackboneSpec("static_embedding", {"vocabulary": table.shape[0], "width": table.shape[1]}, _backbone)
+    head = config_from(part, cross_encoder=False) if goal.output is Output.SCORE else HeadConfig()
+    config = config_for(goal, spec, head, pooling="mean", max_tokens=MAX_TOKENS)
+    backbone = _backbone(config)
     backbone.words.weight.data.copy_(table)
-    return network(backbone, _read_tokenizer(files[1]), shape)
+    return network(backbone, _read_tokenizer(files[1]), config)
 
 
 def restore(folder: Path) -> Network:
@@ -117,10 +117,10 @@ def restore(folder: Path) -> Network:
     return restored(folder, _backbone)
 
 
-def _backbone(shape: NetworkConfig) -> Any:
+def _backbone(config: NetworkConfig) -> Any:
     from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
 
-    return EmbeddingBackbone(**shape.options)
+    return EmbeddingBackbone(**config.options)
 
 
 def _files(folder: Path) -> tuple[Path, Path] | None:

@@ -72,31 +72,31 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     return None
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Counting grows with words and characters, solving with these times the labels; both as in ``naive_bayes``."""
     words, characters = work.rows * work.words, work.rows * work.characters
     seconds = 0.05 + 1.2e-6 * words * (1 + 0.03 * work.labels)
     memory = BASE_BYTES + BYTES_PER_WORD * words
-    if facts.name == "word_char":
+    if info.name == "word_char":
         seconds += 0.9e-6 * characters * (1 + 0.03 * work.labels)
         memory += BYTES_PER_CHARACTER * characters
-    weights = 4 * 5 * min(MOST_TERMS * len(GRAMS[facts.name]) * work.labels, MOST_WEIGHTS)  # five such arrays at once
+    weights = 4 * 5 * min(MOST_TERMS * len(GRAMS[info.name]) * work.labels, MOST_WEIGHTS)  # five such arrays at once
     return Forecast(seconds, memory + weights)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+    """None: not trained by gradient descent."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has not learnt the task."""
-    values = Values(GRAMS[facts.name], tfidf=True, most_terms=MOST_TERMS)
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+    """An unfitted model."""
+    values = Values(GRAMS[info.name], tfidf=True, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
 def restore(folder: Path) -> NgramLinear:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     return restored(folder)
 
 

@@ -20,16 +20,16 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    if not facts.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None if {"attention", "mlp"} & set(facts.groups) else "has no biases below the head"
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    if not info.pretrained:
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
+    return None if {"attention", "mlp"} & set(info.groups) else "has no biases below the head"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """No gradients of the matrices and no optimiser to speak of, but all the rest."""
     return 0.65
 
@@ -37,7 +37,7 @@ def effort(facts: ModelInfo) -> float:  # noqa: ARG001
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     """Freeze everything but the biases and the head."""
     network.module.requires_grad_(False)
-    head = set(network.groups().get("head", []))  # a decoder that came with its backbone is no head
+    head = set(network.groups().get("head", []))  # a pretrained decoder is no head
     for name, weight in network.module.named_parameters():
         # T5 has its only biases in a table: relative_attention_bias.weight.
         weight.requires_grad_(name in head or any("bias" in part for part in name.split(".")[-2:]))
@@ -47,6 +47,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
-    """Biases stand a rate that would ruin matrices."""
-    return replace(recipe, learning_rate=20 * recipe.learning_rate, layer_ratio=1.0)
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """Biases tolerate a rate that would destroy matrices."""
+    return replace(config, learning_rate=20 * config.learning_rate, layer_ratio=1.0)

@@ -1,6 +1,6 @@
-"""Only the head learns, on the frozen model's vectors: a linear probe trained by gradient descent, but for tags.
+"""Only the head is trained, on frozen features: a linear probe by gradient descent (for tags the head is larger).
 
-The backbone runs once per text; after that an epoch is a few small products, so there can be many.
+The backbone runs once per text; after that an epoch is a few small matrix products, so there can be many.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ class Options:
     """How many heads are trained."""
 
     heads: int = 1
-    """Of what tags words: heads that learn side by side and whose scores are averaged; each costs what one does."""
+    """Of token classifiers: heads trained side by side whose scores are averaged; each costs as much as one."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    if not facts.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None if "head" in facts.groups else "has no small head above the rest, only a decoder that came with it"
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    if not info.pretrained:
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
+    return None if "head" in info.groups else "has no separate head, only its pretrained decoder"
 
 
-def effort(facts: ModelInfo) -> float:
-    """One forward pass, where a full run makes a few forward and backward (twice as dear).
+def effort(info: ModelInfo) -> float:
+    """One forward pass, where full fine-tuning makes several forward and backward (twice as expensive).
 
-    Below the head of a table there is nothing to save: its backbone is a look-up.
+    For static embeddings there is nothing to save: their backbone is a look-up.
     """
-    return 0.15 if facts.depth else 0.75
+    return 0.15 if info.depth else 0.75
 
 
-def once(facts: ModelInfo, output: Output) -> float:
-    """The backbone's one pass: nearly all below a linear head, some half below a tagger's recurrent one.
+def frozen_share(info: ModelInfo, output: Output) -> float:
+    """The backbone's one pass: nearly everything below a linear head, about half below a recurrent one.
 
-    A writer's head is its whole vocabulary, which runs again and again; below the head of a table is next to nothing.
+    For generation the output layer over the vocabulary runs in every epoch; static embeddings cost next to nothing.
     """
-    return 0.8 if facts.depth and output not in (Output.TEXT, Output.LIKELIHOOD) else 0.0
+    return 0.8 if info.depth and output not in (Output.TEXT, Output.LIKELIHOOD) else 0.0
 
 
 def prepare(network: Network, options: Options) -> None:
@@ -67,12 +67,12 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """Many cheap epochs of large batches at a rate that fits a linear model; the few weights need no decay.
 
-    A head that has layers of its own keeps the family's recipe.
+    A head that has layers of its own keeps the family's config.
     """
-    if recipe.deep_head:
-        return recipe
-    epochs = max(20.0, 10 * recipe.epochs)
-    return replace(recipe, epochs=epochs, head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0, batch_rows=256)
+    if config.deep_head:
+        return config
+    epochs = max(20.0, 10 * config.epochs)
+    return replace(config, epochs=epochs, head_learning_rate=1e-2, dropout=0.0, weight_decay=0.0, batch_rows=256)

@@ -1,7 +1,7 @@
-"""Nothing is trained: the model is told in words what to do and shown a few training rows with their right answers.
+"""Few-shot prompting (in-context learning): the instruction and a few training rows with their answers; no training.
 
-The rows are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners"). Which
-rows are drawn moves the score by points: one draw says little about the next.
+The examples are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners").
+Which rows are drawn moves the score by points: one draw says little about the next.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is shown."""
+    """The few-shot examples."""
 
     shots: int = 8
-    """Training rows shown with their answers; fewer where the model cannot read as much."""
+    """Training rows in the prompt, with their answers; fewer where the context is too short."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
-def useless(output: Output) -> str | None:
+def declined(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
-    from goldilocks.nets.generation.prompts import unaskable
+    from goldilocks.nets.generation.prompts import why_not_promptable
 
     if output is not Output.LIKELIHOOD:
-        return unaskable(output)
-    return "a text is judged as it stands, without examples, so it would be zero_shot once more"
+        return why_not_promptable(output)
+    return "texts are scored without examples, so it would equal zero_shot"
 
 
 def effort(facts: ModelInfo) -> float:  # noqa: ARG001
-    """A look at a few training texts behind the examples, against passes over all of them."""
+    """Forward passes over the examples and a few training texts, against epochs over all rows."""
     return 0.03
 
 
 def prepare(model: Any, options: Options) -> None:
-    """Say how many rows are shown.
+    """Set the number of few-shot examples.
 
     Raises:
         InputError: that is not at least one.
     """
     if options.shots < 1:
-        raise InputError(f"in_context: shots is {options.shots}; show at least 1 row, or use zero_shot.")
-    model.shots = options.shots
+        raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")
+    model.n_examples = options.shots
 
 
 def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(config: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

@@ -1,4 +1,4 @@
-"""Every weight learns, from nothing: for models that start without knowledge, and for those fitted in one go."""
+"""Training from scratch: for models without pretraining, and for one-shot estimators."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Options:
     """Nothing to choose."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return "starts from pretrained weights; head_only, full and others adapt those" if facts.pretrained else None
+    return "is pretrained; use `head_only`, `full` or another fine-tuning method" if info.pretrained else None
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
-    """Every weight learns: the whole."""
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
+    """Every weight is trained: the reference."""
     return 1.0
 
 
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
-    """Let every weight learn."""
+    """Make every weight trainable."""
     network.module.requires_grad_(True)
 
 
@@ -35,6 +35,6 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
+def training_config(config: TrainingConfig) -> TrainingConfig:
     """The family's own."""
-    return recipe
+    return config

@@ -1,4 +1,4 @@
-"""The topmost blocks and the head learn; what lies below is frozen, runs once per text and is kept."""
+"""Fine-tuning of the topmost blocks and the head; the output of the frozen blocks below is computed once and cached."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much learns."""
+    """How many blocks are trained."""
 
     layers: int = 0
-    """Blocks from the top that learn; 0: a third of them, at least one."""
+    """Trained blocks, counted from the top; 0: a third of them, at least one."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(facts.groups) - {"prompt"}:
-        return "is fitted in one go, it has no weights to tune; scratch fits it"
-    if not facts.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None if facts.depth >= 2 else f"has {facts.depth} stacked layers, so there is no part of them to freeze"
+    if not set(info.groups) - {"prompt"}:
+        return "not trained by gradient descent; use `scratch`"
+    if not info.pretrained:
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
+    return None if info.depth >= 2 else f"has {info.depth} stacked layers, so there is no part of them to freeze"
 
 
-def effort(facts: ModelInfo) -> float:
+def effort(info: ModelInfo) -> float:
     """Forward below (once) and both ways above."""
-    top = _count(facts.depth, 0) / max(1, facts.depth)
+    top = _count(info.depth, 0) / max(1, info.depth)
     return top + (1 - top) / 9  # a third of a step's work, in one of about three epochs
 
 
@@ -46,9 +46,9 @@ def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig:
-    """Fewer weights stand a higher rate."""
-    return replace(recipe, learning_rate=2 * recipe.learning_rate, layer_ratio=1.0)
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """Fewer trained weights tolerate a higher rate."""
+    return replace(config, learning_rate=2 * config.learning_rate, layer_ratio=1.0)
 
 
 def _count(depth: int, layers: int) -> int:

@@ -1,6 +1,7 @@
-"""Nothing is trained: the model is told in words what to do, and answers.
+"""Zero-shot prompting: the model gets the instruction and the item; no training, no examples.
 
-It takes a model that was trained to go on from text. No label is looked at, so a score from few rows is as good as any.
+Needs an autoregressive language model. No training label is used, so the score does not depend on how many rows there
+are.
 """
 
 from __future__ import annotations
@@ -17,35 +18,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Nothing to choose."""
+    """No settings."""
 
 
-def misfit(facts: ModelInfo) -> str | None:
+def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return None if "prompt" in facts.groups else "cannot be told in words what to do; it has to learn from rows"
+    return None if "prompt" in info.groups else "cannot be prompted; needs training"
 
 
-def useless(output: Output) -> str | None:
+def declined(output: Output) -> str | None:
     """See ``protocols.DeclinesOutputs``."""
-    from goldilocks.nets.generation.prompts import unaskable
+    from goldilocks.nets.generation.prompts import why_not_promptable
 
-    return unaskable(output)
+    return why_not_promptable(output)
 
 
 def effort(facts: ModelInfo) -> float:  # noqa: ARG001
-    """A look at a few training texts, against passes over all of them."""
+    """A forward pass over a few training texts, against epochs over all of them."""
     return 0.02
 
 
 def prepare(model: Any, options: Options) -> None:  # noqa: ARG001
     """No examples."""
-    model.shots = 0
+    model.n_examples = 0
 
 
 def fold(network: Network) -> None:
     """Nothing was added."""
 
 
-def recipe(recipe: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(config: TrainingConfig) -> TrainingConfig | None:  # noqa: ARG001
     """Nothing is trained."""
     return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goldilocks.answers import NO_LABEL
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import class_counts
@@ -30,12 +31,18 @@ EXAMPLES = (
     (("a", "a", "b"), ("a", "b", "b"), 2 / 3),
     # common: 2·99 / (100 + 99); rare: 0
     (("common",) * 99 + ("rare",), ("common",) * 100, 99 / 199),
+    # an item without an answer is a miss of its class and no class of its own: a 2/3, b 1
+    (("a", "a", "b"), ("a", NO_LABEL, "b"), 5 / 6),
 )
 
 
-def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
-    """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``."""
-    return class_counts(gold, predicted)
+def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> sp.csr_array:
+    """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``; no answer claims no class."""
+    return class_counts(gold, [tuple(label for label in _labels(one) if label != NO_LABEL) for one in predicted])
+
+
+def _labels(answer: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (answer,) if isinstance(answer, str) else answer
 
 
 def total(sums: Floats) -> Floats:

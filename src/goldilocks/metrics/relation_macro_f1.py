@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goldilocks.answers import NO_LABEL
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import class_counts
@@ -32,9 +33,11 @@ EXAMPLES = (
     (("A(e1,e2)", "A(e1,e2)", "B(e1,e2)", "Other"), ("A(e1,e2)", "A(e2,e1)", "B(e1,e2)", "B(e2,e1)"), 7 / 12),
     # A: hits 0, claimed 0, real 1 -> 0; B: right -> 1
     (("A(e1,e2)", "B(e2,e1)", "Other"), ("Other", "B(e2,e1)", "Other"), 1 / 2),
+    # the same without an answer
+    (("A(e1,e2)", "B(e2,e1)", "Other"), (NO_LABEL, "B(e2,e1)", "Other"), 1 / 2),
 )
 DIRECTIONS = ("(e1,e2)", "(e2,e1)")
-NO_RELATION = frozenset({"other", "no_relation"})
+NO_RELATION = frozenset({"other", "no_relation", NO_LABEL})
 
 
 def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:

@@ -1,9 +1,14 @@
-"""Networks put together from their parts: the one place where the kind of answer wanted becomes a class."""
+"""Networks assembled from backbone, tokenizer and head config, and read from disk: where a head's name becomes a class.
+
+``network.json`` holds a ``NetworkConfig``; files written before version 0.2 have ``settled``, an untyped dictionary, in
+place of ``head``, and are still read.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +17,8 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.generation.prompts import answer_limit, said
-from goldilocks.nets.network import Network, NetworkConfig, read_config
+from goldilocks.nets.generation.prompts import answer_limit
+from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
 from goldilocks.records import Goal, Output, Part, as_text
@@ -22,171 +27,238 @@ from goldilocks.support.text.units import references
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from goldilocks.nets.heads.seq2seq_generator import DecoderOptions
 
-def network(backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> Network:
-    """Backbone, tokenizer and a head that knows nothing, as the network that gives the shape's kind of answer.
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """A backbone that is built once the vocabulary is known."""
+
+    kind: str
+    """``NetworkConfig.kind``: the family."""
+    options: Mapping[str, Any]
+    """Arguments of the backbone but for ``vocabulary``, which is counted on the training rows."""
+    build: Callable[[NetworkConfig], Backbone]
+    """Makes the untrained backbone from the config."""
+
+
+def network_class(kind: str) -> type[Network]:
+    """The network with this kind of head (``HeadConfig.KIND``); only its own module is imported.
 
     Raises:
-        InputError: no network gives that kind of answer.
+        InputError: no head has this name.
     """
-    match Output(shape.output):
-        case Output.LABEL if shape.settled.get("marked"):
+    match kind:
+        case "classifier":
+            return Network
+        case "relation_classifier":
             from goldilocks.nets.heads.relation_classifier import RelationClassifier
 
-            return RelationClassifier(backbone, tokenizer, shape)
-        case Output.LABEL:
-            return Network(backbone, tokenizer, shape)
-        case Output.TEXT if shape.settled.get("onward"):
-            from goldilocks.nets.heads.recurrent_lm import RecurrentLM
-
-            return RecurrentLM(backbone, tokenizer, shape)
-        case Output.TEXT:
-            from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
-
-            return Seq2SeqGenerator(backbone, tokenizer, shape)
-        case Output.TAGS:
+            return RelationClassifier
+        case "token_classifier":
             from goldilocks.nets.heads.token_classifier import TokenClassifier
 
-            return TokenClassifier(backbone, tokenizer, shape)
-        case Output.SPAN:
+            return TokenClassifier
+        case "span_extractor":
             from goldilocks.nets.heads.span_extractor import SpanExtractor
 
-            return SpanExtractor(backbone, tokenizer, shape)
-        case Output.SCORE:
+            return SpanExtractor
+        case "pair_scorer":
             from goldilocks.nets.heads.pair_scorer import PairScorer
 
-            return PairScorer(backbone, tokenizer, shape)
-        case Output.LIKELIHOOD:
+            return PairScorer
+        case "seq2seq_generator":
+            from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
+
+            return Seq2SeqGenerator
+        case "recurrent_lm":
             from goldilocks.nets.heads.recurrent_lm import RecurrentLM
 
-            return RecurrentLM(backbone, tokenizer, shape)
-        case other:
-            raise InputError(f"no network gives {other}; choose a task that asks for something else.")
+            return RecurrentLM
+        case "decoder_classifier":
+            from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
+
+            return DecoderClassifier
+        case "decoder_generator":
+            from goldilocks.nets.heads.decoder_generator import DecoderGenerator
+
+            return DecoderGenerator
+        case _:
+            raise InputError(f"network.json: no head is named {kind!r}; the file is damaged or of a newer version.")
+
+
+def network(backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> Network:
+    """Backbone, tokenizer and the untrained head that ``config.head`` describes."""
+    return network_class(config.head.KIND)(backbone, tokenizer, config)
 
 
 def config_for(
-    goal: Goal, kind: str, options: Mapping[str, Any], *, pooling: str, max_tokens: int, pad_id: int = 0
+    goal: Goal, spec: BackboneSpec, head: HeadConfig, *, pooling: str, max_tokens: int, pad_id: int = 0
 ) -> NetworkConfig:
-    """The shape of a network for ``goal``; see ``NetworkConfig`` for the rest."""
-    return NetworkConfig(kind, dict(options), goal.labels, pooling, max_tokens, pad_id, goal.output.value, goal.several)
+    """The ``NetworkConfig`` for a goal; see there."""
+    made = NetworkConfig(spec.kind, dict(spec.options), goal.labels, pooling, max_tokens, pad_id, head=head)
+    return replace(made, output=goal.output.value, several=goal.several)
 
 
-def from_words(
-    kind: str,
-    options: Mapping[str, Any],
-    backbone_of: Callable[[NetworkConfig], Backbone],
-    part: Part,
-    goal: Goal,
-    *,
-    max_words: int,
-    seed: int,
-) -> Network:
-    """An untrained network over the words of the training texts, its strongest answers pooled.
+def word_level_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, seed: int) -> Network:
+    """An untrained classifier or token classifier over the words of the training texts, max-pooled.
 
     Args:
-        kind: The family.
-        options: The backbone's own numbers, but for ``vocabulary``: that is counted here.
-        backbone_of: Makes the backbone from the shape.
+        spec: The backbone.
         part: The training rows.
-        goal: The kind of answer wanted.
-        max_words: Words after which an item is cut.
+        goal: Labels or tags.
+        max_words: Items are truncated to this many words.
         seed: Of the weights.
     """
-    torch.manual_seed(seed)
-    tokenizer = learn_words([as_text(one) for one in part.texts], max_tokens=max_words)
-    given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    shape = config_for(goal, kind, given, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
-    if goal.output is Output.TAGS:  # what starts from nothing has to learn what follows what
-        shape = replace(shape, settled={"chain": True})
-    return network(backbone_of(shape), tokenizer, shape)
+    from goldilocks.nets.heads.token_classifier import TokenClassifierConfig
+
+    tokenizer = learn_words([as_text(item) for item in part.texts], max_tokens=max_words)
+    # Without pretraining the emissions say little about tag transitions: a CRF learns them.
+    head = TokenClassifierConfig(chain=True) if goal.output is Output.TAGS else HeadConfig()
+    config = config_for(goal, _sized(spec, tokenizer), head, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
+    return _untrained(spec, tokenizer, config, seed)
 
 
-def from_pieces(
-    kind: str,
-    options: Mapping[str, Any],
-    backbone_of: Callable[[NetworkConfig], Backbone],
+def seq2seq_network(
+    spec: BackboneSpec,
     part: Part,
     goal: Goal,
     *,
-    max_pieces: int,
+    max_tokens: int,
     vocabulary: int,
-    decoder: Mapping[str, Any] | None = None,
+    decoder: DecoderOptions | None = None,
     seed: int,
 ) -> Network:
-    """An untrained network that writes, over pieces of the words on both sides of the training rows.
+    """An untrained encoder-decoder over subwords learnt from both sides of the training rows.
 
     Args:
-        kind: The family.
-        options: The backbone's own numbers, but for ``vocabulary``: that is counted here.
-        backbone_of: Makes the backbone from the shape.
+        spec: The backbone.
         part: The training rows.
-        goal: The kind of answer wanted: a text.
-        max_pieces: Pieces after which a source or a target is cut.
-        vocabulary: Most pieces there are.
-        decoder: The numbers of an ``AttentionDecoder``, where the backbone brings no decoder of its own.
+        goal: A text.
+        max_tokens: Sources and targets are truncated to this many tokens.
+        vocabulary: Most subwords.
+        decoder: Options of an ``AttentionDecoder``, where the backbone has no decoder of its own.
         seed: Of the weights.
     """
-    from goldilocks.nets.generation.beam_search import Search
+    from goldilocks.nets.generation.beam_search import BeamSearch
     from goldilocks.nets.heads import seq2seq_generator
     from goldilocks.nets.tokenization import bpe
 
-    torch.manual_seed(seed)
-    tokenizer = bpe.learn_pieces(seq2seq_generator.texts_of(part), limit=vocabulary)
-    given = {"vocabulary": tokenizer.get_vocab_size(), **options}
-    search = Search(bpe.START_ID, bpe.END_ID, never=(bpe.PAD_ID, bpe.UNKNOWN_ID, bpe.START_ID))
-    shape = replace(
-        config_for(goal, kind, given, pooling="mean", max_tokens=max_pieces, pad_id=bpe.PAD_ID),
-        settled=seq2seq_generator.settled_for(
-            tokenizer, part, goal.generation, search=search, max_tokens=max_pieces, decoder=decoder
-        ),
-    )
-    return network(backbone_of(shape), tokenizer, shape)
+    tokenizer = bpe.learn_bpe(seq2seq_generator.texts_of(part), limit=vocabulary)
+    search = BeamSearch(bpe.START_ID, bpe.END_ID, never=(bpe.PAD_ID, bpe.UNKNOWN_ID, bpe.START_ID))
+    head = seq2seq_generator.config_from(tokenizer, part, goal.generation, search=search, max_tokens=max_tokens)
+    head = replace(head, decoder=decoder)
+    config = config_for(goal, _sized(spec, tokenizer), head, pooling="mean", max_tokens=max_tokens, pad_id=bpe.PAD_ID)
+    return _untrained(spec, tokenizer, config, seed)
 
 
-def from_running_text(
-    kind: str,
-    options: Mapping[str, Any],
-    backbone_of: Callable[[NetworkConfig], Backbone],
-    part: Part,
-    goal: Goal,
-    *,
-    vocabulary: int,
-    max_read: int,
-    seed: int,
+def language_model_network(
+    spec: BackboneSpec, part: Part, goal: Goal, *, vocabulary: int, context_tokens: int, seed: int
 ) -> Network:
-    """An untrained network that says how probable a text is, or goes on from it, over pieces of the training texts.
+    """An untrained recurrent language model over subwords learnt from the training texts.
 
     Args:
-        kind: The family.
-        options: The numbers of a ``RnnBackbone`` that reads one way, but for ``vocabulary``: that is counted here.
-        backbone_of: Makes the backbone from the shape.
+        spec: A unidirectional ``RnnBackbone``.
         part: The training rows.
-        goal: The kind of answer wanted: a likelihood, or a text.
-        vocabulary: Most pieces there are.
-        max_read: Last pieces of an item that are read before its answer is written.
+        goal: A likelihood, or a text that continues the item.
+        vocabulary: Most subwords.
+        context_tokens: Last tokens of an item that a continuation is conditioned on.
         seed: Of the weights.
     """
     from goldilocks.nets.heads import recurrent_lm
     from goldilocks.nets.tokenization import bpe
 
-    torch.manual_seed(seed)
     texts = (text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
-    writes = goal.output is Output.TEXT
-    answers = [references(one)[0] for one in part.gold] if writes else []  # a likelihood is that of the item itself
-    tokenizer = bpe.learn_pieces(chain(texts, answers), limit=vocabulary, faithful=True)
-    given = {"vocabulary": tokenizer.get_vocab_size(), **options}
+    generates = goal.output is Output.TEXT
+    answers = [references(gold)[0] for gold in part.gold] if generates else []  # a likelihood is that of the item
+    tokenizer = bpe.learn_bpe(chain(texts, answers), limit=vocabulary, lossless=True)
+    head = recurrent_lm.RecurrentLMConfig(generation=goal.generation)
+    if generates:
+        lengths = [len(encoded.ids) for encoded in tokenizer.encode_batch_fast(answers[:1000])]
+        head = replace(head, context_tokens=context_tokens, max_tokens=answer_limit(lengths))
     length = recurrent_lm.WARM_UP + recurrent_lm.STRETCH
-    shape = config_for(goal, kind, given, pooling="mean", max_tokens=length, pad_id=bpe.PAD_ID)
-    if writes:
-        lengths = [len(one.ids) for one in tokenizer.encode_batch_fast(answers[:1000])]
-        settled = {"onward": True, "read": max_read, "max_tokens": answer_limit(lengths)}
-        shape = replace(shape, settled={**settled, "generation": said(goal.generation)})
-    return network(backbone_of(shape), tokenizer, shape)
+    config = config_for(goal, _sized(spec, tokenizer), head, pooling="mean", max_tokens=length, pad_id=bpe.PAD_ID)
+    return _untrained(spec, tokenizer, config, seed)
 
 
-def restored(folder: Path, backbone_of: Callable[[NetworkConfig], Backbone]) -> Network:
-    """What ``Network.save`` wrote, ready to answer."""
-    shape = read_config(folder)
-    found = network(backbone_of(shape), read_tokenizer(folder / "tokenizer.json", shape.max_tokens), shape)
-    found.load_weights(folder)
-    return found
+def _sized(spec: BackboneSpec, tokenizer: Tokenizer) -> BackboneSpec:
+    return replace(spec, options={"vocabulary": tokenizer.get_vocab_size(), **spec.options})
+
+
+def _untrained(spec: BackboneSpec, tokenizer: Tokenizer, config: NetworkConfig, seed: int) -> Network:
+    torch.manual_seed(seed)
+    return network(spec.build(config), tokenizer, config)
+
+
+# ------------------------------------------------------------------------------------------------------------- on disk
+
+
+def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Network:
+    """The network that ``Network.save`` wrote, ready for inference."""
+    config = read_config(folder)
+    loaded = network(build(config), read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
+    loaded.load_weights(folder)
+    return loaded
+
+
+def read_config(folder: Path) -> NetworkConfig:
+    """The ``NetworkConfig`` in ``network.json``, also of versions before 0.2.
+
+    Raises:
+        InputError: no head has the name in the file.
+        ValueError: the file is damaged.
+    """
+    raw: dict[str, Any] = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+    settled = raw.pop("settled", None)
+    head = raw.pop("head", None) or _head_of_settled(str(raw.get("output", Output.LABEL)), settled or {})
+    return NetworkConfig(**{**raw, "labels": tuple(raw["labels"]), "head": _head_config(head)})
+
+
+def _head_config(raw: Mapping[str, Any]) -> HeadConfig:
+    from pydantic import TypeAdapter
+
+    head: type[HeadConfig] = network_class(str(raw["kind"])).HEAD
+    made: HeadConfig = TypeAdapter(head).validate_python({name: raw[name] for name in raw if name != "kind"})
+    return made
+
+
+_RENAMED = {
+    "silent": "may_be_empty",
+    "read": "context_tokens",
+    "ratio": "length_ratio",
+    "begin": "begin_ids",
+    "ends": "end_ids",
+    "begun": "continues_program",
+}
+"""Keys of ``settled`` -> fields of today's head configs."""
+
+
+def _head_of_settled(output: str, settled: Mapping[str, Any]) -> dict[str, Any]:
+    """The head that an old ``settled`` describes; what its config has no field for is ignored."""
+    raw = {_RENAMED.get(name, name): value for name, value in settled.items()}
+    kind = _old_kind(output, settled)
+    if "longest" in raw:
+        raw["max_tokens" if kind == "seq2seq_generator" else "max_answer_tokens"] = raw["longest"]
+    raw["bi_encoder"] = raw.get("way") == "apart"
+    raw["decoder"] = raw.get("decoder") or None
+    return raw | {"kind": kind}
+
+
+def _old_kind(output: str, settled: Mapping[str, Any]) -> str:
+    match Output(output):
+        case Output.TAGS:
+            return "token_classifier"
+        case Output.SPAN:
+            return "span_extractor"
+        case Output.SCORE:
+            return "pair_scorer"
+        case Output.LABEL if settled.get("marked"):
+            return "relation_classifier"
+        case Output.LABEL:
+            return "decoder_classifier" if "precision" in settled else "classifier"
+        case _ if "precision" in settled:
+            return "decoder_generator"
+        case Output.TEXT if not settled.get("onward"):
+            return "seq2seq_generator"
+        case _:
+            return "recurrent_lm"

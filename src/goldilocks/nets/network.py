@@ -1,9 +1,9 @@
-"""A classifier made of a tokenizer, a backbone of blocks, a pooling and a head: what every network family builds.
+"""Sequence classifier: tokenizer, backbone, pooling and a linear head; the base of all networks with other heads.
 
-``tuning/loop.py`` trains a ``Network``; methods choose which of its weights learn. The backbone is a stack of blocks,
-so that whatever is frozen at the bottom can be run once and its output kept (``Backbone.forward`` with ``start``).
-Networks that give another kind of answer than labels are subclasses (``nets/assemble.py`` names them): they read items
-into rows their own way, and say what the loss is and how hidden states become answers.
+``tuning/loop.py`` trains a ``Network``; methods choose which of its weights are trainable. The backbone is a stack of
+blocks, so that the output of frozen blocks at the bottom can be computed once and cached (``Backbone.forward`` with
+``start``). Networks for other kinds of output are subclasses (``nets/assemble.py`` lists them): each tokenizes items
+its own way and defines the loss and how hidden states become answers.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,43 +23,52 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
+from goldilocks.nets.backbones.base import Backbone, pool
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
+from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.nets.training.weight_names import read_weights
 from goldilocks.records import Goal, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-from goldilocks.nets.backbones.base import Backbone, pool
-from goldilocks.nets.tokenization.tokenizer import encodings
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Config of a linear head on the pooled vector, which has no options; other heads have subclasses of their own."""
+
+    KIND: ClassVar[str] = "classifier"
+    """Name of the head in ``network.json``; ``assemble.network_class`` maps it to the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """What is needed to build the same network again; written to ``network.json``."""
+    """Everything needed to build the same network again; written to ``network.json``."""
 
     kind: str
-    """Which backbone, in its family's own words."""
+    """Name of the backbone; each family has its own."""
     options: dict[str, Any]
-    """The backbone's own numbers."""
+    """Arguments of the backbone."""
     labels: tuple[str, ...]
     pooling: str
+    """``mean``, ``max``, ``first`` or ``last``; see ``backbones.base.pool``."""
     max_tokens: int
+    """Items are truncated to (or split into rows of) this many tokens."""
     pad_id: int = 0
     output: str = Output.LABEL.value
     several: bool = False
     """Whether an item may have several labels."""
-    settled: dict[str, Any] = field(default_factory=dict)
-    """Numbers of the head that are not weights, e.g. the range of the scores."""
+    head: HeadConfig = HeadConfig()
+    """Options of the head that are not weights, e.g. the range of the scores."""
 
     @property
     def goal(self) -> Goal:
-        """What the network is asked for."""
+        """Output, labels and whether several labels are allowed."""
         return Goal(Output(self.output), self.labels, self.several)
 
 
 def linear_head(width: int, outputs: int) -> nn.Linear:
-    """A linear layer drawn from torch's generator (normal, 0.02; no bias to begin with)."""
+    """A linear layer initialised from torch's generator (normal with deviation 0.02, bias 0)."""
     head = nn.Linear(width, outputs)
     nn.init.normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
@@ -69,11 +78,13 @@ def linear_head(width: int, outputs: int) -> nn.Linear:
 class Network:
     """A tokenizer, a backbone and a linear head. A ``Model`` (see protocols) that gradient descent can train."""
 
+    HEAD: ClassVar[type[HeadConfig]] = HeadConfig
+    """Class of ``config.head``."""
     pools = True
     """Whether the head sees one vector per row (``pool``) instead of all hidden states."""
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
-        """Put the parts together; the head is drawn from torch's generator.
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+        """Put the parts together; the head is initialised from torch's generator.
 
         Raises:
             InputError: the tokenizer knows more tokens than the backbone.
@@ -81,8 +92,8 @@ class Network:
         _same_vocabulary(backbone, tokenizer)
         self.backbone = backbone
         self.tokenizer = tokenizer
-        self.shape = shape
-        self.labels = shape.labels
+        self.config = config
+        self.labels = config.labels
         self.dropout = nn.Dropout(0.0)
         self.label_smoothing = 0.0
         self.head = self.new_head()
@@ -90,18 +101,26 @@ class Network:
         """Everything with weights: what is trained, counted and saved."""
 
     def new_head(self) -> nn.Module:
-        """A head that knows nothing."""
+        """An untrained head."""
         return linear_head(self.pooled_width, len(self.labels))
 
     def multiply_head(self, count: int) -> None:
-        """Put ``count`` heads side by side, each of which starts elsewhere.
+        """Replace the head by an ensemble of ``count`` heads, each with an initialisation of its own.
 
         Raises:
             InputError: this network has one head only.
         """
-        raise InputError(f"heads is {count}; only what tags words has several, leave it out.")
+        raise InputError(f"heads is {count}; only token classifiers take several heads, leave it out.")
 
-    # ----------------------------------------------------------------------------------------------- what it is made of
+    @property
+    def sparse_embedding(self) -> str | None:
+        """Name, in the backbone, of the word table whose rows are used only where their token occurs; ``None``: none.
+
+        Not so where the table is also the output matrix: there all rows take part in every step.
+        """
+        return self.backbone.word_embedding
+
+    # ------------------------------------------------------------------------------------------------------- parameters
 
     def groups(self) -> dict[str, list[str]]:
         """Role (embeddings, attention, mlp, norm, head) -> parameter names of ``module``."""
@@ -115,48 +134,51 @@ class Network:
         return self.backbone.block_of(parameter.removeprefix("backbone."))
 
     def frozen_blocks(self) -> int:
-        """How many blocks from the bottom learn nothing, the embeddings with them; -1: the embeddings learn."""
-        lowest = min(self.block_of(name) for name, weight in self.module.named_parameters() if weight.requires_grad)
-        return lowest
+        """How many blocks from the bottom are frozen, together with the embeddings; -1: the embeddings are trained."""
+        return min(self.block_of(name) for name, weight in self.module.named_parameters() if weight.requires_grad)
 
-    # --------------------------------------------------------------------------------------------------------- reading
+    # ----------------------------------------------------------------------------------------------------- tokenization
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """The rows of tokens of each item, at most ``max_tokens`` long: here one per item, cut at the end."""
-        # A text far longer than the model reads would only cost tokenizing; no language has 12 characters per token.
-        reach = 12 * self.shape.max_tokens
-        given = [one[:reach] if isinstance(one, str) else _pair(one, reach) for one in texts]
-        pairs = any(isinstance(one, tuple) for one in given)
-        return [self._row(one, number, pairs) for number, one in enumerate(encodings(self.tokenizer, given))]
+        """The token rows of each item, at most ``max_tokens`` long: here one per item, truncated at the end."""
+        # Tokenizing text far beyond ``max_tokens`` would be wasted; no language has 12 characters per token.
+        reach = 12 * self.config.max_tokens
+        inputs = [text[:reach] if isinstance(text, str) else _pair(text, reach) for text in texts]
+        pairs = any(isinstance(text, tuple) for text in inputs)
+        return [self._row(encoded, item, pairs) for item, encoded in enumerate(encodings(self.tokenizer, inputs))]
 
     def _row(self, encoded: Encoding, item: int, pairs: bool) -> Row:
-        ids = np.asarray(encoded.ids or [self.shape.pad_id], dtype=np.int32)
+        ids = np.asarray(encoded.ids or [self.config.pad_id], dtype=np.int32)
         types = {"types": np.asarray(encoded.type_ids or [0], dtype=np.int32)} if pairs else {}
         return Row(ids, item, types)
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:  # noqa: ARG002
-        """The rows to learn from; those of a network that reads its own answer hold that too."""
+        """The training rows; those of autoregressive networks hold the answer too."""
         return self.rows(texts)
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
-        """What ``loss`` needs to know of the right answer, row by row."""
+        """The training target of each row, as ``loss`` takes it."""
         number = {label: place for place, label in enumerate(self.labels)}
-        if not self.shape.several:
+        if not self.config.several:
             return [number[cast(str, gold[row.item])] for row in rows]
-        found = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        multi_hot = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         for place, row in enumerate(rows):
-            found[place, [number[label] for label in cast(tuple[str, ...], gold[row.item])]] = 1
-        return list(found)
+            multi_hot[place, [number[label] for label in cast(tuple[str, ...], gold[row.item])]] = 1
+        return list(multi_hot)
 
     def costs(self, rows: Sequence[Row], targets: Sequence[Any]) -> list[int]:  # noqa: ARG002
-        """Tokens that each row counts in a training batch."""
+        """Tokens that each row counts for in a training batch."""
         return [len(row) for row in rows]
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
-        """Batches to answer in: the positions of their rows, and the batch, on the device of the weights."""
-        device = next(self.module.parameters()).device
-        for chosen in by_length([len(one) for one in rows], rows=64, tokens=8192):
-            yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
+        """Inference batches: the positions of their rows, and the batch, on the device of the weights."""
+        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192):
+            yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        return next(self.module.parameters()).device
 
     @property
     def pooled_width(self) -> int:
@@ -164,13 +186,13 @@ class Network:
         return self.backbone.width
 
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
-        """What the head sees of each row, ``(n_rows, pooled_width)``, float32; only where the head ``pools``."""
-        return pool(states, batch.mask, self.shape.pooling)
+        """The head's input for each row, ``(n_rows, pooled_width)``, float32; only where the head ``pools``."""
+        return pool(states, batch.mask, self.config.pooling)
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def halve(self) -> None:
-        """Turn what has most of the work to bfloat16 (a working copy, see ``tuning/loop.py``)."""
+        """Convert the parts with most of the work to bfloat16 (of a working copy, see ``tuning/loop.py``)."""
         self.backbone.to(torch.bfloat16)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
@@ -180,13 +202,13 @@ class Network:
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
         """The same from pooled vectors ``(n_rows, pooled_width)``; only where the head ``pools``."""
         scores = self.score_pooled(pooled)
-        if self.shape.several:
+        if self.config.several:
             wanted = torch.from_numpy(np.stack(targets)).to(scores.device)
             return F.binary_cross_entropy_with_logits(scores, wanted)
         wanted = torch.tensor(targets, device=scores.device)
         return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def score_pooled(self, pooled: Tensor) -> Tensor:
         """Scores from pooled vectors ``(n_rows, pooled_width)``: ``(n_rows, n_labels)`` before softmax, float32."""
@@ -211,69 +233,70 @@ class Network:
         """Answers from pooled vectors, one per item."""
         with torch.inference_mode():
             scores = self.score_pooled(pooled)
-            found = torch.sigmoid(scores) if self.shape.several else torch.softmax(scores, dim=-1)
-        return of_labels(found.cpu().numpy(), self.labels, several=self.shape.several)
+            probabilities = torch.sigmoid(scores) if self.config.several else torch.softmax(scores, dim=-1)
+        return of_labels(probabilities.cpu().numpy(), self.labels, several=self.config.several)
 
     def pooled(self, texts: Sequence[Text]) -> Tensor:
-        """What the head sees of each item, ``(n_items, pooled_width)``, float32; only where the head ``pools``."""
-        found = torch.empty((len(texts), self.pooled_width), device=next(self.module.parameters()).device)
+        """The head's input for each item, ``(n_items, pooled_width)``, float32; only where the head ``pools``."""
+        vectors = torch.empty((len(texts), self.pooled_width), device=self.device)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
-                found[chosen] = self.pool(self.backbone(batch), batch)
-        return found
+                vectors[chosen] = self.pool(self.backbone(batch), batch)
+        return vectors
 
     def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32] | None:
         """See ``protocols.SupportsEmbeddings``."""
         return self.pooled(texts).float().cpu().numpy() if self.pools else None
 
     def overview(self, states: Tensor, batch: Batch) -> Tensor:
-        """What the screening sees of each row at a layer, ``(n_rows, pooled_width)``: the mean of all tokens."""
+        """The screening's features of each row at a layer, ``(n_rows, pooled_width)``: the mean over tokens."""
         return pool(states, batch.mask, "mean")
 
     def features(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
         """``overview`` of every layer from one pass, shape ``(n_items, depth + 1, pooled_width)`` (0: embeddings)."""
-        found = np.empty((len(texts), self.backbone.depth + 1, self.pooled_width), dtype=np.float32)
+        layers = np.empty((len(texts), self.backbone.depth + 1, self.pooled_width), dtype=np.float32)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts)):
                 hidden = self.backbone.embed(batch)
-                found[chosen, 0] = self.overview(hidden, batch).cpu().numpy()
+                layers[chosen, 0] = self.overview(hidden, batch).cpu().numpy()
                 for number in range(self.backbone.depth):
                     hidden = self.backbone.block(number, hidden, batch.mask)
-                    found[chosen, number + 1] = self.overview(hidden, batch).cpu().numpy()
-        return found
+                    layers[chosen, number + 1] = self.overview(hidden, batch).cpu().numpy()
+        return layers
 
     # ---------------------------------------------------------------------------------------------------------- on disk
 
     def size_bytes(self) -> int:
         """Bytes of weights as they lie in memory now."""
-        return sum(one.numel() * one.element_size() for one in self.module.parameters())
+        return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
 
     def save(self, folder: Path) -> None:
         """Write ``network.json``, ``weights.safetensors`` and ``tokenizer.json``."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: _shortest(one.cpu()).contiguous() for name, one in own_weights(self.module).items()}
+        weights = {name: _shortest(weight.cpu()).contiguous() for name, weight in own_weights(self.module).items()}
         save_file(weights, folder / "weights.safetensors")
         self.tokenizer.save(str(folder / "tokenizer.json"))
+        head = {"kind": self.config.head.KIND, **asdict(self.config.head)}
         (folder / "network.json").write_text(
-            json.dumps(asdict(self.shape), ensure_ascii=False, indent=2), encoding="utf-8"
+            json.dumps({**asdict(self.config), "head": head}, ensure_ascii=False, indent=2), encoding="utf-8"
         )
 
     def load_weights(self, folder: Path) -> None:
         """Fill ``module`` from ``weights.safetensors``, in the precision ``module`` has."""
-        given = read_weights(folder / "weights.safetensors")
+        weights = read_weights(folder / "weights.safetensors")
         shared = self.module.state_dict().keys() - own_weights(self.module).keys()
-        again = {name: one for name, one in self.module.state_dict().items() if name in shared}
-        self.module.load_state_dict(given | again)
+        tied = {name: weight for name, weight in self.module.state_dict().items() if name in shared}
+        self.module.load_state_dict(weights | tied)
 
 
 def _same_vocabulary(backbone: Backbone, tokenizer: Tokenizer) -> None:
     table = backbone.get_submodule(backbone.word_embedding) if backbone.word_embedding else None
     rows = getattr(table, "num_embeddings", None)
-    # Tokens added later may lie beyond the table, where they stand for what is no text, such as images.
+    # Added tokens may lie beyond the table: they stand for inputs other than text, such as images.
     tokens = tokenizer.get_vocab_size(with_added_tokens=False)
     if rows is not None and tokens > rows:
         raise InputError(
@@ -283,15 +306,15 @@ def _same_vocabulary(backbone: Backbone, tokenizer: Tokenizer) -> None:
 
 
 def own_weights(module: nn.Module) -> dict[str, Tensor]:
-    """Weights and buffers by name; one that several parts share stands under its first name only."""
-    found: dict[int, tuple[str, Tensor]] = {}
-    for name, one in module.state_dict(keep_vars=True).items():
-        found.setdefault(id(one), (name, one.detach()))
-    return dict(found.values())
+    """Weights and buffers by name; tied ones stand under their first name only."""
+    first: dict[int, tuple[str, Tensor]] = {}
+    for name, weight in module.state_dict(keep_vars=True).items():
+        first.setdefault(id(weight), (name, weight.detach()))
+    return dict(first.values())
 
 
 def _shortest(weight: Tensor) -> Tensor:
-    """The same numbers in bfloat16, where that loses nothing: frozen layers of a checkpoint that was kept so."""
+    """The weight in bfloat16 where that is lossless: frozen layers of a checkpoint stored in bfloat16."""
     if weight.dtype != torch.float32:
         return weight
     short = weight.bfloat16()
@@ -299,11 +322,5 @@ def _shortest(weight: Tensor) -> Tensor:
 
 
 def _pair(texts: tuple[str, ...], reach: int) -> str | tuple[str, str]:
-    """Two texts as the tokenizer takes them; more than two are one text after another."""
+    """Two texts as the tokenizer's pair; more than two are concatenated."""
     return (texts[0][:reach], texts[1][:reach]) if len(texts) == 2 else as_text(texts)[:reach]
-
-
-def read_config(folder: Path) -> NetworkConfig:
-    """The ``NetworkConfig`` in ``network.json``."""
-    raw = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-    return NetworkConfig(**{**raw, "labels": tuple(raw["labels"])})

@@ -1,6 +1,6 @@
-"""Causal language modelling: each token from those before it. New models have Llama's shape.
+"""Causal language modelling: next-token prediction. New models are Llama-style.
 
-The first token of a row and of a document has nothing before it and is not asked for.
+The first token of a row and of a document has no context and is not a target.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KINDS = ("llama", "mistral", "qwen2", "qwen3", "gemma3_text", "gpt2")
 
 
 class CausalLMObjective:
-    """See the head of this file."""
+    """Next-token prediction; see the module."""
 
     again: int | None = None
 
@@ -83,8 +83,8 @@ class CausalLMObjective:
         """See ``Objective``."""
         from transformers import AutoModelForCausalLM
 
-        given = self.settings
-        model = read_model(folder, AutoModelForCausalLM, _KINDS, dropout=given.dropout, length=given.length)
+        dropout, length = self.settings.dropout, self.settings.length
+        model = read_model(folder, AutoModelForCausalLM, _KINDS, dropout=dropout, length=length)
         return cast(nn.Module, model)
 
     def batch(self, rows: Rows, draws: Sequence[np.random.Generator]) -> Batch:  # noqa: ARG002
@@ -97,18 +97,20 @@ class CausalLMObjective:
             {
                 "ids": ids,
                 "units": None if across else units,
-                "places": None if across else places_in(units),
-                "chosen": np.flatnonzero(asked),
-                "wanted": np.roll(ids, -1, axis=1)[asked],
+                "position_ids": None if across else places_in(units),
+                "target_positions": np.flatnonzero(asked),
+                "targets": np.roll(ids, -1, axis=1)[asked],
             }
         )
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """See ``Objective``."""
         network = cast(Any, model)
-        given: dict[str, Any] = {"input_ids": batch["ids"], "use_cache": False}
+        inputs: dict[str, Any] = {"input_ids": batch["ids"], "use_cache": False}
         if "units" in batch:
-            given["attention_mask"] = attention(batch["units"], dtype_of(model), causal=True)
-            given["position_ids"] = batch["places"]
-        hidden = network.base_model(**given).last_hidden_state.flatten(0, 1)
-        return mean_loss(network.get_output_embeddings()(hidden.index_select(0, batch["chosen"])), batch["wanted"])
+            inputs["attention_mask"] = attention(batch["units"], dtype_of(model), causal=True)
+            inputs["position_ids"] = batch["position_ids"]
+        hidden = network.base_model(**inputs).last_hidden_state.flatten(0, 1)
+        return mean_loss(
+            network.get_output_embeddings()(hidden.index_select(0, batch["target_positions"])), batch["targets"]
+        )

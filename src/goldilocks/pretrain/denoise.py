@@ -1,8 +1,8 @@
-"""Span denoising (Raffel et al. 2020, T5): spans are cut out of running text, and written by the model in their order.
+"""Span denoising (Raffel et al. 2020, T5): spans are removed from running text, and the decoder generates them.
 
-15 % of the tokens are cut out, in spans of 3 on average; each leaves a sentinel behind. Documents stand one behind the
-other, with an end token between them; a token sees those of other documents in its row, as in T5. Rows take as many
-tokens of text as make exactly the wanted length once spans are cut out, so that neither side is ever padded.
+15 % of the tokens are removed, in spans of 3 on average; a sentinel replaces each. Documents are concatenated, with an
+end token between them; attention crosses document boundaries inside a row, as in T5. Rows take as many tokens of text
+as give exactly the configured length once spans are removed, so that neither side is ever padded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from goldilocks.pretrain.packing import Rows
 
 SHARE, SPAN = 0.15, 3.0
-"""Share of the tokens that are cut out; mean tokens of a span."""
+"""Share of the tokens that are removed; mean tokens of a span."""
 FORM = Form(
     tokenizer="unigram",
     specials={"pad": "<pad>", "eos": "</s>", "unk": "<unk>"},
@@ -36,7 +36,7 @@ FORM = Form(
 
 
 class SpanDenoisingObjective:
-    """See the head of this file."""
+    """Span denoising; see the module."""
 
     again: int | None = None
 
@@ -48,15 +48,15 @@ class SpanDenoisingObjective:
         """
         self.vocabulary, self.settings = vocabulary, settings
         self._sentinels = np.array(vocabulary.sentinels(), dtype=np.int64)
-        wanted = counts(self.row_length(settings.length))[1]
-        if wanted > len(self._sentinels):
+        needed = counts(self.row_length(settings.length))[1]
+        if needed > len(self._sentinels):
             raise InputError(
                 f"the tokenizer has {len(self._sentinels)} sentinels (<extra_id_0>, ...), rows of {settings.length} "
-                f"tokens need {wanted}; choose a shorter --length or another checkpoint."
+                f"tokens need {needed}; choose a shorter --length or another checkpoint."
             )
 
     def row_length(self, length: int) -> int:
-        """Tokens of text that are read as ``length``: cut spans leave a sentinel each, and an end token is added."""
+        """Tokens of text that become ``length``: a sentinel replaces each span, and an end token is added."""
         tokens = 2
         while True:
             cut, spans = counts(tokens + 1)
@@ -116,10 +116,10 @@ class SpanDenoisingObjective:
 
 
 def counts(tokens: int) -> tuple[int, int]:
-    """How many of so many tokens are cut out, and in how many spans.
+    """How many of ``tokens`` tokens are removed, and in how many spans.
 
     Example:
-        >>> counts(568)  # T5's own row: 568 tokens are read as 512
+        >>> counts(568)  # T5's own row: 568 tokens become 512
         (85, 28)
     """
     cut = min(max(1, round(tokens * SHARE)), tokens - 1)
@@ -127,11 +127,11 @@ def counts(tokens: int) -> tuple[int, int]:
 
 
 def spans(tokens: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Which tokens are cut out. Kept and cut stretches take turns, and a kept one comes first, as in T5.
+    """Mask of the removed tokens. Kept and removed spans alternate, starting with a kept one, as in T5.
 
     Args:
         tokens: Length of the row, at least 2.
-        rng: Where chance comes from.
+        rng: Random generator.
     """
     cut, count = counts(tokens)
     count = min(count, tokens - cut)
@@ -140,7 +140,7 @@ def spans(tokens: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
 
 
 def _parts(total: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """``total`` as a sum of ``count`` numbers above 0, each such sum alike."""
+    """``total`` as a sum of ``count`` numbers above 0, uniformly drawn."""
     ends = np.sort(rng.choice(np.arange(1, total), count - 1, replace=False)) if count > 1 else np.empty(0, np.int64)
     return np.diff(np.concatenate([[0], ends, [total]])).astype(np.int64)
 
@@ -148,7 +148,7 @@ def _parts(total: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.i
 def replaced(
     ids: npt.NDArray[np.int64], gone: npt.NDArray[np.bool_], sentinels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """The tokens with a sentinel in place of each stretch that is gone.
+    """The tokens with a sentinel in place of each removed span.
 
     Example:
         >>> gone = np.array([False, True, True, False, True])

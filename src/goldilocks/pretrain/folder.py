@@ -59,5 +59,5 @@ def write_card(settings: PretrainSettings, facts: dict[str, Any], out: Path) -> 
     head = {"license": settings.licence, "library_name": "transformers"}
     lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]
     lines += [f"language: {json.dumps(list(settings.languages))}"] if settings.languages else []
-    told = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-    write_text(out / "README.md", "---\n" + "\n".join(lines) + f"\n---\n# {out.resolve().name}\n\n{told}\n")
+    lines_of_facts = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    write_text(out / "README.md", "---\n" + "\n".join(lines) + f"\n---\n# {out.resolve().name}\n\n{lines_of_facts}\n")

@@ -1,8 +1,8 @@
-"""The pretraining loop: what is read in which order, one step after the other, and what is kept between two.
+"""The pretraining loop: order of the rows, training steps, and the state of a checkpoint.
 
-Which rows a step reads and what is drawn for them follow from the seed, the epoch and the row alone: a run that was cut
-anywhere and continued does what it would have done. Training runs on a bfloat16 copy where the machine has it and the
-first loss agrees; the float32 weights of the model itself are what the optimiser moves.
+The rows of a step and their random choices follow from the seed, the epoch and the row alone: a run that was
+interrupted anywhere and resumed takes the same steps as an uninterrupted one. Training runs on a bfloat16 copy where
+the machine has bfloat16 products and the first loss agrees; the optimiser updates the float32 weights of the model.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 _CLIP = 1.0
 _POINTS = 20
-"""Of the curve of losses."""
+"""Points of the loss curve."""
 _HELD_OUT_SHARE, _HELD_OUT_MOST = 0.02, 128
 _NO_EPOCH = 2**31
-"""Stands for the epoch where rows are only scored."""
+"""Epoch number for rows that are only scored."""
 
 
 class Learner:
-    """A model while it learns. ``model`` itself stays in float32."""
+    """A model in training. ``model`` itself stays in float32."""
 
     def __init__(
         self, model: nn.Module, objective: Objective, rows: Rows, settings: PretrainSettings, peak: float
     ) -> None:
-        """Set rows aside and make the working copy.
+        """Hold rows out and make the working copy.
 
         Args:
-            model: What learns.
-            objective: What is learnt.
+            model: The model to train.
+            objective: Its inputs, targets and loss.
             rows: Packed text, ``(n_rows,)``.
-            settings: Batches, passes, seed.
+            settings: Batch size, epochs, seed.
             peak: Peak learning rate.
         """
         torch.set_flush_denormal(True)
@@ -56,8 +56,8 @@ class Learner:
         model.to(self.device)
         self.held_out, self._train = _apart(len(rows), settings.seed)
         self.per_epoch = math.ceil(len(self._train) / settings.batch_rows)
-        wanted = round(settings.epochs * self.per_epoch)
-        self.steps = settings.steps if settings.steps is not None else max(int(settings.epochs > 0), wanted)
+        steps = max(int(settings.epochs > 0), round(settings.epochs * self.per_epoch))
+        self.steps = steps if settings.steps is None else settings.steps
         self.step = 0
         self.curve: list[dict[str, float]] = []
         self._losses: list[float] = []
@@ -67,14 +67,14 @@ class Learner:
 
     @property
     def done(self) -> bool:
-        """Whether the last step is made."""
+        """Whether all steps are done."""
         return self.step >= self.steps
 
     def advance(self) -> float:
-        """Make one step; its loss is returned."""
+        """Take one training step and return its loss."""
         epoch, number = divmod(self.step, self.per_epoch)
         chosen = self._order_of(epoch)[number * self.settings.batch_rows :][: self.settings.batch_rows]
-        # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
+        # Dropout is seeded by the number of the step, so that a resumed run draws the same masks.
         torch.manual_seed(hash((self.settings.seed, self.step)) & 0xFFFF_FFFF)
         self._work.train()
         loss = self.objective.loss(self._work, self._batch(chosen, epoch))
@@ -85,13 +85,13 @@ class Learner:
         return self._losses[-1] if self._losses else self.curve[-1]["loss"]
 
     def score(self) -> float | None:
-        """Mean loss over the rows set aside, with the same choices each time; ``None`` where there are none."""
+        """Mean loss over the held-out rows, with the same random choices each time; ``None`` without held-out rows."""
         if not len(self.held_out):
             return None
         self._work.eval()
         parts = np.array_split(self.held_out, math.ceil(len(self.held_out) / self.settings.batch_rows))
         with torch.no_grad():
-            losses = [float(self.objective.loss(self._work, self._batch(one, _NO_EPOCH))) for one in parts]
+            losses = [float(self.objective.loss(self._work, self._batch(part, _NO_EPOCH))) for part in parts]
         return float(np.average(losses, weights=[len(one) for one in parts]))
 
     def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
@@ -102,8 +102,8 @@ class Learner:
 
     def _batch(self, chosen: npt.NDArray[np.int64], epoch: int) -> Batch:
         draws = [np.random.default_rng((self.settings.seed, epoch, int(row))) for row in chosen]
-        given = self.objective.batch(self._rows[chosen], draws)
-        return {name: one.to(self.device) for name, one in given.items()}
+        batch = self.objective.batch(self._rows[chosen], draws)
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def _note(self, loss: float) -> None:
         self._losses.append(loss)
@@ -122,21 +122,21 @@ class Learner:
         rows = self._train[: min(4, self.settings.batch_rows)]
         with torch.no_grad():
             batch = self._batch(rows, _NO_EPOCH)
-            exact, coarse = (float(self.objective.loss(one.eval(), batch)) for one in (self.model, work))
+            exact, coarse = (float(self.objective.loss(model.eval(), batch)) for model in (self.model, work))
         return work if abs(exact - coarse) <= 0.02 * (1 + exact) else self.model
 
-    # ---------------------------------------------------------------------------------------------------- what is kept
+    # ------------------------------------------------------------------------------------------------------ checkpoint
 
     def state(self) -> dict[str, Tensor]:
-        """What learns, and what the optimiser remembers of it."""
-        found: dict[str, Tensor] = {}
+        """Weights and optimiser state of a checkpoint."""
+        state: dict[str, Tensor] = {}
         for slot in self._optimizer.slots:
-            found[f"weight/{slot.name}"] = slot.master.detach()
-            found |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
-        return found
+            state[f"weight/{slot.name}"] = slot.master.detach()
+            state |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
+        return state
 
     def place(self) -> dict[str, Any]:
-        """Where in the run it stands; goes with ``state``."""
+        """Progress of the run; goes with ``state``."""
         return {
             "step": self.step,
             "updates": self._optimizer.updates,
@@ -146,7 +146,7 @@ class Learner:
         }
 
     def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, Any]) -> None:
-        """Go on from ``state``, taken at this place by a learner of the same run.
+        """Resume from the ``state`` and ``place`` of a learner of the same run.
 
         Raises:
             IntegrityError: it does not fit.
@@ -168,7 +168,7 @@ class Learner:
 
 
 def _apart(count: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows that are only scored (none of fewer than 50), and those that are learnt from."""
+    """Held-out rows (none of fewer than 50) and training rows."""
     aside = min(_HELD_OUT_MOST, int(_HELD_OUT_SHARE * count))
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[:aside]), np.sort(order[aside:])

@@ -1,4 +1,4 @@
-"""Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are to be found out.
+"""Masked language modelling (Devlin et al. 2019): 15 % of the tokens of each row are targets.
 
 Of these, 80 % are replaced by the mask token, 10 % by a token drawn from the vocabulary, 10 % stay. They are drawn anew
 in each epoch (Liu et al. 2019). Scores are computed for them alone, not for the other 85 %. Positions are counted from
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from goldilocks.pretrain.packing import Rows
 
 SHARE, MASKED, DRAWN = 0.15, 0.8, 0.1
-"""Share of the tokens to be found out; of these, shares replaced by the mask and by a drawn token."""
+"""Share of the tokens that are targets; of these, shares replaced by the mask token and by a random token."""
 FORM = Form(
     tokenizer="wordpiece",
     specials={"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"},
@@ -49,7 +49,7 @@ _ENDS = (".", "!", "?", "。", "！", "？", "．")
 
 
 class MaskedLMObjective:
-    """See the head of this file."""
+    """Masked language modelling; see the module."""
 
     def __init__(self, vocabulary: Vocabulary, settings: PretrainSettings) -> None:
         """``vocabulary`` has the roles in ``FORM.needs``."""
@@ -67,8 +67,8 @@ class MaskedLMObjective:
         """See ``Objective``."""
         cls, sep = self.vocabulary.id("cls"), self.vocabulary.id("sep")
         if self.settings.next_sentence:
-            found = map(self.vocabulary.tokenizer.token_to_id, _ENDS)
-            ends = [int(one) for one in found if one is not None]
+            ids_of_ends = map(self.vocabulary.tokenizer.token_to_id, _ENDS)
+            ends = [int(number) for number in ids_of_ends if number is not None]
             yield from pairs(documents, cls=cls, sep=sep, ends=ends, length=self.settings.length, seed=seed)
             return
         for ids, words in documents:
@@ -112,31 +112,31 @@ class MaskedLMObjective:
             chosen[row, places] = True
             shown[row, places] = self._shown(ids[row, places], rng)
         units = units_in(flags)
-        pairs_at, strange = _asked(flags, units) if self.settings.next_sentence else (None, None)
+        pairs_at, not_next = _asked(flags, units) if self.settings.next_sentence else (None, None)
         return tensors(
             {
                 "ids": shown,
                 "units": None if self.settings.across else units,
-                "places": None if self.settings.across else places_in(units),
+                "position_ids": None if self.settings.across else places_in(units),
                 "types": (flags & Mark.SECOND) != 0 if self.settings.next_sentence else None,
-                "chosen": np.flatnonzero(chosen),
-                "wanted": ids[chosen],
+                "target_positions": np.flatnonzero(chosen),
+                "targets": ids[chosen],
                 "pairs": pairs_at,
-                "strange": strange,
+                "not_next": not_next,
             }
         )
 
     def _choose(
         self, ids: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8], rng: np.random.Generator
     ) -> npt.NDArray[np.int64]:
-        """Places to be found out: ``SHARE`` of the row's text, to the nearest token or (whole words) word."""
+        """Target positions: ``SHARE`` of the row's text, to the nearest token or (whole words) word."""
         text = np.flatnonzero(self._plain[ids] & ((flags & Mark.ADDED) == 0))
         if not len(text):
             return text
         count = max(1, round(SHARE * len(text)))
         if not self.settings.whole_words:
             return rng.choice(text, count, replace=False)
-        # A word that the row's beginning cut in two, and the first word of a unit, begin without a mark of their own.
+        # A word split by the start of the row, and the first word of a unit, have no WORD mark.
         begins = (flags & (Mark.WORD | Mark.UNIT | Mark.ADDED)) != 0
         _, word, sizes = np.unique(np.cumsum(begins)[text], return_inverse=True, return_counts=True)
         order = rng.permutation(len(sizes))
@@ -144,7 +144,7 @@ class MaskedLMObjective:
         return text[np.isin(word, taken if len(taken) else order[:1])]
 
     def _shown(self, ids: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """What stands in place of the chosen tokens."""
+        """The input tokens at the target positions."""
         draw, others = rng.random(len(ids)), rng.choice(self._ordinary, len(ids))
         hidden = np.where(draw < MASKED + DRAWN, others, ids)
         return np.where(draw < MASKED, self.vocabulary.id("mask"), hidden)
@@ -152,26 +152,26 @@ class MaskedLMObjective:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """See ``Objective``; with pairs, the sum of both mean losses."""
         network = cast(Any, model)
-        given: dict[str, Tensor | None] = {"input_ids": batch["ids"]}
+        inputs: dict[str, Tensor | None] = {"input_ids": batch["ids"]}
         if "units" in batch:
-            given["attention_mask"] = attention(batch["units"], dtype_of(model))
+            inputs["attention_mask"] = attention(batch["units"], dtype_of(model))
             shifted = network.config.model_type in _ROBERTA
-            given["position_ids"] = batch["places"] + (network.config.pad_token_id + 1 if shifted else 0)
+            inputs["position_ids"] = batch["position_ids"] + (network.config.pad_token_id + 1 if shifted else 0)
         if "types" in batch:
-            given["token_type_ids"] = batch["types"]
-        hidden = network.base_model(**given).last_hidden_state.flatten(0, 1)
+            inputs["token_type_ids"] = batch["types"]
+        hidden = network.base_model(**inputs).last_hidden_state.flatten(0, 1)
         head = network.cls.predictions if hasattr(network, "cls") else network.lm_head
-        loss = mean_loss(head(hidden.index_select(0, batch["chosen"])), batch["wanted"])
+        loss = mean_loss(head(hidden.index_select(0, batch["target_positions"])), batch["targets"])
         if "pairs" in batch:
             pooled = torch.tanh(network.base_model.pooler.dense(hidden.index_select(0, batch["pairs"])))
-            loss = loss + mean_loss(network.cls.seq_relationship(pooled), batch["strange"])
+            loss = loss + mean_loss(network.cls.seq_relationship(pooled), batch["not_next"])
         return loss
 
 
 def _asked(
     flags: npt.NDArray[np.uint8], units: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Flat places of the pairs' first tokens whose second piece is in the same row, and whether it is strange."""
+    """Flat positions of pairs whose second segment is in the same row, and whether it is from another document."""
     length = flags.shape[1]
     seen = np.zeros((len(flags), length + 1), dtype=bool)
     row, place = np.nonzero((flags & (Mark.SECOND | Mark.ADDED)) == Mark.SECOND)
@@ -179,4 +179,4 @@ def _asked(
     row, place = np.nonzero(flags & Mark.PAIR)
     kept = seen[row, units[row, place]]
     row, place = row[kept], place[kept]
-    return row * length + place, (flags[row, place] & Mark.STRANGE) != 0
+    return row * length + place, (flags[row, place] & Mark.NEGATIVE) != 0

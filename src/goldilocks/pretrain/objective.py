@@ -1,4 +1,4 @@
-"""What an objective is to the rest of pretraining, and what the three have in common."""
+"""The contract of a pretraining objective, and what masked LM, causal LM and span denoising share."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, Tensor]
 Documents = Iterable[tuple[Ids, npt.NDArray[np.bool_]]]
-"""Tokens of each document, and whether a word begins with a token."""
+"""Token ids of each document, and whether a token starts a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The tokenizer an objective makes where none is given, and what it needs of one that is."""
+    """The tokenizer an objective trains where none is given, and what it needs of a given one."""
 
     tokenizer: str
-    """Its usual kind."""
+    """Default kind."""
     specials: Mapping[str, str]
-    """Role -> token, in the order of their numbers."""
+    """Role -> token, in the order of their ids."""
     template: tuple[str, str]
-    """How one text and how two are written."""
+    """Templates for one text and for two."""
     needs: tuple[str, ...]
     """Roles a given tokenizer must have."""
     sentinels: int = 0
@@ -43,41 +43,41 @@ class Form:
 
 
 class Objective(Protocol):
-    """What is learnt from a row."""
+    """A pretraining objective."""
 
     again: int | None
     """See ``packing.Packer``."""
 
     def row_length(self, length: int) -> int:
-        """Tokens of text a row takes so that ``length`` are read."""
+        """Tokens of text in a row for an input length of ``length``."""
 
     def units(self, documents: Documents, seed: int) -> Iterator[Unit]:
-        """The documents as they are packed."""
+        """The documents as units to pack into rows."""
 
     def fresh(self, size: Size) -> nn.Module:
-        """A model that knows nothing (weights drawn from torch's generator)."""
+        """A model with random weights (from torch's generator)."""
 
     def read(self, folder: Path) -> nn.Module:
-        """A checkpoint, in float32; a head it lacks is drawn.
+        """A checkpoint, in float32; a missing head is initialised.
 
         Raises:
-            GoldilocksError: it is not of a kind that learns this, or damaged.
+            GoldilocksError: this objective cannot train it, or it is damaged.
         """
 
     def batch(self, rows: Rows, draws: Sequence[np.random.Generator]) -> Batch:
-        """Rows as the model reads them, with a source of chance for each."""
+        """Rows as model inputs and targets, with a random generator for each."""
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Mean loss (nats) of what is to be found out; with gradients."""
+        """Mean loss of the targets in nats; with gradients."""
 
 
 def attention(units: Tensor, dtype: torch.dtype, *, causal: bool = False) -> Tensor:
-    """What to add to attention scores so that a token sees its own unit only: ``(n_rows, 1, length, length)``.
+    """Additive attention mask that keeps units apart: ``(n_rows, 1, length, length)``.
 
     Args:
         units: Unit of each token, ``(n_rows, length)``.
-        dtype: That of the scores.
-        causal: Whether it sees no token behind itself either.
+        dtype: Of the attention scores.
+        causal: Whether later tokens are masked too.
     """
     hidden = units[:, :, None] != units[:, None, :]
     if causal:
@@ -89,18 +89,18 @@ def attention(units: Tensor, dtype: torch.dtype, *, causal: bool = False) -> Ten
 
 
 def tensors(arrays: Mapping[str, npt.NDArray[Any] | None]) -> dict[str, Tensor]:
-    """Whole numbers as torch wants them; what is ``None`` is left out."""
-    return {name: torch.from_numpy(one.astype(np.int64)) for name, one in arrays.items() if one is not None}
+    """Arrays as int64 tensors; ``None`` is left out."""
+    return {name: torch.from_numpy(array.astype(np.int64)) for name, array in arrays.items() if array is not None}
 
 
 def dtype_of(model: nn.Module) -> torch.dtype:
-    """Precision of the model's products."""
+    """Precision of the model's weights."""
     return next(model.parameters()).dtype
 
 
-def mean_loss(scores: Tensor, wanted: Tensor) -> Tensor:
-    """Mean cross-entropy; 0 where nothing is wanted."""
-    return nn.functional.cross_entropy(scores.float(), wanted, reduction="sum") / max(1, len(wanted))
+def mean_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy; 0 without targets."""
+    return nn.functional.cross_entropy(logits.float(), targets, reduction="sum") / max(1, len(targets))
 
 
 _DROPOUTS = (
@@ -117,7 +117,7 @@ _HEADS = ("cls.", "lm_head.", "bert.pooler.", "pooler.")
 
 
 def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: float, length: int) -> Any:
-    """A checkpoint with dropout as wanted (its own is written back into its configuration).
+    """A checkpoint with another dropout rate (its own is written back into its configuration).
 
     Args:
         folder: In the Hub's format, with safetensors.
@@ -132,15 +132,15 @@ def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: floa
     """
     from transformers import AutoConfig
 
-    said = read_config(folder)
-    if said.get("model_type") not in kinds:
+    raw = read_config(folder)
+    if raw.get("model_type") not in kinds:
         raise InputError(
-            f"{folder}: is a {said.get('model_type')!r} model, which this objective cannot continue; it takes "
+            f"{folder}: is a {raw.get('model_type')!r} model, which this objective cannot continue; it takes "
             f"{', '.join(kinds)}. Choose another checkpoint or another --objective."
         )
-    most = _longest(said)
+    most = _max_positions(raw)
     if most and length > most:
-        raise InputError(f"{folder}: reads {most} tokens, rows have {length}; choose a shorter --length.")
+        raise InputError(f"{folder}: takes {most} tokens, rows have {length}; choose a shorter --length.")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         own = {name: getattr(config, name) for name in _DROPOUTS if hasattr(config, name)}
@@ -158,7 +158,7 @@ def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: floa
             )
     except Exception as error:  # a file cut short comes as an error of safetensors, of the system or of torch
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{folder}: transformers cannot read it ({reason}); download the checkpoint again.") from error
+        raise InputError(f"{folder}: transformers cannot load it ({reason}); download the checkpoint again.") from error
     for name, value in own.items():
         setattr(model.config, name, value)
     lost = sorted(name for name in info["missing_keys"] if not name.startswith(_HEADS))
@@ -167,12 +167,12 @@ def read_model(folder: Path, loader: Any, kinds: Sequence[str], *, dropout: floa
     return model
 
 
-def _longest(config: Mapping[str, Any]) -> int:
-    """Tokens the model can read in a row; 0: any number."""
+def _max_positions(config: Mapping[str, Any]) -> int:
+    """Most tokens of a sequence; 0: any number."""
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
-    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):  # the first numbers are padding's
+    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):  # the first positions are those of padding
         positions -= int(config.get("pad_token_id", 1)) + 1
-    windows = [one for one in (positions, int(config.get("sliding_window") or 0)) if one]
+    windows = [limit for limit in (positions, int(config.get("sliding_window") or 0)) if limit]
     return 0 if config.get("model_type") == "t5" else min(windows, default=0)
 
 

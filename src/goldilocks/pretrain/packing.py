@@ -1,7 +1,7 @@
-"""Documents one behind the other in full rows, written to the disk once: no padding, and more than memory can hold.
+"""Sequence packing: documents are concatenated into full rows on disk; no padding, and no limit by memory.
 
-A document that reaches the end of a row goes on in the next. The last row is filled up from the corpus's beginning.
-What a row does not show by itself (where documents begin, what may be masked) stands in a byte beside each token.
+A document that reaches the end of a row continues in the next. The last row is filled from the start of the corpus.
+Flags that the ids do not show (document starts, word starts, special tokens) are a byte beside each token.
 """
 
 from __future__ import annotations
@@ -19,57 +19,57 @@ from goldilocks.errors import InputError, IntegrityError
 Ids = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.uint8]
 Unit = tuple[Ids, Flags]
-"""Tokens that belong together (a document, a pair of pieces) with their marks, both ``(n_tokens,)``."""
+"""Tokens that attend to each other (a document, a segment pair) with their flags, both ``(n_tokens,)``."""
 Rows = npt.NDArray[Any]
 """Records with ``ids`` and ``flags``, each ``(length,)``."""
 
 
 class Mark(IntFlag):
-    """What is known of a token."""
+    """Flags of a token."""
 
     WORD = 1
-    """A word begins with it."""
+    """It starts a word."""
     UNIT = 2
-    """A unit begins with it; tokens of other units do not see it."""
+    """It starts a unit; units do not attend to each other."""
     ADDED = 4
-    """It is not of the text."""
+    """A special token, not text."""
     SECOND = 8
-    """It is of the second piece of a pair."""
+    """It is in the second segment of a pair."""
     PAIR = 16
-    """At the first token of a pair: whether the second piece follows is to be learnt."""
-    STRANGE = 32
-    """At the first token of a pair: the second piece is from another document."""
+    """First token of a pair for next-sentence prediction."""
+    NEGATIVE = 32
+    """First token of a pair whose second segment is from another document."""
 
 
 def unit(ids: Ids, words: npt.NDArray[np.bool_], *, head: int | None, tail: int | None) -> Unit:
-    """A document with the tokens that stand before and behind it.
+    """A document with the special tokens before and after it.
 
     Args:
         ids: Its tokens.
-        words: Whether a word begins with a token.
+        words: Whether a token starts a word.
         head: Token before it; ``None``: none.
-        tail: Token behind it; ``None``: none.
+        tail: Token after it; ``None``: none.
     """
-    before, behind = ([] if one is None else [one] for one in (head, tail))
-    marks = np.concatenate([[Mark.ADDED] * len(before), words * Mark.WORD, [Mark.ADDED] * len(behind)])
+    before, after = ([] if token is None else [token] for token in (head, tail))
+    marks = np.concatenate([[Mark.ADDED] * len(before), words * Mark.WORD, [Mark.ADDED] * len(after)])
     marks = marks.astype(np.uint8)
     marks[0] |= Mark.UNIT
-    return np.concatenate([before, ids, behind]).astype(np.int32), marks
+    return np.concatenate([before, ids, after]).astype(np.int32), marks
 
 
 class Packer:
     """Fills rows with units."""
 
     def __init__(self, length: int, again: int | None = None) -> None:
-        """``again``: token that a unit cut by the end of a row begins with once more (BERT's [CLS])."""
+        """``again``: token that a unit split by the end of a row starts with again (BERT's [CLS])."""
         self.length, self.again = length, again
         self.filled = 0
         self._ids = np.zeros(length, dtype=np.int32)
         self._flags = np.zeros(length, dtype=np.uint8)
 
-    def put(self, one: Unit) -> Iterator[Unit]:
-        """Take a unit; what is given back are the rows that became full."""
-        ids, flags = one
+    def put(self, added: Unit) -> Iterator[Unit]:
+        """Add a unit; yields the rows that become full."""
+        ids, flags = added
         at = 0
         while at < len(ids):
             if self.filled == 0 and at and self.again is not None:
@@ -88,14 +88,14 @@ class Packer:
 def write_rows(
     path: Path, units: Callable[[], Iterable[Unit]], *, length: int, again: int | None, vocabulary: int
 ) -> int:
-    """Pack the units into ``path``; the number of rows is returned.
+    """Pack the units into ``path`` and return the number of rows.
 
     Args:
         path: Written whole or not at all.
-        units: Gives the corpus from its beginning, each time it is called.
+        units: The corpus from its start, each time it is called.
         length: Tokens of a row.
         again: See ``Packer``.
-        vocabulary: Tokens there are; below 65,536 a token takes 3 bytes of disk, else 5.
+        vocabulary: Vocabulary size; below 65,536 a token takes 3 bytes of disk, else 5.
 
     Raises:
         InputError: there is no unit, the folder cannot be written to, or the disk is full.
@@ -123,27 +123,27 @@ def write_rows(
 
 
 def _full(packer: Packer, units: Callable[[], Iterable[Unit]]) -> Iterator[Unit]:
-    """Every row, the last one filled up from the beginning."""
+    """All rows, the last one filled from the start of the corpus."""
     seen = 0
-    for one in units():
-        seen += len(one[0])
-        yield from packer.put(one)
+    for added in units():
+        seen += len(added[0])
+        yield from packer.put(added)
     if not seen:
         raise InputError("the corpus holds no text; name files with at least one document.")
     while packer.filled:
-        for one in units():
-            for row in packer.put(one):
+        for added in units():
+            for row in packer.put(added):
                 yield row
                 return
 
 
 def row_kind(length: int, vocabulary: int) -> np.dtype[Any]:
-    """How a row lies on the disk."""
+    """Record type of a row on disk."""
     return np.dtype([("ids", "<u2" if vocabulary <= 0xFFFF else "<u4", (length,)), ("flags", "u1", (length,))])
 
 
 def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
-    """The rows that ``write_rows`` wrote, left on the disk until they are asked for: records ``(count,)``.
+    """The rows of ``write_rows``, memory-mapped: records ``(count,)``.
 
     Raises:
         IntegrityError: the file is missing or cut short.
@@ -158,15 +158,15 @@ def read_rows(path: Path, *, count: int, length: int, vocabulary: int) -> Rows:
 
 
 def units_in(flags: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Number of the unit each token is of, from 1; ``(n_rows, length)``, counted anew in each row."""
+    """Index of each token's unit in its row, from 1, ``(n_rows, length)``."""
     return np.cumsum((flags & Mark.UNIT) != 0, axis=1)
 
 
 def places_in(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Place of each token in its unit, from 0.
+    """Position of each token in its unit, from 0.
 
     Args:
-        numbers: What ``units_in`` gave.
+        numbers: From ``units_in``.
 
     Example:
         >>> places_in(np.array([[1, 1, 1, 2, 2]])).tolist()

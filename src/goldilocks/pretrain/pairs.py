@@ -1,8 +1,8 @@
-"""Pairs of pieces for next-sentence prediction (Devlin et al. 2019): does the second follow the first?
+"""Segment pairs for next-sentence prediction (Devlin et al. 2019): does the second follow the first?
 
-A document is cut in two at the end of a sentence where it has one inside, else before a word. Then, in a group of
-pairs, half are drawn and their second pieces change places, so that a strange piece comes from another document and no
-text is lost or read twice.
+A document is split in two at the end of a sentence where it has one inside, else before a word. Then, in a group of
+pairs, half are drawn and their second segments are exchanged, so that a negative's second segment comes from another
+document and no text is lost or used twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from goldilocks.pretrain.packing import Ids, Mark, Unit, unit
 
 GROUP = 512
-"""Pieces among which second halves change places."""
+"""Documents (or parts of long ones) among which second segments are exchanged."""
 Words = npt.NDArray[np.bool_]
 
 
@@ -25,7 +25,8 @@ class _Pair:
     document: int
     first: Unit
     second: Unit
-    strange: bool = False
+    negative: bool = False
+    """Whether the second segment is from another document."""
 
 
 def pairs(
@@ -37,30 +38,30 @@ def pairs(
     length: int,
     seed: int,
 ) -> Iterator[Unit]:
-    """Units ``[CLS] first [SEP] second [SEP]``; a piece of one token stays alone and asks nothing.
+    """Units ``[CLS] first [SEP] second [SEP]``; a document of one token stays alone and has no label.
 
     Args:
-        documents: Tokens of each, and whether a word begins with a token.
+        documents: Token ids of each, and whether a token starts a word.
         cls: Token before a pair.
-        sep: Token behind each of its pieces.
+        sep: Token after each of its segments.
         ends: Tokens that end a sentence.
         length: Tokens of a row; longer documents give several pairs.
-        seed: Of the cuts and of the changing of places.
+        seed: Of the splits and exchanges.
     """
     stops = np.fromiter(ends, dtype=np.int64)
     for number, group in enumerate(_groups(_pieces(documents, length - 3))):
         rng = np.random.default_rng((seed, number))
-        cut = [(document, *_cut(ids, words, stops, rng)) for document, ids, words in group if len(ids) > 1]
+        split = [(document, *_split(ids, words, stops, rng)) for document, ids, words in group if len(ids) > 1]
         made = [
-            _Pair(document, unit(*before, head=cls, tail=sep), unit(*behind, head=None, tail=sep))
-            for document, before, behind in cut
+            _Pair(document, unit(*first, head=cls, tail=sep), unit(*second, head=None, tail=sep))
+            for document, first, second in split
         ]
-        _mix(made, rng)
-        for one in made:
-            one.first[1][0] |= Mark.PAIR | (Mark.STRANGE if one.strange else 0)
-            one.second[1][0] &= ~Mark.UNIT & 0xFF
-            second = one.second[1] | Mark.SECOND
-            yield np.concatenate([one.first[0], one.second[0]]), np.concatenate([one.first[1], second])
+        _exchange(made, rng)
+        for pair in made:
+            pair.first[1][0] |= Mark.PAIR | (Mark.NEGATIVE if pair.negative else 0)
+            pair.second[1][0] &= ~Mark.UNIT & 0xFF
+            second = pair.second[1] | Mark.SECOND
+            yield np.concatenate([pair.first[0], pair.second[0]]), np.concatenate([pair.first[1], second])
         for _, ids, words in group:
             if len(ids) == 1:
                 yield unit(ids, words, head=cls, tail=sep)
@@ -68,8 +69,8 @@ def pairs(
 
 def _groups(pieces: Iterable[tuple[int, Ids, Words]]) -> Iterator[list[tuple[int, Ids, Words]]]:
     group: list[tuple[int, Ids, Words]] = []
-    for one in pieces:
-        group.append(one)
+    for piece in pieces:
+        group.append(piece)
         if len(group) == GROUP:
             yield group
             group = []
@@ -78,14 +79,14 @@ def _groups(pieces: Iterable[tuple[int, Ids, Words]]) -> Iterator[list[tuple[int
 
 
 def _pieces(documents: Iterable[tuple[Ids, Words]], most: int) -> Iterator[tuple[int, Ids, Words]]:
-    """Documents, longer ones in even pieces of at most ``most`` tokens; with the document's number."""
+    """Documents, longer ones in equal parts of at most ``most`` tokens; with the document's number."""
     for number, (ids, words) in enumerate(documents):
         count = -(-len(ids) // most)
         for ids_, words_ in zip(np.array_split(ids, count), np.array_split(words, count), strict=True):
             yield number, ids_, words_
 
 
-def _cut(
+def _split(
     ids: Ids, words: Words, ends: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[tuple[Ids, Words], tuple[Ids, Words]]:
     inside = np.arange(1, len(ids))
@@ -96,12 +97,12 @@ def _cut(
     return (ids[:at], words[:at]), (ids[at:], words[at:])
 
 
-def _mix(made: list[_Pair], rng: np.random.Generator) -> None:
-    """Half of the pairs, drawn, hand their second pieces on; where that would stay in one document none does."""
+def _exchange(made: list[_Pair], rng: np.random.Generator) -> None:
+    """Exchange the second segments of a random half of the pairs; none where a segment would stay in its document."""
     drawn = [made[place] for place in sorted(rng.permutation(len(made))[: len(made) // 2])]
     shift = len(drawn) // 2
     given = drawn[shift:] + drawn[:shift]
-    if shift and all(one.document != other.document for one, other in zip(drawn, given, strict=True)):
+    if shift and all(pair.document != other.document for pair, other in zip(drawn, given, strict=True)):
         seconds = [other.second for other in given]
-        for one, second in zip(drawn, seconds, strict=True):
-            one.second, one.strange = second, True
+        for pair, second in zip(drawn, seconds, strict=True):
+            pair.second, pair.negative = second, True

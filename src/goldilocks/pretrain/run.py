@@ -1,6 +1,6 @@
-"""Pretraining from corpus to folder: tokenizer, packed rows, training, model. Each step is kept and not done again.
+"""Pretraining from corpus to model folder: tokenizer, packed rows, training, model. Finished steps are reused.
 
-``out/work`` holds what a run that was killed goes on from; it is removed when the model is written.
+``out/work`` holds what an interrupted run resumes from; it is removed when the model is written.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ _OBJECTIVES: Mapping[str, tuple[Form, Callable[[Vocabulary, PretrainSettings], O
 _AT_ONCE = 512
 """Documents that are tokenized together."""
 _NOT_THE_RUN = ("out", "resume", "checkpoint_seconds", "licence", "languages")
-"""Settings that may be others when a run goes on."""
+"""Settings that may differ when a run is resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,17 @@ class Pretrained:
     """File name -> SHA-256."""
     documents: int
     tokens: int
-    """Tokens of the packed rows, those that mark documents included."""
+    """Tokens of the packed rows, special tokens included."""
     steps: int
     tokens_read: int
     """Over all steps."""
     seconds: float
-    """Of training, since the run was last taken up."""
+    """Of training, since the run was last resumed."""
     curve: tuple[Mapping[str, float], ...]
     """Mean training loss (nats per token asked for) up to each step named."""
     held_out_rows: int
     held_out_before: float | None
-    """Loss on rows that were not learnt from, before the first step (``None``: the corpus is too small)."""
+    """Loss on the held-out rows before the first step (``None``: the corpus is too small)."""
     held_out_after: float | None
     settings: Mapping[str, Any]
 
@@ -77,15 +77,15 @@ def pretrain(
     """Pretrain a model and write it to ``settings.out`` in the Hub's format.
 
     Args:
-        corpus: Files of text; read two or three times (for the tokenizer and to pack them), never as a whole.
-        settings: What is learnt, from where, how long.
+        corpus: Files of text; streamed two or three times (for the tokenizer and for packing).
+        settings: Objective, starting point, length of training.
         documents: Reads one file.
         progress: Called with ``StageStarted``, ``CorpusRead`` and ``PretrainingStep``.
 
     Raises:
         InputError: settings or corpus cannot be used, or the folder is taken, not writable or full.
         MissingError: a file or the checkpoint is not there.
-        IntegrityError: what was kept of the run is damaged.
+        IntegrityError: the checkpoint of the run is damaged.
     """
     check(settings)
     out, work = settings.out, settings.out / "work"
@@ -101,39 +101,39 @@ def pretrain(
     _fits(vocabulary, model, settings)
     rows, packed = _rows(settings, objective, vocabulary, texts, work, progress)
     learner = Learner(model, objective, rows, settings, _peak(settings))
-    before = _take_up(learner, work)
-    begun = time.monotonic()
+    before = _resume(learner, work)
+    started = time.monotonic()
     _train(learner, work, settings.checkpoint_seconds, before, progress)
     progress(StageStarted("writing"))
-    found = Pretrained(
+    record = Pretrained(
         objective=settings.objective,
         start=settings.start.resolve().name if settings.start else "none",
-        parameters=sum(one.numel() for one in model.parameters()),
+        parameters=sum(weight.numel() for weight in model.parameters()),
         vocabulary=vocabulary.size,
         corpus=packed["corpus"],
         documents=packed["documents"],
         tokens=packed["count"] * objective.row_length(settings.length),
         steps=learner.steps,
         tokens_read=learner.steps * settings.batch_rows * objective.row_length(settings.length),
-        seconds=round(time.monotonic() - begun, 1),
+        seconds=round(time.monotonic() - started, 1),
         curve=tuple(learner.curve),
         held_out_rows=len(learner.held_out),
         held_out_before=before,
         held_out_after=learner.score(),
         settings=_kept(settings, texts),
     )
-    _write(found, learner, settings, work)
-    return found
+    _write(record, learner, settings, work)
+    return record
 
 
 def _finished(settings: PretrainSettings, texts: _Corpus) -> Pretrained:
-    found = read_record(Pretrained, settings.out / "pretraining.json")
-    _same(found.settings, settings, texts)
-    return found
+    record = read_record(Pretrained, settings.out / "pretraining.json")
+    _same(record.settings, settings, texts)
+    return record
 
 
 class _Corpus:
-    """The files, read from their beginning each time they are asked for."""
+    """The documents of the files, streamed from the start each time."""
 
     def __init__(self, files: Sequence[Path], column: str, documents: Reader, progress: Progress) -> None:
         self.files, self._column, self._documents, self._progress = files, column, documents, progress
@@ -149,18 +149,18 @@ class _Corpus:
                 yield text
 
     def tokenized(self, vocabulary: Vocabulary) -> Documents:
-        """Tokens of each document that has any, and where words begin."""
+        """Token ids of each document that has any, and whether a token starts a word."""
         texts = self.texts()
         while some := list(islice(texts, _AT_ONCE)):
-            for one in vocabulary.tokenizer.encode_batch(some, add_special_tokens=False):
-                if one.ids:
-                    words = one.word_ids
+            for encoding in vocabulary.tokenizer.encode_batch(some, add_special_tokens=False):
+                if encoding.ids:
+                    words = encoding.word_ids
                     begins = np.fromiter((a != b for a, b in zip(words, [-1, *words], strict=False)), dtype=bool)
-                    yield np.array(one.ids, dtype=np.int32), begins
+                    yield np.array(encoding.ids, dtype=np.int32), begins
 
 
 def _begin(settings: PretrainSettings, texts: _Corpus, work: Path) -> None:
-    """Claim the folder; a run that goes on must be the same run."""
+    """Claim the folder; a resumed run must have the same settings."""
     out = settings.out
     if out.is_file():
         raise InputError(f"{out}: is a file; choose another --out.")
@@ -173,7 +173,7 @@ def _begin(settings: PretrainSettings, texts: _Corpus, work: Path) -> None:
         _same(json.loads(read_text(work / "settings.json")), settings, texts)
         return
     if out.exists() and any(out.iterdir()):
-        hint = "go on with --resume, or " if (work / "settings.json").exists() else ""
+        hint = "continue with --resume, or " if (work / "settings.json").exists() else ""
         raise InputError(f"{out}: is not empty; {hint}choose another --out.")
     write_text(work / "settings.json", to_json(_kept(settings, texts)))
 
@@ -189,9 +189,9 @@ def _same(there: Mapping[str, Any], settings: PretrainSettings, texts: _Corpus) 
 
 
 def _kept(settings: PretrainSettings, texts: _Corpus) -> dict[str, Any]:
-    """What must not change while a run is taken up again."""
-    found = {name: value for name, value in plain(settings).items() if name not in _NOT_THE_RUN}
-    return found | {"corpus": [file.name for file in texts.files]}
+    """Settings that must not change when a run is resumed."""
+    kept = {name: value for name, value in plain(settings).items() if name not in _NOT_THE_RUN}
+    return kept | {"corpus": [file.name for file in texts.files]}
 
 
 def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress: Progress) -> Vocabulary:
@@ -212,7 +212,9 @@ def _vocabulary(settings: PretrainSettings, form: Form, texts: _Corpus, progress
             sentinels=form.sentinels,
         )
         if not texts.count:
-            raise InputError(f"{', '.join(one.name for one in texts.files)}: no text in it; name files with documents.")
+            raise InputError(
+                f"{', '.join(file.name for file in texts.files)}: no text in it; name files with documents."
+            )
         tokenizer.write(made, out, settings.length)
     return tokenizer.read(out, form.needs)
 
@@ -235,7 +237,7 @@ def _rows(
     work: Path,
     progress: Progress,
 ) -> tuple[Rows, dict[str, Any]]:
-    """The packed corpus, and what is known of it; made once."""
+    """The packed corpus and its statistics; packed once."""
     path, facts = work / "rows.bin", work / "rows.json"
     length = objective.row_length(settings.length)
     if not facts.exists():
@@ -249,8 +251,8 @@ def _rows(
         count = write_rows(path, units, length=length, again=objective.again, vocabulary=vocabulary.size)
         corpus = {file.name: sha256_of(file) for file in texts.files}
         write_text(facts, to_json({"count": count, "documents": first[0], "corpus": corpus}))
-    found = json.loads(read_text(facts))
-    return read_rows(path, count=found["count"], length=length, vocabulary=vocabulary.size), found
+    packed = json.loads(read_text(facts))
+    return read_rows(path, count=packed["count"], length=length, vocabulary=vocabulary.size), packed
 
 
 def _peak(settings: PretrainSettings) -> float:
@@ -261,8 +263,8 @@ def _peak(settings: PretrainSettings) -> float:
     return min(1e-3, 0.256 / SIZES[settings.size].width)
 
 
-def _take_up(learner: Learner, work: Path) -> float | None:
-    """Put the last checkpoint back; the held-out loss before the first step is returned."""
+def _resume(learner: Learner, work: Path) -> float | None:
+    """Load the last checkpoint and return the held-out loss before the first step."""
     folder = work / "checkpoint"
     if not (folder / "run.json").exists():
         return learner.score()
@@ -273,13 +275,13 @@ def _take_up(learner: Learner, work: Path) -> float | None:
 
 
 def _train(learner: Learner, work: Path, every: float, before: float | None, progress: Progress) -> None:
-    """To the last step, with a checkpoint every so many seconds and where the user stops it."""
+    """Train to the last step, with a checkpoint every ``every`` seconds and when the user stops it."""
     progress(StageStarted("training"))
 
     def keep() -> None:
         write_checkpoint(work / "checkpoint", {"place": learner.place(), "before": before}, learner.state())
 
-    kept = begun = time.monotonic()
+    kept = started = time.monotonic()
     first = learner.step
     tokens = learner.settings.batch_rows * learner.objective.row_length(learner.settings.length)
     try:
@@ -289,27 +291,27 @@ def _train(learner: Learner, work: Path, every: float, before: float | None, pro
             if now - kept >= every or learner.done:
                 keep()
                 kept = time.monotonic()
-            rate = tokens * (learner.step - first) / max(now - begun, 1e-9)
+            rate = tokens * (learner.step - first) / max(now - started, 1e-9)
             progress(PretrainingStep(learner.step, learner.steps, loss, rate))
     except KeyboardInterrupt:
         keep()
         raise
 
 
-def _write(found: Pretrained, learner: Learner, settings: PretrainSettings, work: Path) -> None:
-    """The folder; ``pretraining.json`` comes last and says that it is whole."""
+def _write(record: Pretrained, learner: Learner, settings: PretrainSettings, work: Path) -> None:
+    """Write the model folder; ``pretraining.json`` comes last and marks it as complete."""
     out = settings.out
     if settings.start is not None:
         copy_tokenizer(settings.start, out)
-    told = {
-        "objective": found.objective,
-        "continued from": found.start,
-        "parameters": f"{found.parameters:,}",
-        "corpus": f"{', '.join(found.corpus)} ({found.documents:,} documents, {found.tokens:,} tokens)",
-        "training": f"{found.steps:,} steps, {found.tokens_read:,} tokens read",
-        "held-out loss": f"{found.held_out_before} before, {found.held_out_after} after",
+    facts = {
+        "objective": record.objective,
+        "continued from": record.start,
+        "parameters": f"{record.parameters:,}",
+        "corpus": f"{', '.join(record.corpus)} ({record.documents:,} documents, {record.tokens:,} tokens)",
+        "training": f"{record.steps:,} steps, {record.tokens_read:,} tokens read",
+        "held-out loss": f"{record.held_out_before} before, {record.held_out_after} after",
     }
-    write_card(settings, told, out)
+    write_card(settings, facts, out)
     write_model(learner.model, work, out)
-    write_text(out / "pretraining.json", to_json(replace(found)))
+    write_text(out / "pretraining.json", to_json(record))
     shutil.rmtree(work)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldilocks.errors import InputError
-from goldilocks.settings import nearest
+from goldilocks.support.suggest import suggest
 
 OBJECTIVES = ("mlm", "clm", "denoise")
 KINDS = ("wordpiece", "bpe", "unigram")
@@ -52,7 +52,7 @@ class PretrainSettings:
     lowercase: bool | None = None
     """Whether a new tokenizer lowers the case; by default only ``wordpiece`` does."""
     next_sentence: bool = False
-    """``mlm``: learn as well whether one piece of text follows the other."""
+    """``mlm``: next-sentence prediction as a second objective."""
     whole_words: bool = False
     """``mlm``: mask all tokens of a word or none. A Chinese character is a word."""
     across: bool = False
@@ -95,7 +95,7 @@ def check(settings: PretrainSettings) -> None:
     for option, known in names:
         given = getattr(settings, option)
         if given is not None and given not in known:
-            raise InputError(f"{option} is {given!r}.{nearest(given, list(known))} There are: {', '.join(known)}.")
+            raise InputError(f"{option} is {given!r}.{suggest(given, list(known))} There are: {', '.join(known)}.")
     for option, least in _LEAST.items():
         given = getattr(settings, option)
         if given is not None and not given >= least:

@@ -1,7 +1,7 @@
-"""Tokenizers: learnt from a corpus, or taken from a checkpoint, with the tokens that mean something.
+"""Subword tokenizers (WordPiece, BPE, unigram) for pretraining: trained on a corpus or taken from a checkpoint.
 
-WordPiece and its BERT rules set every Chinese character apart; BPE works on bytes, so that it knows no unknown
-character in any script; unigram works on characters and may give unknown ones.
+WordPiece with BERT's rules makes every Chinese character a token; BPE works on bytes, so that no character of any
+script is unknown; unigram works on characters and may give unknown tokens.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "bos": ("<s>", "<bos>", "<|begin_of_text|>", "<|endoftext|>"),
     "eos": ("</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"),
 }
-"""What the tokens are usually called, for folders that do not say."""
+"""Usual names of the special tokens, for folders that do not name them."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer, and which of its tokens mean what."""
+    """A tokenizer with the roles of its special tokens."""
 
     tokenizer: Tokenizer
     names: Mapping[str, str]
@@ -44,11 +44,11 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Tokens, those that were added included."""
+        """Vocabulary size, added tokens included."""
         return int(self.tokenizer.get_vocab_size())
 
     def id(self, role: str) -> int:
-        """The number of the token with this role."""
+        """The id of the token with this role."""
         number = self.tokenizer.token_to_id(self.names[role])
         assert number is not None
         return int(number)
@@ -59,16 +59,16 @@ class Vocabulary:
 
     def ordinary(self) -> npt.NDArray[np.int64]:
         """Numbers of the tokens that stand for text, rising."""
-        special = {number for number, one in self.tokenizer.get_added_tokens_decoder().items() if one.special}
+        special = {number for number, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
         special |= {self.id(role) for role in self.names}
         return np.array(sorted(set(self.tokenizer.get_vocab().values()) - special), dtype=np.int64)
 
     def sentinels(self) -> list[int]:
         """Numbers of ``<extra_id_0>``, ``<extra_id_1>``, ... as far as there are any."""
-        found: list[int] = []
-        while (number := self.tokenizer.token_to_id(f"<extra_id_{len(found)}>")) is not None:
-            found.append(int(number))
-        return found
+        ids: list[int] = []
+        while (number := self.tokenizer.token_to_id(f"<extra_id_{len(ids)}>")) is not None:
+            ids.append(int(number))
+        return ids
 
 
 def learn(
@@ -81,17 +81,17 @@ def learn(
     template: Sequence[str],
     sentinels: int = 0,
 ) -> Vocabulary:
-    """A tokenizer made from the texts; the same texts give the same one.
+    """A tokenizer trained on the texts; the same texts give the same tokenizer.
 
     (With ``unigram`` the same pieces and numbers: scores of a large corpus may differ in the fourth digit.)
 
     Args:
         texts: Gives them from the beginning each time (``wordpiece`` asks twice); only counts of words are kept.
         kind: ``wordpiece``, ``bpe`` or ``unigram``.
-        specials: Role -> token; they get the first numbers.
+        specials: Role -> token; they get the first ids.
         vocabulary: Most tokens in all.
         lowercase: Whether case is lost (with WordPiece accents are then lost too, as in BERT).
-        template: How one text and how two are written, e.g. ``("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")``.
+        template: Templates for one text and for two, e.g. ``("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")``.
         sentinels: How many ``<extra_id_…>`` to add, counted in ``vocabulary``.
 
     Raises:
@@ -111,12 +111,12 @@ def learn(
         if isinstance(cause, InputError | MissingError):
             raise cause from None
         raise InputError(
-            f"no {kind} tokenizer can be learnt from this corpus ({error}); give more text or a smaller vocabulary."
+            f"no {kind} tokenizer can be trained on this corpus ({error}); give more text or a smaller vocabulary."
         ) from error
     tokenizer.add_special_tokens([f"<extra_id_{number}>" for number in range(sentinels)])
     numbers = [(token, tokenizer.token_to_id(token)) for token in specials.values()]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=template[0], pair=template[1], special_tokens=[one for one in numbers if one[0] in " ".join(template)]
+        single=template[0], pair=template[1], special_tokens=[pair for pair in numbers if pair[0] in " ".join(template)]
     )
     return Vocabulary(tokenizer, dict(specials))
 
@@ -132,7 +132,7 @@ def _parts(kind: str, specials: Sequence[str], size: int, lowercase: bool) -> tu
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
-        # Characters come before pieces: without a limit those of a Chinese corpus alone could fill the vocabulary.
+        # Characters come before subwords: without a limit those of a Chinese corpus alone could fill the vocabulary.
         return tokenizer, trainers.WordPieceTrainer(limit_alphabet=max(8, size // 2), **common)
     if kind == "bpe":
         tokenizer = Tokenizer(models.BPE())
@@ -151,16 +151,16 @@ def _parts(kind: str, specials: Sequence[str], size: int, lowercase: bool) -> tu
 def _trained(
     texts: Callable[[], Iterable[str]], kind: str, specials: Mapping[str, str], size: int, lowercase: bool
 ) -> Tokenizer:
-    """A tokenizer that is the same each time: the trainers' own numbering depends on how a hash table falls out."""
+    """A deterministic tokenizer: the ids that the trainers assign depend on the order of a hash table."""
     from tokenizers import models
 
     first = list(specials.values())
     tokenizer, trainer = _parts(kind, first, size, lowercase)
     tokenizer.train_from_iterator(texts(), trainer)
     if kind == "wordpiece":
-        # Numbers decide between pieces that are equally frequent. Those of inner characters are the ones left to
-        # chance: a second training is given them.
-        inner = sorted(one for one in tokenizer.get_vocab() if one.startswith("##") and len(one) == 3)
+        # Ids break ties between subwords of equal frequency, and those of inner characters are random: a second
+        # training gets them as given.
+        inner = sorted(token for token in tokenizer.get_vocab() if token.startswith("##") and len(token) == 3)
         again, trainer = _parts(kind, [*first, *inner], size, lowercase)
         again.train_from_iterator(texts(), trainer)
         rest = sorted(set(again.get_vocab()) - set(first))
@@ -170,12 +170,12 @@ def _trained(
         model = json.loads(tokenizer.to_str())["model"]
         scores = {token: round(score, 6) for token, score in model["vocab"]}
         rest = sorted(set(scores) - set(first))
-        tokenizer.model = models.Unigram([(one, scores[one]) for one in [*first, *rest]], model["unk_id"], False)
+        tokenizer.model = models.Unigram([(token, scores[token]) for token in [*first, *rest]], model["unk_id"], False)
     return tokenizer
 
 
 def _unknown(specials: Sequence[str]) -> str:
-    return next(one for one in specials if one in _USUAL["unk"])
+    return next(token for token in specials if token in _USUAL["unk"])
 
 
 def write(vocabulary: Vocabulary, folder: Path, max_tokens: int) -> None:
@@ -193,16 +193,16 @@ def write(vocabulary: Vocabulary, folder: Path, max_tokens: int) -> None:
     write_text(folder / "tokenizer.json", vocabulary.tokenizer.to_str(pretty=True))
 
 
-def read(folder: Path, wanted: Sequence[str]) -> Vocabulary:
+def read(folder: Path, required: Sequence[str]) -> Vocabulary:
     """The tokenizer of a checkpoint.
 
     Args:
         folder: In the Hub's format.
-        wanted: Roles that a token must have.
+        required: Roles that must have a token.
 
     Raises:
         MissingError: there is no ``tokenizer.json``.
-        InputError: it cannot be read, or has no token for a role.
+        InputError: it cannot be loaded, or has no token for a required role.
     """
     from tokenizers import Tokenizer
 
@@ -218,14 +218,14 @@ def read(folder: Path, wanted: Sequence[str]) -> Vocabulary:
         raise InputError(f"{path}: not a tokenizer ({error}); download the checkpoint again.") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    said = _said(folder)
+    configured = _configured_names(folder)
     names: dict[str, str] = {}
     for role, usual in _USUAL.items():
-        listed = (said[role],) if role in said else usual
-        found = next((token for token in listed if tokenizer.token_to_id(token) is not None), None)
-        if found is not None:
-            names[role] = found
-    for role in wanted:
+        listed = (configured[role],) if role in configured else usual
+        known = next((token for token in listed if tokenizer.token_to_id(token) is not None), None)
+        if known is not None:
+            names[role] = known
+    for role in required:
         if role not in names:
             raise InputError(
                 f"{path}: has no {role} token (looked for {', '.join(_USUAL[role])}); name it as {role}_token in "
@@ -234,17 +234,17 @@ def read(folder: Path, wanted: Sequence[str]) -> Vocabulary:
     return Vocabulary(tokenizer, names)
 
 
-def _said(folder: Path) -> dict[str, str]:
-    """Role -> token, as far as the folder says."""
-    found: dict[str, str] = {}
+def _configured_names(folder: Path) -> dict[str, str]:
+    """Role -> token, as far as the folder's configuration names them."""
+    names: dict[str, str] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
-            said = json.loads((folder / name).read_text(encoding="utf-8"))
+            raw = json.loads((folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         for role in _USUAL:
-            token = said.get(f"{role}_token") if isinstance(said, dict) else None
+            token = raw.get(f"{role}_token") if isinstance(raw, dict) else None
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str):
-                found[role] = token
-    return found
+                names[role] = token
+    return names

@@ -55,5 +55,5 @@ from goldilocks.records.task import Prices as Prices
 from goldilocks.records.task import Serving as Serving
 from goldilocks.records.task import ServingMode as ServingMode
 from goldilocks.records.task import TaskSpec as TaskSpec
-from goldilocks.support.account import Usage as Usage
+from goldilocks.support.endpoints.usage import Usage as Usage
 from goldilocks.support.machine.hardware import Machine as Machine

@@ -10,7 +10,7 @@ from goldilocks.records import display
 from goldilocks.records.candidates import Excluded
 from goldilocks.records.items import Measured
 from goldilocks.records.task import Objective, Prices, Serving
-from goldilocks.support.account import Usage
+from goldilocks.support.endpoints.usage import Usage
 from goldilocks.support.machine.hardware import Machine
 
 

@@ -24,6 +24,8 @@ class Prediction:
     """``tags``: what was asked, a text or the words of one; empty for other kinds of answer."""
     spans: tuple[tuple[int, int], ...] = ()
     """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
+    error: str = ""
+    """Why there is no answer (an endpoint refused the item, or named no label); empty: there is one."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -131,6 +133,8 @@ class Evaluation:
     data_fingerprint: str
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured and by which rules (see ``protocols.ReportsConditions``)."""
+    unanswered: int = 0
+    """Items that got no answer (from an endpoint); they count as wrong."""
     calibration: Calibration | None = None
     """``None``: the model does not say how sure it is, or its answers are not just right or wrong."""
 

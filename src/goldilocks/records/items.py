@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 
@@ -91,6 +91,17 @@ class Generation:
     item."""
     seed: int | None = None
     """Seed of sampling; the same seed gives the same answers (an endpoint may ignore it)."""
+
+    def updated(self, request: Generation | None) -> Generation:
+        """These settings, with those that a request sets in their place.
+
+        Example:
+            >>> Generation(max_tokens=8, seed=1).updated(Generation(seed=2))
+            Generation(max_tokens=8, temperature=None, top_k=None, top_p=None, stops=None, seed=2)
+        """
+        if request is None:
+            return self
+        return replace(self, **{name: value for name, value in asdict(request).items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

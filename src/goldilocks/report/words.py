@@ -8,6 +8,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
+from goldilocks.records import Usage
+
 NOTHING = "–"
 """Stands where there is no number."""
 
@@ -138,6 +140,27 @@ def word(name: str) -> str:
 def plural(n: int, one: str, many: str = "") -> str:
     """``1 label``, ``2 labels``."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def unanswered(usage: Usage) -> str:
+    """How many items a model behind an endpoint left without an answer, why, and what to do; empty: none.
+
+    Example:
+        >>> unanswered(Usage(questions=40, truncated=9, empty=3, unanswered=12))[:80]
+        '12 of 40 items (30%) got no usable answer and count as wrong; 3 answers were emp'
+    """
+    if not usage.unanswered:
+        return ""
+    remedy = "word the instruction: in the task file more strictly, or use the method in_context"
+    if usage.truncated * 2 >= usage.unanswered:
+        remedy = "raise generation: {max_tokens: ...} in the task file, or turn the model's reasoning off on the server"
+    elif usage.refused * 2 >= usage.unanswered:
+        remedy = "see whether such items may be left out or shortened"
+    return (
+        f"{usage.unanswered:,} of {plural(usage.items, 'item')} ({percent(usage.unanswered_share)}) got no usable "
+        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the limit "
+        f"on tokens, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
+    )
 
 
 def clean(text: str) -> str:

@@ -119,6 +119,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "holds": story.holds(decision),
         "board": board.leaderboard(decision, trials),
         "slider": slider_data(decision, board.losses_of(decision, trials), labels),
+        "remote": any(one.usage is not None for one in decision.candidates),
         "dearest": max(costs, default=0.0),
     }
 
@@ -171,6 +172,7 @@ def _environment() -> Environment:
         "breakable": words.breakable,
         "tidy": words.clean,
         "plural": words.plural,
+        "unanswered": words.unanswered,
     }
     environment.filters.update(filters)
     environment.globals.update(

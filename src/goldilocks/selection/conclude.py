@@ -72,7 +72,7 @@ def conclude(
         exhaustive_seconds_estimate=exhaustive_seconds(setting.pool, trials),
         policy=policy,
         stopped=stopped,
-        money=setting.workspace.account().total().money,
+        money=setting.workspace.spending_log().total().money,
     )
     return replace(decision_from(records, footprints, search), inputs=digests(setting.workspace, len(trials)))
 
@@ -177,7 +177,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
     finished: list[Finished] = []
     for name, trial in last.items():
         candidate, footprint = by_name[name], footprints[name]
-        usage = records.workspace.account(name).own() if candidate.model.remote else None
+        usage = records.workspace.spending_log(name).own() if candidate.model.remote else None
         monthly = cost(
             spent[name],
             footprint,
@@ -251,7 +251,7 @@ def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice:
                 seconds=spent.get(name, 0.0) + (failure.seconds if failure else 0.0),
                 score=trial.score if trial else None,
                 dropped=failure.stage if failure else "",
-                usage=records.workspace.account(name).own() if candidate.model.remote else None,
+                usage=records.workspace.spending_log(name).own() if candidate.model.remote else None,
                 p_best=choice.p_best.get(name),
                 forecast=forecasts.losses.get(name),
                 seconds_to_finish=forecasts.seconds.get(name),

@@ -235,9 +235,7 @@ def _probabilities(
     rng: np.random.Generator,
 ) -> tuple[dict[str, float], float]:
     """P(lowest J) of everybody, and the expected regret of the winner, from draws of the posterior."""
-    common = field.noise.mean(axis=1, keepdims=True)
-    width = np.sqrt(field.posterior.weight).astype(np.float32)
-    losses = field.posterior.mean + width * (field.noise - common) + common
+    losses = field.posterior.draws(field.noise, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:
         mean = np.array([max(one.loss, 1e-9) for one in prospects])

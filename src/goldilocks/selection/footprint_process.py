@@ -1,7 +1,7 @@
 """What a trained candidate needs to answer, measured in a process of its own: nothing of the search is in its memory.
 
-``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [ACCOUNT BY]`` prints one ``Footprint`` as
-JSON.
+``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
+``Footprint`` as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from goldilocks.evaluation.efficiency import footprint
 from goldilocks.protocols import TracksSpending
 from goldilocks.records import Footprint, Text
 from goldilocks.selection.failures import own_fault
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import from_json, to_json
 from goldilocks.support.machine.energy import Meter
 
@@ -35,15 +35,15 @@ _ITS_OWN = 3
 """Exit code where the model is at fault, and nobody else."""
 
 
-def footprint_of(family: str, folder: Path, texts: Sequence[Text], account: Account | None = None) -> Footprint:
+def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None) -> Footprint:
     """Load the model in ``folder`` in a fresh process and let it answer ``texts``, alone and in batches.
 
-    A model that is paid for is asked 21 questions, alone; ``account`` (one with a file) is what they are put down to.
+    A model that is paid for is asked 21 questions, alone; they are entered in ``log`` (one with a file).
 
     Raises:
         IntegrityError: the model could not be loaded, answered nothing, or took too long or too much memory.
     """
-    shared = [str(account.path), account.by] if account and account.path else []
+    shared = [str(log.path), log.by] if log and log.path else []
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(list(texts), file)
         file.flush()
@@ -76,12 +76,12 @@ def footprint_of(family: str, folder: Path, texts: Sequence[Text], account: Acco
     return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
 
 
-def _main(family: str, folder: Path, texts: Path, account: Account) -> None:
+def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     begun = time.perf_counter()
     model = plugins.load("families", family).restore(folder)
     sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
-        model.account = account
+        model.spending_log = log
     model.predict(sample[:1])
     loading = time.perf_counter() - begun
     size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
@@ -112,8 +112,8 @@ def _main(family: str, folder: Path, texts: Path, account: Account) -> None:
 
 if __name__ == "__main__":
     try:
-        paid = Account(Path(sys.argv[4]), sys.argv[5]) if len(sys.argv) > 4 else Account()
-        _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), paid)
+        spending = SpendingLog(Path(sys.argv[4]), sys.argv[5]) if len(sys.argv) > 4 else SpendingLog()
+        _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), spending)
     except Exception as problem:
         words = own_fault(problem)
         if words is None:

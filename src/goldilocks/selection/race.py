@@ -276,7 +276,7 @@ def _buy(
     name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
     predicted, value = standings.price(name, rung), standings.value(name)
     setting.progress(PurchaseStarted(name, share, predicted, why))
-    begun, used = time.perf_counter(), setting.workspace.account(name).own()
+    begun, used = time.perf_counter(), setting.workspace.spending_log(name).own()
     until = setting.clock.elapsed() + standings.left
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
@@ -289,7 +289,7 @@ def _buy(
     asked = time.perf_counter()
     answers = run.predict(dataset.validation.texts)
     per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
-    usage = setting.workspace.account(name).own() - used if candidate.model.remote else None
+    usage = setting.workspace.spending_log(name).own() - used if candidate.model.remote else None
     setting.keep(candidate, run)
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory

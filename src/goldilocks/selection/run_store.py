@@ -69,17 +69,19 @@ class RunStore:
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""
-        from goldilocks.tuning.run import Run
+        from goldilocks.tuning.run import Run, RunSetup
 
         run = Run(
             candidate,
             self.dataset.train,
             self.dataset.goal,
-            model_folder=self._folder(candidate.model),
-            work=self.work,
-            seed=self.seed,
-            options=options_of(candidate.method, self.options),
-            account=self.workspace.account(candidate.name),
+            RunSetup(
+                model_folder=self._folder(candidate.model),
+                work=self.work,
+                seed=self.seed,
+                options=options_of(candidate.method, self.options),
+                spending_log=self.workspace.spending_log(candidate.name),
+            ),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():
@@ -127,8 +129,8 @@ class RunStore:
             if facts.remote and kept.exists():
                 self._footprints[key] = read_record(Footprint, kept)
                 return self._footprints[key]
-            account = self.workspace.account(candidate.name)
-            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, account)
+            log = self.workspace.spending_log(candidate.name)
+            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
                 write_text(kept, to_json(found))
             self._footprints[key] = found
@@ -138,7 +140,7 @@ class RunStore:
         """The finished model of a candidate, ready to answer the test part."""
         model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
         if isinstance(model, TracksSpending):
-            model.account = self.workspace.account(f"{candidate.name} (test)")  # no cost of the search
+            model.spending_log = self.workspace.spending_log(f"{candidate.name} (test)")  # no cost of the search
         return model
 
     def _folder(self, facts: ModelInfo) -> Path | None:

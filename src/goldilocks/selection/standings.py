@@ -32,6 +32,8 @@ _MARGINS = 1.05, 1.2
 whose pace was measured, and one that has not."""
 _LEAST_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
+_LEAST_WEIGHT = 1e-3
+"""A scale of the spreads that is less probable is left out of the savings."""
 _PLAN = 64
 """Most candidates of a plan that are looked at: beyond so many the best of them hardly improves."""
 
@@ -338,11 +340,12 @@ class Standings:
         saved, promising = (np.zeros((len(self.pool), len(self.rungs))) for _ in range(2))
         if best is None:
             return saved, promising
-        posterior, weights = self.posterior, self.posterior.weights
-        means, variances = posterior.by_scale()
+        likely = self.posterior.weights > _LEAST_WEIGHT
+        weights = self.posterior.weights[likely]
+        means, variances = (values[likely] for values in self.posterior.by_scale())
         bar = (best[1] - costs) / self._alpha
         for rung, share in enumerate(self.rungs):
-            step = posterior.foresight(share)
+            step = self.posterior.foresight(share)[likely]
             location = means + (variances - step**2) / 2
             monthly = self._alpha * (weights @ savings.shortfall(bar, location, step))
             buyable = self._done <= rung

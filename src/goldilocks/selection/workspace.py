@@ -25,7 +25,7 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
-from goldilocks.support.account import Account
+from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
 _PART = re.compile(r"\..+\.\d+\.part")
@@ -68,9 +68,9 @@ class Workspace:
         """One line for each candidate that fell out on the way."""
         return self.folder / "dropped.jsonl"
 
-    def account(self, by: str = "") -> Account:
-        """What endpoints have cost in this run (``account.jsonl``), as the account of the candidate ``by``."""
-        return Account(self.folder / "account.jsonl", by)
+    def spending_log(self, by: str = "") -> SpendingLog:
+        """What endpoints have cost in this run (``account.jsonl``), for entries of the candidate ``by``."""
+        return SpendingLog(self.folder / "account.jsonl", by)
 
     @property
     def gold(self) -> Path:
@@ -182,7 +182,9 @@ class Workspace:
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
             there = plain(self.read_task())
-            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            # Where the project is does not matter: whether its data are the same, their fingerprint says.
+            unimportant = ("budget_seconds", "folder")
+            differ = sorted(key for key in wanted if key not in unimportant and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
                     f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "

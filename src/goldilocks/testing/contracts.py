@@ -22,7 +22,7 @@ import numpy.typing as npt
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
-from goldilocks.nets.generation.prompts import unaskable
+from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
     Estimator,
     Family,
@@ -127,54 +127,56 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     nothing.mkdir(parents=True)
     with contextlib.suppress(GoldilocksError):  # an answer too: it says in words what a checkpoint would need
         assert family.describe(nothing, "local") is None, "describe finds a checkpoint in an empty folder"
-    known = [(facts, None) for facts in family.models()]
-    assert len({facts.name for facts, _ in known}) == len(known), "two models share a name"
-    assert all(facts.source == "builtin" for facts, _ in known), "models() gives models whose source is not 'builtin'"
+    known = [(info, None) for info in family.models()]
+    assert len({info.name for info, _ in known}) == len(known), "two models share a name"
+    assert all(info.source == "builtin" for info, _ in known), "models() gives models whose source is not 'builtin'"
     found = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
-    models = [*known, *((facts, checkpoint) for facts, checkpoint in found if facts is not None)]
-    for number, (facts, checkpoint) in enumerate(models):
-        assert facts.family == name, f"{facts.name} says its family is {facts.family!r}, the file is {name!r}"
-        _check_forecast(family, facts)
+    models = [*known, *((info, checkpoint) for info, checkpoint in found if info is not None)]
+    for number, (info, checkpoint) in enumerate(models):
+        assert info.family == name, f"{info.name} says its family is {info.family!r}, the file is {name!r}"
+        _check_forecast(family, info)
         given = [
-            one for one in family.OUTPUTS if not (isinstance(family, RestrictsOutputs) and family.lacks(facts, one))
+            one
+            for one in family.OUTPUTS
+            if not (isinstance(family, RestrictsOutputs) and family.unsupported(info, one))
         ]
-        assert given, f"{facts.name} gives none of the kinds of answer of its family"
+        assert given, f"{info.name} gives none of the kinds of answer of its family"
         for case in tiny.cases(given):
-            _check_model(family, facts, checkpoint, case, folder / f"{number}-{case.name}")
+            _check_model(family, info, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
 
 
-def _check_forecast(family: Family, facts: ModelInfo) -> None:
-    small, large = (family.forecast(facts, replace(WORK, rows=rows), MACHINE) for rows in (1_000, 100_000))
-    assert 0 <= small.seconds <= large.seconds < math.inf, f"{facts.name}: forecast falls as rows grow"
-    assert 0 <= small.memory_bytes <= large.memory_bytes < math.inf, f"{facts.name}: memory falls as rows grow"
+def _check_forecast(family: Family, info: ModelInfo) -> None:
+    small, large = (family.forecast(info, replace(WORK, rows=rows), MACHINE) for rows in (1_000, 100_000))
+    assert 0 <= small.seconds <= large.seconds < math.inf, f"{info.name}: forecast falls as rows grow"
+    assert 0 <= small.memory_bytes <= large.memory_bytes < math.inf, f"{info.name}: memory falls as rows grow"
 
 
-def _check_model(family: Family, facts: ModelInfo, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
+def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case: tiny.Case, folder: Path) -> None:
     part, goal = case.part, case.goal
-    model = family.create(facts, checkpoint, part, goal, seed=0)
-    assert model.labels == goal.labels, f"{facts.name}: labels are {model.labels}, made with {goal.labels}"
-    recipe = family.recipe(facts, WORK)
-    prompted = "prompt" in facts.groups and recipe is not None and unaskable(goal.output) is None
-    """Whether it can be tuned as well as prompted: then ``fit`` sets the prompt."""
+    model = family.create(info, checkpoint, part, goal, seed=0)
+    assert model.labels == goal.labels, f"{info.name}: labels are {model.labels}, made with {goal.labels}"
+    config = family.training_config(info, WORK)
+    prompted = "prompt" in info.groups and config is not None and why_not_promptable(goal.output) is None
+    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
     if isinstance(model, OneShotEstimator) and not prompted:
-        assert recipe is None, f"{facts.name} is fitted in one go, so its recipe must be None"
-        told = set(facts.groups) <= {"prompt"}
-        assert told, f"{facts.name} is fitted in one go, so it has no groups but 'prompt'"
+        assert config is None, f"{info.name} is fitted in one go, so its recipe must be None"
+        told = set(info.groups) <= {"prompt"}
+        assert told, f"{info.name} is fitted in one go, so it has no groups but 'prompt'"
         model.fit(part.texts, part.gold, seed=0)
         first = model.predict(part.texts)
         model.fit(part.texts, part.gold, seed=0)
-        assert alike(model.predict(part.texts), first) < 1e-4, f"{facts.name}: fitting again changes answers"
+        assert alike(model.predict(part.texts), first) < 1e-4, f"{info.name}: fitting again changes answers"
     else:
-        assert isinstance(recipe, TrainingConfig), f"{facts.name} is trained by descent, so it needs a recipe"
-        assert set(facts.groups) <= GROUPS, f"{facts.name}: groups {facts.groups} are not all among {sorted(GROUPS)}"
-        there = set(facts.groups) - {"prompt"}
-        assert set(cast(Any, model).groups()) == there, f"{facts.name}: facts and network differ in their groups"
+        assert isinstance(config, TrainingConfig), f"{info.name} is trained by descent, so it needs a recipe"
+        assert set(info.groups) <= GROUPS, f"{info.name}: groups {info.groups} are not all among {sorted(GROUPS)}"
+        there = set(info.groups) - {"prompt"}
+        assert set(cast(Any, model).groups()) == there, f"{info.name}: info and network differ in their groups"
     check_answers(model, (*part.texts[:12], *case.odd), goal)
-    assert model.size_bytes() > 0, f"{facts.name}: size_bytes is {model.size_bytes()}"
+    assert model.size_bytes() > 0, f"{info.name}: size_bytes is {model.size_bytes()}"
     check_restores(model, family.restore, part.texts[:12], folder)
     if prompted:
-        assert isinstance(model, OneShotEstimator), f"{facts.name} has the group 'prompt', so it needs fit"
+        assert isinstance(model, OneShotEstimator), f"{info.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
         check_restores(model, family.restore, part.texts[:12], folder / "told")
@@ -285,29 +287,29 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
     options = method.Options()
     assert all(getattr(options, one.name) is not None or one.default is None for one in fields(options))
     base = TrainingConfig(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
-    adjusted = method.recipe(base)
+    adjusted = method.training_config(base)
     assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
-    reason = method.misfit(counted)
+    reason = method.incompatibility(counted)
     assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
     fitting = 0
-    for facts, make in networks:
-        reason = method.misfit(facts)
-        assert reason is None or reason.strip(), f"misfit gives an empty reason for {facts.name}"
+    for info, make in networks:
+        reason = method.incompatibility(info)
+        assert reason is None or reason.strip(), f"misfit gives an empty reason for {info.name}"
         if reason is None:
             fitting += 1
-            assert method.effort(facts) > 0, f"effort for {facts.name} is {method.effort(facts)}"
+            assert method.effort(info) > 0, f"effort for {info.name} is {method.effort(info)}"
             if isinstance(method, FreezesLayers):
-                shares = [method.once(facts, output) for output in Output]
-                assert all(0 <= share < 1 for share in shares), f"once for {facts.name} is {max(shares)}"
+                shares = [method.frozen_share(info, output) for output in Output]
+                assert all(0 <= share < 1 for share in shares), f"once for {info.name} is {max(shares)}"
             if adjusted is None:
-                _check_telling(method, facts, make())
+                _check_telling(method, info, make())
             else:
-                _check_method_on(method, facts, make())
+                _check_method_on(method, info, make())
     return fitting
 
 
-def _check_telling(method: Method, facts: ModelInfo, model: Any) -> None:
+def _check_telling(method: Method, info: ModelInfo, model: Any) -> None:
     """A method that trains nothing: what it prepared can be fitted, twice with the same answers."""
     part = tiny.part(12)
     answers = []
@@ -315,25 +317,25 @@ def _check_telling(method: Method, facts: ModelInfo, model: Any) -> None:
         method.prepare(model, method.Options())
         model.fit(part.texts, part.gold, seed=0)
         answers.append(model.predict(part.texts))
-    assert alike(*answers) < 1e-4, f"telling {facts.name} again changes its answers"
+    assert alike(*answers) < 1e-4, f"telling {info.name} again changes its answers"
 
 
-def _check_method_on(method: Method, facts: ModelInfo, network: Any) -> None:
+def _check_method_on(method: Method, info: ModelInfo, network: Any) -> None:
     texts = tiny.part(6).texts
     before = network.predict(texts).probabilities
     method.prepare(network, method.Options())
     learning = {name for name, weight in network.module.named_parameters() if weight.requires_grad}
-    assert learning, f"nothing of {facts.name} learns"
-    assert any(name.startswith("head.") for name in learning), f"the head of {facts.name} does not learn"
+    assert learning, f"nothing of {info.name} learns"
+    assert any(name.startswith("head.") for name in learning), f"the head of {info.name} does not learn"
     prepared = network.predict(texts).probabilities
-    assert np.allclose(prepared, before, atol=1e-4), f"preparing {facts.name} changes its answers before any training"
+    assert np.allclose(prepared, before, atol=1e-4), f"preparing {info.name} changes its answers before any training"
     for name, weight in network.module.named_parameters():
         if name in learning:
             weight.data += 0.01  # as training would
     trained = network.predict(texts).probabilities
     method.fold(network)
     assert np.allclose(network.predict(texts).probabilities, trained, atol=1e-3), (
-        f"folding {facts.name} changes its answers"
+        f"folding {info.name} changes its answers"
     )
 
 

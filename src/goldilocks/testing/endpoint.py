@@ -13,10 +13,10 @@ Reply = Callable[[http.server.BaseHTTPRequestHandler, dict[str, Any]], None]
 
 
 class Server:
-    """Answers as it is told; after its list of replies it repeats the last."""
+    """Answers with its replies, one for each request; after the last one it repeats it."""
 
     def __init__(self) -> None:
-        """Begin to listen, on a free port."""
+        """Listen on a free port."""
         self.replies: list[Reply] = [say("food")]
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
@@ -53,20 +53,35 @@ def send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, 
 
 
 def say(text: str, read: int = 100, written: int = 10) -> Reply:
-    """A completion, with its account of tokens."""
-    used = {"prompt_tokens": read, "completion_tokens": written}
-    body = {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": used}
-    return lambda handler, _: send(handler, 200, json.dumps(body).encode())
+    """A completion, with its usage."""
+    return complete(text, read=read, written=written)
+
+
+def complete(content: Any, finish: str = "stop", read: int = 100, written: int = 10, **message: Any) -> Reply:
+    """A completion with any content, reason to finish, and further keys of the message."""
+    choice = {"finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
+    body = {"choices": [choice], "usage": {"prompt_tokens": read, "completion_tokens": written}}
+    return give(body)
+
+
+def give(body: Any, status: int = 200) -> Reply:
+    """JSON of any shape."""
+    return lambda handler, _: send(handler, status, json.dumps(body).encode())
+
+
+def choose(reply: Callable[[dict[str, Any]], Reply]) -> Reply:
+    """The reply that a function gives for the request's body."""
+    return lambda handler, body: reply(body)(handler, body)
 
 
 def fail(status: int, message: str = "no", **headers: str) -> Reply:
-    """An error, in the endpoint's own words."""
+    """An error with the server's message."""
     body = json.dumps({"error": {"message": message}}).encode()
     return lambda handler, _: send(handler, status, body, **headers)
 
 
 def write(content: bytes) -> Reply:
-    """Bytes as they stand, HTTP or not; the connection ends behind them."""
+    """Bytes as they are, HTTP or not; the connection ends behind them."""
 
     def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
         handler.wfile.write(content)
@@ -76,7 +91,7 @@ def write(content: bytes) -> Reply:
 
 
 def drip(begins: bytes, seconds: float) -> Reply:
-    """What it begins with at once, then a byte every so many seconds for as long as somebody listens."""
+    """The beginning at once, then a byte every ``seconds`` for as long as the client listens."""
 
     def reply(handler: http.server.BaseHTTPRequestHandler, _: dict[str, Any]) -> None:
         handler.close_connection = True

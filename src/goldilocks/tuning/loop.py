@@ -1,4 +1,4 @@
-"""The only training loop. It knows a ``Network``, which of its weights learn and a recipe; neither model nor method.
+"""The training loop. It knows a ``Network``, which of its weights are trainable and a training config, nothing else.
 
 Training runs on a working copy: in bfloat16 where backbone and machine can, and with only those rows of the word table
 whose tokens occur in the training texts (the others have no gradient; the table has no weight decay, so leaving them
@@ -32,19 +32,19 @@ class Learner:
     """A network while it learns. ``network`` itself stays in float32; call ``settle`` before it answers or is saved."""
 
     def __init__(
-        self, network: Network, recipe: TrainingConfig, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+        self, network: Network, config: TrainingConfig, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> None:
         """Tokenize and make the working copy.
 
         Args:
             network: Prepared by its method: what has ``requires_grad`` learns.
-            recipe: Epochs, rates, batches.
+            config: Epochs, rates, batches.
             texts: Training items.
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
         """
         torch.set_flush_denormal(True)
-        self.network, self.recipe, self.seed = network, recipe, seed
+        self.network, self.config, self.seed = network, config, seed
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows = network.rows_to_learn(texts, gold)
@@ -59,7 +59,7 @@ class Learner:
         self._used = self._compact_ids()
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
-        self._optimizer = MasterAdamW(self._slots(), clip_norm=recipe.clip_norm)
+        self._optimizer = MasterAdamW(self._slots(), clip_norm=config.clip_norm)
         self.epoch, self.batch, self.steps = 0, 0, 0
         self._batches: list[list[int]] = []
         self._asked: tuple[int, Tensor] | None = None
@@ -68,13 +68,13 @@ class Learner:
 
     @property
     def done(self) -> bool:
-        """Whether the recipe's epochs are over."""
-        return self._position() >= self.recipe.epochs - 1e-9
+        """Whether all epochs are over."""
+        return self._position() >= self.config.epochs - 1e-9
 
     @property
     def share(self) -> float:
         """Share of the full run that is behind, 0 to 1."""
-        return min(1.0, self._position() / self.recipe.epochs)
+        return min(1.0, self._position() / self.config.epochs)
 
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
@@ -86,7 +86,7 @@ class Learner:
             stop: Asked before each step; ``True`` ends the call early, between two steps.
             on_step: Called with the share done after each step.
         """
-        goal = share * self.recipe.epochs
+        goal = share * self.config.epochs
         self._work.module.train()
         if self._start >= self._work.backbone.depth:
             self._work.backbone.eval()  # what is kept of a frozen backbone is what it answers with, without dropout
@@ -103,15 +103,15 @@ class Learner:
 
     def _plan(self) -> list[list[int]]:
         if not self._batches:
-            self._batches = batches_of(self.epoch, self._costs, self.recipe, self.seed)
+            self._batches = batches_of(self.epoch, self._costs, self.config, self.seed)
         return self._batches
 
     def _step(self, rows: list[int]) -> None:
-        progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.recipe.epochs
+        progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.config.epochs
         # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
         torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
         self._loss(rows).backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step(rate_share(progress, self.recipe.warmup_share))
+        self._optimizer.step(rate_share(progress, self.config.warmup_share))
         self.steps += 1
 
     def _loss(self, rows: list[int]) -> Tensor:
@@ -136,7 +136,7 @@ class Learner:
         return work.loss(work.backbone(batch, start=self._start, hidden=hidden), batch, targets)
 
     def _batch(self, rows: Sequence[int]) -> Batch:
-        batch = padded([self._rows[row] for row in rows], self.network.shape.pad_id)
+        batch = padded([self._rows[row] for row in rows], self.network.config.pad_id)
         if self._used is not None:
             batch = replace(batch, ids=torch.searchsorted(self._used, batch.ids))
         return batch.to(self.device)
@@ -149,12 +149,12 @@ class Learner:
         if table is None:
             return None
         tokens = (row.ids for row in self._rows)
-        seen = np.unique(np.concatenate([*tokens, [self.network.shape.pad_id], np.arange(_KEPT_IDS)]))
+        seen = np.unique(np.concatenate([*tokens, [self.network.config.pad_id], np.arange(_KEPT_IDS)]))
         return torch.from_numpy(seen[seen < table.num_embeddings].astype(np.int64))
 
     @staticmethod
     def _word_table(network: Network) -> nn.Embedding | None:
-        name = network.backbone.word_embedding
+        name = network.sparse_embedding
         table = network.backbone.get_submodule(name) if name else None
         assert table is None or isinstance(table, nn.Embedding)
         return table
@@ -176,7 +176,7 @@ class Learner:
         if table is not None and full is not None and self._used is not None:
             rows = full.detach()[self._used.to(self.device)]
             table.weight = nn.Parameter(rows, requires_grad=full.requires_grad)
-            tables[f"backbone.{self.network.backbone.word_embedding}.weight"] = rows
+            tables[f"backbone.{self.network.sparse_embedding}.weight"] = rows
         try:
             work = self.network.twin()
         finally:
@@ -185,7 +185,7 @@ class Learner:
         own = self._word_table(work)
         if own is not None and own.padding_idx is not None and self._used is not None:
             own.padding_idx = int(torch.searchsorted(self._used, own.padding_idx))
-        work.dropout.p, work.label_smoothing = self.recipe.dropout, self.recipe.label_smoothing
+        work.dropout.p, work.label_smoothing = self.config.dropout, self.config.label_smoothing
         return work, tables
 
     def _first_loss(self, work: Network) -> float:
@@ -214,7 +214,7 @@ class Learner:
                     master,
                     working,
                     peak=self._peak(name, role),
-                    decay=0.0 if plain else self.recipe.weight_decay,
+                    decay=0.0 if plain else self.config.weight_decay,
                 )
             )
         return slots
@@ -222,10 +222,10 @@ class Learner:
     def _peak(self, name: str, role: str) -> float:
         """Peak rate of a weight. Source of the steps: Howard & Ruder 2018, arXiv:1801.06146, section 3.2."""
         if role == "head":
-            return self.recipe.head_learning_rate
+            return self.config.head_learning_rate
         steps = self.network.backbone.depth - 1
         above_middle = (self.network.block_of(name) - steps / 2) / steps if steps > 0 else 0.0
-        return float(self.recipe.learning_rate * self.recipe.layer_ratio**above_middle)
+        return float(self.config.learning_rate * self.config.layer_ratio**above_middle)
 
     def _cache(self) -> FrozenStates | None:
         backbone = self._work.backbone
@@ -241,7 +241,7 @@ class Learner:
     # ------------------------------------------------------------------------------------------------- what is kept
 
     def settle(self) -> Network:
-        """The network with what was learnt so far, in evaluation mode."""
+        """The network with the weights trained so far, in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
         if self._used is not None:
             for slot in self._optimizer.slots:

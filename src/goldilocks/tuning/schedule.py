@@ -15,10 +15,10 @@ from goldilocks.nets.tokenization.batching import by_length
 from goldilocks.records import Gold, TrainingConfig
 
 
-def batches_of(epoch: int, lengths: npt.NDArray[np.int64], recipe: TrainingConfig, seed: int) -> list[list[int]]:
+def batches_of(epoch: int, lengths: npt.NDArray[np.int64], config: TrainingConfig, seed: int) -> list[list[int]]:
     """The batches of one epoch (positions of texts), in order; the same for the same epoch and seed."""
     rng = np.random.default_rng((seed, epoch))
-    return list(by_length(lengths, rows=recipe.batch_rows, tokens=recipe.batch_tokens, rng=rng))  # type: ignore[arg-type]
+    return list(by_length(lengths, rows=config.batch_rows, tokens=config.batch_tokens, rng=rng))  # type: ignore[arg-type]
 
 
 def nested_order(gold: Sequence[Gold], seed: int) -> list[int]:

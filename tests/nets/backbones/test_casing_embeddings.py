@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, hides_case, mark_of
+from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, casing_feature, hides_case
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.nets.tokenization.word_vocabulary import learn_words
 from goldilocks.support.text.word_shape import shape_of
@@ -29,12 +29,12 @@ def test_tables_start_at_zero_and_change_nothing() -> None:
 
 
 def test_affixes_know_no_capitals_and_lie_in_their_table() -> None:
-    assert mark_of("suffixes", "ENGLAND") == mark_of("suffixes", "Scotland")
-    assert mark_of("prefixes", "England") == mark_of("prefixes", "english")
+    assert casing_feature("suffixes", "ENGLAND") == casing_feature("suffixes", "Scotland")
+    assert casing_feature("prefixes", "England") == casing_feature("prefixes", "english")
     for channel, table in CasingEmbeddings(("shapes", "prefixes", "suffixes"), 2).items():
         assert isinstance(table, nn.Embedding)
         rows = table.num_embeddings
-        assert all(0 < mark_of(channel, word) < rows for word in ("", "x", "Straße", "北京"))
+        assert all(0 < casing_feature(channel, word) < rows for word in ("", "x", "Straße", "北京"))
 
 
 def test_tokenizer_that_lower_cases_is_known_by_what_it_does(tmp_path: Path) -> None:

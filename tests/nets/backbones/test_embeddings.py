@@ -59,43 +59,6 @@ def test_the_word_table_is_where_the_backbone_says(backbone: Backbone) -> None:
     assert isinstance(backbone.get_submodule(backbone.word_embedding), torch.nn.Embedding)
 
 
-def test_filters_are_torchs_convolution_centred_on_each_word() -> None:
-    torch.manual_seed(0)
-    backbone = CnnBackbone(20, 6, 5, [3, 5], dropout=0.0, hidden_words=0.0).eval()
-    ids = torch.arange(8)[None]
-    ours = backbone(_batch(ids))
-    words: Tensor = backbone.words(ids).transpose(1, 2)  # (1, 6, 8)
-    theirs = []
-    for span, filters in zip((3, 5), backbone.filters, strict=True):
-        assert isinstance(filters, torch.nn.Linear)
-        weight = filters.weight.view(5, span, 6).transpose(1, 2)  # windows lie word by word, torch wants channels first
-        theirs.append(F.conv1d(words, weight, filters.bias, padding=span // 2))
-    assert torch.allclose(ours, F.relu(torch.cat(theirs, 1)).transpose(1, 2), atol=1e-6)
-
-
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_both_ways_are_torchs_own_bidirectional_net_on_packed_texts(cell: str) -> None:
-    torch.manual_seed(0)
-    backbone = RnnBackbone(20, 6, cell, 4, both_ways=True, dropout=0.0, hidden_words=0.0).eval()
-    theirs = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell](
-        6, 4, batch_first=True, bidirectional=True
-    )
-    own = dict(backbone.named_parameters())
-    for name, weight in theirs.named_parameters():
-        source = f"back.{name.removesuffix('_reverse')}" if name.endswith("_reverse") else f"forth.{name}"
-        weight.data.copy_(own[source])
-    ids = torch.randint(2, 20, (3, 7))
-    lengths = torch.tensor([7, 3, 5])
-    mask = (torch.arange(7) < lengths[:, None]).long()
-    with torch.inference_mode():
-        ours = backbone(_batch(ids, mask))
-        packed = torch.nn.utils.rnn.pack_padded_sequence(
-            backbone.words(ids), lengths, batch_first=True, enforce_sorted=False
-        )
-        wanted, _ = torch.nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
-    assert torch.allclose(ours[mask.bool()], wanted[mask.bool()], atol=1e-6)
-
-
 def test_words_are_hidden_in_training_only() -> None:
     backbone = EmbeddingBackbone(20, 6, hidden_words=0.5)
     ids = torch.full((1, 400), 7)

@@ -12,7 +12,7 @@ from goldilocks.nets.hub.config import read_config
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import Candidate, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 transformers = pytest.importorskip("transformers")
 
@@ -80,17 +80,19 @@ def test_frozen_backbone_runs_once_per_text_and_without_dropout(folder: Path, mo
     family, part = plugins.load("families", "encoder"), tiny.part(24)
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    recipe = TrainingConfig(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
+    config = TrainingConfig(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
     work = Workload(rows=24, characters=30, words=6, labels=3)
-    run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, recipe=recipe)
+    run = Run(
+        Candidate(facts, "head_only"), part, tiny.GOAL, RunSetup(model_folder=folder, work=work, seed=0, config=config)
+    )
     seen: list[bool] = []
-    given = HubEncoderBackbone._given
+    given = HubEncoderBackbone._inputs
 
     def counted(self: HubEncoderBackbone, batch: Batch) -> dict[str, torch.Tensor]:
         seen.extend([self.model.training] * len(batch.ids))
         return given(self, batch)
 
-    monkeypatch.setattr(HubEncoderBackbone, "_given", counted)
+    monkeypatch.setattr(HubEncoderBackbone, "_inputs", counted)
     run.advance(1.0)
 
     assert seen == [False] * 24

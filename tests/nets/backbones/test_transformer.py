@@ -46,8 +46,8 @@ def test_a_token_does_not_see_what_comes_later() -> None:
     states, mask = torch.randn(1, 3, 16), torch.ones(1, 3)
     ids = torch.tensor([[2, 7, 8, 9]])
     with torch.no_grad():
-        first = decoder.scores(states, mask, ids)
-        second = decoder.scores(states, mask, torch.tensor([[2, 7, 30, 31]]))
+        first = decoder.logits(states, mask, ids)
+        second = decoder.logits(states, mask, torch.tensor([[2, 7, 30, 31]]))
     assert torch.allclose(first[:, :2], second[:, :2], atol=1e-6)
     assert not torch.allclose(first[:, 2], second[:, 2], atol=1e-3)
 
@@ -58,8 +58,8 @@ def test_a_copy_of_both_shares_one_table_as_before() -> None:
     batch = Batch(torch.tensor([[5, 6]]), torch.ones(1, 2), {}, ())
     with torch.no_grad():
         states = both["backbone"](batch)
-        before = both["head"].scores(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
+        before = both["head"].logits(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
         both["backbone"].get_parameter("words.weight")[10] += 1.0
-        after = both["head"].scores(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
+        after = both["head"].logits(states, batch.mask, torch.tensor([[2]]))  # type: ignore[operator]
     changed = (before != after).flatten().nonzero().flatten().tolist()
     assert changed == [10]

@@ -13,7 +13,7 @@ from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.hub_decoder import read_hub_causal
 from goldilocks.nets.backbones.llama import read_backbone, read_options
 from goldilocks.nets.generation import decoding
-from goldilocks.nets.generation.decoding import Tree, judge, likelihood, write
+from goldilocks.nets.generation.decoding import ContinuationTree, generate, log_likelihood, score_continuations
 from goldilocks.nets.generation.sampling import Sampling
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.testing import tiny
@@ -39,37 +39,39 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                 weight.add_(torch.randn_like(weight) * 0.2)
         tiny.decoder_folder(folder)
         made.save_pretrained(folder)
-        speaker: Any = read_hub_causal(folder)
+        lm: Any = read_hub_causal(folder)
     else:
         tiny.decoder_folder(folder, kind=request.param)
         options = read_options(json.loads((folder / "config.json").read_text()))
         assert options is not None
-        speaker = read_backbone(folder, options)
+        lm = read_backbone(folder, options)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return speaker.eval(), theirs, folder
+    return lm.eval(), theirs, folder
 
 
 def test_prefix_that_was_read_before_is_not_read_again_and_stays_as_it_was(pair: tuple[CausalLM, Any, Path]) -> None:
-    speaker, _, folder = pair
+    lm, _, folder = pair
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
     with torch.inference_mode():
-        kept = CachedContext.begin(speaker, PREFIX)
+        kept = CachedContext.encode(lm, PREFIX)
     long = [[*range(5, 45), *one] for one in PROMPTS]  # they begin alike
     for prompts in (PROMPTS, long, PROMPTS[:1]):
-        wanted = write(speaker, tokenizer, prompts, Sampling(max_tokens=6), prefix=PREFIX)
-        assert [one.text for one in write(speaker, tokenizer, prompts, Sampling(max_tokens=6), prefix=kept)] == [
+        wanted = generate(lm, tokenizer, prompts, Sampling(max_tokens=6), prefix=PREFIX)
+        assert [one.text for one in generate(lm, tokenizer, prompts, Sampling(max_tokens=6), prefix=kept)] == [
             one.text for one in wanted
         ]
-        anew = judge(speaker, prompts, Tree([[50, 51], [52]]), prefix=PREFIX)
-        assert torch.allclose(judge(speaker, prompts, Tree([[50, 51], [52]]), prefix=kept), anew, atol=1e-4)
+        anew = score_continuations(lm, prompts, ContinuationTree([[50, 51], [52]]), prefix=PREFIX)
+        assert torch.allclose(
+            score_continuations(lm, prompts, ContinuationTree([[50, 51], [52]]), prefix=kept), anew, atol=1e-4
+        )
         assert kept.valid.shape == (1, len(PREFIX))
 
 
 def test_greedy_tokens_are_those_of_transformers(pair: tuple[CausalLM, Any, Path]) -> None:
-    speaker, theirs, folder = pair
+    lm, theirs, folder = pair
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
 
-    got = write(speaker, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+    got = generate(lm, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
 
     theirs.generation_config.eos_token_id = None
     for prompt, written in zip(PROMPTS, got, strict=True):
@@ -82,58 +84,58 @@ def test_greedy_tokens_are_those_of_transformers(pair: tuple[CausalLM, Any, Path
 
 
 def test_tokens_are_the_same_once_the_weights_are_settled(tmp_path: Path) -> None:
-    from goldilocks.nets.hub.weights import answering
+    from goldilocks.nets.hub.weights import inference_dtype
 
     folder = tiny.decoder_folder(tmp_path / "decoder")
     options = read_options(json.loads((folder / "config.json").read_text()))
     assert options is not None
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
-    # As a checkpoint that is kept in bfloat16, answering in float32: what it does where there is no bfloat16.
-    backbone = read_backbone(folder, options).to(torch.bfloat16).to(answering(torch.float32))
-    plain = write(backbone, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+    # As a checkpoint that is kept in bfloat16, inference_dtype in float32: what it does where there is no bfloat16.
+    backbone = read_backbone(folder, options).to(torch.bfloat16).to(inference_dtype(torch.float32))
+    plain = generate(backbone, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
 
-    backbone.settle()
-    settled = write(backbone, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
+    backbone.prepare_for_inference()
+    settled = generate(backbone, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
 
     assert [one.text for one in settled] == [one.text for one in plain]
 
 
 def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[CausalLM, Any, Path]) -> None:
-    speaker, theirs, _ = pair
+    lm, theirs, _ = pair
     endings = [[50, 51, 52], [50, 51], [60], [50, 53, 54]]
 
-    got = judge(speaker, PROMPTS, Tree(endings), prefix=PREFIX)
+    got = score_continuations(lm, PROMPTS, ContinuationTree(endings), prefix=PREFIX)
 
     for row, prompt in zip(got, PROMPTS, strict=True):
         for value, ending in zip(row.tolist(), endings, strict=True):
             assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], ending), abs=1e-3)
-    targets = likelihood(speaker, [[*PREFIX, *one] for one in PROMPTS], [endings[0]] * 3)
+    targets = log_likelihood(lm, [[*PREFIX, *one] for one in PROMPTS], [endings[0]] * 3)
     assert torch.allclose(targets, got[:, 0], atol=1e-3)
 
 
 def test_what_prompts_begin_with_is_read_once(
     pair: tuple[CausalLM, Any, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    speaker, theirs, folder = pair
+    lm, theirs, folder = pair
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
     shared = list(range(60, 80))
     prompts = [[*shared, *prompt] for prompt in PROMPTS] + [shared]
-    alone = [write(speaker, tokenizer, [one], Sampling(max_tokens=12), prefix=PREFIX)[0].text for one in prompts]
-    read: list[torch.Tensor] = []
-    really = speaker.read
+    alone = [generate(lm, tokenizer, [one], Sampling(max_tokens=12), prefix=PREFIX)[0].text for one in prompts]
+    calls: list[torch.Tensor] = []
+    forward = lm.forward_cached
 
     def counted(ids: torch.Tensor, *rest: Any) -> torch.Tensor:
-        read.append(ids)
-        return really(ids, *rest)
+        calls.append(ids)
+        return forward(ids, *rest)
 
-    monkeypatch.setattr(speaker, "read", counted)
-    together = write(speaker, tokenizer, prompts, Sampling(max_tokens=12), prefix=PREFIX)
-    begun = [one.tolist() for one in read[:2]]
-    judged = judge(speaker, prompts, Tree([[50, 51]]), prefix=PREFIX)
+    monkeypatch.setattr(lm, "forward_cached", counted)
+    together = generate(lm, tokenizer, prompts, Sampling(max_tokens=12), prefix=PREFIX)
+    encoded = [ids.tolist() for ids in calls[:2]]
+    judged = score_continuations(lm, prompts, ContinuationTree([[50, 51]]), prefix=PREFIX)
 
     assert [one.text for one in together] == alone
-    assert begun[0] == [[*PREFIX, *shared[:-1]]]  # the last prompt needs a token of its own to go on from
-    assert sorted(row[0] for row in begun[1]) == [shared[-1]] * 4
+    assert encoded[0] == [[*PREFIX, *shared[:-1]]]  # the last prompt needs a token of its own to go on from
+    assert sorted(row[0] for row in encoded[1]) == [shared[-1]] * 4
     for value, prompt in zip(judged[:, 0].tolist(), prompts, strict=True):
         assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], [50, 51]), abs=1e-3)
 
@@ -145,7 +147,7 @@ def test_top_block_is_run_only_where_a_state_is_wanted(small: tuple[Any, Any]) -
         block.down.register_forward_hook(lambda _module, given, _made, seen=seen: seen.append(given[0].shape[0]))
         for block, seen in zip((backbone.blocks[0], backbone.blocks[-1]), tokens, strict=True)
     ]
-    write(backbone, tokenizer, PROMPTS, Sampling(max_tokens=1))
+    generate(backbone, tokenizer, PROMPTS, Sampling(max_tokens=1))
     for hook in hooks:
         hook.remove()
 
@@ -169,19 +171,19 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
 def test_sampled_text_is_the_same_alone_and_in_a_batch_and_with_its_seed(small: tuple[Any, Any]) -> None:
     sampling = Sampling(max_tokens=10, temperature=0.8, top_k=40, top_p=0.9, seed=3)
 
-    together = write(*small, PROMPTS, sampling)
-    alone = [write(*small, [one], sampling)[0] for one in PROMPTS]
+    together = generate(*small, PROMPTS, sampling)
+    alone = [generate(*small, [one], sampling)[0] for one in PROMPTS]
 
     assert [one.text for one in together] == [one.text for one in alone]
-    others = write(*small, PROMPTS, Sampling(max_tokens=10, temperature=0.8, seed=4))
+    others = generate(*small, PROMPTS, Sampling(max_tokens=10, temperature=0.8, seed=4))
     assert [one.text for one in together] != [one.text for one in others]
 
 
 def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
-    whole = write(*small, PROMPTS[:1], Sampling(max_tokens=20))[0]
+    whole = generate(*small, PROMPTS[:1], Sampling(max_tokens=20))[0]
     stop = whole.text[5:7]
 
-    cut = write(*small, PROMPTS[:1], Sampling(max_tokens=20, stops=(stop,)))[0]
+    cut = generate(*small, PROMPTS[:1], Sampling(max_tokens=20, stops=(stop,)))[0]
 
     assert cut.text == whole.text[: whole.text.index(stop)]
     assert cut.ended
@@ -190,7 +192,7 @@ def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "stops", "text", "ended"),
+    ("generated", "stops", "text", "ended"),
     [
         ("\n\nHallo Welt\nText: x", ("\n", "\nText:"), "\n\nHallo Welt", True),
         ("\nText: x and more of it", ("\n", "\nText:"), "", True),
@@ -199,30 +201,35 @@ def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
     ],
 )
 def test_line_that_is_empty_is_no_answer_yet(
-    small: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, said: str, stops: tuple[str, ...], text: str, ended: bool
+    small: tuple[Any, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    generated: str,
+    stops: tuple[str, ...],
+    text: str,
+    ended: bool,
 ) -> None:
-    ids = small[1].encode(said, add_special_tokens=False).ids
+    ids = small[1].encode(generated, add_special_tokens=False).ids
     script = iter(ids)
-    monkeypatch.setattr(decoding._Spoken, "likeliest", lambda _: [next(script)])
+    monkeypatch.setattr(decoding._CausalLMRows, "greedy", lambda _: [next(script)])
 
-    found = write(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
+    found = generate(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
 
     assert (found.text, found.ended) == (text, ended)
 
 
 def test_text_ends_at_the_end_token(small: tuple[Any, Any]) -> None:
-    speaker, tokenizer = small
+    lm, tokenizer = small
     with torch.inference_mode():
-        first = int(speaker.logits(CachedContext.begin(speaker).read(PROMPTS[:1])).argmax())
+        first = int(lm.logits(CachedContext.encode(lm).extend(PROMPTS[:1])).argmax())
 
-    written = write(speaker, tokenizer, PROMPTS[:1], Sampling(max_tokens=20), ends=[first])[0]
+    written = generate(lm, tokenizer, PROMPTS[:1], Sampling(max_tokens=20), end_ids=[first])[0]
 
     assert (written.text, written.tokens, written.ended) == ("", 0, True)
 
 
 def test_top_k_of_one_is_greedy(small: tuple[Any, Any]) -> None:
-    greedy = write(*small, PROMPTS, Sampling(max_tokens=8))
-    only = write(*small, PROMPTS, Sampling(max_tokens=8, temperature=2.0, top_k=1))
+    greedy = generate(*small, PROMPTS, Sampling(max_tokens=8))
+    only = generate(*small, PROMPTS, Sampling(max_tokens=8, temperature=2.0, top_k=1))
 
     assert [one.text for one in greedy] == [one.text for one in only]
 
@@ -233,7 +240,7 @@ def test_sampling_that_makes_no_sense_is_refused() -> None:
 
 
 def test_no_prompts_give_no_texts(small: tuple[Any, Any]) -> None:
-    assert write(*small, [], Sampling()) == []
+    assert generate(*small, [], Sampling()) == []
 
 
 def test_transformers_draws_no_bars_where_it_reads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,12 +4,10 @@ import json
 
 from goldilocks.nets.generation.prompts import (
     Prompt,
-    begun,
-    draw,
+    completes_code,
     from_plain,
     one_line,
-    read_label,
-    read_labels,
+    sample_examples,
     to_plain,
 )
 from goldilocks.records import Goal, Output
@@ -38,22 +36,22 @@ def test_lines_of_an_item_stay_where_answers_have_lines() -> None:
 def test_item_that_begins_a_program_is_the_whole_prompt() -> None:
     item, rest = "def inc(x):\n    '''Add one.'''\n", "    return x + 1\n"
     right = (rest, with_tests(item, "check(inc)"))
-    prompt = Prompt(Goal(Output.TEXT, instruction="Write."), one_line=False, begun=True)
+    prompt = Prompt(Goal(Output.TEXT, instruction="Write."), one_line=False, completes_code=True)
 
     assert (prompt.lead, prompt.ask(item)) == ("", item)
     # The stop words of Chen et al. 2021, section 3.1.
     assert set(prompt.stops) == {"\nclass", "\ndef", "\n#", "\nif", "\nprint"}
-    shown = Prompt(Goal(Output.TEXT), ((item, right),), begun=True)
+    shown = Prompt(Goal(Output.TEXT), ((item, right),), completes_code=True)
     assert shown.lead == "def inc(x):\n    '''Add one.'''\n    return x + 1\n\n"
 
 
 def test_tests_say_whether_items_begin_programs() -> None:
     whole, rest = ("x = 1", with_tests("", "assert x")), ("    return 1", with_tests("def f():\n", "check(f)"))
 
-    assert begun(["def f():\n"], [rest])
-    assert not begun(["def f():\n", "Set x."], [rest, whole])
-    assert not begun(["Set x."], ["x = 1"])
-    assert not begun([], [])
+    assert completes_code(["def f():\n"], [rest])
+    assert not completes_code(["def f():\n", "Set x."], [rest, whole])
+    assert not completes_code(["Set x."], ["x = 1"])
+    assert not completes_code([], [])
 
 
 def test_answers_of_one_line_have_no_line_end_in_any_reference() -> None:
@@ -69,23 +67,17 @@ def test_line_that_is_answered_ends_where_the_next_item_begins() -> None:
 def test_every_label_is_drawn_before_one_comes_twice() -> None:
     gold = ["a"] * 50 + ["b"] * 3 + ["c"]
 
-    chosen = draw(gold, 5, seed=1)
+    chosen = sample_examples(gold, 5, seed=1)
 
     assert sorted(gold[i] for i in chosen)[:3] != ["a", "a", "a"]
     assert {gold[i] for i in chosen} == {"a", "b", "c"}
-    assert chosen == draw(gold, 5, seed=1)
-    assert len(draw(gold, 100, seed=1)) == 54
-
-
-def test_written_answer_is_read_as_the_label_it_means() -> None:
-    assert read_label("Card arrival.", GOAL.labels) == "card_arrival"
-    assert read_label("The label is: card arrival", GOAL.labels) == "card_arrival"
-    assert read_label("top-up", GOAL.labels) == "top_up"
-    assert read_label("weather", GOAL.labels) is None
-    assert read_labels("top up, card, weather", GOAL.labels) == ("card", "top_up")
+    assert chosen == sample_examples(gold, 5, seed=1)
+    assert len(sample_examples(gold, 100, seed=1)) == 54
 
 
 def test_prompt_comes_back_from_json() -> None:
-    prompt = Prompt(Goal(Output.TEXT, instruction="Go on."), ((("a", "b"), ("x", "y")),), one_line=False, begun=True)
+    prompt = Prompt(
+        Goal(Output.TEXT, instruction="Go on."), ((("a", "b"), ("x", "y")),), one_line=False, completes_code=True
+    )
 
     assert from_plain(json.loads(json.dumps(to_plain(prompt)))) == prompt

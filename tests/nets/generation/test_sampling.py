@@ -7,17 +7,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, draw, onward, seeded
+from goldilocks.nets.generation.sampling import (
+    Logits,
+    NextTokenModel,
+    Sampling,
+    TokenSequence,
+    generate_sequences,
+    generator_for,
+    sample_token,
+)
 
 SCORES = np.log(np.array([0.2, 0.5, 0.3]))
 END = 26
 
 
-def shares(scores: Scores, **how: Any) -> list[float]:
+def shares(scores: Logits, **how: Any) -> list[float]:
     """How often each token is drawn of 3,000 times; standard error .009 at most."""
     rng = np.random.default_rng(0)
     sampling = Sampling(**{"temperature": 1.0, **how})
-    drawn = Counter(draw(scores, sampling, rng) for _ in range(3_000))
+    drawn = Counter(sample_token(scores, sampling, rng) for _ in range(3_000))
     return [drawn[token] / 3_000 for token in range(len(scores))]
 
 
@@ -57,16 +65,16 @@ def test_what_can_be_drawn_is_what_transformers_leaves(how: dict[str, Any]) -> N
     assert shares(scores, **how) == pytest.approx(left.softmax(-1)[0].tolist(), abs=0.035)
 
 
-class Script(Source):
+class Script(NextTokenModel):
     """Rows whose tokens are known beforehand, as places in the alphabet."""
 
     def __init__(self, *texts: str) -> None:
         self.left = [[ord(letter) - ord("a") for letter in one] for one in texts]
 
-    def scores(self) -> Scores:
+    def logits(self) -> Logits:
         return np.eye(27)[[one[0] if one else END for one in self.left]]
 
-    def keep(self, rows: Sequence[int]) -> None:
+    def select(self, rows: Sequence[int]) -> None:
         self.left = [self.left[row] for row in rows]
 
     def step(self, ids: Sequence[int]) -> None:
@@ -78,20 +86,30 @@ def spell(ids: Sequence[int]) -> str:
     return "".join(chr(ord("a") + one) for one in ids)
 
 
-def drafts(*most: int) -> list[Draft]:
-    return [Draft(place, one, seeded(0, [place])) for place, one in enumerate(most)]
+def sequences(*most: int) -> list[TokenSequence]:
+    return [TokenSequence(place, one, generator_for(0, [place])) for place, one in enumerate(most)]
 
 
 def test_each_text_ends_at_its_own_limit_its_stop_or_its_end_token() -> None:
-    source = Script("abcdef", "abcdef", "ab", "xyzxyz")
+    model = Script("abcdef", "abcdef", "ab", "xyzxyz")
 
-    done = list(onward(source, drafts(2, 9, 9, 9), Sampling(stops=("zx",)), spell, (END,)))
+    done = list(generate_sequences(model, sequences(2, 9, 9, 9), Sampling(stops=("zx",)), spell, (END,)))
 
-    found = {one.place: (one.text(spell, ("zx",)), one.ended, one.steps) for one in done}
+    found = {one.number: (one.text(spell, ("zx",)), one.ended, one.steps) for one in done}
     assert found == {0: ("ab", False, 2), 1: ("abcdef", True, 7), 2: ("ab", True, 3), 3: ("xy", True, 4)}
 
 
 def test_draws_of_a_text_hang_on_its_seed_and_its_prompt_alone() -> None:
-    first = seeded(3, [1, 2]).random()
-    assert first == seeded(3, [1, 2]).random()
-    assert len({first, seeded(4, [1, 2]).random(), seeded(3, [1]).random(), seeded(-1, [1, 2]).random()}) == 4
+    first = generator_for(3, [1, 2]).random()
+    assert first == generator_for(3, [1, 2]).random()
+    assert (
+        len(
+            {
+                first,
+                generator_for(4, [1, 2]).random(),
+                generator_for(3, [1]).random(),
+                generator_for(-1, [1, 2]).random(),
+            }
+        )
+        == 4
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ from goldilocks import plugins
 from goldilocks.evaluation.score import score
 from goldilocks.nets.backbones.base import pool
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone, joined
-from goldilocks.nets.heads.pair_scorer import CANDIDATES, PairScorer
+from goldilocks.nets.heads.pair_scorer import CANDIDATES, PairScorer, PairScorerConfig
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 GOAL = Goal(Output.SCORE)
 
@@ -40,12 +41,19 @@ def _run(checkpoint: Path, part: Part, method: str = "full") -> Run:
     work = Workload(len(part), 30, 6, 0)
     fast = TrainingConfig(epochs=15, learning_rate=2e-3, head_learning_rate=1e-2)  # the weights know nothing to lose
     return Run(
-        Candidate(_facts(checkpoint), method), part, GOAL, model_folder=checkpoint, work=work, seed=0, recipe=fast
+        Candidate(_facts(checkpoint), method),
+        part,
+        GOAL,
+        RunSetup(model_folder=checkpoint, work=work, seed=0, config=fast),
     )
 
 
 def _pairs() -> Part:
     return next(one.part for one in tiny.cases([Output.SCORE]) if one.name == "scores")
+
+
+def _head(scorer: PairScorer) -> PairScorerConfig:
+    return cast(PairScorerConfig, scorer.config.head)
 
 
 def _lists() -> Part:
@@ -56,16 +64,16 @@ def _lists() -> Part:
     return Part(tuple((str(text), *words.values()) for text in part.texts), gold, part.rows)
 
 
-def test_pairs_are_read_together_and_lists_apart(checkpoint: Path) -> None:
-    assert not _scorer(checkpoint, _pairs()).apart
-    assert _scorer(checkpoint, _lists()).apart
+def test_pairs_get_a_cross_encoder_and_lists_a_bi_encoder(checkpoint: Path) -> None:
+    assert not _head(_scorer(checkpoint, _pairs())).bi_encoder
+    assert _head(_scorer(checkpoint, _lists())).bi_encoder
 
 
-def test_checkpoint_that_has_learnt_to_compare_reads_pairs_apart(tmp_path: Path) -> None:
+def test_sentence_transformers_checkpoint_is_a_bi_encoder(tmp_path: Path) -> None:
     folder = tiny.encoder_folder(tmp_path / "sentences")
     (folder / "1_Pooling").mkdir()
     scorer = _scorer(folder, _pairs())
-    assert scorer.apart
+    assert _head(scorer).bi_encoder
     same, other = scorer.predict([("soup bread", "soup bread"), ("soup bread", "bank")]).values
     assert same == pytest.approx(1.0)  # a cosine of 1, on the scale of 0 to 1 that holds before training
     assert float(str(other)) < 1
@@ -153,6 +161,6 @@ def test_network_for_pairs_also_ranks_candidates(checkpoint: Path) -> None:
     scorer = _scorer(checkpoint, _pairs())
     listed = scorer.predict([("soup", "bread", "bank")]).values[0]
     assert isinstance(listed, tuple)
-    low, high = scorer.shape.settled["low"], scorer.shape.settled["high"]
+    low, high = _head(scorer).low, _head(scorer).high
     pairs = scorer.predict([("soup", "bread"), ("soup", "bank")]).values
     assert pairs == pytest.approx([min(max(one, low), high) for one in map(float, listed)], abs=1e-5)

@@ -12,11 +12,11 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.nets.heads import recurrent_lm
-from goldilocks.nets.heads.recurrent_lm import RecurrentLM
+from goldilocks.nets.heads.recurrent_lm import RecurrentLM, RecurrentLMConfig
 from goldilocks.nets.tokenization.bpe import END_ID, START_ID
 from goldilocks.records import Candidate, Generation, Goal, Output, Part, Text, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 FAMILY = plugins.load("families", "recurrent")
 MODELS = {facts.name: facts for facts in FAMILY.models()}
@@ -39,11 +39,11 @@ def run_on(texts: tuple[Text, ...], name: str, epochs: float) -> Run:
     """A short run: it has to learn little."""
     characters = sum(map(len, texts)) / len(texts)
     work = Workload(len(texts), characters, characters / 5, labels=0, output=Output.LIKELIHOOD)
-    own = FAMILY.recipe(MODELS[name], work)
+    own = FAMILY.training_config(MODELS[name], work)
     assert own is not None
-    recipe = replace(own, epochs=epochs, dropout=0.0)
+    config = replace(own, epochs=epochs, dropout=0.0)
     candidate = Candidate(MODELS[name], "scratch")
-    return Run(candidate, part_of(texts), GOAL, model_folder=None, work=work, seed=0, recipe=recipe)
+    return Run(candidate, part_of(texts), GOAL, RunSetup(model_folder=None, work=work, seed=0, config=config))
 
 
 def total(run: Run, texts: tuple[Text, ...]) -> float:
@@ -205,7 +205,7 @@ def test_temperature_seed_stop_and_longest_do_what_they_say() -> None:
 
 def test_of_a_long_item_the_end_is_read() -> None:
     network = continuing()
-    network.shape.settled["read"] = 5
+    network.config = replace(network.config, head=RecurrentLMConfig(context_tokens=5))
     (row,) = network.rows([("soup and bread", "kitchen today")])
     (whole,) = network._whole([("soup and bread", "kitchen today")])
     assert row.ids.tolist() == [START_ID, *whole.ids[-5:].tolist()]
@@ -216,10 +216,10 @@ def test_item_and_answer_are_learnt_as_one_text_and_gone_on_with() -> None:
     answers = (" fine thanks", " it is noon") * 20
     part = Part(items, answers, tuple(range(40)))
     candidate, work = Candidate(MODELS["gru_lm"], "scratch"), Workload(40, 11, 3, 0, Output.TEXT)
-    own = FAMILY.recipe(candidate.model, work)
+    own = FAMILY.training_config(candidate.model, work)
     assert own is not None
-    recipe = replace(own, epochs=12, dropout=0.0)
-    run = Run(candidate, part, Goal(Output.TEXT), model_folder=None, work=work, seed=0, recipe=recipe)
+    config = replace(own, epochs=12, dropout=0.0)
+    run = Run(candidate, part, Goal(Output.TEXT), RunSetup(model_folder=None, work=work, seed=0, config=config))
     run.advance(1.0)
     assert run.predict(items[:2]).values == answers[:2]
     assert isinstance(run.model, RecurrentLM)

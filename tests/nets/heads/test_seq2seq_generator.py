@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from goldilocks import plugins
-from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator
+from goldilocks.nets.heads.seq2seq_generator import Seq2SeqGenerator, Seq2SeqGeneratorConfig
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Generation, ModelInfo, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
@@ -39,10 +39,10 @@ def test_a_step_gives_the_scores_of_the_full_pass(facts: ModelInfo) -> None:
     batch = padded(writer.rows(["soup with bread", "loan"]), 0)
     with torch.no_grad():
         states = writer.backbone(batch)
-        memory = writer.head.begin(states, batch.mask, 3)
-        steps = torch.stack([writer.head.step(ids[:, :, place], memory) for place in range(5)], dim=2)
+        state = writer.head.start(states, batch.mask, 3)
+        steps = torch.stack([writer.head.step(ids[:, :, place], state) for place in range(5)], dim=2)
         for beam in range(3):
-            full = writer.head.scores(states, batch.mask, ids[:, beam])
+            full = writer.head.logits(states, batch.mask, ids[:, beam])
             assert torch.allclose(steps[:, beam], full, atol=1e-4)
 
 
@@ -53,14 +53,14 @@ def test_beams_that_change_places_take_their_past_along(facts: ModelInfo) -> Non
     batch = padded(writer.rows(["soup with bread", "loan"]), 0)
     with torch.no_grad():
         states = writer.backbone(batch)
-        memory = writer.head.begin(states, batch.mask, 2)
-        writer.head.step(ids[:, :, 0], memory)
-        writer.head.reorder(memory, torch.tensor([1, 0, 3, 3]))
-        writer.head.keep(memory, torch.tensor([1]))
-        step = writer.head.step(ids[1:, :, 1], memory)[0]
+        state = writer.head.start(states, batch.mask, 2)
+        writer.head.step(ids[:, :, 0], state)
+        writer.head.reorder(state, torch.tensor([1, 0, 3, 3]))
+        writer.head.select(state, torch.tensor([1]))
+        step = writer.head.step(ids[1:, :, 1], state)[0]
         past = ids[1, 1, 0].expand(2)  # both beams of the second source go on from its second
         rows = [states[1:].expand(2, -1, -1), batch.mask[1:].expand(2, -1), torch.stack([past, ids[1, :, 1]], dim=1)]
-        assert torch.allclose(step, writer.head.scores(*rows)[:, 1], atol=1e-4)
+        assert torch.allclose(step, writer.head.logits(*rows)[:, 1], atol=1e-4)
 
 
 @NAMED
@@ -70,8 +70,8 @@ def test_padding_changes_no_score(facts: ModelInfo) -> None:
         alone = padded(writer.rows(["loan"]), 0)
         beside = padded(writer.rows(["loan", "soup with bread and very much salt"]), 0)
         ids = torch.tensor([[2, 9, 8]])
-        one = writer.head.scores(writer.backbone(alone), alone.mask, ids)
-        two = writer.head.scores(writer.backbone(beside), beside.mask, ids.expand(2, -1))
+        one = writer.head.logits(writer.backbone(alone), alone.mask, ids)
+        two = writer.head.logits(writer.backbone(beside), beside.mask, ids.expand(2, -1))
     assert torch.allclose(one[0], two[0], atol=1e-4)
 
 
@@ -87,7 +87,7 @@ def test_loss_is_the_mean_over_the_tokens_of_the_targets(facts: ModelInfo) -> No
         logs = []
         for place, target in enumerate(targets):
             ids = torch.tensor([[2, *target[:-1]]])
-            scores = writer.head.scores(states[place : place + 1], batch.mask[place : place + 1], ids)[0]
+            scores = writer.head.logits(states[place : place + 1], batch.mask[place : place + 1], ids)[0]
             logs += scores.log_softmax(-1)[range(len(target)), target].tolist()
     assert len(logs) == sum(map(len, targets))
     assert found == pytest.approx(-np.mean(logs), abs=1e-4)
@@ -98,8 +98,8 @@ def test_learns_to_turn_words_round(facts: ModelInfo) -> None:
     part = CASE.part.take(list(range(20)))
     writer = made(facts, part)
     writer.module.requires_grad_(True)
-    recipe = TrainingConfig(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
-    learner = Learner(writer, recipe, part.texts, part.gold, seed=0)
+    config = TrainingConfig(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
+    learner = Learner(writer, config, part.texts, part.gold, seed=0)
     learner.advance(1.0)
     answers = learner.predict(part.texts).values
     assert np.mean([one == right for one, right in zip(answers, part.gold, strict=True)]) > 0.9
@@ -118,7 +118,7 @@ def test_weights_have_one_group_each_and_what_is_shared_is_saved_once(facts: Mod
 
 def test_of_a_long_text_the_beginning_is_read_and_of_turns_the_end() -> None:
     writer = made(ALL[0])
-    most = writer.shape.max_tokens
+    most = writer.config.max_tokens
     words = [f"w{number}" for number in range(most)]
     text, turns = writer.rows([" ".join(words), (" ".join(words[:-1]), words[-1])])
     assert len(text) == len(turns) == most
@@ -167,10 +167,16 @@ class Counting:
         return str(self.tokenizer.decode(ids, **how))
 
 
+def one_beam(model: Seq2SeqGenerator) -> Seq2SeqGenerator:
+    head = cast(Seq2SeqGeneratorConfig, model.config.head)
+    model.config = replace(model.config, head=replace(head, search=replace(head.search, beams=1)))
+    return model
+
+
 def told(facts: ModelInfo, **how: Any) -> Seq2SeqGenerator:
     """Untrained, told how to write; with one beam, so that the likeliest token is taken each time."""
     writer = made(facts)
-    writer.shape.settled["search"]["beams"] = 1
+    one_beam(writer)
     writer.generation = Generation(**how)
     return writer
 

@@ -8,7 +8,14 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from goldilocks.families import encoder
-from goldilocks.nets.heads.span_extractor import MOST_WINDOWS, SpanExtractor, Window, _best_pieces, frame_of
+from goldilocks.nets.heads.span_extractor import (
+    MOST_WINDOWS,
+    SpanExtractor,
+    SpanExtractorConfig,
+    Window,
+    _best_spans,
+    frame_of,
+)
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Goal, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
@@ -76,13 +83,13 @@ def test_reference_without_a_place_is_passed_over_in_training(folder: Path) -> N
     rows = network.rows([("the goal", "soup bread soup"), ("the goal", "soup")])
 
     assert network.targets(rows, [((-1, "salt"), (5, "bread")), ()]) == [(5, 5), (0, 0)]
-    assert network.shape.settled["silent"] is True
+    assert network.config.head.may_be_empty is True  # type: ignore[attr-defined]
 
 
 def test_best_piece_is_that_of_every_pair_of_places() -> None:
     rng = np.random.default_rng(0)
     scores = torch.from_numpy(rng.normal(size=(7, 12, 2)).astype(np.float32))
-    gaps, firsts, lasts, sures, nones = _best_pieces(scores, 4)
+    gaps, firsts, lasts, sures, nones = _best_spans(scores, 4)
 
     for row in range(7):
         pairs = {
@@ -138,7 +145,7 @@ def test_where_every_training_question_had_an_answer_something_is_said(folder: P
     items = [("the goal", LONG), ("", "soup")]
     network.targets(network.rows(items), [((0, "soup"),), ((0, "soup"),)])
 
-    assert network.shape.settled == {"longest": 8, "silent": False}
+    assert network.config.head == SpanExtractorConfig(8, may_be_empty=False)
     assert all(network.predict(items).values)
     assert network.predict([("the goal", ""), ("the goal", "  ")]).values == ("", "")
 
@@ -150,7 +157,7 @@ def test_what_was_learnt_of_answers_is_saved(folder: Path, tmp_path: Path) -> No
     network.save(tmp_path)
     again = encoder.restore(tmp_path)
 
-    assert cast(SpanExtractor, again).shape.settled == network.shape.settled
+    assert cast(SpanExtractor, again).config.head == network.config.head
     assert again.predict(items).values == network.predict(items).values
 
 

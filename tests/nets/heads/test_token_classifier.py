@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks import plugins
-from goldilocks.nets.heads.token_classifier import WORD_TOKENS, TokenClassifier, _spelled
+from goldilocks.nets.heads.token_classifier import WORD_TOKENS, TokenClassifier, TokenClassifierConfig, _spelled
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Goal, Output, TrainingConfig, Workload, labels_of
 from goldilocks.support.text.iob2 import iob2
@@ -26,14 +26,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.encoder_folder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
-def _tagger(folder: Path, **settled: bool) -> TokenClassifier:
+def _tagger(folder: Path, **parts: bool) -> TokenClassifier:
     family = plugins.load("families", "encoder")
     facts = family.describe(folder, str(folder))
     assert facts is not None
     made = family.create(facts, folder, tiny.part(6), GOAL, seed=0)
     assert isinstance(made, TokenClassifier)
     torch.manual_seed(1)
-    return TokenClassifier(made.backbone, made.tokenizer, replace(made.shape, settled=settled))
+    return TokenClassifier(made.backbone, made.tokenizer, replace(made.config, head=TokenClassifierConfig(**parts)))
 
 
 def test_places_are_the_first_tokens_of_the_words(folder: Path) -> None:
@@ -58,7 +58,7 @@ def test_long_sentence_is_cut_between_words_and_joined_again(folder: Path) -> No
     tagger = _tagger(folder)
     words = ("soup", "xyz") * 40
     rows = tagger.rows([("a",), words])
-    assert all(len(row) <= tagger.shape.max_tokens for row in rows)
+    assert all(len(row) <= tagger.config.max_tokens for row in rows)
     assert [row.item for row in rows] == [0] + [1] * (len(rows) - 1)
     assert len(rows) > 2
     assert [row.first for row in rows[1:]] == np.cumsum([0, *(len(row.places) for row in rows[1:-1])]).tolist()
@@ -165,9 +165,9 @@ def test_score_is_the_probability_of_all_tags(folder: Path) -> None:
 
 def test_marks_change_no_answer_before_training_and_are_among_the_embeddings(folder: Path) -> None:
     tagger = _tagger(folder)
-    assert tagger.backbone.marks is not None
-    assert "backbone.marks.shapes.weight" in tagger.groups()["embeddings"]
-    assert tagger.block_of("backbone.marks.shapes.weight") == -1
+    assert tagger.backbone.channel_embeddings is not None
+    assert "backbone.channel_embeddings.shapes.weight" in tagger.groups()["embeddings"]
+    assert tagger.block_of("backbone.channel_embeddings.shapes.weight") == -1
     batch = padded(tagger.rows(SENTENCES[:3]), 0)
     with torch.no_grad():
         marked = tagger.backbone(batch)
@@ -176,11 +176,11 @@ def test_marks_change_no_answer_before_training_and_are_among_the_embeddings(fol
 
 def test_marks_tell_capitals_apart_once_they_are_learnt(folder: Path) -> None:
     tagger = _tagger(folder)
-    assert tagger.backbone.marks is not None
+    assert tagger.backbone.channel_embeddings is not None
     ids = [row.ids.tolist() for row in tagger.rows([("soup",), ("Soup",)])]
     assert ids[0] == ids[1]
     with torch.no_grad():
-        tagger.module.get_parameter("backbone.marks.shapes.weight").normal_()
+        tagger.module.get_parameter("backbone.channel_embeddings.shapes.weight").normal_()
     scores = tagger.predict([("soup",), ("Soup",)]).scores
     assert scores[0] != scores[1]
 
@@ -192,12 +192,17 @@ def test_every_part_of_the_head_learns(folder: Path) -> None:
     texts = [("Soup", "bread"), ("soup", "bread"), ("Match", "goal"), ("match", "goal")] * 8
     gold = [("B-LOC", "I-LOC"), ("O", "O"), ("B-PER", "I-PER"), ("O", "O")] * 8
     before = {name: one.detach().clone() for name, one in tagger.module.named_parameters()}
-    recipe = TrainingConfig(epochs=10, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
-    learner = Learner(tagger, recipe, texts, gold, seed=0)
+    config = TrainingConfig(epochs=10, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
+    learner = Learner(tagger, config, texts, gold, seed=0)
     learner.advance(1.0)
     assert learner.predict(texts[:4]).values == tuple(gold[:4])
     after = dict(tagger.module.named_parameters())
-    for name in ("head.chain.moves", "head.wide.table.weight", "head.linear.weight", "backbone.marks.shapes.weight"):
+    for name in (
+        "head.chain.transitions",
+        "head.wide.table.weight",
+        "head.linear.weight",
+        "backbone.channel_embeddings.shapes.weight",
+    ):
         assert not torch.equal(before[name], after[name]), f"{name} learnt nothing"
 
 
@@ -205,7 +210,10 @@ def test_tags_want_more_passes_than_labels() -> None:
     family = plugins.load("families", "encoder")
     facts = plugins.load("families", "cnn").models()[0]
     work = Workload(rows=14_000, characters=80, words=14, labels=9, output=Output.TAGS)
-    tags, labels = family.recipe(facts, work), family.recipe(facts, replace(work, output=Output.LABEL))
+    tags, labels = (
+        family.training_config(facts, work),
+        family.training_config(facts, replace(work, output=Output.LABEL)),
+    )
     assert tags is not None
     assert labels is not None
     assert tags.epochs > labels.epochs

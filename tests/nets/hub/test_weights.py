@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from goldilocks.nets.hub.weights import answering
+from goldilocks.nets.hub.weights import inference_dtype
 from goldilocks.support.machine import hardware
 
 
@@ -24,4 +24,4 @@ def test_bfloat16_answers_where_the_processor_multiplies_it(
     this: Any = hardware.Machine(2, 1 << 30, "cpu", 50.0, multiplies, "a processor")
     monkeypatch.setattr(hardware, "machine", lambda: this)
 
-    assert answering(kept) == wanted
+    assert inference_dtype(kept) == wanted

@@ -5,23 +5,23 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.nets.layers import chunked_cross_entropy as module
-from goldilocks.nets.layers.chunked_cross_entropy import smoothed_loss
+from goldilocks.nets.layers.chunked_cross_entropy import chunked_cross_entropy
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_loss_and_gradients_are_those_of_cross_entropy(smoothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_SCORES", 30)  # 13 tokens over 10 pieces: five parts, the last not full
+    monkeypatch.setattr(module, "_LOGITS", 30)  # 13 tokens over a vocabulary of 10: five chunks, the last not full
     torch.manual_seed(0)
     hidden, table = torch.randn(13, 6, requires_grad=True), torch.randn(10, 6, requires_grad=True)
     wanted = torch.randint(10, (13,))
 
     theirs = F.cross_entropy(hidden @ table.T, wanted, label_smoothing=smoothing)
     their_gradients = torch.autograd.grad(3 * theirs, (hidden, table))
-    ours = smoothed_loss(hidden, table, wanted, smoothing)
+    ours = chunked_cross_entropy(hidden, table, wanted, smoothing)
     our_gradients = torch.autograd.grad(3 * ours, (hidden, table))
 
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
     for one, other in zip(our_gradients, their_gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
     with torch.no_grad():
-        assert smoothed_loss(hidden, table, wanted, smoothing).item() == pytest.approx(theirs.item(), abs=1e-5)
+        assert chunked_cross_entropy(hidden, table, wanted, smoothing).item() == pytest.approx(theirs.item(), abs=1e-5)

@@ -1,8 +1,8 @@
-"""A recurrent decoder that looks back at the source: it stands above any backbone.
+"""Recurrent decoder with attention over the source, above any backbone.
 
-Each token is predicted from the recurrent state and from the source's hidden states weighted by how well they match it.
-The recurrent net runs over the whole target before it looks back (the answer of one look is not fed into the next
-state), so that training is one call of a fast kernel instead of one small step per token.
+Each token is predicted from the recurrent state and from a weighted mean of the source's hidden states. The recurrent
+layer runs over the whole target before attention (no input feeding), so that training is one call of a fast kernel
+instead of one small step per token.
 
 Source: Luong et al. 2015, "Effective Approaches to Attention-based Neural Machine Translation" (global attention,
 "general" scores, without input feeding).
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from goldilocks.nets.backbones.base import pool
 from goldilocks.nets.backbones.rnn import recurrent_cell
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqDecoder, beams_of
-from goldilocks.nets.layers.chunked_cross_entropy import smoothed_loss
+from goldilocks.nets.layers.chunked_cross_entropy import chunked_cross_entropy
 from goldilocks.nets.layers.fast_dropout import Dropout
 
 
 @dataclass(slots=True)
-class _Memory:
+class _State:
     keys: Tensor
     states: Tensor
     hide: Tensor
@@ -34,17 +34,17 @@ class _Memory:
 
 
 class AttentionDecoder(Seq2SeqDecoder):
-    """Word vectors, a recurrent cell, a look back, and an output tied to the word vectors."""
+    """Word embeddings, a recurrent cell, attention, and an LM head tied to the embeddings."""
 
     def __init__(self, vocabulary: int, source_width: int, *, width: int, cell: str, dropout: float) -> None:
-        """Draw the weights.
+        """Initialise the weights.
 
         Args:
-            vocabulary: Tokens it may write.
+            vocabulary: Tokens it may generate.
             source_width: Width of the backbone's states.
-            width: Of word vectors and recurrent state.
+            width: Of word embeddings and recurrent state.
             cell: ``rnn``, ``gru`` or ``lstm``.
-            dropout: Of word vectors and of what the output sees.
+            dropout: Rate for word embeddings and for the input of the LM head.
         """
         super().__init__()
         self.words = nn.Embedding(vocabulary, width)
@@ -56,55 +56,56 @@ class AttentionDecoder(Seq2SeqDecoder):
         self.join = nn.Linear(source_width + width, width)
         self.dropout = Dropout(dropout)
 
-    def scores(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
-        """See ``Seq2SeqDecoder.scores``."""
+    def logits(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """See ``Seq2SeqDecoder.logits``."""
         return self._hidden(states, mask, ids) @ self.words.weight.T
 
     def loss(
-        self, states: Tensor, mask: Tensor, ids: Tensor, wanted: Tensor, inside: Tensor, smoothing: float
+        self, states: Tensor, mask: Tensor, ids: Tensor, targets: Tensor, is_target: Tensor, smoothing: float
     ) -> Tensor:
         """See ``Seq2SeqDecoder.loss``."""
-        return smoothed_loss(self._hidden(states, mask, ids)[inside], self.words.weight, wanted, smoothing)
+        hidden = self._hidden(states, mask, ids)[is_target]
+        return chunked_cross_entropy(hidden, self.words.weight, targets, smoothing)
 
     def _hidden(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
-        memory = self.begin(states, mask, 1)
-        out, _ = self._run(ids, memory.cell)
-        return self._looked_back(out, memory)
+        state = self.start(states, mask, 1)
+        out, _ = self._run(ids, state.cell)
+        return self._attend(out, state)
 
     def _run(self, ids: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        # Vectors as long as the output wants them are short for the cell: a table tied to both is scaled up here.
+        # Embeddings of the length that suits the LM head are short for the cell: the tied table is scaled up here.
         vectors = self.dropout(self.words(ids) * self.words.embedding_dim**0.5)
         out, after = self.cell(vectors, before if self.kind == "lstm" else before[0])
         return out, after if isinstance(after, tuple) else (after,)
 
-    def _looked_back(self, out: Tensor, memory: _Memory) -> Tensor:
-        scores = out @ memory.keys.transpose(1, 2)  # (n, target tokens, source tokens)
-        found = scores.masked_fill(memory.hide, float("-inf")).softmax(-1) @ memory.states
-        joined: Tensor = self.dropout(torch.tanh(self.join(torch.cat([found, out], dim=-1))))
+    def _attend(self, out: Tensor, state: _State) -> Tensor:
+        scores = out @ state.keys.transpose(1, 2)  # (n, target tokens, source tokens)
+        attended = scores.masked_fill(state.hide, float("-inf")).softmax(-1) @ state.states
+        joined: Tensor = self.dropout(torch.tanh(self.join(torch.cat([attended, out], dim=-1))))
         return joined
 
-    def begin(self, states: Tensor, mask: Tensor, beams: int) -> _Memory:
-        """See ``Seq2SeqDecoder.begin``."""
+    def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
+        """See ``Seq2SeqDecoder.start``."""
         first = torch.tanh(self.first(pool(states, mask, "mean").to(states.dtype)))
         first = first.repeat_interleave(beams, dim=0).unsqueeze(0)
         cell = (first, torch.zeros_like(first)) if self.kind == "lstm" else (first,)
-        return _Memory(self.key(states), states, (mask == 0).unsqueeze(1), cell, beams)
+        return _State(self.key(states), states, (mask == 0).unsqueeze(1), cell, beams)
 
-    def step(self, ids: Tensor, memory: _Memory) -> Tensor:
+    def step(self, ids: Tensor, state: _State) -> Tensor:
         """See ``Seq2SeqDecoder.step``."""
-        out, memory.cell = self._run(ids.reshape(-1, 1), memory.cell)
-        asking = out.view(*ids.shape, -1)  # the beams of a source as if they were tokens of one text
-        return self._looked_back(asking, memory) @ self.words.weight.T
+        out, state.cell = self._run(ids.reshape(-1, 1), state.cell)
+        queries = out.view(*ids.shape, -1)  # the beams of a source as if they were tokens of one text
+        return self._attend(queries, state) @ self.words.weight.T
 
-    def reorder(self, memory: _Memory, places: Tensor) -> None:
+    def reorder(self, state: _State, origins: Tensor) -> None:
         """See ``Seq2SeqDecoder.reorder``."""
-        memory.cell = tuple(one[:, places] for one in memory.cell)
+        state.cell = tuple(part[:, origins] for part in state.cell)
 
-    def keep(self, memory: _Memory, sources: Tensor) -> None:
-        """See ``Seq2SeqDecoder.keep``."""
-        self.reorder(memory, beams_of(sources, memory.beams))
-        memory.keys, memory.states, memory.hide = (one[sources] for one in (memory.keys, memory.states, memory.hide))
+    def select(self, state: _State, sources: Tensor) -> None:
+        """See ``Seq2SeqDecoder.select``."""
+        self.reorder(state, beams_of(sources, state.beams))
+        state.keys, state.states, state.hide = (part[sources] for part in (state.keys, state.states, state.hide))
 
     def groups(self) -> dict[str, list[str]]:
-        """See ``Seq2SeqDecoder.groups``: it stands fresh above whatever backbone, so all of it is the head."""
+        """See ``Seq2SeqDecoder.groups``: all of it is new above the backbone, so all of it is the head."""
         return {"head": [name for name, _ in self.named_parameters()]}

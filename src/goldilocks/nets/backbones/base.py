@@ -1,4 +1,4 @@
-"""The backbone contract: from a batch of token ids to hidden states, and pooling over tokens."""
+"""The backbone contract: a batch of token ids -> hidden states, and pooling over tokens."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ if TYPE_CHECKING:
 
 
 class Backbone(nn.Module):
-    """Token ids -> hidden states. A subclass gives ``embed`` and ``block``; the blocks are numbered from 0."""
+    """Token ids -> hidden states. A subclass gives ``embed`` and ``block``; blocks are numbered from 0."""
 
     depth: int
     """Number of blocks above the embeddings."""
     width: int
-    """Width of the hidden states that come out at the top (and, for encoders, at every layer)."""
+    """Width of the hidden states of the top layer (and, in encoders, of every layer)."""
     word_embedding: str | None = None
-    """Name of the ``nn.Embedding`` whose rows the ids pick; training leaves out rows whose token does not occur."""
+    """Name of the ``nn.Embedding`` that the ids index; training leaves out rows whose token does not occur."""
     bf16: bool = False
-    """Whether its products may run in bfloat16 where the machine does that in hardware."""
+    """Whether it may be trained in bfloat16 where the machine has bfloat16 products in hardware."""
     is_causal: bool = False
-    """Whether a token sees nothing of what stands behind it."""
+    """Whether attention is causal: a token depends on those before it only."""
     resumable: bool = True
-    """Whether ``block`` needs nothing but the hidden states below it, so that these can be kept."""
+    """Whether ``block`` needs the hidden states below it only, so that these can be cached."""
     by_token: bool = True
-    """Whether it gives a state for each token of the batch, so that those of a frozen backbone can be kept."""
-    spelling: tuple[str, ...] = ()
-    """Channels of ``nets/backbones/casing_embeddings`` it can be shown of words whose tokenizer hides how they are
-    written."""
-    mark_width: int = 0
-    """Width of their vectors."""
-    marks: CasingEmbeddings | EntityMarkerEmbeddings | None
-    """Their tables, where there are any; set by ``__init__`` of backbones with ``spelling``."""
+    """Whether it gives a state for each token of the batch, so that those of a frozen backbone can be cached."""
+    casing_channels: tuple[str, ...] = ()
+    """Channels of ``nets/backbones/casing_embeddings`` that it supports, for tokenizers that lower-case."""
+    channel_width: int = 0
+    """Width of the embeddings that ``channel_embeddings`` are added to."""
+    channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | None
+    """Embeddings of the batch's channels, added to those of the tokens; ``None``: no channel is embedded."""
+
+    def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+        """Add untrained casing or entity-marker embeddings; only backbones with a ``channel_width`` use them."""
+        self.channel_embeddings = tables
 
     def embed(self, batch: Batch) -> Tensor:
         """Hidden states ``(n_rows, n_tokens, width)`` below block 0."""
@@ -48,7 +51,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
-        """Run blocks ``start`` up to (not including) ``stop``; ``hidden`` is what came out below ``start``."""
+        """Run blocks ``start`` up to (not including) ``stop``; ``hidden``: the hidden states below ``start``."""
         if hidden is None:
             hidden = self.embed(batch)
         for number in range(start, self.depth if stop is None else stop):
@@ -65,7 +68,7 @@ class Backbone(nn.Module):
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
-    """A float32 vector per text, ``(n, t, w)`` -> ``(n, w)``: ``mean`` or ``max`` of tokens, ``first``, ``last``."""
+    """Pooling, ``(n, t, w)`` -> ``(n, w)``, float32: ``mean`` or ``max`` over tokens, ``first`` or ``last`` token."""
     if how == "last":
         return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1) - 1].float()
     hidden = hidden.float()

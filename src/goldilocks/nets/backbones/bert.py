@@ -1,9 +1,9 @@
-"""The BERT encoder, read from a Hub folder without transformers (whose import alone takes 5 s).
+"""BERT encoder, loaded from a Hub folder without transformers (whose import alone takes 5 s).
 
-One backbone for all checkpoints of that shape: BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT and ELECTRA differ in
-the names of their weights, in where positions start and in whether embeddings are as wide as the layers. Query, key and
-value are one matrix, so that a layer is four products instead of six. There is no dropout inside: drawing its masks
-takes a CPU about as long as a product, and few epochs hardly need it.
+One backbone for all checkpoints of that architecture: BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT and ELECTRA
+differ in the names of their weights, in where positions start and in whether embeddings are as wide as the layers.
+Query, key and value projections are one matrix, so that a layer is four products instead of six. There is no dropout
+inside: drawing its masks takes a CPU about as long as a product, and few epochs hardly need it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 _SHORT = 64
-"""Tokens up to which plain products answer faster than torch's fused attention, measured on 2 cores."""
+"""Tokens up to which plain products are faster than torch's fused attention in inference, measured on 2 cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class BertOptions:
     depth: int
     heads: int
     inner: int
-    """Width of the hidden layer of a block's perceptron."""
+    """Width of the hidden layer of a block's MLP."""
     positions: int
     types: int
     """Token types (0: the checkpoint has none)."""
@@ -86,16 +86,16 @@ def read_options(config: Mapping[str, Any]) -> BertOptions | None:
     )
 
 
-# Weights are read, not drawn: leaving them untouched until then makes a backbone in a millisecond instead of half a
-# second (and drawing them on the meta device would import 3 s of torch's compiler).
+# Weights are loaded, not initialised: leaving them untouched until then makes a backbone in a millisecond instead of
+# half a second (and initialising them on the meta device would import 3 s of torch's compiler).
 class _Linear(nn.Linear):
     def reset_parameters(self) -> None:
-        """Draw nothing."""
+        """Initialise nothing."""
 
 
 class _Embedding(nn.Embedding):
     def reset_parameters(self) -> None:
-        """Draw nothing."""
+        """Initialise nothing."""
 
 
 class _Block(nn.Module):
@@ -115,8 +115,8 @@ class _Block(nn.Module):
         texts, tokens, width = hidden.shape
         # (texts, tokens, 3 * width) -> three of (texts, heads, tokens, width / heads)
         query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        seen = _attend(query, key, value, keep).transpose(1, 2).reshape(texts, tokens, width)
-        hidden = self.attention_norm(hidden + self.out(seen))
+        attended = _attend(query, key, value, keep).transpose(1, 2).reshape(texts, tokens, width)
+        hidden = self.attention_norm(hidden + self.out(attended))
         inner = self.activation(self.up(hidden))
         above: Tensor = self.norm(hidden + self.down(inner))
         return above
@@ -127,10 +127,10 @@ class BertBackbone(Backbone):
 
     word_embedding = "words"
     bf16 = True
-    spelling = ("shapes",)
+    casing_channels = ("shapes",)
 
     def __init__(self, options: BertOptions) -> None:
-        """Unfilled: ``read_backbone`` or ``Network.load_weights`` gives the weights."""
+        """Without weights: ``read_backbone`` or ``Network.load_weights`` loads them."""
         super().__init__()
         self.options = options
         self.depth, self.width = options.depth, options.width
@@ -138,7 +138,7 @@ class BertBackbone(Backbone):
         self.positions = _Embedding(options.positions, options.embedding_width)
         self.types = _Embedding(options.types, options.embedding_width) if options.types else None
         self.embedding_norm = nn.LayerNorm(options.embedding_width, eps=options.epsilon)
-        self.mark_width, self.marks = options.embedding_width, None
+        self.channel_width, self.channel_embeddings = options.embedding_width, None
         wider = options.embedding_width != options.width
         self.widen = _Linear(options.embedding_width, options.width) if wider else None
         self.blocks = nn.ModuleList(_Block(options) for _ in range(options.depth))
@@ -147,16 +147,15 @@ class BertBackbone(Backbone):
         """See ``Backbone.embed``."""
         ids, mask = batch.ids, batch.mask
         first = self.options.first_position
-        # With a first position RoBERTa's way of counting: padding keeps the number before the first.
-        counted = self.positions(mask.cumsum(1) * mask + (first - 1)) if first else None
-        places = self.positions.weight[: ids.shape[1]] if counted is None else counted
-        hidden = self.words(ids) + places
+        # RoBERTa counts positions from ``first``; padding has the position before it.
+        shifted = self.positions(mask.cumsum(1) * mask + (first - 1)) if first else None
+        hidden = self.words(ids) + (self.positions.weight[: ids.shape[1]] if shifted is None else shifted)
         if self.types is not None:
-            marked = batch.channels.get("types")
-            several = marked is not None and self.types.num_embeddings > 1
-            hidden = hidden + (self.types(marked) if several else self.types.weight[0])
-        if self.marks is not None:
-            hidden = self.marks(hidden, batch.channels)
+            types = batch.channels.get("types")
+            several = types is not None and self.types.num_embeddings > 1
+            hidden = hidden + (self.types(types) if several else self.types.weight[0])
+        if self.channel_embeddings is not None:
+            hidden = self.channel_embeddings(hidden, batch.channels)
         hidden = self.embedding_norm(hidden)
         return hidden if self.widen is None else cast(Tensor, self.widen(hidden))
 
@@ -167,10 +166,10 @@ class BertBackbone(Backbone):
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``."""
-        found: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
+        names: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
         for name, _ in self.named_parameters():
-            found[_role(name)].append(name)
-        return found
+            names[_role(name)].append(name)
+        return names
 
     def block_of(self, parameter: str) -> int:
         """See ``Backbone.block_of``."""
@@ -187,12 +186,12 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> T
     scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
     if keep is not None:
         scores = scores.masked_fill(~keep, torch.finfo(scores.dtype).min)
-    seen: Tensor = scores.softmax(-1) @ value
-    return seen
+    attended: Tensor = scores.softmax(-1) @ value
+    return attended
 
 
 def _keep(mask: Tensor) -> Tensor | None:
-    # On an accelerator the question would wait for the device; there the mask is always passed.
+    # On an accelerator asking would wait for the device; there the mask is always passed.
     if mask.device.type == "cpu" and bool(mask.all()):
         return None
     return mask.bool()[:, None, None, :]
@@ -205,15 +204,15 @@ def _role(parameter: str) -> str:
     return {"qkv": "attention", "out": "attention", "up": "mlp", "down": "mlp"}.get(part, "norm")
 
 
-# ----------------------------------------------------------------------------------------------- reading a Hub folder
+# ---------------------------------------------------------------------------------------------- loading a Hub folder
 
 
 def read_backbone(folder: Path, options: BertOptions, kind: str) -> BertBackbone:
-    """The backbone filled from ``model.safetensors`` (float32).
+    """The backbone with the weights of ``model.safetensors`` (float32).
 
     Args:
         folder: A folder in the Hub's format.
-        options: What ``read_options`` made of its configuration.
+        options: Those in its configuration, from ``read_options``.
         kind: Its ``model_type``.
 
     Raises:
@@ -221,30 +220,30 @@ def read_backbone(folder: Path, options: BertOptions, kind: str) -> BertBackbone
         InputError: a weight is missing or has another shape than the configuration says.
     """
     backbone = BertBackbone(options)
-    # LayerNorm's oldest checkpoints say gamma and beta.
-    modern = (
-        (name.replace(".gamma", ".weight").replace(".beta", ".bias"), one) for name, one in hub_weights(folder).items()
-    )
-    given = dict(modern)
+    # In the oldest checkpoints the weights of LayerNorm are called gamma and beta.
+    checkpoint = {
+        name.replace(".gamma", ".weight").replace(".beta", ".bias"): tensor
+        for name, tensor in hub_weights(folder).items()
+    }
     filled: dict[str, Tensor] = {}
-    for name, wanted in backbone.state_dict().items():
-        sources = [_find(given, source, folder) for source in _sources(name, kind)]
+    for name, parameter in backbone.state_dict().items():
+        sources = [_find(checkpoint, source, folder) for source in _sources(name, kind)]
         weight = (sources[0] if len(sources) == 1 else torch.cat(sources)).to(torch.float32)
-        if weight.shape != wanted.shape:
+        if weight.shape != parameter.shape:
             raise InputError(
-                f"{folder}: {name} is {tuple(weight.shape)}, the configuration says {tuple(wanted.shape)}; "
+                f"{folder}: {name} is {tuple(weight.shape)}, the configuration says {tuple(parameter.shape)}; "
                 "config.json and model.safetensors are not of the same model."
             )
-        # A copy of our own: what the file maps into memory must not change under training.
+        # A copy: what is mapped into memory from the file must not change in training.
         filled[name] = weight.clone() if len(sources) == 1 else weight
     backbone.load_state_dict(filled, assign=True)
     return backbone
 
 
-def _find(given: Mapping[str, Tensor], name: str, folder: Path) -> Tensor:
+def _find(checkpoint: Mapping[str, Tensor], name: str, folder: Path) -> Tensor:
     for prefix in ("", "bert.", "roberta.", "distilbert.", "electra."):
-        if prefix + name in given:
-            return given[prefix + name]
+        if prefix + name in checkpoint:
+            return checkpoint[prefix + name]
     raise InputError(f"{folder}: the weights have no {name!r}; is config.json of the same model?")
 
 
@@ -286,7 +285,7 @@ def _sources(name: str, kind: str) -> Iterator[str]:
 
 
 def backbone_from(options: Mapping[str, Any]) -> BertBackbone:
-    """An unfilled backbone from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
+    """A backbone without weights from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
     return BertBackbone(BertOptions(**options))
 
 

@@ -1,6 +1,6 @@
-"""Backbones over a table of word vectors: the table alone, convolutions above it, or a recurrent net above it.
+"""Word embeddings as a backbone of depth 0, and the base of the convolutional and recurrent backbones.
 
-None of them lets padding through: a text has the same hidden states alone and beside a longer one.
+Padding has no influence: a text has the same hidden states alone and beside a longer one.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from goldilocks.nets.tokenization.word_vocabulary import UNKNOWN_ID
 
 
 class EmbeddingBackbone(Backbone):
-    """A table of vectors, one per token, and nothing above it."""
+    """A table of embeddings, one per token, without layers above it."""
 
     word_embedding = "words"
     depth = 0
-    spelling = ("shapes", "prefixes", "suffixes")
+    casing_channels = ("shapes", "prefixes", "suffixes")
 
     def __init__(self, vocabulary: int, width: int, *, dropout: float = 0.0, hidden_words: float = 0.0) -> None:
-        """Draw a table (normal, 0.1).
+        """Initialise the embeddings (normal, 0.1).
 
         Args:
             vocabulary: Tokens in the table.
-            width: Width of a vector.
-            dropout: Share of the vectors' numbers set to 0 in training.
-            hidden_words: Share of the tokens replaced by the unknown word in training, so that no answer hangs on one
-                word and the unknown word gets a vector of use.
+            width: Width of an embedding.
+            dropout: Dropout rate of the embeddings.
+            hidden_words: Word dropout: share of the tokens replaced by the unknown word in training, so that no
+                prediction depends on one word alone and the unknown word gets a trained embedding.
         """
         super().__init__()
         self.width = width
@@ -36,7 +36,7 @@ class EmbeddingBackbone(Backbone):
         nn.init.normal_(self.words.weight, std=0.1)
         self.dropout = nn.Dropout(dropout)
         self.hidden_words = hidden_words
-        self.mark_width, self.marks = width, None
+        self.channel_width, self.channel_embeddings = width, None
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
@@ -44,10 +44,10 @@ class EmbeddingBackbone(Backbone):
         if self.training and self.hidden_words:
             ids = ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.hidden_words, UNKNOWN_ID)
         vectors = self.words(ids)
-        if self.marks is not None:
-            vectors = self.marks(vectors, batch.channels)
-        read: Tensor = self.dropout(vectors)
-        return read
+        if self.channel_embeddings is not None:
+            vectors = self.channel_embeddings(vectors, batch.channels)
+        embedded: Tensor = self.dropout(vectors)
+        return embedded
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``."""
@@ -57,4 +57,4 @@ class EmbeddingBackbone(Backbone):
 
     def block_of(self, parameter: str) -> int:
         """See ``Backbone.block_of``."""
-        return -1 if parameter.startswith(("words.", "marks.")) else 0
+        return -1 if parameter.startswith(("words.", "channel_embeddings.")) else 0

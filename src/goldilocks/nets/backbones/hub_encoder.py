@@ -1,7 +1,7 @@
 """Encoders that are not BERT-shaped, run by transformers (whose import takes 5 s, so only when one is used).
 
-How a layer wants its masks and positions differs from model to model, so the model is run as a whole: its blocks cannot
-be started from kept hidden states.
+What a layer needs (masks, positions) differs from model to model, so the model is run as a whole: its blocks cannot be
+started from cached hidden states.
 """
 
 from __future__ import annotations
@@ -18,56 +18,57 @@ from goldilocks.nets.tokenization.batching import Batch
 
 
 class HubEncoderBackbone(Backbone):
-    """A transformers encoder as a backbone: ``embed`` runs all of it, ``block`` hands out what each layer gave."""
+    """A transformers encoder as a backbone: ``embed`` runs all of it, ``block`` returns the states of each layer."""
 
     resumable = False
-    spelling = ("shapes",)
+    casing_channels = ("shapes",)
 
     def __init__(self, model: nn.Module) -> None:
         """Find the stack of layers: the longest list of modules in the model."""
         super().__init__()
         self.model = model
-        stacks = {name: one for name, one in model.named_modules() if isinstance(one, nn.ModuleList)}
+        stacks = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
         self._stack = max(stacks, key=lambda name: len(stacks[name]), default="")
         self.width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.depth = int(model.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
         self._layers: tuple[Tensor, ...] = ()
-        self.mark_width, self.marks = int(model.get_input_embeddings().weight.shape[1]), None  # type: ignore[operator]
+        self.channel_width = int(model.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
+        self.channel_embeddings = None
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
-        self._layers = self.model(**self._given(batch), output_hidden_states=True).hidden_states
+        self._layers = self.model(**self._inputs(batch), output_hidden_states=True).hidden_states
         return self._layers[0]
 
-    def _given(self, batch: Batch) -> dict[str, Tensor]:
+    def _inputs(self, batch: Batch) -> dict[str, Tensor]:
         types = batch.channels.get("types") if getattr(self.model.config, "type_vocab_size", 0) > 1 else None
-        given = {"attention_mask": batch.mask}
-        if self.marks is None:
-            given["input_ids"] = batch.ids
+        inputs = {"attention_mask": batch.mask}
+        if self.channel_embeddings is None:
+            inputs["input_ids"] = batch.ids
         else:
             words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
-            given["inputs_embeds"] = self.marks(words, batch.channels)
-        return given if types is None else given | {"token_type_ids": types}
+            inputs["inputs_embeds"] = self.channel_embeddings(words, batch.channels)
+        return inputs if types is None else inputs | {"token_type_ids": types}
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
-        """See ``Backbone.block``; ``hidden`` must be what ``embed`` and the blocks below gave last."""
+        """See ``Backbone.block``; ``hidden`` must come from the last ``embed`` and the blocks below."""
         return self._layers[number + 1]
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """See ``Backbone.forward``."""
         if hidden is None and stop in (None, self.depth):
-            states: Tensor = self.model(**self._given(batch)).last_hidden_state
+            states: Tensor = self.model(**self._inputs(batch)).last_hidden_state
             return states
         return super().forward(batch, start=start, hidden=hidden, stop=stop)
 
     def groups(self) -> dict[str, list[str]]:
-        """See ``Backbone.groups``; told by the kind of module, and inside a layer by what its part is called."""
-        found: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
+        """See ``Backbone.groups``; by the type of a module, and inside a layer by its name."""
+        names: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
         for owner, module in self.named_modules():
             for name, _ in module.named_parameters(recurse=False):
                 full = f"{owner}.{name}" if owner else name
-                found[self._role(full, module)].append(full)
-        return found
+                names[self._role(full, module)].append(full)
+        return names
 
     def _role(self, name: str, module: nn.Module) -> str:
         if "norm" in type(module).__name__.lower():
@@ -77,7 +78,7 @@ class HubEncoderBackbone(Backbone):
         return "attention" if "att" in name.rsplit(f"{self._stack}.", 1)[-1] else "mlp"
 
     def block_of(self, parameter: str) -> int:
-        """See ``Backbone.block_of``. What stands above the stack (a last norm) belongs to its top block."""
+        """See ``Backbone.block_of``. What is above the stack (a final norm) belongs to its top block."""
         stack = f"model.{self._stack}."
         if self._stack and parameter.startswith(stack):
             number = int(parameter.removeprefix(stack).split(".")[0])
@@ -96,11 +97,11 @@ def read_hub_backbone(folder: Path) -> HubEncoderBackbone:
 
 
 def hub_backbone_from(config: Mapping[str, Any]) -> HubEncoderBackbone:
-    """An unfilled encoder from its configuration, for ``Network.load_weights`` to fill."""
+    """An encoder without weights from its configuration, for ``Network.load_weights`` to fill."""
     import torch
     from transformers import AutoConfig, AutoModel
 
-    given = {name: value for name, value in config.items() if name != "model_type"}
-    # The configuration may name the precision that the checkpoint was kept in; tuned it was in float32.
-    made = AutoModel.from_config(AutoConfig.for_model(config["model_type"], **given), dtype=torch.float32)
-    return HubEncoderBackbone(made)
+    fields = {name: value for name, value in config.items() if name != "model_type"}
+    # The configuration may name the precision of the checkpoint; it was tuned in float32.
+    model = AutoModel.from_config(AutoConfig.for_model(config["model_type"], **fields), dtype=torch.float32)
+    return HubEncoderBackbone(model)

@@ -1,6 +1,6 @@
-"""Encoder-decoder checkpoints in the Hub's format (T5, BART, Marian and their kin), run by transformers.
+"""Encoder-decoder checkpoints in the Hub's format (T5, BART, Marian, …), run by transformers.
 
-Its encoder is the backbone; the rest of the model scores the next token. Answers are looked for by our own beam search.
+The encoder is the backbone; decoder and LM head score the next token. Generation uses our own beam search.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from goldilocks.nets.hub.quiet_transformers import quiet
 
 
 class HubSeq2SeqBackbone(HubEncoderBackbone, Seq2SeqBackbone):
-    """The encoder of such a model."""
+    """The encoder of a transformers encoder-decoder."""
 
     def __init__(self, whole: nn.Module) -> None:
         """``whole``: a transformers model for conditional generation."""
         super().__init__(whole.get_encoder())  # type: ignore[operator]
-        self._whole = [whole]  # in a list: its weights are not this module's
+        self._whole = [whole]  # in a list, so that torch does not count its weights as this module's
 
     def new_decoder(self) -> Seq2SeqDecoder:
         """See ``Seq2SeqBackbone.new_decoder``."""
@@ -34,79 +34,79 @@ class HubSeq2SeqBackbone(HubEncoderBackbone, Seq2SeqBackbone):
 
 
 @dataclass(slots=True)
-class _Memory:
+class _State:
     states: Tensor
-    """``(n * beams, source tokens, width)``."""
+    """Of the sources, ``(n * beams, source tokens, width)``."""
     mask: Tensor
     beams: int
     cache: Any = None
 
 
 class HubSeq2SeqDecoder(Seq2SeqDecoder):
-    """The model above its encoder, which is the backbone's."""
+    """Decoder and LM head of the model; its encoder is the backbone's."""
 
     def __init__(self, whole: nn.Module) -> None:
-        """``whole``: a transformers model for conditional generation. It is run as a whole; what is ours is listed."""
+        """``whole``: a transformers model for conditional generation, run as a whole."""
         super().__init__()
         self._whole = [whole]
         self.decoder = whole.get_decoder()  # type: ignore[operator]
         self.output = whole.get_output_embeddings()  # type: ignore[operator]
-        self.reach = _most_written(cast(Any, whole).config)
-        for name, one in whole.named_buffers(recurse=False):  # what BART and Marian add to the scores
-            self.register_buffer(name, one)
+        self.max_positions = _max_positions(cast(Any, whole).config)
+        for name, buffer in whole.named_buffers(recurse=False):  # BART and Marian add a bias to the logits
+            self.register_buffer(name, buffer)
 
-    def scores(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
-        """See ``Seq2SeqDecoder.scores``."""
-        return cast(Tensor, self._run(states, mask, ids, None, keep=False).logits)
+    def logits(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """See ``Seq2SeqDecoder.logits``."""
+        return cast(Tensor, self._run(states, mask, ids, None, use_cache=False).logits)
 
-    def _run(self, states: Tensor, mask: Tensor, ids: Tensor, cache: Any, *, keep: bool) -> Any:
+    def _run(self, states: Tensor, mask: Tensor, ids: Tensor, cache: Any, *, use_cache: bool) -> Any:
         whole = self._whole[0]
-        for name, one in self.named_buffers(recurse=False):  # ours may have moved or been filled anew
-            setattr(whole, name, one)
+        for name, buffer in self.named_buffers(recurse=False):  # ours may have been moved or loaded since
+            setattr(whole, name, buffer)
         return whole(
             encoder_outputs=(states,),
             attention_mask=mask,
             decoder_input_ids=ids,
-            # All ones: what is padded stands behind everything that counts, and a start token may be the padding.
+            # All ones: padding is at the end, and the start token may have the id of padding.
             decoder_attention_mask=None if cache is not None else torch.ones_like(ids),
             past_key_values=cache,
-            use_cache=keep,
+            use_cache=use_cache,
         )
 
-    def begin(self, states: Tensor, mask: Tensor, beams: int) -> _Memory:
-        """See ``Seq2SeqDecoder.begin``."""
-        return _Memory(states.repeat_interleave(beams, dim=0), mask.repeat_interleave(beams, dim=0), beams)
+    def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
+        """See ``Seq2SeqDecoder.start``."""
+        return _State(states.repeat_interleave(beams, dim=0), mask.repeat_interleave(beams, dim=0), beams)
 
-    def step(self, ids: Tensor, memory: _Memory) -> Tensor:
+    def step(self, ids: Tensor, state: _State) -> Tensor:
         """See ``Seq2SeqDecoder.step``."""
-        found = self._run(memory.states, memory.mask, ids.reshape(-1, 1), memory.cache, keep=True)
-        memory.cache = found.past_key_values
-        return cast(Tensor, found.logits[:, -1].reshape(*ids.shape, -1))
+        outputs = self._run(state.states, state.mask, ids.reshape(-1, 1), state.cache, use_cache=True)
+        state.cache = outputs.past_key_values
+        return cast(Tensor, outputs.logits[:, -1].reshape(*ids.shape, -1))
 
-    def reorder(self, memory: _Memory, places: Tensor) -> None:
-        """See ``Seq2SeqDecoder.reorder``: beams of one source share what is known of it."""
-        memory.cache.self_attention_cache.batch_select_indices(places)
+    def reorder(self, state: _State, origins: Tensor) -> None:
+        """See ``Seq2SeqDecoder.reorder``; the cross-attention cache is the same for all beams of a source."""
+        state.cache.self_attention_cache.batch_select_indices(origins)
 
-    def keep(self, memory: _Memory, sources: Tensor) -> None:
-        """See ``Seq2SeqDecoder.keep``."""
-        places = beams_of(sources, memory.beams)
-        memory.cache.batch_select_indices(places)
-        memory.states, memory.mask = memory.states[places], memory.mask[places]
+    def select(self, state: _State, sources: Tensor) -> None:
+        """See ``Seq2SeqDecoder.select``."""
+        rows = beams_of(sources, state.beams)
+        state.cache.batch_select_indices(rows)
+        state.states, state.mask = state.states[rows], state.mask[rows]
 
     def groups(self) -> dict[str, list[str]]:
-        """See ``Seq2SeqDecoder.groups``; told by what a part is called."""
-        found: dict[str, list[str]] = {}
+        """See ``Seq2SeqDecoder.groups``; by the names of the modules."""
+        names: dict[str, list[str]] = {}
         for owner, module in self.named_modules():
             for name, _ in module.named_parameters(recurse=False):
                 full = f"{owner}.{name}"
-                found.setdefault(_role(full, module), []).append(full)
-        return found
+                names.setdefault(_role(full, module), []).append(full)
+        return names
 
 
-def _most_written(config: Any) -> int | None:
-    """Positions there are for what is written; T5 counts none, so it writes any number."""
+def _max_positions(config: Any) -> int | None:
+    """Position embeddings of the decoder; T5 has relative positions, so any number."""
     names = ("max_decoder_position_embeddings", "max_position_embeddings")
-    return next((int(found) for name in names if (found := getattr(config, name, None))), None)
+    return next((int(positions) for name in names if (positions := getattr(config, name, None))), None)
 
 
 def _role(name: str, module: nn.Module) -> str:
@@ -117,7 +117,7 @@ def _role(name: str, module: nn.Module) -> str:
     return "embeddings" if isinstance(module, nn.Embedding) or name.startswith("output.") else "mlp"
 
 
-def read_hub_writer(folder: Path) -> Backbone:
+def read_hub_seq2seq(folder: Path) -> Backbone:
     """The model in a Hub folder (float32).
 
     Raises:
@@ -132,13 +132,13 @@ def read_hub_writer(folder: Path) -> Backbone:
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{folder}: transformers cannot read it ({reason}); download the checkpoint again.") from error
+        raise InputError(f"{folder}: transformers cannot load it ({reason}); download the checkpoint again.") from error
     return HubSeq2SeqBackbone(model)
 
 
-def hub_writer_from(config: Mapping[str, Any]) -> Backbone:
-    """An unfilled model from its configuration, for ``Network.load_weights`` to fill."""
+def hub_seq2seq_from(config: Mapping[str, Any]) -> Backbone:
+    """A model without weights from its configuration, for ``Network.load_weights`` to fill."""
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-    given = {name: value for name, value in config.items() if name != "model_type"}
-    return HubSeq2SeqBackbone(AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model(config["model_type"], **given)))
+    fields = {name: value for name, value in config.items() if name != "model_type"}
+    return HubSeq2SeqBackbone(AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model(config["model_type"], **fields)))

@@ -1,11 +1,8 @@
-"""What generation asks of a network: to read on from what it has read, and to say how likely each next token is.
+"""The KV cache of a causal language model, and the positions and attention mask of new tokens beside it.
 
-    read(ids, place, memory) -> hidden        the tokens are added to the memory
-    logits(hidden)           -> scores over the vocabulary, for the few places where they are wanted
-
-Tokens of all rows are added side by side at the end of the memory. Padding stands where it came to stand and is never
-looked at; each row counts its own positions. So rows of different length need no padding on the left, and several
-continuations of one text (the words of every label) can be read at once as a tree.
+New tokens of all rows are appended side by side. Padding stays where it was appended and is masked for good; each row
+counts its own positions. So rows of different length need no padding on the left, and several continuations of one
+text (the words of every label) can be encoded at once as a tree.
 """
 
 from __future__ import annotations
@@ -18,51 +15,61 @@ from torch import Tensor
 
 
 class KVCache(Protocol):
-    """Keys and values of what was read, ``(n_rows, heads, n_tokens, width)`` for each layer."""
+    """Keys and values of the tokens so far, ``(n_rows, heads, n_tokens, head_width)`` for each layer."""
 
-    def add(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Put them behind what is there; all of it is returned."""
+    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Append those of new tokens to a layer; all keys and values of the layer are returned."""
 
     def advance(self, tokens: int) -> None:
-        """Every layer has its new tokens."""
+        """Count ``tokens`` new tokens; called once, after every layer has them."""
 
-    def spread(self, rows: int) -> KVCache:
-        """What one row read, for ``rows`` rows."""
+    def repeat(self, rows: int) -> KVCache:
+        """A copy of a cache of one row for ``rows`` rows."""
 
-    def keep(self, rows: Tensor) -> None:
-        """Only these rows go on."""
+    def select(self, rows: Tensor) -> None:
+        """Keep these rows only, in this order."""
 
-    def forget(self, tokens: int) -> None:
-        """The newest tokens were never read."""
+    def drop_last(self, tokens: int) -> None:
+        """Remove the newest ``tokens`` tokens of every row."""
 
 
 @dataclass(slots=True)
 class AttentionContext:
-    """Where new tokens stand, and what they may look at."""
+    """Positions and attention mask of new tokens."""
 
     positions: Tensor
     """``(n_rows, n_new)``: each row counts from 0."""
-    looks: Tensor | None = None
-    """True where a new token may look, ``(n_rows, 1, n_new, n_tokens)``, itself included; ``None``: one token looks
-    everywhere, several look back."""
-    keys: Tensor | None = None
-    """Positions of everything to look at, ``(n_rows, n_tokens)``; ``None``: the new tokens are all there is."""
-    real: Tensor | None = None
-    """Which new tokens are no padding, numbers into ``(n_rows * n_new,)``; ``None``: all. What looks at one token alone
-    can leave the others out."""
-    wanted: Tensor | None = None
-    """Whose hidden states are wanted, numbers into ``(n_rows * n_new,)``, rising; ``None``: all. The states of others
-    may come out as anything."""
+    attention_mask: Tensor | None = None
+    """True where a new token attends, ``(n_rows, 1, n_new, n_tokens)``, itself included; ``None``: a single new token
+    attends to everything, several attend causally."""
+    key_positions: Tensor | None = None
+    """Positions of all tokens, cached ones included, ``(n_rows, n_tokens)``; ``None``: nothing is cached."""
+    unpadded: Tensor | None = None
+    """Indices of the new tokens that are no padding, into ``(n_rows * n_new,)``; ``None``: all. Layers that work token
+    by token skip the others."""
+    outputs: Tensor | None = None
+    """Indices of the tokens whose hidden states are needed, into ``(n_rows * n_new,)``, rising; ``None``: all. The
+    states of other tokens are undefined."""
     _angles: dict[tuple[float, int, torch.dtype], tuple[Tensor, Tensor]] = field(default_factory=dict)
-    _seen: dict[int, Tensor] = field(default_factory=dict)
+    _windowed: dict[int, Tensor] = field(default_factory=dict)
 
     @staticmethod
-    def alone(rows: int, tokens: int, device: torch.device) -> AttentionContext:
-        """Rows that begin here; padding, if any, at their end."""
+    def uncached(rows: int, tokens: int, device: torch.device) -> AttentionContext:
+        """Rows of ``tokens`` tokens from position 0, padded (if at all) at their end."""
         return AttentionContext(torch.arange(tokens, device=device).expand(1 if rows else 0, tokens))
 
-    def angles(self, theta: float, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of the rotary angles, ``(n_rows, 1, n_new, width)``."""
+    def to(self, device: torch.device) -> AttentionContext:
+        """The same on a device."""
+        return AttentionContext(
+            self.positions.to(device),
+            _to(self.attention_mask, device),
+            _to(self.key_positions, device),
+            _to(self.unpadded, device),
+            _to(self.outputs, device),
+        )
+
+    def rotary_angles(self, theta: float, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of the rotary position embeddings, ``(n_rows, 1, n_new, width)`` each; computed once."""
         key = (theta, width, dtype)
         if key not in self._angles:
             steps = torch.arange(0, width, 2, dtype=torch.float32, device=self.positions.device)
@@ -71,34 +78,38 @@ class AttentionContext:
             self._angles[key] = angle.cos().to(dtype), angle.sin().to(dtype)
         return self._angles[key]
 
-    def seen(self, window: int) -> Tensor | None:
-        """``looks``, without what lies ``window`` or more tokens back (0: no window)."""
-        keys = self.positions if self.keys is None else self.keys
+    def windowed_mask(self, window: int) -> Tensor | None:
+        """``attention_mask`` of a layer with sliding-window attention over ``window`` tokens (0: no window)."""
+        keys = self.positions if self.key_positions is None else self.key_positions
         if not window or keys.shape[1] <= window:
-            return self.looks
-        if window not in self._seen:
-            back = self.positions[:, None, :, None] - keys[:, None, None, :]
-            near = back < window
-            self._seen[window] = near & (back >= 0 if self.looks is None else self.looks)
-        return self._seen[window]
+            return self.attention_mask
+        if window not in self._windowed:
+            distance = self.positions[:, None, :, None] - keys[:, None, None, :]
+            allowed = distance >= 0 if self.attention_mask is None else self.attention_mask
+            self._windowed[window] = (distance < window) & allowed
+        return self._windowed[window]
 
 
-_SPARE = 64
+def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
+_SPARE_TOKENS = 64
 
 
 class GrowingKVCache:
-    """A ``KVCache`` with room to grow, so that a step of generation copies one token and not all of them."""
+    """KV cache that grows geometrically, so that a step of generation copies one token and not all of them."""
 
     def __init__(self) -> None:
-        """Empty."""
+        """An empty cache."""
         self._layers: list[tuple[Tensor, Tensor]] = []
         self._used = 0
 
-    def add(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """See ``KVCache``."""
         end = self._used + key.shape[2]
         if layer == len(self._layers):
-            self._layers.append((_roomy(key, end), _roomy(value, end)))
+            self._layers.append((_allocated(key, end), _allocated(value, end)))
         keys, values = self._layers[layer]
         if keys.shape[2] < end:
             keys, values = _grown(keys, self._used, end), _grown(values, self._used, end)
@@ -111,32 +122,36 @@ class GrowingKVCache:
         """See ``KVCache``."""
         self._used += tokens
 
-    def spread(self, rows: int) -> GrowingKVCache:
+    def repeat(self, rows: int) -> GrowingKVCache:
         """See ``KVCache``."""
-        other = GrowingKVCache()
-        other._used = self._used
-        for pair in self._layers:
-            key, value = (one[:, :, : self._used].expand(rows, -1, -1, -1) for one in pair)
-            made = _roomy(key, self._used), _roomy(value, self._used)
-            made[0][:, :, : self._used], made[1][:, :, : self._used] = key, value
-            other._layers.append(made)
-        return other
+        copied = GrowingKVCache()
+        copied._used = self._used
+        for keys, values in self._layers:
+            copied._layers.append((self._repeated(keys, rows), self._repeated(values, rows)))
+        return copied
 
-    def keep(self, rows: Tensor) -> None:
+    def _repeated(self, tensor: Tensor, rows: int) -> Tensor:
+        used = tensor[:, :, : self._used].expand(rows, -1, -1, -1)
+        copied = _allocated(used, self._used)
+        copied[:, :, : self._used] = used
+        return copied
+
+    def select(self, rows: Tensor) -> None:
         """See ``KVCache``."""
         self._layers = [(key[rows], value[rows]) for key, value in self._layers]
 
-    def forget(self, tokens: int) -> None:
+    def drop_last(self, tokens: int) -> None:
         """See ``KVCache``."""
         self._used -= tokens
 
 
-def _roomy(like: Tensor, tokens: int) -> Tensor:
+def _allocated(like: Tensor, tokens: int) -> Tensor:
+    """Uninitialised room for ``tokens`` tokens and some more, otherwise shaped ``like`` a tensor."""
     rows, heads, _, width = like.shape
-    return like.new_empty((rows, heads, tokens + _SPARE, width))
+    return like.new_empty((rows, heads, tokens + _SPARE_TOKENS, width))
 
 
-def _grown(old: Tensor, used: int, wanted: int) -> Tensor:
-    made = _roomy(old, max(wanted, old.shape[2] * 3 // 2))
-    made[:, :, :used] = old[:, :, :used]
-    return made
+def _grown(old: Tensor, used: int, needed: int) -> Tensor:
+    grown = _allocated(old, max(needed, old.shape[2] * 3 // 2))
+    grown[:, :, :used] = old[:, :, :used]
+    return grown

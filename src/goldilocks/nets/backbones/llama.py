@@ -1,9 +1,9 @@
-"""Decoders of Llama's shape, read from a Hub folder without transformers: Llama, Mistral, Qwen 2 and 3, Gemma 3.
+"""Llama-style decoder (backbone and LM head), loaded from a Hub folder without transformers.
 
-They differ in where the norms stand, in whether queries and keys are normed, in biases and in layers that look back
-only so far. Query, key and value are one matrix, gate and up another. As a ``Backbone`` the network learns like any
-other (rows are padded at the end, so that no token ever sees padding); as a ``CausalLM`` it reads on from what it has
-read.
+Llama, Mistral, Qwen 2 and 3 and Gemma 3 differ in where the norms are, in whether queries and keys are normalised, in
+biases and in sliding-window layers. Query, key and value projections are one matrix, gate and up projections another.
+As a ``Backbone`` the network is trained like any other (rows are padded at the end, so that causal attention never
+reaches padding); as a ``CausalLM`` it continues from a KV cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
 from goldilocks.nets.hub.weights import hub_weights
-from goldilocks.nets.layers.packed_linear import Product, packed
+from goldilocks.nets.layers.packed_linear import PackedLinear, pack_linear
 from goldilocks.nets.tokenization.batching import Batch
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "gemma3_text")
@@ -45,33 +45,37 @@ class LlamaOptions:
     depth: int
     heads: int
     pairs: int
-    """Heads of keys and values; each serves ``heads / pairs`` heads of queries."""
+    """Key-value heads (grouped-query attention); each serves ``heads / pairs`` query heads."""
     head_width: int
     inner: int
+    """Width of the hidden layer of a block's gated MLP."""
     positions: int
+    """Most tokens of a sequence."""
     epsilon: float
+    """Of the RMS norms."""
     activation: str
     scale: float
-    """What queries are multiplied by."""
+    """Attention scale: what queries are multiplied by."""
     windows: tuple[int, ...]
-    """Tokens each layer looks back, its own included; 0: all."""
+    """Sliding-window size of each layer, in tokens, its own included; 0: full attention."""
     thetas: tuple[float, ...]
     """Base of the rotary angles of each layer."""
     tied: bool
-    """Whether the word table is also the last matrix."""
+    """Whether the LM head is tied to the word embeddings."""
     gemma: bool
-    """Gemma's ways: embeddings times the root of the width, norm weights counted from 1, norms behind each part too."""
+    """Gemma's variant: embeddings times the root of the width, norm weights stored minus 1, norms after each part."""
     normed_heads: bool
+    """Whether queries and keys are normalised (QK norm)."""
     qkv_bias: bool
     out_bias: bool
     whole: bool = True
-    """Whether these are all of the model's blocks, so that its last norm follows."""
+    """Whether these are all of the model's blocks, so that its final norm follows."""
 
 
 def read_options(config: Mapping[str, Any]) -> LlamaOptions | None:
-    """The options in a Hub ``config.json``; ``None`` where it is not of this shape, or has what is not read here."""
+    """The options in a Hub ``config.json``; ``None``: another architecture, or a feature not implemented here."""
     kind = config.get("model_type")
-    if kind not in MODEL_TYPES or _beyond(config):
+    if kind not in MODEL_TYPES or _unsupported(config):
         return None
     width, heads, depth = (
         int(config["hidden_size"]),
@@ -103,17 +107,17 @@ def read_options(config: Mapping[str, Any]) -> LlamaOptions | None:
     )
 
 
-def _beyond(config: Mapping[str, Any]) -> bool:
-    """Whether the configuration asks for what is not built here."""
+def _unsupported(config: Mapping[str, Any]) -> bool:
+    """Whether the configuration asks for a feature that is not implemented here."""
     ropes = config.get("rope_parameters") or {}
-    ropes = list(ropes.values()) if any(isinstance(one, dict) for one in ropes.values()) else [ropes]
+    ropes = list(ropes.values()) if any(isinstance(rope, dict) for rope in ropes.values()) else [ropes]
     ropes.append(config.get("rope_scaling") or {})
-    scaled = any((one or {}).get("rope_type", (one or {}).get("type", "default")) != "default" for one in ropes)
+    scaled = any((rope or {}).get("rope_type", (rope or {}).get("type", "default")) != "default" for rope in ropes)
     caps = config.get("final_logit_softcapping") or config.get("attn_logit_softcapping")
     activation = config.get("hidden_activation") or config.get("hidden_act") or "silu"
-    partial = any((one or {}).get("partial_rotary_factor", 1) != 1 for one in ropes)
-    ways = config.get("use_bidirectional_attention") or config.get("mlp_bias") or config.get("quantization_config")
-    return bool(scaled or caps or partial or ways or activation not in _ACTIVATIONS)
+    partial = any((rope or {}).get("partial_rotary_factor", 1) != 1 for rope in ropes)
+    others = config.get("use_bidirectional_attention") or config.get("mlp_bias") or config.get("quantization_config")
+    return bool(scaled or caps or partial or others or activation not in _ACTIVATIONS)
 
 
 def _windows(config: Mapping[str, Any], depth: int) -> tuple[int, ...]:
@@ -134,42 +138,42 @@ def _thetas(config: Mapping[str, Any], windows: Sequence[int]) -> tuple[float, .
     plain = float(ropes.get("rope_theta") or config.get("rope_theta") or (1e6 if gemma else 1e4))
     near = float(config.get("rope_local_base_freq") or (1e4 if gemma else plain))
     named = {"full_attention": plain, "sliding_attention": near}
-    named |= {kind: float(one["rope_theta"]) for kind, one in ropes.items() if isinstance(one, dict)}
+    named |= {kind: float(rope["rope_theta"]) for kind, rope in ropes.items() if isinstance(rope, dict)}
     return tuple(named["sliding_attention" if window else "full_attention"] for window in windows)
 
 
-# Weights are read, not drawn: see ``nets/backbones/bert.py``.
+# Weights are loaded, not initialised: see ``nets/backbones/bert.py``.
 class _Linear(nn.Linear):
-    product: Product | None = None
-    """See ``nets/hub/weights.packed``; made by ``LlamaBackbone.settle``."""
+    packed: PackedLinear | None = None
+    """Made by ``LlamaBackbone.prepare_for_inference``."""
 
     def reset_parameters(self) -> None:
-        """Draw nothing."""
+        """Initialise nothing."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.product is None or torch.is_grad_enabled():  # what is in another order cannot be learnt through
+        if self.packed is None or torch.is_grad_enabled():  # packed weights have no gradient
             return F.linear(x, self.weight, self.bias)
-        return self.product(x)
+        return self.packed(x)
 
 
 class _Embedding(nn.Embedding):
     def reset_parameters(self) -> None:
-        """Draw nothing."""
+        """Initialise nothing."""
 
 
-class _Norm(nn.Module):
+class _RMSNorm(nn.Module):
     def __init__(self, width: int, epsilon: float, from_one: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width))
         self.epsilon, self.from_one = epsilon, from_one
-        self.settled: Tensor | None = None
-        """``scale`` once it does not change any more."""
+        self.frozen_scale: Tensor | None = None
+        """``scale``, computed once for inference."""
 
     @property
     def scale(self) -> Tensor:
-        """What normed numbers are multiplied by, float32."""
-        if self.settled is not None:
-            return self.settled
+        """What normalised states are multiplied by, float32."""
+        if self.frozen_scale is not None:
+            return self.frozen_scale
         return 1 + self.weight.float() if self.from_one else self.weight.float()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -183,14 +187,14 @@ class _Block(nn.Module):
         self.options, self.window, self.theta = options, options.windows[number], options.thetas[number]
         self.qkv = _Linear(width, (heads + 2 * pairs) * each, bias=options.qkv_bias)
         self.head_scales: Tensor | None = None
-        """``_head_scales()`` once they do not change any more."""
+        """``_head_scales()``, computed once for inference."""
         self.out = _Linear(heads * each, width, bias=options.out_bias)
         self.gate_up = _Linear(width, 2 * options.inner, bias=False)
         self.down = _Linear(options.inner, width, bias=False)
         self.activation = _ACTIVATIONS[options.activation]
 
-        def norm(size: int = width) -> _Norm:
-            return _Norm(size, options.epsilon, options.gemma)
+        def norm(size: int = width) -> _RMSNorm:
+            return _RMSNorm(size, options.epsilon, options.gemma)
 
         self.before, self.between = norm(), norm()
         self.behind_attention = norm() if options.gemma else None
@@ -199,21 +203,27 @@ class _Block(nn.Module):
         self.key_norm = norm(each) if options.normed_heads else None
 
     def forward(
-        self, hidden: Tensor, place: AttentionContext, memory: KVCache | None, number: int, wanted: Tensor | None = None
+        self,
+        hidden: Tensor,
+        context: AttentionContext,
+        cache: KVCache | None,
+        number: int,
+        outputs: Tensor | None = None,
     ) -> Tensor:
-        """States above; only of the ``wanted`` ones of ``hidden``, where that is said."""
-        seen = self._attention(self.before(hidden), place, memory, number)
-        if wanted is not None:
-            seen, hidden = seen.reshape(-1, seen.shape[-1])[wanted], hidden.reshape(-1, hidden.shape[-1])[wanted]
-        seen = self.out(seen)
-        hidden = hidden + (seen if self.behind_attention is None else self.behind_attention(seen))
+        """Hidden states above this block; with ``outputs`` only of those rows of ``hidden``."""
+        attended = self._attention(self.before(hidden), context, cache, number)
+        if outputs is not None:
+            attended = attended.reshape(-1, attended.shape[-1])[outputs]
+            hidden = hidden.reshape(-1, hidden.shape[-1])[outputs]
+        attended = self.out(attended)
+        hidden = hidden + (attended if self.behind_attention is None else self.behind_attention(attended))
         gate, up = self.gate_up(self.between(hidden)).chunk(2, -1)
-        made = self.down(self.activation(gate) * up)
-        above: Tensor = hidden + (made if self.behind_mlp is None else self.behind_mlp(made))
+        mlp = self.down(self.activation(gate) * up)
+        above: Tensor = hidden + (mlp if self.behind_mlp is None else self.behind_mlp(mlp))
         return above
 
     def _head_scales(self) -> Tensor:
-        """What normed queries and keys are multiplied by, ``(heads + pairs, 1, each)``."""
+        """What normalised queries and keys are multiplied by, ``(heads + pairs, 1, head_width)``."""
         if self.head_scales is not None:
             return self.head_scales
         assert self.query_norm is not None
@@ -225,80 +235,78 @@ class _Block(nn.Module):
         )
         return torch.cat(scales)[:, None]
 
-    def _attention(self, x: Tensor, place: AttentionContext, memory: KVCache | None, number: int) -> Tensor:
+    def _attention(self, x: Tensor, context: AttentionContext, cache: KVCache | None, number: int) -> Tensor:
         options = self.options
         heads, pairs = options.heads, options.pairs
-        given = self.qkv(x)
-        if place.real is not None:
-            given = _laid(given, place.real, *place.positions.shape)
-        rows, tokens, _ = given.shape
-        given = given.view(rows, tokens, heads + 2 * pairs, options.head_width).transpose(1, 2)
-        both, value = torch.split(given, [heads + pairs, pairs], 1)  # queries and keys go the same way, side by side
+        qkv = self.qkv(x)
+        if context.unpadded is not None:
+            qkv = _padded_back(qkv, context.unpadded, *context.positions.shape)
+        rows, tokens, _ = qkv.shape
+        qkv = qkv.view(rows, tokens, heads + 2 * pairs, options.head_width).transpose(1, 2)
+        both, value = torch.split(qkv, [heads + pairs, pairs], 1)  # queries and keys are rotated alike, side by side
         if self.query_norm is not None and self.key_norm is not None:
             normed = F.rms_norm(both.float(), (options.head_width,), None, options.epsilon)
             both = (normed * self._head_scales()).to(x.dtype)
-        both = _turned(both, *place.angles(self.theta, options.head_width, x.dtype))
+        both = _rotated(both, *context.rotary_angles(self.theta, options.head_width, x.dtype))
         query, key = torch.split(both, [heads, pairs], 1)
-        if memory is not None:
-            key, value = memory.add(number, key, value)
-        seen = _attend(query, key, value, place.seen(self.window), options.scale)
-        seen = seen.transpose(1, 2)
-        return seen.reshape(rows, tokens, -1) if place.real is None else seen.flatten(2).flatten(0, 1)[place.real]
+        if cache is not None:
+            key, value = cache.append(number, key, value)
+        attended = _attend(query, key, value, context.windowed_mask(self.window), options.scale)
+        attended = attended.transpose(1, 2).flatten(2)
+        return attended if context.unpadded is None else attended.flatten(0, 1)[context.unpadded]
 
 
-def _laid(states: Tensor, real: Tensor, rows: int, tokens: int) -> Tensor:
-    """States of tokens that are no padding, ``(n_real, width)``, where they belong: ``(rows, tokens, width)``."""
-    laid = states.new_zeros((rows * tokens, states.shape[-1]))
-    laid[real] = states
-    return laid.view(rows, tokens, -1)
+def _padded_back(states: Tensor, indices: Tensor, rows: int, tokens: int) -> Tensor:
+    """States ``(n, width)`` at their flat indices in ``(rows, tokens, width)``; zeros elsewhere."""
+    padded = states.new_zeros((rows * tokens, states.shape[-1]))
+    padded[indices] = states
+    return padded.view(rows, tokens, -1)
 
 
-def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary positions: ``(rows, heads, tokens, each)``, angles ``(rows, 1, tokens, each)``."""
+def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Rotary position embeddings of ``(rows, heads, tokens, width)``; angles ``(rows, 1, tokens, width)``."""
     first, second = x.chunk(2, -1)
     return x * cosine + torch.cat((-second, first), -1) * sine
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None, scale: float) -> Tensor:
-    """Attention; ``seen`` is true where a query may look, ``None``: everywhere (one token) or back (several)."""
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """Grouped-query attention; ``mask`` is true where a query attends, ``None``: see ``AttentionContext``."""
     rows, heads, tokens, each = query.shape
     pairs = key.shape[1]
-    if tokens == 1:  # the heads that share keys become the tokens of one head
+    if tokens == 1:  # the query heads that share keys become the tokens of one head
         folded = query.reshape(rows, pairs, heads // pairs, each)
-        return F.scaled_dot_product_attention(folded, key, value, attn_mask=seen, scale=scale).view(query.shape)
+        return F.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scale).view(query.shape)
     if pairs != heads:
-        key, value = (one.repeat_interleave(heads // pairs, 1) for one in (key, value))
-    if (
-        query.device.type == "cpu" and torch.is_grad_enabled()
-    ):  # see ``nets/backbones/bert.py``: the fused one is slow backwards
+        key, value = (tensor.repeat_interleave(heads // pairs, 1) for tensor in (key, value))
+    # On a CPU the backward pass of fused attention is slow, see ``nets/backbones/bert.py``.
+    if query.device.type == "cpu" and torch.is_grad_enabled():
         scores = (query * scale) @ key.transpose(2, 3)
-        if seen is None:
-            seen = torch.ones(tokens, key.shape[2], dtype=torch.bool).tril()
-        return scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1) @ value
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, is_causal=seen is None, scale=scale)
+        if mask is None:
+            mask = torch.ones(tokens, key.shape[2], dtype=torch.bool).tril()
+        return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1) @ value
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None, scale=scale)
 
 
 class LlamaBackbone(Backbone, CausalLM):
-    """Token ids -> hidden states, the last norm included, as the model without its last matrix gives them."""
+    """Token ids -> hidden states, the final norm included; as a ``CausalLM`` with KV cache and LM head."""
 
     word_embedding = "words"
     bf16 = True
     is_causal = True
 
     def __init__(self, options: LlamaOptions) -> None:
-        """Unfilled: ``read_backbone`` or ``Network.load_weights`` gives the weights."""
+        """Without weights: ``read_backbone`` or ``Network.load_weights`` loads them."""
         super().__init__()
         self.options = options
-        self.depth, self.width, self.reach = options.depth, options.width, options.positions
+        self.depth, self.width, self.max_positions = options.depth, options.width, options.positions
         self.words = _Embedding(options.vocabulary, options.width)
         self.blocks = nn.ModuleList(_Block(options, number) for number in range(options.depth))
-        self.norm = _Norm(options.width, options.epsilon, options.gemma)
+        self.norm = _RMSNorm(options.width, options.epsilon, options.gemma)
         self.last = None if options.tied else _Linear(options.width, options.vocabulary, bias=False)
-        self._product: Product | None = None
-        """With the word table, where it is the last matrix too."""
+        self._packed_head: PackedLinear | None = None
+        """The LM head where it is tied to the word embeddings."""
 
-    # ------------------------------------------------------------------------------------------------------ as a
-    # backbone
+    # -------------------------------------------------------------------------------------------------------- backbone
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
@@ -312,69 +320,74 @@ class LlamaBackbone(Backbone, CausalLM):
         return hidden
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
-        """See ``Backbone.block``; padding stands at the end, where nobody looks."""
-        place = AttentionContext.alone(hidden.shape[0], hidden.shape[1], hidden.device)
-        above: Tensor = self.blocks[number](hidden, place, None, number)
+        """See ``Backbone.block``; padding is at the end, where causal attention does not reach it."""
+        context = AttentionContext.uncached(hidden.shape[0], hidden.shape[1], hidden.device)
+        above: Tensor = self.blocks[number](hidden, context, None, number)
         return self.norm(above) if number == self.depth - 1 and self.options.whole else above
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``."""
-        found: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
+        names: dict[str, list[str]] = {"embeddings": [], "attention": [], "mlp": [], "norm": []}
         for name, _ in self.named_parameters():
-            found[_role(name)].append(name)
-        return found
+            names[_role(name)].append(name)
+        return names
 
     def block_of(self, parameter: str) -> int:
-        """See ``Backbone.block_of``; the last norm belongs to the top block."""
+        """See ``Backbone.block_of``; final norm and LM head belong to the top block."""
         parts = parameter.split(".")
         return int(parts[1]) if parts[0] == "blocks" else self.depth - 1 if parts[0] in ("norm", "last") else -1
 
-    # ---------------------------------------------------------------------------------------------------- as a speaker
+    # ------------------------------------------------------------------------------------------------------- causal LM
 
-    def settle(self, *, steps: bool = True) -> None:
-        """Put matrices into the order the processor likes best: products with few rows take a half to a fifth.
+    @property
+    def device(self) -> torch.device:
+        """See ``CausalLM.device``."""
+        return self.words.weight.device
+
+    def prepare_for_inference(self, *, incremental: bool = True) -> None:
+        """Pack the matrices for this processor: products with few rows take a half to a fifth of the time.
 
         The weights themselves stay for ``save``; they must not change after this.
         """
         for module in self.modules():
             if isinstance(module, _Linear):
-                module.product = packed(module.weight, module.bias, steps=steps)
-            elif isinstance(module, _Norm):
-                module.settled = None
-                module.settled = module.scale.detach().clone()
+                module.packed = pack_linear(module.weight, module.bias, incremental=incremental)
+            elif isinstance(module, _RMSNorm):
+                module.frozen_scale = None
+                module.frozen_scale = module.scale.detach().clone()
             elif isinstance(module, _Block) and module.query_norm is not None:
                 module.head_scales = None
                 module.head_scales = module._head_scales().detach()
         if self.last is None:
-            self._product = packed(self.words.weight, None, steps=steps)
+            self._packed_head = pack_linear(self.words.weight, None, incremental=incremental)
 
-    def read(self, ids: Tensor, place: AttentionContext, memory: KVCache) -> Tensor:
-        """See ``CausalLM.read``."""
-        real, wanted = place.real, place.wanted
-        hidden = self._embedded(ids if real is None else ids.flatten()[real])
-        # Above the top block nobody looks at the others.
-        among = wanted if wanted is None or real is None else torch.searchsorted(real, wanted)
-        for number, one in enumerate(self.blocks):
-            hidden = one(hidden, place, memory, number, among if number == self.depth - 1 else None)
-        memory.advance(ids.shape[1])
+    def forward_cached(self, ids: Tensor, context: AttentionContext, cache: KVCache) -> Tensor:
+        """See ``CausalLM.forward_cached``."""
+        unpadded, outputs = context.unpadded, context.outputs
+        hidden = self._embedded(ids if unpadded is None else ids.flatten()[unpadded])
+        # Above the attention of the top block only the states asked for are computed.
+        top = outputs if outputs is None or unpadded is None else torch.searchsorted(unpadded, outputs)
+        for number, block in enumerate(self.blocks):
+            hidden = block(hidden, context, cache, number, top if number == self.depth - 1 else None)
+        cache.advance(ids.shape[1])
         above: Tensor = self.norm(hidden)
-        left = real if wanted is None else wanted
-        return above if left is None else _laid(above, left, *ids.shape)
+        computed = unpadded if outputs is None else outputs
+        return above if computed is None else _padded_back(above, computed, *ids.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """See ``CausalLM.logits``."""
         if self.last is not None:
             scores: Tensor = self.last(hidden)
             return scores
-        return F.linear(hidden, self.words.weight) if self._product is None else self._product(hidden)
+        return F.linear(hidden, self.words.weight) if self._packed_head is None else self._packed_head(hidden)
 
-    def likeliest(self, hidden: Tensor) -> Tensor:
-        """See ``CausalLM.likeliest``."""
-        product = self._product if self.last is None else self.last.product
-        return super().likeliest(hidden) if product is None else product.highest(hidden)
+    def greedy(self, hidden: Tensor) -> Tensor:
+        """See ``CausalLM.greedy``."""
+        head = self._packed_head if self.last is None else self.last.packed
+        return super().greedy(hidden) if head is None else head.argmax(hidden)
 
-    def scores(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """See ``CausalLM.scores``."""
+    def logits_of(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """See ``CausalLM.logits_of``."""
         table = self.words.weight if self.last is None else self.last.weight
         return hidden.float() @ table[tokens].float().T
 
@@ -386,30 +399,30 @@ def _role(parameter: str) -> str:
     return {"qkv": "attention", "out": "attention", "gate_up": "mlp", "down": "mlp"}.get(parts[2], "norm")
 
 
-# ----------------------------------------------------------------------------------------------- reading a Hub folder
+# ---------------------------------------------------------------------------------------------- loading a Hub folder
 
 
 def read_backbone(folder: Path, options: LlamaOptions) -> LlamaBackbone:
-    """The backbone filled from the folder's safetensors, in the precision they are kept in.
+    """The backbone with the folder's safetensors weights, in their own precision.
 
     Raises:
         MissingError: the weights are not there as safetensors.
         InputError: a weight is missing or has another shape than the configuration says.
     """
     backbone = LlamaBackbone(options)
-    given = hub_weights(folder)
+    checkpoint = hub_weights(folder)
     filled: dict[str, Tensor] = {}
-    for name, wanted in backbone.state_dict().items():
+    for name, parameter in backbone.state_dict().items():
         sources = []
         for source in _sources(name, options):
-            found = given.get(source, given.get(source.removeprefix("model.")))
-            if found is None:
+            tensor = checkpoint.get(source, checkpoint.get(source.removeprefix("model.")))
+            if tensor is None:
                 raise InputError(f"{folder}: the weights have no {source!r}; is config.json of the same model?")
-            sources.append(found)
+            sources.append(tensor)
         weight = torch.cat(sources)
-        if weight.shape != wanted.shape:
+        if weight.shape != parameter.shape:
             raise InputError(
-                f"{folder}: {name} is {tuple(weight.shape)}, the configuration says {tuple(wanted.shape)}; "
+                f"{folder}: {name} is {tuple(weight.shape)}, the configuration says {tuple(parameter.shape)}; "
                 "config.json and model.safetensors are not of the same model."
             )
         filled[name] = weight
@@ -445,18 +458,18 @@ def _sources(name: str, options: LlamaOptions) -> Iterator[str]:
 
 
 def backbone_from(options: Mapping[str, Any]) -> LlamaBackbone:
-    """An unfilled backbone from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
+    """A backbone without weights from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
     given = {**options, "windows": tuple(options["windows"]), "thetas": tuple(options["thetas"])}
     return LlamaBackbone(LlamaOptions(**given))
 
 
 def lower_part(backbone: LlamaBackbone, depth: int) -> LlamaBackbone:
-    """The lowest ``depth`` blocks alone; their states come out as they are, without the last norm."""
+    """The lowest ``depth`` blocks alone, without the final norm."""
     options = backbone.options
     cut = replace(options, depth=depth, windows=options.windows[:depth], thetas=options.thetas[:depth], whole=False)
     part = LlamaBackbone(cut)
-    given = backbone.state_dict()
-    part.load_state_dict({name: given[name] for name in part.state_dict()}, assign=True)
+    weights = backbone.state_dict()
+    part.load_state_dict({name: weights[name] for name in part.state_dict()}, assign=True)
     return part
 
 

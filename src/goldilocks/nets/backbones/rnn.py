@@ -15,7 +15,7 @@ CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class RnnBackbone(EmbeddingBackbone):
-    """One layer that reads the words one after another, in one direction or both."""
+    """One recurrent layer over the words, unidirectional or bidirectional."""
 
     depth = 1
 
@@ -30,7 +30,7 @@ class RnnBackbone(EmbeddingBackbone):
         dropout: float,
         hidden_words: float,
     ) -> None:
-        """Draw the weights: a ``cell`` of ``CELLS`` with ``state`` numbers of memory per direction."""
+        """Initialise a ``cell`` of ``CELLS`` with a recurrent state of width ``state`` per direction."""
         super().__init__(vocabulary, width, dropout=dropout, hidden_words=hidden_words)
         self.width = state * (2 if both_ways else 1)
         self.forth = recurrent_cell(cell, width, state)
@@ -39,39 +39,39 @@ class RnnBackbone(EmbeddingBackbone):
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Backbone.block``."""
         if self.back is not None:
-            return both_ways(self.forth, self.back, hidden, mask)
+            return bidirectional(self.forth, self.back, hidden, mask)
         forth: Tensor = self.forth(hidden)[0]
         return forth
 
-    def onward(self, hidden: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """``block`` one way, going on from ``memory``: the states, and the memory behind them."""
-        states, memory = self.forth(hidden, memory)
-        return states, memory
+    def continue_from(self, hidden: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """``block`` continued from a recurrent state: outputs, and the state after them; unidirectional only."""
+        outputs, state = self.forth(hidden, state)
+        return outputs, state
 
-    def behind(self, batch: Batch) -> tuple[Tensor, Any]:
-        """The state behind the last token of each row, ``(n_rows, width)``, and the memory there; one way only."""
+    def final_state(self, batch: Batch) -> tuple[Tensor, Any]:
+        """The output at the last token of each row, ``(n_rows, width)``, and the state there; unidirectional only."""
         lengths = batch.mask.sum(1).cpu()
         packed = pack_padded_sequence(self.embed(batch), lengths, batch_first=True, enforce_sorted=False)
-        _, memory = self.forth(packed)
-        return (memory[0] if isinstance(memory, tuple) else memory)[0], memory
+        _, state = self.forth(packed)
+        return (state[0] if isinstance(state, tuple) else state)[0], state
 
 
-def both_ways(forth: nn.RNNBase, back: nn.RNNBase, hidden: Tensor, mask: Tensor) -> Tensor:
-    """What two layers of equal width say of ``(n_rows, n_tokens, width)``, read from either end, side by side.
+def bidirectional(forth: nn.RNNBase, back: nn.RNNBase, hidden: Tensor, mask: Tensor) -> Tensor:
+    """Outputs of a forward and a backward recurrent layer over ``(n_rows, n_tokens, width)``, concatenated.
 
-    The way back runs over texts that are reversed within their own length, not over packed sequences: torch has a fast
+    The backward layer runs over texts reversed within their own length, not over packed sequences: torch has a fast
     LSTM for plain batches only.
     """
-    turn = _reversal(mask).unsqueeze(-1)
-    behind = back(hidden.gather(1, turn.expand_as(hidden)))[0]
-    return torch.cat([forth(hidden)[0], behind.gather(1, turn.expand_as(behind))], dim=-1)
+    order = _reversal(mask).unsqueeze(-1)
+    reverse = back(hidden.gather(1, order.expand_as(hidden)))[0]
+    return torch.cat([forth(hidden)[0], reverse.gather(1, order.expand_as(reverse))], dim=-1)
 
 
 def recurrent_cell(kind: str, width: int, state: int) -> nn.RNNBase:
-    """A layer of ``CELLS`` drawn so that it learns well from the start; batches come first."""
+    """A recurrent layer of ``CELLS`` with orthogonal recurrent weights; batch first."""
     cell: nn.RNNBase = CELLS[kind](width, state, batch_first=True)
     for name, weight in cell.named_parameters():
-        if name.startswith("weight_hh"):  # orthogonal, gate by gate: gradients neither vanish nor explode at the start
+        if name.startswith("weight_hh"):  # gate by gate: gradients neither vanish nor explode at the start
             for gate in torch.split(weight.detach(), state):
                 nn.init.orthogonal_(gate)
         elif name.startswith("bias"):
@@ -82,6 +82,6 @@ def recurrent_cell(kind: str, width: int, state: int) -> nn.RNNBase:
 
 
 def _reversal(mask: Tensor) -> Tensor:
-    """Where each token comes from when every text is turned round within its length, ``(n, t)``; its own inverse."""
-    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    return torch.where(mask.bool(), mask.sum(1, keepdim=True) - 1 - places, places)
+    """Index that reverses every text within its length, ``(n, t)``; its own inverse."""
+    positions = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    return torch.where(mask.bool(), mask.sum(1, keepdim=True) - 1 - positions, positions)

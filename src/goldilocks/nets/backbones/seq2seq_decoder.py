@@ -1,9 +1,7 @@
-"""What stands above a backbone in networks that write: hidden states of a source and the tokens so far -> the next
-token.
+"""The decoder of an encoder-decoder: source states and the target tokens so far -> logits of the next token.
 
-It is trained on whole targets at once (teacher forcing) and writes token by token, keeping what it needs of the tokens
-before. While it writes, every source has the same number of beams: several beginnings of an answer that go on side by
-side.
+It is trained on whole targets at once (teacher forcing) and generates token by token with a state of its own (KV cache,
+recurrent state). During generation every source has the same number of beams, kept side by side.
 """
 
 from __future__ import annotations
@@ -18,18 +16,18 @@ from goldilocks.nets.backbones.base import Backbone
 
 
 class Seq2SeqDecoder(nn.Module):
-    """Base class: a subclass gives ``scores``, ``begin``, ``step``, ``reorder``, ``keep`` and ``groups``."""
+    """Base class: a subclass gives ``logits``, ``start``, ``step``, ``reorder``, ``select`` and ``groups``."""
 
-    reach: int | None = None
-    """Most tokens it can write; ``None``: any number."""
+    max_positions: int | None = None
+    """Most tokens of a target; ``None``: any number."""
 
-    def scores(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
-        """Scores before softmax of the token after each of ``ids``.
+    def logits(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """Logits of the token after each of ``ids`` (teacher forcing).
 
         Args:
-            states: What the backbone gave, ``(n, source tokens, width)``.
-            mask: 1 at its tokens, 0 at padding, ``(n, source tokens)``.
-            ids: Targets behind a start token, padded at the end, ``(n, target tokens)``.
+            states: Hidden states of the source, ``(n, source tokens, width)``.
+            mask: 1 at source tokens, 0 at padding, ``(n, source tokens)``.
+            ids: Targets after a start token, padded at the end, ``(n, target tokens)``.
 
         Returns:
             ``(n, target tokens, vocabulary)``.
@@ -37,35 +35,35 @@ class Seq2SeqDecoder(nn.Module):
         raise NotImplementedError
 
     def loss(
-        self, states: Tensor, mask: Tensor, ids: Tensor, wanted: Tensor, inside: Tensor, smoothing: float
+        self, states: Tensor, mask: Tensor, ids: Tensor, targets: Tensor, is_target: Tensor, smoothing: float
     ) -> Tensor:
-        """Mean cross entropy over the target tokens.
+        """Mean cross-entropy over the target tokens.
 
         Args:
-            states: As for ``scores``.
-            mask: As for ``scores``.
-            ids: As for ``scores``.
-            wanted: The next token at each place that is no padding, one after another, ``(n_wanted,)``.
-            inside: Where those places are, ``(n, target tokens)``, bool.
-            smoothing: Share of the target spread over the vocabulary.
+            states: As for ``logits``.
+            mask: As for ``logits``.
+            ids: As for ``logits``.
+            targets: The next token at each position that is no padding, concatenated, ``(n_targets,)``.
+            is_target: Where those positions are, ``(n, target tokens)``, bool.
+            smoothing: Share of the target distribution spread over the vocabulary (label smoothing).
         """
-        scores = self.scores(states, mask, ids)[inside]
-        return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
+        logits = self.logits(states, mask, ids)[is_target]
+        return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
 
-    def begin(self, states: Tensor, mask: Tensor, beams: int) -> Any:
-        """What is remembered before the first token; ``step`` changes it in place."""
+    def start(self, states: Tensor, mask: Tensor, beams: int) -> Any:
+        """The decoder state before the first token; ``step`` changes it in place."""
         raise NotImplementedError
 
-    def step(self, ids: Tensor, memory: Any) -> Tensor:
-        """Scores of the token after ``ids`` ``(n, beams)``, which are the latest: ``(n, beams, vocabulary)``."""
+    def step(self, ids: Tensor, state: Any) -> Tensor:
+        """Logits of the token after ``ids`` ``(n, beams)``, which are the latest: ``(n, beams, vocabulary)``."""
         raise NotImplementedError
 
-    def reorder(self, memory: Any, places: Tensor) -> None:
-        """Let beam ``i`` go on from what was beam ``places[i]`` of the same source; ``(n * beams,)``, numbered flat."""
+    def reorder(self, state: Any, origins: Tensor) -> None:
+        """Let beam ``i`` continue what was beam ``origins[i]`` of the same source; ``(n * beams,)``, flat indices."""
         raise NotImplementedError
 
-    def keep(self, memory: Any, sources: Tensor) -> None:
-        """Go on with these sources only, ``(n_kept,)``."""
+    def select(self, state: Any, sources: Tensor) -> None:
+        """Keep these sources only, ``(n_kept,)``."""
         raise NotImplementedError
 
     def groups(self) -> dict[str, list[str]]:
@@ -74,13 +72,13 @@ class Seq2SeqDecoder(nn.Module):
 
 
 class Seq2SeqBackbone(Backbone):
-    """A backbone that comes with a decoder of its own kind."""
+    """An encoder that comes with the decoder of its model."""
 
     def new_decoder(self) -> Seq2SeqDecoder:
         """The decoder that goes with it."""
         raise NotImplementedError
 
 
-def beams_of(places: Tensor, beams: int) -> Tensor:
-    """Flat numbers of all beams of some sources."""
-    return (places.unsqueeze(1) * beams + torch.arange(beams, device=places.device)).flatten()
+def beams_of(sources: Tensor, beams: int) -> Tensor:
+    """Flat indices of all beams of some sources."""
+    return (sources.unsqueeze(1) * beams + torch.arange(beams, device=sources.device)).flatten()

@@ -1,10 +1,10 @@
-"""A small Transformer that reads with one stack of blocks and writes with another, for training from nothing.
+"""Transformer encoder-decoder (pre-norm), for training from scratch.
 
-Norms stand before each part of a block, so that deep stacks learn at high rates without care (Xiong et al. 2020).
-Positions are sines, so there is no longest text. One table of vectors serves the words read, the words written and the
-output.
+Layer norms are applied before each part of a block, so that deep stacks train at high learning rates (Xiong et al.
+2020). Positions are sinusoidal, so there is no longest text. Encoder input, decoder input and LM head share one table
+of embeddings.
 
-Source: Vaswani et al. 2017, "Attention Is All You Need"; one table for all three: Press and Wolf 2017.
+Source: Vaswani et al. 2017, "Attention Is All You Need"; tied embeddings: Press and Wolf 2017.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqBackbone, Seq2SeqDecoder, beams_of
-from goldilocks.nets.layers.chunked_cross_entropy import smoothed_loss
+from goldilocks.nets.layers.chunked_cross_entropy import chunked_cross_entropy
 from goldilocks.nets.layers.fast_dropout import Dropout
 from goldilocks.nets.tokenization.batching import Batch
 
-_Seen = tuple[Tensor, Tensor]
+_KeysValues = tuple[Tensor, Tensor]
 """Keys and values, ``(rows, heads, tokens, width / heads)`` each."""
 
 
@@ -34,15 +34,15 @@ class TransformerOptions:
     vocabulary: int
     width: int
     depth: int
-    """Blocks that read; as many write."""
+    """Encoder blocks; the decoder has as many."""
     heads: int
     inner: int
-    """Width of the hidden layer of a block's perceptron."""
+    """Width of the hidden layer of a block's MLP."""
     dropout: float
 
 
 class _Attention(nn.Module):
-    """Attention of several heads, plain products: for short texts the fastest a CPU has, and the fastest to learn."""
+    """Multi-head attention by plain products: for short texts the fastest on a CPU, forward and backward."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -51,25 +51,25 @@ class _Attention(nn.Module):
         self.key_value = _linear(width, 2 * width, parts=2)
         self.out = _linear(width, width)
 
-    def seen(self, hidden: Tensor) -> _Seen:
+    def keys_values(self, hidden: Tensor) -> _KeysValues:
         """Keys and values of ``hidden``."""
         n, tokens, _ = hidden.shape
         key, value = self.key_value(hidden).view(n, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         return key, value
 
     def forward(self, hidden: Tensor, key: Tensor, value: Tensor, hide: Tensor | None) -> Tensor:
-        """What ``hidden`` finds; ``hide`` is True where it must not look."""
+        """Attention from ``hidden``; ``hide`` is True where it must not attend."""
         n, tokens, width = hidden.shape
         query = self.query(hidden).view(n, tokens, self.heads, -1).transpose(1, 2)
         scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
         if hide is not None:
             scores = scores.masked_fill(hide, float("-inf"))
-        found = scores.softmax(-1) @ value
-        above: Tensor = self.out(found.transpose(1, 2).reshape(n, tokens, width))
+        attended = scores.softmax(-1) @ value
+        above: Tensor = self.out(attended.transpose(1, 2).reshape(n, tokens, width))
         return above
 
 
-class _Perceptron(nn.Module):
+class _MLP(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__()
         self.up = _linear(options.width, options.inner)
@@ -80,23 +80,23 @@ class _Perceptron(nn.Module):
         return above
 
 
-class _ReadingBlock(nn.Module):
+class _EncoderBlock(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(options.width)
         self.attention = _Attention(options.width, options.heads)
         self.norm = nn.LayerNorm(options.width)
-        self.perceptron = _Perceptron(options)
+        self.perceptron = _MLP(options)
         self.dropout = Dropout(options.dropout)
 
     def forward(self, hidden: Tensor, hide: Tensor | None) -> Tensor:
         normed = self.attention_norm(hidden)
-        hidden = hidden + self.dropout(self.attention(normed, *self.attention.seen(normed), hide))
+        hidden = hidden + self.dropout(self.attention(normed, *self.attention.keys_values(normed), hide))
         above: Tensor = hidden + self.dropout(self.perceptron(self.norm(hidden)))
         return above
 
 
-class _WritingBlock(nn.Module):
+class _DecoderBlock(nn.Module):
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__()
         self.own_norm = nn.LayerNorm(options.width)
@@ -104,35 +104,35 @@ class _WritingBlock(nn.Module):
         self.source_norm = nn.LayerNorm(options.width)
         self.source = _Attention(options.width, options.heads)
         self.norm = nn.LayerNorm(options.width)
-        self.perceptron = _Perceptron(options)
+        self.perceptron = _MLP(options)
         self.dropout = Dropout(options.dropout)
 
     def forward(
-        self, hidden: Tensor, past: _Seen | None, later: Tensor | None, source: _Source
-    ) -> tuple[Tensor, _Seen]:
-        """What comes out above, and the keys and values of all tokens so far.
+        self, hidden: Tensor, past: _KeysValues | None, later: Tensor | None, source: _Source
+    ) -> tuple[Tensor, _KeysValues]:
+        """Hidden states above, and the keys and values of all tokens so far.
 
         Args:
-            hidden: ``(rows, tokens, width)``, where a source has one row or more.
-            past: Keys and values of the tokens before.
-            later: True where a token must not look, ``(tokens, tokens)``.
-            source: Keys and values of the sources.
+            hidden: ``(rows, tokens, width)``, where a source has one row or more (beams).
+            past: Cached keys and values of the tokens before.
+            later: Causal mask, True where a token must not attend, ``(tokens, tokens)``.
+            source: Keys and values for cross-attention.
         """
         normed = self.own_norm(hidden)
-        own = self.own.seen(normed)
+        own = self.own.keys_values(normed)
         if past is not None:
             own = torch.cat([past[0], own[0]], dim=2), torch.cat([past[1], own[1]], dim=2)
         hidden = hidden + self.dropout(self.own(normed, *own, later))
-        # All beams of a source ask the same keys, as if they were tokens of one text: nothing is copied for them.
-        asking = self.source_norm(hidden).view(len(source.key), -1, hidden.shape[-1])
-        found = self.source(asking, source.key, source.value, source.hide).view(hidden.shape)
-        hidden = hidden + self.dropout(found)
+        # All beams of a source share its keys, as if they were tokens of one text: nothing is copied for them.
+        queries = self.source_norm(hidden).view(len(source.key), -1, hidden.shape[-1])
+        crossed = self.source(queries, source.key, source.value, source.hide).view(hidden.shape)
+        hidden = hidden + self.dropout(crossed)
         return hidden + self.dropout(self.perceptron(self.norm(hidden))), own
 
 
 @dataclass(slots=True)
 class _Source:
-    """Keys and values of the source for one block, ``(n, heads, source tokens, width / heads)``, and its padding."""
+    """Cross-attention keys and values of one block, ``(n, heads, source tokens, width / heads)``, and the padding."""
 
     key: Tensor
     value: Tensor
@@ -140,29 +140,29 @@ class _Source:
 
 
 class TransformerBackbone(Seq2SeqBackbone):
-    """The stack that reads."""
+    """The encoder."""
 
     bf16 = True
 
     def __init__(self, options: TransformerOptions) -> None:
-        """Draw the weights."""
+        """Initialise the weights."""
         super().__init__()
         self.options = options
         self.depth, self.width = options.depth, options.width
         self.words = nn.Embedding(options.vocabulary, options.width)
         nn.init.normal_(self.words.weight, std=options.width**-0.5)
         self.dropout = Dropout(options.dropout)
-        self.blocks = nn.ModuleList(_ReadingBlock(options) for _ in range(options.depth))
+        self.blocks = nn.ModuleList(_EncoderBlock(options) for _ in range(options.depth))
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
-        return self.placed(batch.ids)
+        return self.embed_at(batch.ids)
 
-    def placed(self, ids: Tensor, first: int = 0) -> Tensor:
-        """Vectors of tokens that stand at ``first`` and after, ``(n, tokens)`` -> ``(n, tokens, width)``."""
+    def embed_at(self, ids: Tensor, first: int = 0) -> Tensor:
+        """Embeddings of tokens at position ``first`` and after, ``(n, tokens)`` -> ``(n, tokens, width)``."""
         vectors = self.words(ids) * math.sqrt(self.width)
-        places: Tensor = vectors + _sines(ids.shape[1], first, self.width, vectors)
-        return places if not self.training else self.dropout(places)
+        embedded: Tensor = vectors + _sinusoidal(ids.shape[1], first, self.width, vectors)
+        return embedded if not self.training else self.dropout(embedded)
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:
         """See ``Backbone.block``."""
@@ -183,36 +183,37 @@ class TransformerBackbone(Seq2SeqBackbone):
 
 
 @dataclass(slots=True)
-class _Memory:
+class _State:
     sources: list[_Source]
-    own: list[_Seen | None]
-    """Of the tokens so far, block by block, ``(n * beams, heads, tokens, width / heads)`` each; none at first."""
+    own: list[_KeysValues | None]
+    """KV cache of the target, one per block, ``(n * beams, heads, tokens, width / heads)``; ``None`` at first."""
     beams: int
-    written: int = 0
+    length: int = 0
+    """Target tokens so far."""
 
 
 class TransformerDecoder(Seq2SeqDecoder):
-    """The stack that writes; its table is the backbone's."""
+    """The decoder with its LM head, which is tied to the encoder's embeddings."""
 
     def __init__(self, backbone: TransformerBackbone) -> None:
-        """Draw the weights."""
+        """Initialise the weights."""
         super().__init__()
         options = backbone.options
         # In a list torch does not count the backbone's weights as this module's too; a deep copy of both keeps the tie.
         self._backbone = [backbone]
         self.source_norm = nn.LayerNorm(options.width)
-        self.blocks = nn.ModuleList(_WritingBlock(options) for _ in range(options.depth))
+        self.blocks = nn.ModuleList(_DecoderBlock(options) for _ in range(options.depth))
         self.norm = nn.LayerNorm(options.width)
 
-    def scores(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
-        """See ``Seq2SeqDecoder.scores``."""
+    def logits(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """See ``Seq2SeqDecoder.logits``."""
         return self._hidden(states, mask, ids) @ self._table.T
 
     def loss(
-        self, states: Tensor, mask: Tensor, ids: Tensor, wanted: Tensor, inside: Tensor, smoothing: float
+        self, states: Tensor, mask: Tensor, ids: Tensor, targets: Tensor, is_target: Tensor, smoothing: float
     ) -> Tensor:
         """See ``Seq2SeqDecoder.loss``."""
-        return smoothed_loss(self._hidden(states, mask, ids)[inside], self._table, wanted, smoothing)
+        return chunked_cross_entropy(self._hidden(states, mask, ids)[is_target], self._table, targets, smoothing)
 
     @property
     def _table(self) -> Tensor:
@@ -220,41 +221,41 @@ class TransformerDecoder(Seq2SeqDecoder):
 
     def _hidden(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
         tokens = ids.shape[1]
-        hidden = self._backbone[0].placed(ids)
+        hidden = self._backbone[0].embed_at(ids)
         later = torch.ones((tokens, tokens), dtype=torch.bool, device=ids.device).triu(1) if tokens > 1 else None
         for block, source in zip(self.blocks, self._sources(states, mask), strict=True):
             hidden, _ = block(hidden, None, later, source)
-        found: Tensor = self.norm(hidden)
-        return found
+        normed: Tensor = self.norm(hidden)
+        return normed
 
     def _sources(self, states: Tensor, mask: Tensor) -> list[_Source]:
         normed, hide = self.source_norm(states), _padding(mask)
-        blocks = cast(Iterable[_WritingBlock], self.blocks)
-        return [_Source(*block.source.seen(normed), hide) for block in blocks]
+        blocks = cast(Iterable[_DecoderBlock], self.blocks)
+        return [_Source(*block.source.keys_values(normed), hide) for block in blocks]
 
-    def begin(self, states: Tensor, mask: Tensor, beams: int) -> _Memory:
-        """See ``Seq2SeqDecoder.begin``."""
-        return _Memory(self._sources(states, mask), [None] * len(self.blocks), beams)
+    def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
+        """See ``Seq2SeqDecoder.start``."""
+        return _State(self._sources(states, mask), [None] * len(self.blocks), beams)
 
-    def step(self, ids: Tensor, memory: _Memory) -> Tensor:
+    def step(self, ids: Tensor, state: _State) -> Tensor:
         """See ``Seq2SeqDecoder.step``."""
-        hidden = self._backbone[0].placed(ids.reshape(-1, 1), memory.written)
-        for number, (block, source) in enumerate(zip(self.blocks, memory.sources, strict=True)):
-            hidden, memory.own[number] = block(hidden, memory.own[number], None, source)
-        memory.written += 1
-        found: Tensor = self.norm(hidden) @ self._table.T
-        return found.view(*ids.shape, -1)
+        hidden = self._backbone[0].embed_at(ids.reshape(-1, 1), state.length)
+        for number, (block, source) in enumerate(zip(self.blocks, state.sources, strict=True)):
+            hidden, state.own[number] = block(hidden, state.own[number], None, source)
+        state.length += 1
+        logits: Tensor = self.norm(hidden) @ self._table.T
+        return logits.view(*ids.shape, -1)
 
-    def reorder(self, memory: _Memory, places: Tensor) -> None:
+    def reorder(self, state: _State, origins: Tensor) -> None:
         """See ``Seq2SeqDecoder.reorder``."""
-        memory.own = [None if seen is None else (seen[0][places], seen[1][places]) for seen in memory.own]
+        state.own = [None if cached is None else (cached[0][origins], cached[1][origins]) for cached in state.own]
 
-    def keep(self, memory: _Memory, sources: Tensor) -> None:
-        """See ``Seq2SeqDecoder.keep``."""
-        self.reorder(memory, beams_of(sources, memory.beams))
-        for one in memory.sources:
-            one.key, one.value = one.key[sources], one.value[sources]
-            one.hide = None if one.hide is None else one.hide[sources]
+    def select(self, state: _State, sources: Tensor) -> None:
+        """See ``Seq2SeqDecoder.select``."""
+        self.reorder(state, beams_of(sources, state.beams))
+        for source in state.sources:
+            source.key, source.value = source.key[sources], source.value[sources]
+            source.hide = None if source.hide is None else source.hide[sources]
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Seq2SeqDecoder.groups``."""
@@ -262,7 +263,7 @@ class TransformerDecoder(Seq2SeqDecoder):
 
 
 def _linear(inputs: int, outputs: int, *, parts: int = 1) -> nn.Linear:
-    """A layer drawn as if each of its ``parts`` had been drawn by itself."""
+    """A linear layer (Xavier, each of its ``parts`` by itself; zero bias)."""
     layer = nn.Linear(inputs, outputs)
     for part in layer.weight.detach().chunk(parts):
         nn.init.xavier_uniform_(part)
@@ -275,18 +276,18 @@ def _padding(mask: Tensor) -> Tensor | None:
     return None if bool(mask.all()) else (mask == 0)[:, None, None, :]
 
 
-def _sines(tokens: int, first: int, width: int, like: Tensor) -> Tensor:
-    """Sines and cosines of the places, ``(tokens, width)``."""
-    places = torch.arange(first, first + tokens, device=like.device, dtype=torch.float32).unsqueeze(1)
+def _sinusoidal(tokens: int, first: int, width: int, like: Tensor) -> Tensor:
+    """Sinusoidal position embeddings, ``(tokens, width)``: sines, then cosines."""
+    positions = torch.arange(first, first + tokens, device=like.device, dtype=torch.float32).unsqueeze(1)
     rates = torch.exp(torch.arange(0, width, 2, device=like.device) * (-math.log(10_000.0) / width))
-    return torch.cat([(places * rates).sin(), (places * rates).cos()], dim=1).to(like.dtype)
+    return torch.cat([(positions * rates).sin(), (positions * rates).cos()], dim=1).to(like.dtype)
 
 
 def _grouped(module: nn.Module) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name, _ in module.named_parameters():
-        found.setdefault(_role(name), []).append(name)
-    return found
+        names.setdefault(_role(name), []).append(name)
+    return names
 
 
 def _role(name: str) -> str:

@@ -1,7 +1,7 @@
-"""Beam search: the answer of highest probability per token, as far as a few beginnings kept side by side find it.
+"""Beam search: the answer of highest (length-normalised) probability that a few hypotheses kept side by side find.
 
-One beam is greedy search. A source's answer does not depend on what else is in the batch, but for rounding: limits hold
-source by source, and a source that is done leaves the batch.
+One beam is greedy search. A source's answer does not depend on what else is in the batch, except for rounding: limits
+hold source by source, and a finished source leaves the batch.
 
 Source: Graves 2012; scores are divided by ``length ** penalty`` (Wu et al. 2016 with their β = 0 use a close relative).
 """
@@ -16,88 +16,87 @@ from torch import Tensor
 
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqDecoder
 
-Written = tuple[list[int], float]
-"""Tokens without the start and end, and the mean log probability of a token (the end among them)."""
+Hypothesis = tuple[list[int], float]
+"""Tokens without start and end token, and the mean log probability of a token (the end token among them)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """How an answer is looked for."""
+class BeamSearch:
+    """Settings of a beam search."""
 
     start: int
-    """Token that stands before every answer."""
+    """Token before every answer."""
     end: int
     never: tuple[int, ...] = ()
-    """Tokens that are not written."""
+    """Tokens that are not generated."""
     beams: int = 5
     penalty: float = 1.0
-    """0: the most probable answer (short ones are); 1: by the mean over its tokens; above: long answers."""
+    """Exponent of the length: 0 prefers short answers; 1 ranks by the mean over tokens; above prefers long ones."""
 
 
-def write(
-    decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, limits: Sequence[int], search: Search
-) -> list[Written]:
-    """The answer to each source.
+def beam_search(
+    decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, limits: Sequence[int], settings: BeamSearch
+) -> list[Hypothesis]:
+    """The best hypothesis for each source.
 
     Args:
-        decoder: What scores the next token.
-        states: What the backbone gave, ``(n, tokens, width)``.
+        decoder: Scores the next token.
+        states: Hidden states of the sources, ``(n, tokens, width)``.
         mask: 1 at tokens, 0 at padding.
         limits: Most tokens of each answer, at least 1. An answer that reaches its limit is cut.
-        search: How.
+        settings: Beams, length penalty, special tokens.
     """
-    beams, device = search.beams, states.device
-    best: list[Written] = [([], float("-inf"))] * len(limits)
+    beams, device = settings.beams, states.device
+    best: list[Hypothesis] = [([], float("-inf"))] * len(limits)
     best_scores = torch.full((len(limits),), float("-inf"), device=device)
-    counts = torch.zeros(len(limits), device=device)  # answers found
-    memory = decoder.begin(states, mask, beams)
-    going = torch.arange(len(limits), device=device)  # which source each row of the tables below is of
-    most = torch.tensor(limits, device=device)
-    latest = torch.full((len(limits), beams), search.start, device=device)
+    n_finished = torch.zeros(len(limits), device=device)
+    state = decoder.start(states, mask, beams)
+    active = torch.arange(len(limits), device=device)  # which source each row of the tables below belongs to
+    max_tokens = torch.tensor(limits, device=device)
+    latest = torch.full((len(limits), beams), settings.start, device=device)
     tokens = latest.new_zeros((len(limits), beams, 0))
     sums = torch.full((len(limits), beams), float("-inf"), device=device)
-    sums[:, 0] = 0.0  # all beams begin alike: only one of them counts
-    while len(going):
+    sums[:, 0] = 0.0  # all beams start alike: only one of them counts
+    while len(active):
         length = tokens.shape[2] + 1
-        sums, beam, latest, ended = _best(decoder.step(latest, memory), sums, search)
-        rows = torch.arange(len(going), device=device).unsqueeze(1)
+        sums, beam, latest, ended = _expansions(decoder.step(latest, state), sums, settings)
+        rows = torch.arange(len(active), device=device).unsqueeze(1)
         tokens = torch.cat([tokens[rows, beam], latest.unsqueeze(2)], dim=2)
-        means = sums / length**search.penalty
-        # An ended beginning is an answer if it stands among the best; at its limit so is one that was cut.
-        at_limit = most[going] <= length
-        answers = ended & (torch.arange(2 * beams, device=device) < beams) | at_limit.unsqueeze(1)
-        found, place = means.masked_fill(~answers, float("-inf")).max(1)
-        better = found > best_scores[going]
+        scores = sums / length**settings.penalty
+        # An ended expansion is an answer if it is among the best ``beams``; at its limit so is one that was cut.
+        at_limit = max_tokens[active] <= length
+        finished = ended & (torch.arange(2 * beams, device=device) < beams) | at_limit.unsqueeze(1)
+        top_scores, top = scores.masked_fill(~finished, float("-inf")).max(1)
+        better = top_scores > best_scores[active]
         for row in better.nonzero().flatten().tolist():
-            source, chosen = int(going[row]), int(place[row])
+            source, chosen = int(active[row]), int(top[row])
             ids = tokens[row, chosen].tolist()
             best[source] = ids[:-1] if ended[row, chosen] else ids, float(sums[row, chosen]) / length
-        best_scores[going] = torch.maximum(best_scores[going], found)
-        counts[going] += answers.sum(1)
-        # Those that go on: the best that have not ended. As many answers as beams are looked at, and more while a
-        # beginning has a better score than the best of them.
+        best_scores[active] = torch.maximum(best_scores[active], top_scores)
+        n_finished[active] += finished.sum(1)
+        # The best expansions that have not ended continue. A source is done once as many answers as beams are finished
+        # and no hypothesis scores above the best of them.
         sums, order = sums.masked_fill(ended, float("-inf")).topk(beams, dim=1)
         latest, tokens, beam = latest[rows, order], tokens[rows, order], beam[rows, order]
-        behind = sums[:, 0] / length**search.penalty <= best_scores[going]
-        done = at_limit | behind & (counts[going] >= beams)
-        decoder.reorder(memory, (rows * beams + beam).flatten())
+        behind = sums[:, 0] / length**settings.penalty <= best_scores[active]
+        done = at_limit | behind & (n_finished[active] >= beams)
+        decoder.reorder(state, (rows * beams + beam).flatten())
         if bool(done.any()):
-            left = (~done).nonzero().flatten()
-            decoder.keep(memory, left)
-            going, sums, latest, tokens = going[left], sums[left], latest[left], tokens[left]
+            kept = (~done).nonzero().flatten()
+            decoder.select(state, kept)
+            active, sums, latest, tokens = active[kept], sums[kept], latest[kept], tokens[kept]
     return best
 
 
-def _best(scores: Tensor, sums: Tensor, search: Search) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The best twice as many ways on as there are beams: log probability, beam, token, whether it ends; each (n, 2b).
+def _expansions(logits: Tensor, sums: Tensor, settings: BeamSearch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Top 2×beams expansions: log probability, beam, token, whether it is the end token; ``(n, 2 * beams)`` each.
 
-    Twice as many, so that enough are left to go on when every other one ends.
+    Each beam has one expansion that ends, so at least ``beams`` of them are left to continue.
     """
-    beams, vocabulary = scores.shape[1:]
-    logs = scores.float().log_softmax(-1)
-    if search.never:
-        logs[:, :, list(search.never)] = float("-inf")
-    every = (sums.unsqueeze(2) + logs).flatten(1)
-    found, place = every.topk(2 * beams, dim=1)
-    beam, token = place // vocabulary, place % vocabulary
-    return found, beam, token, token == search.end
+    beams, vocabulary = logits.shape[1:]
+    logs = logits.float().log_softmax(-1)
+    if settings.never:
+        logs[:, :, list(settings.never)] = float("-inf")
+    top_sums, index = (sums.unsqueeze(2) + logs).flatten(1).topk(2 * beams, dim=1)
+    beam, token = index // vocabulary, index % vocabulary
+    return top_sums, beam, token, token == settings.end

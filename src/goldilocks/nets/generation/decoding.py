@@ -1,7 +1,7 @@
-"""Text written by a network token by token, and how likely it finds given continuations.
+"""Greedy and sampled generation from a causal LM, and log-likelihoods of given continuations.
 
-Prompts that begin alike share what was read of it: the instruction and the demonstrations are read once, and every
-prompt goes on from there. Prompts are taken in batches of like length; a row that is done leaves its batch.
+Prompts that share a prefix share its KV cache: instruction and few-shot examples are encoded once, and every prompt
+continues from there. Prompts are taken in batches of similar length; a finished sequence leaves its batch.
 """
 
 from __future__ import annotations
@@ -13,188 +13,208 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, Written, onward, seeded
+from goldilocks.nets.generation.sampling import (
+    GeneratedText,
+    Logits,
+    NextTokenModel,
+    Sampling,
+    TokenSequence,
+    generate_sequences,
+    generator_for,
+)
 from goldilocks.nets.tokenization.batching import by_length
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-from goldilocks.nets.backbones.cached_context import CachedContext
 
 _WORTH_SHARING = 32
-"""Tokens that need not be read again, from which on what prompts begin with is read by itself."""
+"""Tokens saved from which on a common prefix is encoded by itself."""
 _LOGIT_ROWS = 64
-"""Places whose scores over the vocabulary are held at a time (256 k tokens: 67 MB)."""
+"""Positions whose logits over the vocabulary are held at a time (256 k tokens: 67 MB)."""
+
+Prefix = Sequence[int] | CachedContext
+"""Tokens before each prompt, or a context of one row that holds them."""
 
 
-def _begun(
-    speaker: CausalLM, prefix: Sequence[int] | CachedContext, prompts: Sequence[Sequence[int]]
+def _shared_prefix(
+    lm: CausalLM, prefix: Prefix, prompts: Sequence[Sequence[int]]
 ) -> tuple[CachedContext, list[Sequence[int]]]:
-    """A row that has read what all prompts begin with, and the rest of each prompt: one token at least."""
-    # All begin as the first and the last in order do; a token of each is left, to go on from.
+    """A context with what all prompts start with, and the rest of each prompt: one token at least."""
+    # All start as the first and the last in sorted order do; a token of each is left to continue from.
     first, last = min(prompts, key=list), max(prompts, key=list)
-    most = min(map(len, prompts)) - 1
-    shared = next((place for place in range(most) if first[place] != last[place]), most)
+    longest = min(map(len, prompts)) - 1
+    shared = next((number for number in range(longest) if first[number] != last[number]), longest)
     if shared * (len(prompts) - 1) < _WORTH_SHARING:
         shared = 0
-    rests = [one[shared:] for one in prompts]
+    rests = [prompt[shared:] for prompt in prompts]
     if not isinstance(prefix, CachedContext):
-        return CachedContext.begin(speaker, [*prefix, *first[:shared]]), rests
+        return CachedContext.encode(lm, [*prefix, *first[:shared]]), rests
     if shared:
-        prefix = prefix.spread(1)  # what was handed in stays as it is
-        prefix.read([first[:shared]])
+        prefix = prefix.repeat(1)  # the caller's context stays as it is
+        prefix.extend([first[:shared]])
     return prefix, rests
 
 
-# ------------------------------------------------------------------------------------------------------------- writing
+# ---------------------------------------------------------------------------------------------------------- generation
 
 
-def write(
-    speaker: CausalLM,
+def generate(
+    lm: CausalLM,
     tokenizer: Tokenizer,
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     *,
-    prefix: Sequence[int] | CachedContext = (),
-    ends: Sequence[int] = (),
-) -> list[Written]:
-    """Go on from each prompt. The same text comes out alone and in a batch, sampled ones included.
+    prefix: Prefix = (),
+    end_ids: Sequence[int] = (),
+) -> list[GeneratedText]:
+    """Continue each prompt. The same text comes out alone and in a batch, sampled ones included.
 
     In bfloat16 two tokens may be so close that rounding decides between them, which can differ with the batch.
 
     Args:
-        speaker: The network.
+        lm: The network.
         tokenizer: Turns tokens into text; its special tokens are left out.
         prompts: Tokens of each, at least one.
         sampling: How tokens are chosen, and when to stop.
-        prefix: Tokens before each prompt, or a row that has read them; read once, as is what else all begin with.
-        ends: Tokens that end a text.
+        prefix: What stands before each prompt; encoded once, as is any other prefix that all prompts share.
+        end_ids: Tokens that end a text.
     """
-    found: list[Written | None] = [None] * len(prompts)
+    generated: list[GeneratedText | None] = [None] * len(prompts)
     if not prompts:
         return []
     decode = partial(tokenizer.decode, skip_special_tokens=True)
     with torch.inference_mode():
-        begun, rests = _begun(speaker, prefix, prompts)
-        for chosen in by_length([len(one) for one in rests], rows=sampling.rows, tokens=sampling.tokens):
-            seeds = [seeded(sampling.seed, prompts[place]) for place in chosen]
-            rows = [Draft(place, sampling.max_tokens, rng) for place, rng in zip(chosen, seeds, strict=True)]
-            source = _Spoken(begun.spread(len(rows)), [rests[place] for place in chosen])
-            for row in onward(source, rows, sampling, decode, frozenset(ends)):
-                text = row.text(decode, sampling.stops)
-                found[row.place] = Written(text, len(row.ids), row.ended, row.first_seconds)
-    return [one for one in found if one is not None]
+        context, rests = _shared_prefix(lm, prefix, prompts)
+        for batch in by_length([len(rest) for rest in rests], rows=sampling.rows, tokens=sampling.tokens):
+            rngs = [generator_for(sampling.seed, prompts[number]) for number in batch]
+            sequences = [
+                TokenSequence(number, sampling.max_tokens, rng) for number, rng in zip(batch, rngs, strict=True)
+            ]
+            model = _CausalLMRows(context.repeat(len(sequences)), [rests[number] for number in batch])
+            for sequence in generate_sequences(model, sequences, sampling, decode, frozenset(end_ids)):
+                text = sequence.text(decode, sampling.stops)
+                generated[sequence.number] = GeneratedText(
+                    text, len(sequence.ids), sequence.ended, sequence.first_seconds
+                )
+    return [text for text in generated if text is not None]
 
 
-class _Spoken(Source):
-    """Rows that a speaker goes on with."""
+class _CausalLMRows(NextTokenModel):
+    """Rows in a causal LM's KV cache."""
 
-    def __init__(self, reading: CachedContext, prompts: Sequence[Sequence[int]]) -> None:
-        self.reading = reading
-        self.hidden = reading.read(prompts)
+    def __init__(self, context: CachedContext, prompts: Sequence[Sequence[int]]) -> None:
+        self.context = context
+        self.hidden = context.extend(prompts)
 
-    def scores(self) -> Scores:
-        found: Scores = self.reading.speaker.logits(self.hidden).float().cpu().numpy()
-        return found
+    def logits(self) -> Logits:
+        logits: Logits = self.context.lm.logits(self.hidden).float().cpu().numpy()
+        return logits
 
-    def likeliest(self) -> list[int]:
-        found: list[int] = self.reading.speaker.likeliest(self.hidden).tolist()
-        return found
+    def greedy(self) -> list[int]:
+        ids: list[int] = self.context.lm.greedy(self.hidden).tolist()
+        return ids
 
-    def keep(self, rows: Sequence[int]) -> None:
-        self.reading.keep(torch.tensor(rows))
+    def select(self, rows: Sequence[int]) -> None:
+        self.context.select(rows)
 
     def step(self, ids: Sequence[int]) -> None:
-        self.hidden = self.reading.step(torch.tensor(ids))
+        self.hidden = self.context.step(ids)
 
 
-# ------------------------------------------------------------------------------------------------------------- judging
+# ---------------------------------------------------------------------------------------------------------- likelihood
 
 
-class Tree:
-    """Continuations as a tree: what begins alike is read once, and last tokens are not read at all."""
+class ContinuationTree:
+    """Continuations as a prefix tree (trie): common beginnings are encoded once, last tokens are only scored."""
 
-    def __init__(self, endings: Sequence[Sequence[int]]) -> None:
-        """Endings have at least one token each."""
+    def __init__(self, continuations: Sequence[Sequence[int]]) -> None:
+        """Continuations have at least one token each."""
         nodes: dict[tuple[int, ...], int] = {(): 0}
-        for ending in endings:
-            for length in range(1, len(ending)):
-                nodes.setdefault(tuple(ending[:length]), len(nodes))
+        for continuation in continuations:
+            for length in range(1, len(continuation)):
+                nodes.setdefault(tuple(continuation[:length]), len(nodes))
         paths = list(nodes)[1:]
         self.ids = torch.tensor([path[-1] for path in paths], dtype=torch.long)
         self.depth = torch.tensor([len(path) - 1 for path in paths], dtype=torch.long)
-        self.looks = torch.zeros((len(paths), len(paths)), dtype=torch.bool)
+        self.attention_mask = torch.zeros((len(paths), len(paths)), dtype=torch.bool)
         for path in paths:
             for length in range(1, len(path) + 1):
-                self.looks[nodes[path] - 1, nodes[path[:length]] - 1] = True
-        # Of every token of every ending: the node it follows (0: the prompt), the token, the ending it belongs to.
+                self.attention_mask[nodes[path] - 1, nodes[path[:length]] - 1] = True
+        # Of every token of every continuation: the node it follows (0: the prompt), the token, its continuation.
         steps = [
-            (nodes[tuple(ending[:length])], ending[length], number)
-            for number, ending in enumerate(endings)
-            for length in range(len(ending))
+            (nodes[tuple(continuation[:length])], continuation[length], number)
+            for number, continuation in enumerate(continuations)
+            for length in range(len(continuation))
         ]
-        self.after, self.token, self.ending = (torch.tensor(one, dtype=torch.long) for one in zip(*steps, strict=True))
-        self.lengths = torch.tensor([len(one) for one in endings])
+        self.parents, self.tokens, self.owners = (
+            torch.tensor(column, dtype=torch.long) for column in zip(*steps, strict=True)
+        )
+        self.count = len(continuations)
 
 
-def judge(
-    speaker: CausalLM,
+def score_continuations(
+    lm: CausalLM,
     prompts: Sequence[Sequence[int]],
-    tree: Tree,
+    tree: ContinuationTree,
     *,
-    prefix: Sequence[int] | CachedContext = (),
+    prefix: Prefix = (),
     tokens: int = 8192,
 ) -> Tensor:
-    """Logarithm of the probability of each ending after each prompt, ``(n_prompts, n_endings)``, float32.
+    """Log-likelihood of each continuation given each prompt, ``(n_prompts, n_continuations)``, float32, on the CPU.
 
     Args:
-        speaker: The network.
+        lm: The network.
         prompts: Tokens of each, at least one.
-        tree: The endings.
-        prefix: Tokens before each prompt, or a row that has read them; read once, as is what else all begin with.
-        tokens: Most tokens in a batch, padding and endings included.
+        tree: The continuations.
+        prefix: What stands before each prompt; encoded once, as is any other prefix that all prompts share.
+        tokens: Most tokens in a batch, padding and continuations included.
     """
-    found = torch.empty((len(prompts), len(tree.lengths)))
+    scores = torch.empty((len(prompts), tree.count))
     if not prompts:
-        return found
+        return scores
     with torch.inference_mode():
-        begun, rests = _begun(speaker, prefix, prompts)
-        for chosen in by_length([len(one) + len(tree.ids) for one in rests], rows=32, tokens=tokens):
-            reading = begun.spread(len(chosen))
-            states = reading.read([rests[place] for place in chosen])[:, None]
+        shared, rests = _shared_prefix(lm, prefix, prompts)
+        for batch in by_length([len(rest) + len(tree.ids) for rest in rests], rows=32, tokens=tokens):
+            context = shared.repeat(len(batch))
+            states = context.extend([rests[number] for number in batch])[:, None]
             if len(tree.ids):
-                states = torch.cat((states, reading.branch(tree.ids, tree.depth, tree.looks)), 1)
-            found[chosen] = _along(speaker, states, tree)
-    return found
+                states = torch.cat((states, context.extend_tree(tree.ids, tree.depth, tree.attention_mask)), 1)
+            scores[batch] = _path_scores(lm, states, tree).cpu()
+    return scores
 
 
-def _along(speaker: CausalLM, states: Tensor, tree: Tree) -> Tensor:
-    """Sums of log-probabilities along the endings, from states ``(n_rows, 1 + n_nodes, width)``."""
+def _path_scores(lm: CausalLM, states: Tensor, tree: ContinuationTree) -> Tensor:
+    """Sums of log probabilities along the continuations, from states ``(n_rows, 1 + n_nodes, width)``."""
     rows, nodes, width = states.shape
-    flat = states.reshape(rows * nodes, width)
-    parts = torch.split(flat, _LOGIT_ROWS)
-    total = torch.cat([speaker.logits(part).float().logsumexp(-1) for part in parts])
-    total = total.view(rows, nodes)
-    wanted, column = torch.unique(tree.token, return_inverse=True)
-    scores = speaker.scores(states, wanted)[:, tree.after, column]  # (n_rows, n_steps)
-    sums = torch.zeros((rows, len(tree.lengths)))
-    return sums.index_add(1, tree.ending, scores - total[:, tree.after])
+    parents, owners, tokens = (one.to(states.device) for one in (tree.parents, tree.owners, tree.tokens))
+    parts = torch.split(states.reshape(rows * nodes, width), _LOGIT_ROWS)
+    log_norm = torch.cat([lm.logits(part).float().logsumexp(-1) for part in parts]).view(rows, nodes)
+    distinct, column = torch.unique(tokens, return_inverse=True)
+    logits = lm.logits_of(states, distinct)[:, parents, column]  # (n_rows, n_steps)
+    sums = torch.zeros((rows, tree.count), device=states.device)
+    return sums.index_add(1, owners, logits - log_norm[:, parents])
 
 
-def likelihood(
-    speaker: CausalLM, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, tokens: int = 4096
+def log_likelihood(
+    lm: CausalLM, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, tokens: int = 4096
 ) -> Tensor:
-    """Logarithm of the probability of each target (a token at least) after its prompt, ``(n_rows,)``, float32."""
-    found = torch.empty(len(prompts))
-    lengths = [len(one) + len(other) for one, other in zip(prompts, targets, strict=True)]
+    """Log-likelihood of each target (one token at least) after its prompt, ``(n_rows,)``, float32, on the CPU."""
+    sums = torch.empty(len(prompts))
+    lengths = [len(prompt) + len(target) for prompt, target in zip(prompts, targets, strict=True)]
     with torch.inference_mode():
-        for chosen in by_length(lengths, rows=32, tokens=tokens):
-            rows = [[*prompts[place], *targets[place]] for place in chosen]
-            states = CachedContext.begin(speaker).spread(len(rows)).read_all([one[:-1] for one in rows])
-            for number, place in enumerate(chosen):
-                first, wanted = len(prompts[place]) - 1, torch.as_tensor(targets[place])
-                own = states[number, first : first + len(wanted)]
-                parts = zip(torch.split(own, _LOGIT_ROWS), torch.split(wanted, _LOGIT_ROWS), strict=True)
-                sums = [speaker.logits(one).float().log_softmax(-1).gather(1, ids[:, None]).sum() for one, ids in parts]
-                found[place] = torch.stack(sums).sum()
-    return found
+        for batch in by_length(lengths, rows=32, tokens=tokens):
+            rows = [[*prompts[number], *targets[number]] for number in batch]
+            states = CachedContext.encode(lm).repeat(len(rows)).extend_all([row[:-1] for row in rows])
+            for row, number in zip(states, batch, strict=True):
+                first, ids = len(prompts[number]) - 1, torch.as_tensor(targets[number], device=states.device)
+                sums[number] = _log_likelihood(lm, row[first : first + len(ids)], ids).cpu()
+    return sums
+
+
+def _log_likelihood(lm: CausalLM, states: Tensor, ids: Tensor) -> Tensor:
+    """Summed log probability of each of ``ids`` at its state ``(n, width)``."""
+    parts = zip(torch.split(states, _LOGIT_ROWS), torch.split(ids, _LOGIT_ROWS), strict=True)
+    logs = [lm.logits(part).float().log_softmax(-1).gather(1, own[:, None]).sum() for part, own in parts]
+    return torch.stack(logs).sum()

@@ -1,10 +1,11 @@
-"""A decoder as a network: tuned with a head, or told in words what to do (``fit``, of which nothing learns).
+"""Classification with a causal LM: a linear head on the last token, or zero-shot and few-shot prompting.
 
-``DecoderClassifier`` gives labels. Tuned, a linear head reads the state of the last token. Told, each label is judged
-by how likely the decoder finds its words after the item, against how likely it finds them after other texts (below).
+Tuned, a linear head classifies the hidden state of the last token. Prompted (``fit``, which changes no weight), each
+label is scored by the log-likelihood of its words as a continuation of the prompt.
 
-Told labels are calibrated: a decoder prefers some words whatever it reads. From log p(label | item) the mean over some
-training texts is taken (their labels are not looked at), and softmax makes probabilities of what remains.
+Prompted scores are calibrated, since a decoder prefers some words whatever the input: from log p(label | item) the mean
+over some training texts is subtracted (without their labels), and softmax normalises the rest to probabilities.
+
 Source: Zhou et al. 2023, "Batch Calibration: Rethinking Calibration for In-Context Learning and Prompt Engineering".
 """
 
@@ -12,9 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -24,30 +25,59 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
-from goldilocks.nets.generation.decoding import Tree, judge
+from goldilocks.nets.generation.decoding import ContinuationTree, score_continuations
 from goldilocks.nets.generation.prompts import Prompt
-from goldilocks.nets.hub.weights import answering
-from goldilocks.nets.network import Network, NetworkConfig
+from goldilocks.nets.hub.weights import inference_dtype
+from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Row
 from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.nets.training.weight_names import read_weights
-from goldilocks.records import Gold, Output, Text
+from goldilocks.records import Generation, Gold, Output, Text
 from goldilocks.support.text.units import references
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 ITEM_TOKENS = 512
-"""Tokens of an item that are read by who is told in words."""
+"""Items in a prompt are truncated to this many tokens."""
 EXAMPLE_TOKENS = 128
-"""The same of an example."""
+"""The same of few-shot examples."""
 PRIOR_TEXTS = 64
-"""Training texts that show which labels the decoder prefers."""
+"""Training texts that estimate which labels the decoder prefers."""
+
+
+@dataclass(frozen=True)
+class DecoderConfig(HeadConfig):
+    """What prompting and tuning need to know of a causal LM beside its weights; shared by both decoder heads."""
+
+    precision: str = "float32"
+    """Data type of the checkpoint's weights, a name in ``torch``; prompting uses it again."""
+    instruction: str = ""
+    """The task in a sentence."""
+    begin_ids: tuple[int, ...] = ()
+    """Tokens before every text (BOS)."""
+    end_ids: tuple[int, ...] = ()
+    """Tokens that end a text (EOS)."""
+    generation: Generation = field(default_factory=Generation)
+    """Default generation settings."""
+    max_tokens: int = 64
+    """Most tokens of an answer, where neither request nor settings say it."""
+    one_line: bool = True
+    """Whether an answer ends with its line."""
+    continues_program: bool = False
+    """Whether an item begins a Python program of which the answer is the rest."""
+
+
+@dataclass(frozen=True)
+class DecoderClassifierConfig(DecoderConfig):
+    """Config of a causal LM that classifies."""
+
+    KIND: ClassVar[str] = "decoder_classifier"
 
 
 @dataclass(frozen=True, slots=True)
 class PromptState:
-    """What a decoder was told; with it, it answers by prompt."""
+    """The prompt of a prompted decoder; without one it predicts with its head."""
 
     prompt: Prompt
     prior: tuple[float, ...] = ()
@@ -57,32 +87,36 @@ class PromptState:
 
 
 class DecoderClassifier(Network):
-    """Labels from a decoder."""
+    """Labels from a causal LM."""
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
-        """See ``Network``; the tokenizer is made to read texts to their end. The backbone is also a ``CausalLM``."""
-        super().__init__(backbone, tokenizer, shape)
+    HEAD: ClassVar[type[HeadConfig]] = DecoderClassifierConfig
+
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+        """See ``Network``; the backbone is also a ``CausalLM``. Truncation of the tokenizer is turned off."""
+        super().__init__(backbone, tokenizer, config)
         tokenizer.no_truncation()
-        self.shots = 0
-        """Examples that ``fit`` draws; set by the method."""
-        self.telling: PromptState | None = None
-        self._ends: list[int] = list(shape.settled.get("ends", ()))
-        self._begin: list[int] = list(shape.settled.get("begin", ()))
-        self._lead: list[int] | None = None
-        self._led: CachedContext | None = None
-        self._tree: Tree | None = None
+        self.n_examples = 0
+        """Few-shot examples that ``fit`` draws; set by the method."""
+        self.prompt_state: PromptState | None = None
+        self._lead_ids: list[int] | None = None
+        self._lead_context: CachedContext | None = None
+        self._label_tree: ContinuationTree | None = None
 
     @property
-    def _speaker(self) -> CausalLM:
+    def _lm(self) -> CausalLM:
         return cast(CausalLM, self.backbone)
 
-    # ---------------------------------------------------------------------------------------------------------- tokens
+    @property
+    def _options(self) -> DecoderConfig:
+        return cast(DecoderConfig, self.config.head)
+
+    # ----------------------------------------------------------------------------------------------------- tokenization
 
     def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        return [one.ids for one in encodings(self.tokenizer, texts, special=False)]
+        return [encoding.ids for encoding in encodings(self.tokenizer, texts, special=False)]
 
     def _cut(self, item: Text, tokens: int) -> Text:
-        """The item with at most ``tokens`` tokens in all its texts together, cut at the end of each."""
+        """The item with at most ``tokens`` tokens in all its texts together, each truncated at its end."""
         texts = (item,) if isinstance(item, str) else item
         share = max(1, tokens // max(1, len(texts)))
         kept = []
@@ -94,139 +128,138 @@ class DecoderClassifier(Network):
             kept.append(text)
         return kept[0] if isinstance(item, str) else tuple(kept)
 
-    def _behind(self, before: str, words: Sequence[str]) -> list[list[int]]:
-        """Tokens of each of ``words`` where they stand behind ``before``."""
-        given, *joined = self._encoded([before, *(before + one for one in words)])
-        same = [
-            next((i for i, (a, b) in enumerate(zip(given, one, strict=False)) if a != b), len(given)) for one in joined
+    def _continuation_ids(self, before: str, continuations: Sequence[str]) -> list[list[int]]:
+        """Token ids of each continuation as they come after ``before``."""
+        alone, *joined = self._encoded([before, *(before + text for text in continuations)])
+        shared = [
+            next((i for i, (a, b) in enumerate(zip(alone, ids, strict=False)) if a != b), len(alone)) for ids in joined
         ]
-        return [one[min(start, len(one) - 1) :] for one, start in zip(joined, same, strict=True)]
+        return [ids[min(start, len(ids) - 1) :] for ids, start in zip(joined, shared, strict=True)]
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """See ``Network.rows``; several texts are read one line each."""
-        most = self.shape.max_tokens
-        lines = [one if isinstance(one, str) else "\n".join(one) for one in texts]
-        encoded = self._encoded([one[: 12 * most] for one in lines])
-        given = [[*self._begin, *ids][:most] or [self.shape.pad_id] for ids in encoded]
-        return [Row(np.asarray(ids, dtype=np.int32), number) for number, ids in enumerate(given)]
+        """See ``Network.rows``; several texts are joined by line breaks."""
+        most = self.config.max_tokens
+        lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
+        encoded = self._encoded([line[: 12 * most] for line in lines])
+        truncated = [[*self._options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
+        return [Row(np.asarray(ids, dtype=np.int32), item) for item, ids in enumerate(truncated)]
 
-    # ------------------------------------------------------------------------------------------------------------ told
+    # -------------------------------------------------------------------------------------------------------- prompting
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Draw examples, and see what the decoder prefers whatever it reads; no weight learns."""
-        self._be_exact()
-        chosen = prompts.draw(gold, self.shots, seed=seed)
+        """Draw few-shot examples and estimate which labels the decoder prefers; no weight is trained."""
+        self._use_checkpoint_precision()
+        chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
         examples = [(self._cut(texts[i], EXAMPLE_TOKENS), self._short(gold[i])) for i in chosen]
-        goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
-        writes = goal.output is Output.TEXT
-        begun = writes and prompts.begun(texts, gold)
-        prompt = Prompt(goal, tuple(examples), not writes or prompts.one_line(gold), begun)
-        limit = self._limit(gold) if writes else 0
-        room = self._speaker.reach - ITEM_TOKENS - 64 - limit
+        goal = replace(self.config.goal, instruction=self._options.instruction)
+        generates = goal.output is Output.TEXT
+        continues = generates and prompts.completes_code(texts, gold)
+        prompt = Prompt(goal, tuple(examples), not generates or prompts.one_line(gold), continues)
+        limit = self._limit(gold) if generates else 0
+        room = self._lm.max_positions - ITEM_TOKENS - 64 - limit
         while prompt.examples and len(self._encoded([prompt.lead])[0]) > room:
             prompt = replace(prompt, examples=prompt.examples[:-1])
-        self._tell(PromptState(prompt, max_tokens=limit))
+        self._set_prompt(PromptState(prompt, max_tokens=limit))
         if goal.output is Output.LABEL:
             some = np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()
-            found = self._judged([texts[i] for i in some])
-            assert self.telling is not None
-            self.telling = replace(self.telling, prior=tuple(found.mean(0).tolist()))
+            scores = self._label_scores([texts[i] for i in some])
+            self.prompt_state = replace(self._prompt_state(), prior=tuple(scores.mean(0).tolist()))
 
-    def _be_exact(self) -> None:
-        """Weights as the checkpoint has them, in the precision that is fast here."""
-        self.module.to(answering(getattr(torch, str(self.shape.settled.get("precision", "float32")))))
+    def _use_checkpoint_precision(self) -> None:
+        """Weights in the checkpoint's precision, or in one that is exact and faster on this machine."""
+        self.module.to(inference_dtype(getattr(torch, self._options.precision)))
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
-        said = [references(one)[0] for one in gold[:1000]]
-        return prompts.answer_limit([len(one) for one in self._encoded(said)])
+        """Most tokens of an answer, after the training rows."""
+        own = self._options.generation.max_tokens
+        answers = [references(answer)[0] for answer in gold[:1000]]
+        return own or prompts.answer_limit([len(ids) for ids in self._encoded(answers)])
 
     def _short(self, gold: Gold) -> Gold:
-        reply = references(gold)[0] if self.shape.output == Output.TEXT else None
+        reply = references(gold)[0] if self.config.output == Output.TEXT else None
         return gold if reply is None else cast(str, self._cut(reply, 2 * EXAMPLE_TOKENS))
 
-    def _tell(self, telling: PromptState) -> None:
-        self.telling = telling
-        self._lead, self._led = None, None
-        self._speaker.settle(steps=self.shape.output == Output.TEXT)
+    def _set_prompt(self, state: PromptState) -> None:
+        self.prompt_state = state
+        self._lead_ids, self._lead_context = None, None
+        self._lm.prepare_for_inference(incremental=self.config.output == Output.TEXT)
 
-    def _now(self) -> PromptState:
-        """What it goes by at the moment."""
-        assert self.telling is not None
-        return self.telling
+    def _prompt_state(self) -> PromptState:
+        """The prompt that inference uses."""
+        assert self.prompt_state is not None
+        return self.prompt_state
 
-    def _most(self) -> int:
-        """Most tokens of an answer."""
-        return self._now().max_tokens
+    def _prefix_ids(self) -> list[int]:
+        if self._lead_ids is None:
+            self._lead_ids = [*self._options.begin_ids, *self._encoded([self._prompt_state().prompt.lead])[0]]
+        return self._lead_ids
 
-    def _prefix(self) -> list[int]:
-        if self._lead is None:
-            self._lead = [*self._begin, *self._encoded([self._now().prompt.lead])[0]]
-        return self._lead
-
-    def _read(self) -> Sequence[int] | CachedContext:
-        """What stands before each question; told once and for all it is read once, and kept for later questions."""
-        if self.telling is None:  # the weights may go on learning
-            return self._prefix()
-        if self._led is None:
+    def _prefix(self) -> Sequence[int] | CachedContext:
+        """What comes before each item: of a fixed prompt its KV cache, which is computed once."""
+        if self.prompt_state is None:  # the weights may still be trained
+            return self._prefix_ids()
+        if self._lead_context is None:
             with torch.inference_mode():
-                self._led = CachedContext.begin(self._speaker, self._prefix())
-        return self._led
+                self._lead_context = CachedContext.encode(self._lm, self._prefix_ids())
+        return self._lead_context
 
-    def _asked(self, texts: Sequence[Text]) -> list[list[int]]:
-        most = self._speaker.reach - len(self._prefix()) - self._most() - 32
-        most = min(ITEM_TOKENS, max(8, most))
-        prompt = self._now().prompt
-        if prompt.begun:  # the answer goes on from its end
-            return [one[-most:] for one in self._encoded([prompt.ask(one) for one in texts])]
-        return self._encoded([prompt.ask(self._cut(one, most)) for one in texts])
+    def _prompt_ids(self, texts: Sequence[Text], max_tokens: int) -> list[list[int]]:
+        """Token ids of each item's part of the prompt; room is left for answers of ``max_tokens``."""
+        room = self._lm.max_positions - len(self._prefix_ids()) - max_tokens - 32
+        room = min(ITEM_TOKENS, max(8, room))
+        prompt = self._prompt_state().prompt
+        if prompt.completes_code:  # the answer continues its end
+            return [ids[-room:] for ids in self._encoded([prompt.ask(text) for text in texts])]
+        return self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
 
-    def _judged(self, texts: Sequence[Text]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _label_scores(self, texts: Sequence[Text]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Log-likelihood of each label's words after each item, ``(n_items, n_labels)``."""
-        prompt = self._now().prompt
-        if self._tree is None:
-            before = prompt.ask("")[-8:]
-            endings = self._behind(before, [prompt.reply(label) for label in self.labels])
-            self._tree = Tree(_told_apart(endings, self._behind(before, ["\n"])[0]))
-        found = judge(self._speaker, self._asked(texts), self._tree, prefix=self._read())
-        return found.numpy()
+        state = self._prompt_state()
+        if self._label_tree is None:
+            before = state.prompt.ask("")[-8:]
+            endings = self._continuation_ids(before, [state.prompt.reply(label) for label in self.labels])
+            self._label_tree = ContinuationTree(_prefix_free(endings, self._continuation_ids(before, ["\n"])[0]))
+        ids = self._prompt_ids(texts, state.max_tokens)
+        return score_continuations(self._lm, ids, self._label_tree, prefix=self._prefix()).numpy()
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``."""
-        if self.telling is None:
+        if self.prompt_state is None:
             return super().predict(texts)
-        gap = torch.from_numpy(self._judged(texts) - np.asarray(self.telling.prior or 0.0, dtype=np.float32))
-        several = self.shape.several
-        found = torch.sigmoid(gap) if several else torch.softmax(gap, -1)
-        return of_labels(found.numpy(), self.labels, several=several)
+        prior = np.asarray(self.prompt_state.prior or 0.0, dtype=np.float32)
+        calibrated = torch.from_numpy(self._label_scores(texts) - prior)
+        several = self.config.several
+        probabilities = torch.sigmoid(calibrated) if several else torch.softmax(calibrated, -1)
+        return of_labels(probabilities.numpy(), self.labels, several=several)
 
     # ---------------------------------------------------------------------------------------------------------- on disk
 
     def save(self, folder: Path) -> None:
-        """As ``Network.save``, with ``prompt.json`` where the model was told."""
+        """As ``Network.save``, with ``prompt.json`` where the model is prompted."""
         super().save(folder)
-        if self.telling is not None:
-            raw = {**asdict(self.telling), "prompt": prompts.to_plain(self.telling.prompt)}
+        if self.prompt_state is not None:
+            raw = {**asdict(self.prompt_state), "prompt": prompts.to_plain(self.prompt_state.prompt)}
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
-        """As ``Network.load_weights``; tuned ones in float32, told ones as they were told."""
+        """As ``Network.load_weights``; tuned models in float32, prompted ones in the checkpoint's precision."""
         self.module.load_state_dict(read_weights(folder / "weights.safetensors"), assign=True)
         self.module.eval()
         if (folder / "prompt.json").exists():
             raw = json.loads((folder / "prompt.json").read_text(encoding="utf-8"))
-            told = prompts.from_plain(raw["prompt"])
-            self._be_exact()  # it may have been told on another machine
-            self._tell(PromptState(told, tuple(raw["prior"]), raw["max_tokens"]))
+            prompt = prompts.from_plain(raw["prompt"])
+            self._use_checkpoint_precision()  # it may have been written on another machine
+            self._set_prompt(PromptState(prompt, tuple(raw["prior"]), raw["max_tokens"]))
             return
         self.module.float()
-        if self.shape.output == Output.TEXT:
-            self._speaker.settle()
+        if self.config.output == Output.TEXT:
+            self._lm.prepare_for_inference()
 
 
-def _told_apart(endings: list[list[int]], line_end: list[int]) -> list[list[int]]:
-    """Endings of which none begins another: "card" needs its line's end where there is a "card arrival" too."""
-    beginnings = {tuple(one[:length]) for one in endings for length in range(1, len(one))}
-    return [[*one, *line_end] if tuple(one) in beginnings else one for one in endings]
+def _prefix_free(endings: list[list[int]], line_end: list[int]) -> list[list[int]]:
+    """Endings of which none is a prefix of another: "card" gets a line end where there is a "card arrival" too."""
+    prefixes = {tuple(ids[:length]) for ids in endings for length in range(1, len(ids))}
+    return [[*ids, *line_end] if tuple(ids) in prefixes else ids for ids in endings]

@@ -1,13 +1,13 @@
-"""A decoder as a network that writes: texts, and likelihoods of texts, tuned or told.
+"""Text generation and likelihoods with a causal LM, tuned or prompted.
 
-Tuned, it learns to go on from the prompt without examples; the loss is that of the answer's tokens alone.
+Tuning (supervised fine-tuning) uses the prompt without examples; the loss is computed on the answer's tokens only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -20,27 +20,34 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
-from goldilocks.nets.generation.decoding import likelihood, write
-from goldilocks.nets.generation.prompts import Prompt, generation_from, said
+from goldilocks.nets.generation.decoding import generate, log_likelihood
+from goldilocks.nets.generation.prompts import Prompt, generation_to_plain
 from goldilocks.nets.generation.sampling import Sampling
-from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, PromptState
-from goldilocks.nets.network import NetworkConfig
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, DecoderConfig, PromptState
+from goldilocks.nets.network import HeadConfig, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
-from goldilocks.records import Gold, Output, Text, as_text
+from goldilocks.records import Generation, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _CHUNK = 64
-"""Places whose scores over the vocabulary are held at a time while learning."""
-_LEAST_ASKED = 40
-"""Tokens there must be for an item and what stands about it."""
+"""Positions whose logits over the vocabulary are held at a time in training."""
+_LEAST_PROMPT = 40
+"""Tokens that must be left for an item and its part of the prompt."""
 _PIECE = 512
-"""Tokens of a long text that are judged at a time, behind as many others."""
+"""Tokens of a long text whose likelihood is computed at a time, conditioned on as many before them."""
+
+
+@dataclass(frozen=True)
+class DecoderGeneratorConfig(DecoderConfig):
+    """Config of a causal LM that generates, or gives likelihoods."""
+
+    KIND: ClassVar[str] = "decoder_generator"
 
 
 class Scale(nn.Module):
-    """A factor for each number of a state: the head of a network whose last matrix is its word table."""
+    """An elementwise scale of the hidden states: the head of a causal LM, whose output matrix is its own."""
 
     def __init__(self, width: int) -> None:
         """Ones."""
@@ -53,84 +60,95 @@ class Scale(nn.Module):
 
 
 class _Headed(CausalLM):
-    """The backbone with its head: what speaks after tuning."""
+    """The backbone with its tuned head, as a causal LM."""
 
     def __init__(self, backbone: CausalLM, head: nn.Module) -> None:
-        self.backbone, self.head, self.reach = backbone, head, backbone.reach
+        self.backbone, self.head, self.max_positions = backbone, head, backbone.max_positions
+
+    @property
+    def device(self) -> torch.device:
+        return self.backbone.device
 
     def settle(self, *, steps: bool = True) -> None:
-        self.backbone.settle(steps=steps)
+        self.backbone.prepare_for_inference(incremental=steps)
 
-    def remember(self) -> KVCache:
-        return self.backbone.remember()
+    def prepare_for_inference(self, *, incremental: bool = True) -> None:
+        self.backbone.prepare_for_inference(incremental=incremental)
 
-    def read(self, ids: Tensor, place: AttentionContext, memory: KVCache) -> Tensor:
-        return cast(Tensor, self.head(self.backbone.read(ids, place, memory)))
+    def new_cache(self) -> KVCache:
+        return self.backbone.new_cache()
+
+    def forward_cached(self, ids: Tensor, context: AttentionContext, cache: KVCache) -> Tensor:
+        return cast(Tensor, self.head(self.backbone.forward_cached(ids, context, cache)))
 
     def logits(self, hidden: Tensor) -> Tensor:
         return self.backbone.logits(hidden)
 
-    def likeliest(self, hidden: Tensor) -> Tensor:
-        return self.backbone.likeliest(hidden)
+    def greedy(self, hidden: Tensor) -> Tensor:
+        return self.backbone.greedy(hidden)
 
 
 class DecoderGenerator(DecoderClassifier):
-    """Texts (``Output.TEXT``) and likelihoods of texts (``Output.LIKELIHOOD``) from a decoder."""
+    """Texts (``Output.TEXT``) and likelihoods of texts (``Output.LIKELIHOOD``) from a causal LM."""
 
+    HEAD: ClassVar[type[HeadConfig]] = DecoderGeneratorConfig
     pools = False
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
         """See ``DecoderClassifier``."""
-        super().__init__(backbone, tokenizer, shape)
-        # The word table is the last matrix too: every token of it takes part, whether it occurs or not.
-        backbone.word_embedding = None
-        self.generation = generation_from(shape.settled.get("generation", {}))
+        super().__init__(backbone, tokenizer, config)
+        self.generation = self._options.generation
         """See ``protocols.SupportsGeneration``."""
+
+    @property
+    def sparse_embedding(self) -> str | None:
+        """None: the word table is the output matrix too, so every row takes part."""
+        return None
 
     def new_head(self) -> nn.Module:
         """See ``Scale``."""
         return Scale(self.backbone.width)
 
     @property
-    def _speaker(self) -> CausalLM:
+    def _lm(self) -> CausalLM:
         return _Headed(cast(CausalLM, self.backbone), self.head)
 
-    # -------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """Prompts alone; ``targets`` puts the answers behind them."""
-        if self.shape.output == Output.LIKELIHOOD:
-            asked = self._encoded(["" if isinstance(one, str) else _before(one) for one in texts])
+        """Prompts alone; ``rows_to_learn`` appends the answers."""
+        if self.config.output == Output.LIKELIHOOD:
+            prompts = self._encoded(["" if isinstance(text, str) else _before(text) for text in texts])
         else:
             prompt = self._plain_prompt()
             lead = self._encoded([prompt.lead])[0]
             # Of an item that begins a program the end is kept, below.
-            cut = texts if prompt.begun else [self._cut(one, self.shape.max_tokens // 2) for one in texts]
-            asked = [[*lead, *one] for one in self._encoded([prompt.ask(one) for one in cut])]
-        given = [[*self._begin, *ids] or [self.shape.pad_id] for ids in asked]
-        return [Row(np.asarray(ids[-self.shape.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(given)]
+            cut = texts if prompt.completes_code else [self._cut(text, self.config.max_tokens // 2) for text in texts]
+            prompts = [[*lead, *ids] for ids in self._encoded([prompt.ask(text) for text in cut])]
+        begun = [[*self._options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
+        return [Row(np.asarray(ids[-self.config.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(begun)]
 
     def _plain_prompt(self) -> Prompt:
-        goal = replace(self.shape.goal, instruction=str(self.shape.settled.get("instruction", "")))
-        settled = self.shape.settled
-        return Prompt(goal, one_line=bool(settled.get("one_line", True)), begun=bool(settled.get("begun", False)))
+        """The prompt without examples that a tuned decoder is trained with."""
+        goal = replace(self.config.goal, instruction=self._options.instruction)
+        return Prompt(goal, one_line=self._options.one_line, completes_code=self._options.continues_program)
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
-        """Prompt and right answer as one row; ``places`` holds where the answer begins."""
-        asked = self.rows(texts)
-        if self.shape.output == Output.LIKELIHOOD:
-            wanted = self._encoded([_own(one) for one in texts])
+        """Prompt and right answer as one row; ``places`` holds the position where the answer begins."""
+        prompts = self.rows(texts)
+        if self.config.output == Output.LIKELIHOOD:
+            answers = self._encoded([_own(text) for text in texts])
         else:
-            wanted = self._encoded([self._plain_prompt().reply(one) for one in gold])
-        made = []
-        for row, ids in zip(asked, wanted, strict=True):
-            target = [*ids[: self.shape.max_tokens], *self._ends[:1]] or [self.shape.pad_id]
+            answers = self._encoded([self._plain_prompt().reply(answer) for answer in gold])
+        rows = []
+        for row, ids in zip(prompts, answers, strict=True):
+            target = [*ids[: self.config.max_tokens], *self._options.end_ids[:1]] or [self.config.pad_id]
             joined = np.concatenate([row.ids, np.asarray(target, dtype=np.int32)])
-            made.append(replace(row, ids=joined, places=np.array([len(row.ids)], dtype=np.int32)))
-        return made
+            rows.append(replace(row, ids=joined, places=np.array([len(row.ids)], dtype=np.int32)))
+        return rows
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:  # noqa: ARG002
-        """The rows hold their answers themselves."""
+        """None: the rows hold the answers."""
         return [None] * len(rows)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
@@ -143,75 +161,58 @@ class DecoderGenerator(DecoderClassifier):
         wanted = torch.cat(
             [batch.ids[i, first : len(row)] for i, (first, row) in enumerate(zip(firsts, batch.rows, strict=True))]
         )
-        # Scores over the vocabulary are a thousand times as wide as a state: they are made anew on the way back.
+        # Logits are a thousand times as wide as a hidden state: they are recomputed in the backward pass.
         parts = zip(torch.split(read, _CHUNK), torch.split(wanted, _CHUNK), strict=True)
-        sums = [checkpoint(self._entropy, one, ids, use_reentrant=False) for one, ids in parts]
+        sums = [checkpoint(self._entropy, states, ids, use_reentrant=False) for states, ids in parts]
         return torch.stack(sums).sum() / max(1, len(wanted))
 
     def _entropy(self, states: Tensor, wanted: Tensor) -> Tensor:
         scores = cast(CausalLM, self.backbone).logits(states).float()
         return F.cross_entropy(scores, wanted, reduction="sum", label_smoothing=self.label_smoothing)
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """See ``protocols.Model``."""
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """See ``protocols.SupportsGeneration``."""
         self.module.eval()
         if not texts:
             return of_values(())
-        if self.shape.output == Output.LIKELIHOOD:
+        if self.config.output == Output.LIKELIHOOD:
             return of_values(self._likelihoods(texts))
-        return of_values(self.written(texts))
+        return of_values(self._generate(texts, self.generation.updated(generation)))
 
-    def written(
-        self,
-        texts: Sequence[Text],
-        *,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        seed: int | None = None,
-    ) -> list[str]:
-        """An answer to each item, the likeliest or a drawn one; what is not said is as in ``generation``."""
-        telling = self._now()
-        now = {"temperature": temperature, "top_p": top_p, "seed": seed}
-        how = {**said(self.generation), **{name: value for name, value in now.items() if value is not None}}
-        how |= {"max_tokens": self._most(), "stops": how.get("stops", telling.prompt.stops)}
-        sampling = Sampling(**how)
-        prefix = self._prefix()
-        if len(prefix) + sampling.max_tokens + _LEAST_ASKED > self._speaker.reach:
+    def _generate(self, texts: Sequence[Text], generation: Generation) -> list[str]:
+        state = self._prompt_state()
+        most = generation.max_tokens or state.max_tokens
+        sampling = Sampling(**{"stops": state.prompt.stops, **generation_to_plain(generation), "max_tokens": most})
+        prefix = self._prefix_ids()
+        if len(prefix) + most + _LEAST_PROMPT > self._lm.max_positions:
             raise InputError(
-                f"max_tokens is {sampling.max_tokens}; this decoder holds {self._speaker.reach} tokens, and "
-                f"{len(prefix)} of them are what it is told: ask for fewer."
+                f"max_tokens is {most}; the context of this decoder is {self._lm.max_positions} tokens, and its "
+                f"prompt takes {len(prefix)} of them: ask for fewer."
             )
-        found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=self._read(), ends=self._ends)
-        # The lines of a program's rest begin where they begin.
-        return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
-
-    def _limit(self, gold: Sequence[Gold]) -> int:
-        return self.generation.max_tokens or super()._limit(gold)
-
-    def _most(self) -> int:
-        return self.generation.max_tokens or self._now().max_tokens
-
-    def _now(self) -> PromptState:
-        """Tuned without having been told, it is asked as it learnt: the instruction and no examples."""
-        return self.telling or PromptState(
-            self._plain_prompt(), max_tokens=int(self.shape.settled.get("max_tokens", 64))
+        prompts = self._prompt_ids(texts, most)
+        written = generate(
+            self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self._options.end_ids
         )
+        # In the rest of a program indentation matters.
+        return [one.text.rstrip() if state.prompt.completes_code else one.text.strip() for one in written]
+
+    def _prompt_state(self) -> PromptState:
+        """A tuned decoder gets the prompt it was trained with: the instruction and no examples."""
+        return self.prompt_state or PromptState(self._plain_prompt(), max_tokens=self._options.max_tokens)
 
     def _likelihoods(self, texts: Sequence[Text]) -> list[float]:
-        """Long texts piece by piece, each with what stands right before it."""
-        given: list[tuple[int, list[int], list[int]]] = []
-        for number, text in enumerate(texts):
+        """Log-likelihoods; of long texts chunk by chunk, each conditioned on the tokens right before it."""
+        begin, end = self._options.begin_ids, self._options.end_ids[:1]
+        chunks: list[tuple[int, list[int], list[int]]] = []
+        for item, text in enumerate(texts):
             before, own = self._encoded(["" if isinstance(text, str) else _before(text), _own(text)])
-            given += [
-                (number, *pair)
-                for pair in _pieces([*self._begin, *before] or [self.shape.pad_id], [*own, *self._ends[:1]])
-            ]
-        found = likelihood(self._speaker, [one[1] for one in given], [one[2] for one in given])
+            chunks += [(item, *pair) for pair in _pieces([*begin, *before] or [self.config.pad_id], [*own, *end])]
+        logs = log_likelihood(self._lm, [context for _, context, _ in chunks], [target for _, _, target in chunks])
         sums = [0.0] * len(texts)
-        for (number, _, _), value in zip(given, found.tolist(), strict=True):
-            sums[number] += value
+        for (item, _, _), value in zip(chunks, logs.tolist(), strict=True):
+            sums[item] += value
         return sums
 
 

@@ -1,18 +1,19 @@
-"""Networks that answer with a text: a backbone reads the source, a decoder above it writes the target.
+"""Encoder-decoder (sequence-to-sequence) generation: translation, summaries, replies.
 
-A source longer than ``max_tokens`` is cut: a text at its end (what matters in a report stands first), several texts,
-such as the turns of a dialogue, at their beginning (what is answered stands last). Of itself no answer is longer than
-the longest of training, nor longer in proportion to its source.
+A source longer than ``max_tokens`` is truncated: a single text at its end (reports begin with what matters), several
+texts, such as the turns of a dialogue, at their beginning (the last one is answered). Without other settings no answer
+is longer than the longest of the training rows, nor longer in proportion to its source.
 
-At temperature 0 the likeliest answer is looked for with several beams, and cut where it stops; above, it is drawn.
+At temperature 0 the answer is found by beam search and truncated at its stop string; above, it is sampled.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,18 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.attention_decoder import AttentionDecoder
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqBackbone, Seq2SeqDecoder
-from goldilocks.nets.generation.beam_search import Search, write
-from goldilocks.nets.generation.prompts import generation_from, said
-from goldilocks.nets.generation.sampling import Draft, Sampling, Scores, Source, cut, onward, seeded
-from goldilocks.nets.network import Network, NetworkConfig
+from goldilocks.nets.generation.beam_search import BeamSearch, beam_search
+from goldilocks.nets.generation.prompts import generation_to_plain
+from goldilocks.nets.generation.sampling import (
+    Logits,
+    NextTokenModel,
+    Sampling,
+    TokenSequence,
+    generate_sequences,
+    generator_for,
+    stop_position,
+)
+from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.records import Generation, Gold, Part, Text, as_text
@@ -36,59 +45,99 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 BETWEEN = "\n"
-"""Stands between the texts of an item that holds several."""
+"""Separates the texts of an item that has several."""
 _SPARE = 10
-"""Tokens an answer may always have more than its source lets expect."""
+"""Tokens by which an answer may always exceed the length expected from its source."""
 _SCORES = 40_000_000
-"""Most scores of a step of the search: 160 MB."""
+"""Most logits of a step of the search: 160 MB."""
 _Answer = tuple[str, float]
 """A text, and the mean log probability of its tokens."""
 
 
-class Seq2SeqGenerator(Network):
-    """A tokenizer, a backbone and a ``Seq2SeqDecoder`` as its head."""
+@dataclass(frozen=True)
+class DecoderOptions:
+    """Arguments of an ``AttentionDecoder``."""
 
+    width: int
+    """Of word vectors and recurrent state."""
+    cell: str
+    """``rnn``, ``gru`` or ``lstm``."""
+    dropout: float
+    """Of word vectors and of the output layer's input."""
+
+
+@dataclass(frozen=True)
+class Seq2SeqGeneratorConfig(HeadConfig):
+    """Beam search, and the length of answers in the training rows."""
+
+    KIND: ClassVar[str] = "seq2seq_generator"
+    search: BeamSearch = field(default_factory=lambda: BeamSearch(2, 3))
+    """Special tokens and beams."""
+    max_tokens: int = 64
+    """Most tokens of an answer, where neither request nor settings say it."""
+    length_ratio: float = 1.0
+    """Most tokens of an answer for each of its source (and a few more), under the same condition."""
+    decoder: DecoderOptions | None = None
+    """The recurrent decoder above a backbone that has none of its own."""
+    generation: Generation = field(default_factory=Generation)
+    """Default generation settings."""
+
+
+class Seq2SeqGenerator(Network):
+    """A tokenizer, an encoder and a ``Seq2SeqDecoder`` as its head."""
+
+    HEAD = Seq2SeqGeneratorConfig
     pools = False
     head: Seq2SeqDecoder
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
         """Put the parts together; see ``Network``."""
-        super().__init__(backbone, tokenizer, shape)
-        tokenizer.no_truncation()  # ``_ids`` cuts: which end goes depends on the item
+        super().__init__(backbone, tokenizer, config)
+        tokenizer.no_truncation()  # ``_ids`` truncates: at which end depends on the item
         tokenizer.encode_special_tokens = True  # a text that spells out "[END]" is not at its end
-        self.generation = generation_from(shape.settled.get("generation", {}))
+        self.generation = self._options.generation
         """See ``protocols.SupportsGeneration``."""
 
+    @property
+    def _options(self) -> Seq2SeqGeneratorConfig:
+        return cast(Seq2SeqGeneratorConfig, self.config.head)
+
     def new_head(self) -> nn.Module:
-        """The backbone's own decoder, or a recurrent one that stands above any backbone."""
+        """The backbone's own decoder, or a recurrent one with attention.
+
+        Raises:
+            InputError: the backbone has no decoder, and the config describes none.
+        """
         if isinstance(self.backbone, Seq2SeqBackbone):
             return self.backbone.new_decoder()
-        return AttentionDecoder(self.tokenizer.get_vocab_size(), self.backbone.width, **self.shape.settled["decoder"])
+        if self._options.decoder is None:
+            raise InputError("network.json: its backbone needs the options of a decoder; the file is damaged.")
+        return AttentionDecoder(self.tokenizer.get_vocab_size(), self.backbone.width, **asdict(self._options.decoder))
 
     def groups(self) -> dict[str, list[str]]:
-        """See ``Network.groups``; what backbone and decoder share is the backbone's."""
-        there = {name for name, _ in self.module.named_parameters()}
-        found: dict[str, list[str]] = {}
+        """See ``Network.groups``; tied weights of backbone and decoder are the backbone's."""
+        existing = {name for name, _ in self.module.named_parameters()}
+        merged: dict[str, list[str]] = {}
         for part, groups in (("backbone", self.backbone.groups()), ("head", self.head.groups())):
             for role, names in groups.items():
-                found.setdefault(role, []).extend(name for one in names if (name := f"{part}.{one}") in there)
-        return {role: names for role, names in found.items() if names}
+                merged.setdefault(role, []).extend(full for name in names if (full := f"{part}.{name}") in existing)
+        return {role: names for role, names in merged.items() if names}
 
-    # --------------------------------------------------------------------------------------------------------- reading
+    # ----------------------------------------------------------------------------------------------------- tokenization
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """See ``Network.rows``."""
-        reach = 12 * self.shape.max_tokens
-        given = [one[:reach] if isinstance(one, str) else BETWEEN.join(one)[-reach:] for one in texts]
-        encoded = encodings(self.tokenizer, given)
+        reach = 12 * self.config.max_tokens
+        sources = [item[:reach] if isinstance(item, str) else BETWEEN.join(item)[-reach:] for item in texts]
+        encoded = encodings(self.tokenizer, sources)
         return [
             Row(self._ids(ids, last=isinstance(text, tuple)), item)
             for item, (ids, text) in enumerate(zip(encoded, texts, strict=True))
         ]
 
     def _ids(self, encoded: Encoding, *, last: bool = False) -> npt.NDArray[np.int32]:
-        """At most ``max_tokens``, the special ones kept: the ``last`` or the first."""
-        ids, most = encoded.ids or [self.shape.pad_id], self.shape.max_tokens
+        """The first (or ``last``) ``max_tokens`` token ids, special ones kept."""
+        ids, most = encoded.ids or [self.config.pad_id], self.config.max_tokens
         if len(ids) > most:
             special = encoded.special_tokens_mask
             before = special.index(0)
@@ -100,19 +149,19 @@ class Seq2SeqGenerator(Network):
         return np.asarray(ids, dtype=np.int32)
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
-        """The tokens of each answer with the end token; of several references the first is learnt."""
-        wanted = [_first(gold[row.item])[: 12 * self.shape.max_tokens] for row in rows]
-        return [self._ids(one) for one in encodings(self.tokenizer, wanted)]
+        """The tokens of each answer with the end token; of several references the first is the target."""
+        wanted = [_first(gold[row.item])[: 12 * self.config.max_tokens] for row in rows]
+        return [self._ids(encoding) for encoding in encodings(self.tokenizer, wanted)]
 
     def costs(self, rows: Sequence[Row], targets: Sequence[Any]) -> list[int]:
-        """What a row counts in a training batch: twice its longer side.
+        """What a row counts for in a training batch: twice its longer side.
 
         So batches hold rows whose sides are both of like length: on Multi30k they pad 8 % of the tokens, where the sum
         of both sides as the cost pads 24 %.
         """
         return [2 * max(len(row), len(target)) for row, target in zip(rows, targets, strict=True)]
 
-    # -------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def halve(self) -> None:
         """See ``Network.halve``: the decoder has most of the work."""
@@ -123,92 +172,89 @@ class Seq2SeqGenerator(Network):
         lengths = np.fromiter(map(len, targets), dtype=np.int64, count=len(targets))
         inside = torch.from_numpy(np.arange(lengths.max())[None, :] < lengths[:, None]).to(states.device)
         wanted = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(states.device)
-        ids = torch.full(inside.shape, self.shape.pad_id, device=states.device)
+        ids = torch.full(inside.shape, self.config.pad_id, device=states.device)
         ids[inside] = wanted
         ids = torch.cat([ids.new_full((len(ids), 1), self.search.start), ids[:, :-1]], dim=1)
         return self.head.loss(self.dropout(states), batch.mask, ids, wanted, inside, self.label_smoothing)
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     @property
-    def search(self) -> Search:
-        """How answers are looked for."""
-        found = self.shape.settled["search"]
-        return Search(**{**found, "never": tuple(found["never"])})
+    def search(self) -> BeamSearch:
+        """Beams and special tokens of the search."""
+        return self._options.search
 
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """See ``protocols.Model``; how sure it is of a text is the mean (geometric) probability of its tokens.
+    def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+        """See ``protocols.SupportsGeneration``; a text's score is the geometric mean probability of its tokens.
 
         Raises:
-            InputError: more tokens are asked for than it can write.
+            InputError: more tokens are asked for than it can generate.
         """
         values, scores = [""] * len(texts), np.zeros(len(texts), dtype=np.float32)
-        how = Sampling(**said(self.generation))
-        self._check_reach()
+        settings = self.generation.updated(generation)
+        how = Sampling(**generation_to_plain(settings))
+        self._check_reach(settings.max_tokens)
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
-                answered = self._drawn(batch, how) if how.temperature else self._searched(batch, how)
+                limits = [settings.max_tokens or self._limit(len(row)) for row in batch.rows]
+                answered = (self._sampled if how.temperature else self._searched)(batch, how, limits)
                 for place, (text, mean) in zip(chosen, answered, strict=True):
                     values[place], scores[place] = text.strip(), math.exp(mean)
         return of_values(values, scores)
 
-    def _searched(self, batch: Batch, how: Sampling) -> list[_Answer]:
-        limits = [self._limit(len(row)) for row in batch.rows]
-        found = write(self.head, self.backbone(batch), batch.mask, limits, self.search)
-        texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in found)
-        return [(text[: cut(text, how.stops)], mean) for text, (_, mean) in zip(texts, found, strict=True)]
+    def _searched(self, batch: Batch, how: Sampling, limits: Sequence[int]) -> list[_Answer]:
+        best = beam_search(self.head, self.backbone(batch), batch.mask, limits, self.search)
+        texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in best)
+        return [(text[: stop_position(text, how.stops)], mean) for text, (_, mean) in zip(texts, best, strict=True)]
 
-    def _drawn(self, batch: Batch, how: Sampling) -> list[_Answer]:
+    def _sampled(self, batch: Batch, how: Sampling, limits: Sequence[int]) -> list[_Answer]:
         decode = partial(self.tokenizer.decode, skip_special_tokens=True)
-        rows = [
-            Draft(place, self._limit(len(row)), seeded(how.seed, row.ids.tolist()))
-            for place, row in enumerate(batch.rows)
+        drafts = [
+            TokenSequence(place, limit, generator_for(how.seed, row.ids.tolist()))
+            for place, (row, limit) in enumerate(zip(batch.rows, limits, strict=True))
         ]
-        source = _Answering(self.head, self.backbone(batch), batch.mask, self.search)
-        found: list[_Answer] = [("", 0.0)] * len(rows)
-        for row in onward(source, rows, how, decode, (self.search.end,)):
-            found[row.place] = row.text(decode, how.stops), row.log / row.steps
-        return found
+        source = _DecoderSource(self.head, self.backbone(batch), batch.mask, self.search)
+        answers: list[_Answer] = [("", 0.0)] * len(drafts)
+        for draft in generate_sequences(source, drafts, how, decode, (self.search.end,)):
+            answers[draft.number] = draft.text(decode, how.stops), draft.log_probability / draft.steps
+        return answers
 
-    def _check_reach(self) -> None:
-        asked, reach = self.generation.max_tokens, self.head.reach
-        if asked is not None and reach is not None and asked > reach:
-            raise InputError(f"max_tokens is {asked}; this model writes at most {reach} tokens: ask for fewer.")
+    def _check_reach(self, max_tokens: int | None) -> None:
+        reach = self.head.max_positions
+        if max_tokens is not None and reach is not None and max_tokens > reach:
+            raise InputError(f"max_tokens is {max_tokens}; this model generates at most {reach} tokens: ask for fewer.")
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """See ``Network.batches``; a step over all beams and tokens of the vocabulary stays within bounds."""
-        device = next(self.module.parameters()).device
         most = max(1, _SCORES // (self.search.beams * self.tokenizer.get_vocab_size()))
-        for chosen in by_length([len(one) for one in rows], rows=min(64, most), tokens=8192):
-            yield chosen, padded([rows[i] for i in chosen], self.shape.pad_id).to(device)
+        for chosen in by_length([len(row) for row in rows], rows=min(64, most), tokens=8192):
+            yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
 
     def _limit(self, source: int) -> int:
-        if self.generation.max_tokens is not None:
-            return self.generation.max_tokens
-        settled = self.shape.settled
-        expected: int = math.ceil(settled["ratio"] * source) + _SPARE
-        return max(1, min(int(settled["longest"]), expected))
+        """Most tokens of the answer to a source of so many tokens."""
+        expected: int = math.ceil(self._options.length_ratio * source) + _SPARE
+        return max(1, min(self._options.max_tokens, expected))
 
 
-class _Answering(Source):
-    """Answers that a decoder goes on with, one to each source."""
+class _DecoderSource(NextTokenModel):
+    """Answers being generated by a decoder, one for each source."""
 
-    def __init__(self, decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, search: Search) -> None:
+    def __init__(self, decoder: Seq2SeqDecoder, states: Tensor, mask: Tensor, search: BeamSearch) -> None:
         self.decoder, self.never, self.device = decoder, list(search.never), states.device
-        self.memory = decoder.begin(states, mask, 1)
+        self.memory = decoder.start(states, mask, 1)
         self.step([search.start] * len(states))
 
-    def scores(self) -> Scores:
-        found: Scores = self.allowed.cpu().numpy()
-        return found
+    def logits(self) -> Logits:
+        logits: Logits = self.allowed.cpu().numpy()
+        return logits
 
-    def note(self, rows: Sequence[Draft], ids: Sequence[int]) -> None:
+    def record(self, rows: Sequence[TokenSequence], ids: Sequence[int]) -> None:
         for row, token, logs in zip(rows, ids, self.logs, strict=True):
-            row.log += float(logs[token]) if row.going else 0.0
+            row.log_probability += float(logs[token]) if row.active else 0.0
 
-    def keep(self, rows: Sequence[int]) -> None:
-        self.decoder.keep(self.memory, torch.tensor(rows, device=self.device))
+    def select(self, rows: Sequence[int]) -> None:
+        self.decoder.select(self.memory, torch.tensor(rows, device=self.device))
 
     def step(self, ids: Sequence[int]) -> None:
         scores = self.decoder.step(torch.tensor(ids, device=self.device)[:, None], self.memory)[:, 0]
@@ -228,43 +274,21 @@ def texts_of(part: Part) -> Iterator[str]:
         yield _first(gold)
 
 
-def settled_for(
-    tokenizer: Tokenizer,
-    part: Part,
-    generation: Generation,
-    *,
-    search: Search,
-    max_tokens: int,
-    decoder: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """``NetworkConfig.settled`` of a ``Seq2SeqGenerator``: how it searches, and how long answers are in the training
-    rows.
+def config_from(
+    tokenizer: Tokenizer, part: Part, generation: Generation, *, search: BeamSearch, max_tokens: int
+) -> Seq2SeqGeneratorConfig:
+    """The head config, with the length of answers in the training rows.
 
     Args:
         tokenizer: Of both sides.
         part: The training rows.
-        generation: How answers are written, as far as it was said.
-        search: How answers are looked for.
-        max_tokens: Most tokens of a text.
-        decoder: The numbers of an ``AttentionDecoder``, where the backbone brings no decoder of its own.
+        generation: Default generation settings.
+        search: Beams and special tokens.
+        max_tokens: Sources and targets are truncated to this many tokens.
     """
     reach = 12 * max_tokens
-    sources = encodings(tokenizer, [as_text(one)[:reach] for one in part.texts])
-    targets = encodings(tokenizer, [_first(one)[:reach] for one in part.gold])
-    read, written = ([min(len(one), max_tokens) for one in side] for side in (sources, targets))
-    longest = max(written, default=0)
+    sources = encodings(tokenizer, [as_text(item)[:reach] for item in part.texts])
+    targets = encodings(tokenizer, [_first(answer)[:reach] for answer in part.gold])
+    read, written = ([min(len(encoding), max_tokens) for encoding in side] for side in (sources, targets))
     ratio = max((target / max(1, source) for source, target in zip(read, written, strict=True)), default=1.0)
-    found = {
-        "start": search.start,
-        "end": search.end,
-        "never": list(search.never),
-        "beams": search.beams,
-        "penalty": search.penalty,
-    }
-    return {
-        "search": found,
-        "longest": longest + _SPARE,
-        "ratio": ratio,
-        "decoder": dict(decoder or {}),
-        "generation": said(generation),
-    }
+    return Seq2SeqGeneratorConfig(search, max(written, default=0) + _SPARE, ratio, generation=generation)

@@ -1,8 +1,10 @@
-"""A network that answers a question with a piece of a text: each token is scored as the answer's first and as its last.
+"""Span extraction (extractive question answering): each token is scored as the start and as the end of the answer.
 
-A context longer than the network reads is read in windows that overlap by a quarter, each with the question before it.
-Place 0 of a window stands for "the answer is not in here"; the score of a piece is counted from there, so that pieces
-of different windows can be compared.
+A context longer than ``max_tokens`` is split into windows that overlap by a quarter, each with the question before it.
+Position 0 of a window stands for "no answer in this window"; scores of spans are relative to it, so that spans of
+different windows can be compared.
+
+Source: Devlin et al. 2019, "BERT" (start and end scores, position 0 for no answer as in SQuAD 2.0).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.network import Network, NetworkConfig, linear_head
+from goldilocks.nets.network import HeadConfig, Network, NetworkConfig, linear_head
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold, Text
 
@@ -30,32 +32,44 @@ if TYPE_CHECKING:
 Ids = npt.NDArray[np.int32]
 
 OVERLAP_SHARE = 0.25
-"""Share of a window's room that it has in common with the next."""
+"""Overlap of consecutive windows, as a share of the context in one."""
 QUESTION_SHARE = 0.25
-"""Most of a window that the question may fill; what is beyond is not read."""
+"""Share of a window that the question may fill; longer questions are truncated."""
 MOST_WINDOWS = 64
-"""Windows of an item (about 12,000 tokens at 256 each); what is beyond is not read, or a book sent to a service would
-hold it up for minutes."""
+"""Windows of an item (about 12,000 tokens at 256 each); longer contexts are truncated, since a book sent to a service
+would block it for minutes."""
 LONGEST = 30
-"""Tokens of an answer at most, before training shows how long answers are."""
+"""Most tokens of an answer, before training shows how long answers are."""
 FEWEST_LONGEST = 8
+"""The least that this limit is set to."""
 LONG_QUANTILE = 0.995
-"""So large a share of the training answers is no longer than the longest answer given."""
+"""The limit is this quantile of the lengths of the training answers."""
+
+
+@dataclass(frozen=True)
+class SpanExtractorConfig(HeadConfig):
+    """Limits on answers, learnt from the training rows."""
+
+    KIND: ClassVar[str] = "span_extractor"
+    max_answer_tokens: int = LONGEST
+    """Most tokens of an answer."""
+    may_be_empty: bool = True
+    """Whether some training questions have no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window(Row):
-    """A question and a piece of its context."""
+    """A question and a window of its context."""
 
     begins: int = 0
-    """Place in the row of the first token of the context."""
+    """Position of the first token of the context."""
     offsets: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
-    """Characters of the context that each of its tokens in this row stands for, ``(n_tokens, 2)``: start and end."""
+    """Character offsets (start, end) in the context of each of its tokens in this row, ``(n_tokens, 2)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The special tokens around a question and its context, as the tokenizer sets them around a pair."""
+    """The special tokens around a question and its context: the tokenizer's pair template."""
 
     before: Ids
     between: Ids
@@ -68,38 +82,43 @@ class Frame:
 
 
 class SpanExtractor(Network):
-    """Answers of the kind ``span``: items are (question, context)."""
+    """Extracts answers (``Output.SPAN``) from items that are (question, context)."""
 
+    HEAD = SpanExtractorConfig
     pools = False
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
-        """See ``Network``; the tokenizer is made to read contexts to their end."""
-        super().__init__(backbone, tokenizer, shape)
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+        """See ``Network``; truncation of the tokenizer is turned off, as contexts are split into windows."""
+        super().__init__(backbone, tokenizer, config)
         tokenizer.no_truncation()
-        self._frame = frame_of(tokenizer, shape.pad_id)
+        self._frame = frame_of(tokenizer, config.pad_id)
+
+    @property
+    def _options(self) -> SpanExtractorConfig:
+        return cast(SpanExtractorConfig, self.config.head)
 
     def new_head(self) -> nn.Module:
-        """First and last token of the answer."""
+        """Start and end scores of each token."""
         return linear_head(self.backbone.width, 2)
 
-    # --------------------------------------------------------------------------------------------------------- reading
+    # ----------------------------------------------------------------------------------------------------- tokenization
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """One or more windows for each item. Questions asked about the same context share its tokens."""
-        # Text far beyond what is read would only cost tokenizing; no language has 12 characters per token.
-        reach = 12 * self.shape.max_tokens
+        """One or more windows for each item. A context that several questions share is tokenized once."""
+        # Tokenizing text far beyond the last window would be wasted; no language has 12 characters per token.
+        reach = 12 * self.config.max_tokens
         pairs = [(question[:reach], context[: MOST_WINDOWS * reach]) for question, context in map(_pair, texts)]
         distinct = list(dict.fromkeys(text for pair in pairs for text in pair))
         encoded = dict(zip(distinct, self.tokenizer.encode_batch(distinct, add_special_tokens=False), strict=True))
         contexts = {context: _tokens(encoded[context]) for _, context in pairs}
-        found: list[Row] = []
+        windows: list[Row] = []
         for number, (question, context) in enumerate(pairs):
-            asked = np.asarray(encoded[question].ids, dtype=np.int32)
-            found += self._windows(number, asked, *contexts[context])
-        return found
+            question_ids = np.asarray(encoded[question].ids, dtype=np.int32)
+            windows += self._windows(number, question_ids, *contexts[context])
+        return windows
 
     def _windows(self, item: int, question: Ids, ids: Ids, offsets: npt.NDArray[np.int32]) -> Iterator[Window]:
-        frame, most = self._frame, self.shape.max_tokens
+        frame, most = self._frame, self.config.max_tokens
         question = question[: max(1, int(QUESTION_SHARE * most))]
         room = max(1, most - len(frame) - len(question))
         step = max(1, room - int(OVERLAP_SHARE * room))
@@ -111,26 +130,25 @@ class SpanExtractor(Network):
             yield Window(row, item, {"types": types}, begins=len(head), offsets=offsets[piece])
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
-        """Places of the first and last token of the answer in each window; (0, 0) where it is not (whole) in there.
+        """Start and end position of the answer in each window; (0, 0) where it is not completely inside.
 
-        The first right answer that has a place in the context counts. How long answers are, and whether there may be
-        none, is learnt here.
+        The first right answer that has an offset in the context counts. The config's limits are set from these rows.
         """
-        pieces = [next((one for one in cast(_Pieces, right) if one[0] >= 0), None) for right in gold]
-        found = [_places(cast(Window, row), pieces[row.item]) for row in rows]
-        lengths = [last - first + 1 for first, last in found if first]
+        spans = [next((span for span in cast(_Spans, right) if span[0] >= 0), None) for right in gold]
+        positions = [_positions(cast(Window, row), spans[row.item]) for row in rows]
+        lengths = [last - first + 1 for first, last in positions if first]
         longest = max(FEWEST_LONGEST, math.ceil(np.quantile(lengths, LONG_QUANTILE))) if lengths else LONGEST
-        self.shape = replace(self.shape, settled={"longest": longest, "silent": not all(gold)})
-        return found
+        self.config = replace(self.config, head=SpanExtractorConfig(longest, may_be_empty=not all(gold)))
+        return positions
 
-    # -------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """Mean cross entropy of the first and of the last token."""
+        """Mean cross entropy of the start and of the end position."""
         return F.cross_entropy(self._scores(states, batch), torch.tensor(targets, device=states.device))
 
     def _scores(self, states: Tensor, batch: Batch) -> Tensor:
-        """``(n_rows, n_tokens, 2)``, float32; -inf outside of the context and of place 0."""
+        """``(n_rows, n_tokens, 2)``, float32; -inf outside of the context and of position 0."""
         scores = self.head(self.dropout(states).to(next(self.head.parameters()).dtype)).float()
         rows = cast(Sequence[Window], batch.rows)
         begins = torch.tensor([[row.begins] for row in rows], device=scores.device)
@@ -139,58 +157,54 @@ class SpanExtractor(Network):
         outside = (place != 0) & ((place < begins) | (place >= ends))
         return cast(Tensor, scores.masked_fill(outside.unsqueeze(-1), float("-inf")))
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """The best piece over all windows of an item, or nothing where every window says so.
+        """The best span over all windows of an item, or the empty answer where position 0 wins in every window.
 
-        Where each training question had an answer, nothing is said only of contexts without tokens. A score is the
+        Where each training question had an answer, only contexts without tokens get an empty one. A score is the
         probability of the answer in its window.
         """
         best: list[tuple[float, str, float]] = [(-math.inf, "", 0.0)] * len(texts)
-        silence = np.ones(len(texts), dtype=np.float32)
-        silent = bool(self.shape.settled.get("silent", True))
+        no_answer = np.ones(len(texts), dtype=np.float32)
+        options = self._options
         rows = self.rows(texts) if texts else []
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(rows):
-                found = _best_pieces(self._scores(self.backbone(batch), batch), self._longest)
-                for place, gap, first, last, sure, none in zip(chosen, *found, strict=True):
+                spans = _best_spans(self._scores(self.backbone(batch), batch), options.max_answer_tokens)
+                for place, gap, first, last, sure, none in zip(chosen, *spans, strict=True):
                     row = cast(Window, rows[place])
-                    silence[row.item] = min(silence[row.item], none)
-                    if gap > best[row.item][0] and (gap > 0 or not silent):
+                    no_answer[row.item] = min(no_answer[row.item], none)
+                    if gap > best[row.item][0] and (gap > 0 or not options.may_be_empty):
                         context = _pair(texts[row.item])[1]
                         start, end = row.offsets[first - row.begins, 0], row.offsets[last - row.begins, 1]
                         best[row.item] = (gap, context[start:end].strip(), sure)
         values = [text for _, text, _ in best]
-        scores = [sure if text else none for (_, text, sure), none in zip(best, silence.tolist(), strict=True)]
+        scores = [sure if text else none for (_, text, sure), none in zip(best, no_answer.tolist(), strict=True)]
         return of_values(values, np.asarray(scores, dtype=np.float32))
 
-    @property
-    def _longest(self) -> int:
-        return int(self.shape.settled.get("longest", LONGEST))
 
-
-_Pieces = Sequence[tuple[int, str]]
+_Spans = Sequence[tuple[int, str]]
 
 
 def frame_of(tokenizer: Tokenizer, pad_id: int) -> Frame:
-    """What a tokenizer sets around a pair; one that has nothing for pairs gets what it sets around a text.
+    """The tokenizer's special tokens around a pair; without a pair template those around a single text.
 
-    There is always a token before the question: place 0 must not be one of the context.
+    There is always a token before the question: position 0 must not be one of the context.
     """
     pair = tokenizer.encode("a", "b")
     types = (pair.type_ids[0], pair.type_ids[-1]) if pair.type_ids else (0, 0)
     places = [[i for i, side in enumerate(pair.sequence_ids) if side == wanted] for wanted in (0, 1)]
     if all(places) and places[0][0] > 0 and places[1][0] > places[0][-1] + 1:
-        (start, stop), (again, end) = ((one[0], one[-1] + 1) for one in places)
+        (start, stop), (again, end) = ((side[0], side[-1] + 1) for side in places)
         parts = [pair.ids[:start], pair.ids[stop:again], pair.ids[end:]]
     else:
         single = tokenizer.encode("a")
         inside = [i for i, side in enumerate(single.sequence_ids) if side == 0] or [0]
         after = single.ids[inside[-1] + 1 :]
         parts = [single.ids[: inside[0]] or [pad_id], after or [pad_id], after]
-    before, between, after_ids = (np.asarray(one, dtype=np.int32) for one in parts)
+    before, between, after_ids = (np.asarray(ids, dtype=np.int32) for ids in parts)
     return Frame(before, between, after_ids, types)
 
 
@@ -204,11 +218,11 @@ def _tokens(encoded: Encoding) -> tuple[Ids, npt.NDArray[np.int32]]:
     return np.asarray(encoded.ids, dtype=np.int32), offsets
 
 
-def _places(row: Window, piece: tuple[int, str] | None) -> tuple[int, int]:
-    """First and last token of a piece in a window; (0, 0) where it is not whole."""
-    if piece is None or not len(row.offsets):
+def _positions(row: Window, span: tuple[int, str] | None) -> tuple[int, int]:
+    """Start and end position of a span in a window; (0, 0) where it is not completely inside."""
+    if span is None or not len(row.offsets):
         return 0, 0
-    start, end = piece[0], piece[0] + len(piece[1])
+    start, end = span[0], span[0] + len(span[1])
     first = int(np.searchsorted(row.offsets[:, 1], start, side="right"))
     last = int(np.searchsorted(row.offsets[:, 0], end, side="left")) - 1
     if first > last or start < row.offsets[0, 0] or end > row.offsets[-1, 1]:
@@ -216,12 +230,12 @@ def _places(row: Window, piece: tuple[int, str] | None) -> tuple[int, int]:
     return row.begins + first, row.begins + last
 
 
-def _best_pieces(scores: Tensor, longest: int) -> tuple[list[Any], ...]:
-    """The best piece of each row of ``(n_rows, n_tokens, 2)`` scores.
+def _best_spans(scores: Tensor, longest: int) -> tuple[list[Any], ...]:
+    """The best span of each row of ``(n_rows, n_tokens, 2)`` scores.
 
     Returns:
-        Lists with a number for each row: by how much the piece beats place 0 (-inf: there is no piece), its first and
-        its last place, its probability, and that of place 0.
+        Lists with a number for each row: by how much the span outscores position 0 (-inf: there is no span), its start
+        and end position, its probability, and that of position 0.
     """
     first, last = scores[:, 1:, 0], scores[:, 1:, 1]
     n_rows, n_tokens = first.shape
@@ -234,5 +248,5 @@ def _best_pieces(scores: Tensor, longest: int) -> tuple[list[Any], ...]:
         extra = torch.where(better, more, extra)
     nothing = scores[:, 0].sum(1)
     whole = torch.logsumexp(scores, 1).sum(1)
-    found = (value - nothing, place + 1, place + 1 + extra, (value - whole).exp(), (nothing - whole).exp())
-    return tuple(one.tolist() for one in found)
+    columns = (value - nothing, place + 1, place + 1 + extra, (value - whole).exp(), (nothing - whole).exp())
+    return tuple(column.tolist() for column in columns)

@@ -1,20 +1,20 @@
-"""A tag for each word: words become rows of subwords, and each word is answered at its first one.
+"""Token classification (sequence tagging): a tag for each word, predicted at its first subword; optionally a CRF.
 
-A backbone that looks back only (a decoder) has seen a word at its last subword, and nothing of what follows: there the
-head reads the words once more, from both ends (``BiRecurrentLayer``).
+A causal backbone (a decoder) knows a word only at its last subword and nothing to its right: there the prediction is
+made at the last subword, and a bidirectional GRU (``BiRecurrentLayer``) precedes the linear layer.
 
-An item of several sentences is read as one, with what the tokenizer makes of a line break between two of them; the tags
-of each are decided by themselves. What is longer than the network reads is cut between words into several rows, whose
-words are joined again before that. Tags of entities come out well formed (IOB2): the best sequence that is. With a
-chain (``nets/layers/linear_chain_crf``) the network learns what follows what as well.
+An item of several sentences is encoded as one text with line breaks between sentences; each sentence is decoded by
+itself. An item longer than ``max_tokens`` is split between words into several rows, whose words are joined again before
+decoding. Entity tags are decoded to the best well-formed (IOB2) sequence. With ``chain`` a linear-chain CRF
+(``nets/layers/linear_chain_crf``) scores the transitions between tags.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, hides_case, mark_of
-from goldilocks.nets.backbones.rnn import both_ways, recurrent_cell
-from goldilocks.nets.layers.linear_chain_crf import LinearChainCrf, best_paths, rules
-from goldilocks.nets.network import Network, NetworkConfig, linear_head
+from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings, casing_feature, hides_case
+from goldilocks.nets.backbones.rnn import bidirectional, recurrent_cell
+from goldilocks.nets.layers.linear_chain_crf import LinearChainCrf, iob2_constraints, viterbi
+from goldilocks.nets.network import HeadConfig, Network, NetworkConfig, linear_head
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length
 from goldilocks.nets.tokenization.tokenizer import encodings, special_tokens
 from goldilocks.records import Gold, Text
@@ -41,27 +41,40 @@ if TYPE_CHECKING:
 Ids = npt.NDArray[np.int32]
 
 GAIN = 20.0
-"""What the wide part's weights are multiplied by: it has to learn from a word seen once or twice."""
+"""Factor on the wide part's weights: its features occur once or twice, so their gradients are few."""
 WIDE_HIDDEN, WORDS_HIDDEN = 0.3, 0.3
-"""Share of the features, and of the words with all of theirs, that the wide part does without in training."""
+"""Dropout of single features, and of all features of a word, in the wide part."""
 REREAD_STATE = 256
-"""Numbers of memory per direction where the words are read once more."""
+"""Hidden units per direction of the recurrent layer above a causal backbone."""
 WORD_CHARACTERS = 64
-"""Of a longer word only the beginning is read."""
+"""Longer words are truncated to this many characters."""
 WORD_TOKENS = 16
-"""Most tokens of a word that take part."""
+"""Longer words are truncated to this many tokens."""
 _NOTHING = "?"
-"""Stands for a word the tokenizer sees nothing in."""
+"""Replaces a word for which the tokenizer gives no token."""
+
+
+@dataclass(frozen=True)
+class TokenClassifierConfig(HeadConfig):
+    """Parts of the head above the hidden states of the words."""
+
+    KIND: ClassVar[str] = "token_classifier"
+    chain: bool = False
+    """A linear-chain CRF scores the transitions between tags."""
+    wide: bool = False
+    """Word-shape and context features add to the scores (see ``Wide``)."""
+    heads: int = 1
+    """Heads trained side by side, each with an initialisation of its own; their scores are averaged."""
 
 
 class Wide(nn.Module):
-    """Scores of each tag from the features of a word and its neighbours, beside what the hidden states say.
+    """Linear scores of each tag from hashed features of a word and its neighbours, added to those of the hidden states.
 
     Source: Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems", with a CRF's features for the wide part.
     """
 
     def __init__(self, n_labels: int) -> None:
-        """No feature says anything yet."""
+        """All weights are 0."""
         super().__init__()
         self.table = nn.Embedding(BUCKETS, n_labels)
         nn.init.zeros_(self.table.weight)
@@ -70,7 +83,7 @@ class Wide(nn.Module):
         """``(n_words, MOST)`` -> ``(n_words, n_labels)``."""
         keep = features > 0
         if self.training:
-            # Without some words the hidden states would be left with what the features do not explain.
+            # Otherwise the hidden states would be trained only on what the features do not explain.
             keep = keep & (torch.rand(features.shape, device=features.device) > WIDE_HIDDEN)
             keep = keep & (torch.rand((len(features), 1), device=features.device) > WORDS_HIDDEN)
         scores: Tensor = (self.table(features) * keep.unsqueeze(2)).sum(1) * GAIN
@@ -78,48 +91,48 @@ class Wide(nn.Module):
 
 
 class BiRecurrentLayer(nn.Module):
-    """The words' states read once more, from both ends.
+    """Bidirectional GRU over the words' states, above a causal backbone.
 
     Source: Peters et al. 2017, "Semi-supervised sequence tagging with bidirectional language models": a recurrent layer
-    over the states of a frozen language model. Some numbers of a decoder's states are far larger than the others, so
-    each is first brought to mean 0 and deviation 1 over some words.
+    over the states of a frozen language model. Some dimensions of a decoder's states are far larger than the others,
+    so each is first standardised with the mean and deviation over some words.
     """
 
     centre: Tensor
     spread: Tensor
 
     def __init__(self, width: int) -> None:
-        """Layers that have learnt nothing; ``settle`` gives mean and deviation."""
+        """Untrained layers; ``standardise_by`` sets mean and deviation."""
         super().__init__()
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("spread", torch.ones(width))
         self.forth = recurrent_cell("gru", width, REREAD_STATE)
         self.back = recurrent_cell("gru", width, REREAD_STATE)
 
-    def settle(self, words: Tensor) -> None:
-        """Take mean and deviation from the states of some words, ``(n_words, width)``."""
+    def standardise_by(self, words: Tensor) -> None:
+        """Set mean and deviation to those of the states of some words, ``(n_words, width)``."""
         self.centre.copy_(words.mean(0))
         self.spread.copy_(words.std(0, correction=0).clamp(min=1e-6))
 
-    def take_over(self, other: BiRecurrentLayer) -> None:
-        """Mean and deviation as ``other`` has them."""
+    def standardise_like(self, other: BiRecurrentLayer) -> None:
+        """Copy mean and deviation of ``other``."""
         self.centre.copy_(other.centre)
         self.spread.copy_(other.spread)
 
-    def centred(self, words: Tensor) -> Tensor:
-        """States with mean 0 and deviation 1."""
+    def standardised(self, words: Tensor) -> Tensor:
+        """States minus the mean, divided by the deviation."""
         return (words - self.centre) / self.spread
 
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """``(n_rows, n_words, width)`` -> ``(n_rows, n_words, 2 * REREAD_STATE)``."""
-        return both_ways(self.forth, self.back, words, mask)
+        return bidirectional(self.forth, self.back, words, mask)
 
 
 class TagHead(nn.Module):
-    """Scores of each tag for a word; with a chain also of each step between tags, with a wide part from features."""
+    """Linear tag scores of each word, optionally with a CRF, feature scores and a recurrent layer below."""
 
     def __init__(self, width: int, n_labels: int, *, chain: bool, wide: bool, reread: bool) -> None:
-        """A head that knows nothing."""
+        """An untrained head."""
         super().__init__()
         self.reread = BiRecurrentLayer(width) if reread else None
         self.linear = linear_head(2 * REREAD_STATE if reread else width, n_labels)
@@ -133,79 +146,79 @@ class TagHead(nn.Module):
 
 
 class TokenClassifier(Network):
-    """A network that tags words. ``shape.settled`` says whether its head has a ``chain`` and a ``wide`` part.
+    """Sequence tagger; ``TokenClassifierConfig`` describes its head.
 
-    ``heads`` there: so many heads learn side by side from starts of their own, and their scores are averaged (Hansen
-    and Salamon 1990, "Neural network ensembles"); the backbone below runs once for all of them.
+    Of several heads the scores are averaged (Hansen and Salamon 1990, "Neural network ensembles"); the backbone below
+    runs once for all of them.
     """
 
+    HEAD = TokenClassifierConfig
     pools = False
 
-    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, shape: NetworkConfig) -> None:
-        """Put the parts together; where the tokenizer hides how a word is written, the backbone gets marks for it."""
-        tokenizer.no_truncation()  # whole sentences are tokenized, then cut between words
-        self._channels: tuple[str, ...] = backbone.spelling if hides_case(tokenizer) else ()
+    def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
+        """Put the parts together; an uncased tokenizer gets casing embeddings beside its word vectors."""
+        tokenizer.no_truncation()  # whole sentences are tokenized, then split between words
+        self._channels: tuple[str, ...] = backbone.casing_channels if hides_case(tokenizer) else ()
         if self._channels:
-            backbone.marks = CasingEmbeddings(self._channels, backbone.mark_width)
-        super().__init__(backbone, tokenizer, shape)
+            backbone.add_channel_embeddings(CasingEmbeddings(self._channels, backbone.channel_width))
+        super().__init__(backbone, tokenizer, config)
         self._before, self._after = special_tokens(tokenizer)
         self._nothing = np.asarray(
-            tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [shape.pad_id], dtype=np.int32
+            tokenizer.encode(_NOTHING, add_special_tokens=False).ids or [config.pad_id], dtype=np.int32
         )
         self._end = np.asarray(tokenizer.encode(SENTENCE_END, add_special_tokens=False).ids, dtype=np.int32)
-        self._rules = rules(self.labels)
+        self._rules = iob2_constraints(self.labels)
 
     def new_head(self) -> nn.Module:
         """See ``Network.new_head``."""
-        settled = self.shape.settled
-        made = [
-            TagHead(
-                self.backbone.width,
-                len(self.labels),
-                chain=bool(settled.get("chain")),
-                wide=bool(settled.get("wide")),
-                reread=self.backbone.is_causal,
-            )
-            for _ in range(int(settled.get("heads", 1)))
+        options, width, causal = self._options, self.backbone.width, self.backbone.is_causal
+        heads = [
+            TagHead(width, len(self.labels), chain=options.chain, wide=options.wide, reread=causal)
+            for _ in range(options.heads)
         ]
-        return made[0] if len(made) == 1 else nn.ModuleList(made)
+        return heads[0] if len(heads) == 1 else nn.ModuleList(heads)
+
+    @property
+    def _options(self) -> TokenClassifierConfig:
+        return cast(TokenClassifierConfig, self.config.head)
 
     @property
     def heads(self) -> list[TagHead]:
         """The head, or all of them."""
-        return [self.head] if isinstance(self.head, TagHead) else [cast(TagHead, one) for one in self.head.children()]
+        return [self.head] if isinstance(self.head, TagHead) else [cast(TagHead, head) for head in self.head.children()]
 
     def multiply_head(self, count: int) -> None:
         """See ``Network.multiply_head``."""
         before = self.heads[0].reread
-        self.shape = replace(self.shape, settled={**self.shape.settled, "heads": count})
+        self.config = replace(self.config, head=replace(self._options, heads=count))
         self.head = self.new_head()
         self.module["head"] = self.head
-        for one in self.heads:
-            if before is not None and one.reread is not None:
-                one.reread.take_over(before)
+        for head in self.heads:
+            if before is not None and head.reread is not None:
+                head.reread.standardise_like(before)
 
-    def look_over(self, texts: Sequence[Text]) -> None:
-        """See how large the backbone's states are, where the head reads them once more; before any learning."""
-        rereads = [one.reread for one in self.heads if one.reread is not None]
-        if not rereads or not texts:
+    def estimate_scale(self, texts: Sequence[Text]) -> None:
+        """Estimate mean and deviation of the states of a causal backbone from some items; before training."""
+        layers = [head.reread for head in self.heads if head.reread is not None]
+        if not layers or not texts:
             return
         self.module.eval()
         with torch.inference_mode():
-            found = [_words_of(self.backbone(batch), batch) for _, batch in self.batches(self.rows(texts))]
-            for one in rereads:
-                one.settle(torch.cat(found).float())
+            states = [_words_of(self.backbone(batch), batch) for _, batch in self.batches(self.rows(texts))]
+            for layer in layers:
+                layer.standardise_by(torch.cat(states).float())
 
-    # --------------------------------------------------------------------------------------------------------- reading
+    # ----------------------------------------------------------------------------------------------------- tokenization
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
-        """See ``Network.rows``; ``places`` are the words' tokens that are answered at, ``first`` the first word."""
-        items = [words_of(one) if isinstance(one, str) else one for one in texts]
-        # Each word is tokenized once, however often it occurs. The blank is for tokenizers that read " a" unlike "a".
+        """See ``Network.rows``; ``places`` are the positions where words are classified, ``first`` the first word."""
+        items = [words_of(item) if isinstance(item, str) else item for item in texts]
+        # Each word is tokenized once, however often it occurs. The blank is for tokenizers that distinguish " a" from
+        # "a".
         spelled = [_spelled(words) for words in items]
         distinct = sorted({word for words in spelled for word in words})
         encoded = encodings(self.tokenizer, distinct, special=False)
-        room = max(1, self.shape.max_tokens - len(self._before) - len(self._after))
+        room = max(1, self.config.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {
             word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
@@ -214,7 +227,8 @@ class TokenClassifier(Network):
         pieces[SENTENCE_END] = self._end[:longest]
         known = {word for words in items for word in words} - {SENTENCE_END}
         marks = {
-            channel: {SENTENCE_END: 0} | {word: mark_of(channel, word) for word in known} for channel in self._channels
+            channel: {SENTENCE_END: 0} | {word: casing_feature(channel, word) for word in known}
+            for channel in self._channels
         }
         return [
             row
@@ -239,7 +253,7 @@ class TokenClassifier(Network):
             if start and not here.any():
                 continue
             ids = np.concatenate([self._before, *tokens[start:end], self._after])
-            ids = ids if len(ids) else np.asarray([self.shape.pad_id], dtype=np.int32)
+            ids = ids if len(ids) else np.asarray([self.config.pad_id], dtype=np.int32)
             channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
             places = len(self._before) + np.cumsum(inside) - (1 if self.backbone.is_causal else inside)
             behind = first + int(here.sum())
@@ -248,7 +262,7 @@ class TokenClassifier(Network):
             first = behind
 
     def _known(self, words: Sequence[str]) -> Ids:
-        """What the wide part is told of each word: of its own sentence only."""
+        """Feature numbers of each word, from its own sentence only, for the wide part."""
         if self.heads[0].wide is None:
             return np.zeros((len(words), 0), np.int32)
         return np.concatenate([numbers(one) for one in sentences_of(words)])
@@ -256,24 +270,24 @@ class TokenClassifier(Network):
     def _spread(
         self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
     ) -> Ids:
-        """The mark of each word on all of its tokens; special tokens have none."""
+        """The casing number of each word at all of its tokens; 0 at special tokens."""
         found = np.zeros(n_tokens, dtype=np.int32)
         marked = np.repeat(np.fromiter((marks[word] for word in words), np.int32, len(words)), lengths)
         found[len(self._before) : len(self._before) + len(marked)] = marked
         return found
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
-        """Numbers of the tags of each row's words."""
+        """Tag numbers of each row's words."""
         number = {label: place for place, label in enumerate(self.labels)}
         tags = [np.array([number[tag] for tag in cast(tuple[str, ...], one)], dtype=np.int64) for one in gold]
         return [tags[row.item][row.first : row.first + len(row.places)] for row in rows]
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """Mean over the words of the batch of -log probability: of each tag, or with a chain of all tags together.
+        """Negative log-likelihood per word: of each tag, or with a CRF of the whole tag sequence.
 
-        With several heads the sum of theirs, so that each has gradients of its own.
+        Of several heads the losses are summed, so that each has gradients of its own.
         """
         return torch.stack([self._loss_of(head, states, batch, targets) for head in self.heads]).sum()
 
@@ -296,7 +310,7 @@ class TokenClassifier(Network):
             words = self.dropout(words)
         else:  # dropout below the recurrent layer only
             mask = _inside([len(row.places) for row in batch.rows]).to(words.device)
-            given = self.dropout(head.reread.centred(words.float()))
+            given = self.dropout(head.reread.standardised(words.float()))
             words = head.reread(_side_by_side(given, mask), mask)[mask]
         scores: Tensor = head(words.to(head.linear.weight.dtype)).float()
         if head.wide is None:
@@ -350,26 +364,26 @@ class TokenClassifier(Network):
         else:
             moves, first = (one.to(scores.device) for one in self._rules or (torch.zeros(()), torch.zeros(())))
             if chain is not None:
-                moves, first = moves + chain.moves, first + chain.first
-            paths = best_paths(scores, mask, moves, first)
+                moves, first = moves + chain.transitions, first + chain.start_transitions
+            paths = viterbi(scores, mask, moves, first)
         if chain is not None:
             return paths, chain.log_probability(scores, mask, paths).exp()
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
         return paths, (each * mask).sum(1).exp()
 
     def _chain(self) -> LinearChainCrf | None:
-        """The head's chain, or the mean of all of theirs."""
+        """The head's CRF, or the mean of all heads' CRFs."""
         chains = [one.chain for one in self.heads if one.chain is not None]
         if len(chains) < 2:
             return chains[0] if chains else None
-        mean = LinearChainCrf(len(self.labels)).to(chains[0].moves.device)
-        mean.moves.data = torch.stack([one.moves.detach() for one in chains]).mean(0)
-        mean.first.data = torch.stack([one.first.detach() for one in chains]).mean(0)
+        mean = LinearChainCrf(len(self.labels)).to(chains[0].transitions.device)
+        mean.transitions.data = torch.stack([one.transitions.detach() for one in chains]).mean(0)
+        mean.start_transitions.data = torch.stack([one.start_transitions.detach() for one in chains]).mean(0)
         return mean
 
 
 def _spelled(words: Sequence[str]) -> list[str]:
-    """Words as they stand in a running text, the beginning of each; behind a line break there is no blank."""
+    """Words as they stand in running text, truncated; after a line break there is no blank."""
     found: list[str] = []
     for sentence in sentences_of(words):
         blank = "" if without_blanks(sentence) else " "
@@ -379,7 +393,7 @@ def _spelled(words: Sequence[str]) -> list[str]:
 
 
 def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:
-    """From which word up to which (not including it) each row goes; one row at least."""
+    """First word and end (exclusive) of each row; one row at least."""
     total = np.cumsum(lengths)
     start, count = 0, len(lengths)
     while True:

@@ -1,4 +1,4 @@
-"""What a folder in the Hub's format says of itself, without loading a library or the weights."""
+"""Configuration and number of weights of a folder in the Hub's format, without loading a library or the weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def count_weights(file: Path) -> int:
-    """Weights in a safetensors file, from its header; whole numbers (position ids) are not counted.
+    """Number of weights in a safetensors file, from its header; integers (position ids) are not counted.
 
     Raises:
         IntegrityError: it has no such header.
@@ -40,7 +40,9 @@ def count_weights(file: Path) -> int:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(min(length, 100_000_000)))
-        shapes = [one["shape"] for name, one in header.items() if name != "__metadata__" and "I" not in one["dtype"]]
+        shapes = [
+            entry["shape"] for name, entry in header.items() if name != "__metadata__" and "I" not in entry["dtype"]
+        ]
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.") from error
     return sum(math.prod(shape) for shape in shapes)

@@ -1,10 +1,10 @@
-"""What transformers draws while it reads a model (tables, bars) would go into our own."""
+"""Keeps transformers' tables and progress bars out of our own output."""
 
 from __future__ import annotations
 
 
 class quiet:  # noqa: N801
-    """Keep transformers from drawing tables and bars: what is wrong is said by an error."""
+    """Context manager: no tables, bars or warnings of transformers while it loads a model; errors are raised."""
 
     def __enter__(self) -> None:
         """Turn them off."""
@@ -15,7 +15,7 @@ class quiet:  # noqa: N801
         logging.disable_progress_bar()
 
     def __exit__(self, *_: object) -> None:
-        """As they were."""
+        """Restore the settings."""
         from transformers.utils import logging
 
         logging.set_verbosity(self._level)

@@ -1,4 +1,4 @@
-"""Weights as they lie in a Hub folder, and matrices in the order a processor likes best."""
+"""Weights of a Hub folder, and the precision to run them in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldilocks.support.safetensors_file import check_finite
 
 
 def hub_weights(folder: Path) -> dict[str, Tensor]:
-    """Every weight of a Hub folder's safetensors, in the precision they are kept in.
+    """All weights in a Hub folder's safetensors files, in their own precision.
 
     Raises:
         MissingError: there are none.
@@ -27,7 +27,7 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     else:
         names = ["model.safetensors"]
-    found: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
     for name in names:
         if not (folder / name).exists() and index.exists():
             raise MissingError(
@@ -36,26 +36,23 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
             )
         if not (folder / name).exists():
             raise MissingError(
-                f"{folder / name}: there is no such file; pickled weights (pytorch_model.bin) are not read, "
+                f"{folder / name}: there is no such file; pickled weights (pytorch_model.bin) are not loaded, "
                 "save the model once with safetensors."
             )
         check_finite(folder / name)
         try:
-            found |= load_file(folder / name)
+            weights |= load_file(folder / name)
         except SafetensorError as error:
             raise IntegrityError(f"{folder / name}: damaged or cut short ({error}); download it again.") from error
-    return found
+    return weights
 
 
-def answering(kept: torch.dtype) -> torch.dtype:
-    """The precision in which weights kept as ``kept`` answer fastest here without being rounded.
+def inference_dtype(stored: torch.dtype) -> torch.dtype:
+    """The fastest precision for inference on this machine that does not round weights stored as ``stored``.
 
-    bfloat16 where the processor multiplies it, else float32: without such a processor bfloat16 products take longer.
+    bfloat16 where the hardware has bfloat16 products, else float32: without them bfloat16 takes longer.
     """
     from goldilocks.support.machine.hardware import machine
 
-    quick = machine().bf16 or machine().device == "cuda"
-    return torch.bfloat16 if kept == torch.bfloat16 and quick else torch.float32
-
-
-# ------------------------------------------------------------------------------------- in the processor's own order
+    fast = machine().bf16 or machine().device == "cuda"
+    return torch.bfloat16 if stored == torch.bfloat16 and fast else torch.float32

@@ -1,7 +1,8 @@
-"""Cross entropy over a large vocabulary without ever holding all its scores.
+"""Cross-entropy over a large vocabulary in chunks, without ever holding all logits.
 
-The scores of 4,096 tokens over 8,000 pieces are 131 MB, which a CPU would write and read a dozen times. Here a few
-hundred tokens are scored at a time; their loss and their gradient are computed while the scores are in the cache.
+The logits of 4,096 tokens over a vocabulary of 8,000 are 131 MB, which a CPU would write and load a dozen times. Here
+the logits of a few hundred tokens are computed at a time; their loss and gradient are computed while they are in the
+cache.
 """
 
 from __future__ import annotations
@@ -11,51 +12,56 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-_SCORES = 2_000_000
-"""Scores computed at a time: 8 MB."""
+_LOGITS = 2_000_000
+"""Logits computed at a time: 8 MB."""
 
 
-def smoothed_loss(hidden: Tensor, table: Tensor, wanted: Tensor, smoothing: float = 0.0) -> Tensor:
-    """``cross_entropy(hidden @ table.T, wanted, label_smoothing=smoothing)``, float32.
+def chunked_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """``cross_entropy(hidden @ table.T, targets, label_smoothing=smoothing)``, float32.
 
     Args:
-        hidden: ``(n, width)``.
-        table: ``(vocabulary, width)``, of the same type.
-        wanted: ``(n,)``.
-        smoothing: Share of the target spread evenly over the vocabulary (Szegedy et al. 2016).
+        hidden: Input of the LM head, ``(n, width)``.
+        table: Its weights, e.g. the tied embeddings, ``(vocabulary, width)``, of the same type.
+        targets: Token ids, ``(n,)``.
+        smoothing: Share of the target distribution spread evenly over the vocabulary (Szegedy et al. 2016).
     """
-    return cast(Tensor, _SmoothedLoss.apply(hidden, table, wanted, smoothing))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _ChunkedCrossEntropy.apply(hidden, table, targets, smoothing))  # type: ignore[no-untyped-call]
 
 
-class _SmoothedLoss(torch.autograd.Function):
+class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
-        learning = any(ctx.needs_input_grad[:2])
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        needs_gradient = any(ctx.needs_input_grad[:2])
         count, vocabulary = len(hidden), len(table)
         loss = torch.zeros((), device=hidden.device)
-        to_hidden = torch.empty_like(hidden) if learning else hidden
-        to_table = torch.zeros(table.shape, device=table.device) if learning else table
-        for start in range(0, count, max(1, _SCORES // vocabulary)):
-            part = slice(start, start + max(1, _SCORES // vocabulary))
-            scores = (hidden[part] @ table.T).float()
-            scores -= scores.amax(1, keepdim=True)
-            right = wanted[part].unsqueeze(1)
-            aimed = (1 - smoothing) * scores.gather(1, right).sum() + smoothing * scores.mean(1).sum()
-            scores.exp_()
-            total = scores.sum(1, keepdim=True)
+        hidden_gradient = torch.empty_like(hidden) if needs_gradient else hidden
+        table_gradient = torch.zeros(table.shape, device=table.device) if needs_gradient else table
+        for start in range(0, count, max(1, _LOGITS // vocabulary)):
+            chunk = slice(start, start + max(1, _LOGITS // vocabulary))
+            logits = (hidden[chunk] @ table.T).float()
+            logits -= logits.amax(1, keepdim=True)
+            target = targets[chunk].unsqueeze(1)
+            aimed = (1 - smoothing) * logits.gather(1, target).sum() + smoothing * logits.mean(1).sum()
+            logits.exp_()
+            total = logits.sum(1, keepdim=True)
             loss += total.log().sum() - aimed
-            if learning:  # the scores become their own gradient: softmax less what was wanted
-                scores.div_(total).sub_(smoothing / vocabulary)
-                scores.scatter_add_(1, right, torch.full_like(right, smoothing - 1, dtype=scores.dtype))
-                scores.div_(count)
-                gradient = scores.to(hidden.dtype)
-                to_hidden[part] = gradient @ table
-                to_table += gradient.T @ hidden[part]
-        ctx.save_for_backward(to_hidden, to_table.to(table.dtype))
+            if needs_gradient:  # in place: softmax minus the target distribution
+                logits.div_(total).sub_(smoothing / vocabulary)
+                logits.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=logits.dtype))
+                logits.div_(count)
+                gradient = logits.to(hidden.dtype)
+                hidden_gradient[chunk] = gradient @ table
+                table_gradient += gradient.T @ hidden[chunk]
+        ctx.save_for_backward(hidden_gradient, table_gradient.to(table.dtype))
         return loss / count
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        to_hidden, to_table = ctx.saved_tensors
+        hidden_gradient, table_gradient = ctx.saved_tensors
         gradient = gradients[0]
-        return to_hidden * gradient.to(to_hidden.dtype), to_table * gradient.to(to_table.dtype), None, None
+        return (
+            hidden_gradient * gradient.to(hidden_gradient.dtype),
+            table_gradient * gradient.to(table_gradient.dtype),
+            None,
+            None,
+        )

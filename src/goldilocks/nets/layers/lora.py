@@ -1,4 +1,4 @@
-"""Low-rank additions to linear layers (LoRA): W stays, a product of two thin matrices beside it learns.
+"""LoRA: low-rank adapters of linear layers; W is frozen, the product of two thin matrices beside it is trained.
 
 Ours rather than peft's: importing peft (and with it transformers) takes 5 s, this takes none, and merging is a sum.
 
@@ -18,7 +18,7 @@ class LoraLinear(nn.Module):
     """``base(x) + alpha / rank · up(down(x))``. Starts as ``base``: ``up`` is zero."""
 
     def __init__(self, base: nn.Module, *, rank: int, alpha: float) -> None:
-        """Wrap ``base``, which stops learning: a linear layer, or a ``Conv1D`` of GPT-2, whose matrix lies across."""
+        """Wrap and freeze ``base``: a linear layer, or a ``Conv1D`` of GPT-2, whose matrix is transposed."""
         super().__init__()
         self.base = base.requires_grad_(False)
         self.scale = alpha / rank
@@ -31,25 +31,25 @@ class LoraLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The matrix beside which it stands (some models ask a layer for its type)."""
+        """The frozen matrix (some models ask a layer for its weight's type)."""
         return self.base.get_parameter("weight")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(..., in)`` -> ``(..., out)``."""
         thin = F.linear(inputs, self.down)
-        answer: Tensor = self.base(inputs) + F.linear(thin, self.up) * self.scale
-        return answer
+        outputs: Tensor = self.base(inputs) + F.linear(thin, self.up) * self.scale
+        return outputs
 
     def merged(self) -> nn.Module:
         """The same function as one layer; ``base`` is changed in place."""
         with torch.no_grad():
-            more = self.scale * (self.up @ self.down)
-            self.weight.add_(more.T if self.across else more)
+            delta = self.scale * (self.up @ self.down)
+            self.weight.add_(delta.T if self.across else delta)
         return self.base
 
 
 def add(module: nn.Module, names: list[str], *, rank: int, alpha: float) -> int:
-    """Wrap the linear layers among ``names`` (submodules of ``module``); how many there were is returned."""
+    """Wrap the linear layers among ``names`` (submodules of ``module``) and return their number."""
     count = 0
     for name in names:
         layer = module.get_submodule(name)
@@ -60,13 +60,13 @@ def add(module: nn.Module, names: list[str], *, rank: int, alpha: float) -> int:
 
 
 def _conv1d(layer: nn.Module) -> bool:
-    """Whether a layer is GPT-2's kind of linear layer; told by its name, so that transformers is not imported."""
+    """Whether a layer is transformers' ``Conv1D`` (GPT-2); by its name, so that transformers is not imported."""
     return type(layer).__name__ == "Conv1D" and type(layer).__module__ == "transformers.pytorch_utils"
 
 
 def merge(module: nn.Module) -> None:
     """Put plain linear layers back wherever ``add`` wrapped them."""
-    wrapped = [(name, one) for name, one in module.named_modules() if isinstance(one, LoraLinear)]
+    wrapped = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LoraLinear)]
     for name, layer in wrapped:
         _replace(module, name, layer.merged())
 

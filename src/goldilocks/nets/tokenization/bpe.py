@@ -1,7 +1,7 @@
-"""Pieces of words as the tokens of networks that write: joint byte-level BPE of what is read and what is written.
+"""Byte-level BPE: a subword tokenizer learned jointly from sources and targets.
 
-Case, accents and white space survive, so that what is decoded is what was encoded; any text in any script can be
-written, if need be byte by byte.
+Case, accents and white space survive, so that decoding inverts encoding; any text in any script can be generated, if
+need be byte by byte.
 
 Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units"; bytes as in Radford et al.
 2019.
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 PAD_ID = 0
 UNKNOWN_ID = 1
-"""Never made by the tokenizer: networks that hide tokens in training write it themselves."""
+"""Never produced by the tokenizer; networks with word dropout use it in training."""
 START_ID = 2
 END_ID = 3
 _SPECIAL = ["[PAD]", "[UNK]", "[START]", "[END]"]
 
 
-def learn_pieces(texts: Iterable[str], *, limit: int, faithful: bool = False) -> Tokenizer:
-    """A tokenizer that ends every text with ``END_ID``; the same texts give the same pieces.
+def learn_bpe(texts: Iterable[str], *, limit: int, lossless: bool = False) -> Tokenizer:
+    """A tokenizer that ends every text with ``END_ID``; the same texts give the same vocabulary.
 
     Args:
         texts: Training texts of both sides.
-        limit: Most pieces, the 256 bytes and the special ones among them. A piece occurs at least twice.
-        faithful: Tell a text that begins with a space from the same without it. No two texts then have the same tokens,
-            which who writes does not need, and who says how probable a text is does.
+        limit: Most subwords, the 256 bytes and the special tokens among them. A subword occurs at least twice.
+        lossless: Encode a text that starts with a space differently from the same text without it. No two texts then
+            have the same tokens, which a likelihood needs and generation does not.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=not faithful)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=not lossless)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(single="$A [END]", special_tokens=[("[END]", END_ID)])
     trainer = trainers.BpeTrainer(

@@ -1,4 +1,4 @@
-"""Reading a tokenizer and encoding texts with it."""
+"""Loading a tokenizer and encoding texts with it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 _ENCODED = 4_096
-"""Texts that are cut into tokens at a time."""
+"""Texts tokenized at a time."""
 
 
 def special_tokens(tokenizer: Tokenizer) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """The ids that a tokenizer sets before and behind a text."""
+    """The ids of the special tokens that a tokenizer adds before and after a text."""
     framed = tokenizer.encode("a")
-    inside = [place for place, special in enumerate(framed.special_tokens_mask) if not special]
-    before, behind = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
-    return np.asarray(before, dtype=np.int32), np.asarray(behind, dtype=np.int32)
+    inside = [position for position, special in enumerate(framed.special_tokens_mask) if not special]
+    before, after = (framed.ids[: inside[0]], framed.ids[inside[-1] + 1 :]) if inside else ([], [])
+    return np.asarray(before, dtype=np.int32), np.asarray(after, dtype=np.int32)
 
 
 def encodings(
     tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], *, special: bool = True
 ) -> Iterator[Encoding]:
-    """Each text in tokens, some thousands at a time: an ``Encoding`` takes many times the memory of its ids.
+    """The encoding of each text, some thousands at a time: an ``Encoding`` takes many times the memory of its ids.
 
     Args:
-        tokenizer: What cuts.
+        tokenizer: The tokenizer.
         texts: Texts, or pairs of them.
         special: With the special tokens.
     """
@@ -42,10 +42,10 @@ def encodings(
 
 
 def read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    """A tokenizer that cuts at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
+    """A tokenizer that truncates at ``max_tokens`` (special tokens kept) and does not pad: batches pad themselves.
 
     Raises:
-        IntegrityError: the file is none.
+        IntegrityError: the file holds no tokenizer.
     """
     from tokenizers import Tokenizer
 

@@ -1,8 +1,8 @@
-"""Words as the tokens of networks that start from nothing: the training texts' own vocabulary.
+"""Word-level vocabulary of the training texts, for networks trained from scratch.
 
-Lower case, accents stripped, punctuation apart; a Chinese character is a word of its own, so Chinese needs no word
-list. Scripts that write neither spaces nor such characters (Thai, Khmer) come out as long "words": use a pretrained
-tokenizer for those.
+Lower case, accents stripped, punctuation split off; a Chinese character is a word of its own, so Chinese needs no word
+segmentation. Scripts without spaces other than Chinese (Thai, Khmer) give long "words": use a pretrained tokenizer for
+those.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PAD_ID = 0
 UNKNOWN_ID = 1
 LIMIT = 30_000
-"""Most words in a vocabulary. What lies beyond is rare enough to be learnt no better than the unknown word."""
+"""Most words in a vocabulary. Rarer ones would be learned no better than the unknown word."""
 
 
 def learn_words(texts: Sequence[str], *, max_tokens: int, limit: int = LIMIT, min_count: int = 2) -> Tokenizer:
@@ -24,10 +24,10 @@ def learn_words(texts: Sequence[str], *, max_tokens: int, limit: int = LIMIT, mi
 
     Args:
         texts: Training texts. The same texts give the same vocabulary.
-        max_tokens: Words after which a text is cut.
-        limit: Most words in the vocabulary, padding and unknown among them; the commonest stay.
-        min_count: A word seen less often is unknown. 2 by default: a word seen once has a vector nobody trained, and
-            leaving it out teaches the network what an unknown word looks like.
+        max_tokens: Words after which a text is truncated.
+        limit: Most words in the vocabulary, padding and unknown among them; the most frequent are kept.
+        min_count: A rarer word is unknown. 2 by default: the embedding of a word seen once would hardly be trained, and
+            leaving it out trains the embedding of the unknown word.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 

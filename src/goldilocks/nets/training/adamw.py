@@ -1,4 +1,4 @@
-"""AdamW over float32 masters of weights that are multiplied in bfloat16, and the learning rate as a run goes on.
+"""AdamW with float32 master weights for training in bfloat16, and the learning-rate schedule.
 
 On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient
 stays bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never
@@ -18,7 +18,7 @@ BUCKET = 1_000_000
 
 
 def rate_share(progress: float, warmup_share: float) -> float:
-    """Share of the peak learning rate at ``progress`` (0 to 1): a linear climb, then a linear fall to 0.
+    """Share of the peak learning rate at ``progress`` (0 to 1): linear warm-up, then linear decay to 0.
 
     Example:
         >>> [rate_share(at, 0.5) for at in (0.25, 0.5, 0.75, 1.0)]
@@ -31,50 +31,50 @@ def rate_share(progress: float, warmup_share: float) -> float:
 
 @dataclass(slots=True)
 class Slot:
-    """One weight that learns."""
+    """One trained weight with its optimiser state."""
 
     name: str
     master: Tensor
-    """float32; what is kept."""
+    """float32."""
     working: Tensor
-    """The parameter gradients are taken for; the master itself where it is float32."""
+    """The parameter that has gradients; the master itself where it is float32."""
     peak: float
     """Peak learning rate."""
     decay: float
     first: Tensor = field(init=False)
     second: Tensor = field(init=False)
-    """Running means of the gradient and of its square."""
+    """First and second moment of the gradient."""
     steps: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start with nothing remembered."""
+        """Moments start at 0."""
         self.first = torch.zeros_like(self.master)
         self.second = torch.zeros_like(self.master)
         self.steps = torch.zeros((), dtype=torch.float32, device=self.master.device)
 
 
 class MasterAdamW:
-    """AdamW (Loshchilov and Hutter 2019), clipped by the norm over all weights; torch's fused kernel does the sums."""
+    """AdamW (Loshchilov and Hutter 2019), with gradients clipped by their global norm, on torch's fused kernel."""
 
     def __init__(self, slots: list[Slot], *, clip_norm: float) -> None:
-        """Put weights of like rate and decay into buckets."""
+        """Put weights of equal rate and decay into buckets."""
         self.slots = slots
         self.clip_norm = clip_norm
         self.updates = 0
         kinds: dict[tuple[float, float], list[list[Slot]]] = {}
         for slot in slots:
             buckets = kinds.setdefault((slot.peak, slot.decay), [[]])
-            if buckets[-1] and sum(one.master.numel() for one in buckets[-1]) + slot.master.numel() > BUCKET:
+            if buckets[-1] and sum(other.master.numel() for other in buckets[-1]) + slot.master.numel() > BUCKET:
                 buckets.append([])
             buckets[-1].append(slot)
         self._buckets = [bucket for buckets in kinds.values() for bucket in buckets]
 
     @torch.no_grad()
     def step(self, rate_share: float) -> None:
-        """Use the gradients and drop them. A step whose gradient is not finite is left out."""
+        """Apply the gradients and clear them. A step whose gradient is not finite is skipped."""
         grads = [slot.working.grad for slot in self.slots if slot.working.grad is not None]
         # Each weight's norm in its own precision (bfloat16: to 0.4 %, enough to clip by), their sum in float32.
-        norm = float(torch.stack([one.norm().float() for one in grads]).norm())
+        norm = float(torch.stack([grad.norm().float() for grad in grads]).norm())
         if norm == norm and norm != float("inf"):  # NaN is the one value that differs from itself
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
             self.updates += 1

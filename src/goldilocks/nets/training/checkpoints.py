@@ -1,6 +1,6 @@
-"""A run on the disk: tensors under a name of their own, then one small JSON file that names them.
+"""Checkpoints on disk: a safetensors file with a fresh name, then one small JSON file that names it.
 
-Writing that JSON file is what makes a checkpoint count, and it is replaced whole; killed at any moment, the folder
+A checkpoint counts once the JSON file names it, and that file is replaced atomically: killed at any moment, the folder
 holds the last checkpoint or the one before.
 """
 
@@ -22,11 +22,11 @@ VERSION = 1
 
 
 def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Replace what ``folder`` holds.
+    """Replace the checkpoint in ``folder``.
 
     Args:
-        folder: Made where it is not there.
-        facts: What JSON can hold.
+        folder: Created if missing.
+        facts: JSON values.
         tensors: Name -> tensor, on any device.
 
     Raises:
@@ -39,7 +39,7 @@ def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[st
     try:
         folder.mkdir(parents=True, exist_ok=True)
         name = _free_name(folder)
-        save_file({key: one.detach().cpu().contiguous() for key, one in tensors.items()}, folder / name)
+        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, folder / name)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{folder}: cannot be written ({error}); free space or choose another --out.") from error
     write_text(index, json.dumps({"version": VERSION, "tensors": name, **facts}, ensure_ascii=False))
@@ -74,7 +74,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _free_name(folder: Path) -> str:
-    taken = {one.name for one in folder.glob("state-*.safetensors")}
+    taken = {path.name for path in folder.glob("state-*.safetensors")}
     return next(
         name for name in (f"state-{number}.safetensors" for number in range(len(taken) + 1)) if name not in taken
     )

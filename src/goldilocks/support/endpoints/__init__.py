@@ -1,0 +1,1 @@
+"""Models behind an OpenAI-compatible HTTP endpoint: address, requests, answers, errors, and what they cost."""

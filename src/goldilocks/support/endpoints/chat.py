@@ -1,0 +1,244 @@
+"""The chat completions API: the body of a request in a server's dialect, and what comes back, in any of its shapes.
+
+Source: OpenAI's API reference, "Create chat completion", and how vLLM, llama.cpp, Ollama and OpenRouter differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from goldilocks.support.endpoints.address import LIMIT_NAMES, Dialect
+from goldilocks.support.endpoints.answer_text import without_reasoning
+from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error, whole, without_key
+
+TOKENS_PER_CHARACTER = 0.5
+"""A careful guess, for what a request may cost before it is sent (English takes half of it, Chinese more)."""
+SCHEMA_TOKENS = 24
+"""What JSON around a label takes, generously."""
+_MOST_TOKENS = 10_000_000
+"""Most tokens of a text that an endpoint is believed; no model encodes or generates as many at once."""
+_MOST_PER_TOKEN = 16
+"""Characters of an answer for each token it may have, on average; what a server sends beyond is cut. Text metrics, and
+the search for labels, would take long over megabytes."""
+
+_UNSUPPORTED = (
+    r"unsupported|not supported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|not enabled"
+    r"|extra |invalid.?(?:parameter|argument)|use '?max|does not (?:exist|accept|support)"
+)
+_ANY_FORMAT = r"response.?format|json.?schema|structured.?output|guided|grammar|requested parameters"
+_NO_SYSTEM = (
+    r"system.?(?:role|message|prompt|instruction)|role.{0,20}system|'system'|developer instruction|roles must alternate"
+    r"|role.{0,40}(?:'user'|user.{0,10}assistant)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What is asked, independent of the dialect."""
+
+    messages: Sequence[Mapping[str, str]]
+    """Role and content of each, in turn."""
+    max_tokens: int
+    stops: Sequence[str] = ()
+    """The answer ends before the first of these."""
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Further keys that somebody chose (temperature, top_p, top_k, seed)."""
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the answer, for servers that can hold an answer to one."""
+
+    def body(self, model: str, dialect: Dialect) -> dict[str, Any]:
+        """The request's body."""
+        structured = self.schema is not None and dialect.structured
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": list(self.messages) if dialect.system else _without_system(self.messages),
+            dialect.limit: self.limit(dialect),
+        }
+        if dialect.temperature:
+            body["temperature"] = 0
+        if self.stops and dialect.stop and not structured:
+            body["stop"] = list(self.stops)
+        if structured:
+            inner = {"name": "answer", "strict": True, "schema": self.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": inner}
+        return body | dict(self.sampling)
+
+    def limit(self, dialect: Dialect) -> int:
+        """Most tokens of the answer, with those of the JSON around it."""
+        return self.max_tokens + (SCHEMA_TOKENS if self.schema is not None and dialect.structured else 0)
+
+
+def _without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The messages with the system's text at the beginning of the user's first one."""
+    system = "\n".join(message["content"] for message in messages if message["role"] == "system")
+    rest = [dict(message) for message in messages if message["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = f"{system}\n\n{rest[0]['content']}"
+    return rest
+
+
+def adapted(dialect: Dialect, error: ServerError, request: ChatRequest, *, structured_works: bool) -> Dialect | None:
+    """The dialect in which to send a refused request again; ``None``: its error is about something else.
+
+    Args:
+        dialect: That of the refused request.
+        error: What the server said.
+        request: What was asked.
+        structured_works: The server has answered a request with a schema before.
+    """
+    if error.status not in (400, 404, 415, 422, 500, 501) or error.filtered or error.too_long:
+        return None
+    unsupported = error.names(_UNSUPPORTED)
+    structured = request.schema is not None and dialect.structured
+    if structured and error.names(_ANY_FORMAT):
+        return replace(dialect, structured=False)
+    if unsupported and error.names(LIMIT_NAMES[0]) and dialect.limit == LIMIT_NAMES[0]:
+        return replace(dialect, limit=LIMIT_NAMES[1])
+    if unsupported and error.names(LIMIT_NAMES[1]) and dialect.limit == LIMIT_NAMES[1]:
+        return replace(dialect, limit=LIMIT_NAMES[0])
+    if dialect.temperature and "temperature" not in request.sampling and error.names("temperature"):
+        return replace(dialect, temperature=False)
+    if dialect.system and error.names(_NO_SYSTEM):
+        return replace(dialect, system=False)
+    if dialect.stop and request.stops and unsupported and error.names(r"\bstop\b"):
+        return replace(dialect, stop=False)
+    if structured and not structured_works and error.status in (400, 422):  # it may not say what it cannot do
+        return replace(dialect, structured=False)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer."""
+
+    text: str
+    """Without reasoning; empty where there is nothing else."""
+    input_tokens: int
+    output_tokens: int
+    seconds: float
+    """Until the whole answer was there, of the try that succeeded."""
+    limit: int = 0
+    """Most tokens that it was allowed."""
+    truncated: bool = False
+    """Whether the limit on tokens cut it off."""
+    refusal: str = ""
+    """Why the server withheld the answer, in its words; empty: it did not."""
+
+
+class NoCompletionError(Exception):
+    """An answer of status 200 is no chat completion; the message is how it begins."""
+
+
+def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float, key: str) -> Completion | ServerError:
+    """The completion in the body of an answer of status 200, or the error that it holds instead.
+
+    Args:
+        raw: The body.
+        request: What was asked.
+        n_sent: Bytes of the request, for a guess at its tokens where the server does not say.
+        seconds: How long it took.
+        key: The key that was sent; removed wherever it stands.
+
+    Raises:
+        NoCompletionError: it is neither.
+    """
+    try:
+        content = _content(raw)
+        if content.get("error") or (not content.get("choices") and ("base_resp" in content or "detail" in content)):
+            return read_error(json.dumps(content).encode(), 200, key)
+        choice = content["choices"][0]
+        if isinstance(choice.get("error"), dict):
+            return read_error(json.dumps(choice).encode(), 200, key)
+        message = choice.get("message")
+        text = _text(choice["text"] if message is None else message["content"])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise NoCompletionError(cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60)) from error
+    finish = choice.get("finish_reason")
+    refusal = message.get("refusal") if isinstance(message, dict) else None
+    refusal = refusal if isinstance(refusal, str) else ""
+    if finish in ("content_filter", "refusal", "SAFETY") and not refusal:
+        refusal = f"finish_reason {finish}"
+    used = content.get("usage")
+    used = used if isinstance(used, dict) else {}
+    most = _MOST_PER_TOKEN * (request.max_tokens + (SCHEMA_TOKENS if request.schema else 0))
+    answer = without_key(without_reasoning(whole(text)), key)[:most]
+    return Completion(
+        answer if request.schema else _before(answer, request.stops),
+        _tokens(used.get("prompt_tokens"), n_sent),
+        _tokens(used.get("completion_tokens"), len(text)),
+        seconds,
+        truncated=finish in ("length", "max_tokens", "MAX_TOKENS"),
+        refusal=cleaned(refusal, key),
+    )
+
+
+def _content(raw: bytes) -> dict[str, Any]:
+    if raw.lstrip()[:5] == b"data:":
+        return _streamed(raw)
+    content = json.loads(raw.decode("utf-8-sig", "replace"))
+    if not isinstance(content, dict):
+        raise TypeError("no object")
+    return content
+
+
+def _streamed(raw: bytes) -> dict[str, Any]:
+    """One completion from server-sent events, which some servers send without being asked to stream."""
+    parts: list[str] = []
+    whole_answer: dict[str, Any] = {}
+    for line in raw.splitlines():
+        payload = line.removeprefix(b"data:").strip()
+        if not line.startswith(b"data:") or payload == b"[DONE]":
+            continue
+        event = json.loads(payload.decode("utf-8", "replace"))
+        if event.get("error"):
+            return {"error": event["error"]}
+        whole_answer |= {name: event[name] for name in ("usage",) if event.get(name)}
+        for choice in event.get("choices") or ():
+            inner = choice.get("delta") or choice.get("message") or {}
+            parts.append(_text(inner.get("content")))
+            whole_answer["finish"] = choice.get("finish_reason") or whole_answer.get("finish")
+    choice = {"message": {"content": "".join(parts)}, "finish_reason": whole_answer.get("finish")}
+    return {"choices": [choice], "usage": whole_answer.get("usage")}
+
+
+def _text(content: Any) -> str:
+    """The text of a message: a string, a list of parts of which those of text are joined, or null.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise TypeError("content is no text")
+    parts = [part if isinstance(part, str) else part.get("text") for part in content if _is_text(part)]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str) or (isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"))
+
+
+def _before(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop sequence: for servers that do not take any, or send the stop as well."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else text
+
+
+def _tokens(stated: Any, characters: int) -> int:
+    """What the server says a text took; a careful guess where it says nothing, or nothing that can be."""
+    if type(stated) is int and 1 <= stated <= _MOST_TOKENS:
+        return stated
+    return 1 + int(TOKENS_PER_CHARACTER * characters)
+
+
+def labels_schema(names: Sequence[str], *, several: bool) -> dict[str, Any]:
+    """The JSON schema of an answer that is one of some labels, or a list of them."""
+    one = {"type": "string", "enum": list(names)}
+    key, value = ("labels", {"type": "array", "items": one}) if several else ("label", one)
+    return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}

@@ -1,0 +1,195 @@
+"""Errors in a server's own words: read from all common shapes, cleaned, and sorted by what can be done about them.
+
+Keys, ``Authorization`` values and control characters are removed first: a server may send back whatever it received,
+and its words end up in files and on screens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MOST_CHARACTERS = 200
+"""Of a server's words in a message."""
+REMOVED = "[removed]"
+
+_ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x1b\x9b]\[?[0-?]*[ -/]*[@-~]?")
+_HALF = re.compile("[\ud800-\udfff]")
+_UNICODE_ESCAPE = re.compile(r"\\u00([0-7][0-9a-fA-F])")
+_CREDENTIALS = re.compile(
+    r"""(?ix)
+    \bbearer\s+(?!token\b|auth)[^\s"',;<>]+
+    | \bbasic\s+[A-Za-z0-9+/]{8,}={0,2}
+    | \b(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?[^\s"',;<>]+
+    | \b(?:x-)?api[-_ ]?key["']?\s*[:=]\s*["']?[^\s"',;<>]+
+    | \b(?:sk|pk|rk|gsk|hf|xai|nvapi|AIza)[-_][A-Za-z0-9*._-]{6,}
+    """
+)
+
+# Errors of one item: another item may well be answered.
+_FILTERED = re.compile(
+    r"content.?(?:filter|policy|management)|responsible.?ai|moderation|safety (?:system|polic|filter|setting)"
+    r"|flagged|data_inspection_failed|sensitive.?(?:content|words?)|prohibited.?content|inappropriate content"
+)
+_TOO_LONG = re.compile(
+    r"context.?(?:length|window|size)|maximum.{0,20}(?:input|prompt|sequence|model).{0,10}(?:length|tokens)"
+    r"|(?:prompt|input|request|message|string).{0,40}(?:too long|too large|above.?max)|too many (?:input )?tokens"
+    r"|reduce (?:the|your) (?:length|prompt|input)|max_model_len|`?inputs`? must have less than|range of input length"
+)
+_NO_CREDIT = re.compile(
+    r"insufficient.?(?:quota|balance|credit|funds)|exceeded your current quota|plan and billing|credit balance"
+    r"|out of credits|billing.(?:hard.)?limit|billing.not.active"
+)
+_BUSY = re.compile(
+    r"rate.?limit|too many requests|overload|busy|try again|time.?out|timed out|temporar|unavailable|capacity"
+    r"|server.?error|upstream|internal error"
+)
+_STATUS_OF_TYPE = (
+    (re.compile(r"rate.?limit|too many requests"), 429),
+    (re.compile(r"overload"), 529),
+    (re.compile(r"time.?out"), 504),
+    (re.compile(r"invalid.?api.?key|authentication|unauthorized"), 401),
+    (re.compile(r"permission|forbidden"), 403),
+    (re.compile(r"not.?found"), 404),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An error that a server sent, with whatever status."""
+
+    status: int
+    """Of HTTP, or the one that an error within status 200 names."""
+    words: str
+    """The message, cleaned, one line; empty where there is none."""
+    kind: str = ""
+    """Its code, type and parameter, cleaned, in lower case."""
+
+    @property
+    def _all(self) -> str:
+        return f"{self.words} {self.kind}".casefold()
+
+    @property
+    def filtered(self) -> bool:
+        """Whether a content filter refused this item."""
+        return self.status in (400, 403, 422, 451) and bool(_FILTERED.search(self._all))
+
+    @property
+    def too_long(self) -> bool:
+        """Whether this item is longer than the model's context."""
+        return self.status == 413 or (self.status in (400, 422, 500) and bool(_TOO_LONG.search(self._all)))
+
+    @property
+    def no_credit(self) -> bool:
+        """Whether the account has no money left: waiting does not help."""
+        return self.status in (402, 403, 429) and bool(_NO_CREDIT.search(self._all))
+
+    def names(self, pattern: str) -> bool:
+        """Whether its words, code, type or parameter match a pattern (of lower-case letters)."""
+        return re.search(pattern, self._all) is not None
+
+    def __str__(self) -> str:
+        """Status and words."""
+        return f"status {self.status}{f' ({self.words})' if self.words else ''}"
+
+
+def read_error(raw: bytes, status: int, key: str) -> ServerError:
+    """The error in an answer's body, of whatever shape.
+
+    Args:
+        raw: The body.
+        status: Of HTTP.
+        key: The key that was sent; removed from what the server says.
+    """
+    try:
+        content = json.loads(raw.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        text = re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", raw[:20_000].decode("utf-8", "replace"))
+        return ServerError(status, cleaned(text, key))
+    message, kinds, named = "", list[str](), status
+    for node in _nodes(content):
+        message = message or _message(node)
+        kinds += [str(node[name]) for name in ("code", "type", "param", "status", "loc") if node.get(name) is not None]
+        if status == 200:
+            named = _status_in(node) or named
+    if not message and isinstance(content, str):
+        message = content
+    kind = cleaned(" ".join(kinds), key).casefold()
+    words = cleaned(message, key)
+    return ServerError(named if named != 200 else _status_of(f"{kind} {words}".casefold()), words, kind)
+
+
+def _nodes(content: Any) -> Iterator[Mapping[str, Any]]:
+    """The JSON objects that may hold the error, the innermost known place first."""
+    if isinstance(content, list):
+        for part in content[:3]:
+            yield from _nodes(part)
+    if not isinstance(content, dict):
+        return
+    for name in ("error", "errors", "detail", "fault", "base_resp", "metadata"):
+        yield from _nodes(content.get(name))
+    yield content
+
+
+def _message(node: Mapping[str, Any]) -> str:
+    names = ("message", "msg", "Message", "error_msg", "error_message", "errorMessage", "status_msg", "faultstring")
+    for name in (*names, "detail", "error", "title", "reason"):
+        value = node.get(name)
+        if isinstance(value, str) and value.strip():
+            raw = node.get("metadata")
+            raw = raw.get("raw") if isinstance(raw, dict) else None
+            return f"{value}: {raw}" if isinstance(raw, str) and raw else value
+    return ""
+
+
+def _status_in(node: Mapping[str, Any]) -> int | None:
+    """The HTTP status that an object names."""
+    for name in ("status_code", "code", "status", "http_status"):
+        value = node.get(name)
+        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) == 3 else value
+        if type(number) is int and 400 <= number <= 599:
+            return number
+    return None
+
+
+def _status_of(words: str) -> int:
+    """The status that an error without one stands for: transient ones 503, all others 400."""
+    for pattern, status in _STATUS_OF_TYPE:
+        if pattern.search(words):
+            return status
+    return 503 if _BUSY.search(words) else 400
+
+
+def cleaned(text: str, key: str, most: int = MOST_CHARACTERS) -> str:
+    r"""One short line without the key, other credentials, and control characters (of terminals, of text direction).
+
+    Example:
+        >>> cleaned("bad\x1b[31m key: Bearer abcdef\n", "abcdef")
+        'bad key: [removed]'
+    """
+    text = _UNICODE_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:20_000])
+    text = _ESCAPES.sub("", whole(text))
+    kept = "".join(sign for sign in text if sign.isprintable() or sign.isspace())
+    kept = _without_parts(without_key(_CREDENTIALS.sub(REMOVED, without_key(kept, key)), key), key)
+    line = " ".join(kept.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def without_key(text: str, key: str) -> str:
+    """The text with the key replaced wherever it stands."""
+    return text.replace(key, REMOVED) if key else text
+
+
+def _without_parts(text: str, key: str) -> str:
+    """Without words that begin as the key does: servers show the first characters of a key they do not know."""
+    if len(key) < 8:
+        return text
+    return re.sub(rf"{re.escape(key[:6])}\S*", REMOVED, text)
+
+
+def whole(text: str) -> str:
+    """Without halves of characters (lone surrogates), which JSON can hold and no file can."""
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)

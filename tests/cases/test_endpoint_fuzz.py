@@ -1,0 +1,30 @@
+"""A small fuzz of endpoint answers; ``benchmarks/fuzz_endpoints.py`` is the large one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goldilocks.support.endpoints.http_post import HttpAnswer
+from goldilocks.testing.odd_answers import answers, check
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(replies=st.lists(answers(), min_size=1, max_size=3), several=st.booleans())
+def test_whatever_an_endpoint_sends_is_an_answer_or_a_stated_problem(
+    replies: list[HttpAnswer | Exception], several: bool
+) -> None:
+    check(replies, several=several)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (b'{"choices": [{"message": {"content": "card"}}]}', "answered"),
+        (b'{"choices": [{"message": {"content": "hm"}}]}', "unanswered"),
+        (b'{"choices": []}', "error"),
+    ],
+)
+def test_contract_tells_the_outcomes_apart(body: bytes, outcome: str) -> None:
+    assert check([HttpAnswer(200, {}, body)], several=False) == outcome

@@ -1,0 +1,139 @@
+"""Deciding again from the records of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from race_records import MACHINE, SPEC, candidate, trial
+from test_decide import GOLD, footprint
+
+from goldilocks import plugins
+from goldilocks.answers import of_labels
+from goldilocks.errors import InputError, IntegrityError, LimitError, MissingError
+from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
+from goldilocks.selection.conclude import decision_from
+from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.what_if import Changes, decide_again
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.files import plain, to_json, write_text
+
+GOAL = Goal(Output.LABEL, ("a", "b"))
+NAMES = ("cnn/m/scratch", "encoder/m/full", "encoder/m/lora")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run in which the encoder errs 20 times of 400 at 20 ms, the CNN 80 times at 2 ms; LoRA did not finish."""
+    import yaml
+
+    workspace = Workspace(tmp_path / "run")
+    workspace.folder.mkdir()
+    write_text(workspace.task, yaml.safe_dump(plain(SPEC)))
+    pool = Pool(tuple(map(candidate, NAMES)), {name: Forecast(10.0, 0.0) for name in NAMES})
+    screening = Screening((), {}, NAMES, (), 0.0, "")
+    write_text(workspace.pool, to_json(pool))
+    write_text(workspace.screening, to_json(screening))
+    for name, wrong, rung in (("cnn/m/scratch", 80, 2), ("encoder/m/full", 20, 2), ("encoder/m/lora", 60, 0)):
+        right = np.array([[1.0, 0.0] if gold == "a" else [0.0, 1.0] for gold in GOLD])
+        right[:wrong] = right[:wrong, ::-1]
+        file = workspace.write_answers(name, rung, of_labels(right, GOAL.labels))
+        workspace.add_trial(replace(trial(name, rung, wrong / 400, 10.0), predictions=file))
+    workspace.write_validation(GOAL, GOLD)
+    records = RunRecords(
+        workspace=workspace,
+        spec=SPEC,
+        pool=pool,
+        screening=screening,
+        trials=workspace.read_trials(),
+        machine=MACHINE,
+        gold=GOLD,
+        goal=GOAL,
+        metric=plugins.load("metrics", "accuracy"),
+        metric_name="accuracy",
+        data_fingerprint="0" * 16,
+    )
+    footprints = {"cnn/m/scratch": footprint(2.0), "encoder/m/full": footprint(20.0)}
+    decision = decision_from(records, footprints, Search(30.0, 3, 60.0, "value", "the budget ended"))
+    write_text(workspace.decision, to_json(decision))
+    return workspace.folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_same_numbers_give_the_same_decision_and_change_nothing_in_the_run(run: Path) -> None:
+    before = contents(run)
+    again = decide_again(run, Changes())
+    assert json.loads(to_json(again)) == json.loads((run / "decision.json").read_bytes())
+    assert again.winner.candidate == "encoder/m/full"
+    assert contents(run) == before
+
+
+def test_cheaper_errors_turn_the_choice(run: Path) -> None:
+    # At 20 against 2 ms and .05 an hour, 200,000 requests cost .05 a month more: below .05/.15/200,000 an error.
+    got = decide_again(run, Changes(objective={"error_cost": 1e-7}))
+    assert got.winner.candidate == "cnn/m/scratch"
+    assert got.alpha == pytest.approx(0.02)
+    assert got.test_score is None
+
+
+def test_limit_and_price_are_those_given(run: Path) -> None:
+    got = decide_again(run, Changes(limits={"latency_p95_ms": 10}, prices={"cpu_hour": 1.0}))
+    assert got.winner.candidate == "cnn/m/scratch"
+    out = next(one for one in got.candidates if one.candidate == "encoder/m/full")
+    assert "latency_p95_ms: measured 20 ms, limit 10 ms" in out.reason
+    assert got.winner.cost is not None
+    assert got.winner.cost.requests == pytest.approx(200_000 * 0.002 / 3600)
+    with pytest.raises(LimitError, match="the nearest is cnn/m/scratch"):
+        decide_again(run, Changes(limits={"latency_p95_ms": 1}))
+
+
+def test_unfinished_candidate_has_a_forecast_and_never_wins(run: Path) -> None:
+    got = decide_again(run, Changes())
+    open_ = next(one for one in got.candidates if one.candidate == "encoder/m/lora")
+    assert open_.status == "stopped"
+    assert open_.forecast is not None
+    assert open_.forecast.low < open_.forecast.value < open_.forecast.high
+    assert open_.p_best is not None
+    assert sum(one.p_best or 0 for one in got.candidates) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (Changes(limits={"latency": 1}), "--limit latency: unknown. .*There are: latency_p95_ms"),
+        (Changes(prices={"cpu_our": 1}), "--price cpu_our: unknown. Did you mean 'cpu_hour'"),
+        (Changes(objective={"error_cost": float("inf")}), "objective.error_cost is inf"),
+        (Changes(objective={"requests_per_month": 0}), "requests_per_month is 0; it must be above 0"),
+    ],
+)
+def test_number_that_cannot_be_is_named(run: Path, changes: Changes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        decide_again(run, changes)
+
+
+def test_folder_without_a_decision_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="holds no decision; pass the folder of a finished"):
+        decide_again(tmp_path, Changes())
+
+
+def test_damaged_answers_are_named(run: Path) -> None:
+    (run / "validation_gold.json").write_text("{")
+    with pytest.raises(IntegrityError, match=r"validation_gold.json: damaged; remove it"):
+        decide_again(run, Changes())
+
+
+def test_decision_written_before_there_was_a_best_set_still_loads(run: Path) -> None:
+    raw = json.loads((run / "decision.json").read_bytes())
+    for key in ("serving", "p_best", "expected_regret", "advice", "warnings", "loss_noise"):
+        del raw[key]
+    raw["prices"] = {"cpu_hour": 0.05, "gb_month": 0.1}
+    (run / "decision.json").write_text(json.dumps(raw))
+    got = decide_again(run, Changes())
+    assert isinstance(got, Decision)
+    assert got.loss_noise is not None
