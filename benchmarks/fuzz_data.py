@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 
 from goldilocks import plugins
 from goldilocks.data.load import load
-from goldilocks.data.read import Reading, read
+from goldilocks.data.read import CachedContext, read
 from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import GoldilocksError
 from goldilocks.settings import read_task
@@ -200,7 +200,7 @@ def _join(draw: st.DrawFn, name: str, content: bytes) -> tuple[str, bytes]:
 # ---------------------------------------------------------------------------------------------- what has to be true
 
 
-def records_in(path: Path, reading: Reading) -> int | None:
+def records_in(path: Path, reading: CachedContext) -> int | None:
     """Records of a text file, counted without the reader; ``None`` where this script does not know how."""
     raw = path.read_bytes()
     raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
