@@ -39,7 +39,7 @@ from goldilocks.pretrain.run import Pretrained, pretrain
 from goldilocks.pretrain.settings import PretrainSettings
 from goldilocks.records import Candidate, Goal, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 ARMS = ("plain", "domain", "foreign", "new", "new + domain")
 PAIRS = (("domain", "plain"), ("foreign", "plain"), ("domain", "foreign"), ("new + domain", "new"))
@@ -103,7 +103,7 @@ def tuned(folder: Path, train: Part, test: Part, goal: Goal, seed: int) -> dict[
     lengths = [(len(str(one)), len(str(one).split())) for one in train.texts]
     characters, words = np.mean(lengths, axis=0)
     work = Workload(len(train), float(characters), float(words), len(goal.labels))
-    run = Run(Candidate(facts, "full"), train, goal, model_folder=folder, work=work, seed=seed)
+    run = Run(Candidate(facts, "full"), train, goal, RunSetup(model_folder=folder, work=work, seed=seed))
     run.advance(1.0)
     answers = run.predict(test.texts)
     return {name: score(plugins.load("metrics", name), test.gold, answers.values) for name in METRICS}

@@ -33,8 +33,8 @@ from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Generation, Goal, Output, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.support.sandbox import protection
-from goldilocks.tuning.run import Run
+from goldilocks.support.sandbox.sandbox import protection
+from goldilocks.tuning.run import Run, RunSetup
 
 MODEL, METHOD, METRIC = "gemma-3-270m", "zero_shot", "pass_at_k"
 PIECE = 16
@@ -59,7 +59,9 @@ def told(part: Part) -> Run:
     work = Workload(len(part), 400.0, 60.0, 0, Output.TEXT)
     instruction = plugins.load("tasks", "code_generation").INSTRUCTION
     goal = Goal(Output.TEXT, instruction=instruction)
-    run = Run(Candidate(facts, METHOD), part, goal, model_folder=folder_of(facts, offline=True), work=work, seed=0)
+    run = Run(
+        Candidate(facts, METHOD), part, goal, RunSetup(model_folder=folder_of(facts, offline=True), work=work, seed=0)
+    )
     run.advance(1.0)
     return run
 

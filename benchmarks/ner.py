@@ -34,7 +34,7 @@ from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload, as_text, labels_of
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.text.sentences import sentences_of
-from goldilocks.tuning.run import Run, adjusted
+from goldilocks.tuning.run import Run, RunSetup, adjusted
 
 CANDIDATES = (
     "majority/shares/scratch",
@@ -129,8 +129,8 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None
     made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "config": recipe, "options": options_}
     if not head:
-        return Run(Candidate(facts, method), train, goal, **made)
-    run = HeadRun(Candidate(facts, method), train, goal, **made)
+        return Run(Candidate(facts, method), train, goal, RunSetup(**made))
+    run = HeadRun(Candidate(facts, method), train, goal, RunSetup(**made))
     run.head = head
     return run
 

@@ -28,7 +28,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Part, TrainingConfig, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.tuning.run import Run, adjusted
+from goldilocks.tuning.run import Run, RunSetup, adjusted
 
 DRAWN = {"banking77": 4_000, "trec": 3_000}
 """Set -> training rows that a search may see; the rest is what variants are scored on."""
@@ -64,9 +64,11 @@ def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, v
         Candidate(facts, method),
         train,
         Goal(labels=labels),
-        model_folder=folder_of(facts, offline=True),
-        work=Workload(len(train), characters, words, len(labels)),
-        seed=seed,
+        RunSetup(
+            model_folder=folder_of(facts, offline=True),
+            work=Workload(len(train), characters, words, len(labels)),
+            seed=seed,
+        ),
     )
     assert run.config is not None
     run.config = changed(run.config, variant)

@@ -120,6 +120,7 @@ def compact(run: Path, name: str) -> dict[str, Any]:
                 "name": candidate.name,
                 "pretrained": candidate.model.pretrained,
                 "parameters": candidate.model.parameters,
+                "one_go": not candidate.model.groups,
                 "seconds": round(pool.forecasts[candidate.name].seconds, 3),
                 "once": round(pool.forecasts[candidate.name].once, 4),
             }
@@ -145,7 +146,10 @@ def read(path: Path) -> RaceRecord:
         name=raw["name"],
         n_items=raw["items"],
         n_labels=raw["labels"],
-        pool=tuple(named(one["name"], one["parameters"], pretrained=one["pretrained"]) for one in raw["candidates"]),
+        pool=tuple(
+            named(one["name"], one["parameters"], pretrained=one["pretrained"], one_go=one["one_go"])
+            for one in raw["candidates"]
+        ),
         forecasts={one["name"]: Forecast(one["seconds"], 0.0, one["once"]) for one in raw["candidates"]},
         screening=Screening(probes, {}, names, (), 0.0, ""),
         trials=tuple(trials),
@@ -177,11 +181,12 @@ def _trial(one: dict[str, Any], right: Bits) -> Trial:
     )
 
 
-def named(name: str, parameters: int, *, pretrained: bool) -> Candidate:
+def named(name: str, parameters: int, *, pretrained: bool, one_go: bool = False) -> Candidate:
     """A candidate of which little more than the name is known."""
     family, model, method = name.split("/")
     source = "pypi://recorded" if pretrained else "builtin"
-    facts = ModelInfo(model, family, source, "", "", ("*",), "none-needed", parameters, parameters)
+    groups = () if one_go else ("head",)
+    facts = ModelInfo(model, family, source, "", "", ("*",), "none-needed", parameters, parameters, groups)
     return Candidate(facts, method)
 
 

@@ -42,7 +42,7 @@ def parts(data: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, A
 
 def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) -> dict[str, float]:
     """Test accuracy and tuning seconds."""
-    from goldilocks.tuning.run import Run
+    from goldilocks.tuning.run import Run, RunSetup
 
     facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
     part = Part(
@@ -53,7 +53,7 @@ def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) 
     characters = float(np.mean([len(one["text"]) for one in train]))
     work = Workload(len(part), characters, words, len(labels))
     folder = folder_of(facts, offline=True)
-    run = Run(Candidate(facts, "full"), part, Goal(labels=labels), model_folder=folder, work=work, seed=seed)
+    run = Run(Candidate(facts, "full"), part, Goal(labels=labels), RunSetup(model_folder=folder, work=work, seed=seed))
     begun = time.perf_counter()
     run.advance(1.0)
     seconds = time.perf_counter() - begun

@@ -21,7 +21,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Output, Part, Workload
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 MODEL, SET = "gemma-3-270m", "mrpc"
 
@@ -41,7 +41,7 @@ def main() -> None:
     goal = Goal(Output.LABEL, tuple(sorted({str(one) for one in train.gold})), instruction=task.INSTRUCTION)
     work = Workload(len(train), 200.0, 40.0, len(goal.labels))
     folder = folder_of(facts, offline=True)
-    run = Run(Candidate(facts, "in_context"), train, goal, model_folder=folder, work=work, seed=0)
+    run = Run(Candidate(facts, "in_context"), train, goal, RunSetup(model_folder=folder, work=work, seed=0))
     run.advance(1.0)
     model: Any = run.model
     model.predict(test.texts[:1])

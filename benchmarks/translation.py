@@ -62,7 +62,7 @@ def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
 
 def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict[str, Any]:
     """Train on train, answer the test parts."""
-    from goldilocks.tuning.run import Run
+    from goldilocks.tuning.run import Run, RunSetup
 
     family, model, *method = name.split("/")
     plugin = plugins.load("families", family)
@@ -80,7 +80,7 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
         recipe = replace(recipe, epochs=epochs)
     goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
-    run = Run(candidate, train, goal, model_folder=place, work=work, seed=seed, config=recipe)
+    run = Run(candidate, train, goal, RunSetup(model_folder=place, work=work, seed=seed, config=recipe))
     said = [0.0]
 
     def on_step(share: float) -> None:

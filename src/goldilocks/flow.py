@@ -25,6 +25,7 @@ from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError, MissingError
 from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.events import Decided, Progress, StageStarted, silent
 from goldilocks.protocols import HasBaselines, Metric, Model, Task
 from goldilocks.records import (
@@ -41,16 +42,22 @@ from goldilocks.records import (
 )
 from goldilocks.report.write import write_report
 from goldilocks.selection.conclude import conclude
+from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import screen
 from goldilocks.selection.tune_single import tune_candidate
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, nearest, read_task
+from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
+from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
+from goldilocks.support.suggest import suggest
+
+_SCREENING = 0.25
+"""Share of the budget that the screening may take."""
 
 
 def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
@@ -70,6 +77,7 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     settings = settings or RunSettings()
     set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
     workspace = Workspace(Path(settings.out))
     with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
@@ -107,8 +115,12 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         clock,
         progress,
         baselines=task.BASELINES if isinstance(task, HasBaselines) else (),
+        measure=entrants.footprint,
+        n_test=len(dataset.test),
+        max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 
+    workspace.forget_lost()  # finished candidates whose files were deleted are bought again
     while True:  # once, unless somebody falls out behind the race: then it goes on among the others
         progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(setting, policy)  # runs bought piece by piece while they are worth their price
@@ -172,7 +184,7 @@ def report(
     evaluation: Evaluation,
 ) -> Path:
     """Write ``report.html`` and the evaluation it was made from."""
-    write_text(workspace.folder / "evaluation.json", to_json(evaluation))
+    write_text(workspace.evaluation, to_stored(evaluation))
     return write_report(
         workspace.report,
         decision=decision,
@@ -250,11 +262,13 @@ def _screen_once(workspace: Workspace, dataset: Dataset, pool: Pool, entrants: R
     if workspace.screening.exists():
         return read_record(Screening, workspace.screening)
     out = workspace.read_dropped()
+    limit = min(_SCREENING * guard.clock.budget_seconds, 2 * _SCREENING * max(guard.clock.left(), 0.0))
+    until = guard.clock.elapsed() + limit
     screening = screen(
         dataset,
         replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in out)),
-        features=entrants.features,
-        seconds_limit=0.25 * guard.clock.budget_seconds,
+        features=lambda facts, texts: entrants.features(facts, texts, lambda: until - guard.clock.elapsed()),
+        seconds_limit=limit,
         seed=0,
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),
@@ -287,6 +301,7 @@ def tune_one(
         InputError: a recipe is given for a model that is fitted in one go, or the folder is taken.
     """
     set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)
@@ -297,7 +312,7 @@ def tune_one(
     if candidate is None:
         reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
         reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else nearest(name, [one.name for one in pool.candidates])
+        why = f" It is out: {reason}." if reason else suggest(name, [one.name for one in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = _deciding_metric(spec, task)
@@ -338,7 +353,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     candidate = next((one for one in pool.candidates if one.name == name), None)
     if candidate is None:
         raise MissingError(
-            f"{run}: no candidate of this run is named {name!r}.{nearest(name, [one.name for one in pool.candidates])} "
+            f"{run}: no candidate of this run is named {name!r}.{suggest(name, [one.name for one in pool.candidates])} "
             f"`goldilocks decide {run} --out OTHER` lists them."
         )
     opened = workspace.test_opened()
@@ -386,17 +401,20 @@ def rewrite_report(folder: Path) -> Path:
 
     Raises:
         MissingError: the run is not finished.
+        IntegrityError: what its decision was made from was changed since.
     """
     workspace = Workspace(folder)
+    decision = read_record(Decision, workspace.decision)
+    check_inputs(workspace, decision)
     data = json.loads(read_text(workspace.data))
     return write_report(
         workspace.report,
-        decision=read_record(Decision, workspace.decision),
+        decision=decision,
         profile=from_json(DataProfile, json.dumps(data["profile"]), where=workspace.data),
         findings=tuple(from_json(Finding, json.dumps(one), where=workspace.data) for one in data["findings"]),
         screening=read_record(Screening, workspace.screening),
         trials=tuple(workspace.read_trials()),
         pool=read_record(Pool, workspace.pool),
-        evaluation=read_record(Evaluation, workspace.folder / "evaluation.json"),
+        evaluation=read_stored(workspace.evaluation),
         task_yaml=_without_folder(read_text(workspace.task)),
     )

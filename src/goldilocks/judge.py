@@ -10,6 +10,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.bundle.generation import generation_request
 from goldilocks.bundle.read import Bundle, load
+from goldilocks.data.checks.unknown import refuse_unknown
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.language import language_of
 from goldilocks.data.read import Reading, read
@@ -51,7 +52,8 @@ def evaluate_bundle(
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
-        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows are unusable); fix or remove them.")
+        raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); correct or remove them.")
+    refuse_unknown(reading.part, loaded.info.goal.labels, loaded.info.goal.output, source)
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(
         loaded.answers(reading.part.texts),

@@ -8,7 +8,6 @@ shelf in question). This is the only place where Goldilocks imports by a compute
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import importlib.util
 import pkgutil
@@ -18,6 +17,7 @@ from typing import Any, Literal, overload
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Estimator, Family, Method, Metric, Policy, Task
+from goldilocks.support.suggest import suggest
 
 Shelf = Literal["tasks", "families", "methods", "metrics", "estimators", "policies"]
 
@@ -60,8 +60,7 @@ def load(shelf: Shelf, name: str) -> Any:
         raise InputError(f"{shelf} has two plug-ins named {name!r}: ours and {foreign[name].value}. Rename one.")
     if name not in own and name not in foreign:
         known = names(shelf)
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = suggest(name, known)
         raise MissingError(f"No {shelf} plug-in is named {name!r}.{hint} There are: {', '.join(known)}.")
     try:
         plugin = importlib.import_module(f"goldilocks.{shelf}.{name}") if name in own else foreign[name].load()

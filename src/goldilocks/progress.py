@@ -10,11 +10,10 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from goldilocks.events import (
     CandidateFailed,
@@ -28,6 +27,7 @@ from goldilocks.events import (
     TrainingStep,
 )
 from goldilocks.records import Failure, Trial
+from goldilocks.support.console import PlainConsole, plain
 
 _SHOWN = 12
 _STAGES = {
@@ -47,7 +47,7 @@ class Live:
 
     def __init__(self, budget_seconds: float | None = None) -> None:
         """Draw on standard error, so that what a command prints can be piped on."""
-        self._console = Console(stderr=True)
+        self._console = PlainConsole(stderr=True)
         self._budget = budget_seconds
         self._begun = time.monotonic()
         self._left: tuple[float, float] | None = None
@@ -128,16 +128,16 @@ class Live:
     def _draw(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(_STAGES.get(self._stage, self._stage), style="bold"), Text(self._time_in_words(), style="dim")
+            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_in_words(), style="dim")
         )
         parts: list[RenderableType] = [head]
         if self._doing:
-            parts.append(Text(self._doing, style="dim"))
+            parts.append(plain(self._doing, style="dim"))
         if self._now is not None:
             parts.append(self._activity(self._now))
         if self._trials:
             parts.append(self._standing())
-        parts += [Text(_in_words(one), style="yellow") for one in self._failures.values()]
+        parts += [plain(_in_words(one), style="yellow") for one in self._failures.values()]
         return Group(*parts)
 
     def _time_in_words(self) -> str:
@@ -150,14 +150,16 @@ class Live:
     def _activity(self, now: PurchaseStarted | FootprintStarted) -> RenderableType:
         row = Table.grid(padding=(0, 2))
         if isinstance(now, FootprintStarted):
-            row.add_row(Text(now.candidate, style="cyan"), Text("latency and memory, in a fresh process", style="dim"))
+            row.add_row(
+                plain(now.candidate, style="cyan"), plain("latency and memory, in a fresh process", style="dim")
+            )
             return row
         begin = self._share_of(now.candidate)
         within = (self._done - begin) / max(now.share - begin, 1e-9)
         row.add_row(
-            Text(now.candidate, style="cyan"),
+            plain(now.candidate, style="cyan"),
             ProgressBar(total=1.0, completed=max(min(within, 1.0), 0.0), width=24),
-            Text(f"to {now.share:.0%}, about {now.predicted_seconds:.0f} s: {now.why}", style="dim"),
+            plain(f"to {now.share:.0%}, about {now.predicted_seconds:.0f} s: {now.why}", style="dim"),
         )
         return row
 

@@ -11,6 +11,7 @@ from typing import Any
 from goldilocks.errors import InputError
 from goldilocks.protocols import Task
 from goldilocks.records import Output, Text
+from goldilocks.support.text.iob2 import listed
 
 
 def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
@@ -28,8 +29,8 @@ def item_of(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> T
     wrong = task.item_problem(named)
     if wrong is None:
         raw = next(iter(named.values()))
-        # The bundle tokenises raw text into words as its training data were.
-        return raw if task.OUTPUT is Output.TAGS and isinstance(raw, str) else task.item(named)
+        # The bundle cuts a raw text into words, as those were cut that its model learnt from.
+        return raw if task.OUTPUT is Output.TAGS and isinstance(listed(raw), str) else task.item(named)
     if len(named) == len(columns):
         raise InputError(wrong)
     there = ", ".join(map(repr, row)) or "nothing"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, Serving, TaskSpec
+from goldilocks.support.suggest import suggest
 from goldilocks.support.text.language_names import is_tag, tag_of
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -31,6 +31,10 @@ class RunSettings:
     """File name in policies/: which purchase the race makes next."""
     threads: int = 0
     """Threads for compute; 0: one per core."""
+    unsafe_execution: bool = False
+    """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
+    max_disk_mb: float | None = None
+    """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 
 
 def read_task(path: Path | str) -> TaskSpec:
@@ -51,13 +55,16 @@ def read_task(path: Path | str) -> TaskSpec:
         raise InputError(f"{path}: not a UTF-8 text file; pass a YAML task file.") from error
     try:
         raw = yaml.safe_load(text)
+    except RecursionError as error:
+        raise InputError(f"{path}: is nested too deeply for a task file; see docs/tasks.md for its keys.") from error
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""
-        raise InputError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from error
+        problem = " ".join(str(getattr(error, "problem", error)).split())
+        raise InputError(f"{path}{line}: not valid YAML ({problem}).") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; a task file is a mapping with at least name and data.")
-    return task_from(raw, folder=path.resolve().parent)
+    return task_from(raw, folder=path.absolute().parent)
 
 
 def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
@@ -113,12 +120,6 @@ def seconds_in(duration: Any) -> float:
     return seconds
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """`` Did you mean 'x'?`` for the closest of ``known``, or nothing where none is close."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
@@ -130,7 +131,7 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
     for key, value in given.items():
         if key not in known:
             raise InputError(
-                f"task file: unknown key {prefix + str(key)!r}.{nearest(str(key), shown)} "
+                f"task file: unknown key {prefix + str(key)!r}.{suggest(str(key), shown)} "
                 f"There are: {', '.join(shown)}."
             )
         if is_dataclass(types[key]):
@@ -199,6 +200,12 @@ def _check_ranges(spec: TaskSpec) -> None:
     check_money(spec)
     if spec.data.sentences < 1:
         raise InputError(f"task file: data.sentences is {spec.data.sentences}; it must be at least 1.")
+    if spec.data.max_bytes < 1:
+        raise InputError(f"task file: data.max_bytes is {spec.data.max_bytes}; it must be at least 1.")
+    for key in ("time", "group"):
+        column = getattr(spec.data, key)
+        if column is not None and not column.strip():
+            raise InputError(f"task file: data.{key} is empty; name a column, or leave it out.")
     _check_telling(spec)
 
 

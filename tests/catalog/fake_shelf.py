@@ -30,7 +30,7 @@ from goldilocks.settings import RunSettings
 # Two models made here, and any folder whose config.json says that it is of this kind.
 FAMILY = """\
 import json
-from goldilocks.records import ModelInfo, Forecast, Output
+from goldilocks.records import Forecast, ModelInfo, Output
 
 OUTPUTS = frozenset({{Output.{output}}})
 
@@ -76,7 +76,7 @@ def fold(network):
     pass
 
 def training_config(config):
-    return recipe
+    return config
 """
 
 

@@ -54,7 +54,7 @@ def test_package_that_is_not_installed_is_named_with_the_command() -> None:
 
 
 def test_wrong_folder_of_a_package_names_the_nearest() -> None:
-    with pytest.raises(MissingError, match=r"has no such folder. Did you mean pypi://pytest/_pytest/mark\?"):
+    with pytest.raises(MissingError, match=r"has no such folder. Did you mean 'pypi://pytest/_pytest/mark'\?"):
         folder_of("pypi://pytest/_pytest/marks", offline=True)
 
 

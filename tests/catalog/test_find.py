@@ -57,7 +57,7 @@ def test_model_that_does_not_give_what_others_of_its_family_give_is_out_with_the
     pool = candidates(asked, plugins.load("tasks", asked.task), judged, RunSettings(), MACHINE)
 
     assert sorted(names(pool)) == ["recurrent/gru/scratch", "recurrent/lstm/scratch"]
-    assert "reads both ways" in out(pool)["recurrent/bigru"]
+    assert "is bidirectional" in out(pool)["recurrent/bigru"]
 
 
 def test_forecast_is_the_familys_times_the_methods_effort(tmp_path: Path) -> None:

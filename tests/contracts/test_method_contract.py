@@ -14,7 +14,7 @@ from goldilocks.testing.contracts import check_method
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[ModelInfo, Callable[[], Any]]]:
-    """One network that starts from nothing of each family, and a pretrained one where a tiny one can be made."""
+    """One untrained network of each family, and a pretrained one where a tiny one can be made."""
     found: list[tuple[ModelInfo, Path | None]] = []
     folder = tmp_path_factory.mktemp("checkpoints")
     checkpoints = [tiny.encoder_folder(folder / "tiny-encoder"), tiny.decoder_folder(folder / "tiny-decoder")]

@@ -11,8 +11,8 @@ import pytest
 from data_tables import TASK, Row, labelled, sentences, spec
 
 from goldilocks import plugins
-from goldilocks.data.leaks import normalise
 from goldilocks.data.load import load
+from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.errors import InputError
 from goldilocks.events import DataStep, Event
 from goldilocks.protocols import Task
@@ -140,12 +140,12 @@ def test_near_duplicates_between_given_parts_are_named_and_kept(tmp_path: Path) 
 
     finding = found(got, "near_duplicates_across_parts")
     assert finding.rows == (51,)
-    assert "too good" in finding.meaning
+    assert "too high" in finding.meaning
     assert len(got.test) == 51
 
 
 def test_the_same_file_for_two_parts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="every row also stands in test; name different files"):
+    with pytest.raises(InputError, match="every row also occurs in test; name different files"):
         load(spec(tmp_path, train=labelled(50), test=labelled(50)), TASK)
 
 
@@ -177,7 +177,7 @@ def test_a_label_that_is_only_tested_is_refused(tmp_path: Path, part: str) -> No
 
 def test_a_label_that_only_leaked_rows_have_is_refused(tmp_path: Path) -> None:
     rare: Row = ("the only one of its kind", "rare")
-    with pytest.raises(InputError, match=r"'rare' is only in test .* once the rows that also stand in another part"):
+    with pytest.raises(InputError, match=r"'rare' is only in test .* once the rows that also occur in another part"):
         load(spec(tmp_path, train=[*labelled(50), rare], test=[*labelled(30, start=500), rare]), TASK)
 
 
@@ -321,9 +321,9 @@ def test_label_of_a_set_that_train_never_has_is_refused(tmp_path: Path) -> None:
 
 
 def test_items_without_any_label_leave_nothing_to_tell_apart(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="all 40 rows have no label; there is nothing to tell apart"):
+    with pytest.raises(InputError, match="all 40 rows have no label; there is nothing to learn"):
         load(spec(tmp_path, train=labelled(40, names=("none",))), MANY)
-    with pytest.raises(InputError, match="all 40 rows have the labels 'a', 'b'; there is nothing to tell apart"):
+    with pytest.raises(InputError, match="all 40 rows have the labels 'a', 'b'; there is nothing to learn"):
         load(spec(tmp_path, train=labelled(40, names=("a+b",))), MANY)
 
 

@@ -62,11 +62,14 @@ def test_rows_before_the_end_of_a_truncated_file_are_handed_on(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows"])
-def test_utf16_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+def test_utf16_file_is_read_and_refused_of_a_pipe(tmp_path: Path, name: str) -> None:
+    content = "a\nb\n" if name == "rows" else '{"text": "a"}\n{"text": "b"}\n'
     file = tmp_path / name
-    file.write_bytes('{"text": "a"}\n{"text": "b"}\n'.encode("utf-16le"))
-    with pytest.raises(InputError, match="look like UTF-16, not UTF-8; convert them with iconv -f utf-16le"):
-        read(file)
+    file.write_bytes(content.encode("utf-16le"))
+    assert read(file) == [(1, "a"), (2, "b")]
+    plugin = plugins.load("tasks", "text_classification")
+    with file.open("rb") as pipe, pytest.raises(InputError, match="look like UTF-16-LE, not UTF-8; convert them with"):
+        list(arriving(pipe.fileno(), plugin, columns_of(plugin, {})))
 
 
 def test_column_of_another_name_is_answered_with_the_option_that_names_it(tmp_path: Path) -> None:

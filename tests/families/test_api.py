@@ -349,4 +349,4 @@ def test_offline_run_asks_nobody_beyond_this_machine() -> None:
         folder_of("api://api.example.com/v1/m", offline=True)
     info = described("api://127.0.0.1:1/v1/m", {"api": cast(Family, api)}, offline=True)
     assert (info.family, info.groups) == ("api", ("prompt",))
-    assert "no weights to tune" in str(full.incompatibility(info))
+    assert "not trained by gradient descent; use `scratch`" in str(full.incompatibility(info))

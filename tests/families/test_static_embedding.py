@@ -13,7 +13,7 @@ from goldilocks.errors import InputError
 from goldilocks.families import static_embedding
 from goldilocks.records import Candidate, Goal, ModelInfo, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 WORDS = ["<unk>", "<s>", "</s>", "a", "b", "c"]
 TABLE = np.array([[0, 0], [9, 9], [8, 8], [1, 0], [0, 1], [2, 2]], dtype=np.float16)
@@ -110,7 +110,7 @@ def test_wordllama_learns_a_task_of_words(method: str) -> None:
     assert info is not None
     part, unseen = tiny.part(90), tiny.part(60, seed=1)
     work = Workload(rows=90, characters=30, words=6, labels=3)
-    run = Run(Candidate(info, method), part, tiny.GOAL, model_folder=folder, work=work, seed=0)
+    run = Run(Candidate(info, method), part, tiny.GOAL, RunSetup(model_folder=folder, work=work, seed=0))
     run.advance(1.0)
     right = np.array(tiny.LABELS)[run.model.predict(unseen.texts).probabilities.argmax(1)] == np.array(unseen.gold)
     assert right.mean() > 0.9

@@ -9,8 +9,8 @@ from goldilocks.evaluation.evaluation import evaluate
 from goldilocks.evaluation.score import score
 from goldilocks.metrics import pass_at_k
 from goldilocks.records import Goal, Output, Part
-from goldilocks.support.programs import with_tests
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.harness import with_tests
+from goldilocks.support.sandbox.sandbox import protection
 
 _HARNESS = with_tests("def double(x):\n    '''Twice x.'''", "assert double(4) == 8")
 
@@ -53,7 +53,7 @@ def test_without_tests_the_same_program_in_other_words_passes() -> None:
 def test_programs_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gold, answers = [("x = 5", with_tests("", "assert x == 5"))], ["x = 5 * 1"]
     assert score(pass_at_k, gold, answers) == 1
-    monkeypatch.setattr(pass_at_k, "run_all", lambda programs: [] if not programs else pytest.fail("run again"))
+    monkeypatch.setattr(pass_at_k, "judge", lambda programs: [] if not programs else pytest.fail("run again"))
     assert score(pass_at_k, gold, answers) == 1
 
 

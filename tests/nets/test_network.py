@@ -15,7 +15,7 @@ from goldilocks.nets.tokenization.batching import padded
 from goldilocks.nets.tokenization.tokenizer import encodings, read_tokenizer
 from goldilocks.records import Candidate, Goal, Output, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 SEVERAL = Goal(labels=tiny.LABELS, several=True)
 CASES = {case.name: case for case in tiny.cases({Output.LABEL})}
@@ -41,7 +41,9 @@ def encoder(folder: Path, goal: Goal = tiny.GOAL) -> Network:
 def learnt(folder: Path, case: tiny.Case) -> Run:
     facts = plugins.load("families", "encoder").describe(folder, str(folder))
     assert facts is not None
-    run = Run(Candidate(facts, "full"), case.part, case.goal, model_folder=folder, work=WORK, seed=0, config=RECIPE)
+    run = Run(
+        Candidate(facts, "full"), case.part, case.goal, RunSetup(model_folder=folder, work=WORK, seed=0, config=RECIPE)
+    )
     run.advance(1.0)
     return run
 

@@ -305,7 +305,7 @@ def test_recipe_for_a_fitted_model_is_refused(tmp_path: Path) -> None:
     name = "tfidf_linear/word/scratch"
     done = goldilocks("tune", write_task(tmp_path), "--candidate", name, "--out", tmp_path / "t", "--epochs", "3")
     assert done.returncode == 2
-    assert "fitted in one go; leave out epochs" in done.stderr
+    assert "not trained by gradient descent; leave out epochs" in done.stderr
 
 
 def test_network_tunes_with_patience(tmp_path: Path) -> None:

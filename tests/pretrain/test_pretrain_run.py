@@ -217,7 +217,7 @@ def test_truncated_weights_to_start_from_are_said(tmp_path: Path) -> None:
     weights = out / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     settings = replace(TINY, out=tmp_path / "more", start=out)
-    with pytest.raises(InputError, match="transformers cannot read it"):
+    with pytest.raises(InputError, match="transformers cannot load it"):
         pretrain([tmp_path / "corpus.txt"], settings, read)
 
 

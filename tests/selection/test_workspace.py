@@ -115,7 +115,9 @@ def test_damaged_probabilities_are_named(tmp_path: Path) -> None:
 def test_items_without_an_answer_come_back(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     where = workspace.write_answers(
-        "api/m/zero_shot", 0, of_labels(np.array([[1.0, 0.0], [np.nan, np.nan]]), ("a", "b"))
+        "api/m/zero_shot",
+        0,
+        replace(of_labels(np.array([[1.0, 0.0], [np.nan, np.nan]]), ("a", "b")), problems=("", "empty")),
     )
     assert workspace.read_answers(where, Goal(labels=("a", "b"))).values == ("a", NO_LABEL)
 
@@ -144,3 +146,19 @@ def test_answers_of_every_kind_come_back(tmp_path: Path, output: Output, values:
 def test_non_finite_number_is_refused_in_records() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         to_json({"x": float("nan")})
+
+
+def test_run_of_an_earlier_version_is_resumed_though_its_task_lacks_newer_prices(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.begin(SPEC, resume=False)
+    lines = workspace.task.read_text().splitlines(keepends=True)
+    workspace.task.write_text(
+        "".join(line for line in lines if "waiting_hour" not in line and "indifference" not in line)
+    )
+
+    workspace.begin(SPEC, resume=True)
+
+    assert "waiting_hour: 5.0" in workspace.task.read_text()
+    dearer = replace(SPEC, prices=replace(SPEC.prices, waiting_hour=7.0))
+    with pytest.raises(InputError, match="differs in prices"):
+        workspace.begin(dearer, resume=True)

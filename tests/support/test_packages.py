@@ -29,13 +29,13 @@ def test_files_and_folders_are_found_without_importing_the_package(shipped: Path
 
 
 def test_file_is_no_folder(shipped: Path) -> None:
-    with pytest.raises(MissingError, match=r"1.0 has no such folder. Did you mean pypi://shipped/shipped/data\?"):
+    with pytest.raises(MissingError, match=r"1.0 has no such folder. Did you mean 'pypi://shipped/shipped/data'\?"):
         in_package("pypi://shipped/shipped/data/rows.csv", only_folders=True)
 
 
 def test_wrong_path_names_the_nearest(shipped: Path) -> None:
     with pytest.raises(
-        MissingError, match=r"no such file or folder. Did you mean pypi://shipped/shipped/data/rows.csv"
+        MissingError, match=r"no such file or folder. Did you mean 'pypi://shipped/shipped/data/rows.csv'"
     ):
         in_package("pypi://shipped/shipped/data/row.csv")
 

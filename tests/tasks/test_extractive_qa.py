@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.data.formats import rows_of
+from goldilocks.data.readers.rows import rows_of
 from goldilocks.tasks import extractive_qa as task
 
 CONTEXT = "Paris is in France. Lyon is in France too."

@@ -49,7 +49,7 @@ def test_no_label_is_an_answer_that_is_written_out() -> None:
         (["a", float("nan")], "one of the labels is NaN"),
         ({"a": 1}, "labels is a dict, not a list"),
         (["a", "x\ud800"], "one of the labels holds half a character (a lone surrogate)"),
-        ("[a, b]", "labels is '[a, b]', which is not a JSON list"),
+        ("[a, b]", "labels is '[a, b]', which is not a list"),
     ],
 )
 def test_wrong_labels_are_told(cell: Any, words: str) -> None:

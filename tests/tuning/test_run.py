@@ -13,7 +13,7 @@ from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.network import Network
 from goldilocks.records import Candidate, Part, Text, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run, adjusted, tune
+from goldilocks.tuning.run import Run, RunSetup, adjusted, tune
 
 PART = tiny.part(48)
 WORK = Workload(rows=48, characters=30, words=6, labels=3)
@@ -28,12 +28,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network_run(folder: Path, method: str = "full", *, seed: int = 0, config: TrainingConfig | None = RECIPE) -> Run:
     info = plugins.load("families", "encoder").describe(folder, str(folder))
     assert info is not None
-    return Run(Candidate(info, method), PART, tiny.GOAL, model_folder=folder, work=WORK, seed=seed, config=config)
+    return Run(
+        Candidate(info, method), PART, tiny.GOAL, RunSetup(model_folder=folder, work=WORK, seed=seed, config=config)
+    )
 
 
 def fitted_run(seed: int = 0) -> Run:
     info = plugins.load("families", "naive_bayes").models()[0]
-    return Run(Candidate(info, "scratch"), PART, tiny.GOAL, model_folder=None, work=WORK, seed=seed)
+    return Run(Candidate(info, "scratch"), PART, tiny.GOAL, RunSetup(model_folder=None, work=WORK, seed=seed))
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
@@ -108,8 +110,8 @@ def test_a_checkpoint_of_other_options_is_refused(folder: Path, tmp_path: Path) 
     options = plugins.load("methods", "lora").Options
 
     def lora(rank: int) -> Run:
-        made = {"model_folder": folder, "work": WORK, "seed": 0, "recipe": RECIPE, "options": options(rank=rank)}
-        return Run(Candidate(info, "lora"), PART, tiny.GOAL, **made)
+        made = {"model_folder": folder, "work": WORK, "seed": 0, "config": RECIPE, "options": options(rank=rank)}
+        return Run(Candidate(info, "lora"), PART, tiny.GOAL, RunSetup(**made))
 
     run = lora(4)
     run.advance(0.3)
@@ -188,14 +190,14 @@ def test_a_fitted_run_is_taken_up_again(tmp_path: Path) -> None:
 
 
 def test_a_fitted_model_must_learn_before_it_answers() -> None:
-    with pytest.raises(InputError, match="has not learnt yet"):
+    with pytest.raises(InputError, match="is not fitted yet"):
         fitted_run().predict(["a"])
 
 
 def test_a_fitted_model_takes_no_recipe() -> None:
     run = fitted_run()
-    with pytest.raises(InputError, match="takes no recipe"):
-        Run(run.candidate, PART, tiny.GOAL, model_folder=None, work=WORK, seed=0, config=RECIPE)
+    with pytest.raises(InputError, match="takes no training config"):
+        Run(run.candidate, PART, tiny.GOAL, RunSetup(model_folder=None, work=WORK, seed=0, config=RECIPE))
 
 
 def test_stop_leaves_the_run_where_it_stood(folder: Path) -> None:

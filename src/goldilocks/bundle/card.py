@@ -8,6 +8,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.bundle.layout import BundleInfo
 from goldilocks.records import Decision, Measured, Output
+from goldilocks.support.control_characters import visible
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
@@ -64,7 +65,7 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
         _example(info),
         _made(info, decision),
     ]
-    return f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n"
+    return visible(f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n")
 
 
 def _example(info: BundleInfo) -> str:
@@ -147,12 +148,17 @@ def _use(info: BundleInfo) -> str:
 def _answer(info: BundleInfo) -> str:
     if info.output in _ANSWERS:
         return _ANSWERS[info.output]
-    shown = ", ".join(f"`{one}`" for one in info.labels[:_MOST_LABELS])
+    shown = ", ".join(f"`{_in_code(label)}`" for label in info.labels[:_MOST_LABELS])
     more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
     every = f"{len(info.labels)} {'tags' if info.output is Output.TAGS else 'labels'}: {shown}{more}"
     if info.output is Output.TAGS:
         return f"for each word one of {every}"
     return f"any number of {every}" if info.several else f"one of {every}"
+
+
+def _in_code(label: str) -> str:
+    """A label as it can stand between backticks, on one line."""
+    return " ".join(label.replace("`", "'").split())
 
 
 def _limits(info: BundleInfo, decision: Decision | None) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from goldilocks.bundle.layout import INFO
 from goldilocks.errors import IntegrityError
 from goldilocks.support.files import sha256_of
+from goldilocks.support.safetensors_file import check_finite
 
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".ckpt", ".dill")
 
@@ -22,7 +23,8 @@ def check(folder: Path, files: Mapping[str, str]) -> None:
     """Compare what lies in ``folder`` with ``files`` (path -> SHA-256).
 
     Raises:
-        IntegrityError: a file is missing, changed, not listed, a link, a pickle, or its name leads out of the folder.
+        IntegrityError: a file is missing, changed, not listed, a link, a pickle, or its name leads out of the folder;
+            or a weight is no finite number.
     """
     for name in files:
         if not safe_name(name):
@@ -40,6 +42,8 @@ def check(folder: Path, files: Mapping[str, str]) -> None:
                 f"{folder}: {name!r} was changed (sha256 {found[:12]}…, written as {files[name][:12]}…); "
                 "copy the bundle again, or write it anew."
             )
+        if name.lower().endswith(".safetensors"):
+            check_finite(folder / name)
 
 
 def names_in(folder: Path) -> set[str]:

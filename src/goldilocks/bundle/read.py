@@ -219,6 +219,8 @@ def read_info(folder: Path) -> BundleInfo:
     """
     path = folder / INFO
     try:
+        if path.exists() and (path.is_symlink() or not path.is_file()):  # reading a FIFO would wait for ever
+            raise IntegrityError(f"{path}: is a link or no plain file; a bundle holds files only.")
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         hint = f" Did you mean {folder / 'bundle'}?" if (folder / "bundle" / INFO).is_file() else ""

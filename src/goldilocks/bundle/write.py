@@ -23,6 +23,7 @@ from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, TracksSpending
 from goldilocks.records import Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
+from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
@@ -162,7 +163,7 @@ def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder
     with _beside(folder) as part:
         (part / MODEL).mkdir()
         model.save(part / MODEL)
-        write_text(part / CARD, readme)
+        write_text(part / CARD, without_own_paths(readme, [folder.parent]))
         info = replace(info, reference=reference_profile(model, dataset, part))
         names = sorted(names_in(part))
         for name in names:
@@ -185,6 +186,7 @@ def _beside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
         part.mkdir()
         yield part
+        _make_readable(part)
         _flush(part)
         _swap(part, folder)
     except Exception as error:
@@ -196,6 +198,16 @@ def _beside(folder: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _make_readable(folder: Path) -> None:
+    """Give every file the rights that the umask gives new ones: libraries write weights for this user alone.
+
+    Whoever serves the bundle is often another user, such as a service account.
+    """
+    allowed = folder.stat().st_mode & 0o777  # what the umask left to a new folder
+    for path in folder.rglob("*"):
+        path.chmod(allowed if path.is_dir() else allowed & 0o666)
 
 
 def _flush(folder: Path) -> None:

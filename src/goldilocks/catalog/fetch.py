@@ -6,17 +6,19 @@ from safetensors only. Where the catalogue knows a file's SHA-256, the file must
 
 from __future__ import annotations
 
-import difflib
+import json
 import os
+import re
 from pathlib import Path
 
 from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.nets.hub import gguf
+from goldilocks.nets.hub import adapters, gguf
 from goldilocks.records import ModelInfo
 from goldilocks.support.endpoints import address
 from goldilocks.support.files import sha256_of
 from goldilocks.support.packages import in_package, required_folders
+from goldilocks.support.suggest import suggest
 
 _PICKLES = (".bin", ".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 
@@ -50,6 +52,9 @@ def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> P
         folder = hub.snapshot(place, offline=offline)
     else:
         folder = _local(place)
+    folder = _inner(folder)
+    if adapters.is_adapter(folder):
+        return _merged(folder, place, offline=offline)
     parts = gguf.parts_in(folder, required_folders(place)) if not place.startswith("hf://") else []
     if parts and not any(folder.glob("*.safetensors")):
         return _from_gguf(source, folder, parts, make=make)
@@ -118,12 +123,67 @@ def _local(source: str) -> Path:
         held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
         raise InputError(f"{source}: is a file; name the folder that holds {held}.")
     there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, there, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = suggest(folder.name, there)
     raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
 
 
+def _inner(folder: Path) -> Path:
+    """Of an older sentence-transformers folder (``modules.json``), the folder inside that holds the transformer."""
+    if (folder / "config.json").is_file() or not (folder / "modules.json").is_file():
+        return folder
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        paths = [str(one["path"]) for one in modules if str(one["type"]).endswith(".Transformer")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{folder / 'modules.json'}: damaged ({error}); download the model again.") from error
+    for path in paths:
+        inner = (folder / path).resolve()
+        if inner.is_relative_to(folder.resolve()) and (inner / "config.json").is_file():
+            return inner
+    return folder
+
+
+def _merged(folder: Path, source: str, *, offline: bool) -> Path:
+    """The adapter's model, where its base is at hand: a folder (beside the adapter too), or in the Hub's cache."""
+    base = adapters.base_of(folder)
+    for place in (Path(base).expanduser(), folder / base, folder.parent / base, folder.parent / Path(base).name):
+        if base and place.is_dir() and (place / "config.json").is_file():
+            _check_shards(place, str(place))
+            return adapters.merged(folder, place.resolve())
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", base):
+        raise InputError(f"{source}: {adapters.advice(folder)}.")
+    revision = adapters.read_config(folder).get("revision")
+    wanted = f"hf://{base}@{revision}" if isinstance(revision, str) and revision else f"hf://{base}"
+    try:
+        there = hub.snapshot(wanted, offline=offline)
+    except MissingError as error:
+        raise MissingError(f"{source}: {adapters.advice(folder)}. Its base is not at hand: {error}") from error
+    _check_shards(there, wanted)
+    return adapters.merged(folder, there)
+
+
+def _check_shards(folder: Path, source: str) -> None:
+    """See whether every file that an index of shards names is there.
+
+    Raises:
+        MissingError: one is not.
+        IntegrityError: the index is damaged.
+    """
+    for index in folder.glob("*.safetensors.index.json"):
+        try:
+            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            missing = [name for name in names if not (folder / name).is_file()]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise IntegrityError(f"{index}: damaged ({error}); download the checkpoint again.") from error
+        if missing:
+            raise MissingError(
+                f"{source}: {index.name} names {len(names)} files, {len(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing ({missing[0]}); download the checkpoint again."
+            )
+
+
 def _need_safetensors(folder: Path, source: str) -> None:
+    _check_shards(folder, source)
     # Two levels: deep enough for every checkpoint, and a whole disk named by mistake is not walked.
     names = [one.name for pattern in ("*", "*/*") for one in folder.glob(pattern) if one.is_file()]
     if any(name.endswith(".safetensors") for name in names):

@@ -21,8 +21,9 @@ from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
 from goldilocks.protocols import DeclinesOutputs, Family, FreezesLayers, Method, RestrictsOutputs, Task
 from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
-from goldilocks.settings import RunSettings, nearest
+from goldilocks.settings import RunSettings
 from goldilocks.support.endpoints import address
+from goldilocks.support.suggest import suggest
 
 _NOT_HERE = (4, 0.0)
 _ASKED_AT_ONCE = 8
@@ -110,7 +111,7 @@ def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]
     for name in wanted or ():
         if name not in known:
             raise InputError(
-                f"task file: candidates.{shelf} names {name!r}.{nearest(name, known)} There are: {', '.join(known)}."
+                f"task file: candidates.{shelf} names {name!r}.{suggest(name, known)} There are: {', '.join(known)}."
             )
     return known if wanted is None else wanted
 
@@ -139,7 +140,7 @@ def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mappi
         if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
             continue  # of a family that is out already: its models were not looked up
         if not any(fnmatchcase(name, one) for name in [*names, *full]):
-            hint = nearest(one, [*names, *full])
+            hint = suggest(one, [*names, *full])
             raise InputError(
                 f"task file: candidates.exclude has {one!r}, which matches no candidate.{hint} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
@@ -225,11 +226,11 @@ def _pair(
     whole = family.forecast(info, work, machine)
     for method_name, method in methods.items():
         candidate = Candidate(info, method_name)
-        misfit = method.incompatibility(info) or (
+        incompatible = method.incompatibility(info) or (
             method.declined(work.output) if isinstance(method, DeclinesOutputs) else None
         )
         reason = (
-            (Reason(misfit) if misfit else None)
+            (Reason(incompatible) if incompatible else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)
             or reasons.memory(whole, machine)
         )

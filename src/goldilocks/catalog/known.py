@@ -12,8 +12,8 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Family
 from goldilocks.records import ModelInfo
-from goldilocks.settings import nearest
 from goldilocks.support.files import from_json
+from goldilocks.support.suggest import suggest
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _UNKNOWN = ("", "unknown", "other")
@@ -50,7 +50,7 @@ def source_of(named: str, folder: Path) -> str:
         return f"hf://{named}"
     raise InputError(
         f"task file: candidates.models names {named!r}, which is no model of the catalogue, no folder and no Hub id "
-        f"(org/name).{nearest(named, [facts.name for facts in catalogue()])}"
+        f"(org/name).{suggest(named, [facts.name for facts in catalogue()])}"
     )
 
 

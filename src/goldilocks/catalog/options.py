@@ -8,7 +8,7 @@ from typing import Any
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.settings import nearest
+from goldilocks.support.suggest import suggest
 
 Chosen = Mapping[str, Mapping[str, Any]]
 """``options`` of the task file: method -> name of the choice -> value."""
@@ -24,7 +24,7 @@ def check_options(chosen: Chosen) -> None:
     for method in chosen:
         if method not in known:
             raise InputError(
-                f"task file: options names the method {method!r}.{nearest(method, known)} "
+                f"task file: options names the method {method!r}.{suggest(method, known)} "
                 f"There are: {', '.join(known)}."
             )
         options_of(method, chosen)
@@ -44,7 +44,7 @@ def options_of(method: str, chosen: Chosen) -> Any:
     for name in given:
         if name not in known:
             there = f"There are: {', '.join(known)}." if known else "It has no options."
-            raise InputError(f"task file: unknown key 'options.{method}.{name}'.{nearest(name, known)} {there}")
+            raise InputError(f"task file: unknown key 'options.{method}.{name}'.{suggest(name, known)} {there}")
     try:
         return TypeAdapter(made).validate_python(dict(given))
     except ValidationError as error:

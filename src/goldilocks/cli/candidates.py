@@ -44,7 +44,8 @@ def print_pool(spec: TaskSpec, *, offline: bool, json: bool = False) -> None:
     """Find the eligible candidates and print them."""
     from goldilocks import plugins
     from goldilocks.catalog.find import candidates as find
-    from goldilocks.cli.tables import console, excluded_list, pool_table
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import excluded_list, pool_table
     from goldilocks.flow import check as check_data
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
@@ -53,7 +54,7 @@ def print_pool(spec: TaskSpec, *, offline: bool, json: bool = False) -> None:
     dataset = check_data(spec)
     pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=offline), machine())
     if json:
-        typer.echo(to_json(pool))
+        say_json(to_json(pool))
         return
     out = console()
     out.print(pool_table(pool))

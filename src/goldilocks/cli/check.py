@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from goldilocks.cli.task_file import FieldOption, KindOption, LanguageOption, MetricOption, TaskArgument, spec_of
+from goldilocks.cli.task_file import (
+    FieldOption,
+    KindOption,
+    LanguageOption,
+    MaxBytesOption,
+    MetricOption,
+    TaskArgument,
+    spec_of,
+)
 
 
 def check(
@@ -15,27 +23,35 @@ def check(
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
+    max_bytes: MaxBytesOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 where rows are unusable.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
 ) -> None:
     """Check the data: profile, faults with row numbers, and what each means for the choice.
 
-    Reads the data and writes nothing. Exit code 0: usable, perhaps with warnings; 2: not usable as they are.
+    Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable as they are, or with
+    --strict some rows are not.
 
     Example: goldilocks check tickets.csv --field text=body --field label=topic
 
     Example: goldilocks check train.conll --task ner
     """
-    from goldilocks.cli.tables import console, findings_list, profile_tables
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import findings_list, profile_tables
+    from goldilocks.errors import InputError
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
 
-    dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric))
+    dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric, max_bytes=max_bytes))
     if json:
-        typer.echo(
-            to_json({"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings})
-        )
-        return
-    out = console()
-    for table in profile_tables(dataset.profile):
-        out.print(table)
-    out.print(findings_list(dataset.findings) if dataset.findings else "No findings.")
+        shown = {"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings}
+        say_json(to_json(shown))
+    else:
+        out = console()
+        for table in profile_tables(dataset.profile):
+            out.print(table)
+        out.print(findings_list(dataset.findings) if dataset.findings else "No findings.")
+    unusable = [finding for finding in dataset.findings if finding.code == "unusable_row"]
+    if strict and unusable:
+        count = sum(finding.count for finding in unusable)
+        raise InputError(f"{unusable[0].message} ({count:,} unusable row{'' if count == 1 else 's'}, --strict).")

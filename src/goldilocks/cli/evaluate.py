@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldilocks.cli.generation import SeedOption, TemperatureOption, TopPOption
-from goldilocks.cli.task_file import FieldOption, pairs_of
+from goldilocks.cli.task_file import FieldOption, UnsafeOption, pairs_of
 
 
 def evaluate(
@@ -28,6 +28,7 @@ def evaluate(
     seed: SeedOption = None,
     out: Annotated[Path | None, typer.Option(help="Write everything to this file too, e.g. evaluation.json.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Score a bundle: classification report, interval of the metric, confusion matrix, results by slice.
 
@@ -36,11 +37,15 @@ def evaluate(
 
     Example: goldilocks evaluate run/bundle test.csv
     """
-    from goldilocks.cli.tables import console, evaluation_tables
+    from goldilocks.cli.console import console, say_json
+    from goldilocks.cli.tables import evaluation_tables
     from goldilocks.errors import InputError
+    from goldilocks.evaluation.stored import to_stored
     from goldilocks.judge import evaluate_bundle
-    from goldilocks.support.files import to_json, try_writing, write_text
+    from goldilocks.support.files import try_writing, write_text
+    from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 
+    allow_unsafe_execution(unsafe_execution)
     named = pairs_of(field)
     drawn = {"temperature": temperature, "top_p": top_p, "seed": seed}
     if not samples and any(value is not None for value in drawn.values()):
@@ -49,9 +54,9 @@ def evaluate(
         try_writing(out)
     evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn)
     if out:
-        write_text(out, to_json(evaluation))
+        write_text(out, to_stored(evaluation))
     if json:
-        typer.echo(to_json(evaluation))
+        say_json(to_stored(evaluation))
         return
     terminal = console()
     for table in evaluation_tables(evaluation):

@@ -19,19 +19,20 @@ def list_plugins(
     from rich.table import Table
 
     from goldilocks import plugins
-    from goldilocks.cli.tables import console
+    from goldilocks.cli.console import console
     from goldilocks.errors import InputError
-    from goldilocks.settings import nearest
+    from goldilocks.support.console import plain
+    from goldilocks.support.suggest import suggest
 
     shelves = list(plugins.PROTOCOLS)
     if shelf is not None and shelf not in shelves:
         raise InputError(
-            f"No shelf is named {shelf!r}.{nearest(shelf, list(shelves))} There are: {', '.join(shelves)}."
+            f"No shelf is named {shelf!r}.{suggest(shelf, list(shelves))} There are: {', '.join(shelves)}."
         )
     out = console()
     for one in shelves:
         if shelf in (None, one):
             table = Table(title=one, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
             for name in plugins.names(one):
-                table.add_row(f"[bold]{name}[/bold]", plugins.summary(one, name))
+                table.add_row(plain(name, style="bold"), plugins.summary(one, name))
             out.print(table)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
+from goldilocks.cli.clean import clean
+from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
@@ -22,6 +28,7 @@ from goldilocks.cli.select import select
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
+from goldilocks.support.control_characters import visible
 
 app = typer.Typer(
     help="Find the language model that is just right for your task, tuned and ready to serve.",
@@ -30,9 +37,30 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, demo):
-    app.command()(_command)
-app.command("list")(list_plugins)
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output has gone, as in ``| head``; of a broken pipe itself, click makes exit code 1."""
+
+
+def _piped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that a reader may leave early."""
+
+    @functools.wraps(command)
+    def called(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+    return called
+
+
+for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, clean, demo):
+    # Rich would take the [demo] of a docstring for markup.
+    app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
+app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}
@@ -65,7 +93,7 @@ def run() -> None:
         code = _interrupted()
     except GoldilocksError as error:
         code = _failed(str(error), error.EXIT_CODE)
-    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+    except (_ReaderGoneError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
@@ -87,8 +115,8 @@ def run() -> None:
 def _failed(message: str, code: int) -> int:
     if _shown["traceback"]:
         traceback.print_exc()
-    one_line = " ".join(message.split())
-    typer.echo(f"error: {one_line}", err=True)
+    one_line = " ".join(visible(message).split())
+    say(f"error: {one_line}", error=True)
     return code
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
 from goldilocks.cli.task_file import OnlineOption
 from goldilocks.events import CorpusRead, Event, PretrainingStep, StageStarted
 
@@ -88,8 +89,8 @@ def pretrain(
     held_out = ""
     if found.held_out_before is not None and found.held_out_after is not None:
         held_out = f"; held-out loss {found.held_out_before:.3f} before, {found.held_out_after:.3f} after"
-    typer.echo(f"{found.documents:,} documents, {found.tokens:,} tokens, {found.steps:,} steps{held_out}")
-    typer.echo(f"model: {out}")
+    say(f"{found.documents:,} documents, {found.tokens:,} tokens, {found.steps:,} steps{held_out}")
+    say(f"model: {out}")
 
 
 def _folder(named: str, online: bool) -> Path:
@@ -113,10 +114,11 @@ class _Live:
     """A progress callback that draws on standard error: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._console = Console(stderr=True)
+        from goldilocks.support.console import PlainConsole
+
+        self._console = PlainConsole(stderr=True)
         words = TextColumn("{task.description}")
         self._bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=self._console, transient=True)
         self._task = self._bar.add_task("", total=None)
@@ -149,4 +151,4 @@ class _Live:
             self._bar.update(self._task, description=words)
         elif at_once or time.monotonic() - self._said > _SAID_EVERY:
             self._said = time.monotonic()
-            self._console.print(words, highlight=False, soft_wrap=True, markup=False)
+            self._console.print(words, soft_wrap=True)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
+
 
 def report(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")]) -> None:
     """Write RUN/report.html again from the records in RUN. Nothing is trained or scored.
@@ -15,4 +17,4 @@ def report(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")
     """
     from goldilocks.flow import rewrite_report
 
-    typer.echo(f"report: {rewrite_report(run)}")
+    say(f"report: {rewrite_report(run)}")

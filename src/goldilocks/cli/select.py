@@ -14,9 +14,11 @@ from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
     LanguageOption,
+    MaxBytesOption,
     MetricOption,
     OnlineOption,
     TaskArgument,
+    UnsafeOption,
     spec_of,
 )
 from goldilocks.errors import InputError
@@ -40,6 +42,7 @@ def select(
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
+    max_bytes: MaxBytesOption = None,
     budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 20m, 1h.")] = None,
     preset: Annotated[
         Preset | None, typer.Option(help="Instead of --budget: fast 2 min, balanced 10 min, thorough 60 min.")
@@ -49,6 +52,10 @@ def select(
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    max_disk: Annotated[
+        float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
+    ] = None,
+    unsafe_execution: UnsafeOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
     ] = False,
@@ -74,9 +81,25 @@ def select(
 
     if budget is not None and preset is not None:
         raise InputError(f"--budget {budget} and --preset {preset} both set the budget; give one of them.")
-    spec = spec_of(task, field, _BUDGETS[preset] if preset else budget, kind=kind, language=language, metric=metric)
+    spec = spec_of(
+        task,
+        field,
+        _BUDGETS[preset] if preset else budget,
+        kind=kind,
+        language=language,
+        metric=metric,
+        max_bytes=max_bytes,
+    )
     spec = spec if seed is None else replace(spec, seed=seed)
-    settings = RunSettings(out=out, resume=resume, offline=not online, policy=policy, threads=threads)
+    settings = RunSettings(
+        out=out,
+        resume=resume,
+        offline=not online,
+        policy=policy,
+        threads=threads,
+        unsafe_execution=unsafe_execution,
+        max_disk_mb=max_disk,
+    )
     if dry_run:
         print_pool(spec, offline=not online)
         typer.echo(f"Dry run: nothing was trained or written. The search would take at most {spec.budget_seconds:g} s.")

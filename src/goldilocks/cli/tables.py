@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text as RichText
 
+from goldilocks.cli.console import console
 from goldilocks.records import (
     DataProfile,
     Decision,
@@ -19,7 +19,8 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
-from goldilocks.report.words import duration, unanswered
+from goldilocks.report.words import duration, percent, unanswered
+from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -28,12 +29,6 @@ _MOST_LABELS = 12
 _MOST_NAMES = 6
 _METRIC_WIDTH = 9
 _WIDTH = 80
-
-
-def console() -> Console:
-    """Standard output; as wide as the terminal, and 80 columns into a file or a pipe."""
-    out = Console()
-    return out if out.is_terminal else Console(width=_WIDTH)
 
 
 def profile_tables(profile: DataProfile) -> list[Table]:
@@ -62,8 +57,8 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
     lines = RichText()
     for one in findings:
         lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
-        lines.append(f"{one.part}: ", style="bold").append(f"{one.message}\n")
-        lines.append(f"        {one.meaning}\n", style="dim")
+        lines.append(plain(f"{one.part}: ", style="bold")).append(plain(f"{one.message}\n"))
+        lines.append(plain(f"        {one.meaning}\n", style="dim"))
     return lines
 
 
@@ -97,7 +92,7 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
 def print_decision(decision: Decision, out: Path) -> None:
     """The decision in words, the leaderboard, and where the files are."""
     out_console = console()
-    out_console.print(RichText(f"\n{decision.sentence}\n", style="bold"))
+    out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
     out_console.print(leaderboard(decision))
     if decision.test_score is not None:
         out_console.print(
@@ -110,7 +105,7 @@ def print_decision(decision: Decision, out: Path) -> None:
         if one.usage is not None and not one.dropped and (note := unanswered(one.usage)):
             out_console.print(f"{one.candidate}: {note}", markup=False, soft_wrap=True)
         if one.dropped:
-            out_console.print(f"{one.candidate}: {one.reason}", markup=False, soft_wrap=True)
+            out_console.print(f"{one.candidate}: {one.reason}", soft_wrap=True)
     search = decision.search
     if search.money:
         out_console.print(f"Spent on endpoints so far: {search.money:.4g} {decision.objective.currency}.")
@@ -131,7 +126,7 @@ def print_what_if(decision: Decision, target: Path) -> None:
     out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)
 
 
-def _print_doubts(decision: Decision, out_console: Console) -> None:
+def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
     """How sure the decision is, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
         out_console.print(
@@ -143,7 +138,11 @@ def _print_doubts(decision: Decision, out_console: Console) -> None:
 
 
 def leaderboard(decision: Decision) -> Table:
-    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set."""
+    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set.
+
+    The share of items without an answer is a column where there is any.
+    """
+    missing = any(one.usage.unanswered for one in decision.candidates if one.usage and one.score)
     table = _table(
         "",
         "",
@@ -152,10 +151,12 @@ def leaderboard(decision: Decision) -> Table:
         "95 % interval",
         f"{decision.objective.currency}/mo",
         "p95 ms",
+        *(["no answer"] if missing else []),
     )
     for one in decision.candidates:
         if one.score is not None:
-            table.add_row(*_standing_row(one), style=_STATUS.get(one.status, "dim"))
+            share = [percent(one.usage.unanswered_share) if one.usage else ""] if missing else []
+            table.add_row(*_standing_row(one), *share, style=_STATUS.get(one.status, "dim"))
     return table
 
 

@@ -35,6 +35,21 @@ OnlineOption = Annotated[
     bool,
     typer.Option("--online/--offline", help="Whether models may be fetched from the Hub (HF_ENDPOINT is honoured)."),
 ]
+UnsafeOption = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-execution",
+        help="Of programs: run them on a machine without namespaces too. What a model writes then runs with your "
+        "rights (as nobody, if you are root); only Python itself refuses network and foreign files, and a hostile "
+        "program gets around that. Without it, such a machine refuses.",
+    ),
+]
+MaxBytesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-bytes", min=1, help="Refuse a source of more bytes, decompressed, before it is read; else 4,000,000,000."
+    ),
+]
 _YAML = (".yaml", ".yml")
 
 
@@ -46,6 +61,7 @@ def spec_of(
     kind: str | None = None,
     language: str | None = None,
     metric: str | None = None,
+    max_bytes: int | None = None,
 ) -> TaskSpec:
     """The task in a task file; for data, a task with defaults and the given options.
 
@@ -63,8 +79,12 @@ def spec_of(
             raise InputError(f"--{key} goes with data; in a task file write {key}: {value}.")
         spec = read_task(task)
     else:
-        data = {"train": str(task.resolve()), "fields": pairs_of(fields)}
-        spec = task_from({"name": task.name.split(".")[0] or "task", "data": data, **given})
+        # A name and a folder, not resolved: a link is read under its own name, and a moved project is the same task.
+        folder, train = (Path.cwd(), str(task)) if "+" in str(task) else (task.absolute().parent, task.name)
+        data = {"train": train, "fields": pairs_of(fields)}
+        spec = task_from({"name": task.name.split(".")[0] or "task", "data": data, **given}, folder=folder)
+    if max_bytes is not None:
+        spec = replace(spec, data=replace(spec.data, max_bytes=max_bytes))
     return replace(spec, budget_seconds=seconds_in(budget)) if budget else spec
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
 from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
@@ -14,6 +15,7 @@ from goldilocks.cli.task_file import (
     MetricOption,
     OnlineOption,
     TaskArgument,
+    UnsafeOption,
     spec_of,
 )
 
@@ -46,6 +48,7 @@ def tune(
         int, typer.Option(min=0, help="Early stopping: validations without improvement before training stops; 0: off.")
     ] = 0,
     online: OnlineOption = False,
+    unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Tune one candidate on all training rows and write it as a bundle.
 
@@ -73,7 +76,7 @@ def tune(
         "patience": patience or None,
     }
     overrides = {name: value for name, value in given.items() if value is not None}
-    settings = RunSettings(out=out, offline=not online)
+    settings = RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution)
     if run is not None:
         stated = {"--field": field, "--task": kind, "--language": language, "--metric": metric} | overrides
         extra = next((key for key, value in stated.items() if value), None)
@@ -88,5 +91,5 @@ def tune(
         spec = spec_of(task, field, kind=kind, language=language, metric=metric)
         with Live() as live:
             score = tune_one(spec, candidate, settings, overrides, live)
-    typer.echo(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
-    typer.echo(f"bundle: {out}")
+    say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
+    say(f"bundle: {out}")

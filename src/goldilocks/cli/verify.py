@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.console import say
 
-def verify(bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")]) -> None:
+
+def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, or of a finished run.")]) -> None:
     """Check every file's SHA-256 and repeat the stored predictions.
+
+    Of a run, what its decision was made from is compared with the digests in decision.json, then its bundle is
+    verified.
 
     Exit code 0: intact, same predictions; 2: damaged, or other predictions.
 
@@ -18,7 +23,12 @@ def verify(bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")])
     from goldilocks.bundle.verify import verify as verify_bundle
     from goldilocks.errors import IntegrityError
 
+    if (bundle / "decision.json").is_file() and not (bundle / "bundle.json").exists():
+        from goldilocks.selection.digests import verify_run
+
+        say(f"{bundle}: {verify_run(bundle)}")
+        bundle /= "bundle"
     found = verify_bundle(bundle)
     if not found.ok:
         raise IntegrityError(f"{bundle}: {found.message}; write the bundle again.")
-    typer.echo(f"{bundle}: {found.message}")
+    say(f"{bundle}: {found.message}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from goldilocks.data.formats import rows_of
-from goldilocks.data.plain_text import is_plain, plain_rows
+from goldilocks.data.readers.plain_text import is_plain, plain_rows
+from goldilocks.data.readers.rows import rows_of
 from goldilocks.errors import InputError, MissingError
 
 
@@ -30,10 +30,12 @@ def documents(path: Path, column: str = "text") -> Iterator[str]:
         raise MissingError(f"{path}: {what}.")
     for number, cells in plain_rows(path, ["text"]) if is_plain(path) else rows_of(path, [column]):
         if isinstance(cells, str):
-            raise InputError(f"{path.name}: row {number}: {cells}; mend or remove it.")
+            raise InputError(f"{path.name}: row {number}: {cells}; correct or remove it.")
         text = cells[0]
         if not isinstance(text, str):
             what = "nothing" if text is None else type(text).__name__
-            raise InputError(f"{path.name}: row {number}: {column!r} holds {what}, not text; mend or remove the row.")
+            raise InputError(
+                f"{path.name}: row {number}: {column!r} holds {what}, not text; correct or remove the row."
+            )
         if text and not text.isspace():
             yield text

@@ -5,11 +5,12 @@ A package's files are found in its metadata and read as data; the package itself
 
 from __future__ import annotations
 
-import difflib
+import stat
 from pathlib import Path
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.support.packages import in_package
+from goldilocks.support.suggest import suggest
 
 
 def locate(source: str, folder: Path) -> Path:
@@ -38,13 +39,42 @@ def locate(source: str, folder: Path) -> Path:
         raise InputError(
             "a source of rows is empty; name a .jsonl, .csv, .tsv or .parquet file or a folder of label folders."
         )
-    path = folder / Path(source).expanduser()
+    path = folder / Path(source).expanduser()  # not resolved: a link is read under its own name
     if not path.exists():
+        if path.is_symlink():
+            raise MissingError(f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore that file.")
         raise MissingError(f"{source}: there is no such file in {path.parent}.{_neighbour(path)}")
+    refuse_irregular(path)
     return path
+
+
+def _whither(path: Path) -> str:
+    try:
+        return f"to {path.readlink()}, which is not there" if path.resolve(strict=False) else ""
+    except (OSError, RuntimeError):
+        return "in a circle"
 
 
 def _neighbour(path: Path) -> str:
     there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, there, n=1)
-    return f" Did you mean {near[0]!r}?" if near else " Check the name, and the folder relative names start from."
+    return suggest(path.name, there) or " Check the name, and the folder relative names start from."
+
+
+_IRREGULAR = (
+    (stat.S_ISFIFO, "a FIFO (named pipe)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+
+def refuse_irregular(path: Path) -> None:
+    """Refuse FIFOs, sockets and devices: reading them might wait for ever, or never end.
+
+    Raises:
+        InputError: it is one.
+    """
+    mode = path.stat().st_mode
+    for is_kind, what in _IRREGULAR:
+        if is_kind(mode):
+            raise InputError(f"{path.name}: is {what}, not a file; write the rows to a file and name that.")

@@ -15,7 +15,7 @@ from goldilocks.protocols import ReportsDataStats, Task
 from goldilocks.records import DataProfile, Output, Part, Text, as_text, labels_of
 
 SAMPLE = 2_000
-"""Train texts that are tokenized and whose language is looked at."""
+"""Training texts that are tokenized and whose language is detected."""
 
 Tokenizers = Mapping[str, Callable[[Sequence[str]], list[int]]]
 """Name -> how many tokens each text has."""

@@ -1,27 +1,31 @@
-"""One source of rows -> texts and their labels, with what is wrong with which row kept beside them."""
+"""One source of rows -> items and their right answers, with what is wrong with which row kept beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from goldilocks.data import parallel
-from goldilocks.data.conll import holds_columns
-from goldilocks.data.dialogues import unrolled
-from goldilocks.data.documents import document_of, joined
-from goldilocks.data.formats import FORMATS, Rows, format_of, lines_of, plain_quotes, rows_of, suffix_of
-from goldilocks.data.lists import gathered
+from goldilocks.data.attributes import PREFIX, Attributes, attribute_columns
 from goldilocks.data.locate import locate
-from goldilocks.data.offsets import brat_rows, columns_of, tagged
-from goldilocks.data.plain_text import is_plain, plain_rows, roles_of
+from goldilocks.data.readers import hub_translation, parallel
+from goldilocks.data.readers.admission import MOST_BYTES, admit
+from goldilocks.data.readers.brat import brat_rows
+from goldilocks.data.readers.columns import Rows, Skipped
+from goldilocks.data.readers.conll import holds_columns
+from goldilocks.data.readers.entity_offsets import columns_of, tagged
+from goldilocks.data.readers.label_folders import label_folder_rows
+from goldilocks.data.readers.plain_text import is_plain, plain_rows, roles_of
+from goldilocks.data.readers.recognise import recognise
+from goldilocks.data.readers.rows import BINARY, FORMATS, open_table
+from goldilocks.data.readers.text_file import lines_of, suffix_of, text_facts
+from goldilocks.data.transforms.dialogues import unrolled
+from goldilocks.data.transforms.rankings import gathered
+from goldilocks.data.transforms.sentences import document_of, joined
 from goldilocks.errors import InputError
 from goldilocks.protocols import ReportsRowRepairs, Task
 from goldilocks.records import Gold, Output, Part, Text
-from goldilocks.settings import nearest
-
-MISREAD_SHOWN = 3
+from goldilocks.support.suggest import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,154 +39,209 @@ class Reading:
     total: int
     """Rows there were, usable or not."""
     problems: Mapping[str, tuple[int, ...]]
-    """What is wrong, in words -> the numbers of the rows."""
+    """What is wrong -> the numbers of the rows."""
     remarks: tuple[str, ...] = ()
     """How the source had to be read, where that is not the usual way."""
     mended: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """How rows were taken, where not as they are written -> their numbers."""
+    skipped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Why rows were left out on purpose, such as rejected annotations -> their numbers."""
+    lines: int = 0
+    """Lines of a text file that are not empty; 0 of other sources."""
 
 
-def read(source: str, fields: Mapping[str, str], task: Task, folder: Path, *, sentences: int = 1) -> Reading:
+@dataclass(slots=True)
+class _Source:
+    """A source, opened: its rows, and what is noted while they are drawn."""
+
+    roles: list[str]
+    rows: Rows
+    remarks: list[str] = field(default_factory=list)
+    mended: dict[str, list[int]] = field(default_factory=dict)
+    lines: int = 0
+
+
+def read(
+    source: str,
+    fields: Mapping[str, str],
+    task: Task,
+    folder: Path,
+    *,
+    sentences: int = 1,
+    keep: Sequence[str] = (),
+    max_bytes: int = MOST_BYTES,
+) -> Reading:
     """Read the rows of one source.
 
     Args:
-        source: A .jsonl, .csv, .tsv or .parquet file (each also .gz), a folder with one folder of .txt files per label,
-            or either as ``pypi://package/path``; a .txt file; for tags CoNLL columns by any name or a BRAT folder; or
-            two parallel files (``parallel.names``).
+        source: A .jsonl, .json, .csv, .tsv, .xlsx or .parquet file (each also gzip-compressed), a folder with one
+            folder of .txt files per label, or either as ``pypi://package/path``; a .txt file; for tags CoNLL columns by
+            any name or a BRAT folder; or two parallel files (``parallel.names``).
         fields: Role -> column; a role left out is looked for under its own name.
         task: Says which roles there are, what is wrong with a row, and what a row means.
         folder: Where relative names start.
         sentences: For tags: so many rows that follow one another, of one document, are read as one.
+        keep: Columns that must be among the attributes of the rows.
+        max_bytes: Most bytes of content, decompressed.
 
     Raises:
-        InputError: no such role or column, an empty source, or a file that cannot be read as what its suffix says.
+        InputError: no such role or column, an empty source, or a file that cannot be read.
         MissingError: there is no such file or package.
     """
-    for role in fields:
-        if role not in task.FIELDS:
-            raise InputError(
-                f"data.fields names {role!r}, which this task has no use for.{nearest(role, list(task.FIELDS))} "
-                f"There are: {', '.join(task.FIELDS)}."
-            )
+    _refuse_unknown_roles(fields, task)
     if sentences > 1 and task.OUTPUT is not Output.TAGS:
         raise InputError("data.sentences is for tasks that tag words; leave it out.")
-    remarks: list[str] = []
-    mended: dict[str, list[int]] = {}
-    # Without the column that tells documents all neighbours would be joined: one that is named has to be there.
-    may_lack = task.OPTIONAL - ({"document"} & fields.keys())
-    optional = {fields.get(role, role) for role in may_lack}
-    if parallel.names(source) is not None:
-        roles, rows = parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder)
-    elif (path := locate(source, folder)).is_dir() and task.OUTPUT is Output.TAGS:
-        roles, rows = ["tokens", "tags", "document"], brat_rows(path, source, mended)
-    elif path.is_dir():
-        rows = _label_folders(path, source, remarks)
-        roles = ["text", "label"]
-        if set(roles) != set(task.FIELDS):
-            raise InputError(
-                f"{source}: a folder of label folders holds texts and labels; this task needs a file with "
-                f"{', '.join(task.FIELDS)}."
-            )
-    elif task.OUTPUT is Output.TAGS and suffix_of(path) not in FORMATS:
-        _refuse_other_than_columns(path)
-        remarks.append("read as CoNLL columns, as in a .conll file")
-        roles = list(task.FIELDS)
-        rows = rows_of(path, [fields.get(role, role) for role in roles], optional=optional, kind=".conll")
-    elif is_plain(path):
-        roles = roles_of(path, list(task.FIELDS))
-        rows = plain_rows(path, roles)
-    else:
-        roles = list(task.FIELDS)
-        plain = format_of(path) == ".tsv" and plain_quotes(path)
-        if plain:
-            remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
-        marked = columns_of(path, fields) if task.OUTPUT is Output.TAGS else None
-        if marked is not None:
-            roles, marked = ["tokens", "tags", "document"], [*marked, fields.get("document", "document")]
-            rows = tagged(rows_of(path, marked, optional=optional), mended)
-        else:
-            rows = rows_of(path, [fields.get(role, role) for role in roles], plain=plain, optional=optional)
-    rows = unrolled(gathered(rows, roles), roles)
-    reading = _collect(rows, roles, task, source, remarks, mended, sentences)
+    opened = _open(source, fields, task, folder, keep, max_bytes)
+    opened.rows = unrolled(gathered(opened.rows, opened.roles), opened.roles)
+    reading = _collect(opened, task, source, sentences, keep)
     if reading.total == 0:
         wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
     return reading
 
 
-def _refuse_other_than_columns(path: Path) -> None:
+def _refuse_unknown_roles(fields: Mapping[str, str], task: Task) -> None:
+    for role in fields:
+        if role not in task.FIELDS:
+            raise InputError(
+                f"data.fields names {role!r}, which this task has no use for.{suggest(role, task.FIELDS)} "
+                f"There are: {', '.join(task.FIELDS)}."
+            )
+
+
+def _open(
+    source: str, fields: Mapping[str, str], task: Task, folder: Path, keep: Sequence[str], max_bytes: int
+) -> _Source:
+    """The rows of a source, by what kind of source it is."""
+    if parallel.names(source) is not None:
+        _refuse_columns(source, keep)
+        return _Source(
+            parallel.roles_for(task.FIELDS, source), parallel.rows_of_pair(source, folder, max_bytes=max_bytes)
+        )
+    path = locate(source, folder)
+    admit(path, max_bytes)
+    if path.is_dir():
+        _refuse_columns(source, keep)
+        return _open_folder(path, source, task)
+    if is_plain(path) and task.OUTPUT is not Output.TAGS:
+        _refuse_columns(source, keep)
+        roles = roles_of(path, list(task.FIELDS))
+        return _Source(roles, plain_rows(path, roles), lines=text_facts(path).lines)
+    return _open_table(path, fields, task, keep)
+
+
+def _refuse_columns(source: str, keep: Sequence[str]) -> None:
+    if keep:
+        raise InputError(
+            f"{source}: has no columns, so none is {keep[0]!r}; name a table, or leave out data.time and data.group."
+        )
+
+
+def _open_folder(path: Path, source: str, task: Task) -> _Source:
+    if task.OUTPUT is Output.TAGS:
+        mended: dict[str, list[int]] = {}
+        return _Source(["tokens", "tags", "document"], brat_rows(path, source, mended), mended=mended)
+    roles = ["text", "label"]
+    if set(roles) != set(task.FIELDS):
+        raise InputError(
+            f"{source}: a folder of label folders holds texts and labels; this task needs a file with "
+            f"{', '.join(task.FIELDS)}."
+        )
+    remarks: list[str] = []
+    return _Source(roles, label_folder_rows(path, source, remarks), remarks)
+
+
+def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequence[str]) -> _Source:
+    roles = list(task.FIELDS)
+    columns = [fields.get(role, role) for role in roles]
+    kind = _conll_by_another_name(path, task)
+    table = open_table(path, [*columns, *keep], kind=kind)
+    remarks = table.remarks
+    # Without the column that tells documents all neighbours would be joined: one that is named has to be there.
+    optional = {fields.get(role, role) for role in task.OPTIONAL - ({"document"} & fields.keys())}
+    marked = columns_of(table, fields) if task.OUTPUT is Output.TAGS else None
+    if marked is not None:
+        roles, columns = ["tokens", "tags", "document"], [*marked, fields.get("document", "document")]
+    elif (pair := hub_translation.columns_of(table, task.FIELDS, fields)) is not None:
+        columns = [pair.get(role, column) for role, column in zip(roles, columns, strict=True)]
+        remarks.append(f"source is {pair['source']}, target is {pair['target']}")
+    attributes = attribute_columns(table.names, {column.split(".")[0] for column in columns} | set(columns), keep)
+    rows = table.rows([*columns, *attributes], optional | (set(attributes) - set(keep)))
+    opened = _Source([*roles, *(PREFIX + name for name in attributes)], rows, remarks)
+    if marked is not None:
+        opened.rows = tagged(rows, opened.mended)
+    if kind:
+        remarks.append("read as CoNLL columns, as in a .conll file")
+    opened.lines = 0 if table.kind in BINARY else text_facts(path).lines
+    return opened
+
+
+def _conll_by_another_name(path: Path, task: Task) -> str:
+    """``.conll`` for a file of columns that is not named so; empty for any other file."""
+    if task.OUTPUT is not Output.TAGS or suffix_of(path) in (*FORMATS, ".spacy") or recognise(path).kind in BINARY:
+        return ""
     if not holds_columns(lines_of(path)):
         raise InputError(
             f"{path.name}: rows for tags are read from {' '.join(FORMATS)} (each also .gz), a BRAT folder, or CoNLL "
             "columns by any name, and this is none: its lines have different numbers of cells, or one. Write a line "
             "for each word, with its tag behind it, or rename the file if it is one of these."
         )
+    return ".conll"
 
 
-def _collect(
-    rows: Rows,
-    roles: list[str],
-    task: Task,
-    source: str,
-    remarks: list[str],
-    mended: dict[str, list[int]],
-    sentences: int,
-) -> Reading:
+def _collect(opened: _Source, task: Task, source: str, sentences: int, keep: Sequence[str]) -> Reading:
+    """Draw all rows, and sort them into usable, unusable and skipped ones."""
     texts: list[Text] = []
     gold: list[Gold] = []
     numbers: list[int] = []
     documents: list[str] = []
+    attributes = Attributes(keep)
     problems: dict[str, list[int]] = {}
+    skipped: dict[str, list[int]] = {}
     known: dict[Gold, Gold] = {}  # one object per label, not one per row
     total = 0
 
     def counted() -> Rows:
         nonlocal total
-        for one in rows:
+        for row in opened.rows:
             total += 1
-            yield one
+            yield row
 
-    for number, cells in joined(counted(), roles, sentences, task.problem):
-        row = None if isinstance(cells, str) else dict(zip(roles, cells, strict=True))
-        problem = cells if isinstance(cells, str) else task.problem(row or {})
-        if row is None or problem is not None:
-            problems.setdefault(str(problem), []).append(number)
+    for number, cells in joined(counted(), opened.roles, sentences, task.problem):
+        row = {} if isinstance(cells, str) else dict(zip(opened.roles, cells, strict=True))
+        problem = cells if isinstance(cells, str) else task.problem(row)
+        if problem is not None:
+            kind = skipped if isinstance(problem, Skipped) else problems
+            kind.setdefault(str(problem), []).append(number)
             continue
         answer = task.gold(row)
         how = task.mended(row) if isinstance(task, ReportsRowRepairs) else None
         if how is not None:
-            mended.setdefault(how, []).append(number)
+            opened.mended.setdefault(how, []).append(number)
         texts.append(task.item(row))
         gold.append(known.setdefault(answer, answer))
         numbers.append(number)
         documents.append(document_of(row.get("document")))
+        attributes.add(row)
+    part = Part(
+        tuple(texts),
+        tuple(gold),
+        tuple(numbers),
+        tuple(documents) if sentences > 1 else (),
+        attributes.columns(),
+    )
     return Reading(
         source=source,
-        part=Part(tuple(texts), tuple(gold), tuple(numbers), tuple(documents) if sentences > 1 else ()),
+        part=part,
         total=total,
-        problems={what: tuple(where) for what, where in problems.items()},
+        problems=_frozen(problems),
         # what is filled while the rows are drawn is copied only now
-        remarks=tuple(remarks),
-        mended={how: tuple(where) for how, where in mended.items()},
+        remarks=tuple(opened.remarks),
+        mended=_frozen(opened.mended),
+        skipped=_frozen(skipped),
+        lines=opened.lines,
     )
 
 
-def _label_folders(path: Path, source: str, remarks: list[str]) -> Iterator[tuple[int, list[Any] | str]]:
-    """One row per ``label/name.txt``, in the order of the names; UTF-8, else Latin-1 file by file."""
-    files = sorted(one for one in path.glob("*/*.txt") if not one.parent.name.startswith((".", "__")))
-    if not files:
-        raise InputError(
-            f"{source}: a folder without label/text.txt in it; make one folder per label, one .txt per text."
-        )
-    latin: list[str] = []
-    for number, file in enumerate(files, start=1):
-        raw = file.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-            latin.append(f"{file.parent.name}/{file.name}")
-        yield number, [text, file.parent.name]
-    if latin:
-        shown = ", ".join(latin[:MISREAD_SHOWN])
-        remarks.append(f"{len(latin)} of {len(files)} files are not UTF-8 and were read as Latin-1 ({shown})")
+def _frozen(rows: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    return {what: tuple(numbers) for what, numbers in rows.items()}

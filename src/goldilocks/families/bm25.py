@@ -1,4 +1,4 @@
-"""BM25: how many of the query's words a candidate has, rare words counting more. Nothing is learnt from what was right.
+"""BM25 ranking: query words in a candidate, weighted by idf. Unsupervised; pair scores get a least-squares scale.
 
 score(q, d) = Σ over words t of q:  qtf(t) · idf(t) · tf(t, d) (k + 1) / (tf(t, d) + k (1 - b + b · |d| / mean |d|))
 
@@ -77,17 +77,17 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that knows no word."""
+    """An unfitted model."""
     return WordOverlap()
 
 
 def restore(folder: Path) -> WordOverlap:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     raw = json.loads((folder / "bm25.json").read_text(encoding="utf-8"))
     model = WordOverlap()
     model.n_texts, model.mean_length = int(raw["n_texts"]), float(raw["mean_length"])

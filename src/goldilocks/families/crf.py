@@ -1,6 +1,6 @@
-"""Linear-chain CRF over hand-made features of the words: minutes to train on a processor, no vectors, any language.
+"""Linear-chain CRF over word-shape and context features: minutes to train on a CPU, no embeddings, any language.
 
-``support/text/word_shape.py`` has what the model is told of a word.
+The features are those of ``support/text/word_shape.py``.
 
 Source: Lafferty et al. 2001; trained by CRFsuite (Okazaki 2007) with L-BFGS. Its model file is binary, but no pickle:
 numbers and strings that are read at fixed places.
@@ -65,17 +65,17 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has not learnt the task."""
+    """An unfitted model."""
     return WordCrf(goal.labels)
 
 
 def restore(folder: Path) -> WordCrf:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     model = WordCrf(json.loads((folder / LABELS).read_text(encoding="utf-8"))["labels"])
     model.learnt = (folder / MODEL).read_bytes()
     return model
@@ -85,7 +85,7 @@ class WordCrf:
     """A CRFsuite model as the bytes of its file."""
 
     def __init__(self, labels: Sequence[str]) -> None:
-        """Nothing is learnt yet."""
+        """Unfitted."""
         self.labels = tuple(labels)
         self._spelled = spells_entities(self.labels)
         self.learnt = b""
@@ -120,7 +120,7 @@ class WordCrf:
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The best tags, for entities well formed; the score of an answer is the probability of all of its tags."""
         if not self.learnt:
-            raise InputError("the CRF has not learnt yet; call fit first.")
+            raise InputError("the CRF is not fitted yet; call fit first.")
         if self._tagger is None:
             import pycrfsuite
 

@@ -1,4 +1,4 @@
-"""Answers that stand in the data already: what every model that writes must beat.
+"""Extractive baselines for generation: sentences of the item, or the answer of the nearest training item.
 
 lead      the first sentences, as many as the answers of train are long
 textrank  the sentences most like the others, as many
@@ -85,17 +85,17 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that knows no lengths and no answers."""
+    """An unfitted model."""
     return Nearest() if info.name == "nearest" else Picked(info.name)
 
 
 def restore(folder: Path) -> Picked | Nearest:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     from safetensors.numpy import load_file
 
     raw = json.loads((folder / "extractive.json").read_text(encoding="utf-8"))

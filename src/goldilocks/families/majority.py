@@ -1,8 +1,8 @@
-"""The share of each label in train, whatever the text says: the score that every other model must beat.
+"""Majority baseline: the label shares of the training rows, independent of the text.
 
-Of tags it is the one a word has most often (``nets/most_frequent_tag.py``), of scores the mean, and of candidates how
-much each was wanted in train (``classical/popularity.py``). Where a text may have several labels, those that most
-texts have.
+For tags it predicts the most frequent tag of each word (``classical/most_frequent_tag.py``), for scores the mean, and
+for candidates their popularity in the training rows (``classical/popularity.py``). Where a text may have several
+labels, those of at least half of the texts.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
@@ -83,7 +83,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 
 
 def restore(folder: Path) -> OneShotEstimator:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     if (folder / most_frequent_tag.FILE).exists():
         return most_frequent_tag.restored(folder)
     if (folder / popularity.FILE).exists():

@@ -79,18 +79,18 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has not learnt the task."""
+    """An unfitted model."""
     values = Values((GRAMS[info.name],), tfidf=False, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 
 def restore(folder: Path) -> NgramLinear:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     return restored(folder)
 
 

@@ -9,9 +9,9 @@ A piece that train holds once at most is spelled: the probability of an unknown 
 a smaller model of the same kind, made from the pieces that train holds once. A character never seen is one of all
 1,114,112 there may be. (What may be spelled could also be in the vocabulary; this share is lost, never counted twice.)
 
-For ``text`` an item and its answer are learnt as one text, and answers are drawn from the distribution (temperature 1
-of itself: the likeliest pieces go round in circles), with a seed of their own for each item: the same item gets the
-same answer. Its tokens are its pieces; what it cannot spell, the unknown piece, is never drawn.
+For ``text`` an item and its answer are counted as one text, and answers are sampled (at temperature 1 by default, since
+greedy decoding loops), with a seed of their own for each item: the same item gets the same answer. Tokens are pieces;
+the unknown piece is never sampled.
 """
 
 from __future__ import annotations
@@ -95,17 +95,17 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model that has counted nothing."""
+    """An unfitted model."""
     return NgramModel(info.name, goal.output, goal.generation)
 
 
 def restore(folder: Path) -> NgramModel:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     from safetensors.numpy import load_file
 
     raw = json.loads((folder / "ngram.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The sentence of the context that shares the most rare words with the question: what a reader of questions must beat.
+"""Word-overlap baseline for extractive question answering: the context sentence that best covers the question.
 
 A word weighs log(contexts / contexts that hold it), counted over the training contexts; one that none holds weighs as
 much as the rarest. The answer is the whole sentence. Where training has questions without an answer, nothing is said
@@ -61,17 +61,17 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
 
 
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
-    """Fitted in one go."""
+    """None: not trained by gradient descent."""
     return None
 
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
-    """A model to which every word weighs the same."""
+    """An unfitted model: all words have the same weight."""
     return Overlap()
 
 
 def restore(folder: Path) -> Overlap:
-    """What ``save`` wrote, ready to answer."""
+    """What ``save`` wrote, ready for inference."""
     raw = json.loads((folder / "overlap.json").read_text(encoding="utf-8"))
     model = Overlap()
     model.weights, model.rarest, model.least_share = raw["weights"], raw["rarest"], raw["least_share"]
@@ -134,7 +134,7 @@ class Overlap:
 
 
 def _threshold(shares: np.ndarray[Any, Any], answered: np.ndarray[Any, Any]) -> float:
-    """The least share covered from which to answer, so that whether there is an answer is told best."""
+    """Smallest covered share from which to answer, chosen for the best accuracy of answering or not."""
     order = np.argsort(shares, kind="stable")
     # Cutting before place k of the order leaves k unanswered: right where these have no answer and the others have one.
     right = np.concatenate([[0], np.cumsum(~answered[order])]) + np.concatenate(

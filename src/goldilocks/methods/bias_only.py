@@ -25,7 +25,7 @@ def incompatibility(info: ModelInfo) -> str | None:
     if not set(info.groups) - {"prompt"}:
         return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
     return None if {"attention", "mlp"} & set(info.groups) else "has no biases below the head"
 
 
@@ -37,7 +37,7 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
     """Freeze everything but the biases and the head."""
     network.module.requires_grad_(False)
-    head = set(network.groups().get("head", []))  # a decoder that came with its backbone is no head
+    head = set(network.groups().get("head", []))  # a pretrained decoder is no head
     for name, weight in network.module.named_parameters():
         # T5 has its only biases in a table: relative_attention_bias.weight.
         weight.requires_grad_(name in head or any("bias" in part for part in name.split(".")[-2:]))
@@ -48,5 +48,5 @@ def fold(network: Network) -> None:
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Biases stand a rate that would ruin matrices."""
+    """Biases tolerate a rate that would destroy matrices."""
     return replace(config, learning_rate=20 * config.learning_rate, layer_ratio=1.0)

@@ -1,4 +1,4 @@
-"""Every weight of a pretrained model learns: the dearest method and, with enough rows, the best."""
+"""Full fine-tuning of all pretrained weights: the most expensive method and, with enough rows, the best."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
     if not set(info.groups) - {"prompt"}:
         return "not trained by gradient descent; use `scratch`"
-    return None if info.pretrained else "starts from nothing; scratch is the same with a name that says so"
+    return None if info.pretrained else "not pretrained; use `scratch`"
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
-    """Every weight learns: the whole."""
+    """Every weight is trained: the reference."""
     return 1.0
 
 
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
-    """Let every weight learn."""
+    """Make every weight trainable."""
     network.module.requires_grad_(True)
 
 

@@ -1,6 +1,6 @@
-"""Only the head learns, on the frozen model's vectors: a linear probe trained by gradient descent, but for tags.
+"""Only the head is trained, on frozen features: a linear probe by gradient descent (for tags the head is larger).
 
-The backbone runs once per text; after that an epoch is a few small products, so there can be many.
+The backbone runs once per text; after that an epoch is a few small matrix products, so there can be many.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Options:
     """How many heads are trained."""
 
     heads: int = 1
-    """Of what tags words: heads that learn side by side and whose scores are averaged; each costs what one does."""
+    """Of token classifiers: heads trained side by side whose scores are averaged; each costs as much as one."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -27,22 +27,22 @@ def incompatibility(info: ModelInfo) -> str | None:
     if not set(info.groups) - {"prompt"}:
         return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
-    return None if "head" in info.groups else "has no small head above the rest, only a decoder that came with it"
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
+    return None if "head" in info.groups else "has no separate head, only its pretrained decoder"
 
 
 def effort(info: ModelInfo) -> float:
-    """One forward pass, where a full run makes a few forward and backward (twice as dear).
+    """One forward pass, where full fine-tuning makes several forward and backward (twice as expensive).
 
-    Below the head of a table there is nothing to save: its backbone is a look-up.
+    For static embeddings there is nothing to save: their backbone is a look-up.
     """
     return 0.15 if info.depth else 0.75
 
 
 def frozen_share(info: ModelInfo, output: Output) -> float:
-    """The backbone's one pass: nearly all below a linear head, some half below a tagger's recurrent one.
+    """The backbone's one pass: nearly everything below a linear head, about half below a recurrent one.
 
-    A writer's head is its whole vocabulary, which runs again and again; below the head of a table is next to nothing.
+    For generation the output layer over the vocabulary runs in every epoch; static embeddings cost next to nothing.
     """
     return 0.8 if info.depth and output not in (Output.TEXT, Output.LIKELIHOOD) else 0.0
 

@@ -1,4 +1,4 @@
-"""In-context learning: few-shot examples (demonstrations) from the training rows precede the item, nothing is trained.
+"""Few-shot prompting (in-context learning): the instruction and a few training rows with their answers; no training.
 
 The examples are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners").
 Which rows are drawn moves the score by points: one draw says little about the next.
@@ -38,7 +38,7 @@ def declined(output: Output) -> str | None:
     return "texts are scored without examples, so it would equal zero_shot"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """Forward passes over the examples and a few training texts, against epochs over all rows."""
     return 0.03
 

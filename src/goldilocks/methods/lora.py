@@ -1,4 +1,4 @@
-"""Low-rank additions beside the frozen matrices learn, with the head; in the end they are merged in.
+"""LoRA: low-rank adapters beside the frozen matrices are trained, with the head; after training they are merged.
 
 Source: Hu et al. 2021, "LoRA"; on all linear layers rather than two of them, as in Dettmers et al. 2023, "QLoRA".
 """
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Size and weight of the additions."""
+    """Size and scale of the adapters."""
 
     rank: int = 8
-    """Width between the two thin matrices."""
+    """Rank of the two factors."""
     alpha: float = 16.0
-    """Weight of the addition, divided by the rank."""
+    """Scale of the adapters, divided by the rank."""
     roles: tuple[str, ...] = ("attention", "mlp")
-    """Weight groups whose linear layers get one."""
+    """Weight groups whose linear layers get an adapter."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -31,9 +31,9 @@ def incompatibility(info: ModelInfo) -> str | None:
     if not set(info.groups) - {"prompt"}:
         return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
     if not {"attention", "mlp"} & set(info.groups):
-        return f"has no attention or mlp weights to add to, only {', '.join(info.groups)}"
+        return f"has no attention or mlp weights for adapters, only {', '.join(info.groups)}"
     return None
 
 
@@ -43,7 +43,7 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 
 
 def prepare(network: Network, options: Options) -> None:
-    """Freeze the backbone and put the additions in.
+    """Freeze the backbone and add the adapters.
 
     Raises:
         InputError: rank or roles are not usable with this network.
@@ -65,17 +65,17 @@ def prepare(network: Network, options: Options) -> None:
         raise InputError(
             f"lora: no linear layer in the groups {', '.join(options.roles)}; there are {', '.join(groups)}."
         )
-    for name in groups.get("head", []):  # a decoder that came with its backbone is no head: it gets additions too
+    for name in groups.get("head", []):  # a pretrained decoder is no head: it gets adapters too
         network.module.get_parameter(name).requires_grad_(True)
 
 
 def fold(network: Network) -> None:
-    """Merge the additions into the matrices they stand beside."""
+    """Merge the adapters into the frozen matrices."""
     from goldilocks.nets.layers import lora
 
     lora.merge(network.module)
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Additions start at zero and stand ten times the rate."""
+    """Adapters start at zero and tolerate ten times the rate."""
     return replace(config, learning_rate=10 * config.learning_rate, layer_ratio=1.0)

@@ -1,4 +1,4 @@
-"""Every weight learns, from nothing: for models that start without knowledge, and for those fitted in one go."""
+"""Training from scratch: for models without pretraining, and for one-shot estimators."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    return "starts from pretrained weights; head_only, full and others adapt those" if info.pretrained else None
+    return "is pretrained; use `head_only`, `full` or another fine-tuning method" if info.pretrained else None
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
-    """Every weight learns: the whole."""
+    """Every weight is trained: the reference."""
     return 1.0
 
 
 def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
-    """Let every weight learn."""
+    """Make every weight trainable."""
     network.module.requires_grad_(True)
 
 

@@ -1,4 +1,4 @@
-"""The topmost blocks and the head learn; what lies below is frozen, runs once per text and is kept."""
+"""Fine-tuning of the topmost blocks and the head; the output of the frozen blocks below is computed once and cached."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much learns."""
+    """How many blocks are trained."""
 
     layers: int = 0
-    """Blocks from the top that learn; 0: a third of them, at least one."""
+    """Trained blocks, counted from the top; 0: a third of them, at least one."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -24,7 +24,7 @@ def incompatibility(info: ModelInfo) -> str | None:
     if not set(info.groups) - {"prompt"}:
         return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
-        return "starts from nothing, so whatever does not learn stays random; scratch trains all of it"
+        return "not pretrained, so frozen weights would stay random; use `scratch`"
     return None if info.depth >= 2 else f"has {info.depth} stacked layers, so there is no part of them to freeze"
 
 
@@ -47,7 +47,7 @@ def fold(network: Network) -> None:
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Fewer weights stand a higher rate."""
+    """Fewer trained weights tolerate a higher rate."""
     return replace(config, learning_rate=2 * config.learning_rate, layer_ratio=1.0)
 
 

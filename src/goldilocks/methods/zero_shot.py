@@ -1,4 +1,4 @@
-"""Zero-shot prompting: an instruction and the item, no examples, nothing trained.
+"""Zero-shot prompting: the model gets the instruction and the item; no training, no examples.
 
 Needs an autoregressive language model. No training label is used, so the score does not depend on how many rows there
 are.
@@ -33,7 +33,7 @@ def declined(output: Output) -> str | None:
     return why_not_promptable(output)
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """A forward pass over a few training texts, against epochs over all of them."""
     return 0.02
 

@@ -1,4 +1,4 @@
-"""pass@1: the share of programs that pass their tests, run in a sandbox (``support/sandbox.py``).
+"""pass@1: the share of programs that pass their tests, run in a sandbox (``support/sandbox/``).
 
 An answer may also be several samples for one item; the item then counts with the share of them that pass, which is the
 unbiased estimate of pass@1. ``estimate`` gives pass@k for larger k. An item without tests passes where its answer is
@@ -18,8 +18,8 @@ import numpy as np
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.programs import is_harness, parsed, program, with_tests
-from goldilocks.support.sandbox import protection, run_all
+from goldilocks.support.sandbox.harness import Judged, is_harness, judged, parsed, with_tests
+from goldilocks.support.sandbox.sandbox import judge, protection
 from goldilocks.support.text.units import references
 
 OUTPUTS = frozenset({Output.TEXT})
@@ -39,7 +39,7 @@ EXAMPLES = (
     (("print( 'a' )", "a = 1"), ('print("a")', "a = 2"), 1 / 2),
 )
 
-_verdicts: dict[str, bool] = {}
+_verdicts: dict[Judged, bool] = {}
 _MOST_VERDICTS = 100_000
 
 
@@ -111,38 +111,39 @@ def estimate(samples: int, passed: int, k: int) -> float:
 
 def _verdicts_of(gold: Sequence[Gold], predicted: Sequence[Answer]) -> list[list[bool]]:
     """Of each item, which of its samples pass."""
-    every = [
+    checks = [
         [_check(references(right), str(sample)) for sample in (given if isinstance(given, tuple) else (given,))]
         for right, given in zip(gold, predicted, strict=True)
     ]
-    _run_new([one for checks in every for one in checks if isinstance(one, str)])
-    return [[one if isinstance(one, bool) else _verdicts[one] for one in checks] for checks in every]
+    _run_new([check for of_item in checks for check in of_item if isinstance(check, Judged)])
+    return [[check if isinstance(check, bool) else _verdicts[check] for check in of_item] for of_item in checks]
 
 
-def _check(right: Sequence[str], answer: str) -> bool | str:
-    """Whether the answer is right, or the program that finds out."""
-    harness = next((one for one in right if is_harness(one)), None)
+def _check(right: Sequence[str], answer: str) -> bool | Judged:
+    """Whether the answer is right, or the program and tests that find out."""
+    harness = next((text for text in right if is_harness(text)), None)
     if harness is not None:
-        return _program(harness, answer)
+        solution = next((text for text in right if not is_harness(text)), "")
+        return _judged(harness, answer, solution)
     tree = _tree(answer)
-    return tree is not None and any(tree == _tree(one) for one in right)
+    return tree is not None and any(tree == _tree(text) for text in right)
 
 
 @lru_cache(maxsize=10_000)
-def _program(harness: str, answer: str) -> str:
-    return program(harness, answer)
+def _judged(harness: str, answer: str, solution: str) -> Judged:
+    return judged(harness, answer, solution)
 
 
 def _tree(code: str) -> str | None:
-    found = parsed(code.strip())
-    return None if found is None or not found.body else ast.dump(found)
+    module = parsed(code.strip())
+    return None if module is None or not module.body else ast.dump(module)
 
 
-def _run_new(programs: Sequence[str]) -> None:
+def _run_new(programs: Sequence[Judged]) -> None:
     """Run what was not run before: a score, its interval and its slices ask for the same programs again."""
-    new = [one for one in dict.fromkeys(programs) if one not in _verdicts]
+    new = [program for program in dict.fromkeys(programs) if program not in _verdicts]
     if len(_verdicts) + len(new) > _MOST_VERDICTS:
         _verdicts.clear()
         new = list(dict.fromkeys(programs))
-    for one, outcome in zip(new, run_all(new), strict=True):
-        _verdicts[one] = outcome.passed
+    for program, outcome in zip(new, judge(new), strict=True):
+        _verdicts[program] = outcome.passed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldilocks.errors import InputError
-from goldilocks.settings import nearest
+from goldilocks.support.suggest import suggest
 
 OBJECTIVES = ("mlm", "clm", "denoise")
 KINDS = ("wordpiece", "bpe", "unigram")
@@ -95,7 +95,7 @@ def check(settings: PretrainSettings) -> None:
     for option, known in names:
         given = getattr(settings, option)
         if given is not None and given not in known:
-            raise InputError(f"{option} is {given!r}.{nearest(given, list(known))} There are: {', '.join(known)}.")
+            raise InputError(f"{option} is {given!r}.{suggest(given, list(known))} There are: {', '.join(known)}.")
     for option, least in _LEAST.items():
         given = getattr(settings, option)
         if given is not None and not given >= least:

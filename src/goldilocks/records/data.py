@@ -21,6 +21,9 @@ class Part:
     """Row number of each text in its file, from 1 (the header of a CSV is not counted)."""
     documents: tuple[str, ...] = ()
     """Of joined sentences: the document of each row, empty where unknown. Empty: no rows were joined."""
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The other columns of the file (group, date, author): name -> cell of each row, empty where it has none. Only
+    columns of short cells, see ``data/attributes.py``."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -32,6 +35,7 @@ class Part:
             gold=tuple(self.gold[i] for i in positions),
             rows=tuple(self.rows[i] for i in positions),
             documents=tuple(self.documents[i] for i in positions) if self.documents else (),
+            attributes={name: tuple(cells[i] for i in positions) for name, cells in self.attributes.items()},
         )
 
 
@@ -93,6 +97,9 @@ class DataProfile:
     """Language -> share of a sample of the texts."""
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Part -> what the task counts in it -> number (see ``protocols.ReportsDataStats``)."""
+    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Part that is given -> of its file: ``rows``, of these ``usable``, ``unusable`` and ``skipped`` ones, and the
+    ``lines`` that are not empty (0 of formats without lines). Rows may be joined or unrolled into ``usable`` items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,8 @@ class Decision:
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """File of the run that it was made from -> SHA-256 (see ``selection/digests.py``); empty in older decisions."""
     serving: Serving = field(default_factory=Serving)
     p_best: float | None = None
     """Probability that the winner's true J is the lowest, unfinished candidates included."""

@@ -25,6 +25,12 @@ class DataSpec:
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1
     """For tags: consecutive rows of one document that form one item."""
+    time: str | None = None
+    """Column of a date or time: parts that are not given are split by it, train oldest and test newest."""
+    group: str | None = None
+    """Column of what rows have in common (a customer, an author): such rows stay in one part."""
+    max_bytes: int = 4_000_000_000
+    """Most bytes of a source, decompressed; a larger one is refused before it is read."""
 
 
 @dataclass(frozen=True, slots=True)

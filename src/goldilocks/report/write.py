@@ -29,7 +29,9 @@ from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.race_chart import race_chart
 from goldilocks.report.what_if import slider_data
+from goldilocks.support.control_characters import visible
 from goldilocks.support.files import write_text
+from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.scoring.statistics import class_totals
 
 _HERE = Path(__file__).parent
@@ -67,7 +69,8 @@ def write_report(
     Raises:
         InputError: the file cannot be written.
     """
-    write_text(out, render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml))
+    page = render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml)
+    write_text(out, without_own_paths(page, [out.parent]))
     return out
 
 
@@ -97,7 +100,7 @@ def render(
     views = _of_decision(decision, trials) | _of_race(decision, trials, screening) | _of_evaluation(evaluation)
     views["excluded"] = board.excluded(decision, pool, screening)
     html = _environment().get_template("template.html").render(shown | views)
-    return html.encode("utf-8", "replace").decode("utf-8")
+    return visible(html).encode("utf-8", "replace").decode("utf-8")
 
 
 def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:

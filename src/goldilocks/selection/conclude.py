@@ -10,14 +10,14 @@ from goldilocks.events import FootprintStarted
 from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial
 from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Choice, Finished, decide
+from goldilocks.selection.digests import digests
 from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.prospects import Forecasts, forecasts_of
-from goldilocks.selection.race import RaceContext
+from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.time_correction import pace
 
-_FOOTPRINT_TEXTS = 64
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 _DISTURBED = 1.3
 """A second measurement of the latency that differs by this factor is no accident: something else used the machine."""
@@ -74,7 +74,7 @@ def conclude(
         stopped=stopped,
         money=setting.workspace.spending_log().total().money,
     )
-    return decision_from(records, footprints, search)
+    return replace(decision_from(records, footprints, search), inputs=digests(setting.workspace, len(trials)))
 
 
 def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], search: Search) -> Decision:
@@ -155,7 +155,7 @@ def _measured(
     """Candidate -> footprint of every finished one; ``None`` where one failed."""
     guard = Guard(setting.workspace, setting.clock, setting.progress)
     by_name = {one.name: one for one in setting.pool.candidates}
-    texts = setting.dataset.validation.texts[:_FOOTPRINT_TEXTS]
+    texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
     footprints: dict[str, Footprint] = {}
     dropped = setting.workspace.read_dropped()
     done = [one for one in trials if one.share >= 1 and one.candidate not in dropped]

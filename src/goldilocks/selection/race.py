@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from goldilocks.answers import Answers
-from goldilocks.errors import BudgetError, InputError
+from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.evaluation.score import loss_of, measured
 from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
 from goldilocks.protocols import ExplainsStopping, Metric, Policy
 from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
-from goldilocks.selection.standings import Standings
+from goldilocks.selection.reserve import Reserve
+from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.selection.watchdog import limit_of, time_limit
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -62,6 +63,12 @@ class RaceContext:
     progress: Progress
     baselines: Sequence[str] = ()
     """Families that all are compared with: run to the end first (see ``protocols.HasBaselines``)."""
+    measure: Callable[[Candidate, Sequence[Text]], object] | None = None
+    """Footprint of a finished candidate: taken as soon as it has finished, so that its time is part of the budget."""
+    n_test: int = 0
+    """Items of the test part, for the time that scoring it will take."""
+    max_disk_bytes: float = math.inf
+    """What the run's folder may take: a purchase that would pass it is not made."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
@@ -73,7 +80,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         The trials in order, and why the race stopped, in words.
 
     Raises:
-        BudgetError: the budget ended before any candidate but a baseline was finished.
+        BudgetError: the budget ended, or the disk was full, before any candidate but a baseline was finished.
         InputError: every candidate but a baseline failed.
     """
     guard = Guard(setting.workspace, setting.clock, setting.progress)
@@ -81,13 +88,19 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     members = {candidate.name: candidate for candidate in standings.pool}
     stopped = "the budget ended"
     runs: dict[str, Runner] = {}
-    while (left := setting.clock.left()) > 0 and standings.candidates:
+    reserve = Reserve(setting.spec.budget_seconds, setting.n_test)
+    full = ""
+    while (left := setting.clock.left() - reserve.seconds(standings.trials)) > 0 and standings.candidates:
         standings.left = left
         purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _beside_baseline(standings)
         if purchase is None:
             stopped = _why_stopped(policy, standings)
             break
         name, rung, why = purchase
+        full = _over_disk(members[name], setting)
+        if full:
+            stopped = full
+            break
         if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
         with guard.watch("race", [name]) as failed:
@@ -101,7 +114,10 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
-    _check_decides(standings, setting)
+        if trial.share >= 1 and setting.measure is not None:
+            _measure(members[name], setting, guard, reserve)
+            standings.dropped = setting.workspace.read_dropped()
+    _check_decides(standings, setting, full)
     return tuple(standings.trials), stopped
 
 
@@ -116,12 +132,57 @@ def _standings(setting: RaceContext) -> Standings:
         n_items=len(setting.dataset.validation),
         n_labels=len(setting.dataset.labels),
         screening=setting.screening,
-        trials=setting.workspace.read_trials(),
+        trials=_checked(setting, kept),
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
     standings.begun_before = {trial.candidate for trial in standings.trials}
     return standings
+
+
+def _checked(setting: RaceContext, members: Collection[str]) -> list[Trial]:
+    """Earlier trials, which must be of this race.
+
+    Raises:
+        IntegrityError: one is of a candidate, a rung or data that this race does not have.
+    """
+    trials = setting.workspace.read_trials()
+    for number, trial in enumerate(trials, start=1):
+        problem = (
+            f"the candidate {trial.candidate} is not in this race"
+            if trial.candidate not in members
+            else f"rung {trial.rung} ends at another share than {trial.share:g}"
+            if trial.rung >= len(RUNGS) or abs(RUNGS[trial.rung] - trial.share) > 1e-6
+            else "it was scored on other data"
+            if trial.data_fingerprint != setting.dataset.fingerprint
+            else ""
+        )
+        if problem:
+            raise IntegrityError(
+                f"{setting.workspace.trials} line {number}: {problem}; remove the line (and "
+                f"{setting.workspace.decision.name}), then --resume."
+            )
+    return trials
+
+
+def _over_disk(candidate: Candidate, setting: RaceContext) -> str:
+    """Why a purchase would pass the disk limit; empty where it would not."""
+    if setting.workspace.size_bytes() + candidate.model.size_bytes <= setting.max_disk_bytes:
+        return ""
+    return f"the run's folder would pass its {setting.max_disk_bytes / 1e6:,.0f} MB of disk"
+
+
+def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: Reserve) -> None:
+    """Take the footprint of a finished candidate; one that cannot be measured is excluded."""
+    assert setting.measure is not None
+    begun = setting.clock.elapsed()
+    with guard.watch("measuring", [candidate.name]):
+        setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
+    reserve.measured.append(setting.clock.elapsed() - begun)
+
+
+FOOTPRINT_TEXTS = 64
+"""Validation texts that a footprint is measured on."""
 
 
 def _why_stopped(policy: Policy, standings: Standings) -> str:
@@ -137,13 +198,15 @@ _BASELINE = "majority"
 """Family of the majority answer; a race in which nothing else finished has decided nothing."""
 
 
-def _check_decides(standings: Standings, setting: RaceContext) -> None:
+def _check_decides(standings: Standings, setting: RaceContext, full: str) -> None:
     """See that a candidate beside the majority answer is finished, or raise what ``race`` says."""
     done = {trial.candidate for trial in standings.trials if trial.share >= 1} - set(standings.dropped)
     if any(map(_decides, done)):
         return
     if standings.dropped and not any(map(_decides, standings.candidates)):
         raise InputError(_nothing_left(sorted(done), setting.workspace))
+    if full:
+        raise BudgetError(f"{full} before any candidate was finished; raise --max-disk and --resume.")
     if any(map(_decides, standings.candidates)):
         beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
         raise BudgetError(
@@ -214,10 +277,11 @@ def _buy(
     predicted, value = standings.price(name, rung), standings.value(name)
     setting.progress(PurchaseStarted(name, share, predicted, why))
     begun, used = time.perf_counter(), setting.workspace.spending_log(name).own()
+    until = setting.clock.elapsed() + standings.left
     run = runs.pop(name, None) or setting.start(candidate)
     run.advance(
         share,
-        stop=lambda: setting.clock.left() <= 0,
+        stop=lambda: setting.clock.elapsed() >= until,
         on_step=lambda done: setting.progress(TrainingStep(name, done)),
     )
     if run.share < share - 1e-9:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +21,14 @@ from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, W
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, to_json, write_text
+from goldilocks.support.machine.clock import OutOfTimeError
 
 if TYPE_CHECKING:
     from goldilocks.tuning.run import Run
+
+
+_FIRST_TEXTS, _NEXT_TEXTS = 64, 512
+"""Texts of a screening between two looks at the clock; few at first, to learn how fast a model is."""
 
 
 @dataclass(slots=True)
@@ -39,27 +46,42 @@ class RunStore:
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
-    def features(self, facts: ModelInfo, texts: Sequence[Text]) -> Floats:
-        """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``."""
+    def features(
+        self, facts: ModelInfo, texts: Sequence[Text], seconds_left: Callable[[], float] = lambda: math.inf
+    ) -> Floats:
+        """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``.
+
+        Raises:
+            OutOfTimeError: the first texts took so long that all of them would take more than ``seconds_left()``.
+        """
         network = plugins.load("families", facts.family).create(
             facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
         )
         assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
-        return np.asarray(network.features(texts))
+        begun = time.monotonic()
+        parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
+        for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
+            ahead = (time.monotonic() - begun) / place * (len(texts) - place)
+            if ahead > seconds_left():
+                raise OutOfTimeError(f"{facts.name}: {len(texts):,} texts would take {ahead:.0f} s more")
+            parts.append(np.asarray(network.features(texts[place : place + _NEXT_TEXTS])))
+        return np.concatenate(parts)
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""
-        from goldilocks.tuning.run import Run
+        from goldilocks.tuning.run import Run, RunSetup
 
         run = Run(
             candidate,
             self.dataset.train,
             self.dataset.goal,
-            model_folder=self._folder(candidate.model),
-            work=self.work,
-            seed=self.seed,
-            options=options_of(candidate.method, self.options),
-            spending_log=self.workspace.spending_log(candidate.name),
+            RunSetup(
+                model_folder=self._folder(candidate.model),
+                work=self.work,
+                seed=self.seed,
+                options=options_of(candidate.method, self.options),
+                spending_log=self.workspace.spending_log(candidate.name),
+            ),
         )
         checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
         if checkpoint.is_dir():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,8 +31,11 @@ from goldilocks.records import (
     Screening,
     Text,
 )
+from goldilocks.support.machine.clock import OutOfTimeError
 from goldilocks.support.scoring import linear_probe
 
+_LEAST_RESAMPLES = 2
+"""An interval needs two."""
 _ROWS, _ROWS_NONE_CUT = 1_500, 500
 KEEP = 5
 """A model is only cut when at least this many are surely better."""
@@ -63,8 +67,10 @@ def screen(
     Args:
         dataset: Its train part is used.
         pool: The candidates.
-        features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``.
-        seconds_limit: No further probe is begun that would probably end after this many seconds.
+        features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``; it may raise
+            ``OutOfTimeError``.
+        seconds_limit: No further probe is begun that would probably end after this many seconds. Of a probe that takes
+            longer, what matters least is left out: further estimators, then resamples beyond the second.
         seed: Draws the rows and the resamples.
         rows: Training rows to use, drawn stratified by label; absent: 1,500 where a model may be cut, else 500 (the
             probe then only tells the race where to begin).
@@ -91,8 +97,12 @@ def screen(
         if looks and spent + pace * _body(facts) > seconds_limit:
             continue
         names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
-        with watch(names) if watch else nullcontext(()) as failed:
-            looks.append(_look(facts, features(facts, texts), labels, seed, resamples, started=begun + spent))
+        try:
+            with watch(names) if watch else nullcontext(()) as failed:
+                timing = _Timing(begun + spent, begun + seconds_limit)
+                looks.append(_look(facts, features(facts, texts), labels, seed, resamples, timing))
+        except OutOfTimeError:  # as where there was no time to begin: its candidates go on
+            continue
         if failed:
             out.update(names)
             continue
@@ -148,36 +158,58 @@ def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], I
     return dataset.train.texts, labels
 
 
-def _look(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, *, started: float) -> ProbeResult:
-    """All estimates of one model from its features ``(n_texts, depth + 1, width)``."""
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """When a look began, and when it should have ended, on the monotonic clock."""
+
+    started: float
+    until: float
+
+    def over(self) -> bool:
+        """Whether its time is up."""
+        return time.monotonic() > self.until
+
+
+def _look(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
+    """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
     layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
-    best = _best_layer(layers, labels, seed)
+    best = _best_layer(layers, labels, seed, timing)
+    errors: list[float] = []
+    for one in range(seed, seed + resamples):
+        if len(errors) >= _LEAST_RESAMPLES and timing.over():
+            break
+        errors.append(linear_probe.held_out(layers[best], labels, one)[1])
     views = {"": found.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
     seeds = range(seed, seed + resamples)
     estimates: dict[str, Measured] = {}
     for name in plugins.names("estimators"):
         for view, states in views.items():
+            if timing.over():
+                continue
             trusted = name != "log_me" or (1 - linear_probe.HELD_OUT) * len(labels) >= states.shape[1]
             estimates[(name if trusted else _DISTRUSTED) + view] = _estimate(name, states, labels, seeds)
-    errors = [linear_probe.held_out(layers[best], labels, one)[1] for one in seeds]
     mean, low, high = corrected_interval(errors, linear_probe.HELD_OUT)
-    estimates[ACCURACY] = Measured(1 - mean, max(0.0, 1 - high), min(1.0, 1 - low), resamples, "share")
+    estimates[ACCURACY] = Measured(1 - mean, max(0.0, 1 - high), min(1.0, 1 - low), len(errors), "share")
     return ProbeResult(
         model=_name(facts),
         layer=best,
         estimates=estimates,
         probe_loss=mean,
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - timing.started,
     )
 
 
-def _best_layer(layers: Sequence[Floats], labels: Ints, seed: int) -> int:
+def _best_layer(layers: Sequence[Floats], labels: Ints, seed: int, timing: _Timing) -> int:
     """Layer whose probe is least wrong on one split; of equals the one with the lower log-loss."""
     if len(layers) == 1:
         return 0
     # A split of its own: the splits that the accuracy is measured on have no say in the choice of the layer.
-    scores = [linear_probe.held_out(states, labels, seed + 104_729)[::-1] for states in layers]
-    return min(range(len(layers)), key=lambda layer: scores[layer])
+    scores: dict[int, tuple[float, ...]] = {}
+    for layer in reversed(range(len(layers))):  # the last one for certain, lower ones while there is time
+        if scores and timing.over():
+            break
+        scores[layer] = linear_probe.held_out(layers[layer], labels, seed + 104_729)[::-1]
+    return min(sorted(scores), key=lambda layer: scores[layer])
 
 
 def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> Measured:

@@ -43,14 +43,16 @@ def tune_candidate(
         The model and its validation score.
 
     Raises:
-        InputError: a config is given for a model that is fitted in one go.
+        InputError: a training config is given for a model that is not trained by gradient descent.
     """
-    from goldilocks.tuning.run import Run, adjusted, tune
+    from goldilocks.tuning.run import Run, RunSetup, adjusted, tune
 
     work = workload(dataset)
     own = plugins.load("families", candidate.model.family).training_config(candidate.model, work)
     if own is None and overrides:
-        raise InputError(f"{candidate.name} is fitted in one go; leave out {', '.join(overrides)}: it has no effect.")
+        raise InputError(
+            f"{candidate.name} is not trained by gradient descent; leave out {', '.join(overrides)}: it has no effect."
+        )
     whole = plugins.load("methods", candidate.method).training_config(own) if own else None
     config = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
@@ -58,11 +60,13 @@ def tune_candidate(
         candidate,
         dataset.train,
         dataset.goal,
-        model_folder=folder,
-        work=work,
-        seed=seed,
-        config=config,
-        options=options_of(candidate.method, options or {}),
+        RunSetup(
+            model_folder=folder,
+            work=work,
+            seed=seed,
+            config=config,
+            options=options_of(candidate.method, options or {}),
+        ),
     )
     validation = dataset.validation
 

@@ -28,8 +28,9 @@ from goldilocks.records import (
 from goldilocks.selection.conclude import decision_from
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import check_money, nearest
+from goldilocks.settings import check_money
 from goldilocks.support.files import read_record
+from goldilocks.support.suggest import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def _known(what: str, given: Mapping[str, Any], record: type, leave_out: tuple[s
     names = [one.name for one in fields(record) if one.name not in leave_out]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
-        raise InputError(f"--{what} {unknown}: unknown.{nearest(unknown, names)} There are: {', '.join(names)}.")
+        raise InputError(f"--{what} {unknown}: unknown.{suggest(unknown, names)} There are: {', '.join(names)}.")
 
 
 def decide_again(folder: Path, changes: Changes) -> Decision:

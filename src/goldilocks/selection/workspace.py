@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import math
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
+
+_PART = re.compile(r"\..+\.\d+\.part")
+"""What ``write_bytes`` calls a file that is not whole yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,39 @@ class Workspace:
         """The bundle."""
         return self.folder / "bundle"
 
+    @property
+    def evaluation(self) -> Path:
+        """The winner on the test part."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def cleaned(self) -> Path:
+        """There once ``goldilocks clean`` has removed models and checkpoints."""
+        return self.folder / "cleaned.json"
+
+    def inside(self, relative: str) -> Path:
+        """A file that a record names, which must lie in the folder.
+
+        Raises:
+            IntegrityError: the name leads out of it.
+        """
+        path = self.folder / relative
+        if Path(relative).is_absolute() or ".." in Path(relative).parts:
+            raise IntegrityError(f"{self.folder}: a record names {relative!r}, which leads out of the run's folder.")
+        return path
+
+    def size_bytes(self) -> int:
+        """What the run's files take."""
+        return sum(path.lstat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def remove_parts(self) -> None:
+        """Remove what a killed process had half written; the folder must be claimed."""
+        for path in self.folder.rglob("*.part"):
+            if path.is_dir() and path.name in ("model.part", f".{self.bundle.name}.part"):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file() and _PART.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
     def of_candidate(self, name: str) -> Path:
         """Checkpoint, model and predictions of one candidate."""
         return self.folder / "runs" / name.replace("/", "--")
@@ -134,11 +173,18 @@ class Workspace:
         import yaml
 
         wanted = plain(spec)
+        self.remove_parts()
+        if self.cleaned.exists() and resume:
+            raise InputError(
+                f"{self.folder}: was cleaned, so its models are gone and it cannot go on; choose another --out."
+            )
         if self.task.exists():
             if not resume:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
             there = plain(self.read_task())
-            differ = sorted(key for key in wanted if key != "budget_seconds" and there.get(key) != wanted[key])
+            # Where the project is does not matter: whether its data are the same, their fingerprint says.
+            unimportant = ("budget_seconds", "folder")
+            differ = sorted(key for key in wanted if key not in unimportant and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
                     f"{self.folder}: holds a run of another task (differs in {', '.join(differ)}); "
@@ -169,12 +215,38 @@ class Workspace:
             IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
         """
         found = _read_lines(self.trials, Trial)
+        for number, trial in enumerate(found, start=1):
+            if problem := _problem(trial):
+                raise IntegrityError(
+                    f"{self.trials} line {number}: damaged ({problem}); remove the line, then --resume."
+                )
+            self.inside(trial.predictions)
         if len(found) < (decided := self._trials_of_decision()):
             raise IntegrityError(
                 f"{self.trials}: holds {len(found)} of the {decided} trials that {self.decision.name} was made from; "
                 f"restore it, or remove {self.decision.name}, then --resume buys the others again."
             )
         return found
+
+    def forget_lost(self) -> tuple[str, ...]:
+        """Take back the last purchase of finished candidates whose model or answers are gone: they are bought again.
+
+        A decision that was made from them is removed too; it will be made again.
+
+        Returns:
+            The candidates.
+        """
+        trials, dropped = self.read_trials(), self.read_dropped()
+        lost = [one for one in trials if one.share >= 1 and one.candidate not in dropped and not self._has_files(one)]
+        if lost:
+            self.decision.unlink(missing_ok=True)
+            kept = [one for one in trials if one not in lost]
+            write_text(self.trials, "".join(to_json(one, indent=None) + "\n" for one in kept))
+        return tuple(one.candidate for one in lost)
+
+    def _has_files(self, trial: Trial) -> bool:
+        model = self.of_candidate(trial.candidate) / "model"
+        return self.inside(trial.predictions).is_file() and model.is_dir() and any(model.iterdir())
 
     def _trials_of_decision(self) -> int:
         """How many there were; 0 without a decision that can be read."""
@@ -247,7 +319,10 @@ class Workspace:
         path = self.of_candidate(candidate) / f"rung-{rung}{'.npy' if answers.labels else '.json'}"
         if answers.labels:
             buffer = io.BytesIO()
-            np.save(buffer, np.asarray(answers.probabilities, dtype=np.float32), allow_pickle=False)
+            table = np.array(answers.probabilities, dtype=np.float32)
+            if answers.problems:
+                table[np.array(answers.problems) != ""] = _NO_ANSWER
+            np.save(buffer, table, allow_pickle=False)
             write_bytes(path, buffer.getvalue())
         else:
             write_text(path, encoded(answers))
@@ -259,13 +334,43 @@ class Workspace:
         Raises:
             IntegrityError: the file is missing or damaged.
         """
-        path = self.folder / relative
+        path = self.inside(relative)
         try:
             if path.suffix == ".json":
                 return decoded(path.read_text(encoding="utf-8"), goal)
-            return of_labels(np.load(path, allow_pickle=False), goal.labels, several=goal.several)
+            probabilities = np.load(path, allow_pickle=False)
+            _need_finite(probabilities)
+            probabilities = np.where(probabilities == _NO_ANSWER, np.nan, probabilities)
+            return of_labels(probabilities, goal.labels, several=goal.several)
         except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+_NO_ANSWER = -1.0
+"""Stands on disk for every probability of an item without an answer; NaN there is damage."""
+
+
+def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities that are not finite")
+
+
+def _problem(trial: Trial) -> str:
+    """What cannot be true of a purchase, in words; empty where nothing is wrong."""
+    score = trial.score
+    numbers = {
+        **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
+        **{"seconds_per_text": trial.seconds_per_text, "share": trial.share, "score": score.value},
+        **{"score.low": score.low, "score.high": score.high},
+    }
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            return f"{name} is {number}"
+    if not 0 < trial.share <= 1 or trial.rung < 0:
+        return f"rung {trial.rung} with share {trial.share:g}"
+    if not 0 <= trial.loss <= 1 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
+        return f"loss {trial.loss:g}, {trial.seconds:g} s, after {trial.elapsed:g} s"
+    return ""
 
 
 def _frozen(value: Any) -> Any:

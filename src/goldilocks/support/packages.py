@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 import re
 from pathlib import Path, PurePosixPath
 
 from goldilocks.errors import InputError, MissingError
+from goldilocks.support.suggest import suggest
 
 
 def in_package(source: str, *, only_folders: bool = False) -> Path:
@@ -33,8 +33,7 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
     files = {PurePosixPath(str(one)) for one in distribution.files or ()}
     there = {parent for one in files for parent in one.parents} | (set() if only_folders else files)
     if wanted not in there:
-        near = difflib.get_close_matches(str(wanted), sorted(map(str, there)), n=1, cutoff=0.3)
-        hint = f" Did you mean pypi://{package}/{near[0]}?" if near else ""
+        hint = suggest(str(wanted), sorted(map(str, there)), cutoff=0.3, prefix=f"pypi://{package}/")
         raise MissingError(f"{source}: {package} {distribution.version} has no such {what}.{hint}")
     return Path(str(distribution.locate_file(wanted)))
 

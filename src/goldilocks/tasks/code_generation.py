@@ -13,8 +13,8 @@ from typing import Any
 
 from goldilocks.errors import MissingError
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.programs import parsed, with_tests
-from goldilocks.support.sandbox import protection
+from goldilocks.support.sandbox.harness import parsed, with_tests
+from goldilocks.support.sandbox.sandbox import protection, safe
 from goldilocks.support.text.cells import empty, list_of, text_problem
 
 OUTPUT = Output.TEXT
@@ -61,7 +61,7 @@ def item(row: Mapping[str, Any]) -> str:
 
 
 def gold(row: Mapping[str, Any]) -> str | tuple[str, str]:
-    """The solution, and where there are tests what runs them (see ``support/programs.py``)."""
+    """The solution, and where there are tests what runs them (see ``support/sandbox/harness.py``)."""
     solution = str(row["solution"])
     if empty(row.get("tests")):
         return solution
@@ -113,13 +113,12 @@ def oddities(part: Part) -> Iterator[Oddity]:
             undefined,
         )
     try:
-        told = protection()
-        severity = Severity.NOTE if told.startswith("namespaces") else Severity.WARNING
+        kept_in, severity = protection(), Severity.NOTE if safe() else Severity.WARNING
     except MissingError as error:
-        told, severity = str(error), Severity.WARNING
+        kept_in, severity = str(error), Severity.WARNING
     yield Oddity(
         "sandbox",
         severity,
-        f"programs are run in the sandbox ({told})",
+        f"programs are run in the sandbox ({kept_in})",
         "Generated programs are executed on this machine to be scored; each has limits on time, memory and files.",
     )

@@ -1,7 +1,7 @@
 """The next reply in a dialogue, written freely; ``dialogue_retrieval`` chooses it among candidates.
 
-Rows hold what was said and the reply, or whole dialogues as ``turns`` (see ``data/dialogues.py``). For the perplexity
-of replies take ``language_modelling`` with the turns so far as its context.
+Rows hold what was said and the reply, or whole dialogues as ``turns`` (see ``data/transforms/dialogues.py``). For the
+perplexity of replies take ``language_modelling`` with the turns so far as its context.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Response selection: the next reply in a dialogue, ranked among candidates (``dialogue`` generates it).
 
-Candidates that a row does not give are drawn from the other replies of its file (``data/dialogues.py``).
+Candidates that a row does not give are drawn from the other replies of its file (``data/transforms/dialogues.py``).
 """
 
 from __future__ import annotations

@@ -12,13 +12,12 @@ a place.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from statistics import mean, median
 from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
-from goldilocks.support.text.cells import empty, text_problem
+from goldilocks.support.text.cells import empty, text_problem, value_of
 from goldilocks.support.text.units import count_words
 
 OUTPUT = Output.SPAN
@@ -159,13 +158,9 @@ def _claims(cell: Any) -> Iterator[Claim]:
 
 
 def _from_json(cell: str) -> Any:
-    """A text cell: JSON where it looks like it, else the answer itself."""
-    if cell.lstrip()[:2] in ("[]", "[{", '["', '{"'):
-        try:
-            return json.loads(cell)
-        except ValueError:
-            pass
-    return [cell]
+    """A text cell: the list or object that it spells, else the answer itself."""
+    found = value_of(cell) if cell.lstrip()[:2] in ("[]", "[{", '["', '{"', "['", "{'", "ar") else None
+    return [cell] if found is None else found
 
 
 # ------------------------------------------------------------------------------------------------- where it really is

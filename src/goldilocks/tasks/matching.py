@@ -1,7 +1,8 @@
 """The best of several candidates for a query: answers to a question, films for a user, documents for a search.
 
 A row is a query with a list of candidates and a list of numbers, how relevant each is (0: not at all). Rows may also
-hold one candidate each, as ``item``: ``data/lists.py`` gathers the rows of a ``group`` (or else of a query).
+hold one candidate each, as ``item``: ``data/transforms/rankings.py`` gathers the rows of a ``group`` (or else of a
+query).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def _labels_problem(cell: Any) -> str | None:
     if isinstance(cell, dict):
         return "labels is a dict, not a list"
     if isinstance(cell, str) and cell.lstrip().startswith("[") and list_of(cell) is None:
-        return f"labels is {shortened(cell)!r}, which is not a JSON list"
+        return f"labels is {shortened(cell)!r}, which is not a list"
     return next(filter(None, (label_problem("one of the labels", one) for one in _labels(cell))), None)
 
 

@@ -1,4 +1,4 @@
-"""The only training loop. It knows a ``Network``, which of its weights learn and a recipe; neither model nor method.
+"""The training loop. It knows a ``Network``, which of its weights are trainable and a training config, nothing else.
 
 Training runs on a working copy: in bfloat16 where backbone and machine can, and with only those rows of the word table
 whose tokens occur in the training texts (the others have no gradient; the table has no weight decay, so leaving them
@@ -68,7 +68,7 @@ class Learner:
 
     @property
     def done(self) -> bool:
-        """Whether the recipe's epochs are over."""
+        """Whether all epochs are over."""
         return self._position() >= self.config.epochs - 1e-9
 
     @property
@@ -241,7 +241,7 @@ class Learner:
     # ------------------------------------------------------------------------------------------------- what is kept
 
     def settle(self) -> Network:
-        """The network with what was learnt so far, in evaluation mode."""
+        """The network with the weights trained so far, in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
         if self._used is not None:
             for slot in self._optimizer.slots:

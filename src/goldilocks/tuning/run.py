@@ -1,7 +1,7 @@
-"""One candidate's training, bought piece by piece: advanced, asked, written down, taken up again.
+"""One candidate's training run, bought rung by rung: advanced, evaluated, checkpointed, resumed.
 
-A network goes on along one schedule: at share 1 it is the full run, before that a run cut short. A model that is fitted
-in one go is fitted anew on the first ``share`` of the rows, in an order whose every beginning has all labels.
+A network follows one learning-rate schedule: share 1 is the full run, less is a run cut short. A one-shot estimator is
+refitted on the first ``share`` of the rows, in an order whose every prefix has all labels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,54 +30,57 @@ if TYPE_CHECKING:
 
 
 _PROMPT = "prompt"
-"""Weight group of models that are told in words what to do: their method says what they are told."""
+"""Weight group of prompted models: their method prepares the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSetup:
+    """What a run needs beside its candidate and its rows."""
+
+    model_folder: Path | None
+    """The checkpoint of a pretrained model."""
+    work: Workload
+    """Size of the training set, for the family's training config."""
+    seed: int
+    """Of head, order and dropout: the same seed gives the same run."""
+    config: TrainingConfig | None = None
+    """Replaces the family's training config as the method adjusted it."""
+    options: Any = None
+    """The method's own (its ``Options``); ``None``: its defaults."""
+    spending_log: SpendingLog | None = None
+    """The spending log of a model behind an endpoint; ``None``: the model's own."""
 
 
 class Run:
     """One candidate's training. Nothing is loaded before the first ``advance`` or ``predict``."""
 
-    def __init__(
-        self,
-        candidate: Candidate,
-        train: Part,
-        goal: Goal,
-        *,
-        model_folder: Path | None,
-        work: Workload,
-        seed: int,
-        config: TrainingConfig | None = None,
-        options: Any = None,
-        spending_log: SpendingLog | None = None,
-    ) -> None:
+    def __init__(self, candidate: Candidate, train: Part, goal: Goal, setup: RunSetup) -> None:
         """Lay the run out.
 
         Args:
             candidate: Model and method.
             train: The training rows; every label of it is in the goal's.
-            goal: The kind of answer wanted, and the labels in the order of the probabilities.
-            model_folder: The checkpoint of a pretrained model.
-            work: Size of the training set, for the family's config.
-            seed: Of head, order and dropout: the same seed gives the same run.
-            config: Replaces the family's recipe as the method adjusted it.
-            options: The method's own (its ``Options``); ``None``: its defaults.
-            spending_log: Where a model that is paid for writes down what it spends; ``None``: it keeps it to itself.
+            goal: The kind of output, and the labels in the order of the probabilities.
+            setup: Everything else.
 
         Raises:
-            InputError: a config is given for a model that is fitted in one go.
+            InputError: a training config is given for a model that is not trained by gradient descent.
         """
-        self.candidate, self.train, self.goal, self.seed = candidate, train, goal, seed
+        self.candidate, self.train, self.goal, self.seed = candidate, train, goal, setup.seed
         self.share = 0.0
         self.seconds = 0.0
         """Wall clock of training so far, loading included, over all processes."""
-        self._model_folder = model_folder
+        self._model_folder = setup.model_folder
         self._family = plugins.load("families", candidate.model.family)
         self._method = plugins.load("methods", candidate.method)
-        own = self._family.training_config(candidate.model, work)
-        if own is None and config is not None:
-            raise InputError(f"{candidate.name} is fitted in one go: it takes no recipe (epochs, rates).")
-        self.config = config or (None if own is None else self._method.training_config(own))
-        self._options = options if options is not None else self._method.Options()
-        self._spending_log = spending_log
+        own = self._family.training_config(candidate.model, setup.work)
+        if own is None and setup.config is not None:
+            raise InputError(
+                f"{candidate.name} is not trained by gradient descent: it takes no training config (epochs, rates)."
+            )
+        self.config = setup.config or (None if own is None else self._method.training_config(own))
+        self._options = setup.options if setup.options is not None else self._method.Options()
+        self._spending_log = setup.spending_log
         self._fitted: Model | None = None
         self._learner: Learner | None = None
 
@@ -86,11 +89,11 @@ class Run:
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
-        """Go on up to ``share`` of the full run; never begins anew.
+        """Continue up to ``share`` of the full run; never starts over.
 
         Args:
             share: From 0 to 1.
-            stop: Asked now and then; once it says ``True`` the run ends early (``self.share`` says where).
+            stop: Called now and then; once it returns ``True`` the run ends early (``self.share`` says where).
             on_step: Called with the share done, now and then.
         """
         begun = time.perf_counter()
@@ -148,10 +151,10 @@ class Run:
     # ------------------------------------------------------------------------------------------------------- answering
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        """Answers as of now; see ``protocols.Model``.
+        """Predictions of the model as it is now; see ``protocols.Model``.
 
         Raises:
-            InputError: a model that is fitted in one go has not been fitted yet.
+            InputError: a one-shot estimator has not been fitted yet.
         """
         if self.config is None:
             return self._fitted_model().predict(texts)
@@ -159,7 +162,7 @@ class Run:
 
     @property
     def model(self) -> Model:
-        """The model as of now, the method's additions merged in, ready to answer and be saved. Training may go on."""
+        """The model as it is now, adapters merged, ready for inference and to be saved. Training may continue."""
         if self.config is None:
             return self._fitted_model()
         network = self._learning().settle().twin()
@@ -170,20 +173,20 @@ class Run:
 
     def _fitted_model(self) -> Model:
         if self._fitted is None:
-            raise InputError(f"{self.candidate.name} has not learnt yet; call advance first.")
+            raise InputError(f"{self.candidate.name} is not fitted yet; call advance first.")
         return self._fitted
 
     # --------------------------------------------------------------------------------------------------------- on disk
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint: what learns, what the optimiser remembers (not at share 1), and where the run stands.
+        """Write a checkpoint: trained weights, optimiser state (not at share 1), and the position in the run.
 
-        Killed half-way, the checkpoint before still counts. Frozen weights are not written.
+        If the process is killed, the last checkpoint still counts. Frozen weights are not written.
 
         Raises:
             InputError: the folder cannot be written to, or the disk is full.
         """
-        info = {
+        content = {
             "candidate": self.candidate.name,
             "seed": self.seed,
             "rows": len(self.train),
@@ -192,17 +195,17 @@ class Run:
             "seconds": self.seconds,
         }
         if self._learner is not None:
-            write_checkpoint(folder, {**info, "place": self._learner.place()}, self._learner.state())
+            write_checkpoint(folder, {**content, "place": self._learner.place()}, self._learner.state())
             return
         if self._fitted is not None:
             name = f"model-{self.share:.6f}"
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir(parents=True)
             self._fitted.save(folder / name)
-            info["model"] = name
-        write_checkpoint(folder, info, {})
+            content["model"] = name
+        write_checkpoint(folder, content, {})
         for old in folder.glob("model-*"):
-            if old.name != info.get("model"):
+            if old.name != content.get("model"):
                 shutil.rmtree(old, ignore_errors=True)
 
     def _chosen(self) -> Any:
@@ -210,13 +213,13 @@ class Run:
         return json.loads(json.dumps(asdict(self._options)))
 
     def resume_from(self, folder: Path) -> None:
-        """Take up a run where ``save`` left it.
+        """Resume a run where ``save`` left it.
 
         Raises:
             MissingError: there is no checkpoint.
             IntegrityError: it is damaged, or of another run (candidate, seed, rows or the method's options differ).
         """
-        info, tensors = read_checkpoint(folder)
+        content, tensors = read_checkpoint(folder)
         ours = {
             "candidate": self.candidate.name,
             "seed": self.seed,
@@ -224,16 +227,16 @@ class Run:
             "options": self._chosen(),
         }
         for key, value in ours.items():
-            if info.get(key) != value:
+            if content.get(key) != value:
                 raise IntegrityError(
-                    f"{folder}: the checkpoint is of {key} {info.get(key)!r}, this run of {value!r}; "
+                    f"{folder}: the checkpoint is of {key} {content.get(key)!r}, this run of {value!r}; "
                     "remove it to start the run anew."
                 )
-        if "place" in info:
-            self._learning().put_back(tensors, info["place"])
-        elif "model" in info:
-            self._fitted = self._charged(self._family.restore(folder / info["model"]))
-        self.share, self.seconds = info["share"], info["seconds"]
+        if "place" in content:
+            self._learning().put_back(tensors, content["place"])
+        elif "model" in content:
+            self._fitted = self._charged(self._family.restore(folder / content["model"]))
+        self.share, self.seconds = content["share"], content["seconds"]
 
 
 def tune(
@@ -245,18 +248,18 @@ def tune(
     stop: Callable[[], bool] | None = None,
     on_step: Callable[[float], None] | None = None,
 ) -> Model:
-    """Run to the end, or until the validation part has not improved for ``config.patience`` looks; the best is kept.
+    """Train to the end, or until ``config.patience`` evaluations bring no improvement (early stopping).
 
     Args:
-        run: The run; a model that is fitted in one go is simply fitted.
-        validation: What is looked at.
+        run: The run; a one-shot estimator is simply fitted.
+        validation: The rows to evaluate on.
         score: Answers to ``validation`` -> score, higher is better.
-        looks: Looks over the full run; 0: one per epoch.
+        looks: Evaluations over the full run; 0: one per epoch.
         stop: As for ``Run.advance``.
         on_step: As for ``Run.advance``.
 
     Returns:
-        The model with the best validation score among the looks (without patience: as it stands at the end).
+        The model with the best validation score (without patience: the one at the end).
     """
     patience = run.config.patience if run.config else 0
     if not patience or run.config is None:
@@ -278,7 +281,7 @@ def tune(
 
 
 def adjusted(config: TrainingConfig, overrides: dict[str, Any]) -> TrainingConfig:
-    """The recipe with some of its fields replaced.
+    """The training config with some of its fields replaced.
 
     Raises:
         InputError: it has no such field.
@@ -287,5 +290,5 @@ def adjusted(config: TrainingConfig, overrides: dict[str, Any]) -> TrainingConfi
         return replace(config, **overrides)
     except TypeError as error:
         raise InputError(
-            f"recipe: {error}; its fields are {', '.join(TrainingConfig.__dataclass_fields__)}."
+            f"training config: {error}; its fields are {', '.join(TrainingConfig.__dataclass_fields__)}."
         ) from error

@@ -12,7 +12,7 @@ from goldilocks.nets.hub.config import read_config
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import Candidate, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 transformers = pytest.importorskip("transformers")
 
@@ -82,7 +82,9 @@ def test_frozen_backbone_runs_once_per_text_and_without_dropout(folder: Path, mo
     assert facts is not None
     config = TrainingConfig(epochs=5, learning_rate=1e-3, head_learning_rate=1e-2, batch_rows=8)
     work = Workload(rows=24, characters=30, words=6, labels=3)
-    run = Run(Candidate(facts, "head_only"), part, tiny.GOAL, model_folder=folder, work=work, seed=0, config=config)
+    run = Run(
+        Candidate(facts, "head_only"), part, tiny.GOAL, RunSetup(model_folder=folder, work=work, seed=0, config=config)
+    )
     seen: list[bool] = []
     given = HubEncoderBackbone._inputs
 

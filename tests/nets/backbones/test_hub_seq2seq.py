@@ -15,7 +15,7 @@ from goldilocks.nets.tokenization.bpe import END_ID, PAD_ID, START_ID, learn_bpe
 from goldilocks.records import Candidate, Generation, Output, Workload
 from goldilocks.testing import tiny
 from goldilocks.testing.contracts import check_family
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 transformers = pytest.importorskip("transformers")
 transformers.utils.logging.disable_progress_bar()
@@ -169,7 +169,7 @@ def test_methods_tune_checkpoints(kind: str, method: str, folders: dict[str, Pat
     facts = plugins.load("families", "seq2seq").describe(folders[kind], kind)
     assert facts is not None
     assert plugins.load("methods", method).incompatibility(facts) is None
-    run = Run(Candidate(facts, method), CASE.part, CASE.goal, model_folder=folders[kind], work=WORK, seed=0)
+    run = Run(Candidate(facts, method), CASE.part, CASE.goal, RunSetup(model_folder=folders[kind], work=WORK, seed=0))
     run.advance(0.1)
     assert run.share > 0
     assert len(run.model.predict(CASE.part.texts[:2])) == 2

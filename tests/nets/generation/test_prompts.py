@@ -11,7 +11,7 @@ from goldilocks.nets.generation.prompts import (
     to_plain,
 )
 from goldilocks.records import Goal, Output
-from goldilocks.support.programs import with_tests
+from goldilocks.support.sandbox.harness import with_tests
 
 GOAL = Goal(labels=("card_arrival", "card", "top_up"), instruction="Give the label.")
 

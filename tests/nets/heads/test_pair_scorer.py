@@ -15,7 +15,7 @@ from goldilocks.nets.heads.pair_scorer import CANDIDATES, PairScorer, PairScorer
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 GOAL = Goal(Output.SCORE)
 
@@ -41,7 +41,10 @@ def _run(checkpoint: Path, part: Part, method: str = "full") -> Run:
     work = Workload(len(part), 30, 6, 0)
     fast = TrainingConfig(epochs=15, learning_rate=2e-3, head_learning_rate=1e-2)  # the weights know nothing to lose
     return Run(
-        Candidate(_facts(checkpoint), method), part, GOAL, model_folder=checkpoint, work=work, seed=0, config=fast
+        Candidate(_facts(checkpoint), method),
+        part,
+        GOAL,
+        RunSetup(model_folder=checkpoint, work=work, seed=0, config=fast),
     )
 
 

@@ -16,7 +16,7 @@ from goldilocks.nets.heads.recurrent_lm import RecurrentLM, RecurrentLMConfig
 from goldilocks.nets.tokenization.bpe import END_ID, START_ID
 from goldilocks.records import Candidate, Generation, Goal, Output, Part, Text, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 FAMILY = plugins.load("families", "recurrent")
 MODELS = {facts.name: facts for facts in FAMILY.models()}
@@ -43,7 +43,7 @@ def run_on(texts: tuple[Text, ...], name: str, epochs: float) -> Run:
     assert own is not None
     config = replace(own, epochs=epochs, dropout=0.0)
     candidate = Candidate(MODELS[name], "scratch")
-    return Run(candidate, part_of(texts), GOAL, model_folder=None, work=work, seed=0, config=config)
+    return Run(candidate, part_of(texts), GOAL, RunSetup(model_folder=None, work=work, seed=0, config=config))
 
 
 def total(run: Run, texts: tuple[Text, ...]) -> float:
@@ -219,7 +219,7 @@ def test_item_and_answer_are_learnt_as_one_text_and_gone_on_with() -> None:
     own = FAMILY.training_config(candidate.model, work)
     assert own is not None
     config = replace(own, epochs=12, dropout=0.0)
-    run = Run(candidate, part, Goal(Output.TEXT), model_folder=None, work=work, seed=0, config=config)
+    run = Run(candidate, part, Goal(Output.TEXT), RunSetup(model_folder=None, work=work, seed=0, config=config))
     run.advance(1.0)
     assert run.predict(items[:2]).values == answers[:2]
     assert isinstance(run.model, RecurrentLM)

@@ -15,7 +15,7 @@ from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.records import Candidate, Goal, ModelInfo, Part, TrainingConfig, Workload
 from goldilocks.testing import contracts, tiny
 from goldilocks.tuning.loop import Learner
-from goldilocks.tuning.run import Run
+from goldilocks.tuning.run import Run, RunSetup
 
 TEXT = "the [E1] soup [/E1] with [E2] salt bread [/E2] today"
 LABELS = ("about(e1,e2)", "about(e2,e1)")
@@ -67,10 +67,7 @@ def _run(folder: Path, method: str, part: Part) -> Run:
         Candidate(_facts(folder), method),
         part,
         Goal(labels=LABELS),
-        model_folder=folder,
-        work=Workload(len(part), 60, 10, 2),
-        seed=0,
-        config=fast,
+        RunSetup(model_folder=folder, work=Workload(len(part), 60, 10, 2), seed=0, config=fast),
     )
 
 

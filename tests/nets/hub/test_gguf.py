@@ -38,7 +38,7 @@ def test_file_that_is_cut_short_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_file_that_ends_within_its_head_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(_head()[:50])
-    with pytest.raises(IntegrityError, match="it ends within its head"):
+    with pytest.raises(IntegrityError, match="it ends within its header"):
         gguf.check_whole([tmp_path / "model.gguf"])
 
 

@@ -56,5 +56,5 @@ def test_what_is_no_gguf_is_refused(content: bytes, problem: str) -> None:
 
 def test_header_cut_short_is_refused() -> None:
     header = _file([], [_tensor("a", [4], F32, 0)])
-    with pytest.raises(EOFError, match="ends within its head"):
+    with pytest.raises(EOFError, match="ends within its header"):
         data_end(io.BytesIO(header[:-3]))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+import goldilocks
 from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone, read_options
 from goldilocks.nets.generation.decoding import generate
 from goldilocks.nets.generation.sampling import Sampling
@@ -82,3 +83,9 @@ def test_a_decoder_generates_the_same_tokens_without_private_operators(tmp_path:
 
     assert [text.text for text in generated] == [text.text for text in plain]
     assert all(getattr(module, "packed", None) is None for module in prepared.modules())
+
+
+def test_no_other_module_calls_an_operator_of_torch_by_name() -> None:
+    package = Path(goldilocks.__file__).parent
+    callers = [path.name for path in package.rglob("*.py") if "torch.ops." in path.read_text(encoding="utf-8")]
+    assert callers == ["private_ops.py"]

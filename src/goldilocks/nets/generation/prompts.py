@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from goldilocks.records import Generation, Goal, Gold, Output, Text, as_text
-from goldilocks.support.programs import begins
+from goldilocks.support.sandbox.harness import begins
 from goldilocks.support.text.units import references
 
 MAX_LISTED_LABELS = 100

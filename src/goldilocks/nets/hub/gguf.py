@@ -1,7 +1,7 @@
 """GGUF models, converted to the Hub's format once and cached: dequantised weights and tokenizer.
 
-A file may come in parts (``model.gguf.part00``, ``.part01``, …) that lie in one folder or in the packages that a
-package requires. What was made is kept under the SHA-256 of the whole file, with the SHA-256 of what was made.
+A file may come in parts (``model.gguf.part00``, ``.part01``, …) in one folder or in the packages that a package
+requires. The cache key is the SHA-256 of the whole file; a manifest holds the SHA-256 of each converted file.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _MANIFEST = "made_from.json"
 
 
 def cache_folder() -> Path:
-    """Where models that were made from others are kept: ``GOLDILOCKS_CACHE``, else the user's cache folder."""
+    """The cache of converted models: ``GOLDILOCKS_CACHE``, else the user's cache folder."""
     own = os.environ.get("GOLDILOCKS_CACHE")
     return Path(own or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "goldilocks").expanduser()
 
 
 def parts_in(folder: Path, requirements: Sequence[Path] = ()) -> list[Path]:
-    """The GGUF file in a folder, or its parts there and in other folders, in their order; empty: there is none.
+    """The GGUF file in a folder, or its parts there and in other folders, in order; empty: there is none.
 
     Raises:
         InputError: there are several files.
     """
-    there = {one for place in (folder, *requirements) for one in place.glob("*.gguf*")}
-    found = [one for one in there if _PART.fullmatch(one.name)]
-    names = {_PART.fullmatch(one.name)[1] for one in found}  # type: ignore[index]
+    files = {file for place in (folder, *requirements) for file in place.glob("*.gguf*")}
+    parts = [file for file in files if _PART.fullmatch(file.name)]
+    names = {_PART.fullmatch(part.name)[1] for part in parts}  # type: ignore[index]
     if len(names) > 1:
         raise InputError(f"{folder}: holds several GGUF files ({', '.join(sorted(names))}); name a folder with one.")
-    return sorted(found, key=lambda one: one.name)
+    return sorted(parts, key=lambda part: part.name)
 
 
 def hub_folder(parts: Sequence[Path], wanted: str | None = None) -> Path:
-    """The folder in the Hub's format made from a GGUF file; made now where it is not there yet (minutes, once).
+    """The folder in the Hub's format converted from a GGUF file; converted now if it is not cached (minutes, once).
 
     Args:
         parts: The file, or its parts in order.
@@ -70,50 +70,50 @@ def hub_folder(parts: Sequence[Path], wanted: str | None = None) -> Path:
 
 
 def made(digest: str) -> Path | None:
-    """What was made from the file with this SHA-256; ``None``: nothing yet."""
+    """The folder converted from the file with this SHA-256; ``None``: not cached."""
     folder = cache_folder() / digest[:16]
     return folder if _made(folder, digest) else None
 
 
 def _made(folder: Path, digest: str) -> bool:
     try:
-        said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == size for name, (size, _) in said["files"].items())
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        whole = all((folder / name).stat().st_size == size for name, (size, _) in manifest["files"].items())
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(whole and said.get("sha256") == digest)
+    return bool(whole and manifest.get("sha256") == digest)
 
 
 def verify(folder: Path) -> None:
-    """Compare what was made with what was noted then.
+    """Compare converted files with the checksums of their manifest.
 
     Raises:
-        IntegrityError: a file was changed since.
+        IntegrityError: a file has changed since.
     """
-    said = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    for name, (_, wanted) in said["files"].items():
-        if sha256_of(folder / name) != wanted:
+    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    for name, (_, checksum) in manifest["files"].items():
+        if sha256_of(folder / name) != checksum:
             raise IntegrityError(f"{folder / name}: was changed since it was made; remove {folder} to make it again.")
 
 
 def _digest(parts: Sequence[Path]) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in parts:
         with part.open("rb") as file:
             while block := file.read(1 << 20):
-                found.update(block)
-    return found.hexdigest()
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def check_whole(parts: Sequence[Path]) -> None:
-    """See whether the bytes that the head of the file speaks of are there.
+    """Check that the file is as long as its header says.
 
     Raises:
-        IntegrityError: they are not, or it is no GGUF file.
+        IntegrityError: it is shorter, or no GGUF file.
     """
     from goldilocks.nets.hub.gguf_header import data_end
 
-    size = sum(one.stat().st_size for one in parts)
+    size = sum(part.stat().st_size for part in parts)
     name = parts[0].name
     with parts[0].open("rb") as file:
         try:
@@ -139,7 +139,7 @@ def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
                         shutil.copyfileobj(source, file)
             with quiet():
                 _convert(joined, beside)
-            files = {one.name: (one.stat().st_size, sha256_of(one)) for one in sorted(beside.iterdir())}
+            files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
             manifest = {"name": name, "sha256": digest, "files": files}
             (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)

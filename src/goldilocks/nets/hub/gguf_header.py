@@ -1,4 +1,4 @@
-"""The head of a GGUF file, as far as it says where the file must end.
+"""The header of a GGUF file: where the file must end.
 
 Source: the format's description, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -10,23 +10,23 @@ import struct
 from typing import BinaryIO
 
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-"""Kind of a plain value -> its bytes."""
+"""Type of a plain value -> its bytes."""
 _STRING, _LIST = 8, 9
 _BLOCKS = {
     **{0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36)},
     **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292)},
     **{24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 30: (1, 2)},
 }
-"""Kind of a tensor -> numbers in a block, and its bytes; others are counted as nothing."""
+"""Type of a tensor -> numbers in a block, and its bytes; other types count as empty."""
 _MOST = 1 << 40
 
 
 def data_end(file: BinaryIO) -> int:
-    """Bytes the whole file must have at least.
+    """Least size of the whole file in bytes.
 
     Raises:
         ValueError: it is no GGUF file, or of a version not known here.
-        EOFError: the file ends within its head.
+        EOFError: the file ends within its header.
     """
     if file.read(4) != b"GGUF":
         raise ValueError("it does not begin with GGUF")
@@ -37,8 +37,8 @@ def data_end(file: BinaryIO) -> int:
     alignment = 32
     for _ in range(values):
         key = _text(file)
-        found = _value(file, _number(file, 4))
-        alignment = found if key == b"general.alignment" and found else alignment
+        value = _value(file, _number(file, 4))
+        alignment = value if key == b"general.alignment" and value else alignment
     end = 0
     for _ in range(tensors):
         _text(file)
@@ -52,10 +52,10 @@ def data_end(file: BinaryIO) -> int:
 def _read(file: BinaryIO, count: int) -> bytes:
     if not 0 <= count < _MOST:
         raise ValueError(f"a length of {count} bytes")
-    found = file.read(count)
-    if len(found) < count:
-        raise EOFError("it ends within its head")
-    return found
+    content = file.read(count)
+    if len(content) < count:
+        raise EOFError("it ends within its header")
+    return content
 
 
 def _number(file: BinaryIO, size: int) -> int:
@@ -67,7 +67,7 @@ def _text(file: BinaryIO) -> bytes:
 
 
 def _value(file: BinaryIO, kind: int) -> int:
-    """A value read past; whole numbers are returned."""
+    """Skip a value; an integer is returned."""
     if kind == _STRING:
         _text(file)
         return 0

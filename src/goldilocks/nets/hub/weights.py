@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from goldilocks.errors import IntegrityError, MissingError
+from goldilocks.support.safetensors_file import check_finite
 
 
 def hub_weights(folder: Path) -> dict[str, Tensor]:
@@ -16,7 +17,7 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
 
     Raises:
         MissingError: there are none.
-        IntegrityError: a file is damaged or cut short.
+        IntegrityError: a file is damaged or cut short, or a weight is no finite number.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -28,11 +29,17 @@ def hub_weights(folder: Path) -> dict[str, Tensor]:
         names = ["model.safetensors"]
     weights: dict[str, Tensor] = {}
     for name in names:
+        if not (folder / name).exists() and index.exists():
+            raise MissingError(
+                f"{folder / name}: {index.name} names {len(names)} files and this one is missing; "
+                "download the checkpoint again."
+            )
         if not (folder / name).exists():
             raise MissingError(
                 f"{folder / name}: there is no such file; pickled weights (pytorch_model.bin) are not loaded, "
                 "save the model once with safetensors."
             )
+        check_finite(folder / name)
         try:
             weights |= load_file(folder / name)
         except SafetensorError as error:

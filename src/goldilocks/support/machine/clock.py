@@ -6,6 +6,10 @@ import time
 from dataclasses import dataclass, field
 
 
+class OutOfTimeError(Exception):
+    """What was begun would not be done within its time; nobody is at fault."""
+
+
 @dataclass(slots=True)
 class Clock:
     """Wall clock of a search."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from math import isfinite
@@ -12,6 +13,17 @@ MOST = 1e12
 # Signs that are drawn as nothing: joiners and marks of direction, soft hyphens, blanks of Braille and Hangul.
 _UNSEEN = re.compile(
     r"[\s\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff]*"
+)
+
+
+_MOST_LITERAL = 1_000_000
+"""Characters of a cell from which it is no longer tried as a literal of Python."""
+_LISTED = re.compile(r"\s*(?:array\()?[\[(]")
+_PIECES = re.compile(
+    r"""(?P<passed>\s+|(?:np\.\w+|array)(?=\()|,\s*dtype=[^)\s]+)"""
+    r"""|(?P<opening>[\[({])|(?P<closing>[\])}])|(?P<joint>[,:])"""
+    r"""|(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s\[\](){}:,'"]+)""",
+    re.DOTALL,
 )
 
 
@@ -101,21 +113,73 @@ def number_problem(role: str, cell: Any) -> str | None:
 
 
 def list_of(cell: Any) -> list[Any] | None:
-    """A cell as a list: one already, or JSON of one (in a .csv or .tsv); ``None`` where it is neither.
+    """A cell as a list: one already, or the text of one (in a .csv or .tsv); ``None`` where it is neither.
+
+    The text is JSON, or what Python or NumPy print: data frames with lists are saved so.
 
     Example:
-        >>> list_of('["a", "b"]'), list_of("a, b")
-        (['a', 'b'], None)
+        >>> list_of('["a", "b"]'), list_of("['a', 'b']"), list_of("['a' 'b']"), list_of("[1 2]"), list_of("a, b")
+        (['a', 'b'], ['a', 'b'], ['a', 'b'], [1, 2], None)
     """
     if isinstance(cell, list | tuple):
         return list(cell)
-    if isinstance(cell, str) and cell.lstrip().startswith("["):
+    found = value_of(cell) if isinstance(cell, str) and _LISTED.match(cell) else None
+    return found if isinstance(found, list) else None
+
+
+def value_of(cell: str) -> Any:
+    """The list or object that a text spells, in JSON, Python's form or NumPy's; ``None`` where it spells none.
+
+    Example:
+        >>> value_of("{'text': ['Rome'], 'answer_start': array([3], dtype=int32)}")
+        {'text': ['Rome'], 'answer_start': [3]}
+        >>> value_of("[deleted]") is None
+        True
+    """
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
         try:
-            found = json.loads(cell)
-        except (ValueError, RecursionError):
+            found = _as_lists(ast.literal_eval(_with_commas(cell)))
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             return None
-        return found if isinstance(found, list) else None
-    return None
+    return found if isinstance(found, list | dict) else None
+
+
+def _with_commas(cell: str) -> str:
+    """A literal of Python; NumPy prints lists without commas, and names its types.
+
+    Raises:
+        ValueError: it is too long, or has a quote that is not closed.
+    """
+    pieces = list(_PIECES.finditer(cell))
+    if len(cell) > _MOST_LITERAL or sum(len(piece[0]) for piece in pieces) != len(cell):
+        raise ValueError("no literal")
+    made: list[str] = []
+    behind_value = False
+    for piece in pieces:
+        if piece.lastgroup == "passed":
+            continue
+        if behind_value and piece.lastgroup in ("opening", "value"):
+            made.append(",")
+        made.append(piece[0])
+        behind_value = piece.lastgroup in ("closing", "value")
+    return "".join(made)
+
+
+def _as_lists(value: Any) -> Any:
+    """Tuples as lists, as JSON has them.
+
+    Raises:
+        TypeError: NumPy left values out, or there is a type that JSON lacks.
+    """
+    if isinstance(value, list | tuple):
+        return [_as_lists(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _as_lists(one) for key, one in value.items()}
+    if not isinstance(value, str | int | float | bool | None):
+        raise TypeError(f"a {type(value).__name__}")
+    return value
 
 
 def shortened(cell: Any, most: int = 40) -> str:

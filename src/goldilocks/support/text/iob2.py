@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
-from goldilocks.support.text.cells import label_of, label_problem, text_problem, word_problem
+from goldilocks.support.text.cells import label_of, label_problem, list_of, shortened, text_problem, word_problem
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of, tagged_sentences, without_ends
 
 OUTSIDE = "O"
 _BEGINS, _GOES_ON, _ENDS = "BSU", "IMEL", "SUEL"
+_BEGINS_LIST = re.compile(r"""\s*\[\s*(?:\[\s*)*['"]""")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 
@@ -35,12 +36,21 @@ def words_of(cell: Any) -> tuple[str, ...]:
         >>> words_of([["Why", "?"], ["So", "!"]])
         ('Why', '?', '\n', 'So', '!')
     """
+    cell = listed(cell)
     if has_sentences(cell):
-        return tuple(word for place, one in enumerate(cell) for word in ([SENTENCE_END] if place else []) + list(one))
+        return tuple(
+            word for place, one in enumerate(cell) for word in ([SENTENCE_END] if place else []) + list(map(_word, one))
+        )
     if not isinstance(cell, str):
-        return tuple(map(str, cell))
+        return tuple(map(_word, cell))
     parts = cell.split()
     return tuple(parts[0]) if len(parts) == 1 and _CJK.search(parts[0]) else tuple(parts)
+
+
+def _word(cell: Any) -> str:
+    """A word of a list; white space, which texts that are tagged by character have, is one blank."""
+    word = str(cell)
+    return " " if word.isspace() and word != SENTENCE_END else word
 
 
 def without_blanks(words: Sequence[str]) -> bool:
@@ -70,10 +80,22 @@ def in_one(words: str | Sequence[str]) -> str:
 
 
 def tags_of(cell: Any) -> tuple[str, ...]:
-    """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks part them."""
+    """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks separate them."""
+    cell = listed(cell)
     if has_sentences(cell):
         return tuple(tag for one in cell for tag in tags_of(one))
     return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))
+
+
+def listed(cell: Any) -> Any:
+    """A cell that spells a list of texts (in a .csv, see ``cells.list_of``) as that list; any other as it is.
+
+    Example:
+        >>> listed("['to' 'Rome']"), listed("[sic] to Rome"), listed("[1]")
+        (['to', 'Rome'], '[sic] to Rome', '[1]')
+    """
+    found = list_of(cell) if isinstance(cell, str) else None
+    return found if found and all(isinstance(one, str | list) for one in found) else cell
 
 
 def has_sentences(cell: Any) -> bool:
@@ -95,26 +117,42 @@ def words_problem(role: str, cell: Any) -> str | None:
     """Why ``cell`` cannot be used as the words of a sentence, in words; ``None`` where it can.
 
     Example:
-        >>> words_problem("tokens", ["to", " ", "Rome"])
-        'word 2 of tokens is empty'
+        >>> words_problem("tokens", ["to", "", "Rome"]), words_problem("tokens", ["로", " ", "마"])
+        ('word 2 of tokens is empty', None)
     """
+    cell = listed(cell)
     if has_sentences(cell):
         return next(
             (one for n, part in enumerate(cell, 1) if (one := _sentence_problem(f"sentence {n} of {role}", part))), None
         )
     if isinstance(cell, str) or not isinstance(cell, list | tuple):
-        return text_problem(role, cell)
-    if not cell:
-        return f"{role} is empty"
+        return text_problem(role, cell) or _list_problem(role, cell)
+    if not cell or all(isinstance(word, str) and not word.strip() for word in cell):
+        return f"{role} is empty" if len(cell) != 1 or not cell else f"word 1 of {role} is empty"
     return next(
-        (one for place, word in enumerate(cell, 1) if (one := word_problem(f"word {place} of {role}", word))), None
+        (
+            problem
+            for place, word in enumerate(cell, 1)
+            if not _is_blank(word) and (problem := word_problem(f"word {place} of {role}", word))
+        ),
+        None,
     )
+
+
+def _is_blank(word: Any) -> bool:
+    """Whether it is white space, which is a word of texts that are tagged by character (Korean, for example)."""
+    return isinstance(word, str) and word.isspace() and SENTENCE_END not in word
 
 
 def _sentence_problem(role: str, part: Any) -> str | None:
     if not isinstance(part, list | tuple) or has_sentences(part):
         return f"{role} is not a list of words, as the first one is"
     return words_problem(role, part)
+
+
+def _list_problem(role: str, cell: str) -> str | None:
+    """That a text begins as a list of texts and is none."""
+    return f"{role} is {shortened(cell)!r}, which is not a list" if _BEGINS_LIST.match(cell) else None
 
 
 def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
@@ -124,6 +162,7 @@ def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
         >>> tags_problem("tags", ["O"], ["to", "Rome"])
         '1 tag for 2 words; there must be one for each'
     """
+    cell = listed(cell)
     if not has_sentences(cell):
         return _flat_tags_problem(role, cell, len(without_ends(words)))
     sentences = sentences_of(words)
@@ -140,6 +179,8 @@ def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
         return label_problem(role, cell) or f"{role} is a {type(cell).__name__}, not a list of tags"
     if not cell:
         return f"{role} is empty"
+    if isinstance(cell, str) and (problem := _list_problem(role, cell)):
+        return problem
     tags = [(role, cell)] if isinstance(cell, str) else [(f"tag {place}", tag) for place, tag in enumerate(cell, 1)]
     for name, tag in tags:
         if problem := label_problem(name, tag):

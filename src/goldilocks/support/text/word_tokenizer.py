@@ -59,7 +59,8 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
         >>> learnt([["in", "West-India", "3.5"], ["in", "Rome", "."], ["in", "Oslo", "."]]).joins
         ('0.0', 'a-a')
     """
-    sentences = list(sentences)
+    # A blank is a word only of texts that are tagged by character; it cuts nothing.
+    sentences = [[word for word in sentence if not word.isspace()] for sentence in sentences]
     words = {word for one in sentences for word in one}
     alphabetic = [word for word in words if word[:1].isalnum() and not _UNSPACED.search(word)]
     runs = 2 * sum(len(word) > 1 for word in alphabetic) >= len(alphabetic)

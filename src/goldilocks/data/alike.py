@@ -1,0 +1,44 @@
+"""Labels that differ only in how they are written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+from goldilocks.support.suggest import closest
+
+_JOINTS = re.compile(r"[\s_\-]+")
+
+
+def label_key(label: str) -> str:
+    """What labels that are alike have in common: case, blanks, ``_`` and ``-`` do not count, ``1.0`` is 1.
+
+    Example:
+        >>> label_key("Sign-Up "), label_key("sign_up"), label_key("1.0")
+        ('signup', 'signup', '1')
+    """
+    text = unicodedata.normalize("NFKC", label).strip()
+    if re.fullmatch(r"[+-]?\d+\.0+", text):
+        return str(int(text.split(".")[0]))
+    return _JOINTS.sub("", text).casefold()
+
+
+def alike(labels: Iterable[str]) -> list[list[str]]:
+    """Labels with one key, those of each key sorted.
+
+    Example:
+        >>> alike(["Money", "money", "sport"])
+        [['Money', 'money']]
+    """
+    by_key: dict[str, set[str]] = {}
+    for label in labels:
+        by_key.setdefault(label_key(label), set()).add(label)
+    return sorted(sorted(group) for key, group in by_key.items() if key and len(group) > 1)
+
+
+def suggest_label(label: str, known: Collection[str]) -> str:
+    """`` Did you mean 'x'?`` for the known label that is written alike or nearly so; else nothing."""
+    same = sorted(other for other in known if label_key(other) == label_key(label))
+    nearest = same[0] if same else closest(label, sorted(known))
+    return "" if nearest is None else f" Did you mean {nearest!r}?"

@@ -1,0 +1,91 @@
+"""Findings about labels and tags: seen once, never tested, uneven, contradictory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from goldilocks.data.alike import alike
+from goldilocks.data.findings import counted, finding, rows_in_words, some_of
+from goldilocks.data.profile import label_counts
+from goldilocks.records import Finding, Output, Part, Severity, labels_of
+from goldilocks.support.text.iob2 import OUTSIDE, spells_entities
+
+IMBALANCE = 10
+
+
+def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
+    """Labels seen once or never in a part, uneven classes; nothing for answers that are not made of labels."""
+    findings: list[Finding] = []
+    train = parts["train"]
+    counts = label_counts(train, output)
+    if not counts:
+        return findings
+    label, thing = ("tag", "word") if output is Output.TAGS else ("label", "row")
+    findings += _alike(parts, output)
+    once = sorted(label for label, count in counts.items() if count == 1)
+    if once:
+        pairs = zip(train.rows, train.gold, strict=True)
+        rows = [row for row, gold in pairs if any(counts[label] == 1 for label in labels_of(gold, output))]
+        findings.append(
+            finding(
+                "label_seen_once",
+                Severity.WARNING,
+                f"{counted(len(once), label)} with a single training {thing}: {some_of(once)} ({rows_in_words(rows)})",
+                f"Hardly any candidate learns from a single example, and in macro F1 such a {label} weighs as much as "
+                f"a common one; add examples or merge it with another {label}.",
+                part="train",
+                rows=rows,
+            )
+        )
+    (most, high), (least, low) = counts.most_common()[0], counts.most_common()[-1]
+    if high >= IMBALANCE * low and all(isinstance(gold, str) for gold in train.gold):
+        findings.append(
+            finding(
+                "class_imbalance",
+                Severity.WARNING,
+                f"{most!r} has {high:,} training rows, {least!r} {low:,}: {high / low:.0f} times as many",
+                f"Always predicting {most!r} is right {high / len(train):.0%} of the time, so accuracy is misleading; "
+                "compare by macro F1, and consider what errors on the rare labels cost.",
+                part="train",
+                rows=(),
+                count=len(counts),
+            )
+        )
+    for name in ("validation", "test"):
+        absent = sorted(set(counts) - set(label_counts(parts[name], output)))
+        if absent:
+            findings.append(
+                finding(
+                    "label_untested",
+                    Severity.WARNING,
+                    f"{counted(len(absent), label)} of train without a {thing} in {name}: {some_of(absent)}",
+                    f"The score says nothing about {'it' if len(absent) == 1 else 'them'}.",
+                    part=name,
+                    rows=(),
+                    count=len(absent),
+                )
+            )
+    return findings
+
+
+def _alike(parts: Mapping[str, Part], output: Output) -> list[Finding]:
+    """Labels that differ only in case, blanks, ``_`` or ``-``; of entity tags, their types."""
+    counts = label_counts(parts["train"], output)
+    entities = output is Output.TAGS and spells_entities(list(counts))
+    groups = alike(label[2:] if entities and label != OUTSIDE else label for label in counts)
+    if not groups:
+        return []
+    what = "entity types" if entities else "tags" if output is Output.TAGS else "labels"
+    return [
+        finding(
+            "labels_alike",
+            Severity.WARNING,
+            f"{what} that are written alike: {'; '.join(', '.join(map(repr, group)) for group in groups[:5])}"
+            + (f" and {len(groups) - 5} more" if len(groups) > 5 else ""),
+            "They are learnt as different labels, and a model is wrong half of the time between them; write them in "
+            "one way unless they mean different things.",
+            part="train",
+            rows=(),
+            count=len(groups),
+        )
+    ]

@@ -1,0 +1,53 @@
+"""The instruction that prompted models get: the task file's, or the task's own with the languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from goldilocks.data.language import UNDETERMINED, languages
+from goldilocks.errors import InputError
+from goldilocks.protocols import SupportsLanguagePairs, Task
+from goldilocks.records import Gold, TaskSpec
+from goldilocks.support.text.language_names import language_name
+from goldilocks.support.text.units import references
+
+LOOKED_AT = 500
+"""Right answers whose language is detected."""
+SURE = 0.5
+"""Share of them that must be in one language for it to be named."""
+
+
+def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: str) -> str:
+    """The instruction.
+
+    Args:
+        spec: Its ``instruction`` has precedence, then ``target_language``.
+        task: Words its own (``protocols.SupportsLanguagePairs``) where it is about languages.
+        gold: Right answers of the training rows: they show the language where the task file does not say it.
+        language: BCP 47 tag of the items.
+
+    Raises:
+        InputError: a target language is given where it is said by the instruction, or for a task that has none.
+    """
+    if spec.target_language is not None and not isinstance(task, SupportsLanguagePairs):
+        raise InputError(f"task file: target_language goes with translation; {spec.task} has none, leave it out.")
+    if spec.instruction is not None:
+        if spec.target_language is not None:
+            raise InputError(
+                "task file: instruction replaces the task's own, so target_language would be ignored; "
+                "leave one of them out."
+            )
+        return spec.instruction.strip()
+    if not isinstance(task, SupportsLanguagePairs):
+        return task.INSTRUCTION
+    wanted = spec.target_language or _language_of(gold)
+    # The table may lack a language that a model knows by its tag.
+    target = language_name(wanted) or (wanted if spec.target_language else "")
+    source = language_name(language)
+    return task.instruction("" if source == target else source, target)
+
+
+def _language_of(gold: Sequence[Gold]) -> str:
+    shares = languages([references(one)[0] for one in gold[:LOOKED_AT]])
+    found = max(shares, key=shares.__getitem__, default=UNDETERMINED)
+    return found if found != UNDETERMINED and shares[found] > SURE else ""

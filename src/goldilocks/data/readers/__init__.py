@@ -1,0 +1,1 @@
+"""Readers: rows of one file each, by format."""

@@ -1,0 +1,87 @@
+"""BRAT folders: a .txt beside each .ann, entities by character offsets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.entity_offsets import MarkedRow, all_tagged
+from goldilocks.data.readers.offset_units import Entity, in_characters
+from goldilocks.errors import InputError
+
+_ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
+"""How a line of an .ann begins: entity, relation, event, attribute, normalisation, note, equivalence."""
+
+
+def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
+    """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
+
+    The cell behind words and tags is the file, as the document. Numbers of rows that were not taken as they are written
+    go to ``mended``.
+
+    Raises:
+        InputError: there is no .txt with an .ann, or a file is not UTF-8.
+    """
+    files = sorted(file for file in folder.rglob("*.txt") if file.with_suffix(".ann").exists())
+    if not files:
+        raise InputError(
+            f"{source}: a folder without a .txt that has an .ann beside it; name a BRAT folder or a file of rows."
+        )
+    documents = [(_text(file), *_annotations(_text(file.with_suffix(".ann")))) for file in files]
+    entities, unit, moved, _ = in_characters([(text, found) for text, found, _ in documents])
+    rows: list[MarkedRow] = []
+    for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
+        made = list(_lines(file, text, entities[place], wrong, len(rows)))
+        if place in moved:
+            mended.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
+                number for number, _, found, *_ in made if found
+            )
+        rows += made
+    # Offsets were converted in the whole text; within a line the line ends before it no longer count.
+    yield from all_tagged(rows, mended, moved=False)
+
+
+def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: int) -> Iterator[MarkedRow]:
+    """The rows of a file, numbered behind the ``before`` rows of those before it."""
+    begins, number, where = 0, before, f" ({file.name})"
+    for line in text.splitlines(keepends=True):
+        ends = begins + len(line)
+        bare = line.rstrip("\r\n")
+        inside = [entity for entity in entities if begins <= entity[0] < ends]
+        if bare.strip() or inside:
+            number += 1
+            shifted = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
+            yield number, bare, wrong or shifted, where, [str(file)]
+        begins = ends
+    beyond = [entity for entity in entities if entity[0] >= begins]
+    if beyond:
+        what = f"the entity {beyond[0][0]} to {beyond[0][1]} lies beyond the text"
+        yield number + 1, "", what, where, [str(file)]
+
+
+def _text(file: Path) -> str:
+    try:
+        # Offsets count the characters as they are in the file, carriage returns among them.
+        return file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not UTF-8; convert it, since offsets count characters.") from error
+
+
+def _annotations(text: str) -> tuple[list[Entity], str]:
+    """The entities of an .ann (relations, events and notes are passed over), and what is wrong with it."""
+    found: list[Entity] = []
+    for line in text.splitlines():
+        if not line.startswith("T"):
+            continue
+        match = re.fullmatch(r"T\S*\t(\S+) (\d+) (\d+)(?:\t(.*))?", line)
+        if match is None:
+            if ";" in "".join(line.split("\t")[1:2]):
+                return [], f"{line.split()[0]} is in several pieces, which tags cannot say"
+            return [], f"{line[:40]!r} is not NAME<tab>TYPE START END<tab>TEXT"
+        found.append((int(match[2]), int(match[3]), match[1], match[4] or ""))
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and not any(map(_ANNOTATION.match, lines)):
+        return [], f"no line of its .ann is an annotation of BRAT, such as {lines[0][:40]!r}"
+    return found, ""

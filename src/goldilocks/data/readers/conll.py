@@ -1,0 +1,172 @@
+"""CoNLL columns: a word per line with its tags behind it, an empty line between sentences.
+
+A row is a sentence; sentences are numbered from 1. ``-DOCSTART-`` lines and comments are not counted, but show where a
+document begins (in CoNLL-U ``# newdoc`` does). Columns are separated by tabs or blanks. They have numbers instead of
+names: words are in the first and tags in the last, unless the task file names others (``fields: {tags: 2}``); of
+.conllu they are the second and the fourth.
+
+A line that begins with ``#`` above a sentence is a comment (``# id 12``, ``#<tab>address``) unless it looks like a word
+with its tag: as many cells as other lines, the last of them a tag that other lines have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from goldilocks.data.readers.columns import Rows
+from goldilocks.errors import InputError
+
+SUFFIXES = (".conll", ".bio", ".iob", ".conllu")
+DOCUMENT = "-DOCSTART-"
+SNIFFED_LINES = 1_000
+"""Lines by which a file without a suffix of ours is recognised as columns, and by which comments are."""
+_NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
+_USUAL = {"tokens": 0, "tags": -1}
+_UNIVERSAL = {"tokens": 1, "tags": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What tells comments from words."""
+
+    universal: bool
+    width: int = 0
+    """Cells of most lines."""
+    lasts: frozenset[str] = frozenset()
+    """What is in the last cell of lines that do not begin with ``#``."""
+
+    def is_comment(self, bare: str, cells: Sequence[str], above: bool) -> bool:
+        """Whether a line is one; ``above``: no word of its sentence came before."""
+        if self.universal:
+            return bare.startswith("#") or not cells[0].isdecimal()
+        if not (above and bare.startswith("#")):
+            return False
+        return len(cells) != self.width or (cells[-1] not in self.lasts and cells[-1] != "#")
+
+
+def holds_columns(lines: Iterable[str]) -> bool:
+    """Whether all lines (of the first ``SNIFFED_LINES``) that are not empty have as many cells, two at least.
+
+    Example:
+        >>> holds_columns(["EU B-ORG", "", "in O"]), holds_columns(["EU rejects the call", "in Rome"])
+        (True, False)
+    """
+    sniffed = list(islice(lines, SNIFFED_LINES))
+    widths = {len(words) for _, _, sentence in _sentences(sniffed, _layout(sniffed, False), []) for words in sentence}
+    return len(widths) == 1 and min(widths) >= 2
+
+
+def rows_of(
+    path: Path,
+    lines: Callable[[], Iterator[str]],
+    columns: Sequence[str],
+    optional: Collection[str],
+    remarks: list[str],
+) -> Rows:
+    """``(sentence number, a list of cells for each column)``, or in place of the cells what is wrong with the sentence.
+
+    Args:
+        path: The file; its name (a .gz behind it or not) says whether it is CoNLL-U.
+        lines: Begins its lines anew.
+        columns: ``tokens``, ``tags``, numbers of columns from 1, or ``document`` for the number of it.
+        optional: Columns that may be missing; their cells are then ``None``.
+        remarks: Gets how many comment lines were passed over.
+
+    Raises:
+        InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
+    """
+    universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
+    named = [column for column in columns if column != "document" and (column not in optional or column in _USUAL)]
+    places = {column: _place(path, column, universal) for column in named}
+    wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
+    layout = _layout(list(islice(lines(), SNIFFED_LINES)), universal)
+    comments: list[int] = []
+    width = 0
+    for number, (begins, document, words) in enumerate(_sentences(_whole(path, lines()), layout, comments), start=1):
+        width = width or len(words[0])
+        if width < wanted:
+            raise InputError(
+                f"{path.name}: line {begins} has {width} columns, {wanted} are wanted; "
+                "separate the word and its tags by a tab or a blank, or name the columns by number under data.fields."
+            )
+        odd = next((cells for cells in words if len(cells) != width), None)
+        if odd is not None:
+            yield number, f"{len(odd)} columns where the first line of the file has {width}"
+        else:
+            cells = {column: [line[place] for line in words] for column, place in places.items()}
+            yield number, [cells.get(column, document or None if column == "document" else None) for column in columns]
+    if comments and not universal:
+        remarks.append(f"{len(comments):,} lines that begin with # above a sentence are comments (line {comments[0]})")
+
+
+def _layout(sniffed: Sequence[str], universal: bool) -> _Layout:
+    cells = [_cells(line)[1] for line in sniffed if not line.lstrip().startswith(("#", DOCUMENT))]
+    widths = Counter(len(line) for line in cells if line)
+    lasts = frozenset(line[-1] for line in cells if line)
+    return _Layout(universal, widths.most_common(1)[0][0] if widths else 0, lasts)
+
+
+def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if "\r" in line.rstrip("\r\n"):
+            raise InputError(
+                f"{path.name}: line {number} holds a carriage return, so words and sentences are not separated there; "
+                "save the file with the line ends of Unix or Windows."
+            )
+        yield line
+
+
+def _place(path: Path, column: str, universal: bool) -> int:
+    named = _UNIVERSAL if universal else _USUAL
+    if column in named:
+        return named[column]
+    if column.isdecimal() and int(column) > 0:
+        return int(column) - 1
+    raise InputError(
+        f"{path.name}: there is no column {column!r}; columns here are tokens, tags, or numbers from 1. "
+        "Name them under data.fields, such as {tags: 2}."
+    )
+
+
+def _cells(line: str) -> tuple[str, list[str]]:
+    """A line without its end, and its cells.
+
+    Columns separated by tabs may hold blanks, and a blank alone is a word (texts that are tagged by character have
+    such); a tab behind the last column is a slip.
+    """
+    bare = line.rstrip("\r\n")
+    if "\t" in bare.strip():
+        bare = bare.rstrip("\t ")
+        return bare.strip(), [cell.strip() or cell[:1] for cell in bare.split("\t")]
+    if bare[:2] in (" \t", "\u3000\t") and bare.strip():
+        return bare, [bare[0], bare[2:].strip()]
+    return bare.strip(), bare.split()
+
+
+def _sentences(
+    lines: Iterable[str], layout: _Layout, comments: list[int]
+) -> Iterator[tuple[int, int, list[list[str]]]]:
+    """The number of the first line of each sentence, that of its document, and the cells of its words."""
+    begins, document, words = 0, 0, list[list[str]]()  # before the first mark of a document its number is 0
+    for number, line in enumerate(lines, start=1):
+        bare, cells = _cells(line)
+        if not bare or not cells:
+            if words:
+                yield begins, document, words
+            words = []
+        elif cells[0] == DOCUMENT or (layout.universal and _NEW_DOCUMENT.match(bare)):
+            if words:
+                yield begins, document, words
+            document, words = document + 1, []
+        elif layout.is_comment(bare, cells, not words):
+            comments.append(number)
+        else:
+            begins = begins if words else number
+            words.append(cells)
+    if words:
+        yield begins, document, words

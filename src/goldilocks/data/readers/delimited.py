@@ -1,0 +1,135 @@
+"""CSV, TSV and other separated text: a header, then a row per record. Rows are numbered from 1 behind the header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldilocks.data.readers.columns import Rows, require_columns
+from goldilocks.data.readers.text_file import lines_of
+from goldilocks.errors import InputError
+
+if TYPE_CHECKING:
+    import _csv
+
+USUAL = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is divided into cells."""
+
+    delimiter: str
+    plain: bool = False
+    """Quotes are plain characters."""
+
+
+def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, list[str]]:
+    """The dialect of a file, and remarks where it is not the usual one of its kind.
+
+    Args:
+        path: The file.
+        kind: ``.csv`` or ``.tsv``.
+        wanted: Columns that are looked for: another delimiter is taken where the header has more of them under it.
+    """
+    remarks: list[str] = []
+    delimiter = _delimiter(path, USUAL[kind], wanted)
+    if delimiter != USUAL[kind]:
+        remarks.append(f"cells are separated by {DELIMITERS[delimiter]}")
+    plain = delimiter == "\t" and plain_quotes(path)
+    if plain:
+        remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
+    return Dialect(delimiter, plain), remarks
+
+
+def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
+    first = next((line for line in lines_of(path) if line.strip()), "")
+
+    def n_wanted(delimiter: str) -> int:
+        try:
+            cells = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:
+            return 0
+        return len({cell.strip() for cell in cells} & set(wanted))
+
+    best = max(DELIMITERS, key=n_wanted)
+    return best if n_wanted(best) > n_wanted(usual) else usual
+
+
+def plain_quotes(path: Path) -> bool:
+    """Whether the quotes of a .tsv are plain characters (as in GLUE): read as quoting they break or join rows.
+
+    Besides rows of another width, a cell with both a tab and a line end shows it: such a cell is hardly ever quoted,
+    and it is what two quotation marks that happen to begin and end words make of the lines between them.
+    """
+    width = 0
+    try:
+        for cells in _records(path, Dialect("\t")):
+            width = width or len(cells)
+            if cells and (len(cells) != width or any("\t" in cell and "\n" in cell for cell in cells)):
+                return True
+    except csv.Error:
+        return True
+    return False
+
+
+def header_of(path: Path, dialect: Dialect) -> list[str]:
+    """Names of the columns; none of an empty file."""
+    try:
+        return [cell.strip() for cell in next(_records(path, dialect), [])]
+    except csv.Error as error:
+        raise _broken(path, 1, 1, error) from error
+
+
+def delimited_rows(path: Path, columns: Sequence[str], dialect: Dialect, optional: Collection[str]) -> Rows:
+    """Rows of a CSV or TSV.
+
+    Raises:
+        InputError: a column is missing, or the quoting is broken.
+    """
+    header = header_of(path, dialect)
+    if not header:
+        return
+    require_columns(path, columns, header, optional)
+    places = [header.index(column) if column in header else None for column in columns]
+    number, begins = 0, 1
+    reader = _reader(path, dialect)
+    try:
+        next(reader)
+        begins = reader.line_num + 1
+        for cells in reader:
+            begins = reader.line_num + 1
+            if not cells:
+                continue
+            number += 1
+            if len(cells) != len(header):
+                yield number, f"{len(cells)} cells where the header has {len(header)}"
+            else:
+                yield number, [None if place is None else cells[place] for place in places]
+    except csv.Error as error:
+        raise _broken(path, number + 1, begins, error) from error
+
+
+def _broken(path: Path, row: int, line: int, error: csv.Error) -> InputError:
+    what = "a quote is not closed or not doubled; write a quote inside a quoted cell twice"
+    if "new-line" in str(error):
+        what = "a carriage return outside quotes; save the file with the line ends of Unix or Windows"
+    return InputError(f"{path.name}: row {row} (line {line}): {what} ({error}).")
+
+
+def _records(path: Path, dialect: Dialect) -> Iterator[list[str]]:
+    return iter(_reader(path, dialect))
+
+
+def _reader(path: Path, dialect: Dialect) -> _csv.Reader:
+    csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
+    return csv.reader(
+        lines_of(path),
+        delimiter=dialect.delimiter,
+        strict=True,
+        quoting=csv.QUOTE_NONE if dialect.plain else csv.QUOTE_MINIMAL,
+    )

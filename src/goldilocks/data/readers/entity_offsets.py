@@ -1,0 +1,229 @@
+"""Texts whose entities are given by character offsets, as rows of words and tags.
+
+Forms: JSON Lines ``{"text": ..., "entities": [{"start": 0, "end": 4, "label": "LOC"}]}`` (or ``[0, 4, "LOC"]``; the
+column may have another name); the same with ``{type: {name: [[start, last]]}}``, as CLUENER has them; exports of
+annotation tools (``exports.py``); and BRAT folders (``brat.py``). Offsets count characters from 0, the end is behind
+the last character; other units are recognised (``offset_units.py``).
+
+A word is a unit of ``support/text/word_tokenizer``: a run of letters and digits, any other sign, each Chinese or
+Japanese character. An entity that begins or ends inside a run cuts it there, and the row is named: in Chinese and
+Japanese, where people mark characters, and elsewhere where it is rare. Where it is not, the offsets are off by one,
+and what that would do to the tags is not guessed: the rows are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.offset_units import UNDECIDED, Entity, in_characters
+from goldilocks.data.readers.rows import Table
+from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.units import UNSPACED
+from goldilocks.support.text.word_tokenizer import Span, cutter
+
+MarkedRow = tuple[int, str, list[Entity] | str, str, list[Any]]
+"""Row number, text, its entities or what is wrong with them, what to add to a problem, and further cells."""
+COLUMNS = ("entities", "label", "labels", "spans")
+SLIPS = 0.1
+"""Share of the texts with entities from which edges inside words are no rarity."""
+CUT = "an entity that begins or ends inside a word (the word was cut there)"
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+
+
+def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
+    """The columns of text and entities; ``None`` where the first row is none of a text and its entities.
+
+    They are those that the task file names for tokens and tags, else ``text`` and the first of ``COLUMNS`` there is, or
+    any other column of entities.
+    """
+    if table.kind not in (".jsonl", ".json", ".parquet"):
+        return None
+    text = fields.get("tokens", "text")
+    others = [name for name in table.names if name not in (*COLUMNS, text, "tokens")]
+    named = [fields["tags"]] if "tags" in fields else [*COLUMNS, *others]
+    wanted = [text, "tokens", *named]
+    first = next((cells for _, cells in table.rows(wanted, wanted) if not isinstance(cells, str)), [None] * len(wanted))
+    if not isinstance(first[0], str) or (first[1] is not None and "tokens" not in fields):
+        return None
+    cells = list(zip(named, first[2:], strict=True))
+    known = [name for name, cell in cells if name not in others and _lists_entities(cell)]
+    return next(([text, name] for name in [*known, *(name for name, cell in cells if _has_spans(cell))]), None)
+
+
+def _lists_entities(cell: Any) -> bool:
+    if isinstance(cell, dict):
+        return all(isinstance(value, dict) for value in cell.values())
+    return isinstance(cell, list) and all(isinstance(value, dict | list) for value in cell)
+
+
+def _has_spans(cell: Any) -> bool:
+    """Whether it is a list of objects with offsets, whatever its column is called."""
+    return bool(cell) and isinstance(cell, list) and all(isinstance(one, dict) and "start" in one for one in cell)
+
+
+def tagged(rows: Rows, mended: dict[str, list[int]]) -> Rows:
+    """Rows of text, entities and further cells as rows of words, tags and these cells.
+
+    ``mended`` gets the numbers of those with cut words or offsets in another unit.
+    """
+    return all_tagged([_marked(number, cells) for number, cells in rows], mended)
+
+
+def _marked(number: int, cells: list[Any] | str) -> MarkedRow:
+    if isinstance(cells, str):
+        return number, "", cells, "", []
+    text, listed, *others = cells
+    return number, text, text_problem("text", text) or _read(text, listed), "", others
+
+
+def all_tagged(marked: Sequence[MarkedRow], mended: dict[str, list[int]], *, moved: bool = True) -> Rows:
+    """Texts with entities as rows of words and tags; see ``tagged``.
+
+    Args:
+        marked: Rows.
+        mended: Gets the numbers of rows that were not taken as they are written.
+        moved: Whether offsets may count something else than characters.
+    """
+    marked = _in_characters(marked, mended) if moved else marked
+    units = cutter()
+    inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, *_ in marked]
+    # Where words have blanks between them: is an edge inside a word the exception, or are all offsets off?
+    slips = [
+        bool(edges)
+        for (_, text, found, *_), edges in zip(marked, inside, strict=True)
+        if found and not isinstance(found, str) and not _UNSPACED.search(text)
+    ]
+    rare = sum(slips) <= SLIPS * len(slips)
+    for (number, text, found, where, others), edges in zip(marked, inside, strict=True):
+        cut_at = edges if rare or _UNSPACED.search(text) else ()
+        made = found if isinstance(found, str) else tags_from(text, found, cut_at=cut_at)
+        if isinstance(made, str):
+            yield number, f"{made}{where}" if where else made
+            continue
+        if edges:
+            mended.setdefault(CUT, []).append(number)
+        yield number, [*made, *others]
+
+
+def _in_characters(marked: Sequence[MarkedRow], mended: dict[str, list[int]]) -> list[MarkedRow]:
+    """The same rows with offsets in characters, whatever the source counts."""
+    usable = [place for place, row in enumerate(marked) if not isinstance(row[2], str)]
+    pairs = [(text, found) for _, text, found, *_ in marked if not isinstance(found, str)]
+    entities, unit, moved, undecided = in_characters(pairs)
+    if unit:
+        mended[f"offsets that count {unit} (taken so, since the entities fit then)"] = [
+            marked[usable[place]][0] for place in moved
+        ]
+    if undecided:
+        mended[UNDECIDED] = [marked[usable[place]][0] for place in undecided]
+    converted = list(marked)
+    for place, found in zip(usable, entities, strict=True):
+        number, text, _, where, others = marked[place]
+        converted[place] = number, text, found, where, others
+    return converted
+
+
+def _inside(spans: Sequence[Span], entities: Sequence[Entity]) -> set[int]:
+    """Edges of entities that lie inside a word."""
+    starts = [start for start, _ in spans]
+    found = set()
+    for edge in {edge for start, end, _, _ in entities for edge in (start, end)}:
+        word = bisect_left(starts, edge) - 1  # the last that begins before it
+        if word >= 0 and edge < spans[word][1]:
+            found.add(edge)
+    return found
+
+
+def _cut_at(spans: Sequence[Span], edges: Collection[int]) -> list[Span]:
+    found: list[Span] = []
+    for start, end in spans:
+        inside = sorted(edge for edge in edges if start < edge < end)
+        found += zip([start, *inside], [*inside, end], strict=True)
+    return found
+
+
+def _read(text: str, listed: Any) -> list[Entity] | str:
+    """The entities in a cell, or what is wrong with it."""
+    if isinstance(listed, dict):
+        return _read_by_type(text, listed)
+    if not isinstance(listed, list):
+        return "entities is not a list"
+    found: list[Entity] = []
+    for place, one in enumerate(listed, 1):
+        if isinstance(one, dict):
+            edges = [one.get(edge, one.get(f"{edge}_offset")) for edge in ("start", "end")]
+            text_there = one.get("text", one.get("value", ""))
+            parts = [*edges, one.get("label", one.get("type")), text_there if isinstance(text_there, str) else ""]
+        elif isinstance(one, list) and len(one) == 3:
+            parts = [*one, ""]
+        else:
+            return f"entity {place} is neither {{start, end, label}} nor [start, end, label]"
+        start, end, label, said = parts
+        if label is None and isinstance(one, dict) and isinstance(one.get("labels"), list):  # Label Studio
+            if len(one["labels"]) > 1:
+                return f"entity {place} has {len(one['labels'])} labels; a word has one tag, so keep one of them"
+            label = next(iter(one["labels"]), None)
+        if type(start) is not int or type(end) is not int:
+            return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
+        if not isinstance(label, str) or not label.strip():
+            return f"entity {place} has no label"
+        found.append((start, end, label.strip(), str(said or "")))
+    return found
+
+
+def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
+    """``{type: {name: [[start, last], ...]}}``; the name shows whether the end is the last character."""
+    found: list[Entity] = []
+    for label, names in listed.items():
+        for said, places in names.items() if isinstance(names, dict) else ():
+            for place in places if isinstance(places, list) else [places]:
+                if not (isinstance(place, list) and len(place) == 2 and all(type(edge) is int for edge in place)):
+                    return f"the entity {said[:40]!r} has the place {place!r}; wanted is [start, last]"
+                start, last = place
+                end = last if text[start:last] == said else last + 1
+                found.append((start, end, str(label), said))
+    return found
+
+
+def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] = ()) -> list[Any] | str:
+    """``[words, tags]`` in IOB2, or what is wrong with the entities.
+
+    Args:
+        text: The text.
+        entities: In any order.
+        cut_at: Places in the text at which words are cut too.
+
+    Example:
+        >>> tags_from("to New York.", [(3, 11, "LOC", "")])
+        [['to', 'New', 'York', '.'], ['O', 'B-LOC', 'I-LOC', 'O']]
+        >>> tags_from("to New York.", [(3, 10, "LOC", "")])
+        "the entity 3 to 10 ends inside a word ('New Yor'); offsets count characters from 0, the end is behind the last"
+    """
+    spans = _cut_at(cutter()(text), cut_at)
+    starts = {start: number for number, (start, _) in enumerate(spans)}
+    ends = {end: number for number, (_, end) in enumerate(spans)}
+    tags = ["O"] * len(spans)
+    behind = -1
+    for start, end, label, said in sorted(entities):
+        where = f"the entity {start} to {end}"
+        if not 0 <= start < end <= len(text):
+            return f"{where} does not lie in the text, which has {len(text)} characters"
+        shown = repr(text[start:end][:40])
+        if said and said != text[start:end]:
+            return (
+                f"{where} is {shown} in the text, not {said[:40]!r}; are the offsets off by one, or do they count "
+                "something else than characters?"
+            )
+        if start not in starts or end not in ends:
+            edge = "begins" if start not in starts else "ends"
+            what = "with a blank" if text[start if edge == "begins" else end - 1].isspace() else "inside a word"
+            return f"{where} {edge} {what} ({shown}); offsets count characters from 0, the end is behind the last"
+        if starts[start] <= behind:
+            return f"{where} ({shown}) overlaps another; a word has one tag, so keep one of the two"
+        behind = ends[end]
+        tags[starts[start] : behind + 1] = [f"B-{label}"] + [f"I-{label}"] * (behind - starts[start])
+    return [[text[start:end] for start, end in spans], tags]

@@ -1,0 +1,125 @@
+"""JSON files that are one document: questions nested in paragraphs in articles, as SQuAD has them, or a list of rows.
+
+    {"data": [{"title": ..., "paragraphs": [{"context": ..., "qas": [{"id", "question", "answers", ...}]}]}]}
+
+becomes a row for each question (``id``, ``title``, ``context``, ``question``, ``answers``), numbered from 1 in the
+order of the file. A question marked ``is_impossible`` (SQuAD 2.0) has no answers, whatever is listed as plausible.
+Exports of annotation tools: see ``exports.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from goldilocks.data.readers.columns import Rows, cell_of, require_columns
+from goldilocks.data.readers.text_file import lines_of
+from goldilocks.errors import InputError
+
+WANTED = (
+    'wanted is SQuAD\'s form, {"data": [{"title", "paragraphs": [{"context", "qas": [{"question", "answers"}]}]}]}, or '
+    "a list of objects; for one object per line name the file .jsonl"
+)
+
+Record = dict[str, Any]
+
+
+def loads(text: str) -> Any:
+    """``json.loads`` that refuses an object with one key twice and two values: most readers keep the last, silently.
+
+    Raises:
+        ValueError: the text is no JSON, or a key is there twice.
+    """
+    return json.loads(text, object_pairs_hook=_without_repeats)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        for key, value in pairs:
+            if record[key] != value:
+                raise ValueError(f"the key {key!r} is there twice with different values")
+    return record
+
+
+def json_rows(path: Path, columns: Sequence[str], optional: Collection[str], found: Sequence[Record | str]) -> Rows:
+    """Rows of a .json, numbered from 1.
+
+    Args:
+        path: The file, for messages.
+        columns: Names of the columns wanted.
+        optional: Columns that may be missing.
+        found: ``records`` of the file.
+
+    Raises:
+        InputError: it lacks a column.
+    """
+    there = names_of(found)
+    if there:
+        require_columns(path, columns, there, optional)
+    for number, row in enumerate(found, start=1):
+        yield number, row if isinstance(row, str) else [cell_of(row, column) for column in columns]
+
+
+def names_of(found: Sequence[Record | str]) -> list[str]:
+    """Keys of all rows, in the order of the file."""
+    return list(dict.fromkeys(key for row in found if isinstance(row, dict) for key in row))
+
+
+def document(path: Path) -> Any:
+    """What a JSON file holds; ``None`` of an empty one.
+
+    Raises:
+        InputError: it is no JSON.
+    """
+    text = "".join(lines_of(path))
+    if not text.strip():
+        return None
+    try:
+        return loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name}: broken JSON ({error}); {WANTED}.") from error
+
+
+def records(name: str, content: Any) -> list[Record | str]:
+    """The rows of a JSON document, or what is wrong with one.
+
+    Args:
+        name: The file's name, for messages.
+        content: What ``document`` gave.
+
+    Raises:
+        InputError: it is neither SQuAD's form nor a list.
+    """
+    if content is None:
+        return []
+    articles = content.get("data") if isinstance(content, dict) else content
+    if not isinstance(articles, list):
+        raise InputError(f"{name}: there is no list of rows or articles in it; {WANTED}.")
+    return [row for article in articles for row in _rows(article)]
+
+
+def _rows(article: Any) -> Iterator[Record | str]:
+    """An article's questions; a flat row as it is."""
+    if not isinstance(article, Mapping):
+        yield "not a JSON object"
+        return
+    if "paragraphs" not in article:
+        yield dict(article)
+        return
+    for paragraph in _listed(article["paragraphs"]):
+        questions = _listed(paragraph.get("qas")) if isinstance(paragraph, Mapping) else []
+        if not questions:
+            yield "a paragraph without qas"
+        for question in questions:
+            if not isinstance(question, Mapping):
+                yield "a question that is not a JSON object"
+                continue
+            row = {"title": article.get("title"), "context": paragraph.get("context"), **question}
+            yield row | ({"answers": []} if question.get("is_impossible") else {})
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

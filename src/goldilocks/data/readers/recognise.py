@@ -1,0 +1,79 @@
+"""What a file is by its first bytes, whatever it is named: a table that can be read, or something that is named."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldilocks.data.readers.text_file import first_bytes, suffix_of
+from goldilocks.errors import InputError
+
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xfd7zXZ\x00", "an xz archive", "decompress it (unxz)"),
+    (b"BZh", "a bzip2 archive", "decompress it (bunzip2)"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "decompress it (unzstd)"),
+    (b"\x1f\x8b", "gzip inside gzip", "decompress it (gunzip)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
+    (b"%PDF-", "a PDF", "pass the table it was made from"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Word file (.xls, .doc)", "save it as .xlsx or .csv"),
+    (b"ARROW1", "an Arrow file", "write it as Parquet"),
+    (b"SQLite format 3\x00", "an SQLite database", "export the table as CSV"),
+    (b"\x93NUMPY", "a NumPy array", "write it as CSV or JSON Lines"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "write it as CSV or Parquet"),
+    (b"\x80\x02", "a Python pickle", "write it as CSV or JSON Lines"),
+    (b"\x80\x03", "a Python pickle", "write it as CSV or JSON Lines"),
+    (b"\x80\x04", "a Python pickle", "write it as CSV or JSON Lines"),
+    (b"\x80\x05", "a Python pickle", "write it as CSV or JSON Lines"),
+    (b"version https://git-lfs.github.com/", "a Git LFS pointer, not the data", "fetch the data (git lfs pull)"),
+    (b"/annex/objects/", "a git-annex pointer, not the data", "fetch the data (git annex get)"),
+)
+"""First bytes, what they are, what to do."""
+_WEB_PAGE = re.compile(rb"\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a file is read as."""
+
+    kind: str
+    """A suffix such as ``.csv``."""
+    remark: str = ""
+    """Why, where that is not its name."""
+
+
+def recognise(path: Path) -> Recognised:
+    """The kind of a file: Parquet and Excel workbooks by their first bytes, text by its name.
+
+    Raises:
+        InputError: it is an archive or another kind of file that holds no rows; what it is and what to do is said.
+    """
+    suffix = suffix_of(path)
+    start = first_bytes(path)
+    for signature, what, remedy in _SIGNATURES:
+        if start.startswith(signature):
+            raise InputError(f"{path.name}: is {what}; {remedy}, then name the result.")
+    if _WEB_PAGE.match(start):
+        raise InputError(f"{path.name}: is a web page, perhaps the error page of a download; download the file again.")
+    kind = ".parquet" if start.startswith(b"PAR1") else _in_zip(path) if start.startswith(b"PK\x03\x04") else suffix
+    remark = f"is {_NAMES[kind]} by its first bytes, and is read as such" if kind != suffix else ""
+    return Recognised(kind, remark)
+
+
+_NAMES = {".parquet": "Parquet", ".xlsx": "an Excel workbook"}
+
+
+def _in_zip(path: Path) -> str:
+    """``.xlsx``, if that is what a zip archive is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path.name}: is a damaged zip archive ({error}); copy the file again.") from error
+    if "xl/workbook.xml" in names:
+        return ".xlsx"
+    inside = ", ".join(name for name in names if not name.endswith("/"))
+    shown = inside if len(inside) <= 80 else inside[:79] + "…"
+    raise InputError(f"{path.name}: is a zip archive ({shown or 'empty'}); unpack it, then name the file in it.")

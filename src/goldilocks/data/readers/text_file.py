@@ -1,0 +1,209 @@
+"""Text files as decoded lines: gzip-compressed or not, in UTF-8 or an encoding that is detected.
+
+A file is looked through once before it is read. One in UTF-8 (with or without a byte order mark), UTF-16 or UTF-32 is
+read as such; else the encoding is detected (``encodings.py``) and reported as a remark. Where most lines with
+characters beyond ASCII are UTF-8 and some are not, those are named: converting the whole file would spoil the others.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+from goldilocks.data.readers.encodings import SAMPLE_BYTES, detect, marked_encoding
+from goldilocks.errors import InputError
+
+SNIFFED_BYTES = 4_096
+NAMED_LINES = 5
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """What a text file holds, without its content."""
+
+    codec: str
+    encoding: str
+    """As people call it; empty for UTF-8."""
+    lines: int
+    """Lines that are not empty."""
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix in lower case; of a .gz the one before."""
+    return (path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix).lower()
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file is gzip-compressed, by its first bytes, or by its name where they cannot be read twice."""
+    if path.suffix.lower() == ".gz" or not path.is_file():
+        return path.suffix.lower() == ".gz"
+    with path.open("rb") as file:
+        return file.read(len(_GZIP)) == _GZIP
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, decompressed where it is gzip.
+
+    Raises:
+        InputError: while it is open it shows that it may not be read, or that its compression is damaged.
+    """
+    try:
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+            yield cast(io.BufferedReader, file)
+    except EOFError as error:
+        raise InputError(
+            f"{path.name}: the compression is damaged, it ends in the middle; is it truncated? Copy the file again."
+        ) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path.name}: the compression is damaged ({error}); copy or compress the file again."
+        ) from error
+    except PermissionError as error:
+        raise InputError(f"{path.name}: may not be read; give this user the right to (chmod u+r).") from error
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first bytes of a file, of those inside where it is gzip."""
+    with opened(path) as file:
+        return file.read(SNIFFED_BYTES)
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Decoded lines with their ends; a byte order mark is dropped.
+
+    Raises:
+        InputError: the encoding cannot be detected, or some lines are in another one than the rest; they are named.
+    """
+    facts = text_facts(path)
+    with opened(path) as file:
+        if facts.codec == "utf-8":
+            for number, raw in enumerate(file, start=1):
+                try:
+                    line = raw.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise InputError(f"{path.name}: line {number} changed while it was read; read it again.") from error
+                yield line.removeprefix("\ufeff") if number == 1 else line
+            return
+        number = 0
+        try:
+            with io.TextIOWrapper(file, facts.codec, newline="\n") as text:
+                for number, line in enumerate(text, start=1):
+                    yield line.removeprefix("\ufeff") if number == 1 else line
+        except UnicodeError as error:
+            raise InputError(
+                f"{path.name}: behind line {number:,} there are bytes that are not {facts.encoding}, as the rest of "
+                "the file is; save it in UTF-8."
+            ) from error
+
+
+def text_facts(path: Path) -> TextFacts:
+    """Encoding and number of lines of a text file.
+
+    Raises:
+        InputError: see ``lines_of``.
+    """
+    state = path.stat()
+    return _facts((path.absolute(), state.st_size, state.st_mtime_ns))
+
+
+def starts_in_utf8(path: Path) -> bool:
+    """Whether a file is in UTF-8 as far as its beginning shows; for those who hand on lines while they read.
+
+    Where a beginning cannot be read (of a truncated .gz), reading it shows what is wrong.
+    """
+    try:
+        with opened(path) as file:
+            start = file.read(SAMPLE_BYTES)
+    except InputError:
+        return True
+    if marked_encoding(start[:SNIFFED_BYTES]) not in ("", "utf-8-sig"):
+        return False
+    valid, invalid = _sorted(start.splitlines())
+    return valid >= len(invalid) or detect(b"\n".join(raw for _, raw in invalid)) is None
+
+
+def _sorted(lines: Iterable[bytes]) -> tuple[int, list[tuple[int, bytes]]]:
+    """How many lines beyond ASCII are UTF-8, and the numbers and bytes of those that are not."""
+    valid, invalid = 0, list[tuple[int, bytes]]()
+    for number, raw in enumerate(lines, start=1):
+        if not raw.isascii():
+            try:
+                raw.decode("utf-8")
+                valid += 1
+            except UnicodeDecodeError:
+                invalid.append((number, raw))
+    return valid, invalid
+
+
+@lru_cache(maxsize=64)
+def _facts(version: tuple[Path, int, int]) -> TextFacts:
+    """``text_facts``, kept for a file of this size and time: it is asked for several times."""
+    path = version[0]
+    marked = marked_encoding(first_bytes(path))
+    if marked and marked != "utf-8-sig":
+        return TextFacts(marked, marked.upper(), _lines_not_empty(path, marked))
+    lines, valid, invalid = 0, 0, list[tuple[int, bytes]]()
+    n_invalid = sampled = 0
+    with opened(path) as file:
+        for number, raw in enumerate(file, start=1):
+            lines += not raw.isspace()
+            if raw.isascii():
+                continue
+            try:
+                raw.decode("utf-8")
+                valid += 1
+            except UnicodeDecodeError:
+                n_invalid += 1
+                if sampled < SAMPLE_BYTES:
+                    sampled += len(raw)
+                    invalid.append((number, raw))
+    if not n_invalid:
+        return TextFacts("utf-8", "", lines)
+    if valid > n_invalid:
+        _refuse_mixed(path, [number for number, _ in invalid], n_invalid)
+    detected = detect(b"".join(raw for _, raw in invalid))
+    if detected is None:
+        number, raw = invalid[0]
+        place = _first_invalid(raw)
+        raise InputError(
+            f"{path.name}: line {number}: byte 0x{raw[place]:02x} is not UTF-8, and the encoding cannot be detected; "
+            "save the file in UTF-8 with the program that wrote it."
+        )
+    return TextFacts(*detected, lines)
+
+
+def _lines_not_empty(path: Path, codec: str) -> int:
+    try:
+        with opened(path) as file, io.TextIOWrapper(file, codec, newline="\n") as text:
+            return sum(not line.isspace() for line in text)
+    except UnicodeError as error:
+        raise InputError(
+            f"{path.name}: looks like {codec.upper()}, but is not valid ({error}); save the file in UTF-8."
+        ) from error
+
+
+def _refuse_mixed(path: Path, numbers: list[int], n_invalid: int) -> None:
+    shown = ", ".join(map(str, numbers[:NAMED_LINES]))
+    more = f" and {n_invalid - NAMED_LINES:,} more" if n_invalid > NAMED_LINES else ""
+    raise InputError(
+        f"{path.name}: line{'s' if n_invalid > 1 else ''} {shown}{more}: not UTF-8, as the other lines are; correct or "
+        "remove these lines. (Converting the whole file would spoil the others.)"
+    )
+
+
+def _first_invalid(raw: bytes) -> int:
+    try:
+        codecs.decode(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0

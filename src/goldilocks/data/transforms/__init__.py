@@ -1,0 +1,1 @@
+"""Transforms between a file's rows and the rows of a task: dialogues, rankings, sentences of a document."""

@@ -1,0 +1,173 @@
+"""LoRA adapter folders as peft writes them (``adapter_config.json``), merged into their base model once and cached.
+
+W + scale · (B A), with scale = lora_alpha / r, or lora_alpha / sqrt(r) for rank-stabilised adapters. Layers that were
+trained whole (``modules_to_save``) replace those of the base. What else peft knows (DoRA, other kinds of adapter, added
+tokens) is refused by name: ``merge_and_unload`` of peft merges it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.nets.hub.gguf import cache_folder
+from goldilocks.support.files import sha256_of
+from goldilocks.support.safetensors_file import check_finite
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+_SAVED = re.compile(r"\.modules_to_save(\.default)?")
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and not a model."""
+    return (folder / CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The adapter's configuration.
+
+    Raises:
+        IntegrityError: it is not a JSON object.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder / CONFIG}: not JSON ({error}); download the adapter again.") from error
+    if not isinstance(config, dict):
+        raise IntegrityError(f"{folder / CONFIG}: holds {type(config).__name__}; it should be a JSON object.")
+    return config
+
+
+def base_of(folder: Path) -> str:
+    """What the adapter calls its base: a Hub id or a folder; empty where it does not say."""
+    return str(read_config(folder).get("base_model_name_or_path") or "")
+
+
+def advice(folder: Path) -> str:
+    """What an adapter folder is, in words, for when it cannot be merged here."""
+    base = base_of(folder) or "a base model that it does not name"
+    return f"is a LoRA adapter of {base}, not a model; merge it first (peft: merge_and_unload, then save_pretrained)"
+
+
+def merged(folder: Path, base: Path) -> Path:
+    """The Hub folder of the merged model; made where it has not been yet.
+
+    Raises:
+        InputError: this kind of adapter is not merged here, or the cache cannot be written to.
+        IntegrityError: the adapter's files are damaged, or do not fit the base.
+    """
+    config = read_config(folder)
+    _check_kind(folder, config)
+    parts = [folder / CONFIG, folder / WEIGHTS, base / "config.json", *sorted(base.glob("*.safetensors"))]
+    digest = hashlib.sha256("".join(map(sha256_of, parts)).encode()).hexdigest()
+    made = cache_folder() / f"lora-{digest[:16]}"
+    if (made / "config.json").is_file():
+        return made
+    try:
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as place:
+            beside = Path(place) / "made"
+            beside.mkdir()
+            _write(folder, base, config, beside)
+            shutil.rmtree(made, ignore_errors=True)
+            beside.rename(made)
+    except OSError as error:
+        raise InputError(
+            f"{made}: cannot be written ({error.strerror or error}); free space, or set GOLDILOCKS_CACHE."
+        ) from error
+    return made
+
+
+def _check_kind(folder: Path, config: dict[str, Any]) -> None:
+    kind = config.get("peft_type")
+    problem = (
+        f"of the kind {kind}"
+        if kind != "LORA"
+        else "with DoRA"
+        if config.get("use_dora")
+        else "with a bias of its own"
+        if config.get("bias", "none") != "none" or config.get("lora_bias")
+        else "with trained tokens"
+        if config.get("trainable_token_indices")
+        else ""
+    )
+    if problem:
+        raise InputError(f"{folder}: {advice(folder)}. Adapters {problem} are not merged here.")
+    if not (folder / WEIGHTS).is_file():
+        raise InputError(f"{folder}: {advice(folder)}. Its weights are not there as {WEIGHTS}.")
+
+
+def _write(folder: Path, base: Path, config: dict[str, Any], into: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from goldilocks.nets.hub.weights import hub_weights
+
+    check_finite(folder / WEIGHTS)
+    weights = hub_weights(base)
+    for name, change in _changes(load_file(folder / WEIGHTS), config, folder).items():
+        key = _key(name, weights, folder)
+        whole, value = change
+        if weights[key].shape != value.shape:
+            raise IntegrityError(
+                f"{folder}: its {name} has the shape {tuple(value.shape)}, the base's {tuple(weights[key].shape)}; "
+                f"the adapter is not one of {base}."
+            )
+        weights[key] = value.to(weights[key].dtype) if whole else (weights[key].float() + value).to(weights[key].dtype)
+    for source in (base, folder):  # a tokenizer of the adapter's own counts
+        for pattern in ("*.json", "*.txt", "*.model"):
+            for one in source.glob(pattern):
+                if one.name != CONFIG and not one.name.endswith(".index.json"):
+                    shutil.copyfile(one, into / one.name)
+    save_file({name: one.contiguous() for name, one in weights.items()}, into / "model.safetensors", {"format": "pt"})
+
+
+def _changes(given: dict[str, Tensor], config: dict[str, Any], folder: Path) -> dict[str, tuple[bool, Tensor]]:
+    """Weight of the base -> (whether it is replaced, by what; else what is added)."""
+    changes: dict[str, tuple[bool, Tensor]] = {}
+    for full, tensor in given.items():
+        name = full.removeprefix(_PREFIX).replace(".default.", ".")
+        if ".lora_B." in name:
+            continue
+        if ".lora_A." in name:
+            module = name.partition(".lora_A.")[0]
+            up = given.get(full.replace(".lora_A.", ".lora_B."))
+            if up is None or tensor.dim() != 2 or up.dim() != 2 or up.shape[1] != tensor.shape[0]:
+                raise IntegrityError(f"{folder / WEIGHTS}: {module} has no pair of matrices; download it again.")
+            product = (up.float() @ tensor.float()) * _scale(module, config, int(tensor.shape[0]))
+            changes[f"{module}.weight"] = (False, product.T if config.get("fan_in_fan_out") else product)
+        elif "lora_" in name:
+            raise InputError(f"{folder}: {advice(folder)}. Its {name} is not merged here.")
+        else:
+            changes[_SAVED.sub("", name)] = (True, tensor)
+    return changes
+
+
+def _scale(module: str, config: dict[str, Any], rank: int) -> float:
+    patterns = config.get("alpha_pattern") or {}
+    alpha = next(
+        (value for name, value in patterns.items() if re.fullmatch(rf"(.*\.)?({name})", module)),
+        config.get("lora_alpha", 8),
+    )
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _key(name: str, weights: dict[str, Tensor], folder: Path) -> str:
+    """The base's name of a weight: a checkpoint may leave out, or have, one more level above."""
+    rest = name.partition(".")[2]
+    ends = [one for one in weights if one in (name, rest) or one.partition(".")[2] == name]
+    if not ends:
+        raise IntegrityError(
+            f"{folder}: changes {name}, which its base does not have; the adapter is of another model."
+        )
+    return name if name in ends else ends[0]

@@ -1,0 +1,169 @@
+"""Exports of annotation tools are read; annotations that nobody accepted are left out and counted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from case_files import as_jsonl, reading
+
+from goldilocks import plugins
+from goldilocks.data.unlabelled import arriving, columns_of
+
+TEXT = "Anna went to Rome"
+PERSON, PLACE = (0, 4, "PER"), (13, 17, "LOC")
+TAGS = ("B-PER", "O", "O", "B-LOC")
+
+
+def label_studio_span(start: int, end: int, label: str) -> dict[str, Any]:
+    return {"start": start, "end": end, "text": TEXT[start:end], "labels": [label]}
+
+
+LABEL_STUDIO = {
+    "id": 1,
+    "data": {"text": TEXT},
+    "annotations": [
+        {"was_cancelled": True, "result": []},
+        {
+            "was_cancelled": False,
+            "result": [
+                {"type": "labels", "from_name": "ner", "to_name": "text", "value": label_studio_span(*span)}
+                for span in (PERSON, PLACE)
+            ],
+        },
+    ],
+}
+JSON_MIN = {
+    "id": 1,
+    "text": TEXT,
+    "ner": [label_studio_span(*PERSON), label_studio_span(*PLACE)],
+    "annotator": 1,
+    "lead_time": 2.5,
+}
+DOCCANO = {"id": 1, "text": TEXT, "label": [list(PERSON), list(PLACE)]}
+DOCCANO_RELATIONS = {
+    "id": 1,
+    "text": TEXT,
+    "entities": [
+        {"id": 1, "label": label, "start_offset": start, "end_offset": end} for start, end, label in (PERSON, PLACE)
+    ],
+    "relations": [],
+}
+PRODIGY = {
+    "text": TEXT,
+    "_input_hash": 1,
+    "_task_hash": 2,
+    "tokens": [{"text": "Anna", "start": 0, "end": 4, "id": 0}],
+    "spans": [{"start": start, "end": end, "label": label, "token_start": 0} for start, end, label in (PERSON, PLACE)],
+    "answer": "accept",
+}
+SPACY = [TEXT, {"entities": [list(PERSON), list(PLACE)]}]
+AS_JSON = {
+    "Label Studio": [LABEL_STUDIO],
+    "JSON_MIN": [JSON_MIN],
+    "spaCy": [SPACY],
+    "NER Annotator": {"classes": ["PER", "LOC"], "annotations": [SPACY]},
+}
+
+
+@pytest.mark.parametrize("tool", AS_JSON)
+def test_entities_of_a_json_export_are_read(tmp_path: Path, tool: str) -> None:
+    got = reading(tmp_path, "x.json", json.dumps(AS_JSON[tool]).encode(), "ner")
+    assert got.problems == {}
+    assert got.part.texts == (("Anna", "went", "to", "Rome"),)
+    assert got.part.gold == (TAGS,)
+
+
+@pytest.mark.parametrize(
+    "row", [JSON_MIN, DOCCANO, DOCCANO_RELATIONS, PRODIGY], ids=["min", "doccano", "relations", "prodigy"]
+)
+def test_entities_of_an_export_by_lines_are_read(tmp_path: Path, row: dict[str, Any]) -> None:
+    got = reading(tmp_path, "x.jsonl", as_jsonl([row]), "ner")
+    assert got.problems == {}
+    assert got.part.gold == (TAGS,)
+
+
+def test_only_accepted_rows_of_prodigy_are_right(tmp_path: Path) -> None:
+    rows = [PRODIGY, {**PRODIGY, "answer": "reject"}, {**PRODIGY, "answer": "ignore"}, {**PRODIGY, "answer": "reject"}]
+    got = reading(tmp_path, "x.jsonl", as_jsonl(rows), "ner")
+    assert len(got.part) == 1
+    assert got.total == 4
+    assert got.skipped == {
+        "the answer 'reject' (only 'accept' is right)": (2, 4),
+        "the answer 'ignore' (only 'accept' is right)": (3,),
+    }
+    assert got.remarks == ("read as an export of Prodigy",)
+
+
+def test_spans_named_as_tags_respect_the_answer_too(tmp_path: Path) -> None:
+    rows = [PRODIGY, {**PRODIGY, "answer": "reject"}]
+    got = reading(tmp_path, "x.jsonl", as_jsonl(rows), "ner", {"tokens": "text", "tags": "spans"})
+    assert (len(got.part), list(got.skipped.values())) == (1, [(2,)])
+
+
+def test_choices_of_prodigy_are_labels(tmp_path: Path) -> None:
+    options = [{"id": "A", "text": "A"}, {"id": "B", "text": "B"}]
+    rows = [{"text": "x", "options": options, "accept": ["A"], "answer": "accept"}]
+    assert reading(tmp_path, "x.jsonl", as_jsonl(rows)).part.gold == ("A",)
+    several = [{"text": "x", "options": options, "accept": ["A", "B"], "answer": "accept"}]
+    assert reading(tmp_path, "y.jsonl", as_jsonl(several), "multi_label_classification").part.gold == (("A", "B"),)
+
+
+def label_studio_choice(*choices: str) -> dict[str, Any]:
+    result = {"type": "choices", "from_name": "sentiment", "to_name": "text", "value": {"choices": list(choices)}}
+    return {"id": 1, "data": {"text": "x"}, "annotations": [{"result": [result]}]}
+
+
+def test_choices_of_label_studio_are_labels(tmp_path: Path) -> None:
+    content = json.dumps([label_studio_choice("pos"), label_studio_choice("neg")]).encode()
+    assert reading(tmp_path, "x.json", content).part.gold == ("pos", "neg")
+    assert reading(tmp_path, "x.json", content, fields={"label": "sentiment"}).part.gold == ("pos", "neg")
+    several = json.dumps([label_studio_choice("pos", "late")]).encode()
+    assert reading(tmp_path, "x.json", several, "multi_label_classification").part.gold == (("late", "pos"),)
+
+
+def test_task_of_label_studio_without_annotation_is_left_out(tmp_path: Path) -> None:
+    bare = {"id": 2, "data": {"text": "x"}, "annotations": []}
+    got = reading(tmp_path, "x.json", json.dumps([LABEL_STUDIO, bare]).encode(), "ner")
+    assert got.skipped == {"a task without an annotation, or whose annotation was cancelled": (2,)}
+
+
+def test_labels_of_doccano_are_lists(tmp_path: Path) -> None:
+    got = reading(
+        tmp_path, "x.jsonl", as_jsonl([{"id": 1, "text": "x", "label": ["a"]}, {"id": 2, "text": "y", "label": ["b"]}])
+    )
+    assert got.part.gold == ("a", "b")
+    old = as_jsonl([{"id": 1, "data": "x", "label": ["a"]}])
+    assert reading(tmp_path, "y.jsonl", old).part.texts == ("x",)
+
+
+def test_categories_of_spacy_are_labels(tmp_path: Path) -> None:
+    rows = [["x", {"cats": {"A": 1.0, "B": 0.0}}], ["y", {"cats": {"A": 0, "B": 1}}]]
+    assert reading(tmp_path, "x.json", json.dumps(rows).encode()).part.gold == ("A", "B")
+
+
+def test_null_of_ner_annotator_is_left_out(tmp_path: Path) -> None:
+    content = json.dumps({"classes": ["PER"], "annotations": [None, SPACY]}).encode()
+    got = reading(tmp_path, "x.json", content, "ner")
+    assert (len(got.part), got.skipped) == (1, {"an annotation that is null": (1,)})
+
+
+def test_rows_of_another_form_than_the_first_are_problems(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.json", json.dumps([SPACY, {"text": "x"}, ["y"]]).encode(), "ner")
+    assert got.problems == {'not [text, {"entities": [...]}], as the first row is': (2, 3)}
+    got = reading(tmp_path, "x.json", json.dumps([LABEL_STUDIO, {"text": "x"}]).encode(), "ner")
+    assert got.problems == {"not a task of Label Studio with data and annotations, as the first row is": (2,)}
+
+
+def test_entity_with_several_labels_is_a_problem(tmp_path: Path) -> None:
+    row = {**JSON_MIN, "ner": [{**label_studio_span(*PERSON), "labels": ["PER", "ORG"]}]}
+    got = reading(tmp_path, "x.json", json.dumps([row]).encode(), "ner")
+    assert got.problems == {"entity 1 has 2 labels; a word has one tag, so keep one of them": (1,)}
+
+
+def test_tasks_without_annotation_are_what_predict_answers(tmp_path: Path) -> None:
+    bare = {"id": 2, "data": {"text": "x"}, "annotations": []}
+    (tmp_path / "x.json").write_text(json.dumps([label_studio_choice("pos"), bare]))
+    task = plugins.load("tasks", "text_classification")
+    asked = [row for batch in arriving(tmp_path / "x.json", task, columns_of(task, {})) for row in batch]
+    assert asked == [(1, "x"), (2, "x")]

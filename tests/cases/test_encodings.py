@@ -1,0 +1,88 @@
+"""Files that are not UTF-8 are read in the encoding that their characters show, or their lines are named."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from case_files import reading
+
+from goldilocks import plugins
+from goldilocks.data.readers.encodings import detect, marked_encoding
+from goldilocks.data.unlabelled import arriving, columns_of
+from goldilocks.errors import InputError
+
+TEXTS = {
+    "gb18030": ["这家酒店的服务非常好", "房间太小，而且很吵", "早餐不错，下次还会来"],
+    "big5": ["這家飯店的服務非常好", "房間太小，而且很吵", "早餐不錯，下次還會來"],
+    "shift_jis": ["このホテルのサービスはとても良かった", "部屋が狭くてうるさい", "朝食がおいしいのでまた来ます"],
+    "euc_jp": ["このホテルのサービスはとても良かった", "部屋が狭くてうるさい", "朝食がおいしいのでまた来ます"],
+    "euc_kr": ["이 호텔의 서비스는 정말 좋았습니다", "방이 너무 작고 시끄러워요", "아침 식사가 맛있어서 또 올게요"],
+    "cp1252": ["Das Frühstück war köstlich", "Zimmer zu klein, außerdem laut", "Für uns war es schön"],
+    "cp1250": ["Śniadanie było bardzo dobre", "Pokój jest za mały i głośny", "Następnym razem też przyjdę"],
+    "cp1251": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "utf-16": ["这家酒店的服务非常好", "房间太小", "很好"],
+    "utf-16-be": ["这家酒店的服务非常好", "房间太小", "很好"],
+    "utf-32": ["Frühstück", "房间太小", "very good"],
+}
+
+
+@pytest.mark.parametrize("codec", TEXTS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_in_another_encoding_is_read_and_the_encoding_is_named(tmp_path: Path, codec: str, packed: bool) -> None:
+    rows = "".join(f"{text.replace(',', ' ')},{'ab'[place % 2]}\n" for place, text in enumerate(TEXTS[codec]))
+    content = f"text,label\n{rows}".encode(codec)
+    got = reading(tmp_path, "x.csv.gz" if packed else "x.csv", gzip.compress(content) if packed else content)
+    assert got.part.texts == tuple(text.replace(",", " ") for text in TEXTS[codec])
+    assert len(got.remarks) == 1
+    assert got.remarks[0].startswith("read as ")
+
+
+@pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16"])
+def test_predict_reads_the_same_encodings(tmp_path: Path, codec: str) -> None:
+    (tmp_path / "lines").write_bytes("".join(f"{text}\n" for text in TEXTS[codec]).encode(codec))
+    task = plugins.load("tasks", "text_classification")
+    asked = [text for batch in arriving(tmp_path / "lines", task, columns_of(task, {})) for _, text in batch]
+    assert asked == TEXTS[codec]
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("gb18030", "GB 18030"), ("big5", "Big5"), ("shift_jis", "Shift_JIS"), ("euc_kr", "EUC-KR"), ("euc_jp", "EUC-JP")],
+)
+def test_a_single_sentence_is_enough(codec: str, name: str) -> None:
+    for text in TEXTS[codec]:
+        found = detect(text.encode(codec))
+        assert found is not None
+        assert found[1] == name
+        assert text.encode(codec).decode(found[0]) == text
+
+
+def test_few_bad_lines_are_named_and_nothing_is_converted(tmp_path: Path) -> None:
+    good = [f"schön {number},a\n".encode() for number in range(20)]
+    bad = [b"sch\xf6n,b\n"]
+    with pytest.raises(InputError, match=r"x\.csv: lines 4, 23: not UTF-8, as the other lines are; correct or remove"):
+        reading(tmp_path, "x.csv", b"text,label\n" + b"".join([*good[:2], *bad, *good[2:], *bad]))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 2: byte 0x81 is not UTF-8, and the encoding cannot be detected"):
+        reading(tmp_path, "x.csv", b"text,label\n\x81\x8d\x8f\x90\x9d,a\n")
+
+
+def test_plain_ascii_with_zeros_is_not_utf16() -> None:
+    assert marked_encoding(b"text,label\na\x00b,c\n") == ""
+    assert marked_encoding("text,label\r\n".encode("utf-16-le")) == "utf-16-le"
+    assert marked_encoding("text\r\n".encode("utf-32-be")) == "utf-32-be"
+
+
+def test_line_in_another_encoding_than_detected_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"这家酒店的服务非常好{number},a\n" for number in range(30)).encode("gb18030")
+    late = b"\xff\xff,b\n" * 1
+    with pytest.raises(InputError, match=r"encoding cannot be detected|behind line 31 there are bytes that are not"):
+        reading(tmp_path, "x.csv", b"text,label\n" + rows + late)
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_utf16_that_ends_in_the_middle_of_a_character_is_refused(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(InputError, match=r"looks like UTF-16, but is not valid"):
+        reading(tmp_path, "x.csv", "text,label\nfine,a\n".encode("utf-16")[:-cut])

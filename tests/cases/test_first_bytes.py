@@ -1,0 +1,114 @@
+"""Files are what their first bytes say, whatever they are named."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from case_files import as_csv, reading, topic_rows
+
+from goldilocks import plugins
+from goldilocks.data.unlabelled import arriving, columns_of
+from goldilocks.errors import InputError
+
+ROWS = topic_rows(6)
+SHEET: list[list[object]] = [["text", "label"], *(list[object](row) for row in ROWS)]
+
+
+def workbook(*sheets: Sequence[Sequence[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    for place, rows in enumerate(sheets):
+        sheet = book.active if place == 0 else book.create_sheet(f"more{place}")
+        for row in rows:
+            sheet.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def parquet() -> bytes:
+    made = io.BytesIO()
+    pq.write_table(pa.table({"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS]}), made)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.jsonl"])
+def test_workbook_is_read_under_any_name(tmp_path: Path, name: str) -> None:
+    got = reading(tmp_path, name, workbook(SHEET))
+    assert got.part.texts == tuple(text for text, _ in ROWS)
+    assert got.remarks == (
+        () if name == "x.xlsx" else ("is an Excel workbook by its first bytes, and is read as such",)
+    )
+
+
+def test_workbook_numbers_are_labels_and_other_sheets_are_named(tmp_path: Path) -> None:
+    content = workbook([["text", "label", None], ["a", 1, None], [None, None, None], ["b", 2.0, None]], [["x"]])
+    got = reading(tmp_path, "x.xlsx", content)
+    assert (got.part.texts, got.part.gold, got.total) == (("a", "b"), ("1", "2"), 2)
+    assert got.remarks == ("the sheet 'Sheet' is read; there are others: 'more1'",)
+
+
+def test_workbook_is_predicted_for(tmp_path: Path) -> None:
+    (tmp_path / "x.xlsx").write_bytes(workbook([["text"], ["a"], ["b"]]))
+    task = plugins.load("tasks", "text_classification")
+    asked = [row for batch in arriving(tmp_path / "x.xlsx", task, columns_of(task, {})) for row in batch]
+    assert asked == [(1, "a"), (2, "b")]
+
+
+def test_damaged_workbook_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.xlsx: .*(damaged zip archive|not readable as an Excel workbook)"):
+        reading(tmp_path, "x.xlsx", workbook([["text", "label"], ["a", "b"]])[:-100])
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_parquet_under_another_name_is_read(tmp_path: Path, name: str) -> None:
+    got = reading(tmp_path, name, parquet())
+    assert got.part.gold == tuple(label for _, label in ROWS)
+    assert got.remarks == ("is Parquet by its first bytes, and is read as such",)
+
+
+def test_gzip_without_its_suffix_is_read(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.csv", gzip.compress(as_csv(ROWS)))
+    assert got.part.texts == tuple(text for text, _ in ROWS)
+
+
+def zipped(**files: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (zipped(rows=b"text,label\n"), r"is a zip archive \(rows\); unpack it"),
+        (zipped(rows=b"text,label\n")[:-30], "is a damaged zip archive"),
+        (lzma.compress(as_csv(ROWS)), "is an xz archive; decompress it"),
+        (bz2.compress(as_csv(ROWS)), "is a bzip2 archive; decompress it"),
+        (gzip.compress(gzip.compress(as_csv(ROWS))), "is gzip inside gzip; decompress it"),
+        (b"%PDF-1.7 ...", "is a PDF; pass the table"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 ...", r"is an old Excel or Word file \(\.xls, \.doc\); save it as \.xlsx"),
+        (b"SQLite format 3\x00 ...", "is an SQLite database; export the table"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer, not the data; fetch"),
+        (b"/annex/objects/SHA256E-s1--0.csv\n", "is a git-annex pointer, not the data; fetch"),
+        (b"\n<!DOCTYPE html><html>", "is a web page, perhaps the error page of a download"),
+        (b"\x80\x04\x95 ...", "is a Python pickle; write it as CSV"),
+    ],
+)
+def test_what_holds_no_rows_is_named_for_what_it_is(tmp_path: Path, content: bytes, what: str) -> None:
+    with pytest.raises(InputError, match=rf"^x\.csv: {what}"):
+        reading(tmp_path, "x.csv", content)
+
+
+def test_binary_documents_of_spacy_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.spacy: is spaCy's binary form; write its documents as JSON Lines"):
+        reading(tmp_path, "x.spacy", b"x\x9c123", "ner")

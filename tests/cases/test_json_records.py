@@ -1,0 +1,90 @@
+"""JSON objects with one key twice, exact decimals, and translations as the Hub has them."""
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from case_files import as_jsonl, reading
+
+from goldilocks import plugins
+from goldilocks.data.unlabelled import arriving, columns_of
+from goldilocks.errors import InputError
+
+
+def test_key_twice_with_two_values_is_named(tmp_path: Path) -> None:
+    content = b'{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "label": "y"}\n'
+    got = reading(tmp_path, "x.jsonl", content)
+    assert got.part.texts == ("a",)
+    assert got.problems == {"broken JSON (the key 'label' is there twice with different values)": (2,)}
+
+
+def test_key_twice_with_one_value_is_harmless(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'{"text": "a", "label": "x", "label": "x"}\n')
+    assert got.part.gold == ("x",)
+
+
+def test_key_twice_in_a_document_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.json: broken JSON \(the key 'text' is there twice"):
+        reading(tmp_path, "x.json", b'[{"text": "a", "text": "b", "label": "x"}]')
+
+
+def test_key_twice_of_a_row_to_predict_for_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b'{"text": "a", "text": "b"}\n{"text": "c"}\n')
+    task = plugins.load("tasks", "text_classification")
+    (first, second) = [row for batch in arriving(tmp_path / "x.jsonl", task, columns_of(task, {})) for row in batch]
+    assert "the key 'text' is there twice" in str(first[1])
+    assert second == (2, "c")
+
+
+def test_decimals_of_parquet_are_numbers_and_labels(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    scores = pa.array([Decimal("2.50"), Decimal("3.00")], pa.decimal128(5, 2))
+    pq.write_table(pa.table({"text1": ["a", "c"], "text2": ["b", "d"], "score": scores}), made)
+    got = reading(tmp_path, "x.parquet", made.getvalue(), "similarity")
+    assert got.part.gold == (2.5, 3.0)
+    got = reading(tmp_path, "y.parquet", made.getvalue(), fields={"text": "text1", "label": "score"})
+    assert got.part.gold == ("2.5", "3")
+
+
+PAIRS = [{"translation": {"en": "good", "de": "gut"}}, {"translation": {"en": "bad", "de": "schlecht"}}]
+
+
+def test_translations_of_the_hub_are_read_in_the_order_of_the_file(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", as_jsonl(PAIRS), "translation")
+    assert (got.part.texts, got.part.gold) == (("good", "bad"), ("gut", "schlecht"))
+    assert got.remarks == ("source is translation.en, target is translation.de",)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"source": "de", "target": "en"}, {"source": "translation.de", "target": "translation.en"}, {"source": "de"}],
+)
+def test_languages_of_a_translation_can_be_named(tmp_path: Path, fields: dict[str, str]) -> None:
+    got = reading(tmp_path, "x.jsonl", as_jsonl(PAIRS), "translation", fields)
+    assert (got.part.texts, got.part.gold) == (("gut", "schlecht"), ("good", "bad"))
+
+
+def test_translations_in_parquet_are_read(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(PAIRS), made)
+    got = reading(tmp_path, "x.parquet", made.getvalue(), "translation")
+    assert (got.part.texts, got.part.gold) == (("good", "bad"), ("gut", "schlecht"))
+
+
+def test_unknown_or_ambiguous_languages_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no language 'fr' for source. There are: en, de"):
+        reading(tmp_path, "x.jsonl", as_jsonl(PAIRS), "translation", {"source": "fr"})
+    three = [{"translation": {"en": "a", "de": "b", "fr": "c"}}]
+    with pytest.raises(InputError, match=r"translation holds en, de, fr; name two of its languages"):
+        reading(tmp_path, "x.jsonl", as_jsonl(three), "translation")
+
+
+def test_one_language_of_a_translation_is_predicted_for(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(as_jsonl(PAIRS))
+    task = plugins.load("tasks", "translation")
+    columns = columns_of(task, {"source": "translation.en"})
+    asked = [text for batch in arriving(tmp_path / "x.jsonl", task, columns) for _, text in batch]
+    assert asked == ["good", "bad"]

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from race_records import MACHINE, SPEC, candidate, trial
+
+from goldilocks import plugins
+from goldilocks.answers import Answers, of_labels
+from goldilocks.errors import IntegrityError
+from goldilocks.records import (
+    Candidate,
+    DataProfile,
+    Dataset,
+    Forecast,
+    ModelInfo,
+    Part,
+    Pool,
+    Screening,
+    Text,
+    Workload,
+)
+from goldilocks.selection import screen as screening
+from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.reserve import Reserve
+from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.machine.clock import Clock, OutOfTimeError
+
+
+def test_reserve_is_two_footprints_the_slowest_model_on_the_test_part_and_writing() -> None:
+    reserve = Reserve(1000.0, n_test=2000)
+    assert reserve.seconds([]) == 2 * 3 + 2
+    reserve.measured += [4.0, 2.5]
+    done = trial("cnn/m/scratch", 2, 0.5, 1.0)  # 1 ms a text
+    assert reserve.seconds([done]) == pytest.approx(2 * 4 + 2 + 2)
+    # A rung tells nothing of the test part yet.
+    assert reserve.seconds([trial("cnn/m/scratch", 0, 0.5, 1.0)]) == pytest.approx(10)
+
+
+def test_reserve_leaves_most_of_a_short_search() -> None:
+    assert Reserve(10.0, n_test=10**6).seconds([trial("cnn/m/scratch", 2, 0.5, 1.0)]) == 4.0
+
+
+class _Clock(Clock):
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, budget: float) -> None:
+        super().__init__(budget)
+        self.now = 0.0
+
+    def elapsed(self) -> float:
+        return self.now
+
+
+class _Run:
+    """Takes a second for each hundredth of its run, and minds ``stop``."""
+
+    def __init__(self, clock: _Clock) -> None:
+        self.clock, self.share = clock, 0.0
+
+    def advance(self, share: float, *, stop: object = None, on_step: object = None) -> None:
+        assert callable(stop)
+        while self.share < share and not stop():
+            self.clock.now += 1
+            self.share = min(self.share + 0.01, 1.0)
+        if self.share > 0.995:
+            self.share = 1.0
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        says = np.eye(2, dtype=np.float32)[[0] * len(texts)]
+        return of_labels(says, ("a", "b"))
+
+
+def _setting(folder: Path, clock: _Clock, measured: list[str], seconds: float, *, broken: str = "") -> RaceContext:
+    part = Part(tuple(f"text {i}" for i in range(6)), ("a", "b") * 3, tuple(range(1, 7)))
+    names = ("cnn/m/scratch", "tfidf_linear/word/scratch")
+
+    def measure(one: Candidate, texts: Sequence[Text]) -> None:
+        clock.now += seconds
+        measured.append(one.name)
+        if one.name == broken:
+            raise IntegrityError("answered nothing")
+
+    spec = type(SPEC)(name="t", data=SPEC.data, budget_seconds=clock.budget_seconds)
+    return RaceContext(
+        dataset=Dataset(part, part, Part(), ("a", "b"), "f" * 16, DataProfile({}, {}, {}, {}, "en", {})),
+        pool=Pool(tuple(map(candidate, names)), {name: Forecast(100.0, 1e8) for name in names}),
+        screening=Screening((), {}, names, (), 0.0, "f" * 16),
+        spec=spec,
+        machine=MACHINE,
+        metric=plugins.load("metrics", "accuracy"),
+        workspace=Workspace(folder),
+        start=lambda one: _Run(clock),
+        keep=lambda one, run: None,
+        clock=clock,
+        progress=lambda event: None,
+        measure=measure,
+    )
+
+
+def test_race_measures_what_finished_and_stops_with_time_left_for_the_rest(tmp_path: Path) -> None:
+    clock, measured = _Clock(180.0), list[str]()
+    trials, stopped = race(_setting(tmp_path, clock, measured, 7.0), plugins.load("policies", "exhaustive"))
+    assert measured == [one.candidate for one in trials if one.share == 1]
+    assert len(measured) == 1
+    assert stopped == "the budget ended"
+    # 2 x 7 s for footprint and bundle, 2 s for writing: a rung ends on the step after its time.
+    assert 180 - 16 <= clock.now <= 180 - 15
+
+
+def test_candidate_that_cannot_be_measured_is_excluded_within_the_race(tmp_path: Path) -> None:
+    clock, measured = _Clock(1000.0), list[str]()
+    setting = _setting(tmp_path, clock, measured, 1.0, broken="cnn/m/scratch")
+    race(setting, plugins.load("policies", "exhaustive"))
+    assert setting.workspace.read_dropped()["cnn/m/scratch"].stage == "measuring"
+    assert measured == ["cnn/m/scratch", "tfidf_linear/word/scratch"]
+
+
+def test_features_that_would_take_too_long_are_given_up_after_the_first_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Network:
+        def features(self, texts: Sequence[Text]) -> np.ndarray:
+            asked.append(len(texts))
+            return np.zeros((len(texts), 2, 3), np.float32)
+
+    class Family:
+        @staticmethod
+        def create(*_: object, **__: object) -> Network:
+            return Network()
+
+    part = Part(("a",), ("x",), (1,))
+    dataset = Dataset(part, part, part, ("x",), "f", DataProfile({}, {}, {}, {}, "en", {}))
+    entrants = RunStore(dataset, Workload(1, 1, 1, 1), Workspace(tmp_path), True, 0)
+    monkeypatch.setattr(plugins, "load", lambda *_: Family)
+    facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
+    assert entrants.features(facts, ["t"] * 1000).shape == (1000, 2, 3)
+    assert asked == [64, 512, 424]
+    asked.clear()
+    with pytest.raises(OutOfTimeError, match="m: 1,000 texts would take"):
+        entrants.features(facts, ["t"] * 1000, lambda: -1.0)
+    assert asked == [64]
+
+
+def test_look_without_time_keeps_the_probe_and_leaves_the_other_estimators_out() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    found = rng.normal(size=(60, 3, 4)).astype(np.float32) + labels[:, None, None]
+    facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
+    in_time = screening._look(facts, found, labels, 0, 5, screening._Timing(0.0, float("inf")))
+    late = screening._look(facts, found, labels, 0, 5, screening._Timing(0.0, 0.0))
+    assert set(late.estimates) == {screening.ACCURACY}
+    assert late.estimates[screening.ACCURACY].n == 2
+    assert late.layer == 2
+    assert in_time.estimates[screening.ACCURACY].n == 5
+    assert "linear_probe" in in_time.estimates
