@@ -5,6 +5,7 @@ GoldilocksError
 ├── MissingError      2  a file, model, plug-in or package is not there   -> install or name another
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
+├── RequestError      2  the service refuses a request (an HTTP status)    -> mend the request, or ask later
 ├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
@@ -32,6 +33,20 @@ class IntegrityError(GoldilocksError):
 
 class EndpointError(GoldilocksError):
     """An endpoint does not answer as it should, or has used up the money it may."""
+
+
+class RequestError(GoldilocksError):
+    """The service refuses a request, or cannot answer it now.
+
+    Attributes:
+        status: The HTTP status of the response.
+        code: A short stable name, for programs.
+        retry_after: Seconds after which the same request may succeed; ``None``: not by waiting.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_after = status, code, retry_after
 
 
 class LimitError(GoldilocksError):

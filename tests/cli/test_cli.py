@@ -43,6 +43,8 @@ def test_help_of_every_command_has_an_example() -> None:
         "report",
         "pretrain",
         "verify",
+        "serve",
+        "keys",
         "list",
         "demo",
     )

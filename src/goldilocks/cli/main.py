@@ -13,11 +13,13 @@ from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.demo import demo
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
+from goldilocks.cli.serve import serve
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
@@ -29,9 +31,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, demo):
+for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, serve, demo):
     app.command()(_command)
 app.command("list")(list_plugins)
+app.add_typer(keys, name="keys")
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}

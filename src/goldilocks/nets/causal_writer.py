@@ -24,7 +24,8 @@ from goldilocks.nets.network import Shape, Trunk
 from goldilocks.nets.prompts import Prompt, generation_from, said
 from goldilocks.nets.sampling import Sampling
 from goldilocks.nets.speaker import Memory, Place, Speaker
-from goldilocks.records import Gold, Output, Text, as_text
+from goldilocks.nets.token_logprobs import TokenLogprobs, token_logprobs
+from goldilocks.records import Generation, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -184,6 +185,45 @@ class CausalWriter(Causal):
         found = write(self._speaker, self.tokenizer, self._asked(texts), sampling, prefix=self._read(), ends=self._ends)
         # The lines of a program's rest begin where they begin.
         return [one.text.rstrip() if telling.prompt.begun else one.text.strip() for one in found]
+
+    # ------------------------------------------------------------------------------------------- as a language model
+
+    @property
+    def models_text(self) -> bool:
+        """See ``token_logprobs.SupportsTokenLogprobs``."""
+        return self.shape.output == Output.LIKELIHOOD
+
+    def token_logprobs(self, item: Text) -> TokenLogprobs:
+        """See ``token_logprobs.SupportsTokenLogprobs``.
+
+        Raises:
+            InputError: it has no tokens, or more than the model holds.
+        """
+        self.module.eval()
+        return token_logprobs(self._speaker, self.tokenizer, self._given_ids(item, 0))
+
+    def continued(self, texts: Sequence[Text], how: Generation) -> list[str]:
+        """See ``token_logprobs.SupportsTokenLogprobs``."""
+        self.module.eval()
+        wanted = {"max_tokens": 16, **said(how)}
+        prompts_ = [self._given_ids(one, int(wanted["max_tokens"])) for one in texts]
+        found = write(self._speaker, self.tokenizer, prompts_, Sampling(**wanted), ends=self._ends)
+        return [one.text for one in found]
+
+    def _given_ids(self, item: Text, more: int) -> list[int]:
+        """The tokens of a text with those that every text begins with; ids that are given stay as they are."""
+        if isinstance(item, str):
+            ids = [*self._begin, *self._encoded([item])[0]] or [self.shape.pad_id]
+        else:
+            ids = [int(one) for one in item]
+        if not ids or not all(0 <= one < self.tokenizer.get_vocab_size() for one in ids):
+            raise InputError("the prompt has no tokens, or ids beyond the vocabulary; send text.")
+        if len(ids) + more > self._speaker.reach:
+            raise InputError(
+                f"the prompt has {len(ids):,} tokens and {more:,} may follow; the model holds "
+                f"{self._speaker.reach:,}: send less."
+            )
+        return ids
 
     def _limit(self, gold: Sequence[Gold]) -> int:
         return self.generation.max_tokens or super()._limit(gold)
