@@ -16,7 +16,18 @@ from starlette.responses import JSONResponse
 from goldilocks import __version__
 from goldilocks.errors import RequestError
 from goldilocks.serving.gate import Gate, error_body, error_headers
-from goldilocks.serving.routes import classify, docs, health, hub, kserve, models
+from goldilocks.serving.routes import (
+    classify,
+    completions,
+    decisions,
+    docs,
+    embeddings,
+    health,
+    hub,
+    kserve,
+    models,
+    scores,
+)
 from goldilocks.serving.service import Service, context_of
 
 _CODES = {404: "route_not_found", 405: "method_not_allowed", 400: "invalid_body"}
@@ -39,7 +50,7 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for module in (classify, models, kserve, hub, health, docs):
+    for module in (classify, decisions, scores, embeddings, completions, models, kserve, hub, health, docs):
         app.include_router(module.router)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,3 +99,42 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
     return "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
+
+
+def plain_items(items: Sequence[Text], limits: RequestLimits) -> list[Text]:
+    """Items that a route made itself of the texts in a request, checked against the limits.
+
+    Raises:
+        RequestError: there are none or too many, a text is empty, too long or no Unicode.
+    """
+    if not items:
+        raise RequestError(422, "empty_input", "the request holds no items; send at least one.")
+    texts = [text for item in items for text in ((item,) if isinstance(item, str) else item)]
+    if max(len(items), len(texts)) > limits.items:
+        raise RequestError(413, "too_many_items", f"{len(texts):,} texts; at most {limits.items:,} fit in a request.")
+    for position, text in enumerate(texts):
+        check_text(text, f"text {position}")
+        if not text.strip():
+            raise RequestError(422, "invalid_input", f"text {position} is empty; send a text.")
+        if "\0" in text:
+            raise RequestError(422, "invalid_input", f"text {position} holds a NUL byte; take it out.")
+        if len(text) > limits.item_characters:
+            raise RequestError(
+                413,
+                "item_too_long",
+                f"text {position} has {len(text):,} characters; the limit is {limits.item_characters:,}.",
+            )
+    return list(items)
+
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def count_tokens(items: Sequence[Text]) -> int:
+    """Words and signs of items: what ``usage`` reports. A model's own tokens may be more.
+
+    Example:
+        >>> count_tokens(["Where is my card?"])
+        5
+    """
+    return sum(len(_TOKEN.findall(as_text(item))) for item in items)
