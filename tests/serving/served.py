@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from goldilocks import plugins
 from goldilocks.bundle.write import write_tuned
+from goldilocks.data.mask import find
 from goldilocks.protocols import Model
 from goldilocks.records import (
     Candidate,
@@ -72,7 +73,7 @@ def settings(models: dict[str, Path], **more: Any) -> ServeSettings:
 @contextmanager
 def client(made: ServeSettings, open_engine: OpenEngine | None = None) -> Iterator[TestClient]:
     """A client of a service in this process, every model loaded."""
-    service = Service(made, open_engine)
+    service = Service(made, open_engine, find)
     service.wait(60)
     with TestClient(make_app(service), base_url=BASE, raise_server_exceptions=False) as found:
         yield found

@@ -36,6 +36,7 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingError(f"{error.name} is not installed; pip install 'goldilocks-lm[serve]'.") from error
+    from goldilocks.data.mask import find
     from goldilocks.errors import InputError
     from goldilocks.serving.server import serve as run
     from goldilocks.serving.settings import ServeSettings, TlsSettings, read_settings, with_bundles
@@ -53,4 +54,4 @@ def serve(
         keys=keys if keys is not None else settings.keys,
         allow_open=allow_open or settings.allow_open,
     )
-    run(settings, lambda line: typer.echo(line, err=True))
+    run(settings, lambda line: typer.echo(line, err=True), find)

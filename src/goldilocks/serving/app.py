@@ -22,6 +22,7 @@ from goldilocks.serving.routes import (
     decisions,
     docs,
     embeddings,
+    feedback,
     health,
     hub,
     kserve,
@@ -50,7 +51,7 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for module in (classify, decisions, scores, embeddings, completions, models, kserve, hub, health, docs):
+    for module in (classify, decisions, scores, embeddings, completions, feedback, models, kserve, hub, health, docs):
         app.include_router(module.router)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

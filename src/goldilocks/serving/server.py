@@ -14,6 +14,7 @@ import uvicorn
 
 from goldilocks.errors import InputError
 from goldilocks.serving.app import make_app
+from goldilocks.serving.masking import Finder
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ServeSettings
 
@@ -89,12 +90,13 @@ def listen(settings: ServeSettings) -> socket.socket:
     return made
 
 
-def serve(settings: ServeSettings, told: Callable[[str], None]) -> None:
+def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted.
 
     Args:
         settings: What, where and how.
         told: Given the service's address when it listens, and each model when it is ready.
+        find: Finds personal data.
 
     Raises:
         GoldilocksError: a bundle, the keys or the address cannot be used.
@@ -102,7 +104,7 @@ def serve(settings: ServeSettings, told: Callable[[str], None]) -> None:
     check_exposure(settings)
     sock = listen(settings)
     try:
-        service = Service(settings)
+        service = Service(settings, find=find)
         config = uvicorn.Config(
             make_app(service),
             log_level="warning",

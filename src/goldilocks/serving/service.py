@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -14,16 +15,20 @@ from typing import Any
 from starlette.requests import Request
 
 from goldilocks.errors import InputError, RequestError
-from goldilocks.records import Text
+from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
 from goldilocks.serving.engine import Call, LocalEngine, ModelCard, Operation, Result
 from goldilocks.serving.gate import CONTEXT, Context
 from goldilocks.serving.items import items_from
+from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics
+from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.queue import Job
+from goldilocks.serving.request_log import LogRow, RequestLog
 from goldilocks.serving.settings import ServeSettings
 
+_LOG = logging.getLogger("goldilocks.serving")
 _ABILITIES = {
     Operation.EMBED: "has no embeddings",
     Operation.GENERATE: "generates no text",
@@ -51,12 +56,15 @@ class Answered:
 class Service:
     """Models that are served, and what they share."""
 
-    def __init__(self, settings: ServeSettings, open_engine: OpenEngine | None = None) -> None:
+    def __init__(
+        self, settings: ServeSettings, open_engine: OpenEngine | None = None, find: Finder | None = None
+    ) -> None:
         """Start to load every model.
 
         Args:
             settings: What to serve, and how.
             open_engine: Makes the engine of a replica; absent: as ``settings.replicas`` says.
+            find: Finds personal data (addresses are found anyway).
 
         Raises:
             GoldilocksError: a bundle or the key file is missing, or two models have one name.
@@ -68,6 +76,10 @@ class Service:
         self.metrics = Metrics(self._state)
         self.deployments: dict[str, Deployment] = {}
         self._aliases: dict[str, str] = {}
+        self._find = joined(find)
+        self._filter = MaskingFilter(self._find)
+        _LOG.addFilter(self._filter)
+        self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
         self._cache: OrderedDict[tuple[str, Call, Text], Result] = OrderedDict()
         self._cache_lock = threading.Lock()
         self.stopping = False
@@ -79,6 +91,8 @@ class Service:
             self.deployments[name] = Deployment(name, model.bundle, serving, positive=model.positive)
             for alias in model.aliases:
                 self.set_alias(alias, name)
+        if settings.masking.names is not None and settings.masking.names not in self.deployments:
+            raise InputError(f"masking.names is {settings.masking.names!r}, which is not served; name a served tagger.")
 
     # ------------------------------------------------------------------------------------------------------------ names
 
@@ -189,6 +203,67 @@ class Service:
             )
         context = context_of(request)
         self.access.count(context.caller, len(items))
+        privacy = await self._privacy(request, deployment, items)
+        masking = self.settings.masking
+        asked = items
+        if masking.inputs:
+            asked = privacy.masked(items)
+            for kind, count in privacy.masker.counts.items():
+                self.metrics.masked.labels(kind).inc(count)
+        results = await self._answered(request, deployment, version, call, asked)
+        if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
+            results = privacy.restored(items, results, card.output)
+        if masking.outputs and card.output is Output.TEXT:
+            results = [privacy.hidden(one) for one in results]
+        if deployment.name != masking.names or context.model == masking.names:
+            self._logged(context, items, results, privacy)
+        return results
+
+    async def _privacy(self, request: Request, deployment: Deployment, items: Sequence[Text]) -> Privacy:
+        """The personal data in items; names by the tagger that is served for that."""
+        tagger, masking = self.settings.masking.names, self.settings.masking
+        wanted = masking.inputs or (self.log is not None and self.log.sampled(context_of(request).request_id))
+        if tagger is None or not wanted or deployment.name == tagger:
+            return Privacy(self._find)
+        texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
+        version = self.deployments[tagger].current
+        found = await self._answered(request, self.deployments[tagger], version, Call(), texts)
+        labels = self.card(version).labels
+        people = [names_in(one, labels) if isinstance(one, Prediction) else [] for one in found]
+        return Privacy(self._find, dict(zip(texts, people, strict=True)))
+
+    def _logged(self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy) -> None:
+        if self.log is None or not self.log.sampled(context.request_id):
+            return
+        latency = (time.monotonic() - context.since) * 1000
+        now = time.time()
+        rows = [
+            LogRow(
+                request_id=context.request_id,
+                item=place,
+                time=now,
+                model=context.model,
+                version=context.version,
+                key_id=context.caller.id,
+                text=privacy.logged(item),
+                answer=self.masked_answer(one.answer),
+                confidence=one.score if one.score == one.score else None,
+                latency_ms=latency,
+            )
+            for place, (item, one) in enumerate(zip(items, results, strict=True))
+            if isinstance(one, Prediction)
+        ]
+        self.log.add(rows)
+
+    def masked_answer(self, answer: Any) -> Any:
+        """An answer as the log keeps it."""
+        return hidden_answer(answer, self._find)
+
+    async def _answered(
+        self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+    ) -> list[Result]:
+        """Results from the cache and from replicas."""
+        context = context_of(request)
         kept = self._kept(version, call, items)
         missing = [place for place, one in enumerate(kept) if one is None]
         if missing:
@@ -260,6 +335,9 @@ class Service:
         for version in versions:
             version.join(max(0.1, until - time.monotonic()))
         self.access.save()
+        if self.log is not None:
+            self.log.close()
+        _LOG.removeFilter(self._filter)
 
     def _state(self) -> Iterator[tuple[str, str, Callable[[str], float]]]:
         for deployment in list(self.deployments.values()):
