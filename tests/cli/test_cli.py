@@ -45,6 +45,9 @@ def test_help_of_every_command_has_an_example() -> None:
         "verify",
         "serve",
         "keys",
+        "promote",
+        "rollback",
+        "deploy",
         "list",
         "demo",
     )

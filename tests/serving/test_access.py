@@ -102,6 +102,14 @@ def test_a_quota_counts_items_and_survives_a_restart(tmp_path: Path, weather_bun
         assert code(ask(api, bearer(text))) == (429, "quota_exceeded")
 
 
+def test_quotas_that_cannot_be_kept_do_not_end_the_service(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys.json"
+    key(path)
+    (tmp_path / "taken").write_text("")
+    Access(path, usage=tmp_path / "taken" / "usage.json").save()
+    assert "quotas are not kept over a restart" in caplog.text
+
+
 def test_metrics_need_a_key_made_for_them(tmp_path: Path, weather_bundle: Path) -> None:
     path = tmp_path / "keys.json"
     plain, scraper = key(path), key(path, "prometheus", models=(), metrics=True)

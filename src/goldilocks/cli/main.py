@@ -12,11 +12,13 @@ import typer
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.demo import demo
+from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
+from goldilocks.cli.promote import promote, rollback
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
 from goldilocks.cli.serve import serve
@@ -31,7 +33,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for _command in (check, candidates, select, tune, evaluate, predict, report, pretrain, verify, serve, demo):
+for _command in (
+    check,
+    candidates,
+    select,
+    tune,
+    evaluate,
+    predict,
+    report,
+    pretrain,
+    verify,
+    serve,
+    promote,
+    rollback,
+    deploy,
+    demo,
+):
     app.command()(_command)
 app.command("list")(list_plugins)
 app.add_typer(keys, name="keys")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 import threading
 import time
@@ -22,6 +23,7 @@ from goldilocks.errors import InputError, MissingError, RequestError
 from goldilocks.support.files import from_json, to_json, write_bytes
 
 ANY_MODEL = "*"
+_LOG = logging.getLogger("goldilocks.serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,16 @@ class Caller:
 class Access:
     """Checks the key of each request against the key file."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Read the file; without one everybody may do everything.
+    def __init__(self, path: Path | None, *, open_to_all: bool = False, usage: Path | None = None) -> None:
+        """Read the file; without one everybody may do everything (``open_to_all``: but change what is served).
+
+        Used quotas are kept in ``usage`` (or beside the key file).
 
         Raises:
             GoldilocksError: the file is missing or damaged.
         """
-        self._path = path
+        self._path, self._open_to_all = path, open_to_all
+        self._usage = usage or (path.with_name(f"{path.stem}.usage.json") if path else None)
         self._keys: dict[str, ApiKey] = {}
         self._stamp: tuple[int, int] | None = None
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -161,17 +166,12 @@ class Access:
         if path is not None:
             self._keys = {one.id: one for one in read_keys(path).keys}
             self._stamp = self._stamp_now()
-            self._used, self._month = _read_usage(self._usage_path)
+            self._used, self._month = _read_usage(self._usage)
 
     @property
     def required(self) -> bool:
         """Whether a key is needed."""
         return self._path is not None
-
-    @property
-    def _usage_path(self) -> Path:
-        assert self._path is not None
-        return self._path.with_name(f"{self._path.stem}.usage.json")
 
     def caller(self, headers: Mapping[str, str]) -> Caller:
         """Who asks, by ``Authorization: Bearer`` or ``X-API-Key`` (names of headers in lower case).
@@ -180,7 +180,7 @@ class Access:
             RequestError: there is no key or a wrong one (401), or it asks too often (429).
         """
         if self._path is None:
-            return Caller()
+            return Caller(admin=not self._open_to_all)
         self._reload()
         text = _key_in(headers)
         if not text:
@@ -226,11 +226,14 @@ class Access:
 
     def save(self) -> None:
         """Write down what was used this month, so that a restart does not reset quotas."""
-        if self._path is None:
+        if self._path is None or self._usage is None:
             return
         with self._lock:
             content = {"month": self._month, "items": dict(self._used)}
-        write_bytes(self._usage_path, json.dumps(content).encode())
+        try:
+            write_bytes(self._usage, json.dumps(content).encode())
+        except InputError as error:  # a key file on a read-only disk: answers go on
+            _LOG.warning("quotas are not kept over a restart: %s", error)
 
     def _reload(self) -> None:
         """Read the file again where it changed; a damaged one changes nothing."""
@@ -281,9 +284,9 @@ def _key_in(headers: Mapping[str, str]) -> str:
     return headers.get("x-api-key", "").strip()
 
 
-def _read_usage(path: Path) -> tuple[dict[str, int], str]:
+def _read_usage(path: Path | None) -> tuple[dict[str, int], str]:
     try:
-        raw: Any = json.loads(path.read_bytes())
+        raw: Any = json.loads(path.read_bytes()) if path else None
         return {str(key): int(used) for key, used in raw["items"].items()}, str(raw["month"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}, ""  # none yet

@@ -17,6 +17,7 @@ from goldilocks import __version__
 from goldilocks.errors import RequestError
 from goldilocks.serving.gate import Gate, error_body, error_headers
 from goldilocks.serving.routes import (
+    admin,
     classify,
     completions,
     decisions,
@@ -51,7 +52,20 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for module in (classify, decisions, scores, embeddings, completions, feedback, models, kserve, hub, health, docs):
+    for module in (
+        classify,
+        decisions,
+        scores,
+        embeddings,
+        completions,
+        feedback,
+        models,
+        kserve,
+        hub,
+        health,
+        admin,
+        docs,
+    ):
         app.include_router(module.router)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

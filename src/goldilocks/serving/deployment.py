@@ -15,6 +15,8 @@ from goldilocks.serving.queue import Job, RequestQueue
 from goldilocks.serving.replica import Replica
 from goldilocks.serving.settings import BatchingSettings, ReplicaSettings, RequestLimits
 
+_AGAIN = 30.0
+"""Seconds after which a replica that could not be started is tried again."""
 OpenEngine = Callable[[Path], Engine]
 OnVersionBatch = Callable[[str, str, int, int, float], None]
 """Told of each batch: model, version, items, characters, seconds."""
@@ -52,6 +54,7 @@ class Version:
         self._lock = threading.Lock()
         self._ongoing = 0
         self._number = 0
+        self._revived = -_AGAIN
         self.replicas: list[Replica] = []
         self.created = int(time.time())
         for _ in range(serving.replicas.min_replicas):
@@ -109,6 +112,7 @@ class Version:
                 self.queue,
                 lambda: serving.open_engine(folder),
                 lambda items, characters, seconds: serving.on_batch(self.model, self.id, items, characters, seconds),
+                self._ended,
             )
             self.replicas.append(replica)
         replica.start()
@@ -119,13 +123,22 @@ class Version:
             replica = self.replicas.pop()
         replica.stop()
 
-    def replace_dead(self) -> None:
-        """Start a replica for each that has given up after it had been ready."""
+    def replace_dead(self, now: float) -> None:
+        """Start a replica for each that has given up; those that never began are tried again now and then."""
         with self._lock:
-            dead = [one for one in self.replicas if one.opened.is_set() and not one.is_alive() and one.card]
+            dead = [one for one in self.replicas if one.opened.is_set() and not one.is_alive()]
+            begun = any(one.card for one in dead)
+            if not dead or not (begun or now - self._revived >= _AGAIN):
+                return
+            self._revived = now
             self.replicas = [one for one in self.replicas if one not in dead]
         for _ in dead:
             self.add_replica()
+
+    def _ended(self) -> None:
+        """A replica answers no more; where no other does, nobody need wait."""
+        if (error := self.error) is not None:
+            self.queue.fail_all(RequestError(503, "model_failed", f"{self.model}: {error}", retry_after=30))
 
     def submit(self, call: Call, items: Sequence[Text], *, key: str = "", seconds: float | None = None) -> Job:
         """Let items wait for a replica.
@@ -174,6 +187,8 @@ class Deployment:
         self.name, self.positive = name, positive
         self._serving = serving
         self._lock = threading.Lock()
+        self.changing = threading.Lock()
+        """Held while versions are changed."""
         self.current = Version(name, folder, serving)
         self.previous: Path | None = None
         """The bundle that answered before the last promotion."""

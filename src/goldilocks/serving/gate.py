@@ -114,6 +114,8 @@ class Gate:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > self._limits.body_bytes:
             raise self._too_large()
+        if not length.strip("0") and "transfer-encoding" not in headers and "content-type" not in headers:
+            return b""
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not (kind in ("", "application/octet-stream") and "/infer" in scope["path"]):
             raise RequestError(

@@ -31,7 +31,14 @@ class EngineCrashedError(GoldilocksError):
 class Replica(threading.Thread):
     """Answers batches until its queue is closed, or it is told to stop."""
 
-    def __init__(self, name: str, queue: RequestQueue, open_engine: Callable[[], Engine], on_batch: OnBatch) -> None:
+    def __init__(
+        self,
+        name: str,
+        queue: RequestQueue,
+        open_engine: Callable[[], Engine],
+        on_batch: OnBatch,
+        on_end: Callable[[], None],
+    ) -> None:
         """Name it, and say where its work comes from.
 
         Args:
@@ -39,9 +46,10 @@ class Replica(threading.Thread):
             queue: Where batches are taken from.
             open_engine: Makes an engine; called again after a crash.
             on_batch: Told of each batch that was answered.
+            on_end: Called when it answers no more.
         """
         super().__init__(name=name, daemon=True)
-        self._queue, self._open, self._on_batch = queue, open_engine, on_batch
+        self._queue, self._open, self._on_batch, self._on_end = queue, open_engine, on_batch, on_end
         self._engine: Engine | None = None
         self._stopping = threading.Event()
         self.opened = threading.Event()
@@ -86,6 +94,7 @@ class Replica(threading.Thread):
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+        self._on_end()
 
     def _reopen(self) -> None:
         self._engine = self._open()

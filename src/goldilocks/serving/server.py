@@ -105,6 +105,7 @@ def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | N
     sock = listen(settings)
     try:
         service = Service(settings, find=find)
+        service.watch()
         config = uvicorn.Config(
             make_app(service),
             log_level="warning",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -17,18 +19,25 @@ from starlette.requests import Request
 from goldilocks.errors import InputError, RequestError
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
+from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
-from goldilocks.serving.engine import Call, LocalEngine, ModelCard, Operation, Result
+from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
 from goldilocks.serving.gate import CONTEXT, Context
 from goldilocks.serving.items import items_from
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
+from goldilocks.serving.process_engine import ProcessEngine
 from goldilocks.serving.queue import Job
 from goldilocks.serving.request_log import LogRow, RequestLog
-from goldilocks.serving.settings import ServeSettings
+from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
 
 _LOG = logging.getLogger("goldilocks.serving")
+_LOOK = 0.5
+"""Seconds between two looks at the load."""
+_LOOKS_TO_SAVE = 120
+"""Looks after which used quotas are written down."""
 _ABILITIES = {
     Operation.EMBED: "has no embeddings",
     Operation.GENERATE: "generates no text",
@@ -72,7 +81,8 @@ class Service:
         if not settings.models:
             raise InputError("there is nothing to serve; pass a bundle's folder, or name models in serve.yaml.")
         self.settings = settings
-        self.access = Access(settings.keys)
+        usage = settings.state.with_name("keys.usage.json") if settings.state else None
+        self.access = Access(settings.keys, open_to_all=settings.allow_open, usage=usage)
         self.metrics = Metrics(self._state)
         self.deployments: dict[str, Deployment] = {}
         self._aliases: dict[str, str] = {}
@@ -83,12 +93,19 @@ class Service:
         self._cache: OrderedDict[tuple[str, Call, Text], Result] = OrderedDict()
         self._cache_lock = threading.Lock()
         self.stopping = False
+        self._ended = threading.Event()
+        self._scalers: dict[Version, Scaler] = {}
         self.started = int(time.time())
+        known = read_state(settings.state).models
         for name, model in settings.models.items():
             replicas = model.replicas or settings.replicas
-            opened = open_engine or LocalEngine
+            opened = open_engine or opener(replicas, settings.limits.seconds)
             serving = Serving(settings.batching, settings.limits, replicas, opened, self.metrics.on_batch)
-            self.deployments[name] = Deployment(name, model.bundle, serving, positive=model.positive)
+            state = known.get(name)
+            folder = Path(state.current) if state else model.bundle
+            self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
+            if state and state.previous:
+                self.deployments[name].previous = Path(state.previous)
             for alias in model.aliases:
                 self.set_alias(alias, name)
         if settings.masking.names is not None and settings.masking.names not in self.deployments:
@@ -158,7 +175,7 @@ class Service:
         if (error := version.error) is not None:
             raise RequestError(503, "model_failed", f"{version.model} cannot be loaded: {error}", retry_after=30)
         card = version.card
-        if card is None or not version.ready:
+        if card is None:  # while an engine is opened again requests wait
             raise RequestError(503, "loading", f"{version.model} is being loaded; ask again soon.", retry_after=1)
         return card
 
@@ -183,7 +200,8 @@ class Service:
         deployment, version, card = self.chosen(request, name)
         items = items_from(rows, card, self.settings.limits)
         results = await self.run(request, deployment, version, call or Call(), items)
-        return Answered(deployment, version, card, items, results)
+        answered = next((one for one in deployment.versions if one.id == context_of(request).version), version)
+        return Answered(deployment, answered, card, items, results)
 
     async def run(
         self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
@@ -267,7 +285,7 @@ class Service:
         kept = self._kept(version, call, items)
         missing = [place for place, one in enumerate(kept) if one is None]
         if missing:
-            job = version.submit(call, [items[place] for place in missing], key=context.caller.id)
+            job = self._submit(context, deployment, version, call, [items[place] for place in missing])
             answers = await _result(request, job, self.settings.limits.seconds)
             if job.started is not None:
                 waited = job.started - job.created
@@ -278,6 +296,18 @@ class Service:
         results = [one for one in kept if one is not None]
         self._shadowed(deployment, version, call, items, results)
         return results
+
+    def _submit(
+        self, context: Context, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+    ) -> Job:
+        """Let items wait for a version; one that has just been replaced hands them to its successor."""
+        try:
+            return version.submit(call, items, key=context.caller.id)
+        except RequestError:
+            if self.stopping or version in deployment.versions:
+                raise
+            context.version = deployment.current.id
+            return deployment.current.submit(call, items, key=context.caller.id)
 
     def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
         if not self.settings.cache_items or call.operation is Operation.GENERATE:
@@ -325,9 +355,50 @@ class Service:
         for deployment in self.deployments.values():
             deployment.current.wait(seconds)
 
+    @contextlib.contextmanager
+    def changing(self, deployment: Deployment) -> Iterator[None]:
+        """While inside, nobody else changes a model's versions; afterwards they are written down.
+
+        Raises:
+            RequestError: somebody does (409).
+        """
+        if not deployment.changing.acquire(blocking=False):
+            raise RequestError(
+                409, "changing", f"the versions of {deployment.name} are being changed; ask again later."
+            )
+        try:
+            yield
+        finally:
+            deployment.changing.release()
+        if self.settings.state is not None:
+            write_state(self.settings.state, ServingState({name: _kept(one) for name, one in self.deployments.items()}))
+
+    def tend(self, now: float) -> None:
+        """Replace replicas that have given up, and fit their number to the load."""
+        for deployment in list(self.deployments.values()):
+            for version in deployment.versions:
+                version.replace_dead(now)
+                scaler = self._scalers.setdefault(version, Scaler(version.limits))
+                scale(scaler, now, version.ongoing, len(version.replicas), version.add_replica, version.remove_replica)
+        running = {version for one in self.deployments.values() for version in one.versions}
+        self._scalers = {version: scaler for version, scaler in self._scalers.items() if version in running}
+
+    def watch(self) -> None:
+        """Tend the replicas again and again, in a thread, until the service stops."""
+        threading.Thread(target=self._watch, name="tend-replicas", daemon=True).start()
+
+    def _watch(self) -> None:
+        looks = 0
+        while not self._ended.wait(_LOOK):
+            self.tend(time.monotonic())
+            looks += 1
+            if looks % _LOOKS_TO_SAVE == 0:
+                self.access.save()
+
     def stop(self) -> None:
         """Answer what was accepted, then end the replicas."""
         self.stopping = True
+        self._ended.set()
         versions = [version for one in self.deployments.values() for version in one.versions]
         for version in versions:
             version.close()
@@ -343,6 +414,24 @@ class Service:
         for deployment in list(self.deployments.values()):
             for version in deployment.versions:
                 yield deployment.name, version.id, _gauges(version)
+
+
+def _kept(deployment: Deployment) -> ModelState:
+    """Versions as they are written down; what is only tried out ends with the service."""
+    previous = deployment.previous
+    return ModelState(str(deployment.current.folder.absolute()), None if previous is None else str(previous.absolute()))
+
+
+def opener(replicas: ReplicaSettings, seconds: float) -> OpenEngine:
+    """What makes the engine of a replica: in this process, or in one of its own."""
+    if not replicas.isolated:
+        return LocalEngine
+    threads = replicas.threads or max(1, (os.cpu_count() or 1) // replicas.max_replicas)
+
+    def opened(folder: Path) -> Engine:
+        return ProcessEngine(folder, seconds=seconds, threads=threads, memory_mb=replicas.memory_mb)
+
+    return opened
 
 
 def _gauges(version: Version) -> Callable[[str], float]:

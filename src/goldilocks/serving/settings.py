@@ -72,6 +72,11 @@ class ReplicaSettings:
     processes: bool | None = None
     """Each replica is a process of its own, restarted when it crashes. Absent: where ``max_replicas`` is above 1."""
 
+    threads: int = 0
+    """Threads of each replica process; 0: the machine's cores shared by ``max_replicas``."""
+    memory_mb: float | None = None
+    """A replica process that holds more after a batch is replaced (10**6 bytes)."""
+
     @property
     def isolated(self) -> bool:
         """Whether replicas are processes."""
@@ -158,6 +163,8 @@ class ServeSettings:
     batching: BatchingSettings = field(default_factory=BatchingSettings)
     limits: RequestLimits = field(default_factory=RequestLimits)
     replicas: ReplicaSettings = field(default_factory=ReplicaSettings)
+    state: Path | None = None
+    """File that remembers what was promoted; absent: a restart serves the bundles named here."""
     cache_items: int = 0
     """Answers kept for items that are asked again; 0: none."""
     log: LogSettings = field(default_factory=LogSettings)
@@ -265,7 +272,8 @@ def _resolved(settings: ServeSettings, folder: Path) -> ServeSettings:
     tls = settings.tls and TlsSettings(folder / settings.tls.certificate, folder / settings.tls.key)
     log = settings.log if settings.log.path is None else replace(settings.log, path=folder / settings.log.path)
     keys = settings.keys if settings.keys is None else folder / settings.keys
-    return replace(settings, models=models, tls=tls, log=log, keys=keys)
+    state = settings.state if settings.state is None else folder / settings.state
+    return replace(settings, models=models, tls=tls, log=log, keys=keys, state=state)
 
 
 def _explained(error: ValidationError) -> str:
