@@ -4,7 +4,7 @@ Run:    python benchmarks/serving_load.py --seconds 4 --repeats 2
 Needs:  the data folder (trec), the extra serve; about three minutes.
 
 Two bundles are tuned here on 600 rows of TREC: a linear model and MiniLM (head only). Each is served by ``goldilocks
-serve`` with its default settings, and by an app of ten lines that calls ``bundle.predict([text])`` in FastAPI's thread
+serve`` with its default settings, and by an app of ten lines that calls ``bundle.answers([text])`` in FastAPI's thread
 pool, as tutorials do. Both run in one process behind uvicorn. 1, 8, 32 and 128 clients each send one question of TREC's
 test part after another over a connection that stays open, for some seconds, after a second that is not counted. The
 sides take turns, so that other load on the machine hits both.
@@ -49,7 +49,7 @@ bundle = goldilocks.load(sys.argv[1])
 
 @app.post("/v1/classify")
 def classify(body: Body):
-    found = bundle.predict([body.input])[0]
+    found = bundle.answers([body.input]).predictions()[0]
     return {"label": found.label, "probs": list(found.scores.values())}
 
 uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")

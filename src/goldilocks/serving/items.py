@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from goldilocks import plugins
 from goldilocks.errors import InputError, RequestError
+from goldilocks.protocols import Task
 from goldilocks.records import Text, as_text
 from goldilocks.rows import item_of, named
 from goldilocks.serving.engine import ModelCard
 from goldilocks.serving.settings import RequestLimits
+
+
+@cache
+def _task(name: str) -> Task:
+    return plugins.load("tasks", name)
+
+
+def task_of(card: ModelCard) -> Task:
+    """The task a model was tuned for; looked up once, as a look through installed packages takes milliseconds."""
+    return _task(card.task)
+
 
 _DEPTH = 8
 """Levels of lists and mappings in an item; tasks need two."""
@@ -36,7 +49,7 @@ def items_from(rows: Sequence[Any], card: ModelCard, limits: RequestLimits) -> l
             "too_many_items",
             f"{len(rows):,} items; at most {limits.items:,} fit in a request: send them in parts.",
         )
-    task = plugins.load("tasks", card.task)
+    task = task_of(card)
     roles = {role: role for role in task.READS}
     items: list[Text] = []
     for position, row in enumerate(rows):

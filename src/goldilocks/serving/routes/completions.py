@@ -16,14 +16,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import StreamingResponse
 
-from goldilocks import plugins
 from goldilocks.errors import RequestError
 from goldilocks.nets.token_logprobs import TokenLogprobs
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.deployment import Deployment, Version
 from goldilocks.serving.engine import Call, ModelCard, Operation
 from goldilocks.serving.generation import generation
-from goldilocks.serving.items import count_tokens, items_from, plain_items
+from goldilocks.serving.items import count_tokens, items_from, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import context_of, service_of
 
@@ -236,7 +235,7 @@ def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
     said = [text for role, text in turns if role in ("user", "assistant")]
     if not said:
         raise RequestError(422, "empty_input", "the chat holds no message of the user; send one.")
-    line = plugins.load("tasks", card.task).LINE
+    line = task_of(card).LINE
     if line[0].endswith("+"):
         return said
     return said[-1]

@@ -17,10 +17,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from goldilocks import __version__, plugins
+from goldilocks import __version__
 from goldilocks.errors import RequestError
 from goldilocks.records import Output, Prediction
 from goldilocks.serving.engine import ModelCard
+from goldilocks.serving.items import task_of
 from goldilocks.serving.routes.classify import fields_of
 from goldilocks.serving.routes.errors import PROTOCOL_ASKING, PROTOCOL_READING
 from goldilocks.serving.service import Answered, Service, context_of, service_of
@@ -128,7 +129,7 @@ def _named(model: str, version: str | None) -> str:
 
 
 def _inputs(card: ModelCard) -> list[str]:
-    task = plugins.load("tasks", card.task)
+    task = task_of(card)
     return ["text"] if len(task.LINE) == 1 else [role.rstrip("+*") for role in task.LINE]
 
 

@@ -12,12 +12,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from goldilocks import plugins
 from goldilocks.errors import RequestError
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.decisions import positive_label
 from goldilocks.serving.engine import Call, ModelCard
-from goldilocks.serving.items import count_tokens, plain_items
+from goldilocks.serving.items import count_tokens, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import context_of, service_of
 
@@ -120,7 +119,7 @@ async def _scored(
 
 
 def _takes_candidates(card: ModelCard) -> bool:
-    return any(role.endswith("+") for role in plugins.load("tasks", card.task).LINE)
+    return any(role.endswith("+") for role in task_of(card).LINE)
 
 
 def _meaning(card: ModelCard, positive: str | None, name: str) -> str | None:
@@ -131,7 +130,7 @@ def _meaning(card: ModelCard, positive: str | None, name: str) -> str | None:
     """
     if card.output is Output.SCORE:
         return None
-    two = len(plugins.load("tasks", card.task).LINE) == 2
+    two = len(task_of(card).LINE) == 2
     label = positive_label(card, positive) if card.output is Output.LABEL and two else None
     if label is None:
         raise RequestError(
