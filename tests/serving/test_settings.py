@@ -1,12 +1,13 @@
 """serve.yaml: mistakes are named, paths start at its folder."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.serving.server import check_exposure, is_loopback
+from goldilocks.serving.server import check_exposure, is_loopback, listen
 from goldilocks.serving.settings import ServeSettings, model_name, read_settings, settings_from, with_bundles
 
 
@@ -83,3 +84,10 @@ def test_no_listening_beyond_this_machine_without_keys(host: str, loopback: bool
     else:
         with pytest.raises(InputError, match="reachable from other machines and there are no keys"):
             check_exposure(ServeSettings(host=host))
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """asyncio sets TCP_NODELAY on connections only where the listening socket names its protocol."""
+    sock = listen(ServeSettings(port=0))
+    assert sock.proto == socket.IPPROTO_TCP
+    sock.close()
