@@ -12,6 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from goldilocks.cli.main import app
+from goldilocks.errors import MissingError
 
 
 def goldilocks(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -90,8 +94,14 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert "revoked" in goldilocks("keys", "list", "--file", path).stdout
 
 
+def test_what_is_not_installed_is_named_with_the_command(weather_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    done = CliRunner().invoke(app, ["serve", str(weather_bundle)])
+    assert isinstance(done.exception, MissingError)
+    assert "pip install 'goldilocks-lm[serve]'" in str(done.exception)
+
+
 @pytest.mark.parametrize("arguments", [("--tls-cert", "a.pem"), ("--tls-key", "a.pem")])
 def test_half_of_the_tls_options_is_refused(weather_bundle: Path, arguments: tuple[str, str]) -> None:
-    done = goldilocks("serve", weather_bundle, *arguments)
-    assert done.returncode == 2
-    assert "--tls-cert and --tls-key go together" in done.stderr
+    done = CliRunner().invoke(app, ["serve", str(weather_bundle), *arguments])
+    assert "--tls-cert and --tls-key go together" in str(done.exception)

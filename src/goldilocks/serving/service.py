@@ -117,12 +117,10 @@ class Service:
         """Let requests use a further name for a model.
 
         Raises:
-            InputError: it is the name of another model, or there is no such model.
+            InputError: it is the name of another model.
         """
         if alias in self.settings.models or alias in self._aliases:
             raise InputError(f"alias {alias!r} is taken; choose another name.")
-        if name not in self.settings.models:
-            raise InputError(f"alias {alias!r} stands for {name!r}, which is not served.")
         self._aliases[alias] = name
 
     def aliases_of(self, name: str) -> list[str]:

@@ -8,6 +8,8 @@ from served import client, settings
 from starlette.testclient import TestClient
 
 import goldilocks
+from goldilocks.errors import InputError
+from goldilocks.serving.service import Service
 from goldilocks.serving.settings import settings_from
 
 
@@ -64,6 +66,14 @@ def test_a_model_answers_under_its_aliases_and_version(weather_bundle: Path) -> 
         lost = api.post("/v1/classify", json={"model": "weather@123456", "input": "rain"})
         assert lost.status_code == 404
         assert version in lost.json()["error"]["message"]
+
+
+def test_mistakes_in_what_is_to_be_served(weather_bundle: Path) -> None:
+    with pytest.raises(InputError, match="there is nothing to serve; pass a bundle's folder"):
+        Service(settings_from({}))
+    made = {"a": {"bundle": str(weather_bundle)}, "b": {"bundle": str(weather_bundle), "aliases": ["a"]}}
+    with pytest.raises(InputError, match="alias 'a' is taken"):
+        Service(settings_from({"models": made}))
 
 
 def test_two_models_need_a_name(weather_bundle: Path) -> None:
