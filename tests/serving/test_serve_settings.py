@@ -1,5 +1,6 @@
 """serve.yaml: mistakes are named, paths start at its folder."""
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,15 @@ from typing import Any
 import pytest
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.serving.server import check_exposure, is_loopback, listen
-from goldilocks.serving.settings import ServeSettings, model_name, read_settings, settings_from, with_bundles
+from goldilocks.serving.server import check_exposure, is_loopback, listen, use_threads
+from goldilocks.serving.settings import (
+    ReplicaSettings,
+    ServeSettings,
+    model_name,
+    read_settings,
+    settings_from,
+    with_bundles,
+)
 
 
 def test_a_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
@@ -91,3 +99,14 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
     sock = listen(ServeSettings(port=0))
     assert sock.proto == socket.IPPROTO_TCP
     sock.close()
+
+
+def test_threads_that_wait_sleep_and_their_number_is_set_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # what is set below is put back
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    use_threads(ReplicaSettings(threads=3))
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["GOMP_SPINCOUNT"]) == ("3", "0")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    use_threads(ReplicaSettings(threads=2))
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["GOMP_SPINCOUNT"]) == ("2", "7")

@@ -80,7 +80,7 @@ class ProcessEngine:
     def _open(self) -> None:
         self._sock, other = socket.socketpair()
         command = [sys.executable, "-m", "goldilocks.serving.worker", str(other.fileno()), str(self._folder)]
-        environment = dict(os.environ)
+        environment = {"GOMP_SPINCOUNT": "0", **os.environ}  # see ``server.use_threads``
         if self._threads:
             environment |= dict.fromkeys(
                 ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(self._threads)

@@ -73,7 +73,7 @@ class ReplicaSettings:
     """Each replica is a process of its own, restarted when it crashes. Absent: where ``max_replicas`` is above 1."""
 
     threads: int = 0
-    """Threads of each replica process; 0: the machine's cores shared by ``max_replicas``."""
+    """Threads of a replica; 0: the machine's cores, of processes shared by ``max_replicas``."""
     memory_mb: float | None = None
     """A replica process that holds more after a batch is replaced (10**6 bytes)."""
 
