@@ -34,6 +34,8 @@ from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
 
 _LOG = logging.getLogger("goldilocks.serving")
+_AT_ONCE = 0.05
+"""Seconds before the service looks whether a client has left."""
 _LOOK = 0.5
 """Seconds between two looks at the load."""
 _LOOKS_TO_SAVE = 120
@@ -457,18 +459,28 @@ def _comparing(metrics: Metrics, shadow: Version, results: Sequence[Result]) -> 
 async def _result(request: Request, job: Job, seconds: float) -> list[Result]:
     """Wait for a job, its time limit or the client's leaving, whichever comes first."""
     answer = asyncio.wrap_future(job.future)
-    gone = asyncio.ensure_future(_left(request))
     try:
-        waited_for: set[asyncio.Future[Any]] = {answer, gone}
-        await asyncio.wait(waited_for, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return answer.result()
-        if gone.done():
-            raise RequestError(499, "client_gone", "the client closed the connection.")
-        raise RequestError(503, "timeout", f"not answered within {seconds:g} s; ask for less at a time.", retry_after=1)
+        # Most answers come at once: only of the others it is worth watching whether somebody still waits for them.
+        await asyncio.wait((answer,), timeout=min(_AT_ONCE, seconds))
+        if not answer.done():
+            await _answer_or_leaving(request, answer, seconds - _AT_ONCE)
+        return answer.result()
     finally:
         answer.cancel()
+
+
+async def _answer_or_leaving(request: Request, answer: asyncio.Future[list[Result]], seconds: float) -> None:
+    gone = asyncio.ensure_future(_left(request))
+    waited_for: set[asyncio.Future[Any]] = {answer, gone}
+    try:
+        await asyncio.wait(waited_for, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
         gone.cancel()
+    if answer.done():
+        return
+    if gone.done() and not gone.cancelled():
+        raise RequestError(499, "client_gone", "the client closed the connection.")
+    raise RequestError(503, "timeout", "not answered within the time limit; ask for less at a time.", retry_after=1)
 
 
 async def _left(request: Request) -> None:
