@@ -19,6 +19,7 @@ from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import InputError
 
 ROWS = topic_rows(6)
+SHEET: list[list[object]] = [["text", "label"], *(list[object](row) for row in ROWS)]
 
 
 def workbook(*sheets: Sequence[Sequence[object]]) -> bytes:
@@ -40,7 +41,7 @@ def parquet() -> bytes:
 
 @pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.jsonl"])
 def test_workbook_is_read_under_any_name(tmp_path: Path, name: str) -> None:
-    got = reading(tmp_path, name, workbook([["text", "label"], *([text, label] for text, label in ROWS)]))
+    got = reading(tmp_path, name, workbook(SHEET))
     assert got.part.texts == tuple(text for text, _ in ROWS)
     assert got.remarks == (
         () if name == "x.xlsx" else ("is an Excel workbook by its first bytes, and is read as such",)

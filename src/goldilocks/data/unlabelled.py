@@ -14,6 +14,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
+from goldilocks.data.readers.columns import Skipped, cell_of, has_column
 from goldilocks.data.readers.conll import SUFFIXES
 from goldilocks.data.readers.encodings import marked_encoding
 from goldilocks.data.readers.json_document import loads
@@ -143,6 +144,8 @@ class _Reader:
 
     def _of_object(self, row: Mapping[str, Any]) -> Text:
         columns = self.choose(row)
+        nested = {column for column in columns.values() if "." in column and column not in row}
+        row = {**row, **{column: cell_of(row, column) for column in nested if has_column(column, row)}}
         try:
             return item_of(row, self.task, columns)
         except InputError as error:
@@ -160,6 +163,8 @@ class _Reader:
         columns = self.choose(table.names)
         names = list(dict.fromkeys((*columns.values(), *self.kept.columns)))
         optional = {columns[role] for role in self.task.OPTIONAL if role in columns}
+        # Rows that were not annotated are what a model is asked about.
+        table.records = [dict(row.row) if isinstance(row, Skipped) and row.row else row for row in table.records]
         rows = table.rows(names, optional)
         while batch := list(islice(rows, _ROWS)):
             yield [(number, self._of_cells(number, names, cells, columns)) for number, cells in batch]
