@@ -116,7 +116,8 @@ def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
         answers = replace(answers, values=tuple(values), scores=scores)
     if rule.review_below is None:
         return answers
-    return replace(answers, reviews=tuple((certainty(answers, rule) < rule.review_below).tolist()))
+    unsure: npt.NDArray[np.bool_] = np.less(certainty(answers, rule), rule.review_below)
+    return replace(answers, reviews=tuple(unsure.tolist()))
 
 
 def certainty(answers: Answers, rule: AnswerRule) -> npt.NDArray[np.float64]:

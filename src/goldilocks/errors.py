@@ -6,7 +6,8 @@ GoldilocksError
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
-├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
+├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
+├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
 
@@ -40,7 +41,13 @@ class RefusedItemError(EndpointError):
 
 
 class LimitError(GoldilocksError):
-    """No candidate keeps the hard limits of the task."""
+    """No candidate meets the hard limits of the task."""
+
+    EXIT_CODE = 3
+
+
+class BaselineError(GoldilocksError):
+    """No candidate is better than a trivial baseline, or than the user's incumbent; all is written all the same."""
 
     EXIT_CODE = 3
 

@@ -229,7 +229,8 @@ class HasTrivialBaselines(Protocol):
     @property
     def TRIVIAL_BASELINES(self) -> tuple[str, ...]:  # noqa: N802
         """Some of ``constant``, ``copy``, ``nearest``, ``random`` (``evaluation/trivial_baselines.py``): a winner that
-        is not better than each of them is of no use."""
+        is not better than each of them is of no use.
+        """
 
 
 @runtime_checkable

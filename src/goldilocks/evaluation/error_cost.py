@@ -4,7 +4,7 @@
 |---|---|---|
 | label | a wrong label | ``error_cost``, or the pair's own (``error_costs``) |
 | several labels | a set that is not exactly right | ``error_cost`` |
-| tags | a missed entity, a spurious entity (a wrong type is both); of a task that says so a wrong token | ``error_cost`` |
+| tags | a missed or a spurious entity (a wrong type is both), or a wrong token (``CountsErrors``) | ``error_cost`` |
 | span | no exact match | ``error_cost`` |
 | ranking | a first item that is not relevant | ``error_cost`` |
 | other | a hundredth of the metric's range that is missing | ``point_cost`` |
@@ -53,6 +53,8 @@ class LossRule:
     labels: tuple[str, ...] = ()
     answer_rule: AnswerRule = field(default_factory=AnswerRule)
     """With the matrix, without a threshold of review: that is each candidate's own."""
+    most: float = 1.0
+    """Largest loss that a request can have; infinite where it can have any number of errors."""
     review: float | None = None
     """Cost of a review in units of loss; ``None``: nobody reviews."""
 
@@ -82,7 +84,7 @@ class LossRule:
         """
         losses = np.asarray(losses, dtype=np.float64)
         if self.review is None or not np.isfinite(sure).any() or len(losses) < FOLDS:
-            return Reviewed(losses, None, 0.0)
+            return Reviewed(np.asarray(losses, dtype=np.float64), None, 0.0)
         priced = np.empty(len(losses))
         folds = np.arange(len(losses)) % FOLDS
         for fold in range(FOLDS):
@@ -148,12 +150,16 @@ def loss_rule(objective: Objective, task: Task, goal: Goal, metric: Metric, gold
         )
     review = objective.review_cost
     in_units = review / objective.unit_cost if review is not None and objective.unit_cost > 0 else None
-    rule = LossRule(what, count, metric, goal.labels, review=in_units)
+    most = np.inf if goal.output is Output.TAGS else 1.0
+    rule = LossRule(what, count, metric, goal.labels, most=most, review=in_units)
     return _with_matrix(rule, objective, goal) if objective.error_costs else rule
 
 
 def _refuse_error_prices(objective: Objective, what: str) -> None:
-    for key, given in (("error_costs", bool(objective.error_costs)), ("review_cost", objective.review_cost is not None)):
+    for key, given in (
+        ("error_costs", bool(objective.error_costs)),
+        ("review_cost", objective.review_cost is not None),
+    ):
         if given:
             raise InputError(f"task file: objective.{key} needs errors to count, and {what} has none; leave it out.")
 
@@ -161,7 +167,7 @@ def _refuse_error_prices(objective: Objective, what: str) -> None:
 def _with_matrix(rule: LossRule, objective: Objective, goal: Goal) -> LossRule:
     if goal.output is not Output.LABEL or goal.several:
         raise InputError(
-            f"task file: objective.error_costs is for single labels, and here an error is {rule.what}; write error_cost."
+            f"task file: objective.error_costs is for single labels; here an error is {rule.what}: write error_cost."
         )
     named = [*objective.error_costs, *(label for row in objective.error_costs.values() for label in row)]
     for label in named:
@@ -230,7 +236,7 @@ def _entity_errors(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray
 
 
 def _inexact(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:
-    return 1 - item_values(plugins.load("metrics", "span_exact_match"), gold, predicted)
+    return np.asarray(1 - item_values(plugins.load("metrics", "span_exact_match"), gold, predicted), dtype=np.float64)
 
 
 def _wrong_first(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:

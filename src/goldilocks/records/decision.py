@@ -209,7 +209,7 @@ class Verdict:
 
     useful: bool
     against: str
-    """The baseline that it rests on: the strongest, or the one that is not beaten; ``floor``: the task's least score."""
+    """The baseline it rests on: the strongest, or the one that is not beaten; ``floor``: the task's least score."""
     reason: str
     needs: tuple[str, ...] = ()
     """What could make a useful model; empty where the winner is one."""

@@ -40,11 +40,11 @@ class Objective:
     error_cost: float = 0.05
     """Money one error costs, in ``currency``; what an error is depends on the task (``evaluation/error_cost.py``)."""
     error_costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Single labels: gold -> predicted -> money; pairs that are not named cost ``error_cost``. Answers then minimise the
-    expected cost."""
+    """Single labels: gold -> predicted -> money; pairs that are not named cost ``error_cost``. Answers then minimise
+    the expected cost."""
     point_cost: float | None = None
-    """Outputs without errors to count (free text, scores, likelihoods): money that a request costs for each hundredth of
-    the metric's range that is missing; ``None``: a hundredth of ``error_cost``."""
+    """Outputs without errors to count (free text, scores, likelihoods): money that a request costs for each hundredth
+    of the metric's range that is missing; ``None``: a hundredth of ``error_cost``."""
     review_cost: float | None = None
     """Money that a person costs who answers one request; ``None``: nobody does. Unsure answers are then marked
     ``review``."""

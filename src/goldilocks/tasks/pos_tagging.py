@@ -59,4 +59,6 @@ def facts(part: Part) -> Mapping[str, float]:
 def errors(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:
     """See ``protocols.CountsErrors``."""
     pairs = zip(gold, predicted, strict=True)
-    return np.array([sum(a != b for a, b in zip(right, given, strict=True)) for right, given in pairs], dtype=np.float64)
+    return np.array(
+        [sum(a != b for a, b in zip(right, given, strict=True)) for right, given in pairs], dtype=np.float64
+    )

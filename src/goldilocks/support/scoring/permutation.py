@@ -10,14 +10,12 @@ _MOST_CELLS = 200_000_000
 _FEWEST = 999
 
 
-def selected_p(
-    gains: npt.NDArray[np.floating], selected: int, *, draws: int = 1_999, seed: int = 0
-) -> float:
+def selected_p(gains: npt.NDArray[np.floating], selected: int, *, draws: int = 1_999, seed: int = 0) -> float:
     """One-sided p-value that the selected candidate is no better than the baseline.
 
-    Under the null hypothesis the baseline's answer and the candidate's may be swapped item by item, which turns the sign
-    of the item's gain. The same items are swapped for all candidates, and the largest studentised gain of any candidate
-    is taken, so that the p-value holds for the best of many.
+    Under the null hypothesis the baseline's answer and the candidate's may be swapped item by item, which turns the
+    sign of the item's gain. The same items are swapped for all candidates, and the largest studentised gain of any
+    candidate is taken, so that the p-value holds for the best of many.
 
     Args:
         gains: Loss of the baseline less that of each candidate, ``(n_items, n_candidates)``.
