@@ -7,7 +7,8 @@ GoldilocksError
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
 ├── RequestError      2  the service refuses a request (an HTTP status)    -> mend the request, or ask later
-├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
+├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
+├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
 
@@ -55,7 +56,13 @@ class RequestError(GoldilocksError):
 
 
 class LimitError(GoldilocksError):
-    """No candidate keeps the hard limits of the task."""
+    """No candidate meets the hard limits of the task."""
+
+    EXIT_CODE = 3
+
+
+class BaselineError(GoldilocksError):
+    """No candidate is better than a trivial baseline, or than the user's incumbent; all is written all the same."""
 
     EXIT_CODE = 3
 

@@ -254,7 +254,10 @@ def _map(
         f"α a month; below: {work.currency} an error"
     )  # fmt: skip
     parts.append(tag("text", titles, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
-    said = f"your α: {compact(alpha)}" + (f" ({number(work.error_cost)} {work.currency} an error)" if wide else "")
+    each = number(alpha / work.requests_per_month)
+    said = f"your α: {compact(alpha)}" + (
+        f" ({number(alpha / work.requests_per_month)} {work.currency} an error)" if wide else ""
+    )
     anchor = "start" if at < width / 2 else "end"
     parts += [
         tag("path", class_="here", d=f"M{at:.1f} {top + bar:.1f} V{top - 8:.1f} l-5 -8 h10 l-5 8"),
