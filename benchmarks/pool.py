@@ -5,7 +5,8 @@ Needs:  the data folder; all sets with the whole pool take a day on 2 cores, so 
         the result and not repeated.
 
 Measured for each candidate within --seconds: every metric of the task on the test set with its 95 % interval over
-items, the validation score, wall-clock and processor seconds of tuning, latency and memory in a fresh process, cost in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
+items, the validation score, wall-clock and processor seconds of tuning, latency and memory in a fresh process,
+cost in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
 
     chnsenticorp         official splits; 330 of the 1,200 test texts are also in train, in the published data
     tnews                official train; its test set has no labels, so the dev set is the test set
@@ -277,7 +278,7 @@ def main() -> None:
         "--candidates",
         nargs="*",
         default=["*"],
-        help="patterns of family/model/method; without a value: rewrite the page only",
+        help="patterns of family/model/method; no value: only write the page",
     )
     parser.add_argument("--rows", type=int, default=10_000, help="maximum number of training rows")
     parser.add_argument("--scored", type=int, default=0, help="maximum number of test rows; 0: all")
