@@ -4,8 +4,8 @@ Run:    python benchmarks/prompt_latency.py
 Needs:  the data folder; a minute or two on one core.
 
 Measured: milliseconds per single request to Gemma 3 270M (in_context, 8 examples of MRPC), in turn with the KV cache of
-the prompt kept between requests, as the bundle does, and with the prompt encoded for each request (medians). The answers
-must be equal. The last line of output is one JSON object.
+the prompt kept between requests, as the bundle does, and with the prompt encoded for each request (medians). The
+answers must be equal. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
