@@ -28,6 +28,12 @@ _COMPLEX_CONTEXT = (
 _WITH_MARKS = (range(0x300, 0x3400), range(0xA66F, 0xAC00), range(0xFB1E, 0xFE30), range(0x101FD, 0x1F000))
 JOINERS = "\u200c\u200d"
 """Zero-width non-joiner and joiner: inside a word of Persian, Hindi or Bengali they belong to it."""
+STACKERS = "\u1039\u17d2"
+"""Burmese virama and Khmer coeng, which put the next consonant below the last."""
+SPACING_VOWELS = "\u0e33\u0eb3"
+"""Vowels of Thai and Lao that Unicode calls letters, but that extend the character before them (UAX 29)."""
+IGNORED = "\u00ad\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Soft hyphens, direction marks and other signs that are not drawn and separate nothing."""
 
 
 def ranges(code_points: Iterable[int]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from functools import cache
 from typing import Any
 
 from goldilocks.errors import InputError
-from goldilocks.support.text.scripts import CHINESE, JOINERS, UNSPACED, marks
+from goldilocks.support.text.scripts import CHINESE, IGNORED, JOINERS, SPACING_VOWELS, STACKERS, UNSPACED, marks
 
 SEGMENTATION = 2
 """Version of the segmentation that new models use; saved with each model that counts words."""
@@ -38,19 +38,14 @@ UNSPACED_1 = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 
 _CHINESE = re.compile(f"[{CHINESE}]")
 _LETTER = re.compile(r"[^\W\d_]")
-_IGNORED = "\u00ad\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-_FORMS = re.compile(f"[\ufb00-\ufb06\ufb13-\ufb17\ufb50-\ufdfb\ufe70-\ufefc\uff00-\uffef{_IGNORED}]+")
-_ONLY_IGNORED = re.compile(f"[{_IGNORED}]+")
+_FORMS = re.compile(f"[\ufb00-\ufb06\ufb13-\ufb17\ufb50-\ufdfb\ufe70-\ufefc\uff00-\uffef{IGNORED}]+")
+_ONLY_IGNORED = re.compile(f"[{IGNORED}]+")
 # Latin letters and the usual punctuation, of which NFC, version 1 and version 2 are the same: a shorter way, twice as
 # fast. (Without U+0130, whose lower case has a combining mark.)
 _PLAIN = re.compile("[\x00-\xac\xae-\u012f\u0131-\u02ff\u1e00-\u1eff\u2010-\u2027\u20ac]*+")
 _PLAIN_UNIT = re.compile(r"[^\W_]+")
 _PLAIN_WORD = re.compile(r"\w+(?:'\w+)*|[!?]")
 _PLAIN_TOKEN = re.compile(r"\w+|[^\w\s]")
-# Stacked consonants: Burmese virama, Khmer coeng.
-_STACKERS = "\u1039\u17d2"
-# Vowels of Thai and Lao that are letters to Unicode, but part of the cluster before them (UAX 29).
-_SPACING_VOWELS = "\u0e33\u0eb3"
 
 
 def normalised(text: str) -> str:
@@ -124,8 +119,8 @@ def count_words(text: str) -> int:
 @cache
 def character() -> str:
     """A character of a script without spaces: a letter, its marks, and what is stacked below it."""
-    extended = f"[{marks()}{_SPACING_VOWELS}]*+"
-    return rf"[{UNSPACED}](?:[{marks()}{_SPACING_VOWELS}]*[{_STACKERS}][{UNSPACED}])*{extended}"
+    extended = f"[{marks()}{SPACING_VOWELS}]*+"
+    return rf"[{UNSPACED}](?:[{marks()}{SPACING_VOWELS}]*[{STACKERS}][{UNSPACED}])*{extended}"
 
 
 @cache
