@@ -78,6 +78,9 @@ class BundleInfo:
     """Whether an item may have several labels."""
     word_cuts: WordTokenization = FIRST_UNITS
     """``tags``: word tokenisation of raw text, as in the training data."""
+    normalisation: str = ""
+    """``NFC``: texts are composed before the model encodes them, because those it was trained on are; empty: they are
+    taken as they come (bundles written before there was a choice, likelihoods, and training data not in NFC)."""
     sentences: int = 1
     """``tags``: consecutive rows of one document that form one item (``DataSpec.sentences``)."""
     columns: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -274,7 +274,7 @@ class Nearest:
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        raw = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
+        raw: dict[str, Any] = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
         raw["segmentation"] = self.segmentation
         (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
         table = self._table([]).T.tocsr() if self.values is None else self.values
