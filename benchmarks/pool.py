@@ -53,7 +53,7 @@ from goldilocks.events import silent
 from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
 from goldilocks.selection.cost import cost
 from goldilocks.selection.footprint_process import footprint_of
-from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.settings import RunSettings
 from goldilocks.support.machine.hardware import machine as this_machine
 from goldilocks.support.machine.hardware import set_threads
@@ -222,9 +222,7 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     task = plugins.load("tasks", spec.task)
     decides = plugins.load("metrics", task.METRICS[0])
     begun, used = time.perf_counter(), time.process_time()
-    model, validation = tune_candidate(
-        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=silent
-    )
+    model, validation = tune_candidate(candidate, dataset.sealed(), decides, {}, plan=TuningPlan(seed), progress=silent)
     seconds, processor = time.perf_counter() - begun, time.process_time() - used
     answers = model.predict(dataset.test.texts).values
     scores = {

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from goldilocks import plugins
-from goldilocks.bundle.write import write_tuned
+from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.data.mask import find
 from goldilocks.protocols import Model
 from goldilocks.records import (
@@ -62,7 +62,7 @@ def ship(folder: Path, model: Model, candidate: Candidate, part: Part, goal: Goa
     dataset = Dataset(
         part, part, Part(), goal.labels, "0123456789abcdef", profile, output=goal.output, several=goal.several
     )
-    return write_tuned(model, candidate, dataset, "accuracy", Measured(1, 1, 1, 30, "accuracy"), task, folder)
+    return write_tuned(model, Tuned(candidate, task, "accuracy", Measured(1, 1, 1, 30, "accuracy")), dataset, folder)
 
 
 def settings(models: dict[str, Path], **more: Any) -> ServeSettings:
