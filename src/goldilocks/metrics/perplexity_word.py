@@ -14,7 +14,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.text.units import count_words
+from goldilocks.support.text.units import count_words, unit_name
 
 OUTPUTS = frozenset({Output.LIKELIHOOD})
 HIGHER_IS_BETTER = False
@@ -34,6 +34,11 @@ EXAMPLES = (
 def items(gold: Sequence[str], predicted: Sequence[float]) -> Floats:
     """``(-log likelihood, words and end)`` for each text, shape ``(n_items, 2)``."""
     return np.stack([-np.asarray(predicted, dtype=np.float64), [count_words(text) + 1.0 for text in gold]], axis=1)
+
+
+def conditions(gold: Sequence[str]) -> str:
+    """What was counted."""
+    return f"per {'character' if unit_name(gold) == 'characters' else 'word'} and end of a text"
 
 
 def total(sums: Floats) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import Floats
-from goldilocks.support.text.units import in_pairs, units
+from goldilocks.support.text.units import in_pairs, references, unit_name, units
 
 OUTPUTS = frozenset({Output.TEXT})
 RANGE = (0.0, 1.0)
@@ -32,6 +32,11 @@ def rouge_n(gold: Sequence[Any], predicted: Sequence[Any], *, n: int) -> Floats:
 def total(sums: Floats) -> Floats:
     """The mean over items, for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def conditions(gold: Sequence[Any]) -> str:
+    """The units that are compared."""
+    return f"over {unit_name([text for right in gold for text in references(right)])}"
 
 
 def mean_of(

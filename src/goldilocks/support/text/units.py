@@ -37,6 +37,7 @@ UNSPACED_1 = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 """Characters that are units by themselves in version 1."""
 
 _CHINESE = re.compile(f"[{CHINESE}]")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _LETTER = re.compile(r"[^\W\d_]")
 _FORMS = re.compile(f"[\ufb00-\ufb06\ufb13-\ufb17\ufb50-\ufdfb\ufe70-\ufefc\uff00-\uffef{IGNORED}]+")
 _ONLY_IGNORED = re.compile(f"[{IGNORED}]+")
@@ -160,6 +161,21 @@ def _token_pattern(version: int) -> re.Pattern[str]:  # noqa: ARG001
 
 
 # --------------------------------------------------------------------------------------------------- texts of an item
+
+
+def unit_name(texts: Sequence[str]) -> str:
+    """What most of the counted words of these texts are: ``characters`` of scripts without spaces, or ``words``.
+
+    Example:
+        >>> unit_name(["to Rome"]), unit_name(["去罗马 now"])
+        ('words', 'characters')
+    """
+    letters = sum(len(_LETTER.findall(text)) for text in texts)
+    return "characters" if letters and 2 * sum(map(_unspaced_letters, texts)) >= letters else "words"
+
+
+def _unspaced_letters(text: str) -> int:
+    return 0 if text.isascii() else len(_UNSPACED.findall(text))
 
 
 def chinese(texts: Sequence[str]) -> bool:
