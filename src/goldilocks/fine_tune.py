@@ -14,6 +14,7 @@ from goldilocks.catalog.fit import workload
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, MissingError
+from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.records import Measured, Pool, TaskSpec
 from goldilocks.selection.deciding_metric import deciding_metric
@@ -66,6 +67,7 @@ def tune_one(
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
+    rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
     model, score = tune_candidate(
         candidate,
         dataset.sealed(),
@@ -75,9 +77,19 @@ def tune_one(
         seed=spec.seed,
         progress=progress,
         options=spec.options,
+        rule=rule,
     )
     write_tuned(
-        model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask, test_opened=test_opened
+        model,
+        candidate,
+        dataset,
+        metric_name,
+        score,
+        spec.task,
+        settings.out,
+        mask=mask,
+        test_opened=test_opened,
+        rule=rule,
     )
     return score
 
@@ -122,7 +134,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
             f"{run}: was run on other data (fingerprint {trial.data_fingerprint}, now {dataset.fingerprint}); restore "
             "the data that it was run on."
         )
-    metric_name, _ = deciding_metric(spec, task)
+    metric_name, metric = deciding_metric(spec, task)
     progress(StageStarted("bundle"))
     store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
     model = store.restore(candidate)
@@ -136,6 +148,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
         settings.out,
         mask=mask,
         test_opened=opened,
+        rule=loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule,
         decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
     )
     return trial.score

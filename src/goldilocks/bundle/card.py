@@ -8,6 +8,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.bundle.layout import BundleInfo
 from goldilocks.records import Decision, Measured, Output
+from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
@@ -177,6 +178,12 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
         ),
         f"- Base model: {facts.architecture}; pre-training: {facts.pretraining}; licence: {facts.licence}.",
     ]
+    lines += _money(decision) if decision else []
+    rule = info.answer_rule
+    if rule.error_costs:
+        lines.append("- An answer is the label with the lowest expected cost of errors, not always the most probable.")
+    if rule.review_below is not None:
+        lines.append(f"- Answers with a certainty below {rule.review_below:.3f} are marked `review`: a person decides.")
     footprint = decision.winner.footprint if decision else None
     if decision and footprint:
         lines.append(
@@ -186,6 +193,17 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
             f"{footprint.memory_bytes / 1e6:,.0f} MB of memory, {footprint.size_bytes / 1e6:,.1f} MB on disk."
         )
     return "\n".join(lines)
+
+
+def _money(decision: Decision) -> list[str]:
+    """What the choice rests on: the verdict, and values that the user did not state."""
+    lines: list[str] = []
+    verdict, assumed = decision.verdict, assumed_values(decision)
+    if verdict is not None and verdict.useful and verdict.against:
+        lines.append(f"- Better than the baselines: {verdict.reason}.")
+    if assumed:
+        lines.append(f"- Assumed when it was chosen, as the task does not state it: {'; '.join(assumed)}.")
+    return lines
 
 
 def _made(info: BundleInfo, decision: Decision | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.answers import Answers
+from goldilocks.answers import Answers, by_rule
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
@@ -63,16 +63,17 @@ class Bundle:
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
         if generation is not None:
-            return self._generator().predict(items, generation=generation)
+            return by_rule(self._generator().predict(items, generation=generation), self.info.answer_rule)
         if self.info.output is not Output.TAGS:
-            return self.model.predict(items)
+            return by_rule(self.model.predict(items), self.info.answer_rule)
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
         words = [
             _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
-        return replace(self.model.predict(words), items=tuple(items), spans=spans)
+        answers = by_rule(self.model.predict(words), self.info.answer_rule)
+        return replace(answers, items=tuple(items), spans=spans)
 
     def columns(self, there: Iterable[str]) -> dict[str, str]:
         """Role -> column to read it from: the column of the training data, or one named like the role.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.verdict import AcceptOption, require_useful
 from goldilocks.errors import InputError
 from goldilocks.records import ServingMode
 
@@ -23,6 +24,10 @@ def decide(
     ] = None,
     limit: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --limit latency_p95_ms=20.")] = None,
     price: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --price cpu_hour=0.1.")] = None,
+    incumbent: Annotated[
+        str | None, typer.Option(help="What answers today: a predictions file or a bundle; reads the data again.")
+    ] = None,
+    accept_baseline: AcceptOption = False,
     serving_mode: Annotated[ServingMode | None, typer.Option(help="How the serving machine is paid for.")] = None,
 ) -> None:
     """Decide again from stored answers, under other costs, limits or prices.
@@ -30,7 +35,8 @@ def decide(
     Reads the records of RUN and writes OUT/decision.json. Trains nothing, measures nothing, does not open the test part
     and changes nothing in RUN. `goldilocks tune --from RUN CANDIDATE` makes the bundle of the candidate it chooses.
 
-    Exit code 0: decided; 2: bad input or no finished run; 3: no candidate meets the limits.
+    Exit code 0: decided; 2: bad input or no finished run; 3: no candidate meets the limits, or none is better than the
+    baselines and the incumbent.
 
     Example: goldilocks decide run --error-cost 0.5 --limit latency_p95_ms=20 --out cheaper
     """
@@ -44,6 +50,7 @@ def decide(
         limits=numbers_of("limit", limit),
         prices=numbers_of("price", price),
         serving={"mode": serving_mode} if serving_mode is not None else {},
+        incumbent=incumbent,
     )
     target = out / "decision.json"
     if out.resolve() == run.resolve():
@@ -51,6 +58,7 @@ def decide(
     decision = decide_again(run, changes)
     write_text(target, to_json(decision))
     print_what_if(decision, target)
+    require_useful(decision, accept_baseline=accept_baseline)
 
 
 def numbers_of(option: str, given: list[str] | None) -> dict[str, float]:

@@ -19,12 +19,16 @@ from goldilocks.cli.clean import clean
 from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
+from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
+from goldilocks.cli.promote import promote, rollback
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
+from goldilocks.cli.serve import serve
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
@@ -57,10 +61,29 @@ def _piped(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, clean, demo):
+_COMMANDS = (
+    check,
+    candidates,
+    select,
+    decide,
+    tune,
+    evaluate,
+    predict,
+    report,
+    pretrain,
+    verify,
+    serve,
+    promote,
+    rollback,
+    deploy,
+    clean,
+    demo,
+)
+for _command in _COMMANDS:
     # Rich would take the [demo] of a docstring for markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
+app.add_typer(keys, name="keys")
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}

@@ -21,6 +21,7 @@ from goldilocks.cli.task_file import (
     UnsafeOption,
     spec_of,
 )
+from goldilocks.cli.verdict import AcceptOption, require_useful
 from goldilocks.errors import InputError
 
 
@@ -56,6 +57,7 @@ def select(
         float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
     ] = None,
     unsafe_execution: UnsafeOption = False,
+    accept_baseline: AcceptOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
     ] = False,
@@ -66,7 +68,8 @@ def select(
     evaluation.json, report.html and bundle/. A run that was killed continues with --resume and loses at most the rung
     in progress. Nothing is sent over the network unless --online.
 
-    Exit code 0: decided; 2: bad input; 3: no candidate meets the limits; 4: the budget ended first; 130: interrupted.
+    Exit code 0: decided; 2: bad input; 3: no candidate meets the limits, or none is better than the baselines and the
+    incumbent (everything is written all the same); 4: the budget ended first; 130: interrupted.
 
     Example: goldilocks select task.yaml --out run --budget 20m
 
@@ -107,3 +110,4 @@ def select(
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)
     print_decision(decision, out)
+    require_useful(decision, accept_baseline=accept_baseline)

@@ -19,6 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
+from goldilocks.records.assumptions import assumed_values
 from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
@@ -133,6 +134,17 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
             f"Probability of {decision.p_best:.0%} that it is the best; expected regret {decision.expected_regret:.3g} "
             f"{decision.objective.currency} a month; candidates in the best set: {len(decision.tied)}."
         )
+    assumed = assumed_values(decision)
+    if assumed:
+        out_console.print(
+            f"Assumed, as the task does not state it: {'; '.join(assumed)}.", markup=False, soft_wrap=True
+        )
+    if decision.winner.review_below is not None:
+        out_console.print(
+            f"{decision.winner.review_share:.0%} of its answers are too unsure: they are marked review.", markup=False
+        )
+    if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
+        out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
     for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
         out_console.print(line, markup=False, soft_wrap=True)
 

@@ -254,7 +254,7 @@ def _map(
     )  # fmt: skip
     parts.append(tag("text", titles, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
     marker = f"this task: α = {compact(alpha)}" + (
-        f" ({number(work.error_cost)} {work.currency} per error)" if wide else ""
+        f" ({number(alpha / work.requests_per_month)} {work.currency} per error)" if wide else ""
     )
     anchor = "start" if at < width / 2 else "end"
     parts += [

@@ -26,6 +26,7 @@ from goldilocks.records import (
     SliceRow,
     Trial,
 )
+from goldilocks.records.assumptions import assumed_values
 from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.race_chart import race_chart
@@ -110,6 +111,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "others": [name for name in decision.tied if name != decision.winner.candidate],
         "front": charts.front(points, colours, decision.objective.currency) if points else None,
         "map": charts.decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
+        "assumed": assumed_values(decision),
         "distance": story.distance(decision, labels),
         "curse": story.winners_curse(decision),
         "holds": story.holds(decision),

@@ -68,7 +68,7 @@ def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Object
     alpha = objective.alpha
     here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
     if here.candidate != winner:
-        price = f"{_plain(objective.error_cost)} {objective.currency} an error"
+        price = f"{_plain(objective.unit_cost)} {objective.currency} an error"
         return (
             f"On these texts {here.candidate} has the lowest J at {price}, by less than its measurement can resolve or "
             "than the margin allowed."

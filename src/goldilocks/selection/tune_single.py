@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks import plugins
+from goldilocks.answers import by_rule
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.options import Chosen, options_of
@@ -13,7 +14,7 @@ from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import Metric, Model
-from goldilocks.records import Candidate, Dataset, Measured
+from goldilocks.records import AnswerRule, Candidate, Dataset, Measured
 
 
 def tune_candidate(
@@ -26,6 +27,7 @@ def tune_candidate(
     seed: int,
     progress: Progress,
     options: Chosen | None = None,
+    rule: AnswerRule | None = None,
 ) -> tuple[Model, Measured]:
     """Tune on the training part; with patience the best look at the validation part is kept.
 
@@ -38,6 +40,7 @@ def tune_candidate(
         seed: Of the run.
         progress: Called as work goes on.
         options: Method -> its own choices.
+        rule: How its probabilities become answers; ``None``: the most probable label.
 
     Returns:
         The model and its validation score.
@@ -74,7 +77,8 @@ def tune_candidate(
     model = tune(
         run,
         validation,
-        lambda answers: score(metric, validation.gold, answers.values),
+        lambda answers: score(metric, validation.gold, by_rule(answers, rule or AnswerRule()).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share)),
     )
-    return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)
+    answers = by_rule(model.predict(validation.texts), rule or AnswerRule())
+    return model, measured(metric, validation.gold, answers.values, seed=seed)
