@@ -44,7 +44,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
         size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
     for fact in profile.facts.get("train", {}):
         size.add_row(fact, *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
-    length = _table("length of the inputs (train)", "", "median", "p95", "longest")
+    length = _table("input length (train)", "", "median", "p95", "max")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
         length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
     language = _table("language", "", "share")
@@ -54,7 +54,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
 
 
 def findings_list(findings: Sequence[Finding]) -> RichText:
-    """The findings with row numbers and what they mean, a paragraph each (sentences do not fit in columns)."""
+    """The findings with row numbers and consequences, one paragraph each (sentences do not fit in columns)."""
     lines = RichText()
     for one in findings:
         lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
@@ -64,8 +64,8 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
 
 
 def pool_table(pool: Pool) -> Table:
-    """Eligible candidates, one line each, with what each is expected to need."""
-    table = _table(f"{len(pool.candidates)} candidates", "candidate", "weights", "memory", "tuning", "licence")
+    """Eligible candidates, one line each, with forecasts of memory and time."""
+    table = _table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
     for candidate in pool.candidates:
         info, needs = candidate.model, pool.forecasts[candidate.name]
         table.add_row(
@@ -79,7 +79,7 @@ def pool_table(pool: Pool) -> Table:
 
 
 def excluded_list(excluded: Sequence[Excluded]) -> RichText:
-    """Who is excluded, grouped by reason."""
+    """Excluded candidates, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
     for one in excluded:
         by_reason.setdefault(one.reason, []).append(one.candidate)
@@ -91,7 +91,7 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
 
 
 def print_decision(decision: Decision, out: Path) -> None:
-    """The decision in words, the leaderboard, and where the files are."""
+    """The decision as a sentence, the leaderboard, and the paths of the files."""
     out_console = console()
     out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
     out_console.print(leaderboard(decision))
@@ -119,29 +119,28 @@ def print_decision(decision: Decision, out: Path) -> None:
 
 
 def print_what_if(decision: Decision, target: Path) -> None:
-    """A decision from the records of a run: in words, the leaderboard, what could change it, and where it is."""
+    """A what-if decision: sentence, leaderboard, uncertainty, and the path of the file."""
     out_console = console()
     out_console.print(f"\n{decision.sentence}\n", markup=False)
     out_console.print(leaderboard(decision))
     _print_doubts(decision, out_console)
-    out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)
+    out_console.print(f"decision: {target} (no test score: the test set was not opened)", soft_wrap=True)
 
 
 def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
-    """How sure the decision is, and what could improve it."""
+    """Uncertainty of the decision, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
         out_console.print(
-            f"Probability of {decision.p_best:.0%} that it is the best; expected regret {decision.expected_regret:.3g} "
-            f"{decision.objective.currency} a month; candidates in the best set: {len(decision.tied)}."
+            f"Probability of being the best: {decision.p_best:.0%}; expected regret: {decision.expected_regret:.3g} "
+            f"{decision.objective.currency} per month; candidates in the best set: {len(decision.tied)}."
         )
     assumed = assumed_values(decision)
     if assumed:
-        out_console.print(
-            f"Assumed, as the task does not state it: {'; '.join(assumed)}.", markup=False, soft_wrap=True
-        )
+        out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False, soft_wrap=True)
     if decision.winner.review_below is not None:
         out_console.print(
-            f"{decision.winner.review_share:.0%} of its answers are too unsure: they are marked review.", markup=False
+            f"{decision.winner.review_share:.0%} of its predictions are below the review threshold: marked for review.",
+            markup=False,
         )
     if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
         out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
@@ -152,7 +151,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
 def leaderboard(decision: Decision) -> Table:
     """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set.
 
-    The share of items without an answer is a column where there is any.
+    The share of items without an answer is a column if there are any.
     """
     missing = any(one.usage.unanswered for one in decision.candidates if one.usage and one.score)
     table = _table(
