@@ -8,7 +8,8 @@ import pytest
 from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
-from goldilocks.metrics import bleu, chrf, meteor, ter
+from goldilocks.metrics import bleu, chrf, ter
+from goldilocks.support.text.units import tokens
 
 _EN = [*["the", "a", "cat", "dogs", "quickly", "running", "ran", "house,", "on", "over!", "it's"]]
 _EN += [*["3.5", "big-eyed", "(well)", "He", "said:", "no.", "singing", "nationality"]]
@@ -134,7 +135,7 @@ def test_meteor_is_that_of_nltk_without_wordnet(chinese: bool, references: int) 
 
     gold, predicted = made(21, chinese=chinese, references=references)
     expected = [
-        theirs.meteor_score([meteor.tokens(one) for one in right], meteor.tokens(given), wordnet=NoSynonyms())
+        theirs.meteor_score([tokens(one) for one in right], tokens(given), wordnet=NoSynonyms())
         for right, given in zip(gold, predicted, strict=True)
     ]
     assert score(plugins.load("metrics", "meteor"), gold, predicted) == pytest.approx(np.mean(expected))

@@ -130,6 +130,11 @@ class ScriptedEngine:
             operations=(Operation.PREDICT,),
         )
 
+    @property
+    def alive(self) -> bool:
+        """See ``Engine``."""
+        return not self.closed
+
     def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         """See ``Engine``."""
         self.batches.append(list(items))

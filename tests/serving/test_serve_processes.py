@@ -95,6 +95,20 @@ def test_a_replica_killed_under_load_loses_no_accepted_request(weather_bundle: P
         assert "goldilocks_replica_restarts" in api.get("/metrics").text
 
 
+def test_an_idle_process_that_was_killed_is_replaced_before_anybody_asks(weather_bundle: Path) -> None:
+    with client(settings({"weather": weather_bundle}, replicas={"processes": True})) as api:
+        (replica,) = service_in(api).deployments["weather"].current.replicas
+        process = replica._engine
+        assert isinstance(process, ProcessEngine)
+        os.kill(process.pid, signal.SIGKILL)
+        for _ in range(6000):
+            if replica.restarts and replica.ready:
+                break
+            threading.Event().wait(0.01)
+        assert replica.restarts == 1
+        assert api.post("/v1/classify", json={"input": "rain falls"}).json()["data"][0]["label"] == "wet"
+
+
 def test_everything_survives_the_wire() -> None:
     call = Call(Operation.GENERATE, Generation(max_tokens=3, temperature=0.5, stops=("\n", "é")))
     assert wire.call_from(wire.call_to(call, ["a", ("b", "c")])) == (call, ["a", ("b", "c")])

@@ -25,6 +25,7 @@ from goldilocks.protocols import Model, TracksSpending
 from goldilocks.records import AnswerRule, Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
 from goldilocks.support.own_paths import without_own_paths
+from goldilocks.support.text.composition import NFC, is_composed
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
@@ -127,9 +128,16 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         output=dataset.output,
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
+        normalisation=_normalisation(dataset),
         sentences=dataset.sentences,
         columns=dataset.columns,
     )
+
+
+def _normalisation(dataset: Dataset) -> str:
+    """NFC where the texts at hand are in it. A likelihood is that of the very text, so it is never changed."""
+    items = (item for part in (dataset.train, dataset.validation) for item in part.texts)
+    return NFC if dataset.output is not Output.LIKELIHOOD and all(map(is_composed, items)) else ""
 
 
 def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:

@@ -1,8 +1,9 @@
 """Perplexity per word: among how many equally likely words a model would hesitate as much.
 
-A word is a run without white space, in Chinese a character; the end of a text counts as one more. Whatever pieces a
-model works with, it is the same words that are counted, so models with different vocabularies can be compared as long
-as they give a probability to the very text. (A model that may say "unknown word" gets a low figure for nothing.)
+A word is a run without white space, and a character in scripts without spaces (Chinese, Thai); the end of a text counts
+as one more. Whatever tokens a model works with, it is the same words that are counted, so models with different
+vocabularies can be compared as long as they give a probability to the very text. (A model that may predict an unknown
+word gets a low figure for nothing.)
 """
 
 from __future__ import annotations

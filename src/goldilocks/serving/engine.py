@@ -67,6 +67,10 @@ class Engine(Protocol):
     def card(self) -> ModelCard:
         """What it is."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still answer."""
+
     def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         """The result of each item, in order; it does not depend on the other items.
 
@@ -91,6 +95,11 @@ class LocalEngine:
 
         self._bundle: Bundle = load(folder)
         self.card = _card(self._bundle)
+
+    @property
+    def alive(self) -> bool:
+        """See ``Engine``."""
+        return True
 
     def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         """See ``Engine``."""

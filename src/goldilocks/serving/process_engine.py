@@ -44,6 +44,11 @@ class ProcessEngine:
         self._folder, self._seconds, self._threads, self._memory_mb = folder, seconds, threads, memory_mb
         self._open()
 
+    @property
+    def alive(self) -> bool:
+        """See ``Engine``."""
+        return self._process.poll() is None
+
     def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         """See ``Engine``.
 

@@ -85,6 +85,11 @@ class Replica(threading.Thread):
             if batch is None:
                 break
             if not batch:
+                if not self._engine.alive:  # ended while nobody asked: the next request should not pay for that
+                    _LOG.error("%s: its engine has ended", self.name)
+                    crashes += 1
+                    if not self._restarted(crashes):
+                        break
                 continue
             self.busy = True
             crashes = 0 if self._answer(batch) else crashes + 1

@@ -23,6 +23,8 @@ from goldilocks.support.machine.hardware import set_threads
 
 _SWITCH = 0.0005
 """Seconds after which a thread in Python code gives way: the event loop should not wait 5 ms for a replica's thread."""
+_KEEP_ALIVE = 75
+"""Seconds an idle connection stays open: longer than load balancers keep theirs (60), which else ask a closed one."""
 _GRACE = 2.0
 """Seconds that connections have to take their last answers."""
 
@@ -118,6 +120,7 @@ def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | N
             log_level="warning",
             lifespan="on",
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=int(settings.limits.drain_seconds + _GRACE),
             ssl_certfile=settings.tls.certificate if settings.tls else None,
             ssl_keyfile=settings.tls.key if settings.tls else None,
@@ -137,8 +140,8 @@ def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | N
 def use_threads(replicas: ReplicaSettings) -> None:
     """Set the threads of numerical libraries, before they are imported.
 
-    A thread that waits for the others sleeps at once instead of spinning: the event loop, and other replicas, need the
-    core. On a machine with other load MiniLM answered a text in 32 ms so, and in 590 ms with OpenMP's usual spinning.
+    A thread that waits for the others sleeps at once instead of spinning: the event loop and other replicas need the
+    core, and beside other load a spinning team is many times slower (benchmarks/thread_spin.py for quiet cores).
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     sys.setswitchinterval(_SWITCH)

@@ -18,7 +18,8 @@ OUTPUTS = frozenset({Output.TEXT})
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Lin 2004, as Google's rouge-score with use_stemmer=True (English stems), the best of several references. Where we "
-    "differ: letters beyond a-z belong to words, and Chinese is cut by character."
+    "differ: letters beyond a-z and their combining marks belong to words (NFC), and scripts without spaces (Chinese, "
+    "Japanese, Thai and others) are split into characters."
 )
 _STEMMED_FROM = 4
 
@@ -55,7 +56,7 @@ def mean_of(
 
 @lru_cache(maxsize=20_000)
 def stems(text: str) -> tuple[str, ...]:
-    """Words in lower case without punctuation, those of four and more letters stemmed; Chinese by character."""
+    """Units of a text (``support/text/units.py``), those of four and more letters stemmed."""
     return tuple(stem(word) if len(word) >= _STEMMED_FROM else word for word in units(text))
 
 
