@@ -70,8 +70,8 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
     if here.candidate != winner:
         price = f"{_plain(objective.unit_cost)} {objective.currency} per error"
         return (
-            f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or the "
-            "stated margin."
+            f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or "
+            "the stated margin."
         )
     low = _plain(here.alpha_from / requests)
     if here.alpha_to is None:
