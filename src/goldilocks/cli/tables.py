@@ -20,6 +20,7 @@ from goldilocks.records import (
     Standing,
 )
 from goldilocks.records.assumptions import assumed_values
+from goldilocks.report.board import without_address
 from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
@@ -73,7 +74,7 @@ def pool_table(pool: Pool) -> Table:
             _short(info.parameters),
             f"{needs.memory_bytes / 1e6:,.0f} MB",
             duration(needs.seconds),
-            info.licence,
+            "–" if info.licence == "none-needed" else info.licence,
         )
     return table
 
@@ -81,8 +82,8 @@ def pool_table(pool: Pool) -> Table:
 def excluded_list(excluded: Sequence[Excluded]) -> RichText:
     """Excluded candidates, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
-    for one in excluded:
-        by_reason.setdefault(one.reason, []).append(one.candidate)
+    for exclusion in excluded:
+        by_reason.setdefault(without_address(exclusion.reason), []).append(exclusion.candidate)
     lines = RichText(f"{len(excluded)} excluded\n", style="bold")
     for reason, names in by_reason.items():
         shown = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES))
@@ -209,7 +210,7 @@ def measured(one: Measured) -> str:
 
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
-    if len(labels) <= _MOST_LABELS:
+    if len(labels) <= _MOST_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
         table = _table("confusion (rows: gold, columns: predicted)", "", *labels)
         for label, counts in zip(labels, evaluation.confusion, strict=True):
             table.add_row(label, *(str(count) for count in counts))
@@ -247,7 +248,7 @@ def _table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
     )
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "candidate")
+        table.add_column(name, overflow="fold", no_wrap=name in ("candidate", "licence"))
     return table
 
 
