@@ -31,6 +31,8 @@ _MOST_LABELS = 12
 _MOST_NAMES = 6
 _METRIC_WIDTH = 9
 _WIDTH = 80
+_MINUTES_FROM = 90
+"""Forecasts from this many seconds on are shown in whole minutes."""
 
 
 def profile_tables(profile: DataProfile) -> list[Table]:
@@ -73,7 +75,7 @@ def pool_table(pool: Pool) -> Table:
             candidate.name,
             _short(info.parameters),
             f"{needs.memory_bytes / 1e6:,.0f} MB",
-            duration(needs.seconds),
+            duration(needs.seconds if needs.seconds < _MINUTES_FROM else 60 * round(needs.seconds / 60)),
             "–" if info.licence == "none-needed" else info.licence,
         )
     return table
