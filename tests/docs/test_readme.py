@@ -22,18 +22,17 @@ def blocks(path: Path, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the newcomer's files."""
+    """A folder with the files that the README assumes."""
     folder = tmp_path_factory.mktemp("desk")
     kinds = {"card": "my card", "transfer": "the transfer", "login": "my password"}
     ways = ("has not arrived", "was refused", "please help with", "since yesterday", "why is it so slow", "cancel it")
     rows = [
-        f"{said} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
+        f"{3 * i + k},{subject} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
         for i in range(40)
-        for kind, said in kinds.items()
+        for k, (kind, subject) in enumerate(kinds.items())
     ]
     for name, part in (("tickets.csv", rows), ("fresh.csv", rows[::5])):
-        header = "body,topic" if name == "tickets.csv" else "text,label"
-        (folder / name).write_text("\n".join([header, *part]) + "\n")
+        (folder / name).write_text("\n".join(["id,body,topic", *part]) + "\n")
     (folder / "task.yaml").write_text(blocks(READMES[0], "yaml")[0])
     return folder
 

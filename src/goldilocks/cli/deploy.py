@@ -1,4 +1,4 @@
-"""``goldilocks deploy``: files that put a bundle into operation."""
+"""``goldilocks deploy``: write deployment files for a bundle."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import typer
 
 
 def deploy(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     to: Annotated[str, typer.Option("--to", help="docker, compose, kubernetes or systemd.")],
     out: Annotated[Path, typer.Option(help="New folder to write to.")] = Path("deploy"),
     image: Annotated[str | None, typer.Option(help="Name of the image (default goldilocks-NAME:VERSION).")] = None,
-    min_replicas: Annotated[int, typer.Option(min=1, help="Replicas that always run.")] = 1,
-    max_replicas: Annotated[int, typer.Option(min=1, help="Replicas that run under load.")] = 4,
+    min_replicas: Annotated[int, typer.Option(min=1, help="Minimum number of replicas.")] = 1,
+    max_replicas: Annotated[int, typer.Option(min=1, help="Maximum number of replicas under load.")] = 4,
 ) -> None:
-    """Write what runs BUNDLE as a service: an image, a unit or manifests, with alerts and a dashboard.
+    """Write the files to run BUNDLE as a service: image, unit or manifests, with alerts and a dashboard.
 
-    Nothing is built, sent or started, and no key is written: the first lines of each file say what to do with it.
-    Exit code 0: written; 2: no bundle, an unknown target, or the folder holds something.
+    Nothing is built, sent or started, and no key is written: the first lines of each file explain its use.
+    Exit code 0: written; 2: no bundle, an unknown target, or the folder is not empty.
 
     Example: goldilocks deploy run/bundle --to kubernetes --out k8s
     """

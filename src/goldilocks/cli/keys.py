@@ -1,4 +1,4 @@
-"""``goldilocks keys``: who may ask a service, and how much."""
+"""``goldilocks keys``: API keys of a service, with permissions and quotas."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Annotated
 
 import typer
 
-FileOption = Annotated[Path, typer.Option("--file", help="The key file; the service gets it as --keys.")]
+FileOption = Annotated[Path, typer.Option("--file", help="The key file; pass it to the service as --keys.")]
 
 app = typer.Typer(
-    help="Make, list and revoke the API keys of a service.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Create, list and revoke the API keys of a service.", no_args_is_help=True, rich_markup_mode="rich"
 )
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Whose key it is, for people.")],
+    name: Annotated[str, typer.Argument(help="Name of the key's owner.")],
     file: FileOption = Path("keys.json"),
     model: Annotated[
-        list[str] | None, typer.Option(help="Model the key may ask (repeatable); all when left out.")
+        list[str] | None, typer.Option(help="Model that the key may use (repeatable). Default: all.")
     ] = None,
     days: Annotated[float | None, typer.Option(min=0.001, help="Days until the key expires.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.01, help="Most requests a minute.")] = None,
-    quota: Annotated[int | None, typer.Option(min=0, help="Most items a calendar month.")] = None,
-    admin: Annotated[bool, typer.Option("--admin", help="The key may change which versions are served.")] = False,
-    metrics: Annotated[bool, typer.Option("--metrics", help="The key may read /metrics.")] = False,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Maximum requests per minute.")] = None,
+    quota: Annotated[int | None, typer.Option(min=0, help="Maximum items per calendar month.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Allow changing the served versions.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="Allow reading /metrics.")] = False,
 ) -> None:
-    """Make a key and print it once. FILE holds its hash only.
+    """Create a key and print it once. FILE holds its hash only.
 
     Example: goldilocks keys add shop --model tickets --days 365 --rate 600
     """
@@ -44,7 +44,7 @@ def add(
 
 @app.command("list")
 def list_keys(file: FileOption = Path("keys.json")) -> None:
-    """List the keys: id, name, state and what each may do.
+    """List the keys: id, name, state and permissions.
 
     Example: goldilocks keys list
     """

@@ -1,4 +1,4 @@
-"""``goldilocks promote`` and ``goldilocks rollback``: which version a running service answers with."""
+"""``goldilocks promote`` and ``goldilocks rollback``: the version of a model that a running service uses."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UrlOption = Annotated[str, typer.Option(help="Address of the service.")]
+UrlOption = Annotated[str, typer.Option(help="URL of the service.")]
 KeyOption = Annotated[
-    str | None, typer.Option("--key", envvar="GOLDILOCKS_KEY", help="Key made with --admin, where keys are used.")
+    str | None,
+    typer.Option("--key", envvar="GOLDILOCKS_KEY", help="API key made with --admin, if the service uses keys."),
 ]
 
 
 def promote(
     model: Annotated[str, typer.Argument(help="Name of the served model.")],
-    bundle: Annotated[
-        Path | None, typer.Option(help="Bundle to load; left out: the version that is tried out.")
-    ] = None,
-    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Share of the requests it answers (canary).")] = 1.0,
-    shadow: Annotated[bool, typer.Option("--shadow", help="It answers all requests unseen; only compared.")] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Bundle to load; default: the version on trial.")] = None,
+    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Share of the requests it serves (canary).")] = 1.0,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Shadow mode: its answers are compared, not returned.")
+    ] = False,
     url: UrlOption = "http://127.0.0.1:8000",
     key: KeyOption = None,
 ) -> None:
-    """Let another version of MODEL answer, without a restart.
+    """Switch MODEL to another version without a restart.
 
     The bundle is loaded first: a damaged one, or one of another task, changes nothing. Accepted requests are answered
     by the version that accepted them. Exit code 0: done; 2: refused, or no service there.
@@ -46,7 +47,7 @@ def rollback(
     url: UrlOption = "http://127.0.0.1:8000",
     key: KeyOption = None,
 ) -> None:
-    """End what is tried out for MODEL; where nothing is, go back to the version before the last promotion.
+    """End the trial of a version of MODEL; without a trial, return to the version before the last promotion.
 
     Example: goldilocks rollback tickets
     """

@@ -1,4 +1,4 @@
-"""``goldilocks serve``: bundles behind an HTTP API."""
+"""``goldilocks serve``: serve bundles over HTTP."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ def serve(
     bundles: Annotated[
         list[Path] | None, typer.Argument(help="Folders of bundles; run/bundle is served as run.")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind (default 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port (default 8000); 0: a free one.")] = None,
-    config: Annotated[Path | None, typer.Option(help="serve.yaml with more choices; see docs/serving.md.")] = None,
-    keys: Annotated[Path | None, typer.Option(help="Key file made by `goldilocks keys add`.")] = None,
-    allow_open: Annotated[bool, typer.Option("--allow-open", help="Listen beyond this machine without keys.")] = False,
+    config: Annotated[Path | None, typer.Option(help="serve.yaml with further settings; see docs/serving.md.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="Key file, made with `goldilocks keys add`.")] = None,
+    allow_open: Annotated[
+        bool, typer.Option("--allow-open", help="Bind to non-loopback addresses without keys.")
+    ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM file with the certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file with its private key.")] = None,
 ) -> None:
-    """Serve BUNDLES over HTTP until SIGTERM or Ctrl-C, then answer what was accepted.
+    """Serve BUNDLES over HTTP until SIGTERM or Ctrl-C, then finish the accepted requests.
 
-    Opens one port and no connection. Exit code 0: stopped by a signal; 2: a bundle, key file or address cannot be used.
+    Listens on one port and opens no outgoing connection.
+
+    Exit code 0: stopped by a signal; 2: a bundle, key file or address cannot be used.
 
     Example: goldilocks serve run/bundle --port 8000
     """

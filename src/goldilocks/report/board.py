@@ -40,6 +40,16 @@ class ExcludedGroup:
     candidates: tuple[str, ...]
 
 
+def without_address(reason: str) -> str:
+    """An exclusion reason without the model's address in front.
+
+    Example:
+        >>> without_address("hf://google/electra-small: not on this machine")
+        'not on this machine'
+    """
+    return _ADDRESS.sub("", reason)
+
+
 def labels_of(decision: Decision) -> dict[str, str]:
     """Candidate -> short name for plots: model and method if unambiguous, else the full name."""
     short = {
@@ -148,7 +158,7 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
 
     def note(stage: str, excluded_now: Iterable[Excluded]) -> None:
         for one in excluded_now:
-            stage_and_reason.setdefault(one.candidate, (stage, _ADDRESS.sub("", one.reason)))
+            stage_and_reason.setdefault(one.candidate, (stage, without_address(one.reason)))
 
     def of_status(status: str, scored: bool) -> list[Excluded]:
         return [
