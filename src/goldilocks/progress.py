@@ -6,6 +6,7 @@ A live display in terminals; one line per purchase in files and pipes.
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any
@@ -63,8 +64,9 @@ class Live:
 
     def __enter__(self) -> Live:
         """Start the display and handle Ctrl-C."""
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        if self._console.is_terminal:
+        if threading.current_thread() is threading.main_thread():  # only there may signals be handled
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        if self._draws:
             self._display.start()
         return self
 
@@ -72,9 +74,14 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the display."""
-        signal.signal(signal.SIGINT, self._before)
-        if self._console.is_terminal:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        if self._draws:
             self._display.stop()
+
+    @property
+    def _draws(self) -> bool:
+        return self._console.is_terminal or self._console.is_jupyter
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._interrupted = True
@@ -122,7 +129,7 @@ class Live:
         return self._trials[candidate].share if candidate in self._trials else 0.0
 
     def _print(self, line: str) -> None:
-        if not self._console.is_terminal:
+        if not self._draws:
             self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _draw(self) -> RenderableType:
