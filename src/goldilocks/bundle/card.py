@@ -176,9 +176,7 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
     lines += _money(decision) if decision else []
     rule = info.answer_rule
     if rule.error_costs:
-        lines.append(
-            "- An answer is the label with the lowest expected cost of errors, not always the most probable."
-        )
+        lines.append("- An answer is the label with the lowest expected cost of errors, not always the most probable.")
     if rule.review_below is not None:
         lines.append(f"- Answers with a certainty below {rule.review_below:.3f} are marked `review`: a person decides.")
     footprint = decision.winner.footprint if decision else None
