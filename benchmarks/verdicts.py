@@ -1,13 +1,14 @@
 """How often is a useless winner called useful, and how often is a useful one recognised?
 
 Run:    python benchmarks/verdicts.py --noise 200 --effect 50
-Needs:  CPU only; about 1 min. Results of record lie in benchmarks/results/verdicts.json.
+Needs:  CPU only; about 5 min. Results of record lie in benchmarks/results/verdicts.json.
 
 Simulated are the validation answers of a search, not searches: a set has 100 to 500 validation items and 2 to 5 labels
-with uneven shares; 15 candidates answer. In a set of *noise* every candidate draws its answers without looking at the
-item, each with its own shares, from nearly constant to uniform, and some copy one another on most items, as models of
-one family do. In a set with a *known effect* the best of the candidates is right where the constant answer is wrong on a
-stated share of the items more than the reverse (the effect, in points of accuracy), the others less.
+with equal shares (every noise candidate is then truly as good as the constant answer) or, in half of the sets, uneven
+ones; 15 candidates answer. In a set of *noise* every candidate draws its answers without looking at the item, each with
+its own shares, from nearly constant to uniform, and some copy one another on most items, as models of one family do. In
+a set with a *known effect* the accuracy of the best candidate is that of the constant answer plus the effect, the
+others' lower.
 The decision and the verdict are those of a run: posterior expected J, then the permutation test against the constant,
 the nearest training answer (noise too: the nearest row tells nothing) and random answers in the training proportions.
 
@@ -80,7 +81,8 @@ def finished(number: int, answers: list[str], gold: list[str]) -> Finished:
 def set_of_items(rng: np.random.Generator) -> tuple[Labels, npt.NDArray[np.float64], int]:
     """Right labels of the validation items, the training shares of the labels, how many labels."""
     n_items, n_labels = int(rng.integers(100, 501)), int(rng.integers(2, 6))
-    shares = rng.dirichlet(np.full(n_labels, 3.0))
+    even = rng.random() < 0.5
+    shares = np.full(n_labels, 1 / n_labels) if even else rng.dirichlet(np.full(n_labels, 3.0))
     return rng.choice(n_labels, size=n_items, p=shares), shares, n_labels
 
 

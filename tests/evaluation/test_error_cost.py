@@ -24,7 +24,7 @@ def rule_of(task: str, gold: Sequence[Any], objective: Objective, *labels: str, 
 
 
 def losses(task: str, gold: Sequence[Any], predicted: Sequence[Any], *labels: str) -> list[float]:
-    return rule_of(task, gold, Objective(), *labels).item_losses(gold, predicted).tolist()
+    return list(map(float, rule_of(task, gold, Objective(), *labels).item_losses(gold, predicted)))
 
 
 def test_error_of_a_label_is_a_wrong_one_and_of_several_a_set_that_is_not_right() -> None:

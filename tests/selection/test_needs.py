@@ -18,7 +18,7 @@ def test_packages_to_install_and_models_of_the_hub_are_named() -> None:
         Excluded("encoder/b", "hf://x/b: not on this machine, and the run is offline; --online fetches it, or ..."),
     )
     assert needs(pool(*out), ()) == (
-        "models: pip install gt-mini, or --online for 1 models of the Hub, such as encoder/b",
+        "models: pip install gt-mini, or --online for models of the Hub such as encoder/b",
     )
 
 
