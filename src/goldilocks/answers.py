@@ -110,7 +110,9 @@ def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
         known: npt.NDArray[np.bool_] = np.logical_not(np.isnan(probabilities).any(axis=1))
         values = [
             answers.labels[column] if answered else value
-            for column, answered, value in zip(best.tolist(), known.tolist(), answers.values, strict=True)
+            for column, answered, value in zip(
+                best.tolist(), np.atleast_1d(known).tolist(), answers.values, strict=True
+            )
         ]
         scores = np.where(known, probabilities[np.arange(len(best)), best], answers.scores).astype(np.float32)
         answers = replace(answers, values=tuple(values), scores=scores)

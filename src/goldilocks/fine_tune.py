@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks import plugins
-from goldilocks.bundle.write import write_tuned
+from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.data.load import load
@@ -19,7 +19,7 @@ from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.records import Measured, Pool, TaskSpec
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
-from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
@@ -73,24 +73,11 @@ def tune_one(
         dataset.sealed(),
         metric,
         overrides,
-        offline=settings.offline,
-        seed=spec.seed,
+        plan=TuningPlan(spec.seed, settings.offline, spec.options, rule),
         progress=progress,
-        options=spec.options,
-        rule=rule,
     )
-    write_tuned(
-        model,
-        candidate,
-        dataset,
-        metric_name,
-        score,
-        spec.task,
-        settings.out,
-        mask=mask,
-        test_opened=test_opened,
-        rule=rule,
-    )
+    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule)
+    write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return score
 
 
@@ -138,19 +125,16 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     progress(StageStarted("bundle"))
     store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
     model = store.restore(candidate)
-    write_tuned(
-        model,
+    tuned = Tuned(
         candidate,
-        dataset,
+        spec.task,
         metric_name,
         trial.score,
-        spec.task,
-        settings.out,
-        mask=mask,
         test_opened=opened,
         rule=loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule,
         decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
     )
+    write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return trial.score
 
 

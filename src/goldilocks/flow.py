@@ -47,7 +47,7 @@ from goldilocks.selection.failures import Guard
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.run_store import RunStore
-from goldilocks.selection.screen import screen
+from goldilocks.selection.screen import ScreeningPlan, screen
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
@@ -178,8 +178,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
         dataset,
         replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in failed)),
         features=lambda info, texts: store.features(info, texts, lambda: until - guard.clock.elapsed()),
-        seconds_limit=limit,
-        seed=0,
+        plan=ScreeningPlan(limit, seed=0),
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),
     )
@@ -234,11 +233,9 @@ def _hand_over(
             by_rule(model.predict(dataset.test.texts), rule),
             dataset.test,
             dataset.goal,
-            decision.metric,
-            task.METRICS,
-            name="test",
+            (decision.metric, *task.METRICS),
+            source=("test", dataset.fingerprint),
             language_of=language_of,
-            data_fingerprint=dataset.fingerprint,
             seed=decision.seed,
         )
         decision = replace(

@@ -1,4 +1,4 @@
-"""The model card: a head the Hub reads, and what a colleague asks before using the model."""
+"""Model card: YAML metadata for the Hub, scores, intended use, limitations, how to reproduce."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from goldilocks.support.control_characters import visible
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
-    "validation": "Validation (chose the model, so it flatters it a little)",
-    "test": "Test (opened once, after the choice)",
+    "validation": "Validation (used for the decision, so slightly optimistic)",
+    "test": "Test (opened once, after the decision)",
 }
 _MOST_LABELS = 50
 _HUB_TASKS = {
@@ -25,10 +25,10 @@ _HUB_TASKS = {
     Output.TEXT: "text-generation",
     Output.LIKELIHOOD: "text-generation",
 }
-"""What the Hub calls the kinds of answer."""
+"""Pipeline tags of the Hub by kind of answer."""
 _ANSWERS = {
-    Output.SCORE: "a number (of several candidates one for each)",
-    Output.SPAN: "a piece of the context, or nothing where it holds no answer",
+    Output.SCORE: "a number (for several candidates, one each)",
+    Output.SPAN: "a span of the context, or empty if the context holds no answer",
     Output.TEXT: "a text",
     Output.LIKELIHOOD: "the natural logarithm of the text's probability",
 }
@@ -54,7 +54,7 @@ goldilocks verify path/to/this/folder
 
 
 def card(info: BundleInfo, decision: Decision | None = None) -> str:
-    """``README.md`` of a bundle: YAML head, decision, scores with intervals, use, limits, how to reproduce."""
+    """``README.md`` of a bundle: YAML head, decision, scores with intervals, use, limitations, how to reproduce."""
     import yaml
 
     head = yaml.safe_dump(_head(info), allow_unicode=True, sort_keys=False, width=1_000)
@@ -133,8 +133,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     if info.test_opened:
         lines.append(
-            "\nThe test set of these data was scored with another candidate before this one was taken. A test score of "
-            "this model is no unbiased estimate any more."
+            "\nThe test set was scored with another candidate before this one was chosen, so the test score of this "
+            "model is not an unbiased estimate."
         )
     return "\n".join(lines)
 
@@ -142,7 +142,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
 def _use(info: BundleInfo) -> str:
     return (
         "## Intended use\n\n"
-        f"Texts like those it was trained on, in the language `{info.language}`; the answer is {_answer(info)}."
+        f"Texts from the same source as the training data, in the language `{info.language}`. "
+        f"The output is {_answer(info)}."
     )
 
 
@@ -153,12 +154,12 @@ def _answer(info: BundleInfo) -> str:
     more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
     every = f"{len(info.labels)} {'tags' if info.output is Output.TAGS else 'labels'}: {shown}{more}"
     if info.output is Output.TAGS:
-        return f"for each word one of {every}"
+        return f"one tag per word, out of {every}"
     return f"any number of {every}" if info.several else f"one of {every}"
 
 
 def _in_code(label: str) -> str:
-    """A label as it can stand between backticks, on one line."""
+    """A label that can be put between backticks, on one line."""
     return " ".join(label.replace("`", "'").split())
 
 
@@ -166,12 +167,16 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
     facts = info.facts
     one_label = info.output is Output.LABEL and not info.several
     lines = [
-        "## Limits",
+        "## Limitations",
         "",
-        "- The scores hold for texts that come from where the training rows came from. For others, measure first: "
+        "- The scores apply to texts from the same source as the training data. For other texts, measure first: "
         "`goldilocks evaluate`.",
-        *(["- It answers every text with one of its labels, also a text that belongs to none."] if one_label else []),
-        f"- Underneath: {facts.architecture}; pretrained: {facts.pretraining}; licence: {facts.licence}.",
+        *(
+            ["- The model assigns one of its labels to every text, including texts to which none applies."]
+            if one_label
+            else []
+        ),
+        f"- Base model: {facts.architecture}; pre-training: {facts.pretraining}; licence: {facts.licence}.",
     ]
     lines += _money(decision) if decision else []
     rule = info.answer_rule

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ReferenceProfile
 from goldilocks.records import Answer, AnswerRule, Goal, Measured, ModelInfo, Output, Text
-from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization
+from goldilocks.support.text.word_tokenizer import FIRST_UNITS, WordTokenization
 
 FORMAT_VERSION = 2
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
@@ -76,8 +76,11 @@ class BundleInfo:
     """The kind of answer it gives."""
     several: bool = False
     """Whether an item may have several labels."""
-    word_cuts: WordTokenization = UNITS
+    word_cuts: WordTokenization = FIRST_UNITS
     """``tags``: word tokenisation of raw text, as in the training data."""
+    normalisation: str = ""
+    """``NFC``: texts are composed before the model encodes them, because those it was trained on are; empty: they are
+    taken as they come (bundles written before there was a choice, likelihoods, and training data not in NFC)."""
     sentences: int = 1
     """``tags``: consecutive rows of one document that form one item (``DataSpec.sentences``)."""
     columns: Mapping[str, str] = field(default_factory=dict)

@@ -49,7 +49,7 @@ def verify(folder: Path | str) -> Verification:
         which = ", ".join(map(str, wrong[:5])) + (", …" if len(wrong) > 5 else "")
         words = f"{len(wrong)} of {len(stored)} stored predictions came out differently (by up to {worst:.3g}: {which})"
         return Verification(False, words, len(stored), worst)
-    words = f"{files} files are whole, {len(stored)} of {len(stored)} stored predictions came out the same"
+    words = f"{files} checksums OK, {len(stored)} of {len(stored)} stored predictions reproduced"
     return Verification(True, words, len(stored), worst)
 
 

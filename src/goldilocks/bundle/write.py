@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from goldilocks.protocols import Model, TracksSpending
 from goldilocks.records import AnswerRule, Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
 from goldilocks.support.own_paths import without_own_paths
+from goldilocks.support.text.composition import NFC, is_composed
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
@@ -77,31 +78,35 @@ def write(
     return _write(model, info, card(info, decision), dataset, folder)
 
 
-def write_tuned(
-    model: Model,
-    candidate: Candidate,
-    dataset: Dataset,
-    metric_name: str,
-    score: Measured,
-    task: str,
-    folder: Path,
-    *,
-    mask: Mask = str,
-    test_opened: bool = False,
-    decision: str = "",
-    rule: AnswerRule | None = None,
-) -> Path:
-    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``.
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A candidate that was tuned without a decision."""
 
-    ``test_opened`` says that the test set was scored with another candidate; ``decision`` says where the model is from.
-    """
+    candidate: Candidate
+    task: str
+    """File name in tasks/."""
+    metric: str
+    """File name in metrics/ of the metric that decides."""
+    score: Measured
+    """On the validation part."""
+    test_opened: bool = False
+    """Whether the test set was scored with another candidate."""
+    decision: str = ""
+    """Where the model is from; empty: the user named it."""
+    rule: AnswerRule | None = None
+    """How its probabilities become answers; ``None``: the most probable label."""
+
+
+def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, mask: Mask = str) -> Path:
+    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``."""
+    rule = tuned.rule
     info = replace(
-        _info(model, candidate, dataset, task, metric_name, mask),
+        _info(model, tuned.candidate, dataset, tuned.task, tuned.metric, mask),
         answer_rule=rule or AnswerRule(),
         predictions=_stored(model, dataset, mask, rule),
-        validation={metric_name: score},
-        decision=decision or f"{candidate.name} was named by hand; it was not compared with others.",
-        test_opened=test_opened,
+        validation={tuned.metric: tuned.score},
+        decision=tuned.decision or f"{tuned.candidate.name} was named by the user; it was not compared with others.",
+        test_opened=tuned.test_opened,
     )
     return _write(model, info, card(info), dataset, folder)
 
@@ -127,9 +132,16 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         output=dataset.output,
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
+        normalisation=_normalisation(dataset),
         sentences=dataset.sentences,
         columns=dataset.columns,
     )
+
+
+def _normalisation(dataset: Dataset) -> str:
+    """NFC where the texts at hand are in it. A likelihood is that of the very text, so it is never changed."""
+    items = (item for part in (dataset.train, dataset.validation) for item in part.texts)
+    return NFC if dataset.output is not Output.LIKELIHOOD and all(map(is_composed, items)) else ""
 
 
 def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:

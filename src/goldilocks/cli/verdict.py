@@ -1,4 +1,4 @@
-"""How ``select`` and ``decide`` end where no candidate is of use."""
+"""Exit code of ``select`` and ``decide`` if no candidate is better than the baselines or the incumbent."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from goldilocks.records import Decision
 AcceptOption = Annotated[
     bool,
     typer.Option(
-        "--accept-baseline", help="Exit with 0 also where no candidate is better than the baselines or the incumbent."
+        "--accept-baseline", help="Exit with code 0 even if no candidate is better than the baselines or the incumbent."
     ),
 ]
 
 
 def require_useful(decision: Decision, *, accept_baseline: bool) -> None:
-    """End with exit code 3 where the winner is of no use; everything has been written.
+    """End with exit code 3 if the winner is not useful; all files have been written.
 
     Raises:
-        BaselineError: it is of no use, and that was not accepted.
+        BaselineError: the winner is not useful and ``accept_baseline`` is false.
     """
     verdict = decision.verdict
     if verdict is None or verdict.useful or accept_baseline:
         return
-    needs = f" What is needed: {'; '.join(verdict.needs)}." if verdict.needs else ""
+    needs = f" What would help: {'; '.join(verdict.needs)}." if verdict.needs else ""
     against = "the incumbent" if verdict.against == "incumbent" else f"the baseline ({verdict.against})"
     raise BaselineError(
-        f"no candidate is better than {against}: {verdict.reason}.{needs} Pass --accept-baseline to end with 0."
+        f"no candidate is better than {against}: {verdict.reason}.{needs} Pass --accept-baseline to exit with code 0."
     )

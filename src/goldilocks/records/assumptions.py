@@ -1,4 +1,4 @@
-"""The values that a decision rests on and that the user did not state."""
+"""Default values that a decision depends on because the user did not state them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from goldilocks.records.decision import Decision
 
 
 def assumed_values(decision: Decision) -> tuple[str, ...]:
-    """What was assumed, with its value: ``an error costs 0.05 USD``; empty where the user stated everything.
+    """The assumed values, such as ``an error costs 0.05 USD``; empty if the user stated everything.
 
     Example:
         >>> from types import SimpleNamespace as Stub
@@ -18,10 +18,10 @@ def assumed_values(decision: Decision) -> tuple[str, ...]:
     what = f"an error ({decision.error})" if decision.error and "hundredth" not in decision.error else "an error"
     words = {
         "objective.error_cost": lambda: f"{what} costs {work.error_cost:g} {work.currency}",
-        "objective.requests_per_month": lambda: f"{work.requests_per_month:,.0f} requests a month",
+        "objective.requests_per_month": lambda: f"{work.requests_per_month:,.0f} requests per month",
         "objective.horizon_months": lambda: f"a horizon of {work.horizon_months:g} months",
         "prices.cpu_hour": lambda: f"a machine hour costs {prices.cpu_hour:g} {work.currency}",
-        "prices.memory_gb_month": lambda: f"a GB of memory {prices.memory_gb_month:g} {work.currency} a month",
-        "prices.storage_gb_month": lambda: f"a GB of storage {prices.storage_gb_month:g} {work.currency} a month",
+        "prices.memory_gb_month": lambda: f"a GB of memory {prices.memory_gb_month:g} {work.currency} per month",
+        "prices.storage_gb_month": lambda: f"a GB of storage {prices.storage_gb_month:g} {work.currency} per month",
     }
     return tuple(words[key]() for key in decision.assumed if key in words)

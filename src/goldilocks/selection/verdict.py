@@ -186,7 +186,7 @@ def _compared(one: Comparison, context: VerdictContext) -> str:
     if objective.error_costs:
         costs = [f"{loss * objective.unit_cost:.4g}" for loss in (one.winner_loss, one.loss)]
         return f"errors cost {costs[0]} {objective.currency} a request against {costs[1]} by {one.answers}"
-    return f"{one.winner_loss:.3f} errors a request ({rule.what}) against {one.loss:.3f} by {one.answers}"
+    return f"{one.winner_loss:.3f} errors per request ({rule.what}) against {one.loss:.3f} by {one.answers}"
 
 
 def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:
