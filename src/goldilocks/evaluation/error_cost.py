@@ -86,7 +86,7 @@ class LossRule:
         if self.review is None or not np.isfinite(sure).any() or len(losses) < FOLDS:
             return Reviewed(np.asarray(losses, dtype=np.float64), None, 0.0)
         priced = np.empty(len(losses))
-        folds = np.arange(len(losses)) % FOLDS
+        folds = np.random.default_rng(0).permutation(len(losses)) % FOLDS  # rows may come in an order
         for fold in range(FOLDS):
             own = folds == fold
             bar = _threshold(losses[~own], sure[~own], self.review)

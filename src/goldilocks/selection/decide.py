@@ -104,7 +104,7 @@ class Choice:
     names: tuple[str, ...] = ()
     """The candidates within the limits."""
     item_losses: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
-    """What each item (or group of items) contributes to their losses, reviews left out, ``(n_items, n_names)``."""
+    """What each item (or group of items) contributes to their losses, ``(n_items, n_names)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class _Field:
     posterior: Shrinkage
     names: Sequence[str]
     item_losses: npt.NDArray[np.float64]
-    """Reviews left out, ``(n_items, n_candidates)``."""
+    """``(n_items, n_candidates)``."""
     reviews: Mapping[int, tuple[float, float]]
     """Position -> certainty below which answers are reviewed, and the share of items whose answers are."""
     is_share: bool
@@ -222,9 +222,9 @@ def _field(
     reviews: dict[int, tuple[float, float]] = {}
     if rule is None or rule.count is None:
         table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
-        raw = per_item = loss_of(metric, table)
+        per_item = loss_of(metric, table)
         # An item without which the metric is not defined tells nothing about the others.
-        raw = per_item = np.where(np.isfinite(per_item), per_item, losses)
+        per_item = np.where(np.isfinite(per_item), per_item, losses)
         shares = steps = is_share(table, metric.RANGE)
     else:
         raw = np.stack([rule.count(gold, one.answers) for one in members], axis=1)
@@ -245,7 +245,7 @@ def _field(
         step=1 / len(gold) if steps else 0.0,
         posterior=shrink(losses, noise),
         names=[one.candidate.name for one in members],
-        item_losses=raw,
+        item_losses=per_item,
         reviews=reviews,
         is_share=shares,
     )
