@@ -14,7 +14,7 @@ import pytest
 
 from goldilocks import load, plugins
 from goldilocks.bundle.read import read_info
-from goldilocks.bundle.write import write_tuned
+from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.evaluation.score import score
 from goldilocks.families.crf import WordCrf
 from goldilocks.nets.tokenization.word_vocabulary import learn_words
@@ -174,15 +174,8 @@ COUNTING = [
 def test_bundle_answers_decomposed_text_as_composed(family: str, name: str, tmp_path: Path) -> None:
     part = _rows(FRENCH)
     info = next(info for info in plugins.load("families", family).models() if info.name == name)
-    write_tuned(
-        _fitted(family, name, part),
-        Candidate(info, "scratch"),
-        _dataset(part),
-        "macro_f1",
-        Measured(1.0, 1.0, 1.0, len(part), ""),
-        "text_classification",
-        tmp_path / "bundle",
-    )
+    tuned = Tuned(Candidate(info, "scratch"), "text_classification", "macro_f1", Measured(1.0, 1.0, 1.0, len(part), ""))
+    write_tuned(_fitted(family, name, part), tuned, _dataset(part), tmp_path / "bundle")
     bundle = load(tmp_path / "bundle")
     decomposed = [unicodedata.normalize("NFD", str(text)) for text in part.texts]
 
@@ -204,15 +197,8 @@ def test_training_data_in_two_forms_are_taken_as_they_come(tmp_path: Path) -> No
     part = _rows(FRENCH)
     part = replace(part, texts=(unicodedata.normalize("NFD", str(part.texts[0])), *part.texts[1:]))
     info = plugins.load("families", "naive_bayes").models()[0]
-    write_tuned(
-        _fitted("naive_bayes", info.name, part),
-        Candidate(info, "scratch"),
-        _dataset(part),
-        "macro_f1",
-        Measured(1.0, 1.0, 1.0, len(part), ""),
-        "text_classification",
-        tmp_path / "bundle",
-    )
+    tuned = Tuned(Candidate(info, "scratch"), "text_classification", "macro_f1", Measured(1.0, 1.0, 1.0, len(part), ""))
+    write_tuned(_fitted("naive_bayes", info.name, part), tuned, _dataset(part), tmp_path / "bundle")
     assert read_info(tmp_path / "bundle").normalisation == ""
 
 

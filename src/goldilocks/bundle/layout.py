@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ReferenceProfile
-from goldilocks.records import Answer, Goal, Measured, ModelInfo, Output, Text
+from goldilocks.records import Answer, AnswerRule, Goal, Measured, ModelInfo, Output, Text
 from goldilocks.support.text.word_tokenizer import FIRST_UNITS, WordTokenization
 
 FORMAT_VERSION = 2
@@ -91,6 +91,8 @@ class BundleInfo:
     """Distributions of the training data and of the answers, for drift detection; ``None`` in bundles of format 1."""
     test_opened: bool = False
     """The test set was scored with another candidate before this one was taken: its test score is not a first look."""
+    answer_rule: AnswerRule = field(default_factory=AnswerRule)
+    """How probabilities become answers: costs of errors by pair of labels, and when a person is asked."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

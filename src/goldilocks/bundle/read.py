@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.answers import Answers
+from goldilocks.answers import Answers, by_rule
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
@@ -65,9 +65,10 @@ class Bundle:
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
         if generation is not None:
-            return self._generator().predict(self._normalised(items), generation=generation)
+            normalised = self._normalised(items)
+            return by_rule(self._generator().predict(normalised, generation=generation), self.info.answer_rule)
         if self.info.output is not Output.TAGS:
-            answers = self.model.predict(self._normalised(items))
+            answers = by_rule(self.model.predict(self._normalised(items)), self.info.answer_rule)
             return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
@@ -75,7 +76,8 @@ class Bundle:
             _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
-        return replace(self.model.predict(self._normalised(words)), items=tuple(items), spans=spans)
+        answers = by_rule(self.model.predict(self._normalised(words)), self.info.answer_rule)
+        return replace(answers, items=tuple(items), spans=spans)
 
     def _normalised(self, items: Sequence[Text]) -> Sequence[Text]:
         return [composed(item) for item in items] if self.info.normalisation == NFC else items

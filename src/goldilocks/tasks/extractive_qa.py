@@ -32,6 +32,7 @@ OPTIONAL: frozenset[str] = frozenset()
 LINE = ("question", "context")
 ITEM = ("question", "questions")
 METRICS = ("span_f1", "span_exact_match")
+FLOORS = {"span_f1": 0.0, "span_exact_match": 0.0}
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
 
 NEAR = 10

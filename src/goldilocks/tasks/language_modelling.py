@@ -22,6 +22,9 @@ OPTIONAL = frozenset({"context"})
 LINE = ("context*", "text")
 ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
+TRIVIAL_BASELINES: tuple[str, ...] = ()
+FLOORS = {"bits_per_byte": 8.0}
+"""What a model costs that takes every byte for equally probable."""
 INSTRUCTION = "Say how probable the text is."
 
 
