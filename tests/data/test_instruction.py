@@ -37,7 +37,7 @@ def test_own_instruction_stands_in_place_of_the_tasks() -> None:
     assert told(("a",), task="text_classification") == "Give the label that fits the text."
 
 
-def test_target_language_that_nobody_would_hear_is_refused() -> None:
+def test_target_language_without_a_prompted_model_is_refused() -> None:
     with pytest.raises(InputError, match="target_language goes with translation; summarisation has none"):
         told(task="summarisation", target_language="de")
     with pytest.raises(InputError, match="leave one of them out"):

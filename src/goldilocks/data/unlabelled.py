@@ -34,7 +34,7 @@ Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
 
 @dataclass(slots=True)
 class Kept:
-    """Further columns of the rows, for whoever repeats them beside the predictions."""
+    """Further columns of the rows, to be copied beside the predictions."""
 
     columns: tuple[str, ...]
     cells: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -159,7 +159,7 @@ def _disturbances(footprints: Mapping[str, Footprint]) -> tuple[str, ...]:
 
 
 def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
-    """What running everybody to the end would take: measured where bought, else forecast, corrected by family."""
+    """Seconds of an exhaustive search: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
     for one in trials:

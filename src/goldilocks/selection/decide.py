@@ -290,7 +290,7 @@ def _probabilities(
     spec: TaskSpec,
     rng: np.random.Generator,
 ) -> tuple[dict[str, float], float]:
-    """P(lowest J) of everybody, and the expected regret of the winner, from draws of the posterior."""
+    """P(lowest J) of every candidate, and the expected regret of the winner, from draws of the posterior."""
     losses = field.posterior.draws(field.noise, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:

@@ -10,7 +10,7 @@ _SERVING = Serving()
 def broken_limit(
     footprint: Footprint, score: float, limits: Limits, serving: Serving = _SERVING
 ) -> tuple[str, float] | None:
-    """The first hard limit that is broken, in words, and by what factor; ``None`` where all are met."""
+    """The first hard limit that is violated, as text, and by what factor; ``None`` if all are met."""
     latency = footprint.latency_p50_ms if serving.latency_percentile == 50 else footprint.latency_p95_ms
     checks = [
         (f"latency_p{serving.latency_percentile}_ms", latency.value, limits.latency_p95_ms, "ms"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class OutOfTimeError(Exception):
-    """What was begun would not be done within its time; nobody is at fault."""
+    """A step would not finish within its time limit; this is not a failure."""
 
 
 @dataclass(slots=True)

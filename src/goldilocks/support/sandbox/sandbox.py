@@ -1,4 +1,4 @@
-"""Run a program that nobody has read, and judge it by tests in another process.
+"""Run an untrusted program and judge it by tests in another process.
 
 *Who judges.* ``judge`` starts two processes. One runs the program. The other runs the tests; where they call a function
 of the program, the arguments go over a socket, and plain values come back (``wire.py``, ``judge.py``). So:
@@ -22,7 +22,7 @@ namespaces  Linux with namespaces (as root, or where users may make them). The p
             Python, read only, one empty folder of limited size, no network and no other process, as the user nobody.
 nobody      root without namespaces: limits, the user nobody, and an audit hook in Python that refuses network, other
             processes and writing outside the folder. Machine code that the program brings along gets around the hook.
-same user   as nobody, but with the rights of whoever runs Goldilocks: keeps mistakes in, not malice.
+same user   as nobody, but with the rights of the user who runs Goldilocks: contains mistakes, not malice.
 
 The last two are not used unless ``allow_unsafe_execution`` says so. ``protection()`` says in words which one holds. In
 all of them the environment is empty; wall-clock time, processor time, memory (of each process and of all together),

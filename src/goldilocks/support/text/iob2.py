@@ -2,7 +2,7 @@
 
 In IOB2 an entity of type X is B-X followed by I-X, and O is outside. What others write is read by the rule of conlleval
 (seqeval's default): an I-X that does not continue an entity of type X begins one. That reads IOB1 as it is meant, where
-B-X is written only between two neighbours of one type, and mends an I-X whose B-X was forgotten. BIOES, BMES and BILOU
+B-X is written only between two neighbours of one type, and repairs an I-X without its B-X. BIOES, BMES and BILOU
 are read too: their single and last words become B-X and I-X.
 """
 
