@@ -34,7 +34,7 @@ def test_every_model_is_paired_with_every_method_that_fits() -> None:
 
 
 def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None:
-    told = replace(
+    narrowed = replace(
         spec(
             families=("decoder",),
             methods=("zero_shot", "in_context"),
@@ -44,7 +44,7 @@ def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None
     )
     judged = replace(dataset(), output=Output.LIKELIHOOD, labels=())
 
-    pool = candidates(told, plugins.load("tasks", told.task), judged, RunSettings(), MACHINE)
+    pool = candidates(narrowed, plugins.load("tasks", narrowed.task), judged, RunSettings(), MACHINE)
 
     assert names(pool) == ["decoder/d/zero_shot"]
     assert any("/in_context" in name and "equal zero_shot" in why for name, why in out(pool).items())

@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 
 def rows(*, learnable: bool) -> dict[str, str]:
-    """Texts and labels; not learnable, only who is told them (the endpoint) knows the labels."""
+    """Texts and labels; not learnable; only the endpoint, which has them in its prompt, knows the labels."""
     words = {"card": "my card is lost", "login": "I forgot my password"}
     found = {}
     for number in range(ROWS):

@@ -19,7 +19,7 @@ CHEAP = ["majority", "naive_bayes", "tfidf_linear"]
 
 
 def write_task(folder: Path, **more: Any) -> Path:
-    """A task on 240 made-up tickets of three kinds; CHEAP families unless told otherwise."""
+    """A task on 240 made-up tickets of three kinds; CHEAP families by default."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {
         "card": ["my card has not arrived", "the card was declined at the shop", "please send me a new card"],

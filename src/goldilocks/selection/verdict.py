@@ -191,7 +191,7 @@ def _compared(one: Comparison, context: VerdictContext) -> str:
 
 def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:
     """More labels: to prove a difference that is there, or to learn from where there is none."""
-    learn = "labels: check that they can be told from the input, and add training rows"
+    learn = "labels: check that the input determines them, and add training rows"
     spread = float(gains.std()) if gains is not None else 0.0
     mean = float(gains.mean()) if gains is not None else 0.0
     if gains is None or spread <= 0 or mean <= 0:

@@ -164,8 +164,8 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
     """Whether it can be both fine-tuned and prompted: then ``fit`` sets the prompt."""
     if isinstance(model, OneShotEstimator) and not prompted:
         assert config is None, f"{info.name} is a one-shot estimator, so its training config must be None"
-        told = set(info.groups) <= {"prompt"}
-        assert told, f"{info.name} is a one-shot estimator, so its only group may be 'prompt'"
+        prompted = set(info.groups) <= {"prompt"}
+        assert prompted, f"{info.name} is a one-shot estimator, so its only group may be 'prompt'"
         model.fit(part.texts, part.gold, seed=0)
         first = model.predict(part.texts)
         model.fit(part.texts, part.gold, seed=0)
@@ -182,7 +182,7 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
         assert isinstance(model, OneShotEstimator), f"{info.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
-        check_restores(model, family.restore, part.texts[:12], folder / "told")
+        check_restores(model, family.restore, part.texts[:12], folder / "prompted")
 
 
 def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None) -> None:

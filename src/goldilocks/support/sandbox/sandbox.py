@@ -295,7 +295,7 @@ def _started(
     settings: dict[str, Any], source: IO[bytes], tests: IO[bytes], output: IO[bytes]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start the launcher and wait for it: how both sides ended, and the verdict of the tests."""
-    (told, verdict), (reported, report) = os.pipe(), os.pipe()
+    (verdict_read, verdict), (reported, report) = os.pipe(), os.pipe()
     ends = socket.socketpair()
     numbers = {
         "verdict": verdict,
@@ -335,9 +335,9 @@ def _started(
         for one in ends:
             one.close()
     try:
-        return _read(told), _read(reported)
+        return _read(verdict_read), _read(reported)
     finally:
-        os.close(told)
+        os.close(verdict_read)
         os.close(reported)
 
 
