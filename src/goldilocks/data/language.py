@@ -1,7 +1,7 @@
 """Language identification: by script, and by py3langid where several languages share one.
 
 18 languages in Latin letters, 3 in Cyrillic and 3 in Arabic are distinguished, and those with a script of their own.
-Any other language in Latin letters is taken for a similar one, or is ``und`` (undetermined) where no language is probable.
+Any other language in Latin letters is taken for a similar one, or is ``und`` (undetermined) if none is probable.
 
 Source: py3langid (Barbaresi; after Lui & Baldwin 2012, "langid.py: An Off-the-shelf Language Identification Tool"),
 naive Bayes over byte n-grams. It replaced lists of function words: on 160 sentences of 2 to 7 words in 20 languages it

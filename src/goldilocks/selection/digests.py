@@ -62,7 +62,7 @@ def check_inputs(workspace: Workspace, decision: Decision) -> int:
 
 
 def verify_run(folder: Path) -> str:
-    """What of a finished run is whole, in words.
+    """What of a finished run is whole.
 
     Raises:
         MissingError: the run is not finished.

@@ -161,7 +161,7 @@ def _own_loss(choice: Choice, losses: npt.NDArray[np.float64], winner: int, cont
 
 
 def _below_floor(choice: Choice, context: VerdictContext) -> str:
-    """Why the winner's score is of no use whatever the baselines, in words; empty where it is not."""
+    """Why the winner's score is of no use whatever the baselines; empty if it is not."""
     floors: Mapping[str, float] = context.task.FLOORS if isinstance(context.task, HasFloors) else {}
     floor, own = floors.get(context.metric_name), choice.winner.score
     if floor is None or own is None:

@@ -392,7 +392,7 @@ def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
 
 
 def _problem(trial: Trial) -> str:
-    """What cannot be true of a purchase, in words; empty where nothing is wrong."""
+    """What cannot be true of a purchase; empty if nothing is wrong."""
     score = trial.score
     numbers = {
         **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},

@@ -118,7 +118,7 @@ class Outcome:
     passed: bool
     """It ran and passed its tests."""
     reason: str
-    """Why it did not, in words; empty where it did."""
+    """Why it did not; empty if it did."""
     output: str
     """The beginning of what it printed."""
 
@@ -135,7 +135,7 @@ def allow_unsafe_execution(allowed: bool) -> None:
 
 
 def protection() -> str:
-    """What keeps programs in on this machine, in words.
+    """What keeps programs in on this machine.
 
     Raises:
         MissingError: programs cannot be run here at all, or not safely.
@@ -358,7 +358,7 @@ def _read(pipe: int) -> dict[str, Any]:
 
 
 def _reason(ended: dict[str, Any], verdict: dict[str, Any], limits: SandboxLimits) -> str:
-    """Why the program did not pass, in words; empty where it did."""
+    """Why the program did not pass; empty if it did."""
     if "broken" in ended:
         return f"the sandbox could not be made: {ended['broken']}"
     if ended.get("memory"):
