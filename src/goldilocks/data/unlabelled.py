@@ -1,4 +1,4 @@
-"""Unlabelled rows, as they arrive: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
+"""Unlabelled rows, as a stream: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
 
 Lines are passed on as they arrive: one when typed, thousands from a file. A row that cannot be used comes with what is
 wrong with it in place of the item; the caller decides what becomes of the others.

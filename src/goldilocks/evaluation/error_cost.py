@@ -1,4 +1,4 @@
-"""What an error is and what it costs: the one place where answers become loss in money.
+"""Errors and their costs: the one place that converts answers to a loss in money.
 
 | output | one error | price |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""From a finished race to the decision: footprints measured, costs and the choice made, all candidates listed."""
+"""From a finished race to the decision: footprints, costs, the choice, and the standings of all candidates."""
 
 from __future__ import annotations
 

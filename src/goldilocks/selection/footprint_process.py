@@ -1,4 +1,4 @@
-"""What a trained candidate needs to answer, measured in a process of its own: nothing of the search is in its memory.
+"""Footprint of a trained candidate (latency, memory, size, energy), measured in a fresh process.
 
 ``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
 ``Footprint`` as JSON.

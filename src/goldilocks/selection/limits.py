@@ -1,4 +1,4 @@
-"""Hard limits: a candidate that breaks one cannot win, however good it is."""
+"""Hard limits: a candidate that violates one cannot win, whatever its score."""
 
 from __future__ import annotations
 

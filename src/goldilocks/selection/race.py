@@ -1,4 +1,4 @@
-"""The race: a sequence of purchases. A policy names the next one, this file carries it out and writes it down.
+"""The race: a sequence of purchases. The policy names the next one; this module executes and records it.
 
 A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part. Runs are
 promoted, never started again: each continues from its checkpoint. A purchase that hangs is given up. After every

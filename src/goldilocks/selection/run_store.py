@@ -1,4 +1,4 @@
-"""The candidates in flesh: their features for the cheap look, their runs, their checkpoints and finished models."""
+"""Models of the candidates: features for screening, training runs, checkpoints and finished models."""
 
 from __future__ import annotations
 

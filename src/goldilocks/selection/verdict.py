@@ -1,4 +1,4 @@
-"""The verdict: is the winner better than answers that take no model, and than what the user has today?
+"""The verdict: whether the winner is better than trivial baselines and the user's incumbent.
 
 The winner must be better than every baseline of the task (``evaluation/trivial_baselines.py``) and than the user's
 incumbent: a one-sided permutation test at 5 % on the losses of the same validation items, corrected for the selection

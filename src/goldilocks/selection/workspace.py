@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it survives being killed.
+"""The run folder: its files, and how they survive interruptions.
 
 Everything is written whole or not at all, a trial only after what it speaks of is on the disk. So whatever
 ``trials.jsonl`` names is there, and a run that goes on loses at most the rung in flight.

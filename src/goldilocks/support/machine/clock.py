@@ -1,4 +1,4 @@
-"""A stopwatch that spans sessions: a resumed search keeps counting."""
+"""A stopwatch across sessions: a resumed search continues to count."""
 
 from __future__ import annotations
 
