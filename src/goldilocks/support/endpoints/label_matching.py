@@ -1,4 +1,4 @@
-"""Which label a generated answer names.
+"""Matching of a generated answer to one of the labels.
 
 Labels are matched as whole tokens, longest first, after NFKC and case folding, with ``-``, ``_`` and white space equal.
 A negated label ("not about money; it is about sport") is not named. Where an answer names several labels of which one
