@@ -239,15 +239,15 @@ def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> 
 def _rankings(looks: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
     """Estimator -> models, best first; beside them what the size alone says (larger first) and what chance says."""
     names = list(dict.fromkeys(key for look in looks for key in look.estimates if not key.startswith(_DISTRUSTED)))
-    found = {}
+    rankings = {}
     for name in names:
         seen = [look for look in looks if name in look.estimates]
         seen.sort(key=lambda look: (-look.estimates[name].value, look.model))
-        found[name] = tuple(look.model for look in seen)
+        rankings[name] = tuple(look.model for look in seen)
     models = sorted(look.model for look in looks)
-    found["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
-    found["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
-    return found
+    rankings["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
+    rankings["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
+    return rankings
 
 
 def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
@@ -270,8 +270,8 @@ def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[
 
 def _models(pool: Pool) -> list[ModelInfo]:
     """The pretrained models of the pool, the cheapest to run first."""
-    found = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
-    return sorted(found.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
+    models = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
+    return sorted(models.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
 
 
 def _body(facts: ModelInfo) -> float:
