@@ -86,7 +86,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     loading = time.perf_counter() - begun
     size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
     if isinstance(model, TracksSpending):
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -95,7 +95,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             rest=model.rest,
         )
     else:
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -103,7 +103,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             timing=Timing(_SINGLE_SECONDS, _BATCH_SECONDS),
             meter=Meter(),
         )
-    sys.stdout.write(to_json(found, indent=None) + "\n")
+    sys.stdout.write(to_json(measured, indent=None) + "\n")
 
 
 if __name__ == "__main__":
