@@ -16,6 +16,7 @@ from rich.markup import escape
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.clean import clean
+from goldilocks.cli.compress import compress
 from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
@@ -57,7 +58,11 @@ def _piped(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, clean, demo):
+_COMMANDS = (
+    *(check, candidates, select, decide, tune, evaluate, predict, compress),
+    *(report, pretrain, verify, clean, demo),
+)
+for _command in _COMMANDS:
     # Rich would take the [demo] of a docstring for markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
