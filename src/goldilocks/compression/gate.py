@@ -20,7 +20,7 @@ import numpy as np
 
 from goldilocks.evaluation.pseudo_values import is_share
 from goldilocks.evaluation.score import centred, draws, item_values, score
-from goldilocks.protocols import Metric
+from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Measured
 from goldilocks.support.scoring.statistics import bootstrap_weights, interval, normal_quantile, wilson
 
@@ -70,7 +70,7 @@ def paired_loss(
     return Measured(loss, min(low, loss), max(high, loss), n, "loss")
 
 
-def _tango_of_items(original: np.ndarray, compressed: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def _tango_of_items(original: Floats, compressed: Floats) -> tuple[float, float]:
     worse, better, n = int((compressed < original).sum()), int((compressed > original).sum()), len(original)
     return -tango_bound(better, worse, n), tango_bound(worse, better, n)
 

@@ -51,7 +51,7 @@ def importance(model: NgramLinear) -> npt.NDArray[np.float64]:
     weights = model.solution.dense().astype(np.float64)
     if not model.several:
         weights = weights - weights.mean(1, keepdims=True)
-    strength = np.sqrt((weights**2).sum(1))
+    strength: npt.NDArray[np.float64] = np.sqrt((weights**2).sum(1))
     if len(model.idf):
         # idf = ln((1 + n) / (1 + df)) + 1, so that exp(1 - idf) is the share of training texts with the n-gram. Its
         # tf-idf value grows with the idf.

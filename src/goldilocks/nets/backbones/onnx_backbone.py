@@ -69,7 +69,7 @@ class OnnxBackbone(Backbone):
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``: the graph has no seam, so these are the states of the top layer too."""
-        return self(batch)
+        return self.forward(batch)
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Backbone.block``."""
