@@ -66,7 +66,7 @@ def paired_loss(
     low, high = interval(sign * (drawn[0].astype(np.float64) - drawn[1]), _TWO_SIDED)
     if bounded:
         least = tango_bound(0, 0, n) * (highest - lowest)
-        low, high = min(low, -least), max(high, least)
+        low, high = (low if high > low else -least), max(high, least)
     return Measured(loss, min(low, loss), max(high, loss), n, "loss")
 
 
@@ -85,7 +85,7 @@ def tango_bound(worse: int, better: int, n: int) -> float:
 
     Example:
         >>> round(tango_bound(0, 0, 100), 4), round(tango_bound(5, 2, 100), 4)
-        (0.0263, 0.0815)
+        (0.0263, 0.0823)
     """
     z = normal_quantile(_TWO_SIDED)
     low, high = (worse - better) / n, 1.0
