@@ -12,7 +12,7 @@ from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import INFO, MODEL
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
-from goldilocks.compression.search import frontier, load_per_core, search
+from goldilocks.compression.search import PREFERENCES, frontier, load_per_core, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.errors import InputError, LimitError
@@ -66,6 +66,10 @@ def compress_bundle(
         GoldilocksError: bundle, rows or settings cannot be used; the message says what to do.
     """
     settings = settings or CompressionSettings()
+    if settings.prefer not in PREFERENCES:
+        raise InputError(f"prefer is {settings.prefer!r}; it can be {' or '.join(PREFERENCES)}.")
+    for name in settings.only:
+        plugins.load("compressors", name)  # a mistyped name is an error before anything is measured
     if not settings.max_loss > 0:
         raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
     if out.absolute() == bundle.absolute():

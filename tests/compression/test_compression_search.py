@@ -13,7 +13,7 @@ from goldilocks import plugins
 from goldilocks.classical.ngram_linear import NgramLinear
 from goldilocks.compression.search import frontier, search
 from goldilocks.compression.trial import Comparison, SavedModel
-from goldilocks.errors import InputError, MissingError
+from goldilocks.errors import MissingError
 from goldilocks.records import CompressionTrial, Footprint, Measured, Part, Text
 from goldilocks.testing import tiny
 
@@ -164,10 +164,8 @@ def test_where_nothing_is_faster_nothing_is_taken(model: SavedModel, comparison:
     assert result.taken is None
 
 
-def test_unknown_preference_and_compressor_are_named(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
+def test_unknown_compressor_is_named(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     baseline = comparison.baseline(model)
-    with pytest.raises(InputError, match="prefer is 'speed'; it can be size or latency"):
-        search(model, baseline, comparison, tmp_path, prefer="speed")
     with pytest.raises(MissingError, match="No compressors plug-in is named 'int8'"):
         search(model, baseline, comparison, tmp_path, only=["int8"])
 

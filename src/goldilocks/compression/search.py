@@ -17,7 +17,7 @@ from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.compression.trial import Comparison, SavedModel, failed
-from goldilocks.errors import GoldilocksError, InputError
+from goldilocks.errors import GoldilocksError
 from goldilocks.protocols import Compressor
 from goldilocks.records import CompressionTrial
 from goldilocks.support.machine.hardware import cores
@@ -60,11 +60,8 @@ def search(
         progress: Called after each trial.
 
     Raises:
-        InputError: ``prefer`` is none of the two.
         MissingError: ``only`` names a compressor that there is not.
     """
-    if prefer not in PREFERENCES:
-        raise InputError(f"prefer is {prefer!r}; it can be {' or '.join(PREFERENCES)}.")
     named = {name: plugins.load("compressors", name) for name in only or plugins.names("compressors")}
     current, best = original, _measure_of(baseline, prefer)
     trials: list[CompressionTrial] = []
