@@ -59,6 +59,16 @@ def name_of(trial: CompressionTrial) -> str:
     return " + ".join(trial.steps) or "original"
 
 
+def line(trial: CompressionTrial) -> str:
+    """A trial in a line, while others are still to come."""
+    words = f"{name_of(trial)}: {trial.size_bytes / 1e6:,.2f} MB"
+    if trial.footprint:
+        words += f", {trial.footprint.latency_p50_ms.value:.2f} ms"
+    if trial.loss and trial.passed:
+        words += f", loss {trial.loss.value:+.4f} (at most {trial.loss.high:.4f})"
+    return words if trial.passed else f"{words}, dropped: {trial.reason}"
+
+
 def verdict(trial: CompressionTrial, record: Compression) -> str:
     """What became of a trial."""
     if not trial.steps:

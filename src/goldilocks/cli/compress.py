@@ -39,18 +39,15 @@ def compress(
 
     Example: goldilocks compress run/bundle --data dev.csv --out small
     """
-    from goldilocks.bundle.compression_table import name_of, verdict
+    from goldilocks.bundle.compression_table import line
     from goldilocks.compress import CompressionSettings, compress_bundle
 
     settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences)
-    record = compress_bundle(bundle, data, out, settings, fields=pairs_of(field))
-    for trial in (record.original, *record.trials):
-        words = verdict(trial, record)
-        say(f"{name_of(trial)}: {trial.size_bytes / 1e6:,.2f} MB" + (f", {words}" if words else ""))
+    record = compress_bundle(
+        bundle, data, out, settings, fields=pairs_of(field), progress=lambda trial: say(line(trial))
+    )
     taken = record.taken
     if taken is not None and taken.loss is not None:
         share = taken.size_bytes / max(record.original.size_bytes, 1)
-        say(
-            f"bundle: {out} ({100 * share:.0f} % of the size, {record.metric} {-taken.loss.value:+.4f}, "
-            f"loss at most {taken.loss.high:.4f})"
-        )
+        say(f"taken: {line(taken)}, {100 * share:.0f} % of the original's size")
+    say(f"bundle: {out}")
