@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldilocks import plugins
@@ -115,8 +115,9 @@ def _searched(
         info.goal,
         plugins.load("metrics", info.metric),
         settings.max_loss,
-        bundle.model.predict(part.texts),
+        bundle.answers(part.texts),
         _measure,
+        lambda model, texts: replace(bundle, model=model).answers(texts),
     )
     baseline = comparison.baseline(original)
     progress(baseline)

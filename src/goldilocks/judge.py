@@ -54,11 +54,9 @@ def evaluate_bundle(
         loaded.answers(part.texts),
         part,
         loaded.info.goal,
-        loaded.info.metric,
-        task.METRICS,
-        name=source,
+        (loaded.info.metric, *task.METRICS),
+        source=(source, fingerprint([part])),
         language_of=language_of,
-        data_fingerprint=fingerprint([part]),
     )
     return _with_samples(evaluation, loaded, part, tried, samples, drawn or {}) if tried else evaluation
 

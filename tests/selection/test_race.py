@@ -309,7 +309,7 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
 def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
     state = standings({"encoder/m/full": 10.0})
     value = plugins.load("policies", "value")
-    assert value.choose(state) == ("encoder/m/full", 2, "the cheapest comes first: what others are compared with")
+    assert value.choose(state) == ("encoder/m/full", 2, "the cheapest candidate comes first, as a reference")
 
     state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
 

@@ -17,6 +17,7 @@ from goldilocks.classical.ngram_features import Grams, Vocabulary, blocks, count
 from goldilocks.classical.pair_features import marked
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Text, as_text, labels_of
+from goldilocks.support.text.units import FIRST_SEGMENTATION
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -119,7 +120,11 @@ class NgramLinear:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}
         sides = [(one, "") if isinstance(one, str) else (one[0], " ".join(one[1:])) for one in items]
-        return [marked(one, other, words="word" in kinds, characters="char" in kinds) for one, other in sides]
+        version = self._single.grams[0].segmentation
+        return [
+            marked(one, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
+            for one, other in sides
+        ]
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
         answers = _numbers(texts, gold, self.labels, several=self.several)
@@ -225,7 +230,7 @@ def restored(folder: Path) -> NgramLinear:
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    grams = tuple(Grams(**one) for one in head["recipe"]["grams"])
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["recipe"]["grams"])
     recipe = TrainingConfig(**{**head["recipe"], "grams": grams})
     model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
     if head.get("pairs"):

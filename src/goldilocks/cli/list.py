@@ -13,7 +13,7 @@ def list_plugins(
         typer.Argument(help="tasks, families, methods, metrics, estimators, policies, compressors or engines."),
     ] = None,
 ) -> None:
-    """List the plug-ins with a one-line description each. Imports none of them.
+    """List the installed plug-ins with a one-line description each.
 
     Example: goldilocks list methods
     """

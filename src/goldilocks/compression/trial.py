@@ -50,12 +50,14 @@ class Comparison:
     original: Answers
     """Answers of the original to the rows."""
     measure: Measure
+    answer: Callable[[Model, Sequence[Text]], Answers] = lambda model, texts: model.predict(texts)
+    """How a model's predictions become answers, as they did for ``original``."""
     seed: int = 0
 
     def trial(self, model: SavedModel) -> CompressionTrial:
         """Compare a model with the original; its footprint is measured where it passes."""
         try:
-            answers = _finite(model.load().predict(self.part.texts))
+            answers = _finite(self.answer(model.load(), self.part.texts))
         except (GoldilocksError, RuntimeError, ValueError, KeyError, TypeError) as error:
             return failed(model, f"cannot be run ({type(error).__name__}: {' '.join(str(error).split())})")
         loss = paired_loss(self.metric, self.part.gold, self.original.values, answers.values, seed=self.seed)

@@ -12,7 +12,7 @@ from typing import Any
 from goldilocks.records import Output, Part
 from goldilocks.support.text.cells import empty, text_problem
 from goldilocks.support.text.reference_cells import turns_of, turns_problem
-from goldilocks.support.text.units import count_words
+from goldilocks.support.text.units import count_words, unit_name
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False
@@ -22,6 +22,9 @@ OPTIONAL = frozenset({"context"})
 LINE = ("context*", "text")
 ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
+TRIVIAL_BASELINES: tuple[str, ...] = ()
+FLOORS = {"bits_per_byte": 8.0}
+"""What a model costs that takes every byte for equally probable."""
 INSTRUCTION = "Say how probable the text is."
 
 
@@ -49,7 +52,8 @@ def gold(row: Mapping[str, Any]) -> str:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
+    gold = list(map(str, part.gold))
     return {
         "with a context": sum(isinstance(one, tuple) for one in part.texts),
-        "words to foresee": sum(count_words(str(one)) for one in part.gold),
+        f"{unit_name(gold)} to predict": sum(map(count_words, gold)),
     }
