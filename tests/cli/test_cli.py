@@ -41,6 +41,7 @@ def test_help_of_every_command_has_an_example() -> None:
         "tune",
         "evaluate",
         "compress",
+        "export",
         "predict",
         "report",
         "pretrain",

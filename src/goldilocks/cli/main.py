@@ -22,6 +22,7 @@ from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.export import export
 from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
@@ -71,6 +72,7 @@ _COMMANDS = (
     evaluate,
     predict,
     compress,
+    export,
     report,
     pretrain,
     verify,

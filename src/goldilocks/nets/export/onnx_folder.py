@@ -28,7 +28,7 @@ from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
 GRAPH = "backbone.onnx"
 _OPTIONS = "onnx.json"
-_OPSET = 17
+OPSET = 17
 _HEADS = ("classifier", "relation_classifier", "token_classifier", "span_extractor", "pair_scorer")
 
 
@@ -115,7 +115,7 @@ def _export(model: Network, path: Path) -> None:
             input_names=names,
             output_names=[STATES],
             dynamic_axes=open_axes,
-            opset_version=_OPSET,
+            opset_version=OPSET,
             dynamo=False,
         )
 
