@@ -18,7 +18,7 @@ from pathlib import Path
 from goldilocks import plugins
 from goldilocks.compression.trial import Comparison, SavedModel, failed
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Compressor
+from goldilocks.protocols import Compressor, Model
 from goldilocks.records import CompressionTrial
 from goldilocks.support.machine.hardware import cores
 
@@ -68,25 +68,26 @@ def search(
     skipped: dict[str, str] = {}
     for kind in KINDS:
         step = current
+        model = step.load()
         for name, compressor in named.items():
             if kind != compressor.KIND:
                 continue
-            reason = _not_applicable(compressor, step)
+            reason = _not_applicable(compressor, step, model)
             if reason:
                 skipped[name] = reason
                 continue
-            for model, trial in _levels(name, compressor, step, comparison, scratch / f"{len(trials):03d}"):
+            for tried, trial in _levels(name, compressor, step, comparison, scratch / f"{len(trials):03d}"):
                 trials.append(trial)
                 progress(trial)
                 if trial.passed and _measure_of(trial, prefer) < best:
-                    current, best = model, _measure_of(trial, prefer)
+                    current, best = tried, _measure_of(trial, prefer)
     return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
 
 
-def _not_applicable(compressor: Compressor, base: SavedModel) -> str | None:
+def _not_applicable(compressor: Compressor, base: SavedModel, model: Model) -> str | None:
     if base.engine != "native":
         return f"the model runs on {base.engine} already; only models in their family's own form are compressed"
-    return plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(base.load())
+    return plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(model)
 
 
 def _levels(

@@ -57,7 +57,8 @@ def test_script_runs_without_this_package(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     save_classifier(network, tmp_path / "out", rule=AnswerRule(), normalisation="NFC")
     blocker = "import sys; sys.modules['goldilocks'] = sys.modules['torch'] = None; "
-    run = f"import runpy; sys.argv = ['predict.py', 'soup bread']; runpy.run_path({str(tmp_path / 'out' / 'predict.py')!r}, run_name='__main__')"
+    script = str(tmp_path / "out" / "predict.py")
+    run = f"sys.argv = ['', 'soup bread']; import runpy; runpy.run_path({script!r}, run_name='__main__')"
 
     done = subprocess.run(
         [sys.executable, "-c", blocker + run], capture_output=True, text=True, check=False, env={**os.environ, "CI": ""}

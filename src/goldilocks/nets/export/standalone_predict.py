@@ -35,7 +35,7 @@ class Classifier:
         """The answer to one text, or to a pair: ``label`` (``labels`` where there may be several), probabilities."""
         form, most = self.config["normalisation"], _CHARACTERS_PER_TOKEN * self.config["max_tokens"]
         clean = [(unicodedata.normalize(form, text) if form else text)[:most] for text in texts]
-        encoded = self.tokenizer.encode(*clean)
+        encoded = self.tokenizer.encode(clean[0], clean[1] if len(clean) > 1 else None)
         ids = encoded.ids or [self.config["pad_id"]]
         tables = {"ids": ids, "mask": [1] * len(ids), "types": encoded.type_ids or [0]}
         feeds = {name: np.array([tables[name]], dtype=np.int64) for name in self.inputs}
