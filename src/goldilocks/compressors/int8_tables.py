@@ -21,6 +21,8 @@ ENGINE = "native"
 LEVELS = (1.0,)
 SOURCE = "Absmax quantisation as in Dettmers et al. 2022, LLM.int8(), section 2.1, by row or column of a table."
 _STEPS = 127
+_LOOKUP_HEADS = ("classifier", "relation_classifier", "token_classifier", "span_extractor", "pair_scorer")
+"""Heads of networks that only look vectors up in the table."""
 
 
 def incompatibility(model: Model) -> str | None:
@@ -39,13 +41,9 @@ def incompatibility(model: Model) -> str | None:
     table = model.backbone.get_submodule(model.backbone.word_embedding)
     if not isinstance(table, nn.Embedding) or table.weight.dtype != float32:
         return "its word embeddings are no float32 table"
-    if any(other is table.weight for name, other in model.module.named_parameters() if not name.endswith(_own(model))):
-        return "its word embeddings are the output matrix too"
+    if model.config.head.KIND not in _LOOKUP_HEADS or model.backbone.is_causal:
+        return "its word embeddings may be the output matrix too, which needs float32"
     return None
-
-
-def _own(model: Model) -> str:
-    return f"{model.backbone.word_embedding}.weight"  # type: ignore[attr-defined]
 
 
 def compress(model: Model, level: float, folder: Path) -> None:  # noqa: ARG001
