@@ -107,7 +107,7 @@ def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
         expected = probabilities @ np.asarray(rule.error_costs)
         # The more probable of labels with the same expected cost.
         best = np.argmin(expected - 1e-9 * probabilities, axis=1) if len(expected) else np.zeros(0, dtype=np.intp)
-        known = ~np.isnan(probabilities).any(axis=1)
+        known: npt.NDArray[np.bool_] = np.logical_not(np.isnan(probabilities).any(axis=1))
         values = [
             answers.labels[column] if answered else value
             for column, answered, value in zip(

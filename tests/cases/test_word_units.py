@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.evaluation.score import score
 from goldilocks.families.crf import WordCrf
 from goldilocks.nets.tokenization.word_vocabulary import learn_words
-from goldilocks.protocols import Model
+from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Candidate, DataProfile, Dataset, Goal, Gold, Measured, Output, Part, Text
 from goldilocks.support.text import units
 from goldilocks.support.text.composition import original
@@ -152,12 +153,13 @@ def _dataset(part: Part) -> Dataset:
     return Dataset(part, part, part, ("a", "b"), fingerprint="0" * 16, profile=profile)
 
 
-def _fitted(family: str, name: str, part: Part, goal: Goal | None = None) -> Model:
+def _fitted(family: str, name: str, part: Part, goal: Goal | None = None) -> OneShotEstimator:
     loaded = plugins.load("families", family)
     info = next(info for info in loaded.models() if info.name == name)
     model = loaded.create(info, None, part, goal or Goal(Output.LABEL, ("a", "b")), seed=0)
+    assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 COUNTING = [
@@ -208,7 +210,7 @@ def test_model_saved_without_a_version_counts_as_it_did(tmp_path: Path) -> None:
         assert grams.pop("segmentation") == 2
     (tmp_path / "model.json").write_text(json.dumps(head), encoding="utf-8")
 
-    old = plugins.load("families", "naive_bayes").restore(tmp_path)
+    old: Any = plugins.load("families", "naive_bayes").restore(tmp_path)
 
     assert {grams.segmentation for grams in old.vocabulary.grams} == {1}
 
@@ -229,15 +231,16 @@ def test_version_is_kept_in_each_model_that_counts_words(
     names = [info.name for info in plugins.load("families", family).models()]
     part = Part(texts, gold, tuple(range(1, len(texts) + 1)))
     model = _fitted(family, name if name in names else names[0], part, Goal(output, ()))
-    model.save(tmp_path)  # type: ignore[attr-defined]
-    restored = plugins.load("families", family).restore(tmp_path)
+    model.save(tmp_path)
+    restored: Any = plugins.load("families", family).restore(tmp_path)
     assert restored.segmentation == 2
     assert restored.predict(texts).values == model.predict(texts).values
 
     head = json.loads((tmp_path / file).read_text(encoding="utf-8"))
     del head["segmentation"]
     (tmp_path / file).write_text(json.dumps(head), encoding="utf-8")
-    assert plugins.load("families", family).restore(tmp_path).segmentation == 1
+    old: Any = plugins.load("families", family).restore(tmp_path)
+    assert old.segmentation == 1
 
 
 def test_nearest_item_is_found_by_its_vowel_signs() -> None:

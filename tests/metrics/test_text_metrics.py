@@ -9,6 +9,7 @@ from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
 from goldilocks.metrics import bleu, chrf, ter
+from goldilocks.protocols import ReportsConditions
 from goldilocks.support.text.units import tokens
 
 _EN = [*["the", "a", "cat", "dogs", "quickly", "running", "ran", "house,", "on", "over!", "it's"]]
@@ -97,12 +98,19 @@ def test_corpus_has_one_tokenisation(gold: list[str], tokenizer: str) -> None:
     assert 100 * score(plugins.load("metrics", "bleu"), gold, predicted) == pytest.approx(expected)
 
 
-def test_units_that_are_characters_are_called_so() -> None:
-    perplexity = plugins.load("metrics", "perplexity_word")
-    assert perplexity.conditions(["去罗马"]) == "per character and end of a text"
-    assert perplexity.conditions(["to Rome"]) == "per word and end of a text"
-    assert plugins.load("metrics", "rouge_l").conditions(["ไปโรม", ("去罗马", "到罗马")]) == "over characters"
-    assert plugins.load("metrics", "rouge_1").conditions(["로마로 가요"]) == "over words"
+@pytest.mark.parametrize(
+    ("name", "gold", "expected"),
+    [
+        ("perplexity_word", ["去罗马"], "per character and end of a text"),
+        ("perplexity_word", ["to Rome"], "per word and end of a text"),
+        ("rouge_l", ["ไปโรม", ("去罗马", "到罗马")], "over characters"),
+        ("rouge_1", ["로마로 가요"], "over words"),
+    ],
+)
+def test_units_that_are_characters_are_called_so(name: str, gold: list[str | tuple[str, ...]], expected: str) -> None:
+    metric = plugins.load("metrics", name)
+    assert isinstance(metric, ReportsConditions)
+    assert metric.conditions(gold) == expected
 
 
 def test_signatures_are_those_of_sacrebleu() -> None:

@@ -1,4 +1,4 @@
-"""What an error is and what it costs: the one place where answers become loss in money.
+"""Errors and their costs: the one place that converts answers to a loss in money.
 
 | output | one error | price |
 |---|---|---|
@@ -56,7 +56,7 @@ class LossRule:
     most: float = 1.0
     """Largest loss that a request can have; infinite where it can have any number of errors."""
     review: float | None = None
-    """Cost of a review in units of loss; ``None``: nobody reviews."""
+    """Cost of a review in units of loss; ``None``: no review."""
 
     def answers(self, answers: Answers) -> Answers:
         """A model's answers as they are used: with a matrix those of the lowest expected cost."""
@@ -86,7 +86,7 @@ class LossRule:
         if self.review is None or not np.isfinite(sure).any() or len(losses) < FOLDS:
             return Reviewed(np.asarray(losses, dtype=np.float64), None, 0.0)
         priced = np.empty(len(losses))
-        folds = np.arange(len(losses)) % FOLDS
+        folds = np.random.default_rng(0).permutation(len(losses)) % FOLDS  # rows may come in an order
         for fold in range(FOLDS):
             own = folds == fold
             bar = _threshold(losses[~own], sure[~own], self.review)

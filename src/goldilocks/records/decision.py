@@ -192,13 +192,12 @@ class Comparison:
     """The winner and one baseline on the same validation items."""
 
     baseline: str
-    """``constant``, ``copy``, ``nearest``, ``random`` or ``incumbent``."""
+    """``constant``, ``copy``, ``nearest``, ``random``, ``review`` (a person answers everything) or ``incumbent``."""
     answers: str
     """What it answers, for the user."""
     loss: float
     """Of the baseline, in the unit of J's loss."""
     winner_loss: float
-    """Of the winner's own answers, reviews left out."""
     p_value: float
     """One-sided p-value of "not better than the baseline", by permutation, corrected for the number of candidates."""
 
@@ -270,7 +269,7 @@ class Decision:
     alpha: float
     metric: str
     sentence: str
-    """The decision in words."""
+    """The decision as a paragraph of text."""
     search: Search
     task: str
     seed: int

@@ -1,4 +1,4 @@
-"""The decision: which finished candidate has the lowest expected J = cost + α·loss, how sure that is, and for which α.
+"""The decision: the finished candidate with the lowest expected J = cost + α·loss, its uncertainty, and the range of α.
 
 *Rule.* The winner has the lowest posterior expected J among the finished candidates within the limits. The posterior of
 a loss is the validation estimate, shrunk towards the other candidates as far as their differences are noise
@@ -104,7 +104,7 @@ class Choice:
     names: tuple[str, ...] = ()
     """The candidates within the limits."""
     item_losses: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
-    """What each item (or group of items) contributes to their losses, reviews left out, ``(n_items, n_names)``."""
+    """What each item (or group of items) contributes to their losses, ``(n_items, n_names)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class _Field:
     posterior: Shrinkage
     names: Sequence[str]
     item_losses: npt.NDArray[np.float64]
-    """Reviews left out, ``(n_items, n_candidates)``."""
+    """``(n_items, n_candidates)``."""
     reviews: Mapping[int, tuple[float, float]]
     """Position -> certainty below which answers are reviewed, and the share of items whose answers are."""
     is_share: bool
@@ -222,9 +222,9 @@ def _field(
     reviews: dict[int, tuple[float, float]] = {}
     if rule is None or rule.count is None:
         table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
-        raw = per_item = loss_of(metric, table)
+        per_item = loss_of(metric, table)
         # An item without which the metric is not defined tells nothing about the others.
-        raw = per_item = np.where(np.isfinite(per_item), per_item, losses)
+        per_item = np.where(np.isfinite(per_item), per_item, losses)
         shares = steps = is_share(table, metric.RANGE)
     else:
         raw = np.stack([rule.count(gold, one.answers) for one in members], axis=1)
@@ -245,7 +245,7 @@ def _field(
         step=1 / len(gold) if steps else 0.0,
         posterior=shrink(losses, noise),
         names=[one.candidate.name for one in members],
-        item_losses=raw,
+        item_losses=per_item,
         reviews=reviews,
         is_share=shares,
     )
@@ -290,7 +290,7 @@ def _probabilities(
     spec: TaskSpec,
     rng: np.random.Generator,
 ) -> tuple[dict[str, float], float]:
-    """P(lowest J) of everybody, and the expected regret of the winner, from draws of the posterior."""
+    """P(lowest J) of every candidate, and the expected regret of the winner, from draws of the posterior."""
     losses = field.posterior.draws(field.noise, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:

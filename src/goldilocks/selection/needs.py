@@ -1,4 +1,4 @@
-"""What could make a useful model where there is none: models that are not installed, and candidates not finished."""
+"""What could yield a useful model if there is none: models to install, and unfinished candidates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _models(pool: Pool) -> tuple[str, ...]:
     online = [one.candidate for one in pool.excluded if "--online fetches it" in one.reason]
     parts = list(commands)[:2]
     if online:
-        parts.append(f"--online for {len(online)} models of the Hub, such as {online[0]}")
+        parts.append(f"--online for models of the Hub such as {online[0]}")
     if parts:
         return (f"models: {', or '.join(parts)}",)
     if any(one.model.pretrained for one in pool.candidates):

@@ -1,9 +1,9 @@
-"""The verdict: is the winner better than answers that take no model, and than what the user has today?
+"""The verdict: whether the winner is better than trivial baselines and the user's incumbent.
 
 The winner must be better than every baseline of the task (``evaluation/trivial_baselines.py``) and than the user's
 incumbent: a one-sided permutation test at 5 % on the losses of the same validation items, corrected for the selection
 among the candidates (``support/scoring/permutation.py``). And its score must be better than the task's floor
-(``protocols.HasFloors``). Reviews do not count: a person who answers makes no model better.
+(``protocols.HasFloors``). Where a person may review unsure answers, a person who answers everything is a baseline too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from goldilocks.selection.decide import Choice, Finished
 from goldilocks.support.scoring.permutation import selected_p
 
 LEVEL = 0.05
-FLOOR = "floor"
+FLOOR, REVIEW = "floor", "review"
 _POWER = 0.8
 
 
@@ -92,7 +92,8 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
         return Verdict(True, strongest.baseline, reason, (), comparisons)
     gains = next(one.losses for one in baselines if one.name == worst.baseline) - losses[:, winner]
     keep = "; keep the incumbent" if worst.baseline == INCUMBENT else ""
-    reason = f"{_compared(worst, context)}, no more than chance explains (p = {worst.p_value:.2g}){keep}"
+    chance = f", which chance explains (p = {worst.p_value:.2g})" if worst.winner_loss < worst.loss else ""
+    reason = f"{_compared(worst, context)}{chance}{keep}"
     needs = (*context.needs, *_labels_needed(gains, len(context.gold)))
     return Verdict(False, worst.baseline, reason, needs, comparisons)
 
@@ -100,7 +101,7 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
 def _not_beaten(comparisons: Sequence[Comparison]) -> Comparison | None:
     """The baseline that the winner is not better than: the incumbent first, else the least beaten one."""
     open_ = [one for one in comparisons if one.p_value > LEVEL]
-    return max(open_, key=lambda one: (one.baseline == INCUMBENT, one.p_value, -one.loss), default=None)
+    return max(open_, key=lambda one: (one.baseline == INCUMBENT, one.p_value), default=None)
 
 
 def _on_one_table(
@@ -139,6 +140,8 @@ def _counted(given: BaselineAnswers, rule: LossRule, gold: Sequence[Gold], seed:
     if given.random:
         by_value = np.stack([rule.count(gold, [value] * len(gold)) for value in given.values], axis=1)
         losses[RANDOM] = random_losses(by_value, given.shares, seed=seed)
+    if rule.review is not None:
+        losses[REVIEW], notes[REVIEW] = np.full(len(gold), rule.review), "a person answering everything"
     return [Baseline(name, notes.get(name, name), own, float(own.mean())) for name, own in losses.items()]
 
 
@@ -152,14 +155,13 @@ def _cheapest_value(given: BaselineAnswers, rule: LossRule) -> Answer:
 
 
 def _own_loss(choice: Choice, losses: npt.NDArray[np.float64], winner: int, context: VerdictContext) -> float:
-    """The winner's loss without reviews."""
     if context.rule.count is not None or choice.winner.score is None:
         return float(losses[:, winner].mean())
     return float(loss_of(context.rule.metric, choice.winner.score.value))
 
 
 def _below_floor(choice: Choice, context: VerdictContext) -> str:
-    """Why the winner's score is of no use whatever the baselines, in words; empty where it is not."""
+    """Why the winner's score is of no use whatever the baselines; empty if it is not."""
     floors: Mapping[str, float] = context.task.FLOORS if isinstance(context.task, HasFloors) else {}
     floor, own = floors.get(context.metric_name), choice.winner.score
     if floor is None or own is None:
@@ -189,7 +191,7 @@ def _compared(one: Comparison, context: VerdictContext) -> str:
 
 def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:
     """More labels: to prove a difference that is there, or to learn from where there is none."""
-    learn = "labels: check that they can be told from the input, and add training rows"
+    learn = "labels: check that the input determines them, and add training rows"
     spread = float(gains.std()) if gains is not None else 0.0
     mean = float(gains.mean()) if gains is not None else 0.0
     if gains is None or spread <= 0 or mean <= 0:

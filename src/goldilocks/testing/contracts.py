@@ -24,9 +24,12 @@ from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
 from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
+    CountsErrors,
     Estimator,
     Family,
     FreezesLayers,
+    HasFloors,
+    HasTrivialBaselines,
     Method,
     Metric,
     Model,
@@ -158,11 +161,11 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
     assert model.labels == goal.labels, f"{info.name}: labels are {model.labels}, made with {goal.labels}"
     config = family.training_config(info, WORK)
     prompted = "prompt" in info.groups and config is not None and why_not_promptable(goal.output) is None
-    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
+    """Whether it can be both fine-tuned and prompted: then ``fit`` sets the prompt."""
     if isinstance(model, OneShotEstimator) and not prompted:
-        assert config is None, f"{info.name} is fitted in one go, so its recipe must be None"
-        told = set(info.groups) <= {"prompt"}
-        assert told, f"{info.name} is fitted in one go, so it has no groups but 'prompt'"
+        assert config is None, f"{info.name} is a one-shot estimator, so its training config must be None"
+        prompted = set(info.groups) <= {"prompt"}
+        assert prompted, f"{info.name} is a one-shot estimator, so its only group may be 'prompt'"
         model.fit(part.texts, part.gold, seed=0)
         first = model.predict(part.texts)
         model.fit(part.texts, part.gold, seed=0)
@@ -179,7 +182,7 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
         assert isinstance(model, OneShotEstimator), f"{info.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
-        check_restores(model, family.restore, part.texts[:12], folder / "told")
+        check_restores(model, family.restore, part.texts[:12], folder / "prompted")
 
 
 def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None) -> None:
@@ -291,7 +294,7 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
     assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.incompatibility(counted)
-    assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
+    assert reason is None or reason.strip(), "incompatibility gives an empty reason for a one-shot estimator"
     fitting = 0
     for info, make in networks:
         reason = method.incompatibility(info)
@@ -396,6 +399,19 @@ def check_task(task: Task) -> None:
     assert set(roles) <= set(task.READS), f"LINE {task.LINE} are not all among READS {task.READS}"
     assert sum(role != bare for role, bare in zip(task.LINE, roles, strict=True)) <= 1, "LINE: only one takes several"
     assert task.item_problem({}), "item_problem finds nothing wrong with a row that holds nothing"
+    _check_verdict_of(task)
+
+
+def _check_verdict_of(task: Task) -> None:
+    """What a task says about errors, baselines and floors, where it says anything."""
+    if isinstance(task, HasTrivialBaselines):
+        unknown = set(task.TRIVIAL_BASELINES) - {"constant", "copy", "nearest", "random"}
+        assert not unknown, f"TRIVIAL_BASELINES names {sorted(unknown)}, which are none"
+    if isinstance(task, HasFloors):
+        strange = set(task.FLOORS) - set(plugins.names("metrics"))
+        assert not strange, f"FLOORS names {sorted(strange)}, which are not in metrics/"
+    if isinstance(task, CountsErrors):
+        assert task.ERROR.strip(), "ERROR is empty; say what one error is, such as 'a wrong token'"
 
 
 def check_policy(policy: Policy) -> None:

@@ -1,4 +1,4 @@
-"""What this machine is and does: cores, memory, accelerator, speed. Threads are set here, once."""
+"""Hardware of this machine: cores, memory, accelerator, speed; also sets the number of threads, once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,8 @@ def _cpu_info(key: str) -> str:
 
 
 def _gflops() -> float:
+    import numpy as np  # here: the command line starts without it
+
     size = 768
     left = np.ones((size, size), dtype=np.float32)
     left @ left  # the first product pays for starting the threads

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-_MOST_CELLS = 200_000_000
-"""Draws times candidates times 1,000 items at most; beyond it there are fewer draws."""
+_MOST_CELLS = 1_000_000_000
+"""Draws times candidates times items at most; beyond it there are fewer draws."""
 _FEWEST = 999
 
 
@@ -39,7 +39,7 @@ def selected_p(gains: npt.NDArray[np.floating], selected: int, *, draws: int = 1
     if observed <= 0:
         return 1.0
     n_items = len(scaled)
-    draws = max(min(draws, int(_MOST_CELLS / max(1, table.size / 1_000))), _FEWEST)
+    draws = min(draws, max(_MOST_CELLS // max(table.size, 1), _FEWEST))
     rng = np.random.default_rng(seed)
     as_good = 0
     for start in range(0, draws, 500):
