@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks import plugins
+from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import BundleInfo
-from goldilocks.records import Decision, Measured, Output
+from goldilocks.records import Compression, Decision, Measured, Output
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
 
@@ -63,6 +64,7 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
         _scores(info, decision),
         _use(info),
         _limits(info, decision),
+        *([_compression(info.compression)] if info.compression else []),
         _example(info),
         _made(info, decision),
     ]
@@ -156,6 +158,13 @@ def _answer(info: BundleInfo) -> str:
     if info.output is Output.TAGS:
         return f"one tag per word, out of {every}"
     return f"any number of {every}" if info.several else f"one of {every}"
+
+
+def _compression(record: Compression) -> str:
+    return (
+        "## Compression\n\nThe scores above are those of the compressed model on the rows of the compression.\n\n"
+        + markdown(record)
+    )
 
 
 def _in_code(label: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from goldilocks.protocols import Ints
 
 Array = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
 """(values, label of each text, number of labels, where to start) -> the weights. Where a text may have several labels
 they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is a binary classifier."""
@@ -38,12 +39,24 @@ FEWEST_HELD_OUT = 10
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """``scores = values @ weights + bias``."""
+    """``scores = values @ (weights * scale) + bias``."""
 
-    weights: Array
-    """Shape ``(n_terms, n_labels)``."""
+    weights: Weights
+    """Shape ``(n_terms, n_labels)``; float32, or compressed: float16, or int8 with a scale."""
     bias: Array
     """Shape ``(n_labels,)``."""
+    scale: Array | None = None
+    """Of int8 weights: what one step is worth in each label's column, ``(n_labels,)``; ``None``: 1."""
+
+    def scores(self, columns: Ints, values: Array) -> Array:
+        """Scores of one text ``(n_labels,)`` from the columns and values of its n-grams."""
+        products: Array = values @ self.weights[columns].astype(np.float32, copy=False)
+        return (products if self.scale is None else products * self.scale) + self.bias
+
+    def dense(self) -> Array:
+        """The weights as float32, ``(n_terms, n_labels)``."""
+        weights = self.weights.astype(np.float32, copy=False)
+        return weights if self.scale is None else weights * self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +144,7 @@ class NgramLinear:
         if len(aside) >= FEWEST_HELD_OUT:
             rest.sort()
             start = solve(values[rest], answers[rest], len(self.labels), None)
-            scores = values[aside] @ start.weights + start.bias
+            scores = values[aside] @ start.dense() + start.bias
             fitted = fitted_temperature_each if self.several else fitted_temperature
             self.temperature = fitted(scores, answers[aside])
         self.solution = solve(values, answers, len(self.labels), start)
@@ -151,8 +164,8 @@ class NgramLinear:
         """See ``protocols.Model``."""
         scores = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         for row, (columns, values) in enumerate(self._rows(self._lines(texts))):
-            scores[row] = values @ self.solution.weights[columns]
-        scores = (scores + self.solution.bias) / np.float32(self.temperature)
+            scores[row] = self.solution.scores(columns, values)
+        scores /= np.float32(self.temperature)
         return of_labels(sigmoid(scores) if self.several else softmax(scores), self.labels, several=self.several)
 
     def _rows(self, texts: Sequence[str]) -> Iterator[tuple[Ints, Array]]:
@@ -166,6 +179,19 @@ class NgramLinear:
             edges = np.searchsorted(rows[order], np.arange(n_texts + 1))
             for start, end in pairwise(edges.tolist()):
                 yield columns[order[start:end]], values[order[start:end]]
+
+    # ------------------------------------------------------------------------------------------------ compression
+
+    def keep_terms(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Remove every n-gram that is not ``kept``, a bool for each row of the weights. The others do not change."""
+        edges = self.vocabulary.edges
+        terms = [
+            [term for term, keep in zip(of_kind, kept[edges[kind] : edges[kind + 1]].tolist(), strict=True) if keep]
+            for kind, of_kind in enumerate(self.vocabulary.terms)
+        ]
+        self.vocabulary = Vocabulary(self.vocabulary.grams, terms)  # by rising hash, as before
+        self.solution = replace(self.solution, weights=self.solution.weights[kept])
+        self.idf = self.idf[kept] if len(self.idf) else self.idf
 
     # ---------------------------------------------------------------------------------------------------- on disk
 
@@ -189,7 +215,13 @@ class NgramLinear:
             "terms": self.vocabulary.terms,
         }
         (folder / "model.json").write_text(json.dumps(head, ensure_ascii=True), encoding="utf-8")
-        arrays = {"weights": self.solution.weights, "bias": self.solution.bias, "idf": self.idf}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "weights": self.solution.weights,
+            "bias": self.solution.bias,
+            "idf": self.idf,
+        }
+        if self.solution.scale is not None:
+            arrays["scale"] = self.solution.scale
         save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "weights.safetensors")
 
 
@@ -206,7 +238,7 @@ def restored(folder: Path) -> NgramLinear:
     model.vocabulary = Vocabulary(model.config.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")
-    model.solution = Solution(arrays["weights"], arrays["bias"])
+    model.solution = Solution(arrays["weights"], arrays["bias"], arrays.get("scale"))
     model.idf = arrays["idf"]
     return model
 

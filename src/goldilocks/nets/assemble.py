@@ -196,7 +196,12 @@ def _untrained(spec: BackboneSpec, tokenizer: Tokenizer, config: NetworkConfig, 
 def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Network:
     """The network that ``Network.save`` wrote, ready for inference."""
     config = read_config(folder)
-    loaded = network(build(config), read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
+    backbone = build(config)
+    if config.int8_embeddings:
+        from goldilocks.nets.layers.int8_embedding import empty_table
+
+        empty_table(backbone, str(backbone.word_embedding))
+    loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
     loaded.load_weights(folder)
     return loaded
 

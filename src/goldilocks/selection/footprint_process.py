@@ -1,6 +1,6 @@
 """Footprint of a trained candidate (latency, memory, size, energy), measured in a fresh process.
 
-``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
+``python -m goldilocks.selection.footprint_process FAMILY ENGINE FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
 ``Footprint`` as JSON.
 """
 
@@ -35,7 +35,9 @@ _ITS_OWN = 3
 """Exit code of a failure that is the model's own."""
 
 
-def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None) -> Footprint:
+def footprint_of(
+    family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None, *, engine: str = "native"
+) -> Footprint:
     """Load the model in ``folder`` in a fresh process and let it answer ``texts``, alone and in batches.
 
     A model that is paid for is asked 21 questions, alone; they are entered in ``log`` (one with a file).
@@ -54,6 +56,7 @@ def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: Spending
                     "-m",
                     "goldilocks.selection.footprint_process",
                     family,
+                    engine,
                     str(folder),
                     file.name,
                     *shared,
@@ -76,9 +79,9 @@ def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: Spending
     return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
 
 
-def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
+def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     begun = time.perf_counter()
-    model = plugins.load("families", family).restore(folder)
+    model = plugins.load("engines", engine).load(folder, family)
     sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log
@@ -108,8 +111,8 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
 
 if __name__ == "__main__":
     try:
-        spending = SpendingLog(Path(sys.argv[4]), sys.argv[5]) if len(sys.argv) > 4 else SpendingLog()
-        _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), spending)
+        spending = SpendingLog(Path(sys.argv[5]), sys.argv[6]) if len(sys.argv) > 5 else SpendingLog()
+        _main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), spending)
     except Exception as problem:
         words = own_fault(problem)
         if words is None:
