@@ -9,7 +9,7 @@ Sides:    passive  OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT unset: a waiting thre
           sleeps
 Measured: wall-clock seconds of one epoch of MiniLM (method ``full``) on the first rows of TREC, every run in a process
           of its own, the sides in turn; medians and their ratios to ``counted``. The load of the machine stands beside
-          each run: other work favours whoever sleeps. The last line of output is one JSON object.
+          each run: other work favours the process that sleeps. The last line of output is one JSON object.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class TracksSpending(Protocol):
     """A model behind an endpoint, each of whose requests costs money."""
 
     spending_log: SpendingLog
-    """Where what it spends is written down; replaced by whoever pays."""
+    """Spending log; replaced by the caller."""
 
     def rest(self) -> None:
         """Wait until the next request is not delayed by rate limits: for latency measurements."""
@@ -92,7 +92,7 @@ class SupportsGeneration(Protocol):
 
     @property
     def generation(self) -> Generation:
-        """Default settings; requests bring their own, so nobody changes these."""
+        """Default settings; never changed, as requests carry their own."""
 
     def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """As ``Model.predict``; the settings of the request take precedence over the model's.

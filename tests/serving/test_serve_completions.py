@@ -173,4 +173,4 @@ def test_the_language_model_gives_no_chat(language_model: Path) -> None:
         long = api.post("/v1/completions", json={"prompt": "x" * 3000, "max_tokens": 0, "echo": True, "logprobs": 1})
     assert got.status_code == many.status_code == 400
     assert long.status_code == 422
-    assert "the model holds 2,048" in long.json()["error"]["message"]
+    assert "the model's context is 2,048" in long.json()["error"]["message"]

@@ -1,4 +1,4 @@
-"""What must hold of a bundle's files before any of them is opened: listed, whole, inside the folder, no pickle.
+"""Checks of the files of a bundle before any is opened: listed, intact, inside the folder, no pickle.
 
 A pickle runs code when it is read. Nothing here reads one; it is refused all the same, so that no bundle carries one to
 a program that does.

@@ -1,4 +1,4 @@
-"""What lies where in a bundle, and what ``bundle.json`` says.
+"""Layout of a bundle, and the schema of ``bundle.json``.
 
 bundle.json    everything below; written last
 README.md      the model card

@@ -228,7 +228,7 @@ def _beside(folder: Path) -> Iterator[Path]:
 def _make_readable(folder: Path) -> None:
     """Give every file the rights that the umask gives new ones: libraries write weights for this user alone.
 
-    Whoever serves the bundle is often another user, such as a service account.
+    Bundles are often served by another user, such as a service account.
     """
     allowed = folder.stat().st_mode & 0o777  # what the umask left to a new folder
     for path in folder.rglob("*"):

@@ -1,4 +1,4 @@
-"""Answers that take no model: what a winner must be better than to be of any use.
+"""Trivial baselines: answers without a model, which a useful winner has to outperform.
 
 constant   the most frequent training answer (tags: the most frequent tag; scores: the mean; rankings: no order)
 copy       the input, or its last turn

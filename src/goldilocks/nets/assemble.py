@@ -1,4 +1,4 @@
-"""Networks assembled from backbone, tokenizer and head config, and read from disk: where a head's name becomes a class.
+"""Networks assembled from backbone, tokenizer and head config, and loaded from disk.
 
 ``network.json`` holds a ``NetworkConfig``; files written before version 0.2 have ``settled``, an untyped dictionary, in
 place of ``head``, and are still read.

@@ -1,4 +1,4 @@
-"""What a decision was made from, as SHA-256 digests in ``decision.json``, and whether it is still there unchanged.
+"""SHA-256 digests of the inputs of a decision, stored in ``decision.json``, and their verification.
 
 They show accidents and later edits of single files. They do not show that a whole run was made up: who can write the
 decision can write its digests.
@@ -62,7 +62,7 @@ def check_inputs(workspace: Workspace, decision: Decision) -> int:
 
 
 def verify_run(folder: Path) -> str:
-    """What of a finished run is whole, in words.
+    """What of a finished run is whole.
 
     Raises:
         MissingError: the run is not finished.

@@ -1,4 +1,4 @@
-"""What a trained candidate needs to answer, measured in a process of its own: nothing of the search is in its memory.
+"""Footprint of a trained candidate (latency, memory, size, energy), measured in a fresh process.
 
 ``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
 ``Footprint`` as JSON.
@@ -32,7 +32,7 @@ _PAID_QUESTIONS, _PAID_SECONDS = 20, 60.0
 """An endpoint is timed on so many questions, one after the other. Of fewer than 20 the 95th percentile is the slowest
 alone; more would be money for a number whose interval is in the record."""
 _ITS_OWN = 3
-"""Exit code where the model is at fault, and nobody else."""
+"""Exit code of a failure that is the model's own."""
 
 
 def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None) -> Footprint:

@@ -1,4 +1,4 @@
-"""Screening: transferability estimates for every pretrained model from frozen features. It prunes, it does not choose.
+"""Screening: transferability estimates for every pretrained model from frozen features. It prunes; it does not decide.
 
 Each model encodes the same training texts once; every estimate comes from that one pass. The estimators are given the
 mean over the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several

@@ -1,4 +1,4 @@
-"""A time limit on one step of one candidate, so that a trial that hangs costs minutes and not the search.
+"""A time limit on one step of one candidate, so that a hanging trial costs minutes and not the search.
 
 A step that overruns its limit is interrupted by a signal, which ends sleeping, waiting for a lock, a pipe, a socket or
 a child process, and any loop in Python; then the child processes that it started are killed, their own children

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it survives being killed.
+"""The run folder: its files, and how they survive interruptions.
 
 Everything is written whole or not at all, a trial only after what it speaks of is on the disk. So whatever
 ``trials.jsonl`` names is there, and a run that goes on loses at most the rung in flight.
@@ -70,7 +70,7 @@ class Workspace:
 
     @property
     def dropped(self) -> Path:
-        """One line for each candidate that fell out on the way."""
+        """One line for each candidate that failed during the run."""
         return self.folder / "dropped.jsonl"
 
     def spending_log(self, by: str = "") -> SpendingLog:
@@ -287,11 +287,11 @@ class Workspace:
         append_line(self.trials, to_json(trial, indent=None))
 
     def read_dropped(self) -> dict[str, Failure]:
-        """Candidate -> how it fell out. Damaged lines as in ``read_trials``."""
+        """Candidate -> its failure. Damaged lines as in ``read_trials``."""
         return {one.candidate: one for one in _read_lines(self.dropped, Failure)}
 
     def add_dropped(self, dropped: Failure) -> None:
-        """Append one candidate that fell out."""
+        """Append the failure of one candidate."""
         append_line(self.dropped, to_json(dropped, indent=None))
 
     def elapsed(self) -> float:
@@ -392,7 +392,7 @@ def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
 
 
 def _problem(trial: Trial) -> str:
-    """What cannot be true of a purchase, in words; empty where nothing is wrong."""
+    """What cannot be true of a purchase; empty if nothing is wrong."""
     score = trial.score
     numbers = {
         **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
