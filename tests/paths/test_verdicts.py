@@ -13,6 +13,7 @@ import pytest
 
 import goldilocks
 from goldilocks.errors import InputError
+from goldilocks.selection.what_if import Changes, decide_again
 from goldilocks.settings import RunSettings, task_from
 
 CHEAP = ["majority", "naive_bayes"]
@@ -157,3 +158,13 @@ def test_run_without_stored_baselines_is_decided_again_without_a_verdict(useful:
         assert json.loads((tmp_path / "again" / "decision.json").read_text())["verdict"] is None
     finally:
         (useful / "run" / "baselines.json").write_bytes(stored)
+
+
+def test_incumbent_needs_the_data_of_the_run(useful: Path) -> None:
+    rows = (useful / "rows.jsonl").read_text()
+    try:
+        (useful / "rows.jsonl").write_text("\n".join(rows.splitlines()[:-20]) + "\n")
+        with pytest.raises(InputError, match="was on other data"):
+            decide_again(useful / "run", Changes(incumbent=str(useful / "run" / "bundle")))
+    finally:
+        (useful / "rows.jsonl").write_text(rows)
