@@ -13,6 +13,7 @@ import pytest
 
 import goldilocks
 from goldilocks.errors import InputError
+from goldilocks.selection.what_if import Changes, decide_again
 from goldilocks.settings import RunSettings, task_from
 
 CHEAP = ["majority", "naive_bayes"]
@@ -67,7 +68,7 @@ def test_useless_winner_ends_with_3_and_says_what_is_needed(
     assert done.returncode == 3
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert "no candidate is better than the baseline" in line
-    assert "What is needed: models:" in line
+    assert "What would help: models: let pretrained ones be candidates" in line
     assert "labels:" in line
     decision = json.loads((folder / "run" / "decision.json").read_text())
     assert decision["verdict"]["useful"] is False
@@ -82,7 +83,7 @@ def test_report_and_card_say_it_first_and_mark_what_is_assumed(
     folder, _ = useless
     page = (folder / "run" / "report.html").read_text()
     assert '<h1 id="h-decision">No candidate is better than the baseline' in page
-    assert "(assumed)" in page
+    assert "assumed: 0.05" in page
     card = (folder / "run" / "bundle" / "README.md").read_text().split("---\n", 2)[2]
     assert card.split("\n\n")[1].startswith("No candidate is better than the baseline")
     assert "Assumed in the decision" in card
@@ -118,11 +119,12 @@ def test_incumbent_that_is_perfect_is_kept_and_one_that_knows_nothing_is_replace
 
 def test_bundle_is_an_incumbent(useful: Path) -> None:
     done = run("decide", useful / "run", "--out", useful / "again", "--incumbent", useful / "run" / "bundle")
-    # The winner is no better than itself, reviews aside.
+    # The winner is no better than itself.
+    assert done.returncode == 3
+    assert "keep the incumbent" in done.stderr
     decision = json.loads((useful / "again" / "decision.json").read_text())
     losses = {one["baseline"]: one for one in decision["verdict"]["comparisons"]}
     assert losses["incumbent"]["answers"] == "the incumbent (bundle)"
-    assert done.returncode in (0, 3)
 
 
 def test_bundle_applies_the_costs_of_errors(useful: Path) -> None:
@@ -156,3 +158,13 @@ def test_run_without_stored_baselines_is_decided_again_without_a_verdict(useful:
         assert json.loads((tmp_path / "again" / "decision.json").read_text())["verdict"] is None
     finally:
         (useful / "run" / "baselines.json").write_bytes(stored)
+
+
+def test_incumbent_needs_the_data_of_the_run(useful: Path) -> None:
+    rows = (useful / "rows.jsonl").read_text()
+    try:
+        (useful / "rows.jsonl").write_text("\n".join(rows.splitlines()[:-20]) + "\n")
+        with pytest.raises(InputError, match="was on other data"):
+            decide_again(useful / "run", Changes(incumbent=str(useful / "run" / "bundle")))
+    finally:
+        (useful / "rows.jsonl").write_text(rows)

@@ -210,11 +210,11 @@ def headline(verdict: Verdict) -> str:
 
     Example:
         >>> headline(Verdict(False, "constant", "no fewer errors", ("labels: add some",)))
-        'No candidate is better than the baseline (constant): no fewer errors. What is needed: labels: add some.'
+        'No candidate is better than the baseline (constant): no fewer errors. What would help: labels: add some.'
     """
     if verdict.useful:
         return ""
-    needs = f" What is needed: {'; '.join(verdict.needs)}." if verdict.needs else ""
+    needs = f" What would help: {'; '.join(verdict.needs)}." if verdict.needs else ""
     if verdict.against == INCUMBENT:
         return f"Keep the incumbent, no candidate is better: {verdict.reason}.{needs}"
     if verdict.against == FLOOR:
