@@ -1,4 +1,4 @@
-"""How well do the pool's taggers mark names? CoNLL-2003 test, in the classical token-level form and by entities.
+"""How well do the pool's taggers recognise named entities? CoNLL-2003 test, by tokens and by entities.
 
 Run:    python benchmarks/ner.py --seeds 1
         python benchmarks/ner.py --rows 2000 --on dev --candidates crf/words/scratch   (a quick look)

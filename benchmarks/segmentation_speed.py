@@ -1,4 +1,4 @@
-"""What does word segmentation with combining marks cost on texts that have none, and on texts that do?
+"""How much slower is word segmentation with combining marks, on texts without and with such marks?
 
 Run:    python benchmarks/segmentation_speed.py --texts 10000 --repeats 9
 Needs:  CPU only, about a minute. The result of record is benchmarks/results/segmentation_speed.json.

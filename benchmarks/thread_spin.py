@@ -1,4 +1,4 @@
-"""How should a thread wait for the others: asleep at once, spinning for ever, or spinning a while (what we set)?
+"""How should idle threads wait: sleep at once, spin indefinitely, or spin for a while (our setting)?
 
 Run:    python benchmarks/thread_spin.py --rows 600 --rounds 3
 Needs:  the data folder (trec); about 2 minutes on 2 quiet cores. Results of record lie in benchmarks/results/.

@@ -18,7 +18,7 @@ def model(weights: list[list[float]], *, idf: list[float] | None = None, several
     """Weights of ``TERMS`` under two labels."""
     made = NgramLinear(("dry", "wet"), TrainingConfig((Grams("word", 1, 1),), tfidf=idf is not None, most_terms=9))
     made.several = several
-    made.vocabulary = Vocabulary(made.recipe.grams, [TERMS])
+    made.vocabulary = Vocabulary(made.config.grams, [TERMS])
     order = [TERMS.index(term) for term in made.vocabulary.terms[0]]
     made.solution = Solution(np.array(weights, np.float32)[order], np.array([0.5, -0.5], np.float32))
     made.idf = np.array([] if idf is None else idf, np.float32)[order if idf is not None else []]

@@ -255,7 +255,7 @@ def test_data_that_changed_are_noticed_on_resume(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("\n".join(rows[:-9]) + "\n")
     done = goldilocks("select", task, "--out", run, "--resume")
     assert done.returncode == 2
-    assert "was on other data" in done.stderr
+    assert "used other data" in done.stderr
 
 
 def test_hub_model_without_a_network_says_what_to_do(tmp_path: Path) -> None:

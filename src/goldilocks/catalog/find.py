@@ -162,13 +162,13 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
 def _admitted(info: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
     """Whether the model keeps every limit that can be checked without its files."""
     name = f"{info.family}/{info.name}"
-    found = (
+    reason = (
         reasons.pattern(spec.candidates.exclude, info.family, name)
         or reasons.licence(info, spec.limits)
         or reasons.language(info, dataset.profile.language)
         or reasons.size(info, spec.limits)
     )
-    return not search.drop(name, found)
+    return not search.drop(name, reason)
 
 
 def _there(

@@ -80,17 +80,17 @@ class NgramLinear:
     """
 
     def __init__(
-        self, labels: Sequence[str], recipe: TrainingConfig, solve: Solver | None = None, *, several: bool = False
+        self, labels: Sequence[str], config: TrainingConfig, solve: Solver | None = None, *, several: bool = False
     ) -> None:
         """An unfitted model; without ``solve`` it can only be filled by ``restored``."""
         self.labels = tuple(labels)
         self.several = several
-        self.recipe = recipe
+        self.config = config
         """For pairs its n-grams are the marked ones, from ``fit`` on."""
         self.pairs = False
-        self._single = recipe
+        self._single = config
         self._solve = solve
-        self.vocabulary = Vocabulary(recipe.grams, [[] for _ in recipe.grams])
+        self.vocabulary = Vocabulary(config.grams, [[] for _ in config.grams])
         self.solution = Solution(np.zeros((0, len(self.labels)), np.float32), np.zeros(len(self.labels), np.float32))
         self.idf: Array = np.zeros(0, np.float32)
         self.temperature = 1.0
@@ -111,7 +111,7 @@ class NgramLinear:
                 "this model was restored for prediction and cannot be fitted; create it from its family instead."
             )
         self.pairs = any(isinstance(one, tuple) for one in texts)
-        self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
+        self.config = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
         self._fit(self._lines(texts), gold, seed, self._solve)
 
     def _lines(self, items: Sequence[Text]) -> list[str]:
@@ -128,10 +128,10 @@ class NgramLinear:
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
         answers = _numbers(texts, gold, self.labels, several=self.several)
-        most = max(1, min(self.recipe.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.recipe.grams))))
-        min_texts = 2 if len(texts) >= self.recipe.large else 1
-        self.vocabulary, values = Vocabulary.learned(texts, self.recipe.grams, min_texts=min_texts, most=most)
-        if self.recipe.tfidf:
+        most = max(1, min(self.config.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.config.grams))))
+        min_texts = 2 if len(texts) >= self.config.large else 1
+        self.vocabulary, values = Vocabulary.learned(texts, self.config.grams, min_texts=min_texts, most=most)
+        if self.config.tfidf:
             in_texts = np.bincount(values.indices, minlength=values.shape[1])
             self.idf = (np.log((1 + len(texts)) / (1 + in_texts)) + 1).astype(np.float32)
         rows = np.repeat(np.arange(len(texts)), np.diff(values.indptr))
@@ -150,10 +150,10 @@ class NgramLinear:
         self.solution = solve(values, answers, len(self.labels), start)
 
     def _weighed(self, rows: Ints, columns: Ints, counts: Array, n_texts: int) -> Array:
-        if not self.recipe.tfidf:
+        if not self.config.tfidf:
             return counts
         values = (1 + np.log(counts)) * self.idf[columns]
-        kinds = len(self.recipe.grams)
+        kinds = len(self.config.grams)
         group = rows * kinds + np.searchsorted(self.vocabulary.edges[1:], columns, side="right")
         length = np.sqrt(np.bincount(group, weights=values * values, minlength=n_texts * kinds))
         return np.asarray(values / length[group], dtype=np.float32)
@@ -211,7 +211,7 @@ class NgramLinear:
             "several": self.several,
             "pairs": self.pairs,
             "temperature": self.temperature,
-            "recipe": asdict(self._single),
+            "config": asdict(self._single),
             "terms": self.vocabulary.terms,
         }
         (folder / "model.json").write_text(json.dumps(head, ensure_ascii=True), encoding="utf-8")
@@ -230,12 +230,12 @@ def restored(folder: Path) -> NgramLinear:
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["recipe"]["grams"])
-    recipe = TrainingConfig(**{**head["recipe"], "grams": grams})
-    model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["config"]["grams"])
+    config = TrainingConfig(**{**head["config"], "grams": grams})
+    model = NgramLinear(head["labels"], config, several=bool(head.get("several")))
     if head.get("pairs"):
-        model.pairs, model.recipe = True, replace(recipe, grams=(Grams("marked", 1, 1),))
-    model.vocabulary = Vocabulary(model.recipe.grams, head["terms"])
+        model.pairs, model.config = True, replace(config, grams=(Grams("marked", 1, 1),))
+    model.vocabulary = Vocabulary(model.config.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")
     model.solution = Solution(arrays["weights"], arrays["bias"], arrays.get("scale"))

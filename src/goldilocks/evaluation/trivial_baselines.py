@@ -148,11 +148,11 @@ def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
     hashed = HashingVectorizer(analyzer=_grams, n_features=2**18, alternate_sign=False, norm=None)
     weights = TfidfTransformer(sublinear_tf=True)
     table = weights.fit_transform(hashed.transform([known[place] for place in places]))
-    found: list[int] = []
+    nearest: list[int] = []
     for start in range(0, len(asked), 256):
         overlap = weights.transform(hashed.transform(asked[start : start + 256])) @ table.T
-        found += np.asarray(overlap.toarray().argmax(axis=1)).tolist()
-    return [places[place] for place in found]
+        nearest += np.asarray(overlap.toarray().argmax(axis=1)).tolist()
+    return [places[place] for place in nearest]
 
 
 def _grams(text: str) -> list[str]:

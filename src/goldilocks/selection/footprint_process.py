@@ -89,7 +89,7 @@ def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog)
     loading = time.perf_counter() - begun
     size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
     if isinstance(model, TracksSpending):
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -98,7 +98,7 @@ def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog)
             rest=model.rest,
         )
     else:
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -106,7 +106,7 @@ def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog)
             timing=Timing(_SINGLE_SECONDS, _BATCH_SECONDS),
             meter=Meter(),
         )
-    sys.stdout.write(to_json(found, indent=None) + "\n")
+    sys.stdout.write(to_json(measured, indent=None) + "\n")
 
 
 if __name__ == "__main__":

@@ -131,10 +131,10 @@ class RunStore:
                 self._footprints[key] = read_record(Footprint, kept)
                 return self._footprints[key]
             log = self.workspace.spending_log(candidate.name)
-            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
+            footprint = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
-                write_text(kept, to_json(found))
-            self._footprints[key] = found
+                write_text(kept, to_json(footprint))
+            self._footprints[key] = footprint
         return self._footprints[key]
 
     def restore(self, candidate: Candidate) -> Model:

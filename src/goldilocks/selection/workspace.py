@@ -224,19 +224,19 @@ class Workspace:
         Raises:
             IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
         """
-        found = _read_lines(self.trials, Trial)
-        for number, trial in enumerate(found, start=1):
+        trials = _read_lines(self.trials, Trial)
+        for number, trial in enumerate(trials, start=1):
             if problem := _problem(trial):
                 raise IntegrityError(
                     f"{self.trials} line {number}: damaged ({problem}); remove the line, then --resume."
                 )
             self.inside(trial.predictions)
-        if len(found) < (decided := self._trials_of_decision()):
+        if len(trials) < (decided := self._trials_of_decision()):
             raise IntegrityError(
-                f"{self.trials}: holds {len(found)} of the {decided} trials that {self.decision.name} was made from; "
+                f"{self.trials}: holds {len(trials)} of the {decided} trials that {self.decision.name} was made from; "
                 f"restore it, or remove {self.decision.name}, then --resume buys the others again."
             )
-        return found
+        return trials
 
     def forget_lost(self) -> tuple[str, ...]:
         """Take back the last purchase of finished candidates whose model or answers are gone: they are bought again.
@@ -420,15 +420,15 @@ def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
         return []
     lines = path.read_bytes().split(b"\n")
     whole, rest = lines[:-1], lines[-1]
-    found: list[Record] = []
+    records: list[Record] = []
     for number, line in enumerate(whole, start=1):
         try:
-            found.append(from_json(kind, line, where=path))
+            records.append(from_json(kind, line, where=path))
         except IntegrityError as error:
             if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
                 rest = line
                 break
             raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
     if rest:
-        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(found)]))
-    return found
+        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(records)]))
+    return records
