@@ -56,8 +56,8 @@ EXCLUDED: dict[str, tuple[str, ...]] = dict.fromkeys(ROWS, ()) | {"banking77": (
 EARLIER = RESULTS / "experience-1200-rows.json"
 EARLIER_SETS = 6
 EXPERIENCE = Path(__file__).parents[1] / "src" / "goldilocks" / "selection" / "experience.json"
-SLOPE_DOUBT = 4
-"""One more curve for every so many, at a factor of e in the labels, that shows no slope."""
+SLOPE_DOUBT = 0.5
+"""One more curve for every so many, at a factor of e in the labels, that shows no slope: few sets show little of it."""
 POOLED = 2
 """Curves of all kinds that a kind's own are mixed with: a kind is seen on few sets, none of them with many labels."""
 SHARED_PRIOR = (0.8, 4)
@@ -196,30 +196,38 @@ def _rungs(
 ) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, float]]:
     """Kind -> share -> how a rung relates to the end; and share -> what all candidates of a run share of it."""
     gaps = _gaps(records, logs, middle)
+    one_go = {_kind(one.name): not one.model.groups for record in records.values() for one in record.pool}
     kinds: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in sorted(gaps)}
     for kind, shares in gaps.items():
         for share, seen in sorted(shares.items()):
             bias, slope = _pooled(seen, gaps["*"][share], 0 if kind == "*" else POOLED)
             kinds[kind][share] = {"bias": round(bias, 3), "spread": 0.0, "per_label": round(slope, 3), "loading": 1.0}
-    for lines in kinds.values():
-        for share, line in lines.items():
-            # A kind that has far to go at the rung moves with the data, one that is near its end does not.
-            line["loading"] = round(min(max(line["bias"] / max(kinds["*"][share]["bias"], 0.05), 0.0), 2.0), 3)
     shared: dict[str, float] = {}
     for share in sorted(gaps["*"]):
-        residuals: dict[str, list[Residual]] = defaultdict(list)
-        for kind in set(kinds) - {"*"}:
-            for name, x, gap in gaps[kind].get(share, []):
-                line = kinds[kind][share]
-                residuals[name].append((kind, line["loading"], gap - line["bias"] - line["per_label"] * x))
-        together, own = _split(residuals, sets)
-        shared[share] = round(together, 3)
+        own: list[tuple[str, float]] = []
+        for suffix, members in (
+            ("", [k for k in one_go if not one_go[k]]),
+            ("/rows", [k for k in one_go if one_go[k]]),
+        ):
+            lines = {kind: kinds[kind][share] for kind in members if share in kinds.get(kind, {})}
+            if not lines:
+                continue
+            middle_bias = max(float(np.mean([line["bias"] for line in lines.values()])), 0.05)
+            residuals: dict[str, list[Residual]] = defaultdict(list)
+            for kind, line in lines.items():
+                # A kind that has far to go at the rung moves with the data, one that is near its end does not.
+                line["loading"] = round(min(max(line["bias"] / middle_bias, 0.0), 2.0), 3)
+                for name, x, gap in gaps[kind][share]:
+                    residuals[name].append((kind, line["loading"], gap - line["bias"] - line["per_label"] * x))
+            together, rests = _split(residuals, sets)
+            shared[f"{share}{suffix}"] = round(together, 3)
+            own += rests
         everything = [value for _, value in own]
-        for kind, lines in kinds.items():
-            if share in lines:
+        for kind, shares_of_kind in kinds.items():
+            if share in shares_of_kind:
                 mine = [value for of, value in own if kind in ("*", of)]
                 spread = _pooled_variance(mine, everything) ** 0.5 * _doubt(sets)
-                lines[share]["spread"] = round(max(spread, 0.08), 3)
+                shares_of_kind[share]["spread"] = round(max(spread, 0.08), 3)
     return kinds, shared
 
 
@@ -237,7 +245,7 @@ def _split(residuals: dict[str, list[Residual]], sets: int) -> tuple[float, list
     }
     own = [(kind, value - loading * shared[name]) for name, seen in residuals.items() for kind, loading, value in seen]
     within = float(np.mean([value**2 for _, value in own]))
-    observed = float(np.mean([value**2 for value in shared.values()]))
+    observed = sum(value**2 for value in shared.values()) / max(len(shared) - 1, 1)
     share, weight = SHARED_PRIOR
     between = (sets * observed + weight * share * (within + observed)) / (sets + weight)
     return float(between**0.5 * _doubt(sets)), own

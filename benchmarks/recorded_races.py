@@ -39,6 +39,9 @@ from goldilocks.support.machine.hardware import Machine
 RACES = RESULTS / "races"
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="of the record")
 
+TIME_ERROR, SCORING_SECONDS = 0.3, 0.2
+"""Standard deviation of the log of seconds over forecast, and seconds of scoring a rung, in ``RaceRecord.timed``."""
+
 Bits = npt.NDArray[np.bool_]
 
 
@@ -66,6 +69,24 @@ class RaceRecord:
         right = {key: bits[items] for key, bits in self.right.items()}
         trials = tuple(_rescored(trial, right[trial.candidate, trial.rung]) for trial in self.trials)
         return replace(self, n_items=len(items), trials=trials, right=right)
+
+    def timed(self, seed: int) -> RaceRecord:
+        """The same race with the seconds of its forecasts, each candidate's with an error of its own.
+
+        The recorded ones are of a machine that other work slowed up to sixfold in the middle of a race.
+        """
+        errors = np.random.default_rng(seed).standard_normal(len(self.pool))
+        factor = {one.name: float(np.exp(TIME_ERROR * error)) for one, error in zip(self.pool, errors, strict=True)}
+        done: dict[str, float] = {}
+        trials = []
+        for trial in self.trials:
+            forecast = self.forecasts[trial.candidate]
+            behind = forecast.behind(trial.share)
+            step = behind - done.get(trial.candidate, 0.0)
+            done[trial.candidate] = behind
+            seconds = SCORING_SECONDS + factor[trial.candidate] * forecast.seconds * step
+            trials.append(replace(trial, seconds=seconds))
+        return replace(self, trials=tuple(trials))
 
     def standings(self, experience: Experience, spec: TaskSpec | None = None, seed: int = 0) -> Standings:
         """The race before its first purchase. Measuring finished models takes no time: it is not in the record."""
@@ -120,6 +141,7 @@ def compact(run: Path, name: str) -> dict[str, Any]:
                 "name": candidate.name,
                 "pretrained": candidate.model.pretrained,
                 "parameters": candidate.model.parameters,
+                "one_go": not candidate.model.groups,
                 "seconds": round(pool.forecasts[candidate.name].seconds, 3),
                 "once": round(pool.forecasts[candidate.name].once, 4),
             }
@@ -145,7 +167,10 @@ def read(path: Path) -> RaceRecord:
         name=raw["name"],
         n_items=raw["items"],
         n_labels=raw["labels"],
-        pool=tuple(named(one["name"], one["parameters"], pretrained=one["pretrained"]) for one in raw["candidates"]),
+        pool=tuple(
+            named(one["name"], one["parameters"], pretrained=one["pretrained"], one_go=one["one_go"])
+            for one in raw["candidates"]
+        ),
         forecasts={one["name"]: Forecast(one["seconds"], 0.0, one["once"]) for one in raw["candidates"]},
         screening=Screening(probes, {}, names, (), 0.0, ""),
         trials=tuple(trials),
@@ -177,11 +202,12 @@ def _trial(one: dict[str, Any], right: Bits) -> Trial:
     )
 
 
-def named(name: str, parameters: int, *, pretrained: bool) -> Candidate:
+def named(name: str, parameters: int, *, pretrained: bool, one_go: bool = False) -> Candidate:
     """A candidate of which little more than the name is known."""
     family, model, method = name.split("/")
     source = "pypi://recorded" if pretrained else "builtin"
-    facts = ModelInfo(model, family, source, "", "", ("*",), "none-needed", parameters, parameters)
+    groups = () if one_go else ("head",)
+    facts = ModelInfo(model, family, source, "", "", ("*",), "none-needed", parameters, parameters, groups)
     return Candidate(facts, method)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from goldilocks import flow, judge, plugins
+from goldilocks import fine_tune, flow, judge, plugins
 from goldilocks.errors import InputError
 from goldilocks.events import Progress
 from goldilocks.records import Dataset, Decision, Evaluation, Measured, TaskSpec
@@ -122,7 +122,7 @@ def tune(
         settings = replace(settings, out=Path(out))
     with tempfile.TemporaryDirectory() as scratch:
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=task, seed=seed)
-        return flow.tune_one(spec, candidate, settings, config or {})
+        return fine_tune.tune_one(spec, candidate, settings, config or {})
 
 
 def evaluate(

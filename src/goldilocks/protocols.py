@@ -373,8 +373,9 @@ class Purchases:
     """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
     the rung."""
     whole: Floats
-    """Seconds of the budget that finishing the candidate needs, ``(n,)``: with those of measuring its model afterwards
-    and a margin for the error of the forecast."""
+    """Predicted seconds of the budget that finishing the candidate needs, measuring its model included, ``(n,)``."""
+    time_error: Floats
+    """Standard deviation of the logarithm of ``whole``, ``(n,)``: small once a run has begun and its pace is known."""
     savings: Floats
     """Money over the horizon by which the score at the rung is expected to lower J of the best candidate, provided that
     the candidate is then finished where the score is good, ``(n, rungs)``; 0 where it has the rung."""

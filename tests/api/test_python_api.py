@@ -62,7 +62,9 @@ def test_select_called_twice_decides_twice(tmp_path: Path) -> None:
     assert sum(isinstance(event, Decided) for event in events) == 2
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.Table.from_pylist, list], ids=lambda one: str(one))
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.Table.from_pylist, list], ids=["pandas", "polars", "arrow", "rows"]
+)
 def test_frames_and_rows_are_checked_as_files_are(make: Any) -> None:
     dataset = goldilocks.check(make(labelled(80)), text="body", target="topic")
     assert dataset.labels == ("money", "sport")

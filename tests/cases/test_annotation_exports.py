@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from case_files import as_jsonl, reading
 
+from goldilocks import plugins
+from goldilocks.data.unlabelled import arriving, columns_of
+
 TEXT = "Anna went to Rome"
 PERSON, PLACE = (0, 4, "PER"), (13, 17, "LOC")
 TAGS = ("B-PER", "O", "O", "B-LOC")
@@ -156,3 +159,11 @@ def test_entity_with_several_labels_is_a_problem(tmp_path: Path) -> None:
     row = {**JSON_MIN, "ner": [{**label_studio_span(*PERSON), "labels": ["PER", "ORG"]}]}
     got = reading(tmp_path, "x.json", json.dumps([row]).encode(), "ner")
     assert got.problems == {"entity 1 has 2 labels; a word has one tag, so keep one of them": (1,)}
+
+
+def test_tasks_without_annotation_are_what_predict_answers(tmp_path: Path) -> None:
+    bare = {"id": 2, "data": {"text": "x"}, "annotations": []}
+    (tmp_path / "x.json").write_text(json.dumps([label_studio_choice("pos"), bare]))
+    task = plugins.load("tasks", "text_classification")
+    asked = [row for batch in arriving(tmp_path / "x.json", task, columns_of(task, {})) for row in batch]
+    assert asked == [(1, "x"), (2, "x")]

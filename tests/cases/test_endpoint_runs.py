@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from goldilocks.cli.main import run
+from goldilocks.cli.tables import leaderboard
+from goldilocks.records import Decision
+from goldilocks.support.files import read_record
 from goldilocks.testing.endpoint import Server, choose, complete, fail, say, send
 
 KEY = "key-0123456789-secret"
@@ -114,7 +117,8 @@ def test_withheld_and_refused_answers_are_wrong_counted_and_shown(
     assert usage["truncated"] == usage["empty"] > 0
     share = f"{usage['unanswered']} of {usage['questions'] + usage['refused']} items"
     assert share in out
-    assert "no answer" in out
+    decision = read_record(Decision, tmp_path / "run" / "decision.json")
+    assert leaderboard(decision).columns[-1].header == "no answer"
     page = (tmp_path / "run" / "report.html").read_text()
     assert share in page
     assert ">No answer</th>" in page

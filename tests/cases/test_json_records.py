@@ -80,3 +80,11 @@ def test_unknown_or_ambiguous_languages_are_refused(tmp_path: Path) -> None:
     three = [{"translation": {"en": "a", "de": "b", "fr": "c"}}]
     with pytest.raises(InputError, match=r"translation holds en, de, fr; name two of its languages"):
         reading(tmp_path, "x.jsonl", as_jsonl(three), "translation")
+
+
+def test_one_language_of_a_translation_is_predicted_for(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(as_jsonl(PAIRS))
+    task = plugins.load("tasks", "translation")
+    columns = columns_of(task, {"source": "translation.en"})
+    asked = [text for batch in arriving(tmp_path / "x.jsonl", task, columns) for _, text in batch]
+    assert asked == ["good", "bad"]

@@ -9,7 +9,7 @@ from goldilocks import plugins
 from goldilocks.data.alike import alike, suggest_label
 from goldilocks.data.checks.unknown import refuse_unknown
 from goldilocks.errors import InputError
-from goldilocks.flow import tune_one
+from goldilocks.fine_tune import tune_one
 from goldilocks.judge import evaluate_bundle
 from goldilocks.records import Output, Part
 from goldilocks.settings import RunSettings, task_from

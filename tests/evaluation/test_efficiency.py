@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.evaluation.efficiency import footprint, percentile
+from goldilocks.evaluation.efficiency import footprint, mean_time, percentile
 from goldilocks.records import Text
 from goldilocks.support.machine.energy import Meter
 
@@ -116,3 +116,32 @@ def test_the_clock_is_real_where_none_is_given() -> None:
     got = footprint(len, ["a"], load_seconds=0, size_bytes=0, single_seconds=0.05, batch_seconds=0.02)
     assert got.texts_per_second > 0
     assert time.perf_counter() - start < 5
+
+
+def test_mean_times_have_their_interval_and_batches_their_own(clock: _Clock) -> None:
+    got = footprint(clock.predict, ["a", "b"], load_seconds=0.5, size_bytes=7)
+    assert got.mean_ms is not None
+    assert got.batch_mean_ms is not None
+    assert got.mean_ms.value == pytest.approx(3.0)
+    assert got.mean_ms.n == 100
+    assert got.batch_mean_ms.value == pytest.approx(65 / 32)
+    assert got.batch_size == 32
+    assert got.drift == pytest.approx(1.0)
+
+
+def test_interval_of_a_mean_time_is_students() -> None:
+    got = mean_time(np.array([1.0, 2.0, 3.0]))
+    # Standard deviation 1, t of 2 degrees 4.303.
+    assert (got.value, got.low, got.high) == pytest.approx((2.0, 0.0, 2 + 4.303 / 3**0.5), abs=1e-3)
+    once = mean_time(np.array([4.0]))
+    assert (once.low, once.high) == (2.0, 8.0)
+
+
+def test_machine_that_becomes_slower_between_two_measurements_is_noticed(clock: _Clock) -> None:
+    def slower(texts: Sequence[Text]) -> None:
+        clock.predict(texts)
+        if clock.now > 2:  # the batches have run
+            clock.now += 0.003
+
+    got = footprint(slower, ["a"], load_seconds=0, size_bytes=0)
+    assert got.drift == pytest.approx(2.0, rel=0.01)

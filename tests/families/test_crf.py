@@ -35,7 +35,7 @@ def test_score_is_the_probability_of_the_sequence() -> None:
 
     model = _model()
     model.fit(TEXTS, GOLD, seed=0)
-    tagger = pycrfsuite.TokenClassifier()
+    tagger = pycrfsuite.Tagger()
     tagger.open_inmemory(model.learnt)
     tagger.set(list(features(TEXTS[0])))
     assert model.predict(TEXTS[:1]).scores[0] == pytest.approx(tagger.probability(list(GOLD[0])), abs=1e-6)

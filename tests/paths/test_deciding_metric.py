@@ -4,12 +4,12 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.flow import _deciding_metric
 from goldilocks.records import DataSpec, TaskSpec
+from goldilocks.selection.deciding_metric import deciding_metric
 
 
 def decided(task: str, metric: str | None) -> str:
-    return _deciding_metric(TaskSpec("t", DataSpec("a.csv"), task=task, metric=metric), plugins.load("tasks", task))[0]
+    return deciding_metric(TaskSpec("t", DataSpec("a.csv"), task=task, metric=metric), plugins.load("tasks", task))[0]
 
 
 def test_the_first_metric_of_the_task_decides_unless_another_is_named() -> None:

@@ -10,7 +10,8 @@ import pytest
 from goldilocks.bundle.read import load
 from goldilocks.bundle.verify import verify
 from goldilocks.cli.predict import predict
-from goldilocks.flow import select, tune_one
+from goldilocks.fine_tune import tune_one
+from goldilocks.flow import select
 from goldilocks.judge import evaluate_bundle
 from goldilocks.records import Generation, TaskSpec
 from goldilocks.settings import RunSettings, task_from

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.flow import tune_one
+from goldilocks.fine_tune import tune_one
 from goldilocks.judge import evaluate_bundle
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing.endpoint import Server, say

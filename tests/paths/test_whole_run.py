@@ -73,6 +73,38 @@ def test_run_leaves_every_record_the_contract_names(finished: Path) -> None:
     assert all(one["reason"] for one in decision["candidates"])
 
 
+def test_finished_run_is_decided_again_without_touching_it(finished: Path, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    same = goldilocks("decide", finished, "--out", tmp_path / "same")
+    assert same.returncode == 0, same.stderr
+    decision = json.loads((finished / "decision.json").read_text())
+    again = json.loads((tmp_path / "same" / "decision.json").read_text())
+    assert again["winner"] == decision["winner"]
+    assert again["test_score"] is None
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before
+    free = goldilocks("decide", finished, "--error-cost", "0", "--out", tmp_path / "free")
+    assert free.returncode == 0, free.stderr
+    costs = {one["candidate"]: one["cost"] for one in again["candidates"] if one["cost"]}
+    chosen = json.loads((tmp_path / "free" / "decision.json").read_text())["winner"]["candidate"]
+    totals = {name: sum(value for key, value in cost.items() if key != "error") for name, cost in costs.items()}
+    # Costs that differ by less than their timing error are ordered by loss.
+    assert totals[chosen] <= min(totals.values()) + 2 * max(cost["error"] for cost in costs.values())
+
+
+def test_bundle_of_another_candidate_knows_that_the_test_set_was_opened(finished: Path, tmp_path: Path) -> None:
+    decision = json.loads((finished / "decision.json").read_text())
+    other = next(one for one in decision["candidates"] if one["status"] in ("tied", "raced"))
+    done = goldilocks("tune", "--from", finished, other["candidate"], "--out", tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    info = json.loads((tmp_path / "other" / "bundle.json").read_text())
+    assert info["test_opened"] is True
+    assert info["test"] == {}
+    assert "scored with another candidate" in (tmp_path / "other" / "README.md").read_text()
+    wrong = goldilocks("tune", "--from", finished, "naive_bayes/none/scratch", "--out", tmp_path / "wrong")
+    assert wrong.returncode == 2
+    assert "no candidate of this run is named" in wrong.stderr
+
+
 def test_majority_is_the_mark_that_others_beat(finished: Path) -> None:
     decision = json.loads((finished / "decision.json").read_text())
     scores = {one["family"]: one["score"]["value"] for one in decision["candidates"] if one["score"]}

@@ -28,6 +28,7 @@ class FakeRace:
     """Money that every rung of a candidate is expected to save."""
     prices: dict[str, float] = field(default_factory=dict)
     promising: float = 0.0
+    time_error: float = 0.01
     second_price: float = 0.0
     seconds_left: float = 100.0
     reserved: str | None = None
@@ -69,6 +70,7 @@ class FakeRace:
             candidates=tuple(names),
             seconds=np.array([[self.price(name, rung) for rung in range(len(RUNGS))] for name in names]).reshape(shape),
             whole=np.array([self.price(name, len(RUNGS) - 1) for name in names]),
+            time_error=np.full(len(names), self.time_error),
             savings=np.array([[self.values.get(name, 0.0)] * len(RUNGS) for name in names]).reshape(shape),
             promising=np.full(shape, self.promising),
         )
@@ -176,6 +178,15 @@ def test_value_buys_the_single_best_run_where_it_does_not_fit_behind_the_cheap_o
 def test_value_buys_only_what_fits_into_the_budget() -> None:
     race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 10.0, "b": 3000.0}, prices={"a": 10.0, "b": 60.0})
     race.seconds_left = 50.0
+    assert bought(race)[0] == "a"
+
+
+def test_value_counts_a_saving_as_far_as_its_run_probably_fits() -> None:
+    # b saves a little more per second, but a run of 60 s in a budget of 62 may well be cut short.
+    race = FakeRace({"a": {}, "b": {}, "c": DONE}, values={"a": 36.0, "b": 66.0}, prices={"a": 35.0, "b": 60.0})
+    race.promising, race.seconds_left = 1.0, 62.0
+    assert bought(race)[0] == "b"
+    race.time_error = 0.4
     assert bought(race)[0] == "a"
 
 

@@ -36,7 +36,7 @@ from goldilocks.records import (
     Standing,
     Trial,
 )
-from goldilocks.report.write import render, write_report
+from goldilocks.report.write import ReportRecords, render, write_report
 
 FINGERPRINT = "0123456789abcdef"
 RUNGS = (0.1, 0.3, 1.0)
@@ -60,42 +60,14 @@ ROWS: tuple[tuple[str, str, str, float, float, float, int, float], ...] = (
 
 
 @dataclass(frozen=True)
-class Run:
-    """Everything a report is made from."""
-
-    decision: Decision
-    profile: DataProfile
-    findings: tuple[Finding, ...]
-    screening: Screening | None
-    trials: tuple[Trial, ...]
-    pool: Pool
-    evaluation: Evaluation
-    task_yaml: str = TASK_YAML
+class Run(ReportRecords):
+    """The records of an invented run, and its page."""
 
     def html(self) -> str:
-        return render(
-            self.decision,
-            self.profile,
-            self.findings,
-            self.screening,
-            self.trials,
-            self.pool,
-            self.evaluation,
-            self.task_yaml,
-        )
+        return render(self)
 
     def write(self, out: Path) -> Path:
-        return write_report(
-            out,
-            decision=self.decision,
-            profile=self.profile,
-            findings=self.findings,
-            screening=self.screening,
-            trials=self.trials,
-            pool=self.pool,
-            evaluation=self.evaluation,
-            task_yaml=self.task_yaml,
-        )
+        return write_report(out, self)
 
 
 def measured(value: float, n: int = 1000, unit: str = "macro_f1") -> Measured:
@@ -242,6 +214,7 @@ def make_run(
         trials=trials,
         pool=_pool(rows, outs),
         evaluation=evaluation(labels, n_test),
+        task_yaml=TASK_YAML,
     )
 
 

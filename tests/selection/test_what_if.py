@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from race_records import MACHINE, SPEC, candidate, trial
 from test_decide import GOLD, footprint
+from typer.testing import CliRunner
 
 from goldilocks import plugins
 from goldilocks.answers import of_labels
+from goldilocks.cli.main import app
 from goldilocks.errors import InputError, IntegrityError, LimitError, MissingError
 from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
 from goldilocks.selection.conclude import decision_from
@@ -137,3 +139,26 @@ def test_decision_written_before_there_was_a_best_set_still_loads(run: Path) -> 
     got = decide_again(run, Changes())
     assert isinstance(got, Decision)
     assert got.loss_noise is not None
+
+
+def test_machine_disturbed_while_measuring_is_warned_of(run: Path) -> None:
+    raw = json.loads((run / "decision.json").read_bytes())
+    for one in raw["candidates"]:
+        if one["footprint"]:
+            one["footprint"]["drift"] = 1.8 if one["model"] == "m" and one["family"] == "encoder" else 1.1
+    (run / "decision.json").write_text(json.dumps(raw))
+    (warning,) = decide_again(run, Changes()).warnings
+    assert warning.startswith("encoder/m/full: latency changed by a factor of 1.80 between two measurements")
+
+
+def test_new_decision_is_not_written_into_the_run(run: Path) -> None:
+    done = CliRunner().invoke(app, ["decide", str(run), "--out", str(run)])
+    assert isinstance(done.exception, InputError)
+    assert "is the run itself; name another folder" in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--price"])
+def test_option_without_a_number_is_refused(run: Path, tmp_path: Path, option: str) -> None:
+    done = CliRunner().invoke(app, ["decide", str(run), "--out", str(tmp_path / "x"), option, "size_mb"])
+    assert isinstance(done.exception, InputError)
+    assert f"{option} size_mb: write name=number" in str(done.exception)

@@ -115,7 +115,9 @@ def test_damaged_probabilities_are_named(tmp_path: Path) -> None:
 def test_items_without_an_answer_come_back(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     where = workspace.write_answers(
-        "api/m/zero_shot", 0, of_labels(np.array([[1.0, 0.0], [np.nan, np.nan]]), ("a", "b"))
+        "api/m/zero_shot",
+        0,
+        replace(of_labels(np.array([[1.0, 0.0], [np.nan, np.nan]]), ("a", "b")), problems=("", "empty")),
     )
     assert workspace.read_answers(where, Goal(labels=("a", "b"))).values == ("a", NO_LABEL)
 

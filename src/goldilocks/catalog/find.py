@@ -226,11 +226,11 @@ def _pair(
     whole = family.forecast(info, work, machine)
     for method_name, method in methods.items():
         candidate = Candidate(info, method_name)
-        misfit = method.incompatibility(info) or (
+        incompatible = method.incompatibility(info) or (
             method.declined(work.output) if isinstance(method, DeclinesOutputs) else None
         )
         reason = (
-            (Reason(misfit) if misfit else None)
+            (Reason(incompatible) if incompatible else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)
             or reasons.memory(whole, machine)
         )

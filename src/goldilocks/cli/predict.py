@@ -1,8 +1,7 @@
-"""``goldilocks predict``: answers for rows, as they come."""
+"""``goldilocks predict``: predictions for rows, as they arrive."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from goldilocks.cli.generation import (
     TopPOption,
     stops_of,
 )
+from goldilocks.cli.prediction_file import Form, writing
 from goldilocks.errors import InputError
-from goldilocks.support.control_characters import json_visible
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -39,16 +38,21 @@ def predict(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="Lines of text, .jsonl, or a table (.csv .tsv .parquet .json .conll); each also .gz. Standard input "
-            "when left out."
+            help="Lines of text, .jsonl, or a table (.csv .tsv .xlsx .parquet .json .conll); each also .gz. Default: "
+            "standard input."
         ),
     ] = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(help="Of rows with names: the column that holds the text, or role=column (repeatable)."),
+        typer.Option(help="Column that holds the text, or role=column (repeatable). Default: as in training."),
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Write the probability of every label.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the predictions to this file instead.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")] = Form.JSONL,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns of the input to repeat before each prediction, e.g. id,text.")
+    ] = None,
     max_tokens: MaxTokensOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -56,45 +60,50 @@ def predict(
     stop: StopOption = None,
     seed: SeedOption = None,
 ) -> None:
-    """Answer each row of FILE (or of standard input) with one line of JSON, in order, as it goes.
+    """Predict each row of FILE (or of standard input), in order, as it arrives.
 
-    A line holds what the task reads: a text, or several separated by tabs. JSON Lines and tables name each by its role;
-    what else is in a row, such as its right answer, is passed over.
+    A line holds what the task needs: one text, or several separated by tabs. JSON Lines and tables name each by its
+    role or by its column in the training data; other columns, such as a label, are ignored.
 
-    A row that cannot be answered gets {"error": "row 3: ..."} in its place and the rows behind it are answered all the
+    A row that cannot be used gets {"error": "row 3: ..."} in its place and the following rows are predicted all the
     same; the exit code is then 2, and standard error names the first such row and how many there are.
 
     Example: echo "my card has not arrived" | goldilocks predict run/bundle
+
+    Example: goldilocks predict run/bundle new.csv --format csv --keep id --out predictions.csv
     """
     from goldilocks import plugins
     from goldilocks.answers import as_fields
     from goldilocks.bundle.generation import generation_request
     from goldilocks.bundle.read import load
-    from goldilocks.data.unlabelled import arriving, columns_of
+    from goldilocks.data.unlabelled import Kept, arriving, columns_of
 
     model = load(bundle)
-    drawn = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
-    generation = generation_request(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **drawn})
+    sampling = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
+    generation = generation_request(model, {"max_tokens": max_tokens, "stops": stops_of(stop), **sampling})
     task = plugins.load("tasks", model.info.task)
-    columns = columns_of(task, dict(_named(one, task.READS[0]) for one in field or ()))
+    named = dict(_named(option, task.READS[0]) for option in field or ())
+    columns = columns_of(task, named) if named else model.columns
+    kept = Kept(tuple(name.strip() for name in keep.split(",") if name.strip()) if keep else ())
     source = sys.stdin.fileno() if file is None else file
     rows = bad = 0
     first = ""
-    for batch in arriving(source, task, columns, jsonl=jsonl):
-        for asked, predictions in _answered(model, batch, generation):
-            rows += len(asked)
-            for number, item in asked:
-                if isinstance(item, InputError):
-                    fields: dict[str, Any] = {"error": str(item)}
-                else:
-                    fields = as_fields(next(predictions), model.info.goal, scores=scores)
-                if "error" in fields:
-                    fields = {"error": f"row {number}: {fields['error']}"}
-                    bad, first = bad + 1, first or fields["error"]
-                sys.stdout.write(json_visible(json.dumps(fields, ensure_ascii=False)) + "\n")
-            sys.stdout.flush()
+    with writing(out, form) as (write, flush):
+        for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept):
+            for asked, predictions in _answered(model, batch, generation):
+                rows += len(asked)
+                for number, item in asked:
+                    if isinstance(item, InputError):
+                        fields: dict[str, Any] = {"error": str(item)}
+                    else:
+                        fields = as_fields(next(predictions), model.info.goal, scores=scores)
+                    if "error" in fields:
+                        fields = {"error": f"row {number}: {fields['error']}"}
+                        bad, first = bad + 1, first or fields["error"]
+                    write(kept.cells.pop(number, {}) | fields)
+                flush()
     if bad:
-        raise InputError(f"{first} ({bad:,} of {rows:,} rows have no answer; mend them and pass them again).")
+        raise InputError(f"{first} ({bad:,} of {rows:,} rows have no prediction; fix them and pass them again).")
 
 
 def _named(option: str, role: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
-from goldilocks.report.words import duration, unanswered
+from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
 
@@ -138,7 +138,11 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
 
 
 def leaderboard(decision: Decision) -> Table:
-    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set."""
+    """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set.
+
+    The share of items without an answer is a column where there is any.
+    """
+    missing = any(one.usage.unanswered for one in decision.candidates if one.usage and one.score)
     table = _table(
         "",
         "",
@@ -147,10 +151,12 @@ def leaderboard(decision: Decision) -> Table:
         "95 % interval",
         f"{decision.objective.currency}/mo",
         "p95 ms",
+        *(["no answer"] if missing else []),
     )
     for one in decision.candidates:
         if one.score is not None:
-            table.add_row(*_standing_row(one), style=_STATUS.get(one.status, "dim"))
+            share = [percent(one.usage.unanswered_share) if one.usage else ""] if missing else []
+            table.add_row(*_standing_row(one), *share, style=_STATUS.get(one.status, "dim"))
     return table
 
 

@@ -62,7 +62,7 @@ def tune(
     Example: goldilocks tune --from run encoder/all-MiniLM-L6-v2/head_only --out other
     """
     from goldilocks.errors import InputError
-    from goldilocks.flow import tune_from, tune_one
+    from goldilocks.fine_tune import tune_from, tune_one
     from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
 

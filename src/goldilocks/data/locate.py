@@ -56,7 +56,7 @@ def _whither(path: Path) -> str:
 
 
 def _neighbour(path: Path) -> str:
-    there = sorted(one.name for one in path.parent.iterdir()) if path.parent.is_dir() else []
+    there = sorted(neighbour.name for neighbour in path.parent.iterdir()) if path.parent.is_dir() else []
     return suggest(path.name, there) or " Check the name, and the folder relative names start from."
 
 

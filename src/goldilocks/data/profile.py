@@ -52,7 +52,7 @@ def profile(
         task: Counts what only it knows of (``protocols.ReportsDataStats``).
     """
     train = parts["train"]
-    sample = [as_text(one) for one in spread(train.texts, SAMPLE)]
+    sample = [as_text(item) for item in spread(train.texts, SAMPLE)]
     found = languages(sample)
     counters = {"words": words} | dict(tokenizers or {})
     facts: dict[str, Mapping[str, float]] = {}
@@ -61,7 +61,7 @@ def profile(
     return DataProfile(
         rows={name: len(part) for name, part in parts.items()},
         label_counts={name: dict(sorted(label_counts(part, output).items())) for name, part in parts.items()},
-        characters=percentiles(np.fromiter((len(as_text(one)) for one in train.texts), np.int64, len(train))),
+        characters=percentiles(np.fromiter((len(as_text(item)) for item in train.texts), np.int64, len(train))),
         tokens={name: percentiles(np.asarray(count(sample))) for name, count in counters.items()},
         language=main_language(found) if language == "auto" else language,
         languages=found,

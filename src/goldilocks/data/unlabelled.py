@@ -1,4 +1,4 @@
-"""Rows to answer, as they come: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
+"""Unlabelled rows, as they arrive: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
 
 Lines are passed on as they arrive: one when typed, thousands from a file. A row that cannot be used comes with what is
 wrong with it in place of the item; the caller decides what becomes of the others.
@@ -7,12 +7,14 @@ wrong with it in place of the item; the caller decides what becomes of the other
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
+from goldilocks.data.readers.columns import Skipped, cell_of, has_column
 from goldilocks.data.readers.conll import SUFFIXES
 from goldilocks.data.readers.encodings import marked_encoding
 from goldilocks.data.readers.json_document import loads
@@ -25,7 +27,25 @@ from goldilocks.records import Text
 from goldilocks.rows import item_of, of_line
 
 Asked = tuple[int, Text | InputError]
-"""Number of the row from 1 (of a line: that line's), and what the model reads of it or what is wrong with it."""
+"""Number of the row from 1 (of a line: that line's), and the item, or what is wrong with the row."""
+Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
+"""Role -> column; or the function that chooses them among the columns that are there."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """Further columns of the rows, for whoever repeats them beside the predictions."""
+
+    columns: tuple[str, ...]
+    cells: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Number of a row -> its cells under ``columns``, ``None`` where it has none. Filled before the row is passed on;
+    the caller removes what it has used."""
+
+    def note(self, number: int, row: Mapping[str, Any]) -> None:
+        """Keep the cells of a row."""
+        if self.columns:
+            self.cells[number] = {column: row.get(column) for column in self.columns}
+
 
 _TABLES = (".csv", ".parquet", ".xlsx", ".json", *SUFFIXES)
 _CHUNK = 1 << 16
@@ -46,7 +66,7 @@ def columns_of(task: Task, fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def arriving(
-    source: Path | int, task: Task, columns: Mapping[str, str], *, jsonl: bool = False
+    source: Path | int, task: Task, columns: Columns, *, jsonl: bool = False, kept: Kept | None = None
 ) -> Iterator[list[Asked]]:
     """Rows, as many at a time as are there.
 
@@ -57,52 +77,110 @@ def arriving(
         task: Says what of a row is read, and what is wrong with it.
         columns: Role -> column.
         jsonl: A file descriptor holds JSON Lines.
+        kept: Gets further columns of each row; lines of text have those of the task's roles.
 
     Raises:
-        MissingError: there is no such file.
+        MissingError: there is no such file, or a table lacks a column that is to be kept.
         InputError: a table cannot be read as what it is by its first bytes or its name, a .gz ends in the middle, the
             encoding cannot be detected.
     """
+    reader = _Reader(task, columns if callable(columns) else lambda _: columns, kept or Kept(()))
     if isinstance(source, int):
-        return _from_lines(partial(os.read, source, _CHUNK), task, columns, jsonl)
+        return reader.from_lines(partial(os.read, source, _CHUNK), jsonl)
     if source.is_dir():
         raise MissingError(f"{source}: is a folder; name a file in it.")
     if not source.is_file() and not source.is_fifo() and not source.is_char_device():
         raise MissingError(f"{source}: there is no such file; pass lines of text or .jsonl.")
     kind = recognise(source).kind if source.is_file() else suffix_of(source)
-    if kind in _TABLES or (kind == ".tsv" and source.is_file() and _has_header(source, columns)):
-        return _from_table(source, task, columns)
-    return _from_file(source, task, columns, kind == ".jsonl")
+    if kind in _TABLES or (kind == ".tsv" and source.is_file() and reader.has_header(source)):
+        return reader.from_table(source)
+    return reader.from_file(source, kind == ".jsonl")
 
 
-def _from_file(path: Path, task: Task, columns: Mapping[str, str], jsonl: bool) -> Iterator[list[Asked]]:
-    if path.is_file() and not starts_in_utf8(path):
-        # Recoded line by line: the lines of a file that is not UTF-8 are found only once it is decoded.
-        recoded = (line.encode("utf-8", errors="surrogatepass") for line in lines_of(path))
-        yield from _from_lines(lambda: next(recoded, b""), task, columns, jsonl)
-        return
-    with opened(path) as file:
-        yield from _from_lines(partial(file.read1, _CHUNK), task, columns, jsonl)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    task: Task
+    choose: Callable[[Collection[str]], Mapping[str, str]]
+    kept: Kept
 
+    def from_file(self, path: Path, jsonl: bool) -> Iterator[list[Asked]]:
+        if path.is_file() and not starts_in_utf8(path):
+            # Recoded line by line: the lines of a file that is not UTF-8 are found only once it is decoded.
+            recoded = (line.encode("utf-8", errors="surrogatepass") for line in lines_of(path))
+            yield from self.from_lines(lambda: next(recoded, b""), jsonl)
+            return
+        with opened(path) as file:
+            yield from self.from_lines(partial(file.read1, _CHUNK), jsonl)
 
-def _from_lines(
-    read: Callable[[], bytes], task: Task, columns: Mapping[str, str], jsonl: bool
-) -> Iterator[list[Asked]]:
-    blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
-    for lines in _whole_lines(read):
-        if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):
-            raise InputError(
-                f"the lines look like {encoding.upper()}, not UTF-8; convert them with iconv -f {encoding} -t utf-8, "
-                "or pass them as a file."
-            )
-        lines = blank + lines
-        blank = list(takewhile(lambda one: jsonl and not one[1].strip(), reversed(lines)))[::-1]
-        asked = (
-            (number, _asked(raw.removeprefix(_BOM) if number == 1 else raw, task, columns, jsonl))
-            for number, raw in lines[: len(lines) - len(blank)]
-        )
-        if batch := list(asked):
-            yield batch
+    def from_lines(self, read: Callable[[], bytes], jsonl: bool) -> Iterator[list[Asked]]:
+        blank: list[tuple[int, bytes]] = []  # of JSON Lines: no rows where nothing comes behind them
+        for lines in _whole_lines(read):
+            if lines[0][0] == 1 and (encoding := marked_encoding(lines[0][1])) not in ("", "utf-8-sig"):
+                raise InputError(
+                    f"the lines look like {encoding.upper()}, not UTF-8; convert them with iconv -f {encoding} "
+                    "-t utf-8, or pass them as a file."
+                )
+            lines = blank + lines
+            blank = list(takewhile(lambda one: jsonl and not one[1].strip(), reversed(lines)))[::-1]
+            rows = [
+                (number, self._line(number, raw.removeprefix(_BOM) if number == 1 else raw, jsonl))
+                for number, raw in lines[: len(lines) - len(blank)]
+            ]
+            if rows:
+                yield rows
+
+    def _line(self, number: int, raw: bytes, jsonl: bool) -> Text | InputError:
+        try:
+            line = raw.rstrip(b"\r").decode("utf-8")
+            row = _object(line) if jsonl else of_line(line, self.task)
+            self.kept.note(number, row)
+            if jsonl:
+                return self._of_object(row)
+            return item_of(row, self.task, {role: role for role in self.task.READS})
+        except UnicodeDecodeError as error:
+            return InputError(f"not UTF-8 at byte {error.start}; convert it, e.g. with iconv")
+        except InputError as error:
+            return error
+
+    def _of_object(self, row: Mapping[str, Any]) -> Text:
+        columns = self.choose(row)
+        nested = {column for column in columns.values() if "." in column and column not in row}
+        row = {**row, **{column: cell_of(row, column) for column in nested if has_column(column, row)}}
+        try:
+            return item_of(row, self.task, columns)
+        except InputError as error:
+            texts = [name for name, cell in row.items() if isinstance(cell, str)]
+            if columns[self.task.READS[0]] in row or not texts:
+                raise
+            raise InputError(f"{error}; if it is in {texts[0]!r}, pass --field {texts[0]}") from error
+
+    def has_header(self, path: Path) -> bool:
+        first = {cell.strip() for cell in next(lines_of(path), "").split("\t")}
+        return not first.isdisjoint(self.choose(first).values())
+
+    def from_table(self, path: Path) -> Iterator[list[Asked]]:
+        table = open_table(path, list(self.choose(()).values()))
+        columns = self.choose(table.names)
+        names = list(dict.fromkeys((*columns.values(), *self.kept.columns)))
+        optional = {columns[role] for role in self.task.OPTIONAL if role in columns}
+        # Rows that were not annotated are what a model is asked about.
+        table.records = [dict(row.row) if isinstance(row, Skipped) and row.row else row for row in table.records]
+        rows = table.rows(names, optional)
+        while batch := list(islice(rows, _ROWS)):
+            yield [(number, self._of_cells(number, names, cells, columns)) for number, cells in batch]
+
+    def _of_cells(
+        self, number: int, names: list[str], cells: list[Any] | str, columns: Mapping[str, str]
+    ) -> Text | InputError:
+        if isinstance(cells, str):
+            self.kept.note(number, {})
+            return InputError(cells)
+        row = dict(zip(names, cells, strict=True))
+        self.kept.note(number, row)
+        try:
+            return item_of({column: row[column] for column in columns.values()}, self.task, columns)
+        except InputError as error:
+            return error
 
 
 def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]:
@@ -117,28 +195,6 @@ def _whole_lines(read: Callable[[], bytes]) -> Iterator[list[tuple[int, bytes]]]
         yield [(done + 1, rest)]
 
 
-def _asked(raw: bytes, task: Task, columns: Mapping[str, str], jsonl: bool) -> Text | InputError:
-    try:
-        line = raw.rstrip(b"\r").decode("utf-8")
-        if jsonl:
-            return _of_object(_object(line), task, columns)
-        return item_of(of_line(line, task), task, {role: role for role in task.READS})
-    except UnicodeDecodeError as error:
-        return InputError(f"not UTF-8 at byte {error.start}; convert it, e.g. with iconv")
-    except InputError as error:
-        return error
-
-
-def _of_object(row: Mapping[str, Any], task: Task, columns: Mapping[str, str]) -> Text:
-    try:
-        return item_of(row, task, columns)
-    except InputError as error:
-        texts = [name for name, cell in row.items() if isinstance(cell, str)]
-        if columns[task.READS[0]] in row or not texts:
-            raise
-        raise InputError(f"{error}; if it is in {texts[0]!r}, pass --field {texts[0]}") from error
-
-
 def _object(line: str) -> dict[str, Any]:
     if not line.strip():
         raise InputError("an empty line, not a JSON object")
@@ -149,25 +205,3 @@ def _object(line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"a JSON {type(found).__name__}, not an object")
     return found
-
-
-def _has_header(path: Path, columns: Mapping[str, str]) -> bool:
-    first = next(lines_of(path), "")
-    return not {cell.strip() for cell in first.split("\t")}.isdisjoint(columns.values())
-
-
-def _from_table(path: Path, task: Task, columns: Mapping[str, str]) -> Iterator[list[Asked]]:
-    names = list(columns.values())
-    optional = {columns[role] for role in task.OPTIONAL if role in columns}
-    rows = open_table(path, names).rows(names, optional)
-    while batch := list(islice(rows, _ROWS)):
-        yield [(number, _of_cells(cells, task, columns)) for number, cells in batch]
-
-
-def _of_cells(cells: list[Any] | str, task: Task, columns: Mapping[str, str]) -> Text | InputError:
-    if isinstance(cells, str):
-        return InputError(cells)
-    try:
-        return item_of(dict(zip(columns.values(), cells, strict=True)), task, columns)
-    except InputError as error:
-        return error

@@ -93,21 +93,21 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
     )
 
 
-def forecast(facts: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
+def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # noqa: ARG001
     """Nothing is trained; the seconds are those of a few hundred requests. See ``protocols.Family``."""
     return Forecast(_ASKED * _SECONDS_PER_REQUEST / AT_ONCE / 0.03, 60e6)
 
 
-def recipe(facts: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
+def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """It is prompted, not trained."""
     return None
 
 
-def create(facts: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
+def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """A model without few-shot examples; nothing is sent yet."""
     from goldilocks.nets.generation.prompts import Prompt
 
-    return RemoteModel(Client(parse(facts.source)), Prompt(goal))
+    return RemoteModel(Client(parse(info.source)), Prompt(goal))
 
 
 def restore(folder: Path) -> RemoteModel:

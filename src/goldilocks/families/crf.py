@@ -124,7 +124,7 @@ class WordCrf:
         if self._tagger is None:
             import pycrfsuite
 
-            self._tagger = pycrfsuite.TokenClassifier()
+            self._tagger = pycrfsuite.Tagger()
             self._tagger.open_inmemory(self.learnt)
         values: list[tuple[str, ...]] = []
         scores = np.ones(len(texts), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 For tags it predicts the most frequent tag of each word (``classical/most_frequent_tag.py``), for scores the mean, and
 for candidates their popularity in the training rows (``classical/popularity.py``). Where a text may have several
-labels, those of more than half of the texts.
+labels, those of at least half of the texts.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def declined(output: Output) -> str | None:
     return "texts are scored without examples, so it would equal zero_shot"
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """Forward passes over the examples and a few training texts, against epochs over all rows."""
     return 0.03
 

@@ -33,7 +33,7 @@ def declined(output: Output) -> str | None:
     return why_not_promptable(output)
 
 
-def effort(facts: ModelInfo) -> float:  # noqa: ARG001
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
     """A forward pass over a few training texts, against epochs over all of them."""
     return 0.02
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from goldilocks.protocols import Floats, Purchases, Race
 
@@ -92,10 +93,12 @@ class _Offers:
     """Whether the run fits into the budget, beside the reserved run."""
     room: Floats
     """Seconds of the budget that each may take, ``(n,)``."""
+    in_time: Floats
+    """Probability that the run ends within the room, ``(n,)``."""
     expected_seconds: Floats
     """Seconds to the rung, and to the end where the score is good, ``(n, rungs)``."""
     rates: Floats
-    """Money per second at the best rung, ``(n,)``."""
+    """Money per second at the best rung, times the probability that the run fits, ``(n,)``."""
     best_rungs: npt.NDArray[np.intp]
 
     @classmethod
@@ -103,23 +106,28 @@ class _Offers:
         """Of a race in which something is finished."""
         last = len(race.rungs) - 1
         to_finish = offered.seconds[:, last]
-        whole = offered.whole
+        whole = np.maximum(offered.whole, 1e-3)
         room = np.full(len(whole), race.seconds_left)
         reserved = race.reserved
         if reserved is not None:
-            kept = whole[offered.candidates.index(reserved)]
+            place = offered.candidates.index(reserved)
+            kept = whole[place] * (1 + offered.time_error[place])
             room -= kept
             room[offered.candidates.index(reserved)] += kept
         expected = offered.seconds + offered.promising * (to_finish[:, None] - offered.seconds)
         near = (offered.seconds < _LEAST_SECONDS) & (np.arange(last + 1) < last)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = np.where(near, 0.0, offered.savings / np.maximum(expected, 1e-3))
+        # What the budget cuts short saves nothing, so a saving counts as far as its run probably fits.
+        in_time = ndtr(np.log(np.maximum(room, 1e-3) / whole) / offered.time_error)
+        rates = rates * in_time[:, None]
         return cls(
             offered=offered,
             reserved=reserved,
             to_finish=to_finish,
             fits=whole <= room,
             room=room,
+            in_time=in_time,
             expected_seconds=expected,
             rates=rates.max(axis=1),
             # The last rung among equals: a score on the way that changes nothing is not worth its checkpoint.
@@ -140,10 +148,10 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
         elif spent + whole[place] <= room[place]:
             plan.append(place)
             spent += whole[place]
-    single = int(order[np.argmax(offers.offered.savings[order, -1])])
+    single = int(order[np.argmax(offers.in_time[order] * offers.offered.savings[order, -1])])
     if single in plan:
         return plan[0]
-    alone = race.saving_of_all([names[single]])
+    alone = offers.in_time[single] * race.saving_of_all([names[single]])
     return single if alone > race.saving_of_all([names[place] for place in plan]) else plan[0]
 
 

@@ -39,11 +39,11 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
         "errors": noise.standard_errors,
         "critical": noise.critical,
         "step": noise.step,
-        "alpha": decision.alpha,
+        "alpha": float(decision.alpha),
         "from": min(around, default=1.0) / 10,
         "to": max(around, default=100.0) * 10,
-        "requests": decision.objective.requests_per_month,
-        "indifference": decision.objective.indifference,
+        "requests": float(decision.objective.requests_per_month),  # an int before it was written and read back
+        "indifference": float(decision.objective.indifference),
         "currency": decision.objective.currency,
     }
     # In a script element only "<" could end it.

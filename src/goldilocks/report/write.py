@@ -7,6 +7,7 @@ Every text that came from data passes jinja2's escaping; the drawings escape the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,30 +39,34 @@ _HERE = Path(__file__).parent
 _BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-def write_report(
-    out: Path,
-    *,
-    decision: Decision,
-    profile: DataProfile,
-    findings: Sequence[Finding],
-    screening: Screening | None,
-    trials: Sequence[Trial],
-    pool: Pool,
-    evaluation: Evaluation,
-    task_yaml: str,
-) -> Path:
+@dataclass(frozen=True, slots=True)
+class ReportRecords:
+    """Everything that a report is made from."""
+
+    decision: Decision
+    """What was decided; its numbers are shown as they are."""
+    profile: DataProfile
+    """What the data look like."""
+    findings: Sequence[Finding]
+    """What ``check`` found in them."""
+    screening: Screening | None
+    """``None``: no model was screened."""
+    trials: Sequence[Trial]
+    """Every purchase of the race, in order; may be empty."""
+    pool: Pool
+    """The candidates, and the excluded ones with their reasons."""
+    evaluation: Evaluation
+    """The winner on the test set (or, without one, on the validation set)."""
+    task_yaml: str
+    """The task file as text."""
+
+
+def write_report(out: Path, records: ReportRecords) -> Path:
     """Write the report of a run.
 
     Args:
         out: The file to write (``.html``); its folder is made.
-        decision: What was decided; its numbers are shown as they are.
-        profile: What the data look like.
-        findings: What ``check`` found in them.
-        screening: ``None`` where there was nothing to look at.
-        trials: Every purchase of the race, in order; may be empty.
-        pool: Tells who was never a candidate, and why.
-        evaluation: The winner on the test part (or, without one, on the validation part).
-        task_yaml: The task file as text.
+        records: Of the run.
 
     Returns:
         ``out``.
@@ -69,36 +74,27 @@ def write_report(
     Raises:
         InputError: the file cannot be written.
     """
-    page = render(decision, profile, findings, screening, trials, pool, evaluation, task_yaml)
-    write_text(out, without_own_paths(page, [out.parent]))
+    write_text(out, without_own_paths(render(records), [out.parent]))
     return out
 
 
-def render(
-    decision: Decision,
-    profile: DataProfile,
-    findings: Sequence[Finding],
-    screening: Screening | None,
-    trials: Sequence[Trial],
-    pool: Pool,
-    evaluation: Evaluation,
-    task_yaml: str,
-) -> str:
+def render(records: ReportRecords) -> str:
     """The page as text; see ``write_report``."""
-    screening = screening if screening is not None and screening.looks else None  # nobody was looked at
+    decision, trials, evaluation = records.decision, records.trials, records.evaluation
+    screening = records.screening if records.screening is not None and records.screening.looks else None
     shown = {
         "decision": decision,
-        "profile": profile,
-        "findings": sorted(findings, key=lambda one: _BY_SEVERITY[one.severity]),
+        "profile": records.profile,
+        "findings": sorted(records.findings, key=lambda one: _BY_SEVERITY[one.severity]),
         "screening": screening,
         "trials": trials,
-        "pool": pool,
+        "pool": records.pool,
         "evaluation": evaluation,
-        "task_yaml": words.clean(task_yaml),
-        "name": story.task_name(task_yaml) or decision.task,
+        "task_yaml": words.clean(records.task_yaml),
+        "name": story.task_name(records.task_yaml) or decision.task,
     }
     views = _of_decision(decision, trials) | _of_race(decision, trials, screening) | _of_evaluation(evaluation)
-    views["excluded"] = board.excluded(decision, pool, screening)
+    views["excluded"] = board.excluded(decision, records.pool, screening)
     html = _environment().get_template("template.html").render(shown | views)
     return visible(html).encode("utf-8", "replace").decode("utf-8")
 

@@ -38,6 +38,7 @@ def check_inputs(workspace: Workspace, decision: Decision) -> int:
     Raises:
         IntegrityError: a file was changed or is missing, or the evaluation is not that of the decision.
     """
+    workspace.read_trials()  # trials that are missing or damaged are named by their line
     for name, wanted in decision.inputs.items():
         try:
             if name == workspace.task.name:

@@ -5,8 +5,9 @@
 
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
 is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
-the final level than its own noise suggests, and one finished candidate corrects the rung for all others. The linear
-probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
+the final level than its own noise suggests, and one finished candidate corrects the rung for all others. Networks at a
+tenth of their epochs and models that are fitted in one go at a tenth of the rows have a ``u`` each; the linear probe of
+the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
 inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
 
 A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
@@ -32,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 
 PROBE = "probe"
 """Name of the screening's linear probe among the rungs."""
+ROWS = "/rows"
+"""Suffix of a rung of candidates that are fitted in one go: there it is a share of the rows, for networks one of the
+epochs, and what is still to be learnt differs."""
 CHANCE_ERRORS = 2.0
 """A rung within this many standard errors of the majority loss is uninformative."""
 _SCALES: Floats = np.array([0.6, 1.0, 1.67, 2.78, 4.63])
@@ -75,17 +79,21 @@ class Posterior:
     """Finished candidates at chance -> (log loss, its variance): known, but no evidence about other candidates."""
     _place: dict[str, int] = field(init=False)
     _rungs: list[str] = field(init=False)
+    _one_go: list[bool] = field(init=False)
+    """Which candidates are fitted in one go."""
     _codes: npt.NDArray[np.int64] = field(init=False)
     _updates: Floats = field(init=False)
     _count: int = field(init=False, default=0)
-    _tables: dict[float, tuple[Floats, Floats]] = field(init=False, default_factory=dict)
-    """Rung -> own noise and loading of every candidate there."""
+    _tables: dict[float, tuple[Floats, Floats, npt.NDArray[np.int64]]] = field(init=False, default_factory=dict)
+    """What ``_table`` made."""
 
     def __post_init__(self) -> None:
         """Lay out the prior."""
         e, pool = self.experience, self.candidates
         self._place = {candidate.name: index for index, candidate in enumerate(pool)}
-        self._rungs = [PROBE, *sorted(share for share in e.rungs["*"])]
+        shares = sorted(e.rungs["*"])
+        self._rungs = [PROBE, *shares, *(f"{share}{ROWS}" for share in shares)]
+        self._one_go = [not candidate.model.groups for candidate in pool]
         attributes = [
             [candidate.model.family for candidate in pool],
             [e.groups.get(kind_of(candidate), kind_of(candidate)) for candidate in pool],
@@ -123,7 +131,7 @@ class Posterior:
         column = self._column(place)
         total = self.variance[:, place].copy()
         if observation.share < 1:
-            rung, loading = self._rung(observation.share), relation.loading
+            rung, loading = self._rung(place, observation.share), relation.loading
             at = len(self.candidates) + rung
             total += 2 * loading * self.cross[:, rung, place] + loading**2 * self.variance[:, at]
             column += loading * self.cross[:, rung]
@@ -196,11 +204,10 @@ class Posterior:
         if share >= 1:
             covariance, total = variances, variances + noise**2
         else:
-            rung = self._rung(share)
-            loading = self._table(share)[1]
-            shared = loading * self.cross[:, rung, :n]
+            _, loading, rungs = self._table(share)
+            shared = loading * self.cross[:, rungs, range(n)]
             covariance = variances + shared
-            total = variances + 2 * shared + loading**2 * self.variance[:, n + rung, None] + noise**2
+            total = variances + 2 * shared + loading**2 * self.variance[:, n + rungs] + noise**2
         step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
         return np.minimum(step, np.sqrt(variances))
 
@@ -229,12 +236,14 @@ class Posterior:
 
     # -------------------------------------------------------------------------------------------------------- inside
 
-    def _rung(self, share: float) -> int:
-        """Place of the nearest rung that experience knows; 0 is the probe."""
+    def _rung(self, place: int, share: float) -> int:
+        """Place of the nearest rung that experience knows, for one candidate; 0 is the probe."""
         if share == 0:
             return 0
-        known = self._rungs[1:]
-        return 1 + min(range(len(known)), key=lambda index: abs(float(known[index]) - share))
+        count = (len(self._rungs) - 1) // 2
+        known = self._rungs[1 : 1 + count]
+        nearest = min(range(count), key=lambda index: abs(float(known[index]) - share))
+        return 1 + nearest + (count if self._one_go[place] else 0)
 
     def _relation(self, place: int, observation: Observation) -> Rung:
         """Bias and own noise of an observation."""
@@ -261,15 +270,15 @@ class Posterior:
         counting = np.maximum(np.minimum(counting, 1.0) * np.sqrt(_SHARED_COUNTING), _LEAST_NOISE)
         return np.asarray(counting if share >= 1 else np.hypot(self._table(share)[0], counting))
 
-    def _table(self, share: float) -> tuple[Floats, Floats]:
-        """Own noise and loading of every candidate at a rung, each ``(n_candidates,)``."""
+    def _table(self, share: float) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Own noise, loading and place of the rung of every candidate at a share, each ``(n_candidates,)``."""
         if share not in self._tables:
-            known = [
-                self.experience.probe if share == 0 else self._known(i, share) for i in range(len(self.candidates))
-            ]
+            places = range(len(self.candidates))
+            known = [self.experience.probe if share == 0 else self._known(place, share) for place in places]
             self._tables[share] = (
                 np.array([rung.spread for rung in known]),
                 np.array([rung.loading for rung in known]),
+                np.array([self._rung(place, share) for place in places], dtype=np.int64),
             )
         return self._tables[share]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
-from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, Workload
+from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, Trial, Workload
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, to_json, write_text
@@ -110,9 +110,10 @@ class RunStore:
         shutil.rmtree(folder / "model", ignore_errors=True)
         beside.rename(folder / "model")
 
-    def drop_checkpoint(self, name: str) -> None:
-        """Remove the checkpoint of a finished run: its model is what counts now."""
-        shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
+    def drop_checkpoints(self, trials: Iterable[Trial]) -> None:
+        """Remove the checkpoints of finished runs: their models are what counts now."""
+        for name in {trial.candidate for trial in trials if trial.share >= 1}:
+            shutil.rmtree(self.workspace.of_candidate(name) / "checkpoint", ignore_errors=True)
 
     def model_folder(self, name: str) -> Path:
         """Where the finished model of a candidate lies."""

@@ -27,9 +27,8 @@ RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
 FOOTPRINT_SECONDS = 4.0
 """By judgement: what measuring a finished model in a fresh process takes, loading included."""
-_MARGINS = 1.05, 1.2
-"""A run is taken to fit where it would also fit if it took this many times as long as predicted: one that has begun,
-whose pace was measured, and one that has not."""
+_TIME_ERRORS = 0.1, 0.4
+"""By judgement: standard deviation of log seconds of a run that has begun, and of one that has not."""
 _LEAST_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
 _LEAST_WEIGHT = 1e-3
@@ -194,6 +193,7 @@ class Standings:
             candidates=tuple(names[index] for index in open_.tolist()),
             seconds=self._seconds()[open_],
             whole=self._whole()[open_],
+            time_error=np.where(self._done[open_] > 0, *_TIME_ERRORS),
             savings=view.saved[open_],
             promising=view.promising[open_],
         )
@@ -225,7 +225,7 @@ class Standings:
         """The pretrained candidate for whose full run time is reserved; see ``protocols.Race``."""
         self._catch_up()
         finished = self._finished()
-        fits = self._whole() <= self.seconds_left
+        fits = self._whole() * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
         eligible = np.flatnonzero(self._pretrained & (finished | (self._open() & fits)))
         if len(eligible) == 0:
             return None
@@ -363,8 +363,7 @@ class Standings:
     def _whole(self) -> Floats:
         """Seconds of the budget that finishing each candidate needs; see ``protocols.Purchases``."""
         measured = np.isin(self._models, self._models[self._finished()])
-        margin = np.where(self._done > 0, *_MARGINS)
-        return np.asarray(margin * self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
+        return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
 
     def _priced(self) -> Floats:
         last = len(self.rungs) - 1

@@ -319,7 +319,10 @@ class Workspace:
         path = self.of_candidate(candidate) / f"rung-{rung}{'.npy' if answers.labels else '.json'}"
         if answers.labels:
             buffer = io.BytesIO()
-            np.save(buffer, np.asarray(answers.probabilities, dtype=np.float32), allow_pickle=False)
+            table = np.array(answers.probabilities, dtype=np.float32)
+            if answers.problems:
+                table[np.array(answers.problems) != ""] = _NO_ANSWER
+            np.save(buffer, table, allow_pickle=False)
             write_bytes(path, buffer.getvalue())
         else:
             write_text(path, encoded(answers))
@@ -337,9 +340,14 @@ class Workspace:
                 return decoded(path.read_text(encoding="utf-8"), goal)
             probabilities = np.load(path, allow_pickle=False)
             _need_finite(probabilities)
+            probabilities = np.where(probabilities == _NO_ANSWER, np.nan, probabilities)
             return of_labels(probabilities, goal.labels, several=goal.several)
         except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+
+
+_NO_ANSWER = -1.0
+"""Stands on disk for every probability of an item without an answer; NaN there is damage."""
 
 
 def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:

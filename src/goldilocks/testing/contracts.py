@@ -484,6 +484,7 @@ class TinyRace:
             candidates=tuple(open_),
             seconds=np.array(seconds).reshape(shape),
             whole=np.array([self.price(name, len(self.rungs) - 1) for name in open_]),
+            time_error=np.full(len(open_), 0.1),
             savings=np.array(savings).reshape(shape),
             promising=np.full(shape, 0.5),
         )

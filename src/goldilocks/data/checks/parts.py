@@ -62,17 +62,19 @@ def survey(parts: Mapping[str, Part], task: Task) -> list[Finding]:
         return []
     findings = []
     odd = {name: tuple(task.oddities(part)) for name, part in parts.items() if len(part)}
-    everywhere = {one for one in next(iter(odd.values()), ()) if all(one in others for others in odd.values())}
+    everywhere = {oddity for oddity in next(iter(odd.values()), ()) if all(oddity in others for others in odd.values())}
     for name, part in parts.items():
-        for one in odd.get(name, ()):
-            rows = list(dict.fromkeys(part.rows[place] for place in one.places))
+        for oddity in odd.get(name, ()):
+            rows = list(dict.fromkeys(part.rows[place] for place in oddity.places))
             if rows:
-                message = f"{one.message} ({rows_in_words(rows)})"
-                findings.append(finding(one.code, one.severity, message, one.meaning, part=name, rows=rows))
-            elif one not in everywhere:
-                findings.append(finding(one.code, one.severity, one.message, one.meaning, part=name, rows=()))
+                message = f"{oddity.message} ({rows_in_words(rows)})"
+                findings.append(finding(oddity.code, oddity.severity, message, oddity.meaning, part=name, rows=rows))
+            elif oddity not in everywhere:
+                findings.append(
+                    finding(oddity.code, oddity.severity, oddity.message, oddity.meaning, part=name, rows=())
+                )
     return findings + [
-        finding(one.code, one.severity, one.message, one.meaning, part="all", rows=())
-        for one in sorted(everywhere, key=lambda one: one.code)
-        if not one.places
+        finding(oddity.code, oddity.severity, oddity.message, oddity.meaning, part="all", rows=())
+        for oddity in sorted(everywhere, key=lambda oddity: oddity.code)
+        if not oddity.places
     ]

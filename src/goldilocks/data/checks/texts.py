@@ -127,7 +127,7 @@ def scripts(parts: Mapping[str, Part]) -> list[Finding]:
     """Words that mix letters which look alike, and rows in another script than nearly all others."""
     findings: list[Finding] = []
     written = {name: [script_of(as_text(text)[:SCRIPT_REACH]) for text in part.texts] for name, part in parts.items()}
-    counts = Counter(script for one in written.values() for script in one if script)
+    counts = Counter(script for scripts_of_part in written.values() for script in scripts_of_part if script)
     rare = {script for script, count in counts.items() if count < SEVERAL * counts.total()}
     for name, part in parts.items():
         mixed = [row for row, text in zip(part.rows, part.texts, strict=True) if mixes_scripts(as_text(text))]

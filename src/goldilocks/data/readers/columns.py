@@ -19,7 +19,8 @@ Rows = Iterator[tuple[int, Cells]]
 class Skipped(str):
     """In place of cells: why a row is left out on purpose, such as an annotation that was rejected."""
 
-    __slots__ = ()
+    row: Mapping[str, Any] | None = None
+    """The row all the same, for those who need no right answer."""
 
 
 def require_columns(

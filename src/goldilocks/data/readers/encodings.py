@@ -82,7 +82,7 @@ _EAST_ASIAN = (
     _EastAsian("gb18030", "GB 18030", 0xB0, 0xD7),
     _EastAsian("big5hkscs", "Big5", 0xA4, 0xC6),
 )
-_NAMES = {one.codec: one.name for one in _EAST_ASIAN} | {
+_NAMES = {encoding.codec: encoding.name for encoding in _EAST_ASIAN} | {
     "cp1252": "Windows-1252",
     "cp1250": "Windows-1250",
     "cp1251": "Windows-1251",

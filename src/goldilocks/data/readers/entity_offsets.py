@@ -62,7 +62,7 @@ def _lists_entities(cell: Any) -> bool:
 
 def _has_spans(cell: Any) -> bool:
     """Whether it is a list of objects with offsets, whatever its column is called."""
-    return bool(cell) and isinstance(cell, list) and all(isinstance(one, dict) and "start" in one for one in cell)
+    return bool(cell) and isinstance(cell, list) and all(isinstance(span, dict) and "start" in span for span in cell)
 
 
 def tagged(rows: Rows, mended: dict[str, list[int]]) -> Rows:

@@ -84,7 +84,9 @@ def _label_studio(record: Any) -> Record | str:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled")
     ]
     if not done:
-        return Skipped("a task without an annotation, or whose annotation was cancelled")
+        skipped = Skipped("a task without an annotation, or whose annotation was cancelled")
+        skipped.row = record["data"]
+        return skipped
     row = dict(record["data"])
     entities: list[Any] = []
     results = done[0].get("result")
@@ -141,13 +143,13 @@ def _doccano(record: Any) -> Record | str:
         return "not a JSON object"
     row = {"text": record.get("data"), **record} if "text" not in record else dict(record)
     label = record.get("label")
-    if isinstance(label, list) and all(isinstance(one, str) for one in label):
+    if isinstance(label, list) and all(isinstance(name, str) for name in label):
         row |= _labelled(label)
     return row
 
 
 def _doccano_labels(cell: Any) -> bool:
-    return isinstance(cell, list) and all(isinstance(one, str | list) for one in cell)
+    return isinstance(cell, list) and all(isinstance(value, str | list) for value in cell)
 
 
 def _labelled(labels: list[Any]) -> Record:

@@ -15,7 +15,7 @@ MISREAD_SHOWN = 3
 
 def label_folder_rows(path: Path, source: str, remarks: list[str]) -> Iterator[tuple[int, list[Any] | str]]:
     """One row per ``label/name.txt``, in the order of the names; UTF-8, else in the encoding detected file by file."""
-    files = sorted(one for one in path.glob("*/*.txt") if not one.parent.name.startswith((".", "__")))
+    files = sorted(file for file in path.glob("*/*.txt") if not file.parent.name.startswith((".", "__")))
     if not files:
         raise InputError(
             f"{source}: a folder without label/text.txt in it; make one folder per label, one .txt per text."

@@ -25,7 +25,7 @@ def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> lis
         if not leaked.any():
             continue
         rows = [parts[name].rows[place] for place in np.flatnonzero(leaked).tolist()]
-        where = " or ".join(one for one in others if one in sources)
+        where = " or ".join(other for other in others if other in sources)
         if leaked.all():
             raise InputError(
                 f"{sources[name]}: every row also occurs in {where}; "
@@ -49,12 +49,12 @@ def drop_leaks(parts: Parts, groups: Grouped, sources: Mapping[str, str]) -> lis
 
 def _repeats_sentences(part: Part, others: Sequence[Part]) -> npt.NDArray[np.bool_]:
     """Where rows hold several sentences: whether sentences with most of a row's words occur in other parts."""
-    if not any(SENTENCE_END in item for one in (part, *others) for item in one.texts if not isinstance(item, str)):
+    if not any(SENTENCE_END in item for other in (part, *others) for item in other.texts if not isinstance(item, str)):
         return np.zeros(len(part), dtype=bool)
 
     def sentences(item: Text) -> list[str]:
-        return [normalise(" ".join(one)) for one in sentences_of(words_of(item))]
+        return [normalise(" ".join(sentence)) for sentence in sentences_of(words_of(item))]
 
-    held = {sentence for one in others for item in one.texts for sentence in sentences(item)}
-    found = [[(len(one.split()), one in held) for one in sentences(item)] for item in part.texts]
-    return np.array([2 * sum(n for n, known in row if known) > sum(n for n, _ in row) for row in found], dtype=bool)
+    held = {sentence for other in others for item in other.texts for sentence in sentences(item)}
+    words = [[(len(sentence.split()), sentence in held) for sentence in sentences(item)] for item in part.texts]
+    return np.array([2 * sum(n for n, known in row if known) > sum(n for n, _ in row) for row in words], dtype=bool)

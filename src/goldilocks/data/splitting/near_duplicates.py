@@ -85,7 +85,7 @@ def signatures(texts: Sequence[str], *, seed: int = 0) -> U8:
     found = np.empty((len(texts), BANDS * BAND_ROWS), dtype=np.uint8)
     for positions, hashes, starts in _pieces(texts):
         high = (hashes >> np.uint64(32)).astype(np.uint32)
-        found[positions] = np.stack([one.astype(np.uint8) for one in minhashes(high, starts, seed=seed)], axis=1)
+        found[positions] = np.stack([values.astype(np.uint8) for values in minhashes(high, starts, seed=seed)], axis=1)
     return found
 
 
@@ -111,7 +111,7 @@ def similarities(texts: Sequence[str], left: Ints, right: Ints) -> npt.NDArray[n
     """
     found = np.zeros(len(left))
     needed, places = np.unique(np.concatenate([left, right]), return_inverse=True)
-    lengths = np.fromiter((len(texts[one]) for one in needed.tolist()), dtype=np.int64, count=len(needed))
+    lengths = np.fromiter((len(texts[position]) for position in needed.tolist()), dtype=np.int64, count=len(needed))
     pieces = np.cumsum(lengths[places[: len(left)]] + lengths[places[len(left) :]]) // _CHUNK_SHINGLES
     start = 0
     for end in (np.flatnonzero(np.diff(pieces, append=-1)) + 1).tolist():
@@ -123,7 +123,7 @@ def similarities(texts: Sequence[str], left: Ints, right: Ints) -> npt.NDArray[n
 def _width(text: str) -> int:
     if text.isascii():
         return WIDE
-    return NARROW if 2 * sum(ord(one) >= _DENSE_FROM for one in text[:200]) > min(len(text), 200) else WIDE
+    return NARROW if 2 * sum(ord(character) >= _DENSE_FROM for character in text[:200]) > min(len(text), 200) else WIDE
 
 
 def _pieces(texts: Sequence[str]) -> Iterator[tuple[Ints, U64, Ints]]:
@@ -135,11 +135,11 @@ def _pieces(texts: Sequence[str]) -> Iterator[tuple[Ints, U64, Ints]]:
         waiting[width].append(position)
         held[width] += len(text)
         if held[width] >= _CHUNK_CHARACTERS:
-            yield np.asarray(waiting[width]), *_hashed([texts[one] for one in waiting[width]], width)
+            yield np.asarray(waiting[width]), *_hashed([texts[position] for position in waiting[width]], width)
             waiting[width], held[width] = [], 0
     for width, positions in waiting.items():
         if positions:
-            yield np.asarray(positions), *_hashed([texts[one] for one in positions], width)
+            yield np.asarray(positions), *_hashed([texts[position] for position in positions], width)
 
 
 def _hashed(texts: list[str], width: int) -> tuple[U64, Ints]:
@@ -205,7 +205,7 @@ def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, most
 
 def _similarities(texts: Sequence[str], left: Ints, right: Ints) -> npt.NDArray[np.float64]:
     needed, places = np.unique(np.concatenate([left, right]), return_inverse=True)
-    shingles, starts, sizes = _sets([texts[one] for one in needed.tolist()])
+    shingles, starts, sizes = _sets([texts[position] for position in needed.tolist()])
     sides = places.reshape(2, -1).T  # (n_pairs, 2)
     lengths = sizes[sides]
     # The shingles of both sides of every pair in a row, each tagged with its pair: what occurs twice is shared.

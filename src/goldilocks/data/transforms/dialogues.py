@@ -62,7 +62,7 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
 
 def _replies(listed: Sequence[Any]) -> list[int]:
     """Places of the turns that are replies."""
-    speakers = [str(one.get("role", one.get("from"))).lower() if isinstance(one, dict) else "" for one in listed]
+    speakers = [str(turn.get("role", turn.get("from"))).lower() if isinstance(turn, dict) else "" for turn in listed]
     by_system = [place for place, one in enumerate(speakers) if one in ASSISTANT] or [
         place for place, one in enumerate(speakers) if one in SYSTEM
     ]
@@ -78,7 +78,7 @@ def _with_candidates(rows: Sequence[tuple[int, list[Any] | str]], roles: Sequenc
                 yield row, "no candidates, and no other reply in the file that could be one; give candidates"
                 continue
             drawn = random.Random(number).sample(replies, min(len(replies), OTHERS + 1))
-            others = [one for one in drawn if one != cells[reply]][:OTHERS]
+            others = [candidate for candidate in drawn if candidate != cells[reply]][:OTHERS]
             others.insert(random.Random(number).randint(0, len(others)), cells[reply])
             cells[place] = others
         yield row, cells

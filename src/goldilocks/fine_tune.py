@@ -1,0 +1,146 @@
+"""Tuning one candidate by name, without a race: ``goldilocks tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from goldilocks import plugins
+from goldilocks.bundle.write import write_tuned
+from goldilocks.catalog.find import candidates
+from goldilocks.catalog.fit import workload
+from goldilocks.data.load import load
+from goldilocks.data.mask import mask
+from goldilocks.errors import InputError, MissingError
+from goldilocks.events import Progress, StageStarted, silent
+from goldilocks.records import Measured, Pool, TaskSpec
+from goldilocks.selection.deciding_metric import deciding_metric
+from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.workspace import Workspace
+from goldilocks.settings import RunSettings
+from goldilocks.support.files import read_record
+from goldilocks.support.machine.hardware import machine, set_threads
+from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
+from goldilocks.support.suggest import suggest
+
+
+def tune_one(
+    spec: TaskSpec,
+    name: str,
+    settings: RunSettings,
+    overrides: Mapping[str, Any],
+    progress: Progress = silent,
+    *,
+    test_opened: bool = False,
+) -> Measured:
+    """Tune one candidate to the end and write it as a bundle to ``settings.out``; its validation score is returned.
+
+    Args:
+        spec: The task.
+        name: ``family/model/method``.
+        settings: Where to write, whether the Hub may be asked.
+        overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
+        progress: Called as work goes on.
+        test_opened: Whether a test score of another candidate is known for these data; the bundle records it.
+
+    Raises:
+        MissingError: no candidate of that name fits the task; the nearest is named.
+        InputError: a recipe is given for a model that is fitted in one go, or the folder is taken.
+    """
+    set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    task = plugins.load("tasks", spec.task)
+    progress(StageStarted("data"))
+    dataset = load(spec, task, progress=progress)
+    pool = candidates(spec, task, dataset, settings, machine())
+    candidate = next((one for one in pool.candidates if one.name == name), None)
+    if candidate is None:
+        reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
+        reason = next(reasons, None)
+        why = f" It is out: {reason}." if reason else suggest(name, [one.name for one in pool.candidates])
+        raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
+    progress(StageStarted("tuning"))
+    metric_name, metric = deciding_metric(spec, task)
+    model, score = tune_candidate(
+        candidate,
+        dataset.sealed(),
+        metric,
+        overrides,
+        offline=settings.offline,
+        seed=spec.seed,
+        progress=progress,
+        options=spec.options,
+    )
+    write_tuned(
+        model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask, test_opened=test_opened
+    )
+    return score
+
+
+def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = silent) -> Measured:
+    """Write the bundle of another candidate of a run; its validation score is returned.
+
+    A candidate that finished is bundled as it is; any other is tuned to the end first. The bundle records that the test
+    set of its data was already opened, if it was: a test score of this candidate would be a second look.
+
+    Args:
+        run: Folder of a run; nothing in it is changed.
+        name: ``family/model/method``.
+        settings: Where to write, whether the Hub may be asked.
+        progress: Called as work goes on.
+
+    Raises:
+        MissingError: the folder holds no run, or no candidate of that name; the nearest is named.
+        InputError: the folder to write to is not empty, or the data have changed since the run.
+    """
+    workspace = Workspace(run)
+    spec, pool = workspace.read_task(), read_record(Pool, workspace.pool)
+    candidate = next((one for one in pool.candidates if one.name == name), None)
+    if candidate is None:
+        raise MissingError(
+            f"{run}: no candidate of this run is named {name!r}.{suggest(name, [one.name for one in pool.candidates])} "
+            f"`goldilocks decide {run} --out OTHER` lists them."
+        )
+    opened = workspace.test_opened()
+    trial = next((one for one in workspace.read_trials() if one.candidate == name and one.share >= 1), None)
+    store_folder = workspace.of_candidate(name) / "model"
+    if trial is None or not store_folder.is_dir():
+        return tune_one(spec, name, settings, {}, progress, test_opened=opened)
+    set_threads(settings.threads)
+    if settings.out.exists() and any(settings.out.iterdir()):
+        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    task = plugins.load("tasks", spec.task)
+    progress(StageStarted("data"))
+    dataset = load(spec, task, progress=progress)
+    if dataset.fingerprint != trial.data_fingerprint:
+        raise InputError(
+            f"{run}: was run on other data (fingerprint {trial.data_fingerprint}, now {dataset.fingerprint}); restore "
+            "the data that it was run on."
+        )
+    metric_name, _ = deciding_metric(spec, task)
+    progress(StageStarted("bundle"))
+    store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
+    model = store.restore(candidate)
+    write_tuned(
+        model,
+        candidate,
+        dataset,
+        metric_name,
+        trial.score,
+        spec.task,
+        settings.out,
+        mask=mask,
+        test_opened=opened,
+        decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
+    )
+    return trial.score
+
+
+def _speaks_of(excluded: str, name: str) -> bool:
+    """Whether an exclusion (a candidate, a model, a family, or a pattern of them) is about the candidate ``name``."""
+    return fnmatchcase(name, excluded) or name.startswith(f"{excluded}/")

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from method_models import CONFIG, ENCODER, PROMPTED
+
+from goldilocks.errors import InputError
+from goldilocks.methods import in_context
+from goldilocks.records import Output
+
+
+def test_only_prompted_models_are_used_and_nothing_is_trained() -> None:
+    assert in_context.incompatibility(PROMPTED) is None
+    assert in_context.incompatibility(ENCODER) == "cannot be prompted; needs training"
+    assert in_context.training_config(CONFIG) is None
+
+
+def test_option_says_how_many_examples_are_drawn() -> None:
+    model = SimpleNamespace(n_examples=0)
+    in_context.prepare(model, in_context.Options(shots=3))
+    assert model.n_examples == 3
+
+
+def test_no_examples_are_refused() -> None:
+    with pytest.raises(InputError, match="shots is 0; show at least 1 row, or use zero_shot"):
+        in_context.prepare(SimpleNamespace(), in_context.Options(shots=0))
+
+
+def test_likelihoods_have_no_examples() -> None:
+    assert in_context.declined(Output.LIKELIHOOD)
+    assert in_context.declined(Output.TEXT) is None
