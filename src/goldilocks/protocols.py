@@ -293,6 +293,14 @@ class DeclinesOutputs(Protocol):
 
 
 @runtime_checkable
+class DeclinesWorkloads(Protocol):
+    """A family or method (beside ``Family``, ``Method``) that is made for some forms of items only, such as lists."""
+
+    def unsuited(self, work: Workload) -> str | None:
+        """Why it makes no sense for items of this form, for the user; ``None``: it does."""
+
+
+@runtime_checkable
 class FreezesLayers(Protocol):
     """A method (beside ``Method``) that freezes layers, whose output is computed once and not in every epoch."""
 

@@ -24,6 +24,7 @@ from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
 from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
+    DeclinesWorkloads,
     Estimator,
     Family,
     FitsInClosedForm,
@@ -143,8 +144,15 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
         ]
         assert given, f"{info.name} gives none of the kinds of answer of its family"
         for case in tiny.cases(given):
+            form = replace(WORK, output=case.goal.output, texts=_texts(case.part.texts))
+            if isinstance(family, DeclinesWorkloads) and family.unsuited(form):
+                continue
             _check_model(family, info, checkpoint, case, folder / f"{number}-{case.name}")
     return len(models)
+
+
+def _texts(items: Sequence[Text]) -> float:
+    return sum(1 if isinstance(item, str) else len(item) for item in items) / len(items)
 
 
 def _check_forecast(family: Family, info: ModelInfo) -> None:
