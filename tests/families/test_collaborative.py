@@ -15,11 +15,11 @@ from goldilocks.records import Workload
 
 
 def _rows(n_rows: int = 60) -> tuple[list[tuple[str, ...]], list[tuple[float, ...]]]:
-    """Who liked Alien likes Scream, who liked Babe likes Shrek; no word of the titles says so but the genre."""
+    """Who liked Alien likes Scream, who liked Babe likes Shrek; no word of the titles says so."""
     texts, gold = [], []
     for row in range(n_rows):
         liked, next_film = ("Alien", "Scream") if row % 2 else ("Babe", "Shrek")
-        candidates = ("Scream", "Shrek", "Heat")
+        candidates = ("Scream", "Shrek", "Heat", "Alien", "Babe")
         texts.append((f"{liked}; Heat", *candidates))
         gold.append(tuple(float(one == next_film) for one in candidates))
     return texts, gold
@@ -41,7 +41,7 @@ def test_what_goes_with_the_history_comes_first(name: str) -> None:
 
 def test_unknown_candidate_is_ranked_by_the_words_it_shares_with_the_query() -> None:
     model = collaborative.Collaborative("item_knn")
-    model.fit(*_rows(), seed=0)
+    model.fit(*_rows(40), seed=0)  # too few to fit the mixture: everything counts alike
 
     (scores,) = model.predict([("green horse", "red horse", "blue cow")]).values
 

@@ -85,6 +85,15 @@ def test_labels_of_pairs_are_those_of_logistic_regression_on_both_vectors(folder
     assert model.predict(PAIRS).probabilities == pytest.approx(expected, abs=1e-3)
 
 
+def test_features_of_the_screening_end_with_what_the_head_sees(folder: Path) -> None:
+    model = _finished(folder, _part(("same", "other", "same", "other")), Goal(labels=("other", "same")))
+
+    features = model.features(PAIRS)
+
+    assert features.shape == (4, model.backbone.depth + 1, model.pooled_width)
+    assert features[:, -1] == pytest.approx(model.embed(PAIRS), abs=1e-5)
+
+
 def test_no_weight_of_the_encoder_is_changed_and_the_model_is_restored(folder: Path, tmp_path: Path) -> None:
     model = _finished(folder, _part((3.0, 1.0, 5.0, 2.0)), Goal(Output.SCORE))
     model.save(tmp_path / "saved")
