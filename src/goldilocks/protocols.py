@@ -278,7 +278,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class FitsInClosedForm(Protocol):
-    """A method (beside ``Method``) that fits a network without gradient descent; its ``training_config`` is ``None``."""
+    """A method (beside ``Method``) that fits networks without gradient descent: its ``training_config`` is ``None``."""
 
     def fitted(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> Model:
         """The network fitted to items and their right answers; its own weights may be used again."""

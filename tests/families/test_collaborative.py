@@ -13,7 +13,6 @@ from goldilocks.families import collaborative
 from goldilocks.records import Workload
 
 
-
 def _rows(n_rows: int = 60) -> tuple[list[tuple[str, ...]], list[tuple[float, ...]]]:
     """Who liked Alien likes Scream, who liked Babe likes Shrek; no word of the titles says so."""
     texts, gold = [], []
@@ -53,7 +52,9 @@ def test_mixture_is_fitted_on_rows_that_the_counts_have_not_seen(monkeypatch: py
     model = collaborative.Collaborative("item_knn")
     counted: list[int] = []
     count = model._count
-    monkeypatch.setattr(model, "_count", lambda texts, gold, seed: (counted.append(len(texts)), count(texts, gold, seed)))
+    monkeypatch.setattr(
+        model, "_count", lambda texts, gold, seed: (counted.append(len(texts)), count(texts, gold, seed))
+    )
 
     model.fit(*_rows(100), seed=0)
 

@@ -15,7 +15,12 @@ from goldilocks.records import Candidate, Goal, Output, Part, Workload
 from goldilocks.testing import tiny
 from goldilocks.tuning.run import Run, RunSetup
 
-PAIRS = (("soup today", "bread with soup"), ("bank loan", "match goal"), ("soup", "soup"), ("goal", "the coach saw a goal"))
+PAIRS = (
+    ("soup today", "bread with soup"),
+    ("bank loan", "match goal"),
+    ("soup", "soup"),
+    ("goal", "the coach saw a goal"),
+)
 WORK = Workload(rows=4, characters=20.0, words=4.0, labels=0, output=Output.SCORE, texts=2.0)
 
 

@@ -98,9 +98,7 @@ def _known_file(source: ModelInfo | str) -> str | None:
     return next(iter(source.sha256), None) if isinstance(source, ModelInfo) else None
 
 
-def _converted(
-    source: ModelInfo | str, folder: Path, convert: Callable[[str | None], Path], *, make: bool
-) -> Path:
+def _converted(source: ModelInfo | str, folder: Path, convert: Callable[[str | None], Path], *, make: bool) -> Path:
     """The Hub folder converted from one file; the catalogue knows the SHA-256 of the file, not of the result."""
     wanted = next(iter(source.sha256.values()), None) if isinstance(source, ModelInfo) else None
     if not make:

@@ -19,7 +19,15 @@ from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import DeclinesOutputs, DeclinesWorkloads, Family, FreezesLayers, Method, RestrictsOutputs, Task
+from goldilocks.protocols import (
+    DeclinesOutputs,
+    DeclinesWorkloads,
+    Family,
+    FreezesLayers,
+    Method,
+    RestrictsOutputs,
+    Task,
+)
 from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings
 from goldilocks.support.endpoints import address
@@ -231,7 +239,8 @@ def _pair(
         incompatible = method.incompatibility(info) or (
             method.declined(work.output) if isinstance(method, DeclinesOutputs) else None
         )
-        misfit = misfit or (method.unsuited(work) if isinstance(method, DeclinesWorkloads) else None)
+        if isinstance(method, DeclinesWorkloads):
+            incompatible = incompatible or method.unsuited(work)
         reason = (
             (Reason(incompatible) if incompatible else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)

@@ -15,8 +15,10 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_labels
 from goldilocks.classical.ngram_features import Grams, Vocabulary, blocks, counted
 from goldilocks.classical.pair_features import marked
+from goldilocks.classical.relation_features import marked_relation
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Text, as_text, labels_of
+from goldilocks.support.text.entity_markers import all_marked
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -62,7 +64,8 @@ class NgramLinear:
     """A ``OneShotEstimator`` model (see protocols): n-gram values times weights, softmax at a fitted temperature.
 
     Where a text may have several labels, a sigmoid for each in place of the softmax. Pairs of texts are counted as the
-    marked n-grams of ``classical/pair_features.py``.
+    marked n-grams of ``classical/pair_features.py``, texts with two marked entities as those of
+    ``classical/relation_features.py``.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class NgramLinear:
         self.recipe = recipe
         """For pairs its n-grams are the marked ones, from ``fit`` on."""
         self.pairs = False
+        self.relations = False
+        """Whether the items are texts with two marked entities (``classical/relation_features.py``)."""
         self._single = recipe
         self._solve = solve
         self.vocabulary = Vocabulary(recipe.grams, [[] for _ in recipe.grams])
@@ -97,11 +102,19 @@ class NgramLinear:
                 "this model was restored for prediction and cannot be fitted; create it from its family instead."
             )
         self.pairs = any(isinstance(one, tuple) for one in texts)
-        self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
+        self.relations = all_marked(texts)
+        self.use_marked_ngrams()
         self._fit(self._lines(texts), gold, seed, self._solve)
+
+    def use_marked_ngrams(self) -> None:
+        """Count marked n-grams where the items are pairs or relations, else those of the text."""
+        special = self.pairs or self.relations
+        self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if special else self._single
 
     def _lines(self, items: Sequence[Text]) -> list[str]:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
+        if self.relations:
+            return [marked_relation(as_text(one)) for one in items]
         if not self.pairs:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}
@@ -179,6 +192,7 @@ class NgramLinear:
             "labels": self.labels,
             "several": self.several,
             "pairs": self.pairs,
+            "relations": self.relations,
             "temperature": self.temperature,
             "recipe": asdict(self._single),
             "terms": self.vocabulary.terms,
@@ -196,8 +210,8 @@ def restored(folder: Path) -> NgramLinear:
     grams = tuple(Grams(**one) for one in head["recipe"]["grams"])
     recipe = TrainingConfig(**{**head["recipe"], "grams": grams})
     model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
-    if head.get("pairs"):
-        model.pairs, model.recipe = True, replace(recipe, grams=(Grams("marked", 1, 1),))
+    model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))
+    model.use_marked_ngrams()
     model.vocabulary = Vocabulary(model.recipe.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")

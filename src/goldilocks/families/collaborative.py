@@ -161,7 +161,9 @@ class Collaborative:
         documents = list(dict.fromkeys(candidate for item in texts for candidate in item[1:]))
         self.n_texts = len(documents)
         self.seen = dict(sorted(Counter(word for one in documents for word in set(_words(one))).items()))
-        relevant = Counter(candidate for item, right in zip(texts, gold, strict=True) for candidate in _liked(item, right))
+        relevant = Counter(
+            candidate for item, right in zip(texts, gold, strict=True) for candidate in _liked(item, right)
+        )
         known = sorted(documents, key=lambda one: -relevant[one])[:MOST_ITEMS]
         self.index = ItemIndex(known)
         self.popularity = np.log1p(np.array([relevant[item] for item in known], dtype=np.float64))
@@ -186,7 +188,11 @@ class Collaborative:
             self.set_table({"factors": collaborative.factors(table, seed=seed)})
             return
         alike = collaborative.neighbours(table)
-        arrays = {"alike": alike.data, "columns": alike.indices.astype(np.int32), "starts": alike.indptr.astype(np.int32)}
+        arrays = {
+            "alike": alike.data,
+            "columns": alike.indices.astype(np.int32),
+            "starts": alike.indptr.astype(np.int32),
+        }
         self.set_table(arrays)
 
     def set_table(self, arrays: dict[str, npt.NDArray[np.float32]] | dict[str, npt.NDArray[np.int32]]) -> None:
@@ -204,7 +210,9 @@ class Collaborative:
         """Weights of the mixture with the least listwise cross entropy on rows that were not counted."""
         from scipy.optimize import minimize
 
-        lists = [(self._features(item), np.asarray(right, dtype=np.float64)) for item, right in zip(texts, gold, strict=True)]
+        lists = [
+            (self._features(item), np.asarray(right, dtype=np.float64)) for item, right in zip(texts, gold, strict=True)
+        ]
         lists = [(values, right / right.sum()) for values, right in lists if right.sum() > 0]
         if not lists:
             return self.weights

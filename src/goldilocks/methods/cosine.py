@@ -1,4 +1,4 @@
-"""Untrained cosine: both texts are encoded by the pretrained model as it is and compared by the cosine of their vectors.
+"""Untrained cosine: both texts are encoded by the pretrained model as it is; the cosine of the vectors compares them.
 
 Encoders trained to compare texts rank pairs and candidates well without any training, so this is the candidate that
 tuning must beat. Scores of pairs are brought to the scale of the training rows by a line (least squares). For labels of

@@ -113,7 +113,9 @@ def fit_frozen(network: Network, texts: Sequence[Text], gold: Sequence[Gold]) ->
         weight, bias = np.zeros((len(made.labels), values.shape[1])), np.full(len(made.labels), -1e4)
         two = len(model.classes_) == 2  # one row of weights for both classes
         weight[model.classes_] = np.vstack([-model.coef_ / 2, model.coef_ / 2] if two else [model.coef_])
-        bias[model.classes_] = np.concatenate([-model.intercept_ / 2, model.intercept_ / 2] if two else [model.intercept_])
+        bias[model.classes_] = np.concatenate(
+            [-model.intercept_ / 2, model.intercept_ / 2] if two else [model.intercept_]
+        )
         weight /= scale
     head.weight.copy_(torch.from_numpy(weight))
     head.bias.copy_(torch.from_numpy(bias))

@@ -2,9 +2,9 @@
 
 The file (``e5-small-q4.bin``) is read as data; neither the package nor its compiled code is loaded. Little-endian:
 
-header       ``E5S1``, version, width, layers, heads, inner width, vocabulary, positions, token types, epsilon, block size
+header       ``E5S1``, version, width, layers, heads, inner width, vocabulary, positions, types, epsilon, block size
 tokenizer    unigram pieces with scores, the ids of the special tokens, a normalisation table (NFKC; not needed here)
-tensors      float32, or Q4_0: blocks of 32 weights, a float16 scale and 32 numbers of 4 bits, weight = (number - 8) · scale
+tensors      float32, or Q4_0: blocks of 32 weights, a float16 scale and 32 numbers of 4 bits; (number - 8) · scale
 
 Matrices are written in bfloat16, whose rounding is far below that of 4 bits; everything else stays float32. The
 tokenizer is XLM-RoBERTa's, and it also puts E5's prefix ``query: `` before each text, as special tokens: E5 was trained
@@ -20,6 +20,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +237,7 @@ def _read_pieces(content: bytes, place: int) -> tuple[Pieces, int]:
     texts = content[place : place + length]
     if edges[-1] != len(texts):
         raise ValueError(f"{len(texts)} bytes of pieces in place of {edges[-1]}")
-    pieces = tuple(texts[start:end].decode("utf-8") for start, end in zip(edges, edges[1:], strict=False))
+    pieces = tuple(texts[start:end].decode("utf-8") for start, end in pairwise(edges))
     place += length
     (table,) = struct.unpack_from("<I", content, place + 4)
     return Pieces(pieces, scores, *specials), place + 8 + table
