@@ -13,7 +13,9 @@ def _rows() -> tuple[list[str], list[str]]:
     """The same words throughout; only the markers tell which entity is the cause."""
     texts, gold = [], []
     for number in range(40):
-        first, second = ("[E1] fire [/E1]", "[E2] smoke [/E2]") if number % 2 else ("[E2] fire [/E2]", "[E1] smoke [/E1]")
+        first, second = (
+            ("[E1] fire [/E1]", "[E2] smoke [/E2]") if number % 2 else ("[E2] fire [/E2]", "[E1] smoke [/E1]")
+        )
         texts.append(f"row {number} the {first} caused the {second} here")
         gold.append("cause(e1,e2)" if number % 2 else "cause(e2,e1)")
     return texts, gold

