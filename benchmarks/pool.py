@@ -64,8 +64,8 @@ Written by `benchmarks/pool.py` (`--candidates` with nothing behind it writes it
 core of the machine B of [measured.md](measured.md) beside other work. At most so many rows to learn from as stand
 there; within a set the best validation score, which is what a search would go by, comes first. Seconds are of
 processor, tuning alone; one answer is the median of single answers in a fresh process; J is money per month with the
-default objective, at the test loss. Not the whole pool was run: what takes hours on one core was left out. Rows with the
-multilingual encoder, the method `cosine`, `collaborative` and relations by marked n-grams are of November 2026, two
+default objective, at the test loss. Not the whole pool was run: what takes hours on one core was left out. Rows with
+the multilingual encoder, the method `cosine`, `collaborative` and relations by marked n-grams are of November 2026, two
 busy cores of an Intel Xeon without bfloat16. For relations MiniLM reads the states at the two marks.
 """
 

@@ -50,7 +50,7 @@ def _vectors(folder: Path, texts: list[str]) -> np.ndarray[Any, Any]:
     plain = encoder.create(info, folder, Part(("a",), ("x",), (0,)), Goal(labels=("x", "y")), seed=0)
     found = plain.embed(texts)
     assert found is not None
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
 
 def _cosines(folder: Path) -> np.ndarray[Any, Any]:
