@@ -220,7 +220,9 @@ def _read_header(content: bytes) -> tuple[Header, int]:
         raise ValueError(f"begins with {magic!r}, version {version}, blocks of {block}; known are E5S1, 1 and {_BLOCK}")
     if not all(0 < number < _MOST for number in shape):
         raise ValueError(f"an encoder of the shape {shape}")
-    return Header(*shape, epsilon), struct.calcsize(form)
+    width, layers, heads, inner, vocabulary, positions, types = shape
+    header = Header(width, layers, heads, inner, vocabulary, positions, types, float(epsilon))
+    return header, struct.calcsize(form)
 
 
 def _read_pieces(content: bytes, place: int) -> tuple[Pieces, int]:
