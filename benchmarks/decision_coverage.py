@@ -1,7 +1,8 @@
 """Do the intervals, the best set and P(best) of a decision hold what they promise, and does its rule cost anything?
 
 Run:    python benchmarks/decision_coverage.py --seconds 20 --out benchmarks/results/decision_coverage.json
-Needs:  CPU only; about 120 cells of at most --seconds each. Results of record lie in benchmarks/results/.
+Read:   python benchmarks/decision_coverage.py --read benchmarks/results/decision_coverage.json
+Needs:  CPU only; 150 cells of about --seconds each. Results of record lie in benchmarks/results/.
 
 Simulated: a validation set of n items and k candidates. Candidate i errs on an item where a normal variable, correlated
 .5 between the candidates of the item, lies below the quantile of its true loss: items are hard or easy for all.
@@ -120,17 +121,56 @@ def bins(kept: list[dict[str, Any]]) -> list[list[float]]:
     return [[int((tenth == i).sum()), float(p[tenth == i].sum()), int(best[tenth == i].sum())] for i in range(10)]
 
 
+def summary(cells: list[dict[str, Any]]) -> list[str]:
+    """The result in words: coverage, best set and regret by design and number of candidates; P(best) by tenths."""
+    lines = [
+        "design    k    cells  simulations  covered mean/min  Wilson mean  best set mean/min  size   regret rule/argmin"
+    ]
+    for design, k in dict.fromkeys((one["design"], one["candidates"]) for one in cells):
+        rows = [one for one in cells if (one["design"], one["candidates"]) == (design, k)]
+        mean = {name: float(np.mean([one[name] for one in rows])) for name in rows[0] if name not in ("design", "bins")}
+        least = {name: min(one[name] for one in rows) for name in ("covered", "best_in_set", "simulations")}
+        most = max(one["simulations"] for one in rows)
+        lines.append(
+            f"{design:9} {k:3}  {len(rows):5}  {least['simulations']:4} to {most:4}  {mean['covered']:.3f} / "
+            f"{least['covered']:.3f}     {mean['covered_by_own']:.3f}        {mean['best_in_set']:.3f} / "
+            f"{least['best_in_set']:.3f}     {mean['size']:6.1f} {mean['regret']:.3f} / {mean['regret_argmin']:.3f}"
+        )
+    worse = [one for one in cells if one["regret"] - one["regret_argmin"] > 2 * one["regret_difference_error"] > 0]
+    better = [one for one in cells if one["regret_argmin"] - one["regret"] > 2 * one["regret_difference_error"] > 0]
+    lines.append(f"{len(cells)} cells, covered {np.mean([one['covered'] for one in cells]):.4f} on average")
+    lines.append(f"regret above argmin J by more than two standard errors: {len(worse)} cells; below: {len(better)}")
+    for name, bar in (("covered", 0.93), ("best_in_set", 0.94)):
+        for one in cells:
+            if one[name] < bar:
+                lines.append(f"{name} {one[name]:.3f}: " + str({key: one[key] for key in list(one)[:5]}))
+    table = np.sum([one["bins"] for one in cells if one["bins"]], axis=0)
+    lines += [
+        f"P(best) {i / 10:.1f} to {(i + 1) / 10:.1f}: {int(n)} candidates, stated {p / max(n, 1):.3f}, "
+        f"were the best {hits / max(n, 1):.3f}"
+        for i, (n, p, hits) in enumerate(table)
+    ]
+    return lines
+
+
 def main() -> None:
     """Run every cell and write the result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--simulations", type=int, default=2000, help="Most simulations a cell.")
     parser.add_argument("--seconds", type=float, default=20.0, help="Most seconds a cell (at least 100 simulations).")
     parser.add_argument("--designs", default="equal,spread,leader,adaptive")
+    parser.add_argument("--only", default="", help="One cell, as candidates,items,loss: 15,300,0.02.")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--read", type=Path, nargs="+", help="Results to summarise instead of running anything.")
     chosen = parser.parse_args()
+    if chosen.read:
+        print("\n".join(summary([cell for path in chosen.read for cell in json.loads(path.read_text())["cells"]])))
+        return
     rows: list[dict[str, Any]] = []
     for design, k, n, loss in product(chosen.designs.split(","), CANDIDATES, ITEMS, LOSSES):
         if (k == 1 and design != "equal") or (design == "leader" and k == 200) or (design == "adaptive" and k != 15):
+            continue
+        if chosen.only and chosen.only != f"{k},{n},{loss}":
             continue
         rows.append(cell(design, n, loss, k, chosen.simulations, chosen.seconds))
         print({key: value for key, value in rows[-1].items() if key != "bins"}, flush=True)

@@ -80,7 +80,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     from goldilocks.catalog.find import candidates
     from goldilocks.catalog.fit import workload
     from goldilocks.selection.run_store import RunStore
-    from goldilocks.selection.screen import screen
+    from goldilocks.selection.screen import ScreeningPlan, screen
     from goldilocks.selection.workspace import Workspace
 
     spec = replace(spec, candidates=CandidateFilter(families=(what.split("/")[0] if "/" in what else "encoder",)))
@@ -88,7 +88,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     entrants = RunStore(dataset.sealed(), workload(dataset), Workspace(path.parent / "run"), offline=True, seed=0)
     begun = time.perf_counter()
     if what == "screening":
-        screen(dataset.sealed(), pool, features=entrants.features, seconds_limit=1e9, seed=0)
+        screen(dataset.sealed(), pool, features=entrants.features, plan=ScreeningPlan(1e9, seed=0))
     else:
         candidate: Candidate = next(one for one in pool.candidates if one.name == what)
         family = plugins.load("families", candidate.model.family)

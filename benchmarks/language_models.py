@@ -31,7 +31,7 @@ from goldilocks.catalog.find import candidates
 from goldilocks.data.load import load
 from goldilocks.evaluation.score import measured
 from goldilocks.records import CandidateFilter, Dataset, DataSpec, TaskSpec
-from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.settings import RunSettings
 from goldilocks.support.machine.hardware import machine as this_machine
 from goldilocks.support.machine.hardware import set_threads
@@ -101,7 +101,7 @@ def main() -> None:
                     continue
                 begun, used = time.perf_counter(), time.process_time()
                 model, validation = tune_candidate(
-                    one, dataset.sealed(), decides, {}, offline=True, seed=chosen.seed, progress=lambda *_: None
+                    one, dataset.sealed(), decides, {}, plan=TuningPlan(chosen.seed), progress=lambda _: None
                 )
                 seconds, processor = time.perf_counter() - begun, time.process_time() - used
                 answers = model.predict(dataset.test.texts).values

@@ -1,32 +1,32 @@
-"""The pool's table: what each candidate reaches on a public data set of each task, with intervals and cost.
+"""Scores of the pool: each candidate on a public data set of each task, with intervals and cost.
 
 Run:    python benchmarks/pool.py --sets mrpc rte --candidates 'tfidf_linear/*' '*/full'
-Needs:  the data folder; all sets with the whole pool take a day on 2 cores, so choose. Runs that are done are kept in
-        the result and not run again.
+Needs:  the data folder; all sets with the whole pool take a day on 2 cores, so select some. Finished runs are kept in
+        the result and not repeated.
 
-Measured, for each candidate of the pool that fits: every metric of the task on the test part with its 95 % interval
-over items, the validation score, wall-clock and processor seconds of tuning, milliseconds and memory of answering in a
-fresh process, cost in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
+Measured for each candidate within --seconds: every metric of the task on the test set with its 95 % interval over
+items, the validation score, wall-clock and processor seconds of tuning, latency and memory in a fresh process,
+cost in money per month and J = cost + α · loss with the default objective. Nothing is chosen on test.
 
-    chnsenticorp         official parts; 330 of the 1,200 test texts are in train too, in the published data
-    tnews                official train; its test part has no labels, so its dev part is the test
-    mrpc, rte, lcqmc     official parts; rte has no test labels, so its dev part is the test; lcqmc's train is not at
-                         hand, so it is trained on its dev part
-    semeval2010_task8    official parts; the score is the official one
-    stsb                 official parts
-    entity_kinds         several labels, made from conll2003: which of the four kinds of entity a sentence names, if any
+    chnsenticorp         official splits; 330 of the 1,200 test texts are also in train, in the published data
+    tnews                official train; its test set has no labels, so the dev set is the test set
+    mrpc, rte, lcqmc     official splits; rte has no test labels, so its dev set is the test set; lcqmc's train is not
+                         at hand, so it is trained on its dev set
+    semeval2010_task8    official splits; the score is the official one
+    stsb                 official splits
+    entity_kinds         multi-label, derived from conll2003: which of the four entity types occur in a sentence
     ml_100k              liked films x films by time, see matching_data.py
-    cluener, weibo_ner   entities in Chinese; cluener's test part has no tags, so its dev part is the test
-    squad_part           15 articles of SQuAD 1.1 to train on, 5 others are the test
-    cmrc2018             trained on the trial part (its train is not at hand), the official dev part is the test
-    dialogsum, csl       summaries of dialogues, titles of abstracts; trained on the official dev part
-    crosswoz             the next reply of a dialogue, among ten; trained on the official dev part
-    crosswoz_replies     the same replies, written freely
-    dialogsum_replies    the next turn of an everyday dialogue, written freely; trained on the official dev part
-    chinese_poetry       a poem from its title and author; of 12,000 poems 1,000 drawn by the seed are the test
-    mbpp                 Python programs, judged by their tests; official parts
-    conala               a line of Python from what it is to do; official parts; without tests, so an exact match counts
-Where a set has no validation part, a part of train is held out as for any user. The last line of output is one JSON
+    cluener, weibo_ner   entities in Chinese; cluener's test set has no tags, so its dev set is the test set
+    squad_part           15 articles of SQuAD 1.1 for training, 5 others for testing
+    cmrc2018             trained on the trial set (its train is not at hand); the official dev set is the test set
+    dialogsum, csl       dialogue summaries, titles of abstracts; trained on the official dev set
+    crosswoz             the next reply of a dialogue, among ten candidates; trained on the official dev set
+    crosswoz_replies     the same replies, generated
+    dialogsum_replies    the next turn of an everyday dialogue, generated; trained on the official dev set
+    chinese_poetry       a poem from its title and author; 1,000 of 12,000 poems, drawn by the seed, are the test set
+    mbpp                 Python programs, judged by their tests; official splits
+    conala               a line of Python from its description; official splits; no tests, so exact match is scored
+Without a validation set, a part of train is held out as for any user. The last line of output is one JSON
 object.
 """
 
@@ -53,20 +53,21 @@ from goldilocks.events import silent
 from goldilocks.records import Candidate, Dataset, DataSpec, TaskSpec
 from goldilocks.selection.cost import cost
 from goldilocks.selection.footprint_process import footprint_of
-from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.settings import RunSettings
 from goldilocks.support.machine.hardware import machine as this_machine
 from goldilocks.support.machine.hardware import set_threads
 
-PAGE = """# The pool's table
+PAGE = """# Scores of the pool
 
-Written by `benchmarks/pool.py` (`--candidates` with nothing behind it writes it again from the record); seed 0, one
-core of the machine B of [measured.md](measured.md) beside other work. At most so many rows to learn from as stand
-there; within a set the best validation score, which is what a search would go by, comes first. Seconds are of
-processor, tuning alone; one answer is the median of single answers in a fresh process; J is money per month with the
-default objective, at the test loss. Not the whole pool was run: what takes hours on one core was left out. Rows with
-the multilingual encoder, the method `cosine`, `collaborative` and relations by marked n-grams are of November 2026, two
-busy cores of an Intel Xeon without bfloat16. For relations MiniLM reads the states at the two marks.
+Test scores and costs of the candidates that need no hub, on a public data set of each task. Written by
+`benchmarks/pool.py` (`--candidates` without a value rewrites this page from the record); seed 0, one core of machine B
+of [measured.md](measured.md), beside other work. The numbers of training and test rows are in the first column. Within
+a data set, candidates are ordered by validation score, best first, as a search would rank them. Tuning is processor
+time; latency is the median of single requests in a fresh process; J is money per month with the default objective, at
+the test loss. Candidates that take hours on one core were left out. Rows with the multilingual encoder, the method
+`cosine`, `collaborative` or at most 1,000 test rows of ChnSentiCorp, TNEWS and LCQMC are of two busy cores of an Intel
+Xeon without bfloat16. For relations, MiniLM is classified from the hidden states at the two entity markers.
 """
 
 Parts = dict[str, list[dict[str, Any]]]
@@ -78,16 +79,16 @@ def official(name: str, **parts: str) -> Callable[[Path], Parts]:
 
 
 def made(data: Path, name: str, make: Callable[[dict[str, Any]], dict[str, Any]], **parts: str) -> Parts:
-    """Rows made from those of the named parts."""
+    """Rows of the named parts, converted."""
     return {part: [make(row) for row in rows(data, name, file)] for part, file in parts.items()}
 
 
 def entity_kinds(data: Path) -> Parts:
-    """Sentences of conll2003 and the kinds of entity in them."""
+    """Sentences of conll2003 and the entity types in them."""
 
     def kinds(row: dict[str, Any]) -> dict[str, Any]:
-        found = {tag.split("-", 1)[1] for tag in row["tags"] if tag != "O"}
-        return {"text": " ".join(row["tokens"]), "labels": sorted(found)}
+        types = {tag.split("-", 1)[1] for tag in row["tags"] if tag != "O"}
+        return {"text": " ".join(row["tokens"]), "labels": sorted(types)}
 
     return made(data, "conll2003", kinds, train="train", validation="dev", test="test")
 
@@ -103,10 +104,10 @@ def dialogues(data: Path) -> Parts:
 
 def poems(data: Path) -> Parts:
     """Title and author -> poem."""
-    found = rows(data, "chinese_poetry", "all")
-    asked = [{"prompt": f"{one['title']}　{one['author']}", "target": one["text"]} for one in found]
-    drawn = random.Random(0).sample(asked, len(asked))
-    return {"train": drawn[1_000:], "test": drawn[:1_000]}
+    poetry = rows(data, "chinese_poetry", "all")
+    items = [{"prompt": f"{poem['title']}　{poem['author']}", "target": poem["text"]} for poem in poetry]
+    shuffled = random.Random(0).sample(items, len(items))
+    return {"train": shuffled[1_000:], "test": shuffled[:1_000]}
 
 
 def programs(data: Path) -> Parts:
@@ -124,7 +125,7 @@ def programs(data: Path) -> Parts:
 
 
 def snippets(data: Path) -> Parts:
-    """Intents and lines of Python of conala, which has no tests."""
+    """Intents and Python one-liners of conala, which has no tests."""
 
     def snippet(row: dict[str, Any]) -> dict[str, Any]:
         return {"prompt": row["source"], "solution": row["target"]}
@@ -147,7 +148,12 @@ SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {
         official("mrpc", train="train", validation="dev", test="test"),
     ),
     "rte": ("RTE, entailment", "pair_classification", "en", official("rte", train="train", test="dev")),
-    "lcqmc": ("LCQMC (zh), same question", "pair_classification", "zh", official("lcqmc", train="dev", test="test")),
+    "lcqmc": (
+        "LCQMC (zh), question matching",
+        "pair_classification",
+        "zh",
+        official("lcqmc", train="dev", test="test"),
+    ),
     "semeval2010_task8": (
         "SemEval-2010 task 8, relations",
         "relation_extraction",
@@ -155,7 +161,7 @@ SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {
         official("semeval2010_task8", train="train", test="test"),
     ),
     "stsb": ("STS-B, similarity", "similarity", "en", official("stsb", train="train", validation="dev", test="test")),
-    "entity_kinds": ("Kinds of entity in CoNLL-2003, several labels", "multi_label_classification", "en", entity_kinds),
+    "entity_kinds": ("Entity types in CoNLL-2003, multi-label", "multi_label_classification", "en", entity_kinds),
     "ml_100k": ("MovieLens 100k, recommendation", "matching", "en", matching_data.lists),
     "cluener": ("CLUENER (zh), entities", "ner", "zh", official("cluener", train="train", test="dev")),
     "weibo_ner": (
@@ -164,33 +170,48 @@ SETS: dict[str, tuple[str, str, str, Callable[[Path], Parts]]] = {
         "zh",
         official("weibo_ner", train="train", validation="dev", test="test"),
     ),
-    "squad_part": ("SQuAD part, questions", "extractive_qa", "en", official("squad_part", train="train", test="dev")),
-    "cmrc2018": ("CMRC 2018 (zh), questions", "extractive_qa", "zh", official("cmrc2018", train="trial", test="dev")),
-    "dialogsum": ("DialogSum, summaries", "summarisation", "en", official("dialogsum", train="dev", test="test")),
-    "csl": ("CSL (zh), titles", "summarisation", "zh", official("csl", train="ts_dev", test="ts_test")),
+    "squad_part": (
+        "SQuAD part, question answering",
+        "extractive_qa",
+        "en",
+        official("squad_part", train="train", test="dev"),
+    ),
+    "cmrc2018": (
+        "CMRC 2018 (zh), question answering",
+        "extractive_qa",
+        "zh",
+        official("cmrc2018", train="trial", test="dev"),
+    ),
+    "dialogsum": ("DialogSum, summarisation", "summarisation", "en", official("dialogsum", train="dev", test="test")),
+    "csl": ("CSL (zh), title generation", "summarisation", "zh", official("csl", train="ts_dev", test="ts_test")),
     "crosswoz": (
-        "CrossWOZ (zh), choice of a reply",
+        "CrossWOZ (zh), reply selection",
         "dialogue_retrieval",
         "zh",
         official("crosswoz", train="dev", test="test"),
     ),
-    "crosswoz_replies": ("CrossWOZ (zh), replies", "dialogue", "zh", official("crosswoz", train="dev", test="test")),
-    "dialogsum_replies": ("DialogSum, replies", "dialogue", "en", dialogues),
-    "chinese_poetry": ("Song poems (zh), generation", "generation", "zh", poems),
-    "mbpp": ("MBPP, programs", "code_generation", "en", programs),
-    "conala": ("CoNaLa, lines of Python", "code_generation", "en", snippets),
+    "crosswoz_replies": (
+        "CrossWOZ (zh), reply generation",
+        "dialogue",
+        "zh",
+        official("crosswoz", train="dev", test="test"),
+    ),
+    "dialogsum_replies": ("DialogSum, reply generation", "dialogue", "en", dialogues),
+    "chinese_poetry": ("Song poetry (zh), generation", "generation", "zh", poems),
+    "mbpp": ("MBPP, code generation", "code_generation", "en", programs),
+    "conala": ("CoNaLa, Python one-liners", "code_generation", "en", snippets),
 }
 """Name -> title, task, language, rows."""
 
 
 def prepared(name: str, data: Path, most: int, scored: int, folder: Path) -> tuple[TaskSpec, Dataset]:
-    """The task of a set, its rows written to ``folder`` and read as any user's."""
+    """The task of a data set; its rows are written to ``folder`` and read like a user's."""
     _, task, language, make = SETS[name]
     parts = make(data)
     parts["train"] = sample(parts["train"], most, 0)
     parts["test"] = sample(parts["test"], scored or len(parts["test"]), 0)
-    for part, found in parts.items():
-        lines = (json.dumps(one, ensure_ascii=False) for one in found)
+    for part, part_rows in parts.items():
+        lines = (json.dumps(row, ensure_ascii=False) for row in part_rows)
         (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     files = DataSpec("train.jsonl", "validation.jsonl" if "validation" in parts else None, "test.jsonl")
     spec = TaskSpec(name, files, task=task, language=language, folder=folder)
@@ -202,9 +223,7 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     task = plugins.load("tasks", spec.task)
     decides = plugins.load("metrics", task.METRICS[0])
     begun, used = time.perf_counter(), time.process_time()
-    model, validation = tune_candidate(
-        candidate, dataset.sealed(), decides, {}, offline=True, seed=seed, progress=silent
-    )
+    model, validation = tune_candidate(candidate, dataset.sealed(), decides, {}, plan=TuningPlan(seed), progress=silent)
     seconds, processor = time.perf_counter() - begun, time.process_time() - used
     answers = model.predict(dataset.test.texts).values
     scores = {
@@ -216,7 +235,7 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
     money = cost(seconds, needs, spec, this_machine()).total
     loss = float(loss_of(decides, scores[task.METRICS[0]].value))
     return {
-        "test": {name: [one.value, one.low, one.high] for name, one in scores.items()},
+        "test": {name: [score.value, score.low, score.high] for name, score in scores.items()},
         "validation": validation.value,
         "seconds": seconds,
         "processor_seconds": processor,
@@ -229,15 +248,14 @@ def one_run(candidate: Candidate, spec: TaskSpec, dataset: Dataset, seed: int) -
 
 
 def table(sets: dict[str, Any]) -> str:
-    """The metric that decides, and what it costs, as a page in Markdown; best validation score first."""
-    head = ("data (rows to learn from, scored)", "candidate", "metric", "test (95 % interval)")
-    lines = [PAGE, f"| {' | '.join((*head, 'processor', 'one answer', 'J'))} |", "|---|---|---|---|---|---|---|"]
+    """The deciding metric and the cost of each candidate as a page in Markdown; best validation score first."""
+    head = ("data (training rows, test rows)", "candidate", "metric", "test (95 % interval)")
+    lines = [PAGE, f"| {' | '.join((*head, 'tuning', 'latency', 'J per month'))} |", "|---|---|---|---|---|---|---|"]
     order = list(SETS)
-    for key in sorted(sets, key=lambda one: (order.index(one.split(",")[0]), -sets[one]["rows"]["train"])):
-        found = sets[key]
-        size = found["rows"]
+    for key in sorted(sets, key=lambda key: (order.index(key.split(",")[0]), -sets[key]["rows"]["train"])):
+        size = sets[key]["rows"]
         title = f"{SETS[key.split(',')[0]][0]} ({size['train']:,}, {size['test']:,})"
-        for candidate, run in sorted(found["runs"].items(), key=lambda one: -one[1]["validation"]):
+        for candidate, run in sorted(sets[key]["runs"].items(), key=lambda named: -named[1]["validation"]):
             metric, (value, low, high) = next(iter(run["test"].items()))
             seconds = (
                 f"{run['processor_seconds']:,.0f} s"
@@ -252,13 +270,18 @@ def table(sets: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run what is wanted and not done yet."""
+    """Run the requested candidates that have no result yet."""
     parser = options(__doc__)
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--candidates", nargs="*", default=["*"], help="patterns of family/model/method; none: show")
-    parser.add_argument("--rows", type=int, default=10_000, help="training rows at most")
-    parser.add_argument("--scored", type=int, default=0, help="test rows at most; 0: all")
-    parser.add_argument("--seconds", type=float, default=900, help="leave out candidates forecast to take longer")
+    parser.add_argument(
+        "--candidates",
+        nargs="*",
+        default=["*"],
+        help="patterns of family/model/method; no value: only write the page",
+    )
+    parser.add_argument("--rows", type=int, default=10_000, help="maximum number of training rows")
+    parser.add_argument("--scored", type=int, default=0, help="maximum number of test rows; 0: all")
+    parser.add_argument("--seconds", type=float, default=900, help="skip candidates forecast to take longer")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     set_threads()
@@ -274,7 +297,7 @@ def main() -> None:
             key = f"{name}, {sizes['train']} training rows{on}, seed {chosen.seed}"
             kept = result["sets"].setdefault(key, {"rows": sizes, "runs": {}})
             for candidate in pool.candidates:
-                wanted = any(fnmatchcase(candidate.name, one) for one in chosen.candidates)
+                wanted = any(fnmatchcase(candidate.name, pattern) for pattern in chosen.candidates)
                 if not wanted or candidate.name in kept["runs"]:
                     continue
                 if pool.forecasts[candidate.name].seconds > chosen.seconds:

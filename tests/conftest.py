@@ -1,12 +1,19 @@
 """No test reaches the network. Numerical tests run as on a processor with bfloat16 products and as on one without."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from goldilocks.testing.offline import offline
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 # A worker a core, and one thread a worker: with a thread for every core each, workers would wait for each other's. Set
 # before anything numerical is imported; processes that tests start inherit it.
@@ -57,3 +64,29 @@ def bfloat16(request: pytest.FixtureRequest) -> Iterator[bool]:
     """Whether the processor multiplies bfloat16: the test runs once without and once with it."""
     with _processor(bfloat16=request.param):
         yield request.param
+
+
+@pytest.fixture(scope="session")
+def weather_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny bundle, for the tests of the service."""
+    from served import weather
+
+    return weather(tmp_path_factory.mktemp("weather") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def api(weather_bundle: Path) -> Iterator[TestClient]:
+    """A client of a service of that bundle, in this process."""
+    from served import client, settings
+
+    with client(settings({"weather": weather_bundle})) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(weather_bundle: Path) -> Iterator[str]:
+    """The address of such a service behind a real socket."""
+    from served import live, settings
+
+    with live(settings({"weather": weather_bundle})) as found:
+        yield found

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.records import Answer, Goal, Output, Prediction, Text, labels_of
+from goldilocks.records import Answer, AnswerRule, Goal, Output, Prediction, Text, labels_of
 from goldilocks.support.text.iob2 import entities, in_one, spells_entities
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
@@ -41,12 +41,17 @@ class Answers:
     """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
     problems: tuple[str, ...] = ()
     """Why an item has no answer, ``""`` where it has one; empty: all have."""
+    reviews: tuple[bool, ...] = ()
+    """Whether each answer goes to a person; empty: none does."""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def predictions(self) -> list[Prediction]:
         """One record for each item."""
+        if any(self.reviews):
+            others = replace(self, reviews=()).predictions()
+            return [replace(one, review=review) for one, review in zip(others, self.reviews, strict=True)]
         if any(self.problems):
             others = replace(self, problems=()).predictions()
             return [replace(one, error=why) for one, why in zip(others, self.problems, strict=True)]
@@ -87,6 +92,49 @@ def of_labels(probabilities: Floats, labels: Sequence[str], *, several: bool = F
         values = tuple(none if gone else value for gone, value in zip(missing.tolist(), values, strict=True))
         scores = np.where(missing, np.float32(np.nan), scores)
     return Answers(values, scores, tuple(labels), probabilities)
+
+
+def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
+    """The answers that a rule makes of a model's probabilities and confidences.
+
+    Example: wrong alarms cost 1, what is missed costs 9, so an alarm is right from a probability of 1 in 10.
+        >>> given = of_labels(np.array([[0.8, 0.2], [0.95, 0.05]]), ("fine", "fraud"))
+        >>> by_rule(given, AnswerRule(error_costs=((0.0, 1.0), (9.0, 0.0)))).values
+        ('fraud', 'fine')
+    """
+    if rule.error_costs and len(answers.labels) == len(rule.error_costs):
+        probabilities = np.asarray(answers.probabilities, dtype=np.float64)
+        expected = probabilities @ np.asarray(rule.error_costs)
+        # The more probable of labels with the same expected cost.
+        best = np.argmin(expected - 1e-9 * probabilities, axis=1) if len(expected) else np.zeros(0, dtype=np.intp)
+        known: npt.NDArray[np.bool_] = np.logical_not(np.isnan(probabilities).any(axis=1))
+        values = [
+            answers.labels[column] if answered else value
+            for column, answered, value in zip(
+                best.tolist(), np.atleast_1d(known).tolist(), answers.values, strict=True
+            )
+        ]
+        scores = np.where(known, probabilities[np.arange(len(best)), best], answers.scores).astype(np.float32)
+        answers = replace(answers, values=tuple(values), scores=scores)
+    if rule.review_below is None:
+        return answers
+    unsure: npt.NDArray[np.bool_] = np.less(certainty(answers, rule), rule.review_below)
+    return replace(answers, reviews=tuple(unsure.tolist()))
+
+
+def certainty(answers: Answers, rule: AnswerRule) -> npt.NDArray[np.float64]:
+    """How sure each answer is, 0 to 1, as ``AnswerRule.review_below`` takes it, ``(n_items,)``.
+
+    -1 where this item has no answer; infinite for all items of a model that never says how sure it is.
+    """
+    sure = np.asarray(answers.scores, dtype=np.float64)
+    if rule.error_costs and len(answers.labels) == len(rule.error_costs) and len(sure):
+        costs = np.asarray(rule.error_costs)
+        dearest = float(costs.max())
+        expected = (np.asarray(answers.probabilities, dtype=np.float64) @ costs).min(axis=1)
+        sure = 1 - expected / dearest if dearest > 0 else np.ones(len(expected))
+    missing = np.isnan(sure)
+    return np.full(len(sure), np.inf) if missing.all() else np.where(missing, -1.0, sure)
 
 
 def of_values(values: Sequence[Answer], scores: Floats | None = None) -> Answers:
@@ -133,7 +181,8 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
     if prediction.error:
         return {"error": prediction.error}
     answer = list(prediction.answer) if isinstance(prediction.answer, tuple) else prediction.answer
-    sure = {} if np.isnan(prediction.score) else {"score": round(prediction.score, 6)}
+    sure: dict[str, Any] = {} if np.isnan(prediction.score) else {"score": round(prediction.score, 6)}
+    sure |= {"review": True} if prediction.review else {}
     match goal.output:
         case Output.LABEL:
             found = {"labels" if goal.several else "label": answer, **sure}

@@ -6,7 +6,9 @@ GoldilocksError
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
-├── LimitError        3  no candidate keeps the hard limits               -> loosen the limit named
+├── RequestError      2  the service refuses a request (an HTTP status)    -> mend the request, or ask later
+├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
+├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
 """
 
@@ -39,8 +41,28 @@ class RefusedItemError(EndpointError):
     """An endpoint refuses one item: its content filter does, or it is longer than the model's context."""
 
 
+class RequestError(GoldilocksError):
+    """The service refuses a request, or cannot answer it now.
+
+    Attributes:
+        status: The HTTP status of the response.
+        code: A short stable name, for programs.
+        retry_after: Seconds after which the same request may succeed; ``None``: not by waiting.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_after = status, code, retry_after
+
+
 class LimitError(GoldilocksError):
-    """No candidate keeps the hard limits of the task."""
+    """No candidate meets the hard limits of the task."""
+
+    EXIT_CODE = 3
+
+
+class BaselineError(GoldilocksError):
+    """No candidate is better than a trivial baseline, or than the user's incumbent; all is written all the same."""
 
     EXIT_CODE = 3
 

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from goldilocks import plugins
-from goldilocks.bundle.write import write_tuned
+from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, MissingError
+from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.records import Measured, Pool, TaskSpec
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
-from goldilocks.selection.tune_single import tune_candidate
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
@@ -66,19 +67,17 @@ def tune_one(
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
+    rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
     model, score = tune_candidate(
         candidate,
         dataset.sealed(),
         metric,
         overrides,
-        offline=settings.offline,
-        seed=spec.seed,
+        plan=TuningPlan(spec.seed, settings.offline, spec.options, rule),
         progress=progress,
-        options=spec.options,
     )
-    write_tuned(
-        model, candidate, dataset, metric_name, score, spec.task, settings.out, mask=mask, test_opened=test_opened
-    )
+    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule)
+    write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return score
 
 
@@ -122,22 +121,20 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
             f"{run}: was run on other data (fingerprint {trial.data_fingerprint}, now {dataset.fingerprint}); restore "
             "the data that it was run on."
         )
-    metric_name, _ = deciding_metric(spec, task)
+    metric_name, metric = deciding_metric(spec, task)
     progress(StageStarted("bundle"))
     store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
     model = store.restore(candidate)
-    write_tuned(
-        model,
+    tuned = Tuned(
         candidate,
-        dataset,
+        spec.task,
         metric_name,
         trial.score,
-        spec.task,
-        settings.out,
-        mask=mask,
         test_opened=opened,
+        rule=loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule,
         decision=f"{name} was taken from a run by hand; its decision chose {workspace.winner() or 'nothing'}.",
     )
+    write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return trial.score
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goldilocks import plugins
+from goldilocks.answers import by_rule
 from goldilocks.bundle.write import write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
@@ -21,19 +22,32 @@ from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError
+from goldilocks.evaluation.error_cost import LossRule, loss_rule
 from goldilocks.evaluation.evaluation import evaluate
 from goldilocks.evaluation.stored import read_stored, to_stored
+from goldilocks.evaluation.trivial_baselines import trivial_answers
 from goldilocks.events import Decided, Progress, StageStarted, silent
 from goldilocks.protocols import HasBaselines, Task
-from goldilocks.records import DataProfile, Dataset, Decision, Evaluation, Finding, Pool, Screening, TaskSpec
+from goldilocks.records import (
+    AnswerRule,
+    DataProfile,
+    Dataset,
+    Decision,
+    Evaluation,
+    Finding,
+    Pool,
+    Screening,
+    TaskSpec,
+)
 from goldilocks.report.write import ReportRecords, write_report
 from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.run_store import RunStore
-from goldilocks.selection.screen import screen
+from goldilocks.selection.screen import ScreeningPlan, screen
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
@@ -76,6 +90,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     guard = Guard(workspace, Clock(spec.budget_seconds, workspace.elapsed()), progress)
 
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
+    _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
     store = RunStore(sealed, workload(sealed), workspace, settings.offline, spec.seed, spec.options)
@@ -91,7 +106,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         if decision is None:
             continue
         write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
-        finished = _hand_over(decision, task, dataset, pool, store, guard)  # test score, bundle
+        rule = _loss_rule(spec, task, dataset).answer_rule
+        finished = _hand_over(decision, rule, dataset, pool, store, guard)  # test score, bundle
         if finished is not None:
             break
 
@@ -123,6 +139,23 @@ def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progr
     return dataset
 
 
+def _answer_for_baselines(spec: TaskSpec, task: Task, dataset: Dataset, workspace: Workspace) -> None:
+    """Write what the trivial baselines, and the user's incumbent, answer to the validation items."""
+    _loss_rule(spec, task, dataset)  # prices that do not fit the task end the run before anything is paid for
+    if workspace.baselines.exists():
+        return
+    sealed = dataset.sealed()
+    baselines = trivial_answers(task, sealed)
+    if spec.incumbent is not None:
+        baselines = with_incumbent(baselines, spec.incumbent, spec, task, sealed)
+    workspace.write_baselines(baselines)
+
+
+def _loss_rule(spec: TaskSpec, task: Task, dataset: Dataset) -> LossRule:
+    _, metric = deciding_metric(spec, task)
+    return loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold)
+
+
 def _find_candidates(
     spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettings, workspace: Workspace, progress: Progress
 ) -> Pool:
@@ -145,8 +178,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
         dataset,
         replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in failed)),
         features=lambda info, texts: store.features(info, texts, lambda: until - guard.clock.elapsed()),
-        seconds_limit=limit,
-        seed=0,
+        plan=ScreeningPlan(limit, seed=0),
         progress=guard.progress,
         watch=lambda names: guard.watch("screening", names),
     )
@@ -180,28 +212,30 @@ def _race_context(
         baselines=task.BASELINES if isinstance(task, HasBaselines) else (),
         measure=store.footprint,
         n_test=len(dataset.test),
+        rule=_loss_rule(spec, task, dataset),
+        task=task,
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 
 
 def _hand_over(
-    decision: Decision, task: Task, dataset: Dataset, pool: Pool, store: RunStore, guard: Guard
+    decision: Decision, rule: AnswerRule, dataset: Dataset, pool: Pool, store: RunStore, guard: Guard
 ) -> tuple[Decision, Evaluation] | None:
     """Score the winner on the test set and write its bundle; ``None``: the winner failed and is excluded."""
     workspace, progress = guard.workspace, guard.progress
+    task: Task = plugins.load("tasks", decision.task)
+    rule = replace(rule, review_below=decision.winner.review_below)
     winner = next(one for one in pool.candidates if one.name == decision.winner.candidate)
     with guard.watch("test", [winner.name], only=(EndpointError,)) as failed:
         progress(StageStarted("test"))
         model = store.restore(winner)
         evaluation = evaluate(
-            model.predict(dataset.test.texts),
+            by_rule(model.predict(dataset.test.texts), rule),
             dataset.test,
             dataset.goal,
-            decision.metric,
-            task.METRICS,
-            name="test",
+            (decision.metric, *task.METRICS),
+            source=("test", dataset.fingerprint),
             language_of=language_of,
-            data_fingerprint=dataset.fingerprint,
             seed=decision.seed,
         )
         decision = replace(
@@ -212,7 +246,7 @@ def _hand_over(
         )
         write_text(workspace.decision, to_json(decision))
         progress(StageStarted("bundle"))
-        write(model, decision, winner, dataset, workspace.bundle, mask=mask)
+        write(model, decision, winner, dataset, workspace.bundle, mask=mask, rule=rule)
     return None if failed else (decision, evaluation)
 
 
@@ -268,4 +302,6 @@ def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     plugin = plugins.load("tasks", spec.task)
     deciding_metric(spec, plugin)
-    return load(spec, plugin, tokenizers=token_counters, progress=progress)
+    dataset = load(spec, plugin, tokenizers=token_counters, progress=progress)
+    _loss_rule(spec, plugin, dataset)
+    return dataset

@@ -59,11 +59,9 @@ def evaluate_bundle(
         loaded.answers(reading.part.texts),
         reading.part,
         loaded.info.goal,
-        loaded.info.metric,
-        task.METRICS,
-        name=source,
+        (loaded.info.metric, *task.METRICS),
+        source=(source, fingerprint([reading.part])),
         language_of=language_of,
-        data_fingerprint=fingerprint([reading.part]),
     )
     return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
 

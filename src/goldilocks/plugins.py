@@ -11,6 +11,7 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -82,6 +83,7 @@ def _own(shelf: Shelf) -> set[str]:
     return {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
 
 
+@cache  # reading the metadata of every installed package takes milliseconds, and predict asks for its task
 def _foreign(shelf: Shelf) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"goldilocks.{shelf}")}
 

@@ -1,11 +1,12 @@
-"""The live display of a search: what runs now, what was bought, what is left of the budget, the standings.
+"""Live display of a search: current step, finished purchases, remaining budget and standings.
 
-In terminals and notebooks a display that renews itself; in a file or a pipe one line per purchase.
+A live display in terminals; one line per purchase in files and pipes.
 """
 
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any
@@ -46,7 +47,7 @@ class Live:
     """A progress callback that draws on standard error. Use it as a context manager."""
 
     def __init__(self, budget_seconds: float | None = None) -> None:
-        """Draw on standard error, so that what a command prints can be piped on."""
+        """Draw on standard error, so that the output of a command can be piped."""
         self._console = PlainConsole(stderr=True)
         self._budget = budget_seconds
         self._begun = time.monotonic()
@@ -62,19 +63,25 @@ class Live:
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
     def __enter__(self) -> Live:
-        """Begin to draw, and to mind Ctrl-C."""
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        if self._console.is_terminal:
+        """Start the display and handle Ctrl-C."""
+        if threading.current_thread() is threading.main_thread():  # only there may signals be handled
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+        if self._draws:
             self._display.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the screen as it was."""
-        signal.signal(signal.SIGINT, self._before)
-        if self._console.is_terminal:
+        """Remove the display."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        if self._draws:
             self._display.stop()
+
+    @property
+    def _draws(self) -> bool:
+        return self._console.is_terminal or self._console.is_jupyter
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._interrupted = True
@@ -83,7 +90,7 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if self._interrupted:
-            # Ctrl-C arrived where Python drops exceptions: in a callback from compiled code, or in a finaliser.
+            # Ctrl-C arrived where Python drops exceptions: in a callback of compiled code or in a finaliser.
             raise KeyboardInterrupt
         match event:
             case StageStarted(name=name):
@@ -106,7 +113,7 @@ class Live:
                 self._failures[failure.candidate] = failure
                 self._trials.pop(failure.candidate, None)
                 self._left, self._now = (left, time.monotonic()), None
-                self._print(f"  {failure.elapsed:7.1f} s  {_in_words(failure)}")
+                self._print(f"  {failure.elapsed:7.1f} s  {_failure_line(failure)}")
 
     def _show_purchase(self, event: PurchaseFinished) -> None:
         trial = event.trial
@@ -122,13 +129,13 @@ class Live:
         return self._trials[candidate].share if candidate in self._trials else 0.0
 
     def _print(self, line: str) -> None:
-        if not self._console.is_terminal:
+        if not self._draws:
             self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _draw(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_in_words(), style="dim")
+            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_spent_and_left(), style="dim")
         )
         parts: list[RenderableType] = [head]
         if self._doing:
@@ -137,10 +144,10 @@ class Live:
             parts.append(self._activity(self._now))
         if self._trials:
             parts.append(self._standing())
-        parts += [plain(_in_words(one), style="yellow") for one in self._failures.values()]
+        parts += [plain(_failure_line(failure), style="yellow") for failure in self._failures.values()]
         return Group(*parts)
 
-    def _time_in_words(self) -> str:
+    def _time_spent_and_left(self) -> str:
         spent = time.monotonic() - self._begun
         if self._budget is None:
             return f"{spent:.0f} s"
@@ -165,22 +172,22 @@ class Live:
 
     def _standing(self) -> RenderableType:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-        for name in ("standing", "done", "score", "95 % interval", "seconds"):
-            table.add_column(name, justify="left" if name == "standing" else "right")
-        ranked = sorted(self._trials.values(), key=lambda one: one.loss)
-        for one in ranked[:_SHOWN]:
+        for name in ("candidate", "share", "score", "95 % interval", "seconds"):
+            table.add_column(name, justify="left" if name == "candidate" else "right")
+        ranked = sorted(self._trials.values(), key=lambda trial: trial.loss)
+        for trial in ranked[:_SHOWN]:
             table.add_row(
-                one.candidate,
-                f"{one.share:.0%}",
-                f"{one.score.value:.3f}",
-                f"{one.score.low:.3f} to {one.score.high:.3f}",
-                f"{one.seconds:.1f}",
-                style="" if one.share >= 1 else "dim",
+                trial.candidate,
+                f"{trial.share:.0%}",
+                f"{trial.score.value:.3f}",
+                f"{trial.score.low:.3f} to {trial.score.high:.3f}",
+                f"{trial.seconds:.1f}",
+                style="" if trial.share >= 1 else "dim",
             )
         if len(ranked) > _SHOWN:
             table.add_row(f"and {len(ranked) - _SHOWN} more", style="dim")
         return table
 
 
-def _in_words(failure: Failure) -> str:
+def _failure_line(failure: Failure) -> str:
     return f"{failure.candidate} failed ({failure.stage}) and is excluded; the others continue: {failure.reason}"

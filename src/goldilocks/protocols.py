@@ -210,6 +210,38 @@ class HasBaselines(Protocol):
         """File names in families/: where they are candidates, the race runs them to the end first."""
 
 
+@runtime_checkable
+class CountsErrors(Protocol):
+    """A task (beside ``Task``) whose errors are not those of its kind of output (``evaluation/error_cost.py``)."""
+
+    @property
+    def ERROR(self) -> str:  # noqa: N802
+        """One error, for the user: ``a wrong token``."""
+
+    def errors(self, gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:
+        """Errors of each item, ``(n_items,)``."""
+
+
+@runtime_checkable
+class HasTrivialBaselines(Protocol):
+    """A task (beside ``Task``) whose trivial baselines are not those of its kind of output."""
+
+    @property
+    def TRIVIAL_BASELINES(self) -> tuple[str, ...]:  # noqa: N802
+        """Some of ``constant``, ``copy``, ``nearest``, ``random`` (``evaluation/trivial_baselines.py``): a winner that
+        is not better than each of them is of no use.
+        """
+
+
+@runtime_checkable
+class HasFloors(Protocol):
+    """A task (beside ``Task``) with scores that are of no use, whatever the baselines."""
+
+    @property
+    def FLOORS(self) -> Mapping[str, float]:  # noqa: N802
+        """Metric -> value that a useful model must be better than."""
+
+
 class Family(Protocol):
     """families/NAME.py: how one kind of model is described, created, trained and restored."""
 

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, Serving, TaskSpec
 from goldilocks.support.suggest import suggest
+from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -91,6 +92,9 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
         given.setdefault("name", Path(data["train"]).name.split(".")[0] or "task")
     _refuse_unknown(given, TaskSpec, "")
     _refuse_two_prices(given.get("prices", {}))
+    given.setdefault("assumed", _not_stated(given.get("objective", {}), given.get("prices", {})))
+    if "error_costs" in given.get("objective", {}):
+        given["objective"] = {**given["objective"], "error_costs": _matrix(given["objective"]["error_costs"])}
     try:
         spec: TaskSpec = TypeAdapter(TaskSpec).validate_python(given)
     except ValidationError as error:
@@ -120,13 +124,34 @@ def seconds_in(duration: Any) -> float:
     return seconds
 
 
+def _not_stated(objective: Mapping[str, Any], prices: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys that the money of a decision rests on and that the user left to their defaults."""
+    price = "point_cost" if objective.get("point_cost") is not None else "error_cost"
+    stated = {f"objective.{key}" for key in objective} | {f"prices.{key}" for key in prices}
+    if "prices.gb_month" in stated:
+        stated |= {"prices.memory_gb_month", "prices.storage_gb_month"}
+    wanted = [f"objective.{price}", "objective.requests_per_month", "objective.horizon_months"]
+    wanted += [f"prices.{key}" for key in ("cpu_hour", "memory_gb_month", "storage_gb_month")]
+    return tuple(key for key in wanted if key not in stated)
+
+
+def _matrix(given: Any) -> Any:
+    """``error_costs`` with labels as text: YAML takes 1 for a number, and yes for a truth value."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"task file: objective.error_costs is {given!r}; write {{gold: {{predicted: money}}}}.")
+    for gold, row in given.items():
+        if not isinstance(row, Mapping):
+            raise InputError(f"task file: objective.error_costs.{gold} is {row!r}; write {{predicted: money}}.")
+    return {label_of(gold): {label_of(label): cost for label, cost in row.items()} for gold, row in given.items()}
+
+
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
 def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
     known = [one.name for one in fields(record)]
-    shown = [{"budget_seconds": "budget"}.get(name, name) for name in known if name != "folder"]
+    shown = [{"budget_seconds": "budget"}.get(name, name) for name in known if name not in ("folder", "assumed")]
     types = get_type_hints(record)
     for key, value in given.items():
         if key not in known:
@@ -172,6 +197,12 @@ def check_money(spec: TaskSpec) -> None:
         if one.name != "licenses" and getattr(limits, one.name) is not None
     }
     at_least = {"objective.error_cost": objective.error_cost, "objective.indifference": objective.indifference}
+    at_least |= {f"objective.{one}": getattr(objective, one) or 0.0 for one in ("point_cost", "review_cost")}
+    at_least |= {
+        f"objective.error_costs.{gold}.{label}": cost
+        for gold, row in objective.error_costs.items()
+        for label, cost in row.items()
+    }
     at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices) if one.name != "gb_month"}
     for key, value in (above | at_least).items():
         most = _MOST.get(key, _MOST_MONEY)
@@ -181,6 +212,14 @@ def check_money(spec: TaskSpec) -> None:
             least = "be above 0" if key in above else "not be below 0"
             raise InputError(f"task file: {key} is {value}; it must {least}.")
     _check_serving(spec.serving)
+    for gold, row in objective.error_costs.items():
+        if row.get(gold):
+            raise InputError(
+                f"task file: objective.error_costs.{gold}.{gold} is {row[gold]:g}; a right answer costs nothing, leave "
+                "it out."
+            )
+    if objective.point_cost is not None and objective.error_costs:
+        raise InputError("task file: objective.point_cost and error_costs are for different tasks; leave one out.")
 
 
 def _check_serving(serving: Serving) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -28,4 +29,22 @@ def test_ctrl_c_is_left_as_it_was() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Live():
         assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_it_runs_in_a_thread_where_signals_cannot_be_handled() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with Live() as live:
+                live(StageStarted("race"))
+        except BaseException as error:  # noqa: BLE001
+            problems.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert problems == []
     assert signal.getsignal(signal.SIGINT) is before

@@ -12,7 +12,7 @@ from goldilocks import plugins
 from goldilocks.answers import as_fields
 from goldilocks.bundle.layout import FORMAT_VERSION
 from goldilocks.bundle.read import Bundle, load
-from goldilocks.bundle.write import write_tuned
+from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.data.mask import mask
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import OneShotEstimator
@@ -203,7 +203,7 @@ def tagging(folder: Path, sentences: list[list[str]]) -> Bundle:
     assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
     candidate, score = Candidate(family.models()[0], "scratch"), Measured(1.0, 1.0, 1.0, len(gold), "")
-    return load(write_tuned(model, candidate, dataset, "entity_f1", score, "ner", folder, mask=mask))
+    return load(write_tuned(model, Tuned(candidate, "ner", "entity_f1", score), dataset, folder, mask=mask))
 
 
 def test_words_of_a_text_are_cut_as_those_were_that_the_model_learnt_from(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from made import DATASET, GOLD, TEXTS, bundle, decision, facts, fitted
 
 from goldilocks.answers import Answers, of_labels
 from goldilocks.bundle.read import load
-from goldilocks.bundle.write import write, write_tuned
+from goldilocks.bundle.write import Tuned, write, write_tuned
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model
 from goldilocks.records import Candidate, Measured, Text
@@ -95,7 +95,9 @@ def test_bundle_without_a_race_says_so_and_has_no_test_score(tmp_path: Path) -> 
     candidate = Candidate(facts("majority"), "scratch")
     (tmp_path / "tuned").mkdir()  # an empty folder may be there already
 
-    write_tuned(fitted("majority"), candidate, DATASET, "macro_f1", score, "text_classification", tmp_path / "tuned")
+    write_tuned(
+        fitted("majority"), Tuned(candidate, "text_classification", "macro_f1", score), DATASET, tmp_path / "tuned"
+    )
 
     info = load(tmp_path / "tuned").info
     assert (info.validation, info.test) == ({"macro_f1": score}, {})

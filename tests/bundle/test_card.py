@@ -39,13 +39,13 @@ def test_licence_and_base_model_of_a_hub_model_are_in_the_head(folder: Path) -> 
     assert (data["license"], data["base_model"]) == ("apache-2.0", "anna/model")
 
 
-def test_reader_finds_decision_scores_limits_use_and_origin(folder: Path) -> None:
+def test_card_has_decision_scores_use_limitations_and_origin(folder: Path) -> None:
     text = (folder / "README.md").read_text()
 
-    for section in ("## Scores", "## Intended use", "## Limits", "## How to use", "## Reproduce"):
+    for section in ("## Scores", "## Intended use", "## Limitations", "## How to use", "## Reproduce"):
         assert section in text
     assert "is worth its price." in text
-    assert "| Test (opened once, after the choice) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
+    assert "| Test (opened once, after the decision) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
     assert "fingerprint `0123456789abcdef`" in text
     chosen = decision(Candidate(facts("naive_bayes"), "scratch"))
     assert f" {chosen.seed}." in text.split("## Reproduce")[1]
@@ -63,20 +63,20 @@ def test_footprint_names_the_machine_it_was_measured_on(folder: Path) -> None:
     assert "1,234 texts per second in batches, 50 MB of memory, 2.5 MB on disk." in text
 
 
-def test_card_says_by_which_rules_it_was_scored(folder: Path) -> None:
+def test_card_states_the_scoring_conditions(folder: Path) -> None:
     ruled = replace(decision(Candidate(facts("naive_bayes"), "scratch")), conditions={"bleu": "sacrebleu nrefs:1|x"})
 
     assert "\n\nbleu: sacrebleu nrefs:1|x.\n" in card(load(folder).info, ruled)
 
 
-def test_card_says_what_kind_of_answer_it_gives(folder: Path) -> None:
+def test_card_states_the_kind_of_output(folder: Path) -> None:
     info = load(folder).info
     tags = card(replace(info, task="ner", output=Output.TAGS, labels=("B-x", "O")))
     assert "pipeline_tag: token-classification" in tags
-    assert "for each word one of 2 tags: `B-x`, `O`." in tags
-    assert "belongs to none" not in tags
+    assert "one tag per word, out of 2 tags: `B-x`, `O`." in tags
+    assert "to every text" not in tags
     span = card(replace(info, task="extractive_qa", output=Output.SPAN, labels=()))
-    assert "the answer is a piece of the context, or nothing where it holds no answer." in span
+    assert "The output is a span of the context, or empty if the context holds no answer." in span
     assert 'bundle.predict([("a question", "its context")])[0].answer' in span
     ranking = card(replace(info, task="matching", output=Output.SCORE, labels=()))
     assert 'bundle.predict([("a query", "a candidate", "another")])[0].answer' in ranking

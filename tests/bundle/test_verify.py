@@ -20,7 +20,7 @@ def test_whole_bundle_answers_as_it_did(tmp_path: Path) -> None:
     assert found.ok
     assert found.checked == 20
     assert found.worst < 1e-6
-    assert "20 of 20 stored predictions came out the same" in found.message
+    assert "20 of 20 stored predictions reproduced" in found.message
 
 
 @pytest.mark.parametrize("stored", [{"score": 0.123}, {"answer": "wet"}, {"answer": "snow"}])

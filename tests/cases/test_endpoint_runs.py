@@ -69,7 +69,9 @@ def selected(
         },
     }
     (folder / "task.yaml").write_text(json.dumps(spec))
-    return goldilocks("select", folder / "task.yaml", "--out", folder / "run", "--policy", "exhaustive")
+    return goldilocks(
+        "select", folder / "task.yaml", "--out", folder / "run", "--policy", "exhaustive", "--accept-baseline"
+    )
 
 
 def text_of(body: dict[str, Any]) -> str:
@@ -130,7 +132,7 @@ def test_withheld_and_refused_answers_are_wrong_counted_and_shown(
     assert first["error"].startswith("row 1: api://127.0.0.1")
     assert "flagged by the content filter" in first["error"]
     assert second["label"] == "card"
-    assert "1 of 2 rows have no answer" in err
+    assert "1 of 2 rows have no prediction" in err
 
 
 def test_endpoint_that_never_names_a_label_is_excluded_with_reason_and_remedy(

@@ -5,8 +5,9 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
 from goldilocks.classical import ngram_features
-from goldilocks.classical.ngram_features import WORD, Grams, Vocabulary, counted, hash_of_terms
+from goldilocks.classical.ngram_features import Grams, Vocabulary, counted, hash_of_terms
 from goldilocks.records import as_text
+from goldilocks.support.text.units import word_pattern
 from goldilocks.testing import tiny
 
 ENGLISH = [
@@ -22,7 +23,7 @@ CHINESE = [*map(as_text, tiny.part(40, language="zh").texts), "我在2024年用P
 def _reference(grams: Grams) -> CountVectorizer:
     size = (grams.low, grams.high)
     if grams.kind == "word":
-        return CountVectorizer(token_pattern=WORD.pattern, ngram_range=size, dtype=np.float32)
+        return CountVectorizer(token_pattern=word_pattern().pattern, ngram_range=size, dtype=np.float32)
     return CountVectorizer(analyzer="char_wb", ngram_range=size, dtype=np.float32)
 
 

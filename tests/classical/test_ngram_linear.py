@@ -12,11 +12,12 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goldilocks import plugins
-from goldilocks.classical.ngram_features import WORD, Grams
+from goldilocks.classical.ngram_features import Grams
 from goldilocks.classical.ngram_linear import NgramLinear, Solution, TrainingConfig, fitted_temperature, restored
 from goldilocks.errors import InputError
 from goldilocks.protocols import Ints
 from goldilocks.records import Goal, Part
+from goldilocks.support.text.units import word_pattern
 from goldilocks.testing import tiny
 
 
@@ -41,7 +42,7 @@ def test_values_are_the_tfidf_of_scikit_learn() -> None:
     model = NgramLinear(tiny.LABELS, TrainingConfig((Grams("word", 1, 2),), tfidf=True, most_terms=1000), keep)
     model.fit(part.texts, part.gold, seed=0)
 
-    reference = TfidfVectorizer(token_pattern=WORD.pattern, ngram_range=(1, 2), sublinear_tf=True)
+    reference = TfidfVectorizer(token_pattern=word_pattern().pattern, ngram_range=(1, 2), sublinear_tf=True)
     expected = reference.fit_transform(part.texts).toarray()
     columns = [reference.vocabulary_[term] for term in model.vocabulary.terms[0]]
     assert np.allclose(seen[-1].toarray(), expected[:, columns], atol=1e-6)

@@ -44,6 +44,11 @@ def test_help_of_every_command_has_an_example() -> None:
         "report",
         "pretrain",
         "verify",
+        "serve",
+        "keys",
+        "promote",
+        "rollback",
+        "deploy",
         "list",
         "demo",
     )

@@ -51,6 +51,27 @@ def test_article_1_is_told_in_every_language(tag: str) -> None:
     assert language_of(ARTICLE_1[tag]) == tag
 
 
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Dov'è il mio pacco?", "it"),
+        ("Hideg volt az étel", "hu"),
+        ("Kartımı kaybettim", "tr"),
+        ("Telefon bun, baterie slabă", "ro"),
+        ("Jag har tappat mitt kort", "sv"),
+        ("Livraison très lente", "fr"),
+        ("Дуже повільна доставка", "uk"),
+        ("فقدت بطاقتي", "ar"),
+    ],
+)
+def test_language_of_a_few_words_is_identified(text: str, tag: str) -> None:
+    assert language_of(text) == tag
+
+
+def test_norwegian_has_the_tag_of_its_commoner_written_form() -> None:
+    assert language_of("Alle mennesker er født frie og med samme menneskeverd. De er utstyrt med fornuft.") == "nb"
+
+
 def test_a_chinese_text_that_names_a_product_is_chinese() -> None:
     assert language_of("iPhone 15 Pro Max 手机很好用") == "zh"
 

@@ -22,18 +22,17 @@ def blocks(path: Path, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the newcomer's files."""
+    """A folder with the files that the README assumes."""
     folder = tmp_path_factory.mktemp("desk")
     kinds = {"card": "my card", "transfer": "the transfer", "login": "my password"}
     ways = ("has not arrived", "was refused", "please help with", "since yesterday", "why is it so slow", "cancel it")
     rows = [
-        f"{said} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
+        f"{3 * i + k},{subject} {ways[i % 6]} {ways[(i // 6) % 6]} case {i * 7919 % 1000},{kind}"
         for i in range(40)
-        for kind, said in kinds.items()
+        for k, (kind, subject) in enumerate(kinds.items())
     ]
     for name, part in (("tickets.csv", rows), ("fresh.csv", rows[::5])):
-        header = "body,topic" if name == "tickets.csv" else "text,label"
-        (folder / name).write_text("\n".join([header, *part]) + "\n")
+        (folder / name).write_text("\n".join(["id,body,topic", *part]) + "\n")
     (folder / "task.yaml").write_text(blocks(READMES[0], "yaml")[0])
     return folder
 
@@ -49,11 +48,41 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(600)
 def test_commands_run_as_written(desk: Path) -> None:
     lines = [line for block in blocks(READMES[0], "sh") for line in block.splitlines()]
-    ours = [line for line in lines if "goldilocks" in line and "select task.yaml" not in line]
+    ours = [
+        line
+        for line in lines
+        if "goldilocks" in line and "select task.yaml" not in line and "goldilocks serve" not in line
+    ]
     assert len(ours) >= 6
     for line in ours:
         done = run(line.split("  #")[0], desk)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_service_answers_as_written(readme: Path, tmp_path: Path) -> None:
+    rows = [
+        f"{text} {number},{label}" for number in range(12) for text, label in (("rain falls", "wet"), ("sun", "dry"))
+    ]
+    (tmp_path / "weather.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    tune = "goldilocks tune weather.csv --candidate naive_bayes/word12/scratch --out run/bundle"
+    done = run(tune, tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line for block in blocks(readme, "sh") for line in block.splitlines()]
+    (serve,) = (line for line in lines if line.startswith("goldilocks serve"))
+    (ask,) = (line for line in lines if line.startswith("curl"))
+    command = [sys.executable, "-m", *serve.split(), "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as service:
+        assert service.stderr is not None
+        try:
+            address = service.stderr.readline().removeprefix("listening on ").strip()
+            assert service.stderr.readline().startswith("ready: run@")
+            answer = run("curl -s " + ask.removeprefix("curl ").replace("http://127.0.0.1:8000", address), tmp_path)
+            assert json.loads(answer.stdout)["data"][0]["label"] in ("wet", "dry")
+        finally:
+            service.terminate()
+        assert service.wait(30) == 0
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.evaluation.efficiency import footprint, mean_time, percentile
+from goldilocks.evaluation.efficiency import Timing, footprint, mean_time, percentile
 from goldilocks.records import Text
 from goldilocks.support.machine.energy import Meter
 
@@ -38,10 +38,7 @@ def test_who_is_paid_for_is_asked_few_times_and_alone(clock: _Clock) -> None:
         ["a", "b"],
         load_seconds=0.5,
         size_bytes=7,
-        single_seconds=60.0,
-        batch_seconds=0.0,
-        warm_up=0,
-        most_single=20,
+        timing=Timing(60.0, batch_seconds=0.0, warm_up=0, most_single=20),
         rest=lambda: rests.append(clock.now),
     )
     assert clock.batches == [["a"], ["b"]] * 10
@@ -64,7 +61,7 @@ def test_time_is_bounded_for_a_slow_model(clock: _Clock) -> None:
         clock.predict(texts)
         clock.now += 2.0 * len(texts)
 
-    got = footprint(slow, ["a"], load_seconds=0, size_bytes=0, single_seconds=3.0)
+    got = footprint(slow, ["a"], load_seconds=0, size_bytes=0, timing=Timing(single_seconds=3.0))
     assert clock.now < 2.01 + 3 * 2.01 + 70  # one to warm up, at most two or three single ones, one batch
     assert got.latency_p50_ms.n <= 3
     assert sum(len(batch) == 32 for batch in clock.batches) == 1
@@ -113,7 +110,7 @@ def test_one_measurement_has_no_spread() -> None:
 
 def test_the_clock_is_real_where_none_is_given() -> None:
     start = time.perf_counter()
-    got = footprint(len, ["a"], load_seconds=0, size_bytes=0, single_seconds=0.05, batch_seconds=0.02)
+    got = footprint(len, ["a"], load_seconds=0, size_bytes=0, timing=Timing(single_seconds=0.05, batch_seconds=0.02))
     assert got.texts_per_second > 0
     assert time.perf_counter() - start < 5
 

@@ -6,10 +6,10 @@ from scipy.special import softmax
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from goldilocks.classical.ngram_features import WORD
 from goldilocks.classical.ngram_linear import NgramLinear
 from goldilocks.families import naive_bayes
 from goldilocks.records import Machine, Part, Workload
+from goldilocks.support.text.units import word_pattern
 from goldilocks.testing import tiny
 
 MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=188.6, bf16=False, name="")
@@ -26,7 +26,7 @@ def test_probabilities_are_those_of_scikit_learn_at_the_temperature(name: str) -
     grams = naive_bayes.GRAMS[name]
     size = (grams.low, grams.high)
     counter = (
-        CountVectorizer(token_pattern=WORD.pattern, ngram_range=size)
+        CountVectorizer(token_pattern=word_pattern().pattern, ngram_range=size)
         if grams.kind == "word"
         else CountVectorizer(analyzer="char_wb", ngram_range=size)
     )

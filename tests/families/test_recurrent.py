@@ -66,7 +66,7 @@ def test_only_unidirectional_gated_cells_are_language_models() -> None:
     assert {name for name, reason in reasons.items() if reason is None} == {"gru", "lstm"}
     assert "is bidirectional" in str(reasons["bilstm"])
     assert all(family.unsupported(info, Output.TEXT) is None for info in family.models())
-    assert reasons["gru_lm"] == "only continues texts; gru gives the other kinds of output"
+    assert reasons["gru_lm"] == "an autoregressive language model only; use gru"
 
 
 @pytest.mark.parametrize("info", ONWARD, ids=lambda info: info.name)

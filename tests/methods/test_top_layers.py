@@ -19,4 +19,4 @@ def test_rate_is_twice_that_of_full_fine_tuning() -> None:
 
 def test_single_block_leaves_nothing_to_freeze() -> None:
     reason = top_layers.incompatibility(replace(ENCODER, depth=1))
-    assert reason == "has 1 stacked layers, so there is no part of them to freeze"
+    assert reason == "has 1 stacked layers; needs at least 2"

@@ -81,11 +81,9 @@ def test_evaluation_says_how_programs_were_kept_in() -> None:
         of_values(["x = 5"]),
         part,
         Goal(Output.TEXT),
-        "pass_at_k",
-        ["exact_match"],
-        name="test",
+        ["pass_at_k", "exact_match"],
+        source=("test", "f"),
         language_of=lambda text: "en",
-        data_fingerprint="f",
     )
     assert got.conditions == {"pass_at_k": f"programs were run in the sandbox ({protection()})"}
     shown = [one for one in evaluation_tables(got) if isinstance(one, str)]

@@ -8,7 +8,9 @@ import pytest
 from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
-from goldilocks.metrics import bleu, chrf, meteor, ter
+from goldilocks.metrics import bleu, chrf, ter
+from goldilocks.protocols import ReportsConditions
+from goldilocks.support.text.units import tokens
 
 _EN = [*["the", "a", "cat", "dogs", "quickly", "running", "ran", "house,", "on", "over!", "it's"]]
 _EN += [*["3.5", "big-eyed", "(well)", "He", "said:", "no.", "singing", "nationality"]]
@@ -75,9 +77,40 @@ def test_signature_names_tokenizer_and_references() -> None:
     assert "sacrebleu nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in bleu.conditions(["a cat", "a dog"])
     assert "nrefs:2|case:mixed|eff:no|tok:13a" in bleu.conditions([("a cat", "one cat"), ("a dog", "one dog")])
     assert "nrefs:var|case:mixed|eff:no|tok:zh" in bleu.conditions([("一只猫", "有一只猫"), "狗"])
-    mixed = bleu.conditions(["a cat", "a dog", "一只猫"])
-    assert "tok:13a" in mixed
-    assert "(2 items) and nrefs:1|case:mixed|eff:no|tok:zh" in mixed
+
+
+@pytest.mark.parametrize(
+    ("gold", "tokenizer"),
+    [
+        (["a cat", "a dog", "一只猫"], "13a"),
+        (["一只猫", "一只狗", "a cat"], "zh"),
+        (["แมวหนึ่งตัว"], "char"),
+        (["ねこがいる"], "char"),
+    ],
+)
+def test_corpus_has_one_tokenisation(gold: list[str], tokenizer: str) -> None:
+    from sacrebleu.metrics.bleu import BLEU
+
+    predicted = [text[:-1] for text in gold]
+    expected = BLEU(tokenize=tokenizer, force=True).corpus_score(predicted, [gold]).score
+
+    assert f"|tok:{tokenizer}|" in bleu.conditions(gold)
+    assert 100 * score(plugins.load("metrics", "bleu"), gold, predicted) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "gold", "expected"),
+    [
+        ("perplexity_word", ["去罗马"], "per character and end of a text"),
+        ("perplexity_word", ["to Rome"], "per word and end of a text"),
+        ("rouge_l", ["ไปโรม", ("去罗马", "到罗马")], "over characters"),
+        ("rouge_1", ["로마로 가요"], "over words"),
+    ],
+)
+def test_units_that_are_characters_are_called_so(name: str, gold: list[str | tuple[str, ...]], expected: str) -> None:
+    metric = plugins.load("metrics", name)
+    assert isinstance(metric, ReportsConditions)
+    assert metric.conditions(gold) == expected
 
 
 def test_signatures_are_those_of_sacrebleu() -> None:
@@ -134,7 +167,7 @@ def test_meteor_is_that_of_nltk_without_wordnet(chinese: bool, references: int) 
 
     gold, predicted = made(21, chinese=chinese, references=references)
     expected = [
-        theirs.meteor_score([meteor.tokens(one) for one in right], meteor.tokens(given), wordnet=NoSynonyms())
+        theirs.meteor_score([tokens(one) for one in right], tokens(given), wordnet=NoSynonyms())
         for right, given in zip(gold, predicted, strict=True)
     ]
     assert score(plugins.load("metrics", "meteor"), gold, predicted) == pytest.approx(np.mean(expected))

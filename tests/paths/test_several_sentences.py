@@ -33,7 +33,7 @@ def test_rows_of_several_sentences_go_the_whole_way(tmp_path: Path, capsys: pyte
     data.write_text(_columns(sentences))
     spec = {"name": "names", "task": "ner", "data": {"train": "names.conll", "sentences": 3}, "budget": "5m"}
     (tmp_path / "task.yaml").write_text(json.dumps(spec | {"candidates": {"families": FAMILIES}}))
-    select(tmp_path / "task.yaml", out=tmp_path / "run")
+    select(tmp_path / "task.yaml", out=tmp_path / "run", accept_baseline=True)
     bundle = load(tmp_path / "run" / "bundle")
     assert bundle.info.sentences == 3
     assert sum(bundle.info.rows.values()) <= 2 * 120 // 5  # of 5 sentences 3 and 2

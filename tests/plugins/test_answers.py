@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goldilocks.answers import NO_LABEL, as_fields, decoded, encoded, of_labels, of_values
-from goldilocks.records import Answer, Goal, Output, Prediction
+from goldilocks.answers import NO_LABEL, as_fields, by_rule, certainty, decoded, encoded, of_labels, of_values
+from goldilocks.records import Answer, AnswerRule, Goal, Output, Prediction
 
 LABELS = ("a", "b", "c")
 
@@ -163,3 +163,30 @@ def test_tags_that_are_none_of_entities_come_without_any() -> None:
     answer = Prediction(("IN", "NNP"), 0.5, {}, "in Rome", ((0, 2), (3, 7)))
 
     assert "entities" not in as_fields(answer, Goal(Output.TAGS, ("IN", "NNP")))
+
+
+COSTS = AnswerRule(error_costs=((0.0, 1.0), (9.0, 0.0)))
+
+
+def test_rule_leaves_items_without_an_answer_without_one() -> None:
+    given = of_labels(np.array([[0.8, 0.2], [np.nan, np.nan]]), ("fine", "fraud"))
+    assert by_rule(given, COSTS).values == ("fraud", "(no label)")
+
+
+def test_unsure_answers_are_marked_and_only_these_say_so_in_json() -> None:
+    given = of_labels(np.array([[0.6, 0.4], [0.95, 0.05]]), ("a", "b"))
+    goal = Goal(Output.LABEL, ("a", "b"))
+    unsure, sure = by_rule(given, AnswerRule(review_below=0.7)).predictions()
+    assert (unsure.review, sure.review) == (True, False)
+    assert as_fields(unsure, goal)["review"] is True
+    assert "review" not in as_fields(sure, goal)
+
+
+def test_certainty_is_the_expected_cost_where_errors_have_prices() -> None:
+    given = by_rule(of_labels(np.array([[0.8, 0.2], [0.99, 0.01]]), ("fine", "fraud")), COSTS)
+    # "fraud" at .8 · 1 of at most 9, "fine" at .01 · 9 of 9.
+    assert certainty(given, COSTS).tolist() == pytest.approx([1 - 0.8 / 9, 1 - 0.01])
+
+
+def test_model_that_never_says_how_sure_it_is_is_never_reviewed() -> None:
+    assert not any(by_rule(of_values(["x", "y"]), AnswerRule(review_below=0.7)).reviews)

@@ -51,6 +51,16 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
         ({"objective": {"error_cost": -0.1}}, "objective.error_cost is -0.1; it must not be below 0"),
         ({"objective": {"requests_per_month": 0}}, "objective.requests_per_month is 0.0; it must be above 0"),
         ({"objective": {"error_cost": 1e30}}, "objective.error_cost is 1e+30; it must be a number of at most 1e+09"),
+        ({"objective": {"point_cost": -1}}, "objective.point_cost is -1.0; it must not be below 0"),
+        ({"objective": {"review_cost": float("inf")}}, "objective.review_cost is inf; it must be a number"),
+        ({"objective": {"error_costs": {"a": {"b": -2}}}}, "objective.error_costs.a.b is -2.0; it must not be below 0"),
+        ({"objective": {"error_costs": {"a": {"a": 2}}}}, "error_costs.a.a is 2; a right answer costs nothing"),
+        ({"objective": {"error_costs": 5}}, "objective.error_costs is 5; write {gold: {predicted: money}}"),
+        ({"objective": {"error_costs": {"a": 5}}}, "objective.error_costs.a is 5; write {predicted: money}"),
+        (
+            {"objective": {"error_costs": {"a": {"b": 2}}, "point_cost": 1}},
+            "point_cost and error_costs are for different tasks; leave one out",
+        ),
         ({"objective": {"indifference": -1}}, "objective.indifference is -1.0; it must not be below 0"),
         ({"prices": {"cpu_hour": float("inf")}}, "prices.cpu_hour is inf; it must be a number of at most"),
         ({"prices": {"kwh": float("nan")}}, "prices.kwh is nan; it must be a number of at most"),
@@ -111,3 +121,28 @@ def test_resolved_task_reads_back_as_the_same_task(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(plain(spec)))
 
     assert read_task(path) == spec
+
+
+def test_labels_of_error_costs_may_be_numbers_of_yaml() -> None:
+    spec = task_from(GOOD | {"objective": {"error_costs": {1: {0: 5}}}})
+    assert spec.objective.error_costs == {"1": {"0": 5.0}}
+    # α counts dearest errors.
+    assert spec.objective.alpha == pytest.approx(5.0 * 200_000)
+
+
+def test_values_that_the_user_did_not_state_are_remembered_as_assumed() -> None:
+    nothing = task_from(GOOD)
+    assert nothing.assumed[:3] == (
+        "objective.error_cost",
+        "objective.requests_per_month",
+        "objective.horizon_months",
+    )
+    stated = task_from(
+        GOOD
+        | {
+            "objective": {"error_cost": 0.05, "requests_per_month": 10, "horizon_months": 6},
+            "prices": {"cpu_hour": 0.1, "gb_month": 2},
+        }
+    )
+    assert stated.assumed == ()
+    assert task_from(GOOD | {"objective": {"point_cost": 0.1}}).assumed[0] == "objective.requests_per_month"

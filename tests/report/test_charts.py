@@ -78,13 +78,13 @@ def test_map_draws_each_range_as_wide_as_its_decades() -> None:
     assert len(widths) == 3
     assert widths[0] == pytest.approx(widths[2], abs=0.1)  # the same air on both sides
     assert (low * high) ** 0.5 == pytest.approx(100.0)
-    assert "your α: 100 (1 USD an error)" in wide
+    assert "this task: α = 100 (1 USD per error)" in wide
 
 
 def test_alpha_of_nothing_is_marked_at_the_left_edge() -> None:
     drawn = decision_map((AlphaRange("a", 0.0, None),), {}, {}, 0.0, Objective(error_cost=0.0))
 
-    assert "your α: 0" in drawn
+    assert "this task: α = 0" in drawn
 
 
 def test_race_has_a_line_for_each_candidate_and_a_dot_for_each_purchase() -> None:

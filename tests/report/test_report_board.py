@@ -58,7 +58,7 @@ def test_who_fell_out_on_the_way_is_listed_with_its_own_reason() -> None:
 
         out = excluded(replace(run.decision, candidates=(fell, *others)), run.pool, run.screening)
 
-        assert [(one.reason, one.candidates) for one in out if one.stage == "fell out on the way"] == [
+        assert [(one.reason, one.candidates) for one in out if one.stage == "failed during the run"] == [
             (reason, (first.candidate,))
         ]
 

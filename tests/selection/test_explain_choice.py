@@ -17,16 +17,16 @@ def words(error_cost: float) -> str:
 
 def test_sentence_names_the_winner_its_score_its_rival_and_the_range() -> None:
     # They cost the same at alpha = 49 / (.3 - .025) = 178.2, which is .178 an error at 1,000 requests.
-    said = words(1.0)
-    assert "Take m (encoder, full): accuracy 0.975" in said
-    assert "The next best, cnn/n/scratch, costs 226 USD a month more" in said
-    assert "from 0.178 USD an error upwards; below that cnn/n/scratch is the better buy" in said
+    text = words(1.0)
+    assert "Use m (encoder, full): accuracy 0.975" in text
+    assert "The next best, cnn/n/scratch, costs 226 USD more per month" in text
+    assert "from 0.178 USD per error upwards; below that cnn/n/scratch is better" in text
 
 
 def test_cheap_errors_turn_the_choice() -> None:
-    said = words(0.01)
-    assert "Take n (cnn, scratch)" in said
-    assert "while an error costs between 0 and 0.178 USD" in said
+    text = words(0.01)
+    assert "Use n (cnn, scratch)" in text
+    assert "if an error costs between 0 and 0.178 USD" in text
 
 
 def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_needs() -> None:
@@ -39,9 +39,9 @@ def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_nee
     lines = advice([choice.winner, ahead, unlikely], choice.winner, Objective(), regret=12.5)
 
     assert lines[0] == (
-        "encoder/m/full, after 30% of its run, has a probability of 40% of being the best: about 6 min more would "
-        "finish it; raise the budget and --resume."
+        "encoder/m/full (30% of its run) is the best with a probability of 40%; to finish it, raise the budget by "
+        "about 6 min and --resume."
     )
-    assert "12.5 USD a month more" in lines[1]
+    assert "now: 12.5 USD per month." in lines[1]
     assert len(lines) == 2
     assert advice([choice.winner, unlikely], choice.winner, Objective(), regret=0.0) == ()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
 from goldilocks.events import CandidateFailed, Event, PurchaseFinished, silent
-from goldilocks.protocols import ExplainsStopping, Policy, Race
+from goldilocks.protocols import ExplainsStopping, Floats, Metric, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.race import RaceContext, Runner, race
@@ -309,7 +310,7 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
 def test_single_candidate_is_run_and_then_nothing_is_left() -> None:
     state = standings({"encoder/m/full": 10.0})
     value = plugins.load("policies", "value")
-    assert value.choose(state) == ("encoder/m/full", 2, "the cheapest comes first: what others are compared with")
+    assert value.choose(state) == ("encoder/m/full", 2, "the cheapest candidate comes first, as a reference")
 
     state.trials.append(trial("encoder/m/full", 2, 0.1, 10.0))
 
@@ -495,3 +496,32 @@ def test_choosing_among_a_thousand_candidates_looks_at_each_trial_once(monkeypat
     value.choose(state)
 
     assert observed == [done.candidate for done in state.trials]
+
+
+def test_candidate_for_whose_answers_the_metric_is_undefined_is_excluded_and_the_others_race_on(
+    tmp_path: Path,
+) -> None:
+    class Undefined:
+        """Accuracy that has no value for answers of which none is right."""
+
+        OUTPUTS, HIGHER_IS_BETTER, RANGE, SOURCE, EXAMPLES = frozenset({"label"}), True, (0.0, 1.0), "", ()
+
+        def items(self, gold: Sequence[str], predicted: Sequence[str]) -> Floats:
+            return accuracy.items(gold, predicted)
+
+        def total(self, sums: Floats) -> Floats:
+            return np.where(sums[:, 0] > 0, sums[:, 0] / sums[:, 1], np.nan)
+
+    accuracy = plugins.load("metrics", "accuracy")
+    context = setting(tmp_path, [], Clock(1000.0))
+    answers = {"encoder/m/full": 0.0}
+
+    def start(one: Candidate) -> FakeRun:
+        return FakeRun(answers.get(one.name, SKILLS[one.name]), [], one.name)
+
+    trials, _ = race(
+        replace(context, metric=cast(Metric, Undefined()), start=start), plugins.load("policies", "exhaustive")
+    )
+
+    assert {one.candidate for one in trials if one.share >= 1} == set(SKILLS) - {"encoder/m/full"}
+    assert "the metric is not defined for its answers" in context.workspace.read_dropped()["encoder/m/full"].reason

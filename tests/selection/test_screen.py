@@ -13,7 +13,7 @@ from race_records import candidate
 from goldilocks.events import Event, ModelScreened
 from goldilocks.protocols import Floats
 from goldilocks.records import Candidate, DataProfile, Dataset, ModelInfo, Part, Pool, Text
-from goldilocks.selection.screen import corrected_interval, screen
+from goldilocks.selection.screen import ScreeningPlan, corrected_interval, screen
 from goldilocks.support.files import from_json, to_json
 
 LABELS = ("a", "b", "c")
@@ -73,7 +73,7 @@ def test_model_that_cannot_be_looked_at_falls_out_and_the_others_are_looked_at()
             fallen.extend(names)
 
     pool = _pool(_pretrained("broken", 100), _pretrained("good", 200))
-    found = screen(_dataset(), pool, features=features, seconds_limit=60, seed=0, watch=watch)
+    found = screen(_dataset(), pool, features=features, plan=ScreeningPlan(60, seed=0), watch=watch)
 
     assert [look.model for look in found.looks] == ["encoder/good"]
     assert watched[0] == [one.name for one in pool.candidates if "broken" in one.name]
@@ -83,7 +83,7 @@ def test_model_that_cannot_be_looked_at_falls_out_and_the_others_are_looked_at()
 
 def test_informative_features_come_first_in_every_ranking() -> None:
     pool = _pool(_pretrained("noise", 200), _pretrained("good", 100))
-    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), seconds_limit=60, seed=0)
+    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
     for name, ranking in found.rankings.items():
         if name not in ("size_only", "random"):
             assert ranking == ("encoder/good", "encoder/noise"), name
@@ -95,7 +95,7 @@ def test_the_surely_worse_are_cut_with_every_one_of_their_candidates_and_a_reaso
     good = [_pretrained(f"good{i}") for i in range(3)]
     pool = _pool(*good, _pretrained("noise", methods=("full", "head_only")))
     gaps = {"good0": 4.0, "good1": 4.0, "good2": 4.0, "noise": 0.0}
-    found = screen(_dataset(), pool, features=_features(gaps), seconds_limit=60, seed=0, keep=3)
+    found = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=3))
     assert found.kept == ("encoder/good0/full", "encoder/good1/full", "encoder/good2/full")
     assert [one.candidate for one in found.cut] == ["encoder/noise/full", "encoder/noise/head_only"]
     assert "% wrong" in found.cut[0].reason
@@ -105,20 +105,20 @@ def test_the_surely_worse_are_cut_with_every_one_of_their_candidates_and_a_reaso
 def test_nobody_within_the_interval_of_the_cut_is_cut() -> None:
     gaps = {f"m{i}": 2.0 + 0.01 * i for i in range(4)}
     pool = _pool(*(_pretrained(name) for name in gaps))
-    found = screen(_dataset(), pool, features=_features(gaps), seconds_limit=60, seed=0, keep=1)
+    found = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=1))
     assert len(found.kept) == 4
     assert found.cut == ()
 
 
 def test_with_fewer_models_than_are_kept_nobody_is_cut() -> None:
     pool = _pool(_pretrained("noise"), _pretrained("good"))
-    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), seconds_limit=60, seed=0)
+    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
     assert found.cut == ()
 
 
 def test_candidates_without_features_go_on_unseen() -> None:
     counts, net = candidate("naive_bayes/unigram/scratch"), candidate("cnn/textcnn/scratch")
-    found = screen(_dataset(), _pool([counts, net]), features=_features({}), seconds_limit=60, seed=0)
+    found = screen(_dataset(), _pool([counts, net]), features=_features({}), plan=ScreeningPlan(60, seed=0))
     assert found.kept == (counts.name, net.name)
     assert found.looks == ()
     assert found.rankings["random"] == ()
@@ -127,14 +127,17 @@ def test_candidates_without_features_go_on_unseen() -> None:
 def test_only_the_train_part_is_looked_at_and_every_model_reads_it_once() -> None:
     dataset, seen = _dataset(), list[Text]()
     pool = _pool(_pretrained("m", methods=("full", "head_only")))
-    screen(dataset, pool, features=_features({"m": 1.0}, seen), seconds_limit=60, seed=0)
+    screen(dataset, pool, features=_features({"m": 1.0}, seen), plan=ScreeningPlan(60, seed=0))
     assert sorted(seen) == sorted(dataset.train.texts)
 
 
 def test_the_sample_is_stratified_and_no_larger_than_asked() -> None:
     seen: list[Text] = []
     screen(
-        _dataset(900), _pool(_pretrained("m")), features=_features({"m": 1.0}, seen), seconds_limit=60, seed=0, rows=300
+        _dataset(900),
+        _pool(_pretrained("m")),
+        features=_features({"m": 1.0}, seen),
+        plan=ScreeningPlan(60, seed=0, rows=300),
     )
     assert [sum(text[0] == label for text in seen) for label in LABELS] == [100, 100, 100]
 
@@ -145,7 +148,7 @@ def test_the_layer_that_tells_the_labels_apart_is_found() -> None:
         states[:, 1] += 4 * np.eye(8, dtype=np.float32)[[LABELS.index(text[0]) for text in texts]]
         return np.asarray(states)
 
-    (look,) = screen(_dataset(), _pool(_pretrained("m")), features=middle, seconds_limit=60, seed=0).looks
+    (look,) = screen(_dataset(), _pool(_pretrained("m")), features=middle, plan=ScreeningPlan(60, seed=0)).looks
     assert look.layer == 1
     assert look.probe_loss < 0.1
     assert look.estimates["probe_accuracy"].value == pytest.approx(1 - look.probe_loss)
@@ -157,7 +160,7 @@ def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_feat
         return np.random.default_rng(0).normal(size=(len(texts), 1, width)).astype(np.float32)
 
     pool = _pool(_pretrained("wide"), _pretrained("narrow"))
-    found = screen(_dataset(), pool, features=wide, seconds_limit=60, seed=0)
+    found = screen(_dataset(), pool, features=wide, plan=ScreeningPlan(60, seed=0))
     assert found.rankings["log_me"] == ("encoder/narrow",)
     estimates = {look.model: set(look.estimates) for look in found.looks}
     assert "log_me_distrusted" in estimates["encoder/wide"]
@@ -166,7 +169,7 @@ def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_feat
 
 def test_models_there_is_no_time_for_go_on_unseen() -> None:
     pool = _pool(_pretrained("small"), _pretrained("large", depth=1000))
-    found = screen(_dataset(), pool, features=_features({"small": 1.0, "large": 1.0}), seconds_limit=1e-6, seed=0)
+    found = screen(_dataset(), pool, features=_features({"small": 1.0, "large": 1.0}), plan=ScreeningPlan(1e-6, seed=0))
     assert [look.model for look in found.looks] == ["encoder/small"]
     assert len(found.kept) == 2
 
@@ -177,8 +180,7 @@ def test_each_screened_model_is_reported() -> None:
         _dataset(),
         _pool(_pretrained("m")),
         features=_features({"m": 1.0}),
-        seconds_limit=60,
-        seed=0,
+        plan=ScreeningPlan(60, seed=0),
         progress=events.append,
     )
     assert [event.result.model for event in events if isinstance(event, ModelScreened)] == ["encoder/m"]
@@ -187,7 +189,8 @@ def test_each_screened_model_is_reported() -> None:
 def test_the_same_seed_gives_the_same_looks_and_they_survive_the_disk() -> None:
     pool = _pool(_pretrained("m"), _pretrained("n"))
     first, second = (
-        screen(_dataset(), pool, features=_features({"m": 1.0, "n": 0.5}), seconds_limit=60, seed=3) for _ in range(2)
+        screen(_dataset(), pool, features=_features({"m": 1.0, "n": 0.5}), plan=ScreeningPlan(60, seed=3))
+        for _ in range(2)
     )
     assert [one.estimates for one in first.looks] == [one.estimates for one in second.looks]
     assert first.rankings == second.rankings

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from race_records import MACHINE, SPEC, candidate, trial
-from test_decide import GOLD, footprint
+from test_decide import ACCURACY, GOLD, footprint
 from typer.testing import CliRunner
 
 from goldilocks import plugins
 from goldilocks.answers import of_labels
 from goldilocks.cli.main import app
 from goldilocks.errors import InputError, IntegrityError, LimitError, MissingError
+from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
 from goldilocks.selection.conclude import decision_from
 from goldilocks.selection.run_records import RunRecords
@@ -57,6 +58,8 @@ def run(tmp_path: Path) -> Path:
         metric=plugins.load("metrics", "accuracy"),
         metric_name="accuracy",
         data_fingerprint="0" * 16,
+        rule=loss_rule(SPEC.objective, plugins.load("tasks", "text_classification"), GOAL, ACCURACY, GOLD),
+        task=plugins.load("tasks", "text_classification"),
     )
     footprints = {"cnn/m/scratch": footprint(2.0), "encoder/m/full": footprint(20.0)}
     decision = decision_from(records, footprints, Search(30.0, 3, 60.0, "value", "the budget ended"))

@@ -1,4 +1,4 @@
-"""The model card: a head the Hub reads, and what a colleague asks before using the model."""
+"""Model card: YAML metadata for the Hub, scores, intended use, limitations, how to reproduce."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.bundle.layout import BundleInfo
 from goldilocks.records import Decision, Measured, Output
+from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
-    "validation": "Validation (chose the model, so it flatters it a little)",
-    "test": "Test (opened once, after the choice)",
+    "validation": "Validation (used for the decision, so slightly optimistic)",
+    "test": "Test (opened once, after the decision)",
 }
 _MOST_LABELS = 50
 _HUB_TASKS = {
@@ -24,10 +25,10 @@ _HUB_TASKS = {
     Output.TEXT: "text-generation",
     Output.LIKELIHOOD: "text-generation",
 }
-"""What the Hub calls the kinds of answer."""
+"""Pipeline tags of the Hub by kind of answer."""
 _ANSWERS = {
-    Output.SCORE: "a number (of several candidates one for each)",
-    Output.SPAN: "a piece of the context, or nothing where it holds no answer",
+    Output.SCORE: "a number (for several candidates, one each)",
+    Output.SPAN: "a span of the context, or empty if the context holds no answer",
     Output.TEXT: "a text",
     Output.LIKELIHOOD: "the natural logarithm of the text's probability",
 }
@@ -53,7 +54,7 @@ goldilocks verify path/to/this/folder
 
 
 def card(info: BundleInfo, decision: Decision | None = None) -> str:
-    """``README.md`` of a bundle: YAML head, decision, scores with intervals, use, limits, how to reproduce."""
+    """``README.md`` of a bundle: YAML head, decision, scores with intervals, use, limitations, how to reproduce."""
     import yaml
 
     head = yaml.safe_dump(_head(info), allow_unicode=True, sort_keys=False, width=1_000)
@@ -132,8 +133,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     if info.test_opened:
         lines.append(
-            "\nThe test set of these data was scored with another candidate before this one was taken. A test score of "
-            "this model is no unbiased estimate any more."
+            "\nThe test set was scored with another candidate before this one was chosen, so the test score of this "
+            "model is not an unbiased estimate."
         )
     return "\n".join(lines)
 
@@ -141,7 +142,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
 def _use(info: BundleInfo) -> str:
     return (
         "## Intended use\n\n"
-        f"Texts like those it was trained on, in the language `{info.language}`; the answer is {_answer(info)}."
+        f"Texts from the same source as the training data, in the language `{info.language}`. "
+        f"The output is {_answer(info)}."
     )
 
 
@@ -152,12 +154,12 @@ def _answer(info: BundleInfo) -> str:
     more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
     every = f"{len(info.labels)} {'tags' if info.output is Output.TAGS else 'labels'}: {shown}{more}"
     if info.output is Output.TAGS:
-        return f"for each word one of {every}"
+        return f"one tag per word, out of {every}"
     return f"any number of {every}" if info.several else f"one of {every}"
 
 
 def _in_code(label: str) -> str:
-    """A label as it can stand between backticks, on one line."""
+    """A label that can be put between backticks, on one line."""
     return " ".join(label.replace("`", "'").split())
 
 
@@ -165,13 +167,23 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
     facts = info.facts
     one_label = info.output is Output.LABEL and not info.several
     lines = [
-        "## Limits",
+        "## Limitations",
         "",
-        "- The scores hold for texts that come from where the training rows came from. For others, measure first: "
+        "- The scores apply to texts from the same source as the training data. For other texts, measure first: "
         "`goldilocks evaluate`.",
-        *(["- It answers every text with one of its labels, also a text that belongs to none."] if one_label else []),
-        f"- Underneath: {facts.architecture}; pretrained: {facts.pretraining}; licence: {facts.licence}.",
+        *(
+            ["- The model assigns one of its labels to every text, including texts to which none applies."]
+            if one_label
+            else []
+        ),
+        f"- Base model: {facts.architecture}; pre-training: {facts.pretraining}; licence: {facts.licence}.",
     ]
+    lines += _money(decision) if decision else []
+    rule = info.answer_rule
+    if rule.error_costs:
+        lines.append("- An answer is the label with the lowest expected cost of errors, not always the most probable.")
+    if rule.review_below is not None:
+        lines.append(f"- Answers with a certainty below {rule.review_below:.3f} are marked `review`: a person decides.")
     footprint = decision.winner.footprint if decision else None
     if decision and footprint:
         lines.append(
@@ -181,6 +193,17 @@ def _limits(info: BundleInfo, decision: Decision | None) -> str:
             f"{footprint.memory_bytes / 1e6:,.0f} MB of memory, {footprint.size_bytes / 1e6:,.1f} MB on disk."
         )
     return "\n".join(lines)
+
+
+def _money(decision: Decision) -> list[str]:
+    """What the choice rests on: the verdict, and values that the user did not state."""
+    lines: list[str] = []
+    verdict, assumed = decision.verdict, assumed_values(decision)
+    if verdict is not None and verdict.useful and verdict.against:
+        lines.append(f"- Better than the baselines: {verdict.reason}.")
+    if assumed:
+        lines.append(f"- Assumed when it was chosen, as the task does not state it: {'; '.join(assumed)}.")
+    return lines
 
 
 def _made(info: BundleInfo, decision: Decision | None) -> str:

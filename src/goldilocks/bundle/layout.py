@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ReferenceProfile
-from goldilocks.records import Answer, Goal, Measured, ModelInfo, Output, Text
-from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization
+from goldilocks.records import Answer, AnswerRule, Goal, Measured, ModelInfo, Output, Text
+from goldilocks.support.text.word_tokenizer import FIRST_UNITS, WordTokenization
 
 FORMAT_VERSION = 2
 """Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
@@ -76,8 +76,11 @@ class BundleInfo:
     """The kind of answer it gives."""
     several: bool = False
     """Whether an item may have several labels."""
-    word_cuts: WordTokenization = UNITS
+    word_cuts: WordTokenization = FIRST_UNITS
     """``tags``: word tokenisation of raw text, as in the training data."""
+    normalisation: str = ""
+    """``NFC``: texts are composed before the model encodes them, because those it was trained on are; empty: they are
+    taken as they come (bundles written before there was a choice, likelihoods, and training data not in NFC)."""
     sentences: int = 1
     """``tags``: consecutive rows of one document that form one item (``DataSpec.sentences``)."""
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -88,6 +91,8 @@ class BundleInfo:
     """Distributions of the training data and of the answers, for drift detection; ``None`` in bundles of format 1."""
     test_opened: bool = False
     """The test set was scored with another candidate before this one was taken: its test score is not a first look."""
+    answer_rule: AnswerRule = field(default_factory=AnswerRule)
+    """How probabilities become answers: costs of errors by pair of labels, and when a person is asked."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Path inside the bundle -> SHA-256; every file but ``bundle.json``."""
 

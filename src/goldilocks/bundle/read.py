@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.answers import Answers
+from goldilocks.answers import Answers, by_rule
 from goldilocks.bundle.guard import check
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
@@ -27,6 +27,7 @@ from goldilocks.records import Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 from goldilocks.support.frames import is_frame, rows_of_frame, table_of
+from goldilocks.support.text.composition import NFC, composed, original
 from goldilocks.support.text.sentences import SENTENCE_END
 from goldilocks.support.text.word_tokenizer import cutter
 
@@ -50,8 +51,9 @@ class Bundle:
     def answers(self, items: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """Answers to items (the model's input), in order, column by column; rows become items by ``items``.
 
-        An item gets the same answer alone and in a batch. For tags the words of a raw text are tokenized as those of
-        the training rows were.
+        An item gets the same answer alone and in a batch. Texts are normalised as ``info.normalisation`` says; spans
+        and extracted answers are those of the text as it was given. For tags the words of a raw text are tokenized as
+        those of the training rows were.
 
         Args:
             items: The model's input.
@@ -63,16 +65,30 @@ class Bundle:
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
         if generation is not None:
-            return self._generator().predict(items, generation=generation)
+            normalised = self._normalised(items)
+            return by_rule(self._generator().predict(normalised, generation=generation), self.info.answer_rule)
         if self.info.output is not Output.TAGS:
-            return self.model.predict(items)
+            answers = by_rule(self.model.predict(self._normalised(items)), self.info.answer_rule)
+            return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
         words = [
             _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
-        return replace(self.model.predict(words), items=tuple(items), spans=spans)
+        answers = by_rule(self.model.predict(self._normalised(words)), self.info.answer_rule)
+        return replace(answers, items=tuple(items), spans=spans)
+
+    def _normalised(self, items: Sequence[Text]) -> Sequence[Text]:
+        return [composed(item) for item in items] if self.info.normalisation == NFC else items
+
+    def _in_original(self, answers: Answers, items: Sequence[Text]) -> Answers:
+        """Extracted answers as the context spells them."""
+        if self.info.normalisation != NFC:
+            return answers
+        contexts = [item if isinstance(item, str) else item[-1] for item in items]
+        values = [original(str(value), text) for value, text in zip(answers.values, contexts, strict=True)]
+        return replace(answers, values=tuple(values))
 
     def columns(self, there: Iterable[str]) -> dict[str, str]:
         """Role -> column to read it from: the column of the training data, or one named like the role.

@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
+from goldilocks.answers import by_rule
 from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
 from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
@@ -21,9 +22,10 @@ from goldilocks.bundle.reference import reference_profile
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, TracksSpending
-from goldilocks.records import Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
+from goldilocks.records import AnswerRule, Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
 from goldilocks.support.files import sha256_of, to_json, write_text
 from goldilocks.support.own_paths import without_own_paths
+from goldilocks.support.text.composition import NFC, is_composed
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 from goldilocks.support.text.word_tokenizer import UNITS, WordTokenization, learnt
 
@@ -32,7 +34,14 @@ _TEXT_LIMIT = 400
 
 
 def write(
-    model: Model, decision: Decision, winner: Candidate, dataset: Dataset, folder: Path, *, mask: Mask = str
+    model: Model,
+    decision: Decision,
+    winner: Candidate,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    mask: Mask = str,
+    rule: AnswerRule | None = None,
 ) -> Path:
     """Write the winner of a decision as a bundle.
 
@@ -43,6 +52,7 @@ def write(
         dataset: What it was tuned on. Texts of its validation part are stored to check the answers by.
         folder: Where to; a bundle that is there is replaced.
         mask: Takes personal data out of the stored texts.
+        rule: How its probabilities become answers; ``None``: the most probable label.
 
     Returns:
         ``folder``.
@@ -57,6 +67,8 @@ def write(
         opened.setdefault(decision.metric, decision.test_score)
     info = replace(
         _info(model, winner, dataset, decision.task, decision.metric, mask),
+        answer_rule=rule or AnswerRule(),
+        predictions=_stored(model, dataset, mask, rule),
         validation=scored,
         test=opened,
         decision=decision.sentence,
@@ -66,28 +78,35 @@ def write(
     return _write(model, info, card(info, decision), dataset, folder)
 
 
-def write_tuned(
-    model: Model,
-    candidate: Candidate,
-    dataset: Dataset,
-    metric_name: str,
-    score: Measured,
-    task: str,
-    folder: Path,
-    *,
-    mask: Mask = str,
-    test_opened: bool = False,
-    decision: str = "",
-) -> Path:
-    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``.
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A candidate that was tuned without a decision."""
 
-    ``test_opened`` says that the test set was scored with another candidate; ``decision`` says where the model is from.
-    """
+    candidate: Candidate
+    task: str
+    """File name in tasks/."""
+    metric: str
+    """File name in metrics/ of the metric that decides."""
+    score: Measured
+    """On the validation part."""
+    test_opened: bool = False
+    """Whether the test set was scored with another candidate."""
+    decision: str = ""
+    """Where the model is from; empty: the user named it."""
+    rule: AnswerRule | None = None
+    """How its probabilities become answers; ``None``: the most probable label."""
+
+
+def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, mask: Mask = str) -> Path:
+    """Write a model that no decision chose, with its validation score only. Otherwise as ``write``."""
+    rule = tuned.rule
     info = replace(
-        _info(model, candidate, dataset, task, metric_name, mask),
-        validation={metric_name: score},
-        decision=decision or f"{candidate.name} was named by hand; it was not compared with others.",
-        test_opened=test_opened,
+        _info(model, tuned.candidate, dataset, tuned.task, tuned.metric, mask),
+        answer_rule=rule or AnswerRule(),
+        predictions=_stored(model, dataset, mask, rule),
+        validation={tuned.metric: tuned.score},
+        decision=tuned.decision or f"{tuned.candidate.name} was named by the user; it was not compared with others.",
+        test_opened=tuned.test_opened,
     )
     return _write(model, info, card(info), dataset, folder)
 
@@ -110,13 +129,19 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         licence=candidate.model.licence,
         decision="",
         facts=_without_path(candidate.model),
-        predictions=_stored(model, dataset, mask),
         output=dataset.output,
         several=dataset.several,
         word_cuts=_word_cuts(dataset, mask),
+        normalisation=_normalisation(dataset),
         sentences=dataset.sentences,
         columns=dataset.columns,
     )
+
+
+def _normalisation(dataset: Dataset) -> str:
+    """NFC where the texts at hand are in it. A likelihood is that of the very text, so it is never changed."""
+    items = (item for part in (dataset.train, dataset.validation) for item in part.texts)
+    return NFC if dataset.output is not Output.LIKELIHOOD and all(map(is_composed, items)) else ""
 
 
 def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
@@ -136,7 +161,7 @@ def _without_path(facts: ModelInfo) -> ModelInfo:
     return replace(facts, source=Path(facts.source).name)
 
 
-def _stored(model: Model, dataset: Dataset, mask: Mask) -> tuple[StoredPrediction, ...]:
+def _stored(model: Model, dataset: Dataset, mask: Mask, rule: AnswerRule | None) -> tuple[StoredPrediction, ...]:
     """Answers to items spread evenly over the labels of the validation part."""
     part = dataset.validation if len(dataset.validation) else dataset.train
     by_label = sorted(range(len(part)), key=lambda position: labels_of(part.gold[position], dataset.output))
@@ -145,7 +170,7 @@ def _stored(model: Model, dataset: Dataset, mask: Mask) -> tuple[StoredPredictio
     texts = [_masked(part.texts[position], mask) for position in chosen]
     if not texts:
         return ()
-    answers = model.predict(texts)
+    answers = by_rule(model.predict(texts), rule or AnswerRule())
     scores = [None if np.isnan(score) else float(score) for score in answers.scores]
     return tuple(StoredPrediction(*one) for one in zip(texts, answers.values, scores, strict=True))
 

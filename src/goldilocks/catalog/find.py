@@ -163,7 +163,7 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
             giving.append(name)
         else:
             given = ", ".join(sorted(family.OUTPUTS)) or "nothing"
-            search.drop(name, Reason(f"gives {given}; the task needs {task.OUTPUT}"))
+            search.drop(name, Reason(f"outputs {given}; the task needs {task.OUTPUT}"))
     return giving
 
 

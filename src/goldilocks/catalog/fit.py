@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from goldilocks.records import Dataset, Output, Text, Workload, as_text
 from goldilocks.support.text.sentences import SENTENCE_END
-from goldilocks.support.text.units import references
+from goldilocks.support.text.units import references, units
 
-# A Chinese or Japanese character counts as a word; elsewhere a run of letters and digits does.
-_EAST = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_EAST}]|[^\W{_EAST}]+")
 _SAMPLE = 2_000
 
 
@@ -51,4 +47,4 @@ def _sentences(items: Sequence[Text]) -> float:
 def _lengths(texts: Sequence[str]) -> tuple[float, float]:
     """Mean characters and words."""
     count = max(1, len(texts))
-    return sum(map(len, texts)) / count, sum(len(_WORD.findall(text)) for text in texts) / count
+    return sum(map(len, texts)) / count, sum(len(units(text)) for text in texts) / count

@@ -51,7 +51,7 @@ def language(facts: ModelInfo, wanted: str) -> Reason | None:
     if not known or main in _ANY_LANGUAGE or "*" in known or main in known:
         return None
     listed = ", ".join(sorted(known)[:6]) + (", …" if len(known) > 6 else "")
-    return Reason(f"made for {listed}; the texts are in {wanted}", (3, 0.0))
+    return Reason(f"trained for {listed}; the texts are in {wanted}", (3, 0.0))
 
 
 def size(facts: ModelInfo, limits: Limits) -> Reason | None:

@@ -5,14 +5,14 @@ An n-gram is found by a 64-bit polynomial hash of its characters, computed for a
     S[i] = m(c_0) B^0 + ... + m(c_{i-1}) B^{i-1}   (mod 2^64)      hash(start, end) = (S[end] - S[start]) · B^-start
 
 so that no Python loop runs over n-grams and scikit-learn (1 s to import) is not needed for prediction. The counts are
-those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with ``WORD``, and ``"char_wb"``), as the tests check.
+those of scikit-learn's ``CountVectorizer`` (``analyzer="word"`` with the words of ``support/text/units.py``, and
+``"char_wb"``), as the tests check.
 Character n-grams take a half to a third of its time, words of short texts somewhat more than it.
 The chance that any two of a million n-grams share a hash is 3e-8.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.support.machine.hardware import cores
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION, normalised, words
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
-
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:'[^\W{_CJK}]+)*|[!?]")
-"""A token: one Chinese character or Japanese kana, a run of other letters and digits (don't is one), or ``!`` ``?``."""
 
 BLOCK_CHARACTERS = 400_000
 """Characters of a block of texts, which bound the working memory (about 100 bytes each)."""
@@ -48,22 +45,25 @@ class Grams:
     """A kind of n-grams to count."""
 
     kind: str
-    """``word`` (runs of ``WORD`` tokens), ``char`` (inside words padded with one space) or ``marked`` (single pieces
+    """``word`` (runs of words), ``char`` (inside words padded with one space) or ``marked`` (single pieces
     between blanks, as ``classical/pair_features.py`` writes them)."""
     low: int
     high: int
     """Shortest and longest, in words or characters; ``low`` of ``char`` is 2 or 3."""
+    segmentation: int = SEGMENTATION
+    """Version of normalisation and word segmentation (``support/text/units.py``)."""
 
 
 # ------------------------------------------------------------------------------------------------------------ counting
 
 
-def normalized(text: str, kind: str) -> str:
-    """Lower case, its words (or WORD tokens) separated by one space."""
-    if kind == "marked":
+def prepared(text: str, grams: Grams) -> str:
+    """Normalised and in lower case, its words separated by one space."""
+    if grams.kind == "marked":
         return text
-    lowered = text.lower()
-    return " ".join(WORD.findall(lowered) if kind == "word" else lowered.split())
+    if grams.kind == "word":
+        return " ".join(words(text, grams.segmentation))
+    return " ".join((text if grams.segmentation == FIRST_SEGMENTATION else normalised(text)).lower().split())
 
 
 def hashed(texts: Sequence[str], grams: Grams) -> tuple[Hashes, Positions, Positions, Positions, str]:
@@ -72,7 +72,7 @@ def hashed(texts: Sequence[str], grams: Grams) -> tuple[Hashes, Positions, Posit
     Returns:
         ``(hashes, rows, starts, ends, joined)``: occurrence k is ``joined[starts[k]:ends[k]]`` in text ``rows[k]``.
     """
-    clean = [normalized(text, grams.kind) for text in texts]
+    clean = [prepared(text, grams) for text in texts]
     filled = [row for row, one in enumerate(clean) if one]
     joined = "".join(" " + clean[row] for row in filled) + " "
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -19,6 +19,7 @@ from goldilocks.classical.relation_features import marked_relation
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Text, as_text, labels_of
 from goldilocks.support.text.entity_markers import all_marked
+from goldilocks.support.text.units import FIRST_SEGMENTATION
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -119,7 +120,11 @@ class NgramLinear:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}
         sides = [(one, "") if isinstance(one, str) else (one[0], " ".join(one[1:])) for one in items]
-        return [marked(one, other, words="word" in kinds, characters="char" in kinds) for one, other in sides]
+        version = self._single.grams[0].segmentation
+        return [
+            marked(one, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
+            for one, other in sides
+        ]
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
         answers = _numbers(texts, gold, self.labels, several=self.several)
@@ -207,7 +212,7 @@ def restored(folder: Path) -> NgramLinear:
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    grams = tuple(Grams(**one) for one in head["recipe"]["grams"])
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["recipe"]["grams"])
     recipe = TrainingConfig(**{**head["recipe"], "grams": grams})
     model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
     model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))

@@ -15,14 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from goldilocks.classical.ngram_features import WORD
+from goldilocks.support.text import units
+from goldilocks.support.text.units import SEGMENTATION
 
 STEPS = 20
 LONGEST = 20_000
 """Characters of a text that are used."""
 
 
-def marked(first: str, second: str, *, words: bool, characters: bool) -> str:
+def marked(first: str, second: str, *, words: bool, characters: bool, segmentation: int = SEGMENTATION) -> str:
     """The marked n-grams of two texts, separated by spaces.
 
     Args:
@@ -30,12 +31,13 @@ def marked(first: str, second: str, *, words: bool, characters: bool) -> str:
         second: The second.
         words: Mark words and word bigrams.
         characters: Mark character n-grams of 3 and 4.
+        segmentation: Version of the word segmentation.
 
     Example:
         >>> [gram for gram in marked("a b", "b c", words=True, characters=False).split() if gram[0] != "~"]
         ['=b', '<a', '-a', '<a_b', '-a_b', '>c', '-c', '>b_c', '-b_c']
     """
-    tokens = [WORD.findall(text[:LONGEST].lower()) for text in (first, second)]
+    tokens = [units.words(text[:LONGEST], segmentation) for text in (first, second)]
     unigrams = [dict.fromkeys(own) for own in tokens]
     bigrams = [dict.fromkeys(map("_".join, pairwise(own))) for own in tokens]
     runs = [dict.fromkeys(_character_ngrams(own)) for own in tokens]

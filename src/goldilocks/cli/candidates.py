@@ -1,4 +1,4 @@
-"""``goldilocks candidates``: the eligible candidates, what they need, and why the others are excluded."""
+"""``goldilocks candidates``: eligible candidates with their requirements, excluded ones with reasons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def candidates(
     online: OnlineOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the pool as JSON.")] = False,
 ) -> None:
-    """List the eligible candidates for a task with what each needs, and why the others are excluded.
+    """List the eligible candidates of a task with time and memory, and why others are excluded.
 
     Reads the data to forecast time and memory; trains nothing. --json adds architecture, languages and sizes.
 

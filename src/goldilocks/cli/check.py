@@ -1,4 +1,4 @@
-"""``goldilocks check``: check the data before anything is spent."""
+"""``goldilocks check``: check the data before training."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def check(
     language: LanguageOption = None,
     metric: MetricOption = None,
     max_bytes: MaxBytesOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 where rows are unusable.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 2 if any row is unusable.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print profile and findings as JSON.")] = False,
 ) -> None:
-    """Check the data: profile, faults with row numbers, and what each means for the choice.
+    """Check the data: profile, problems with row numbers, and their consequences.
 
-    Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable as they are, or with
-    --strict some rows are not.
+    Reads the data and writes nothing. Exit code 0: usable (warnings are possible); 2: not usable, or unusable rows with
+    --strict.
 
     Example: goldilocks check tickets.csv --field text=body --field label=topic
 

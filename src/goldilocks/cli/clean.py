@@ -1,4 +1,4 @@
-"""``goldilocks clean``: free the disk of what a finished run no longer needs."""
+"""``goldilocks clean``: free disk space that a finished run no longer needs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from goldilocks.cli.console import say
 
 def clean(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much would be freed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report how much would be freed.")] = False,
 ) -> None:
     """Remove the checkpoints and candidate models of a finished run.
 
     Report, records, validation answers and bundle stay; the run can no longer be resumed. Exit code 0: done; 2: the
-    folder holds no finished run.
+    folder is not a finished run.
 
     Example: goldilocks clean run --dry-run
     """

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.verdict import AcceptOption, require_useful
 from goldilocks.errors import InputError
 from goldilocks.records import ServingMode
 
@@ -16,21 +17,26 @@ _EXAMPLES = {"limit": "latency_p95_ms=20", "price": "cpu_hour=0.1"}
 def decide(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run (`goldilocks select --out`).")],
     out: Annotated[Path, typer.Option(help="Folder for the new decision.json; RUN itself is not changed.")],
-    error_cost: Annotated[float | None, typer.Option(help="Money one wrong answer costs.")] = None,
-    requests: Annotated[float | None, typer.Option(help="Requests a month.")] = None,
+    error_cost: Annotated[float | None, typer.Option(help="Cost of one error, in the currency of the task.")] = None,
+    requests: Annotated[float | None, typer.Option(help="Requests per month.")] = None,
     indifference: Annotated[
-        float | None, typer.Option(help="Money a month within which a cheaper candidate is preferred.")
+        float | None, typer.Option(help="Margin in money per month within which a cheaper candidate wins.")
     ] = None,
     limit: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --limit latency_p95_ms=20.")] = None,
     price: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --price cpu_hour=0.1.")] = None,
-    serving_mode: Annotated[ServingMode | None, typer.Option(help="How the serving machine is paid for.")] = None,
+    incumbent: Annotated[
+        str | None, typer.Option(help="Today's solution: a predictions file or a bundle; reads the data again.")
+    ] = None,
+    accept_baseline: AcceptOption = False,
+    serving_mode: Annotated[ServingMode | None, typer.Option(help="How the serving machine is billed.")] = None,
 ) -> None:
     """Decide again from stored answers, under other costs, limits or prices.
 
-    Reads the records of RUN and writes OUT/decision.json. Trains nothing, measures nothing, does not open the test part
-    and changes nothing in RUN. `goldilocks tune --from RUN CANDIDATE` makes the bundle of the candidate it chooses.
+    Reads the records of RUN and writes OUT/decision.json. Trains nothing, measures nothing, does not open the test set
+    and changes nothing in RUN. `goldilocks tune --from RUN CANDIDATE` writes the bundle of the chosen candidate.
 
-    Exit code 0: decided; 2: bad input or no finished run; 3: no candidate meets the limits.
+    Exit code 0: decided; 2: bad input or no finished run; 3: no candidate meets the limits, or none is better than the
+    baselines and the incumbent.
 
     Example: goldilocks decide run --error-cost 0.5 --limit latency_p95_ms=20 --out cheaper
     """
@@ -44,13 +50,15 @@ def decide(
         limits=numbers_of("limit", limit),
         prices=numbers_of("price", price),
         serving={"mode": serving_mode} if serving_mode is not None else {},
+        incumbent=incumbent,
     )
     target = out / "decision.json"
     if out.resolve() == run.resolve():
-        raise InputError(f"--out {out}: is the run itself; name another folder, so that its decision stays.")
+        raise InputError(f"--out {out}: this is the run itself; name another folder, so that its decision is kept.")
     decision = decide_again(run, changes)
     write_text(target, to_json(decision))
     print_what_if(decision, target)
+    require_useful(decision, accept_baseline=accept_baseline)
 
 
 def numbers_of(option: str, given: list[str] | None) -> dict[str, float]:

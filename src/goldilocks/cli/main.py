@@ -1,4 +1,4 @@
-"""``goldilocks``: every command, and how each ends. Exit codes are those of ``errors.py``; 130 is an interruption."""
+"""The ``goldilocks`` command: all subcommands. Exit codes are those of ``errors.py``; 130 is an interruption."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from goldilocks.cli.clean import clean
 from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
+from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
+from goldilocks.cli.promote import promote, rollback
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
+from goldilocks.cli.serve import serve
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError
 from goldilocks.support.control_characters import visible
 
 app = typer.Typer(
-    help="Find the language model that is just right for your task, tuned and ready to serve.",
+    help="Find the language model that is just right for your task, fine-tuned and ready to serve.",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="rich",
@@ -40,11 +44,11 @@ app = typer.Typer(
 
 
 class _ReaderGoneError(Exception):
-    """Whoever read our output has gone, as in ``| head``; of a broken pipe itself, click makes exit code 1."""
+    """The reader of standard output has exited, as in ``| head``; click itself turns a broken pipe into exit code 1."""
 
 
 def _piped(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that a reader may leave early."""
+    """The command, with a broken pipe turned into an exception of our own."""
 
     @functools.wraps(command)
     def called(*args: Any, **options: Any) -> None:
@@ -57,10 +61,29 @@ def _piped(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-for _command in (check, candidates, select, decide, tune, evaluate, predict, report, pretrain, verify, clean, demo):
-    # Rich would take the [demo] of a docstring for markup.
+_COMMANDS = (
+    check,
+    candidates,
+    select,
+    decide,
+    tune,
+    evaluate,
+    predict,
+    report,
+    pretrain,
+    verify,
+    serve,
+    promote,
+    rollback,
+    deploy,
+    clean,
+    demo,
+)
+for _command in _COMMANDS:
+    # Rich would parse the [demo] of a docstring as markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
+app.add_typer(keys, name="keys")
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}
@@ -70,7 +93,7 @@ _shown = {"traceback": False}
 def _global(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     _shown["traceback"] = verbose
     if version:
@@ -84,10 +107,10 @@ def _global(
 
 
 def run() -> None:
-    """The console script: run a command, turn what it raises into one line and an exit code."""
+    """The console script: run a command; turn exceptions into one line and an exit code."""
     try:
         code = app(standalone_mode=False)
-        if code == _INTERRUPTED:  # typer makes this of Ctrl-C, and says nothing
+        if code == _INTERRUPTED:  # typer turns Ctrl-C into this code silently
             _interrupted()
     except KeyboardInterrupt:
         code = _interrupted()

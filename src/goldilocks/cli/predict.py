@@ -1,4 +1,4 @@
-"""``goldilocks predict``: predictions for rows, as they arrive."""
+"""``goldilocks predict``: stream predictions for rows."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from goldilocks.records import Generation, Prediction
 
 _FIRST, _MOST = 16, 1_024
-"""Rows answered at a time: at first, and where they are answered fast."""
+"""Batch size: initial, and maximal for fast models."""
 _SECONDS = 0.5
-"""Answering fewer seconds at a time is not felt as waiting."""
+"""Batches that take less time than this are doubled."""
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -47,12 +47,12 @@ def predict(
         typer.Option(help="Column that holds the text, or role=column (repeatable). Default: as in training."),
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Standard input is JSON Lines.")] = False,
-    scores: Annotated[bool, typer.Option("--scores", help="Write the probability of every label.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the predictions to this file instead.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")] = Form.JSONL,
-    keep: Annotated[
-        str | None, typer.Option(help="Columns of the input to repeat before each prediction, e.g. id,text.")
+    scores: Annotated[bool, typer.Option("--scores", help="Include the probability of every label.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the predictions to this file instead of standard output.")
     ] = None,
+    form: Annotated[Form, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")] = Form.JSONL,
+    keep: Annotated[str | None, typer.Option(help="Input columns to copy to the output, e.g. id,text.")] = None,
     max_tokens: MaxTokensOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -60,13 +60,13 @@ def predict(
     stop: StopOption = None,
     seed: SeedOption = None,
 ) -> None:
-    """Predict each row of FILE (or of standard input), in order, as it arrives.
+    """Predict each row of FILE or standard input, in order, as it arrives.
 
-    A line holds what the task needs: one text, or several separated by tabs. JSON Lines and tables name each by its
-    role or by its column in the training data; other columns, such as a label, are ignored.
+    A line holds the input of the task: one text, or several separated by tabs. JSON Lines and tables name inputs by
+    role or by the column of the training data; other columns, such as labels, are ignored.
 
-    A row that cannot be used gets {"error": "row 3: ..."} in its place and the following rows are predicted all the
-    same; the exit code is then 2, and standard error names the first such row and how many there are.
+    An unusable row yields {"error": "row 3: ..."}, and the following rows are predicted normally. The exit code is then
+    2, and standard error names the first such row and their number.
 
     Example: echo "my card has not arrived" | goldilocks predict run/bundle
 
@@ -115,7 +115,7 @@ def _named(option: str, role: str) -> tuple[str, str]:
 def _answered(
     model: Bundle, batch: list[Asked], generation: Generation | None
 ) -> Iterator[tuple[list[Asked], Iterator[Prediction]]]:
-    """The rows of a batch and the answers to those that are questions, no more at a time than is answered soon."""
+    """The rows of a batch with the predictions of the usable ones, in chunks small enough to be answered quickly."""
     most, begins = _FIRST, 0
     while begins < len(batch):
         asked = batch[begins : begins + most]

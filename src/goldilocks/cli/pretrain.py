@@ -1,4 +1,4 @@
-"""``goldilocks pretrain``: a language model from text alone."""
+"""``goldilocks pretrain``: pre-train a language model on unlabelled text."""
 
 from __future__ import annotations
 
@@ -15,40 +15,44 @@ from goldilocks.events import CorpusRead, Event, PretrainingStep, StageStarted
 
 
 def pretrain(
-    corpus: Annotated[list[Path], typer.Argument(help="Text: .txt (a paragraph is a document) .jsonl .csv .parquet.")],
+    corpus: Annotated[
+        list[Path], typer.Argument(help="Text: .txt (one document per paragraph), .jsonl, .csv, .parquet; also .gz.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")] = Path("pretrained"),
-    objective: Annotated[str, typer.Option(help="mlm: masked; clm: next token; denoise: spans (T5).")] = "mlm",
+    objective: Annotated[
+        str, typer.Option(help="mlm: masked LM (BERT); clm: causal LM; denoise: span corruption (T5).")
+    ] = "mlm",
     start: Annotated[
-        str | None, typer.Option("--from", help="Model to continue: a folder, or a name of the catalogue.")
+        str | None, typer.Option("--from", help="Model to continue: a folder, or a catalogue name.")
     ] = None,
     size: Annotated[str, typer.Option(help="From scratch: tiny, mini, small, medium or base.")] = "tiny",
     tokenizer: Annotated[str | None, typer.Option(help="From scratch: wordpiece, bpe or unigram.")] = None,
-    vocabulary: Annotated[int, typer.Option(help="Most tokens of a new tokenizer.")] = 8_000,
+    vocabulary: Annotated[int, typer.Option(help="Vocabulary size of a new tokenizer.")] = 8_000,
     lowercase: Annotated[
-        bool | None, typer.Option("--lowercase/--cased", help="New tokenizers: by default only wordpiece lowers.")
+        bool | None, typer.Option("--lowercase/--cased", help="New tokenizers; default: only wordpiece lowercases.")
     ] = None,
-    next_sentence: Annotated[bool, typer.Option("--next-sentence", help="mlm: and whether text follows text.")] = False,
-    whole_words: Annotated[bool, typer.Option("--whole-words", help="mlm: mask all of a word or none.")] = False,
-    across: Annotated[bool, typer.Option("--across", help="Tokens see other documents in their row.")] = False,
-    length: Annotated[int, typer.Option(help="Tokens of a row.")] = 128,
-    epochs: Annotated[float, typer.Option(help="Passes over the corpus.")] = 1.0,
-    steps: Annotated[int | None, typer.Option(help="Steps in all, in place of epochs.")] = None,
-    batch_rows: Annotated[int, typer.Option(help="Rows of a step.")] = 32,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak rate.")] = None,
-    column: Annotated[str, typer.Option(help="Where the text is, in files with columns.")] = "text",
+    next_sentence: Annotated[bool, typer.Option("--next-sentence", help="mlm: add next-sentence prediction.")] = False,
+    whole_words: Annotated[bool, typer.Option("--whole-words", help="mlm: whole-word masking.")] = False,
+    across: Annotated[bool, typer.Option("--across", help="Attend across the documents of a row.")] = False,
+    length: Annotated[int, typer.Option(help="Sequence length in tokens.")] = 128,
+    epochs: Annotated[float, typer.Option(help="Number of epochs.")] = 1.0,
+    steps: Annotated[int | None, typer.Option(help="Number of training steps, in place of epochs.")] = None,
+    batch_rows: Annotated[int, typer.Option(help="Batch size in rows.")] = 32,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
+    column: Annotated[str, typer.Option(help="Text column of files with columns.")] = "text",
     licence: Annotated[str, typer.Option(help="SPDX identifier, for the model card.")] = "unknown",
     language: Annotated[list[str] | None, typer.Option(help="BCP 47 tag, for the model card.")] = None,
-    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="A killed run loses at most this much.")] = 5.0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0.0, help="Interval of checkpoints in minutes.")] = 5.0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same model.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     online: OnlineOption = False,
-    threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Compute threads; 0: one per core.")] = 0,
 ) -> None:
-    """Train a language model on text, from scratch or continued on a domain.
+    """Train a language model on unlabelled text, from scratch or from a checkpoint.
 
-    Reads the corpus as a stream and writes OUT/ in the Hub's format (config.json, model.safetensors, tokenizer.json,
-    README.md, pretraining.json), which a task file takes under candidates.models. Needs disk for 3 to 5 bytes a token
-    while it runs. Killed at any moment, --resume goes on from the last checkpoint, to the same model.
+    Streams the corpus and writes OUT/ in the Hub's format (config.json, model.safetensors, tokenizer.json, README.md,
+    pretraining.json), which a task file can name under candidates.models. Needs 3 to 5 bytes of disk per token while it
+    runs. A run that was killed continues with --resume from its last checkpoint, to the same weights.
 
     Exit code 0: written; 2: bad input; 130: interrupted.
 
@@ -85,11 +89,11 @@ def pretrain(
         languages=tuple(language or ()),
     )
     with _Live() as live:
-        found = run(corpus, settings, documents, live)
+        result = run(corpus, settings, documents, live)
     held_out = ""
-    if found.held_out_before is not None and found.held_out_after is not None:
-        held_out = f"; held-out loss {found.held_out_before:.3f} before, {found.held_out_after:.3f} after"
-    say(f"{found.documents:,} documents, {found.tokens:,} tokens, {found.steps:,} steps{held_out}")
+    if result.held_out_before is not None and result.held_out_after is not None:
+        held_out = f"; held-out loss {result.held_out_before:.3f} before, {result.held_out_after:.3f} after"
+    say(f"{result.documents:,} documents, {result.tokens:,} tokens, {result.steps:,} steps{held_out}")
     say(f"model: {out}")
 
 
@@ -101,17 +105,17 @@ def _folder(named: str, online: bool) -> Path:
 
 
 _STAGES = {
-    "tokenizer": "learning the tokenizer",
-    "packing": "packing the corpus into full rows",
-    "training": "training",
-    "writing": "writing the model",
+    "tokenizer": "Training the tokenizer",
+    "packing": "Packing the corpus into rows",
+    "training": "Training",
+    "writing": "Writing the model",
 }
-_SAID_EVERY = 15.0
-"""Seconds between two lines where there is no terminal."""
+_PRINT_EVERY = 15.0
+"""Seconds between two lines without a terminal."""
 
 
 class _Live:
-    """A progress callback that draws on standard error: a bar on a terminal, else a line now and then."""
+    """A progress callback that draws on standard error: a progress bar on a terminal, else a line every few seconds."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -122,7 +126,7 @@ class _Live:
         words = TextColumn("{task.description}")
         self._bar = Progress(words, BarColumn(), TimeRemainingColumn(), console=self._console, transient=True)
         self._task = self._bar.add_task("", total=None)
-        self._said = 0.0
+        self._printed = 0.0
 
     def __enter__(self) -> _Live:
         if self._console.is_terminal:
@@ -149,6 +153,6 @@ class _Live:
     def _show(self, words: str, *, at_once: bool = False) -> None:
         if self._console.is_terminal:
             self._bar.update(self._task, description=words)
-        elif at_once or time.monotonic() - self._said > _SAID_EVERY:
-            self._said = time.monotonic()
+        elif at_once or time.monotonic() - self._printed > _PRINT_EVERY:
+            self._printed = time.monotonic()
             self._console.print(words, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``goldilocks report``: write the report of a finished run again from its records."""
+"""``goldilocks report``: rewrite the report of a finished run from its records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from goldilocks.cli.console import say
 
 
 def report(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")]) -> None:
-    """Write RUN/report.html again from the records in RUN. Nothing is trained or scored.
+    """Rewrite RUN/report.html from the records in RUN. Nothing is trained or scored.
 
     Example: goldilocks report run
     """

@@ -21,6 +21,7 @@ from goldilocks.cli.task_file import (
     UnsafeOption,
     spec_of,
 )
+from goldilocks.cli.verdict import AcceptOption, require_useful
 from goldilocks.errors import InputError
 
 
@@ -43,19 +44,22 @@ def select(
     language: LanguageOption = None,
     metric: MetricOption = None,
     max_bytes: MaxBytesOption = None,
-    budget: Annotated[str | None, typer.Option(help="Wall clock of the search, e.g. 90s, 20m, 1h.")] = None,
-    preset: Annotated[
-        Preset | None, typer.Option(help="Instead of --budget: fast 2 min, balanced 10 min, thorough 60 min.")
+    budget: Annotated[
+        str | None, typer.Option(help="Time limit of the search (wall clock), e.g. 90s, 20m, 1h.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the split and of training.")] = None,
+    preset: Annotated[
+        Preset | None, typer.Option(help="A named budget: fast 2 min, balanced 10 min, thorough 60 min.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed of the split and of training.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
     online: OnlineOption = False,
-    threads: Annotated[int, typer.Option(min=0, help="Threads for compute; 0: one per core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Compute threads; 0: one per core.")] = 0,
     max_disk: Annotated[
-        float | None, typer.Option(min=1, help="Most MB that OUT may take; checked before each purchase.")
+        float | None, typer.Option(min=1, help="Maximum size of OUT in MB; checked before each purchase.")
     ] = None,
     unsafe_execution: UnsafeOption = False,
+    accept_baseline: AcceptOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
     ] = False,
@@ -66,7 +70,8 @@ def select(
     evaluation.json, report.html and bundle/. A run that was killed continues with --resume and loses at most the rung
     in progress. Nothing is sent over the network unless --online.
 
-    Exit code 0: decided; 2: bad input; 3: no candidate meets the limits; 4: the budget ended first; 130: interrupted.
+    Exit code 0: decided; 2: bad input; 3: no candidate meets the limits, or none is better than the baselines and the
+    incumbent (all files are written nevertheless); 4: the budget ended first; 130: interrupted.
 
     Example: goldilocks select task.yaml --out run --budget 20m
 
@@ -107,3 +112,4 @@ def select(
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)
     print_decision(decision, out)
+    require_useful(decision, accept_baseline=accept_baseline)

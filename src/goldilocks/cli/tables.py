@@ -19,6 +19,8 @@ from goldilocks.records import (
     Pool,
     Standing,
 )
+from goldilocks.records.assumptions import assumed_values
+from goldilocks.report.board import without_address
 from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
@@ -29,6 +31,8 @@ _MOST_LABELS = 12
 _MOST_NAMES = 6
 _METRIC_WIDTH = 9
 _WIDTH = 80
+_MINUTES_FROM = 90
+"""Forecasts from this many seconds on are shown in whole minutes."""
 
 
 def profile_tables(profile: DataProfile) -> list[Table]:
@@ -43,7 +47,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
         size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
     for fact in profile.facts.get("train", {}):
         size.add_row(fact, *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
-    length = _table("length of the inputs (train)", "", "median", "p95", "longest")
+    length = _table("input length (train)", "", "median", "p95", "max")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
         length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
     language = _table("language", "", "share")
@@ -53,7 +57,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
 
 
 def findings_list(findings: Sequence[Finding]) -> RichText:
-    """The findings with row numbers and what they mean, a paragraph each (sentences do not fit in columns)."""
+    """The findings with row numbers and consequences, one paragraph each (sentences do not fit in columns)."""
     lines = RichText()
     for one in findings:
         lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
@@ -63,25 +67,25 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
 
 
 def pool_table(pool: Pool) -> Table:
-    """Eligible candidates, one line each, with what each is expected to need."""
-    table = _table(f"{len(pool.candidates)} candidates", "candidate", "weights", "memory", "tuning", "licence")
+    """Eligible candidates, one line each, with forecasts of memory and time."""
+    table = _table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
     for candidate in pool.candidates:
         info, needs = candidate.model, pool.forecasts[candidate.name]
         table.add_row(
             candidate.name,
             _short(info.parameters),
             f"{needs.memory_bytes / 1e6:,.0f} MB",
-            duration(needs.seconds),
-            info.licence,
+            duration(needs.seconds if needs.seconds < _MINUTES_FROM else 60 * round(needs.seconds / 60)),
+            "–" if info.licence == "none-needed" else info.licence,
         )
     return table
 
 
 def excluded_list(excluded: Sequence[Excluded]) -> RichText:
-    """Who is excluded, grouped by reason."""
+    """Excluded candidates, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
-    for one in excluded:
-        by_reason.setdefault(one.reason, []).append(one.candidate)
+    for exclusion in excluded:
+        by_reason.setdefault(without_address(exclusion.reason), []).append(exclusion.candidate)
     lines = RichText(f"{len(excluded)} excluded\n", style="bold")
     for reason, names in by_reason.items():
         shown = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES))
@@ -90,7 +94,7 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
 
 
 def print_decision(decision: Decision, out: Path) -> None:
-    """The decision in words, the leaderboard, and where the files are."""
+    """The decision as a sentence, the leaderboard, and the paths of the files."""
     out_console = console()
     out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
     out_console.print(leaderboard(decision))
@@ -118,21 +122,31 @@ def print_decision(decision: Decision, out: Path) -> None:
 
 
 def print_what_if(decision: Decision, target: Path) -> None:
-    """A decision from the records of a run: in words, the leaderboard, what could change it, and where it is."""
+    """A what-if decision: sentence, leaderboard, uncertainty, and the path of the file."""
     out_console = console()
     out_console.print(f"\n{decision.sentence}\n", markup=False)
     out_console.print(leaderboard(decision))
     _print_doubts(decision, out_console)
-    out_console.print(f"decision: {target} (no test score: the test part was not opened)", soft_wrap=True)
+    out_console.print(f"decision: {target} (no test score: the test set was not opened)", soft_wrap=True)
 
 
 def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
-    """How sure the decision is, and what could improve it."""
+    """Uncertainty of the decision, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
         out_console.print(
-            f"Probability of {decision.p_best:.0%} that it is the best; expected regret {decision.expected_regret:.3g} "
-            f"{decision.objective.currency} a month; candidates in the best set: {len(decision.tied)}."
+            f"Probability of being the best: {decision.p_best:.0%}; expected regret: {decision.expected_regret:.3g} "
+            f"{decision.objective.currency} per month; candidates in the best set: {len(decision.tied)}."
         )
+    assumed = assumed_values(decision)
+    if assumed:
+        out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False, soft_wrap=True)
+    if decision.winner.review_below is not None:
+        out_console.print(
+            f"{decision.winner.review_share:.0%} of its predictions are below the review threshold: marked for review.",
+            markup=False,
+        )
+    if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
+        out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
     for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
         out_console.print(line, markup=False, soft_wrap=True)
 
@@ -140,7 +154,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
 def leaderboard(decision: Decision) -> Table:
     """Every candidate that ran, best first; ``*`` the winner, ``=`` in the best set.
 
-    The share of items without an answer is a column where there is any.
+    The share of items without an answer is a column if there are any.
     """
     missing = any(one.usage.unanswered for one in decision.candidates if one.usage and one.score)
     table = _table(
@@ -198,7 +212,7 @@ def measured(one: Measured) -> str:
 
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
-    if len(labels) <= _MOST_LABELS:
+    if len(labels) <= _MOST_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
         table = _table("confusion (rows: gold, columns: predicted)", "", *labels)
         for label, counts in zip(labels, evaluation.confusion, strict=True):
             table.add_row(label, *(str(count) for count in counts))
@@ -236,7 +250,7 @@ def _table(title: str, *columns: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
     )
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "candidate")
+        table.add_column(name, overflow="fold", no_wrap=name in ("candidate", "licence"))
     return table
 
 

@@ -15,17 +15,19 @@ from goldilocks.settings import read_task, seconds_in, task_from
 TaskArgument = Annotated[
     Path,
     typer.Argument(
-        help="A task file (YAML), or the data: a file (.csv .tsv .jsonl .parquet .json .conll .txt, each also .gz) or "
-        "a folder (of label folders, or BRAT)."
+        help="A task file (YAML), or a data file (.csv .tsv .jsonl .parquet .xlsx .json .conll .txt, also .gz) or "
+        "folder (one subfolder per label, or BRAT)."
     ),
 ]
 KindOption = Annotated[
     str | None,
-    typer.Option("--task", help="With data: the task, see `goldilocks list tasks`; default text_classification."),
+    typer.Option("--task", help="With data: the task, see `goldilocks list tasks`. Default: text_classification."),
 ]
-LanguageOption = Annotated[str | None, typer.Option("--language", help="With data: BCP 47 tag; default: detected.")]
+LanguageOption = Annotated[
+    str | None, typer.Option("--language", help="With data: language as a BCP 47 tag. Default: detected.")
+]
 MetricOption = Annotated[
-    str | None, typer.Option("--metric", help="With data: the metric that decides; default: the first of the task.")
+    str | None, typer.Option("--metric", help="With data: the deciding metric. Default: the task's first metric.")
 ]
 FieldOption = Annotated[
     list[str] | None,
@@ -33,21 +35,21 @@ FieldOption = Annotated[
 ]
 OnlineOption = Annotated[
     bool,
-    typer.Option("--online/--offline", help="Whether models may be fetched from the Hub (HF_ENDPOINT is honoured)."),
+    typer.Option("--online/--offline", help="Whether to download models from the Hub (HF_ENDPOINT is respected)."),
 ]
 UnsafeOption = Annotated[
     bool,
     typer.Option(
         "--unsafe-execution",
-        help="Of programs: run them on a machine without namespaces too. What a model writes then runs with your "
-        "rights (as nobody, if you are root); only Python itself refuses network and foreign files, and a hostile "
-        "program gets around that. Without it, such a machine refuses.",
+        help="Code generation: run programs even without namespace isolation. Generated code then runs with your "
+        "permissions (as user nobody if you are root); only Python-level guards block network and files, and a hostile "
+        "program can bypass them.",
     ),
 ]
 MaxBytesOption = Annotated[
     int | None,
     typer.Option(
-        "--max-bytes", min=1, help="Refuse a source of more bytes, decompressed, before it is read; else 4,000,000,000."
+        "--max-bytes", min=1, help="Reject data sources above this size, decompressed. Default: 4,000,000,000."
     ),
 ]
 _YAML = (".yaml", ".yml")
@@ -63,7 +65,7 @@ def spec_of(
     metric: str | None = None,
     max_bytes: int | None = None,
 ) -> TaskSpec:
-    """The task in a task file; for data, a task with defaults and the given options.
+    """The task of a task file; for a data file, a task with defaults and the given options.
 
     A path without a suffix is a task file unless it is a folder or the ``kind`` of task is given.
 

@@ -23,36 +23,36 @@ from goldilocks.cli.task_file import (
 def tune(
     task: TaskArgument,
     candidate: Annotated[
-        str | None, typer.Option(help="family/model/method, as `goldilocks candidates` names it.")
+        str | None, typer.Option(help="family/model/method, as printed by `goldilocks candidates`.")
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option("--from", help="A finished run: bundle another of its candidates, named instead of TASK."),
+        typer.Option("--from", help="A finished run; name one of its candidates in place of TASK."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the bundle.")] = Path("tuned"),
     field: FieldOption = None,
     kind: KindOption = None,
     language: LanguageOption = None,
     metric: MetricOption = None,
-    epochs: Annotated[float | None, typer.Option(min=0.01, help="Epochs of training.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Number of training epochs.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak learning rate of the backbone (of its middle block).")
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the backbone (its middle layer).")
     ] = None,
-    batch_rows: Annotated[int | None, typer.Option(min=1, help="Most texts per batch.")] = None,
+    batch_rows: Annotated[int | None, typer.Option(min=1, help="Maximum number of texts per batch.")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="AdamW's decoupled weight decay.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Dropout before the head.")] = None,
     label_smoothing: Annotated[
         float | None, typer.Option(min=0.0, max=0.9, help="Share of the target spread over all labels.")
     ] = None,
     patience: Annotated[
-        int, typer.Option(min=0, help="Early stopping: validations without improvement before training stops; 0: off.")
+        int, typer.Option(min=0, help="Early stopping: number of validations without improvement; 0: off.")
     ] = 0,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
     """Tune one candidate on all training rows and write it as a bundle.
 
-    The bundle records the validation score. The test set stays closed; `goldilocks evaluate` scores it.
+    The bundle records the validation score. The test set is not opened; `goldilocks evaluate` scores it.
 
     With --from RUN the argument is a candidate of that run. It is bundled as it was trained there, or tuned to the end
     first; the bundle records whether the test set was already opened.
@@ -81,12 +81,12 @@ def tune(
         stated = {"--field": field, "--task": kind, "--language": language, "--metric": metric} | overrides
         extra = next((key for key, value in stated.items() if value), None)
         if extra is not None:
-            raise InputError(f"{extra}: the run decides that; leave it out with --from, or tune the task file.")
+            raise InputError(f"{extra}: with --from, the run determines this; omit it, or tune the task file.")
         candidate = candidate or str(task)
         with Live() as live:
             score = tune_from(run, candidate, settings, live)
     elif candidate is None:
-        raise InputError("--candidate is missing; `goldilocks candidates TASK` lists the names.")
+        raise InputError("--candidate is required; `goldilocks candidates TASK` lists the names.")
     else:
         spec = spec_of(task, field, kind=kind, language=language, metric=metric)
         with Live() as live:

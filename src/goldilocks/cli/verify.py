@@ -1,4 +1,4 @@
-"""``goldilocks verify``: check a bundle's files and its stored predictions."""
+"""``goldilocks verify``: check a bundle's checksums and its stored predictions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from goldilocks.cli.console import say
 
 
 def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, or of a finished run.")]) -> None:
-    """Check every file's SHA-256 and repeat the stored predictions.
+    """Check the SHA-256 of every file and reproduce the stored predictions.
 
-    Of a run, what its decision was made from is compared with the digests in decision.json, then its bundle is
-    verified.
+    For a run, the inputs of its decision are compared with the digests in decision.json, then its bundle is verified.
 
-    Exit code 0: intact, same predictions; 2: damaged, or other predictions.
+    Exit code 0: intact, same predictions; 2: damaged, or different predictions.
 
     Example: goldilocks verify run/bundle
     """
@@ -28,7 +27,7 @@ def verify(bundle: Annotated[Path, typer.Argument(help="The folder of a bundle, 
 
         say(f"{bundle}: {verify_run(bundle)}")
         bundle /= "bundle"
-    found = verify_bundle(bundle)
-    if not found.ok:
-        raise IntegrityError(f"{bundle}: {found.message}; write the bundle again.")
-    say(f"{bundle}: {found.message}")
+    outcome = verify_bundle(bundle)
+    if not outcome.ok:
+        raise IntegrityError(f"{bundle}: {outcome.message}; write the bundle again.")
+    say(f"{bundle}: {outcome.message}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,25 +12,25 @@ import numpy.typing as npt
 from goldilocks.data.language import languages, main_language
 from goldilocks.protocols import ReportsDataStats, Task
 from goldilocks.records import DataProfile, Output, Part, Text, as_text, labels_of
+from goldilocks.support.text.units import units
 
 SAMPLE = 2_000
-"""Training texts that are tokenized and whose language is detected."""
+"""Training texts that are tokenized."""
+LANGUAGE_SAMPLE = 500
+"""Training texts whose language is identified: shares to within 4 points."""
 
 Tokenizers = Mapping[str, Callable[[Sequence[str]], list[int]]]
 """Name -> how many tokens each text has."""
 
-# A run of letters and digits, or one Chinese, Japanese or Korean sign.
-_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[^\W\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
-
 
 def words(texts: Sequence[str]) -> list[int]:
-    """Words of each text; a Chinese, Japanese or Korean sign counts as one.
+    """Words of each text; a character of a script without spaces counts as one.
 
     Example:
-        >>> words(["two words", "很好 iPhone 15"])
-        [2, 4]
+        >>> words(["two words", "很好 iPhone 15", "두 단어"])
+        [2, 4, 2]
     """
-    return [len(_WORD.findall(text)) for text in texts]
+    return [len(units(text)) for text in texts]
 
 
 def profile(
@@ -53,7 +52,7 @@ def profile(
     """
     train = parts["train"]
     sample = [as_text(item) for item in spread(train.texts, SAMPLE)]
-    found = languages(sample)
+    found = languages([as_text(item) for item in spread(train.texts, LANGUAGE_SAMPLE)])
     counters = {"words": words} | dict(tokenizers or {})
     facts: dict[str, Mapping[str, float]] = {}
     if isinstance(task, ReportsDataStats):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +23,22 @@ MOST_SINGLE = 100
 SINGLE_SECONDS = 3.0
 BATCH = 32
 BATCH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a footprint is measured."""
+
+    single_seconds: float = SINGLE_SECONDS
+    """At most about so long on single texts."""
+    batch_seconds: float = BATCH_SECONDS
+    """At most about so long on batches; 0: none, and texts per second is that of single texts."""
+    warm_up: int = WARM_UP
+    """Untimed texts at the beginning."""
+    most_single: int = MOST_SINGLE
+    """Most single texts that are timed."""
+
+
 Times = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
@@ -31,31 +48,25 @@ def footprint(
     *,
     load_seconds: float,
     size_bytes: int,
-    single_seconds: float = SINGLE_SECONDS,
-    batch_seconds: float = BATCH_SECONDS,
+    timing: Timing = Timing(),
     meter: Meter | None = None,
-    warm_up: int = WARM_UP,
-    most_single: int = MOST_SINGLE,
     rest: Callable[[], None] | None = None,
 ) -> Footprint:
     """Measure a loaded model.
 
-    One text at a time after some untimed ones (up to ``most_single`` texts or ``single_seconds``), then batches of 32
-    (up to ``batch_seconds``; at least one of each, without batches where that is 0), then as many single texts again
-    as a third of the time allows: where these two measurements disagree, something else used the machine. ``texts`` are
-    used in their order, and again from the start where there are too few: pass real ones, since seconds depend on their
-    length.
+    One text at a time after some untimed ones (up to ``timing.most_single`` texts or ``timing.single_seconds``), then
+    batches of 32 (up to ``timing.batch_seconds``; at least one of each, without batches where that is 0), then as many
+    single texts again as a third of the time allows: where these two measurements disagree, something else used the
+    machine. ``texts`` are used in their order, and again from the start where there are too few: pass real ones, since
+    seconds depend on their length.
 
     Args:
         predict: Answers a batch of texts.
         texts: At least one.
         load_seconds: What loading took; measured by the caller.
         size_bytes: Bytes on disk.
-        single_seconds: At most about so long on single texts.
-        batch_seconds: At most about so long on batches; 0: none, and texts per second is that of single texts.
+        timing: How long to measure.
         meter: Reads the energy of the batches; absent: none is measured.
-        warm_up: Untimed texts at the beginning.
-        most_single: Most single texts that are timed.
         rest: Called, untimed, before each single text.
 
     Raises:
@@ -66,14 +77,14 @@ def footprint(
     endless = itertools.cycle(texts)
     started = time.perf_counter()
     warmed = 0
-    for _ in range(warm_up):
+    for _ in range(timing.warm_up):
         predict([next(endless)])
         warmed += 1
-        if time.perf_counter() - started > single_seconds / 3:
+        if time.perf_counter() - started > timing.single_seconds / 3:
             break
-    single = np.array(list(_timed(predict, endless, 1, single_seconds, most_single, rest))) * 1000
+    single = np.array(list(_timed(predict, endless, 1, timing.single_seconds, timing.most_single, rest))) * 1000
     before = meter.read() if meter else ()
-    batches = list(_timed(predict, endless, BATCH, batch_seconds)) if batch_seconds else []
+    batches = list(_timed(predict, endless, BATCH, timing.batch_seconds)) if timing.batch_seconds else []
     joules = meter.since(before) if meter and batches else None
     per_text = np.array(batches) * 1000 / BATCH
     return Footprint(
@@ -87,7 +98,7 @@ def footprint(
         mean_ms=mean_time(single),
         batch_mean_ms=mean_time(per_text) if batches else None,
         batch_size=BATCH,
-        drift=_drift(single, predict, texts[warmed % len(texts) :], single_seconds / 3) if batches else None,
+        drift=_drift(single, predict, texts[warmed % len(texts) :], timing.single_seconds / 3) if batches else None,
     )
 
 

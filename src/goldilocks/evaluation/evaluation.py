@@ -20,12 +20,10 @@ def evaluate(
     answers: Answers,
     part: Part,
     goal: Goal,
-    metric: str,
     metrics: Sequence[str],
     *,
-    name: str,
+    source: tuple[str, str],
     language_of: Callable[[str], str],
-    data_fingerprint: str,
     seed: int = 0,
 ) -> Evaluation:
     """Score answers.
@@ -34,17 +32,16 @@ def evaluate(
         answers: The model's.
         part: Items and right answers; labels the model does not know count as wrong.
         goal: What the model was asked for.
-        metric: The metric that decides.
-        metrics: Further ones to report.
-        name: What the part is called in tables.
+        metrics: File names in metrics/; the first decides, the others are reported too.
+        source: What the part is called in tables, and the fingerprint of the data it belongs to.
         language_of: Text -> BCP 47 tag, for the slices.
-        data_fingerprint: Of the data the part belongs to.
         seed: Of the resampling.
 
     Raises:
         InputError: there are no rows, or not one answer for each.
     """
-    named = {one: plugins.load("metrics", one) for one in dict.fromkeys((metric, *metrics))}
+    named = {one: plugins.load("metrics", one) for one in dict.fromkeys(metrics)}
+    metric, (part_name, data_fingerprint) = metrics[0], source
     scores = {name: measured(one, part.gold, answers.values, seed=seed) for name, one in named.items()}
     gold, given = _single(part.gold, answers.values, goal)
     every_label = sorted({*goal.labels, *gold, *given}) if gold else []
@@ -57,7 +54,7 @@ def evaluate(
         confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
         slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
         errors=worst_errors(*by_sentence(part, answers), named[metric], _ERRORS_SHOWN),
-        part=name,
+        part=part_name,
         data_fingerprint=data_fingerprint,
         conditions={
             name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, ReportsConditions)

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
-from goldilocks.classical.ngram_features import WORD
 from goldilocks.errors import InputError
 from goldilocks.records import (
     Answer,
@@ -35,6 +34,8 @@ from goldilocks.records import (
     TrainingConfig,
     Workload,
 )
+from goldilocks.support.text import units
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION
 
 if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
@@ -94,6 +95,7 @@ def restore(folder: Path) -> WordOverlap:
     model.seen = {word: int(count) for word, count in raw["seen"].items()}
     model.line = np.asarray(raw["line"], dtype=np.float64)
     model.low, model.high = float(raw["low"]), float(raw["high"])
+    model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
     return model
 
 
@@ -115,6 +117,8 @@ class WordOverlap:
         """Word -> different candidates of train that have it."""
         self.line: npt.NDArray[np.float64] = np.array([0.0, 1.0, 0.0, 0.0])
         self.low, self.high = 0.0, 1.0
+        self.segmentation = SEGMENTATION
+        """Version of the word segmentation (``support/text/units.py``)."""
 
     # --------------------------------------------------------------------------------------------------------- learning
 
@@ -128,7 +132,7 @@ class WordOverlap:
             raise InputError(f"fit got {len(texts)} items and {len(gold)} scores; pass one for each of at least one.")
         pairs = all(len(item) == 2 for item in texts) and not any(isinstance(one, tuple) for one in gold)
         documents = list(dict.fromkeys(one for item in texts for one in (item if pairs else item[1:])))
-        words = [_words(one) for one in documents]
+        words = [self._words(one) for one in documents]
         self.seen = dict(sorted(Counter(word for one in words for word in one).items()))
         self.n_texts = len(documents)
         self.mean_length = max(1.0, sum(one.total() for one in words) / len(words))
@@ -152,14 +156,17 @@ class WordOverlap:
                 number = float(self.line[0] + self.line[1:] @ self._shared(item[0], item[1]))
                 values.append(min(max(number, self.low), self.high))
                 continue
-            query = [(count * self._idf(word), word) for word, count in _words(item[0]).items()]
+            query = [(count * self._idf(word), word) for word, count in self._words(item[0]).items()]
             scores = []
             for candidate in item[1:]:
                 if candidate not in kept and len(kept) < MOST_KEPT:
-                    kept[candidate] = _words(candidate)
-                scores.append(self._score(query, kept.get(candidate) or _words(candidate)))
+                    kept[candidate] = self._words(candidate)
+                scores.append(self._score(query, kept.get(candidate) or self._words(candidate)))
             values.append(tuple(scores))
         return of_values(values)
+
+    def _words(self, text: str) -> Counter[str]:
+        return Counter(units.words(text, self.segmentation))
 
     def _idf(self, word: str) -> float:
         seen = self.seen.get(word, 0)
@@ -176,7 +183,11 @@ class WordOverlap:
 
     def _shared(self, first: str, second: str) -> npt.NDArray[np.float64]:
         """Cosine of the words weighed by idf, cosine of the runs of three characters, ratio of the lengths."""
-        words = [{word: count * self._idf(word) for word, count in _words(text).items()} for text in (first, second)]
+        if self.segmentation > FIRST_SEGMENTATION:
+            first, second = units.normalised(first), units.normalised(second)
+        words = [
+            {word: count * self._idf(word) for word, count in self._words(text).items()} for text in (first, second)
+        ]
         runs = [Counter(text[i : i + 3] for i in range(len(text) - 2)) for text in (first.lower(), second.lower())]
         shorter, longer = sorted((len(first), len(second)))
         return np.array([_cosine(*words), _cosine(*runs), shorter / max(1, longer)])
@@ -197,12 +208,9 @@ class WordOverlap:
             "line": self.line.tolist(),
             "low": self.low,
             "high": self.high,
+            "segmentation": self.segmentation,
         }
         (folder / "bm25.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
-
-
-def _words(text: str) -> Counter[str]:
-    return Counter(WORD.findall(text.lower()))
 
 
 def _cosine(first: Mapping[str, float], second: Mapping[str, float]) -> float:

@@ -22,6 +22,7 @@ from goldilocks.errors import InputError
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
 from goldilocks.support.text.iob2 import iob2, spells_entities, words_of
 from goldilocks.support.text.sentences import sentences_of, tagged_sentences
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION
 from goldilocks.support.text.word_shape import features
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 
 def restore(folder: Path) -> WordCrf:
     """What ``save`` wrote, ready for inference."""
-    model = WordCrf(json.loads((folder / LABELS).read_text(encoding="utf-8"))["labels"])
+    raw = json.loads((folder / LABELS).read_text(encoding="utf-8"))
+    model = WordCrf(raw["labels"], int(raw.get("segmentation", FIRST_SEGMENTATION)))
     model.learnt = (folder / MODEL).read_bytes()
     return model
 
@@ -84,8 +86,9 @@ def restore(folder: Path) -> WordCrf:
 class WordCrf:
     """A CRFsuite model as the bytes of its file."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        """Unfitted."""
+    def __init__(self, labels: Sequence[str], segmentation: int = SEGMENTATION) -> None:
+        """Unfitted. ``segmentation``: version of the normalisation of words (``support/text/units.py``)."""
+        self.segmentation = segmentation
         self.labels = tuple(labels)
         self._spelled = spells_entities(self.labels)
         self.learnt = b""
@@ -109,7 +112,7 @@ class WordCrf:
                 )
             for words, own in tagged_sentences(words_of(item), given):
                 if words:
-                    trainer.append(pycrfsuite.ItemSequence(list(features(words))), list(own))
+                    trainer.append(pycrfsuite.ItemSequence(list(features(words, self.segmentation))), list(own))
         if not len(texts):
             raise InputError("fit got no sentences; pass at least one and its tags.")
         with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +142,7 @@ class WordCrf:
 
     def _tagged(self, words: Sequence[str]) -> tuple[tuple[str, ...], float]:
         """The tags of a sentence and the probability of all of them."""
-        tags = tuple(self._tagger.tag(list(features(words))))
+        tags = tuple(self._tagger.tag(list(features(words, self.segmentation))))
         sure = float(self._tagger.probability(list(tags)))
         mended = iob2(tags) if self._spelled else tags
         kept = tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True))
@@ -153,4 +156,5 @@ class WordCrf:
         """Write ``model.crfsuite`` and ``crf.json``."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MODEL).write_bytes(self.learnt)
-        (folder / LABELS).write_text(json.dumps({"labels": self.labels}, ensure_ascii=False), encoding="utf-8")
+        raw = {"labels": self.labels, "segmentation": self.segmentation}
+        (folder / LABELS).write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")

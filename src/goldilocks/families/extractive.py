@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from goldilocks.records import (
     Workload,
     as_text,
 )
-from goldilocks.support.text.units import references, units
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION, references, units
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -100,10 +100,10 @@ def restore(folder: Path) -> Picked | Nearest:
 
     raw = json.loads((folder / "extractive.json").read_text(encoding="utf-8"))
     if raw["name"] != "nearest":
-        model = Picked(raw["name"])
+        model = Picked(raw["name"], int(raw.get("segmentation", FIRST_SEGMENTATION)))
         model.words = raw["words"]
         return model
-    nearest = Nearest()
+    nearest = Nearest(int(raw.get("segmentation", FIRST_SEGMENTATION)))
     nearest.answers, nearest.place = raw["answers"], {word: place for place, word in enumerate(raw["words"])}
     nearest.idf, nearest.values = _from_arrays(load_file(folder / "values.safetensors"), len(nearest.answers))
     return nearest
@@ -117,9 +117,10 @@ class Picked:
 
     labels: tuple[str, ...] = ()
 
-    def __init__(self, name: str) -> None:
-        """Before ``fit`` one sentence is picked."""
+    def __init__(self, name: str, segmentation: int = SEGMENTATION) -> None:
+        """Before ``fit`` one sentence is picked. ``segmentation``: version of the words that lengths are counted in."""
         self.name = name
+        self.segmentation = segmentation
         self.words = 1.0
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
@@ -130,14 +131,16 @@ class Picked:
         """
         if not gold:
             raise InputError("fit got no answers; pass at least one text and its answer.")
-        self.words = float(np.mean([len(units(references(one)[0])) for one in gold]))
+        self.words = float(np.mean([len(self._units(references(one)[0])) for one in gold]))
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The picked sentences of each item, in their order."""
         picks: dict[str, Callable[[Text], str]] = {
             "copy": lambda item: item if isinstance(item, str) else item[-1],
             "lead": lambda item: self._picked(item, lambda found: range(len(found))),
-            "textrank": lambda item: self._picked(item, _by_rank),
+            "textrank": lambda item: self._picked(
+                item, lambda found: _by_rank([set(self._units(one)) for one in found])
+            ),
         }
         return of_values([picks[self.name](item) for item in texts])
 
@@ -146,12 +149,15 @@ class Picked:
         chosen: list[int] = []
         length = 0.0
         for place in order(found):
-            more = len(units(found[place]))
+            more = len(self._units(found[place]))
             if chosen and abs(length - self.words) <= abs(length + more - self.words):
                 break  # one sentence more would be further from the usual length
             chosen.append(place)
             length += more
         return " ".join(found[place] for place in sorted(chosen))
+
+    def _units(self, text: str) -> list[str]:
+        return units(text, self.segmentation)
 
     def size_bytes(self) -> int:
         """Bytes of the one number."""
@@ -160,7 +166,8 @@ class Picked:
     def save(self, folder: Path) -> None:
         """Write ``extractive.json``."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "extractive.json").write_text(json.dumps({"name": self.name, "words": self.words}), encoding="utf-8")
+        raw = {"name": self.name, "words": self.words, "segmentation": self.segmentation}
+        (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
 
 
 def sentences(text: str) -> list[str]:
@@ -173,23 +180,22 @@ def sentences(text: str) -> list[str]:
     return [one.strip() for one in _END.split(text) if units(one)]
 
 
-def _by_rank(found: Sequence[str]) -> Sequence[int]:
-    """Places of the sentences, the most central first.
+def _by_rank(words: Sequence[set[str]]) -> Sequence[int]:
+    """Places of the sentences, given the words of each; the most central first.
 
     Source:
         Mihalcea & Tarau 2004, "TextRank": words two sentences share / (log of their lengths), ranked as PageRank does.
     """
-    words = [set(units(one)) for one in found]
-    alike = np.zeros((len(found), len(found)))
+    alike = np.zeros((len(words), len(words)))
     for i, one in enumerate(words):
         for j in range(i):
             lengths = np.log(max(2, len(one))) + np.log(max(2, len(words[j])))
             alike[i, j] = alike[j, i] = len(one & words[j]) / lengths
     sums = alike.sum(1, keepdims=True)
-    steps = np.divide(alike, sums, out=np.full_like(alike, 1 / max(1, len(found))), where=sums > 0)
-    rank = np.full(len(found), 1 / max(1, len(found)))
+    steps = np.divide(alike, sums, out=np.full_like(alike, 1 / max(1, len(words))), where=sums > 0)
+    rank = np.full(len(words), 1 / max(1, len(words)))
     for _ in range(_STEPS):
-        rank = (1 - DAMPING) / max(1, len(found)) + DAMPING * rank @ steps
+        rank = (1 - DAMPING) / max(1, len(words)) + DAMPING * rank @ steps
     order: list[int] = np.argsort(-rank.round(9), kind="stable").tolist()
     return order
 
@@ -202,8 +208,9 @@ class Nearest:
 
     labels: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
-        """Before ``fit`` there is nothing to answer with."""
+    def __init__(self, segmentation: int = SEGMENTATION) -> None:
+        """Before ``fit`` there is nothing to answer with. ``segmentation``: version of the words that are counted."""
+        self.segmentation = segmentation
         self.answers: list[str] = []
         self.place: dict[str, int] = {}
         self.idf: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
@@ -218,13 +225,16 @@ class Nearest:
         """
         if not gold:
             raise InputError("fit got no answers; pass at least one text and its answer.")
-        counts = [_counted(item) for item in texts]
+        counts = [self._counted(item) for item in texts]
         having = Counter(word for one in counts for word in one)
         self.place = {word: place for place, word in enumerate(having)}
         self.idf = np.log((1 + len(counts)) / (1 + np.fromiter(having.values(), float, len(having)))) + 1
         self.idf = self.idf.astype(np.float32)
         self.answers = [references(one)[0] for one in gold]
         self.values = self._table(counts).T.tocsr()
+
+    def _counted(self, item: Text) -> Counter[str]:
+        return Counter(units(item if isinstance(item, str) else item[-1], self.segmentation))
 
     def _table(self, counts: Sequence[Counter[str]]) -> sp.csr_array:
         """``(n_items, n_words)``: (1 + log count) · idf, each row of length 1."""
@@ -244,7 +254,7 @@ class Nearest:
         """The answer of the most similar training item, the first of several; scores are the cosines."""
         if self.values is None or not texts:
             return of_values([""] * len(texts))
-        found = [self._nearest(self._table([_counted(item)]) @ self.values) for item in texts]
+        found = [self._nearest(self._table([self._counted(item)]) @ self.values) for item in texts]
         return of_values([self.answers[place] for place, _ in found], np.array([score for _, score in found]))
 
     def _nearest(self, alike: sp.csr_array) -> tuple[int, float]:
@@ -264,7 +274,8 @@ class Nearest:
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        raw = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
+        raw: dict[str, Any] = {"name": "nearest", "answers": self.answers, "words": list(self.place)}
+        raw["segmentation"] = self.segmentation
         (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
         table = self._table([]).T.tocsr() if self.values is None else self.values
         arrays = {"idf": self.idf, "values": table.data, "columns": table.indices, "starts": table.indptr}
@@ -278,7 +289,3 @@ def _from_arrays(
 
     shape = (len(arrays["starts"]) - 1, n_items)
     return arrays["idf"], sp.csr_array((arrays["values"], arrays["columns"], arrays["starts"]), shape=shape)
-
-
-def _counted(item: Text) -> Counter[str]:
-    return Counter(units(item if isinstance(item, str) else item[-1]))

@@ -21,6 +21,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,14 @@ from goldilocks.records import (
     TrainingConfig,
     Workload,
 )
-from goldilocks.support.text.units import UNSPACED, references
+from goldilocks.support.text.units import (
+    FIRST_SEGMENTATION,
+    SEGMENTATION,
+    UNSPACED_1,
+    character,
+    references,
+    word,
+)
 
 if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
@@ -60,7 +68,7 @@ MOST_GENERATED = 400
 """Pieces of an answer at most, and twice as many as answers of train have on average."""
 _BLOCK = 256
 """Texts whose likelihood is looked up at once."""
-_PIECE = re.compile(rf"[{UNSPACED}]| ?<\w+>| ?[^\W_{UNSPACED}]+| ?[^\w\s]+| ?_+|\s+(?=\s)|\s")
+_OTHER_PIECES = r" ?[^\w\s]+| ?_+|\s+(?=\s)|\s"
 
 
 def models() -> tuple[ModelInfo, ...]:
@@ -111,6 +119,7 @@ def restore(folder: Path) -> NgramModel:
     raw = json.loads((folder / "ngram.json").read_text(encoding="utf-8"))
     arrays = load_file(folder / "counts.safetensors")
     model = NgramModel(raw["unit"], Output(raw["output"]), generation_from(raw.get("generation", {})))
+    model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
     model.seed, model.most = raw["seed"], raw["most"]
     model.pieces, model.letters = Numbers(raw["pieces"]), Numbers(raw["letters"])
     model.grams = from_arrays(arrays, "grams", ORDERS[model.unit], model.pieces.size)
@@ -143,6 +152,8 @@ class NgramModel:
         self.output = output
         self.generation = generation or Generation()
         """See ``protocols.SupportsGeneration``."""
+        self.segmentation = SEGMENTATION
+        """Version of the words (``support/text/units.py``); nothing is normalised, since pieces give back the text."""
         self.seed = 0
         self.most = MOST_GENERATED
         self.pieces, self.letters = Numbers(()), Numbers(())
@@ -178,7 +189,7 @@ class NgramModel:
             >>> NgramModel("word", Output.TEXT).cut("It's 很好 , <unk>")
             ['It', "'", 's', ' ', '很', '好', ' ,', ' <unk>']
         """
-        return _PIECE.findall(text) if self.unit == "word" else list(text)
+        return _piece(self.segmentation).findall(text) if self.unit == "word" else list(text)
 
     def _before(self, item: Text) -> list[str]:
         """Pieces of what stands before the answer."""
@@ -250,6 +261,7 @@ class NgramModel:
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"unit": self.unit, "output": self.output, "seed": self.seed, "most": self.most}
         raw["generation"] = generation_to_plain(self.generation)
+        raw["segmentation"] = self.segmentation
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
@@ -280,6 +292,13 @@ class _NgramRow(NextTokenModel):
 
     def step(self, ids: Sequence[int]) -> None:
         self.place = self.grams.after(self.place, ids)
+
+
+@cache
+def _piece(segmentation: int) -> re.Pattern[str]:
+    if segmentation == FIRST_SEGMENTATION:
+        return re.compile(rf"[{UNSPACED_1}]| ?<\w+>| ?[^\W_{UNSPACED_1}]+|{_OTHER_PIECES}")
+    return re.compile(rf"{character()}| ?<\w+>| ?{word()}|{_OTHER_PIECES}")
 
 
 def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:

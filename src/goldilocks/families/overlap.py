@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_values
-from goldilocks.classical.ngram_features import WORD
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
+from goldilocks.support.text import units
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION
 
 if TYPE_CHECKING:
     from goldilocks.protocols import OneShotEstimator
@@ -75,6 +76,7 @@ def restore(folder: Path) -> Overlap:
     raw = json.loads((folder / "overlap.json").read_text(encoding="utf-8"))
     model = Overlap()
     model.weights, model.rarest, model.least_share = raw["weights"], raw["rarest"], raw["least_share"]
+    model.segmentation = int(raw.get("segmentation", FIRST_SEGMENTATION))
     return model
 
 
@@ -88,11 +90,13 @@ class Overlap:
         self.weights: dict[str, float] = {}
         self.rarest = 1.0
         self.least_share = 0.0
+        self.segmentation = SEGMENTATION
+        """Version of the word segmentation (``support/text/units.py``)."""
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
         """Count in how many contexts each word stands."""
         contexts = dict.fromkeys(_pair(one)[1] for one in texts)
-        counts = Counter(word for context in contexts for word in set(_words(context)))
+        counts = Counter(word for context in contexts for word in set(self._words(context)))
         self.rarest = math.log(1 + len(contexts))
         kept = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MOST_WORDS]
         self.weights = {word: math.log((1 + len(contexts)) / count) for word, count in kept if count > 1}
@@ -109,8 +113,8 @@ class Overlap:
         known: dict[str, list[tuple[str, frozenset[str]]]] = {}  # many questions are asked about one context
         for question, context in map(_pair, texts):
             if context not in known:
-                known[context] = [(one, frozenset(_words(one))) for one in _sentences(context)]
-            yield self._best(frozenset(_words(question)), known[context])
+                known[context] = [(one, frozenset(self._words(one))) for one in _sentences(context)]
+            yield self._best(frozenset(self._words(question)), known[context])
 
     def _best(self, question: frozenset[str], sentences: list[tuple[str, frozenset[str]]]) -> Found:
         weights = {word: self.weights.get(word, self.rarest) for word in sorted(question)}
@@ -122,6 +126,9 @@ class Overlap:
                 best, most = sentence, covered
         return best, most / whole if whole else 0.0
 
+    def _words(self, text: str) -> list[str]:
+        return units.words(text, self.segmentation)
+
     def size_bytes(self) -> int:
         """Bytes of the words and their weights."""
         return 16 + sum(len(word.encode("utf-8", "surrogatepass")) + 8 for word in self.weights)
@@ -130,6 +137,7 @@ class Overlap:
         """Write ``overlap.json``."""
         folder.mkdir(parents=True, exist_ok=True)
         raw: dict[str, Any] = {"rarest": self.rarest, "least_share": self.least_share, "weights": self.weights}
+        raw["segmentation"] = self.segmentation
         (folder / "overlap.json").write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")
 
 
@@ -147,10 +155,6 @@ def _threshold(shares: np.ndarray[Any, Any], answered: np.ndarray[Any, Any]) -> 
 def _pair(item: Text) -> tuple[str, str]:
     """Question and context of an item."""
     return ("", item) if isinstance(item, str) else (item[0], " ".join(item[1:]))
-
-
-def _words(text: str) -> list[str]:
-    return WORD.findall(text.lower())
 
 
 def _sentences(context: str) -> list[str]:

@@ -109,7 +109,7 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 def unsupported(info: ModelInfo, output: Output) -> str | None:
     """See ``protocols.RestrictsOutputs``."""
     if info.name in CONTINUING:
-        other = f"only continues texts; {CONTINUING[info.name]} gives the other kinds of output"
+        other = f"an autoregressive language model only; use {CONTINUING[info.name]}"
         return None if output is Output.TEXT else other
     if output is not Output.LIKELIHOOD:
         return None

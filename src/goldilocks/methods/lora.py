@@ -33,7 +33,7 @@ def incompatibility(info: ModelInfo) -> str | None:
     if not info.pretrained:
         return "not pretrained, so frozen weights would stay random; use `scratch`"
     if not {"attention", "mlp"} & set(info.groups):
-        return f"has no attention or mlp weights for adapters, only {', '.join(info.groups)}"
+        return f"has no attention or mlp weights to adapt, only {', '.join(info.groups)}"
     return None
 
 

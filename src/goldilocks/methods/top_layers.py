@@ -25,7 +25,7 @@ def incompatibility(info: ModelInfo) -> str | None:
         return "not trained by gradient descent; use `scratch`"
     if not info.pretrained:
         return "not pretrained, so frozen weights would stay random; use `scratch`"
-    return None if info.depth >= 2 else f"has {info.depth} stacked layers, so there is no part of them to freeze"
+    return None if info.depth >= 2 else f"has {info.depth} stacked layers; needs at least 2"
 
 
 def effort(info: ModelInfo) -> float:

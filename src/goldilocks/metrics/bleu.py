@@ -1,8 +1,8 @@
 """BLEU: n-grams of the answer that a reference has too, up to four words, with a penalty for answers that are short.
 
 Counted and smoothed by sacrebleu's rules over the whole set (the mean of sentence scores is another, higher number);
-0 to 1 where sacrebleu prints 0 to 100. Texts are cut into words by 13a, and by the Chinese rule where the references
-of the item are Chinese.
+0 to 1 where sacrebleu prints 0 to 100. A corpus has one tokenisation: 13a, or zh where its references are mostly
+Chinese, or char where they are mostly in another script without spaces (Japanese, Thai).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from goldilocks.metrics._shared.sacrebleu_counts import signature, statistics
+from goldilocks.metrics._shared.sacrebleu_counts import Tokenisation, signature, statistics
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
 
@@ -20,8 +20,8 @@ OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
-    "Papineni et al. 2002, as sacrebleu (Post 2018) with case:mixed, eff:no, tok:13a (zh for items with Chinese "
-    "references), smooth:exp, divided by 100; evaluations hold sacrebleu's signature."
+    "Papineni et al. 2002, as sacrebleu (Post 2018) with case:mixed, eff:no, tok:13a (zh, or char, for a corpus "
+    "without spaces), smooth:exp, divided by 100; evaluations hold sacrebleu's signature."
 )
 EXAMPLES = (
     (("the cat sat on the mat",), ("the cat sat on the mat",), 1.0),
@@ -31,6 +31,7 @@ EXAMPLES = (
     ((("a b c d e", "p q r s t u v"),), ("a b c d",), float(np.exp(-0.25))),
 )
 ORDER = 4
+_TOKENIZERS = {Tokenisation.WORDS: "13a", Tokenisation.CHINESE: "zh", Tokenisation.CHARACTERS: "char"}
 
 
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
@@ -55,11 +56,11 @@ def total(sums: Floats) -> Floats:
 
 
 def conditions(gold: Sequence[Gold]) -> str:
-    """See ``support.sacre.signature``."""
+    """See ``sacrebleu_counts.signature``."""
     return signature(_metric, gold)
 
 
-def _metric(is_chinese: bool) -> Any:
+def _metric(tokenisation: Tokenisation) -> Any:
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(tokenize="zh" if is_chinese else "13a", force=True)
+    return BLEU(tokenize=_TOKENIZERS[tokenisation], force=True)

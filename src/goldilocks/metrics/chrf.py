@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from goldilocks.metrics._shared.sacrebleu_counts import signature, statistics
+from goldilocks.metrics._shared.sacrebleu_counts import Tokenisation, signature, statistics
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
 
@@ -50,11 +50,11 @@ def total(sums: Floats) -> Floats:
 
 
 def conditions(gold: Sequence[Gold]) -> str:
-    """See ``support.sacre.signature``."""
+    """See ``sacrebleu_counts.signature``."""
     return signature(_metric, gold)
 
 
-def _metric(is_chinese: bool) -> Any:  # noqa: ARG001
+def _metric(tokenisation: Tokenisation) -> Any:  # noqa: ARG001
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF()

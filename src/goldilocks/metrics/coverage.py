@@ -19,7 +19,7 @@ HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Recall of word types: stems of the reference that the answer has / stems of the reference, the best of several "
-    "references; words, stems and Chinese characters as in rouge_1. (Not the share of copied words that Grusky et al. "
+    "references; words, stems and characters as in rouge_1. (Not the share of copied words that Grusky et al. "
     "2018 call coverage: that one needs the source.)"
 )
 EXAMPLES = (

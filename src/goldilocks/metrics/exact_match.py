@@ -1,11 +1,12 @@
 """Exact match: the share of answers that are, sign by sign, one of the references.
 
 White space at the ends of lines and of the text does not count; inside a line it does (in a program it means
-something).
+something). Canonically equivalent texts (Unicode NFC) are equal.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from goldilocks.support.text.units import in_pairs
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-SOURCE = "Plain definition: answers equal to a reference / items, after white space at line ends is removed."
+SOURCE = "Plain definition: answers equal to a reference / items, in NFC and without white space at line ends."
 EXAMPLES = (
     (("x = 1", ("yes", "yes.")), ("x = 1 \n", "yes."), 1.0),
     (("a", "b"), ("a", "B"), 1 / 2),
@@ -37,4 +38,4 @@ def total(sums: Floats) -> Floats:
 
 
 def _trimmed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return "\n".join(line.rstrip() for line in unicodedata.normalize("NFC", text).strip().splitlines())

@@ -7,7 +7,6 @@ summed counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -17,14 +16,14 @@ import numpy as np
 from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.text.units import UNSPACED, in_pairs
+from goldilocks.support.text.units import in_pairs, tokens
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Lavie & Agarwal 2007, as nltk.translate.meteor_score (alpha 0.9, beta 3, gamma 0.5) without WordNet: same words "
-    "and Porter stems only. Words and punctuation are split, Chinese by character."
+    "and Porter stems only. Words and punctuation are split; characters in scripts without spaces."
 )
 ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
 EXAMPLES = (
@@ -34,8 +33,6 @@ EXAMPLES = (
     (("a b",), ("b a",), 0.5),
     (("a b",), ("c d",), 0.0),
 )
-
-_TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
 
 Words = list[tuple[int, str]]
 Pairs = list[tuple[int, int]]
@@ -52,11 +49,6 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
 def total(sums: Floats) -> Floats:
     """The mean for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])
-
-
-def tokens(text: str) -> list[str]:
-    """Words and punctuation signs in lower case; a Chinese character is a word."""
-    return _TOKEN.findall(text.lower())
 
 
 @lru_cache(maxsize=20_000)

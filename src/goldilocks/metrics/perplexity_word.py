@@ -1,8 +1,9 @@
 """Perplexity per word: among how many equally likely words a model would hesitate as much.
 
-A word is a run without white space, in Chinese a character; the end of a text counts as one more. Whatever pieces a
-model works with, it is the same words that are counted, so models with different vocabularies can be compared as long
-as they give a probability to the very text. (A model that may say "unknown word" gets a low figure for nothing.)
+A word is a run without white space, and a character in scripts without spaces (Chinese, Thai); the end of a text counts
+as one more. Whatever tokens a model works with, it is the same words that are counted, so models with different
+vocabularies can be compared as long as they give a probability to the very text. (A model that may predict an unknown
+word gets a low figure for nothing.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.text.units import count_words
+from goldilocks.support.text.units import count_words, unit_name
 
 OUTPUTS = frozenset({Output.LIKELIHOOD})
 HIGHER_IS_BETTER = False
@@ -33,6 +34,11 @@ EXAMPLES = (
 def items(gold: Sequence[str], predicted: Sequence[float]) -> Floats:
     """``(-log likelihood, words and end)`` for each text, shape ``(n_items, 2)``."""
     return np.stack([-np.asarray(predicted, dtype=np.float64), [count_words(text) + 1.0 for text in gold]], axis=1)
+
+
+def conditions(gold: Sequence[str]) -> str:
+    """What was counted."""
+    return f"per {'character' if unit_name(gold) == 'characters' else 'word'} and end of a text"
 
 
 def total(sums: Floats) -> Floats:

@@ -18,7 +18,7 @@ HIGHER_IS_BETTER = False
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Welleck et al. 2020, 'Neural Text Generation with Unlikelihood Training' (seq-rep-4); words in lower case without "
-    "punctuation, Chinese by character."
+    "punctuation, scripts without spaces by character."
 )
 LENGTH = 4
 EXAMPLES = (

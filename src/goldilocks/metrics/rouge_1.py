@@ -16,3 +16,4 @@ EXAMPLES = (
 )
 items = partial(rouge.rouge_n, n=1)
 total = rouge.total
+conditions = rouge.conditions

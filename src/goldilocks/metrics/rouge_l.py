@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from goldilocks.metrics._shared.rouge import mean_of, subsequence_f1
+from goldilocks.metrics._shared import rouge
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
 
@@ -15,7 +15,7 @@ HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Lin 2004, as Google's rouge-score's rougeL (the text as one sequence, not rougeLsum) with use_stemmer=True, the "
-    "best of several references. Where we differ: letters beyond a-z belong to words, and Chinese is cut by character."
+    "best of several references. Where we differ: see rouge_1."
 )
 EXAMPLES = (
     # "the", "dog" and "home", in this order, of 4 words on either side.
@@ -24,9 +24,12 @@ EXAMPLES = (
 )
 
 
+conditions = rouge.conditions
+
+
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """``(F1, 1)`` for each item, shape ``(n_items, 2)``."""
-    return mean_of(subsequence_f1, gold, predicted)
+    return rouge.mean_of(rouge.subsequence_f1, gold, predicted)
 
 
 def total(sums: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """TER: edits (a word put in, taken out, exchanged, or a run of words moved) that turn the answer into the reference.
 
 Edits of the whole set / words of the references. Above 1 it would be less work to translate anew; such values are
-reported as 1. Chinese is cut by character.
+reported as 1. Chinese and Japanese corpora are split into characters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from goldilocks.metrics._shared.sacrebleu_counts import signature, statistics
+from goldilocks.metrics._shared.sacrebleu_counts import Tokenisation, signature, statistics
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
 
@@ -19,8 +19,9 @@ OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = False
 RANGE = (0.0, 1.0)
 SOURCE = (
-    "Snover et al. 2006, as sacrebleu's TER (case:lc, tok:tercom, norm:no, punct:yes, asian:no; for Chinese norm:yes, "
-    "asian:yes), divided by 100 and cut at 1. Of several references the nearest counts, over their mean length."
+    "Snover et al. 2006, as sacrebleu's TER (case:lc, tok:tercom, norm:no, punct:yes, asian:no; for corpora without "
+    "spaces norm:yes, asian:yes), divided by 100 and cut at 1. Of several references the nearest counts, over their "
+    "mean length."
 )
 EXAMPLES = (
     (("a b c d",), ("a b c d",), 0.0),
@@ -43,11 +44,12 @@ def total(sums: Floats) -> Floats:
 
 
 def conditions(gold: Sequence[Gold]) -> str:
-    """See ``support.sacre.signature``."""
+    """See ``sacrebleu_counts.signature``."""
     return signature(_metric, gold)
 
 
-def _metric(is_chinese: bool) -> Any:
+def _metric(tokenisation: Tokenisation) -> Any:
     from sacrebleu.metrics.ter import TER
 
-    return TER(normalized=is_chinese, asian_support=is_chinese)
+    split = tokenisation is not Tokenisation.WORDS
+    return TER(normalized=split, asian_support=split)

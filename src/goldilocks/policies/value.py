@@ -57,7 +57,7 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     if race.best is None:
         # Nothing is finished, so there is nothing to improve on: the cheapest is what others are compared with.
         cheapest = int(np.argmin(offered.seconds[:, last]))
-        return offered.candidates[cheapest], last, "the cheapest comes first: what others are compared with"
+        return offered.candidates[cheapest], last, "the cheapest candidate comes first, as a reference"
     offers = _Offers.of(race, offered)
     free = np.flatnonzero(offers.fits & (offers.to_finish <= _FREE_SECONDS))
     if len(free):

@@ -20,6 +20,7 @@ from goldilocks.records.data import Oddity as Oddity
 from goldilocks.records.data import Part as Part
 from goldilocks.records.data import Severity as Severity
 from goldilocks.records.decision import AlphaRange as AlphaRange
+from goldilocks.records.decision import Comparison as Comparison
 from goldilocks.records.decision import Cost as Cost
 from goldilocks.records.decision import Decision as Decision
 from goldilocks.records.decision import Failure as Failure
@@ -30,6 +31,7 @@ from goldilocks.records.decision import Screening as Screening
 from goldilocks.records.decision import Search as Search
 from goldilocks.records.decision import Standing as Standing
 from goldilocks.records.decision import Trial as Trial
+from goldilocks.records.decision import Verdict as Verdict
 from goldilocks.records.evaluation import Calibration as Calibration
 from goldilocks.records.evaluation import ClassRow as ClassRow
 from goldilocks.records.evaluation import ConfidenceBin as ConfidenceBin
@@ -38,6 +40,7 @@ from goldilocks.records.evaluation import Evaluation as Evaluation
 from goldilocks.records.evaluation import Prediction as Prediction
 from goldilocks.records.evaluation import SliceRow as SliceRow
 from goldilocks.records.items import Answer as Answer
+from goldilocks.records.items import AnswerRule as AnswerRule
 from goldilocks.records.items import Generation as Generation
 from goldilocks.records.items import Goal as Goal
 from goldilocks.records.items import Gold as Gold

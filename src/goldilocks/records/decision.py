@@ -181,6 +181,38 @@ class Standing:
     seed_noise: float | None = None
     """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
     run with one seed, and its interval covers the choice of items only."""
+    review_below: float | None = None
+    """Certainty below which an answer goes to a person (``AnswerRule.review_below``); ``None``: none does."""
+    review_share: float = 0.0
+    """Share of the validation items whose answers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The winner and one baseline on the same validation items."""
+
+    baseline: str
+    """``constant``, ``copy``, ``nearest``, ``random``, ``review`` (a person answers everything) or ``incumbent``."""
+    answers: str
+    """What it answers, for the user."""
+    loss: float
+    """Of the baseline, in the unit of J's loss."""
+    winner_loss: float
+    p_value: float
+    """One-sided p-value of "not better than the baseline", by permutation, corrected for the number of candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the winner is of any use: better than what takes no model, and than what the user has."""
+
+    useful: bool
+    against: str
+    """The baseline it rests on: the strongest, or the one that is not beaten; ``floor``: the task's least score."""
+    reason: str
+    needs: tuple[str, ...] = ()
+    """What could make a useful model; empty where the winner is one."""
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +294,12 @@ class Decision:
     """What makes a number of this decision doubtful: a disturbed machine, unequal measurements."""
     loss_noise: LossNoise | None = None
     """What the best set follows from for other values of α."""
+    verdict: Verdict | None = None
+    """Whether the winner is better than the baselines; ``None``: the records of an earlier version do not tell."""
+    error: str = ""
+    """What one error is (``a wrong label``); empty in older decisions: the loss is that of the metric."""
+    assumed: tuple[str, ...] = ()
+    """Keys of the task file that the user did not state and whose default values are part of the money above."""
 
     def __repr__(self) -> str:
         return display.decision_repr(self)

@@ -26,6 +26,8 @@ class Prediction:
     """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
     error: str = ""
     """Why there is no answer (an endpoint refused the item, or named no label); empty: there is one."""
+    review: bool = False
+    """Whether the answer is too unsure to be used without a person (``Objective.review_cost``)."""
 
     @property
     def words(self) -> tuple[str, ...]:

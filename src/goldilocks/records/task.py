@@ -38,7 +38,16 @@ class Objective:
     """What an error costs, the volume of requests, and the horizon."""
 
     error_cost: float = 0.05
-    """Money one wrong answer costs, in ``currency``."""
+    """Money one error costs, in ``currency``; what an error is depends on the task (``evaluation/error_cost.py``)."""
+    error_costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Single labels: gold -> predicted -> money; pairs that are not named cost ``error_cost``. Answers then minimise
+    the expected cost."""
+    point_cost: float | None = None
+    """Outputs without errors to count (free text, scores, likelihoods): money that a request costs for each hundredth
+    of the metric's range that is missing; ``None``: a hundredth of ``error_cost``."""
+    review_cost: float | None = None
+    """Money that a person costs who answers one request; ``None``: nobody does. Unsure answers are then marked
+    ``review``."""
     requests_per_month: float = 200_000
     horizon_months: float = 12
     currency: str = "USD"
@@ -47,9 +56,16 @@ class Objective:
     lowest; 0: the lowest expected J wins."""
 
     @property
+    def unit_cost(self) -> float:
+        """Money that a loss of 1 costs in one request: an error, the dearest kind of error, or all points missing."""
+        if self.point_cost is not None:
+            return 100 * self.point_cost
+        return max([self.error_cost, *(cost for row in self.error_costs.values() for cost in row.values())])
+
+    @property
     def alpha(self) -> float:
         """α: money per month that a loss of 1 (every answer wrong) would cost."""
-        return self.error_cost * self.requests_per_month
+        return self.unit_cost * self.requests_per_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,5 +187,9 @@ class TaskSpec:
     budget_seconds: float = 1200.0
     """Wall clock of the search."""
     seed: int = 0
+    incumbent: str | None = None
+    """What answers today: a file of predictions (.jsonl, .csv) for the validation rows, or a bundle's folder."""
+    assumed: tuple[str, ...] = ()
+    """Keys that the user did not state and whose default values decide; filled in when the task file is read."""
     folder: Path = Path()
     """Folder that relative file names start from (the task file's own)."""

@@ -1,4 +1,4 @@
-"""The candidates as rows: who stands where, at what cost, who is out and why."""
+"""Candidates as table rows: the leaderboard with costs, excluded candidates with reasons, ranks of the screening."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from goldilocks.report.svg import tag
 
 COST_PARTS = ("tuning", "labour", "requests", "memory", "storage", "energy", "tokens")
 _ADDRESS = re.compile(r"^\w+://\S+: ")
-"""Where a model lies, before the reason it is out: the candidate's name says that already, and many share a reason."""
+"""A model's address in front of an exclusion reason, removed so that candidates with the same reason are grouped."""
 _WHISKER = 110
-"""Pixels of the little drawing of a score with its interval."""
+"""Width in pixels of the inline plot of a score with its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,26 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
-    """Candidates that are out for the same reason."""
+class ExcludedGroup:
+    """Candidates that were excluded for the same reason."""
 
     stage: str
     reason: str
     candidates: tuple[str, ...]
 
 
+def without_address(reason: str) -> str:
+    """An exclusion reason without the model's address in front.
+
+    Example:
+        >>> without_address("hf://google/electra-small: not on this machine")
+        'not on this machine'
+    """
+    return _ADDRESS.sub("", reason)
+
+
 def labels_of(decision: Decision) -> dict[str, str]:
-    """Candidate -> short name for a drawing: model and method where that says enough, else the whole name."""
+    """Candidate -> short name for plots: model and method if unambiguous, else the full name."""
     short = {
         one.candidate: one.model if one.method == "scratch" else f"{one.model} · {one.method}"
         for one in decision.candidates
@@ -51,13 +61,13 @@ def labels_of(decision: Decision) -> dict[str, str]:
 
 
 def colours_of(decision: Decision) -> dict[str, int]:
-    """Candidate -> number of its colour: those that win for some α, cheapest first, and the winner."""
+    """Candidate -> colour index, for the candidates that are best for some α, cheapest first, and the winner."""
     names = dict.fromkeys([*(one.candidate for one in decision.map), decision.winner.candidate])
     return {name: number % 8 for number, name in enumerate(names)}
 
 
 def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
-    """Candidate -> loss at the furthest rung it was scored at; from J where the trials do not tell."""
+    """Candidate -> loss at its last rung; derived from J if there is no trial."""
     losses: dict[str, float] = {}
     for standing in decision.candidates:
         if standing.J is not None and standing.cost is not None and decision.alpha > 0:
@@ -70,7 +80,7 @@ def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
 def loss_per_score(trials: Sequence[Trial]) -> float:
     """How much the loss changes when the score changes by 1; -1 for accuracy, 1 for an error rate.
 
-    The loss is linear in the score, so any two trials that differ tell it; -1 where none do.
+    The loss is linear in the score, so any two trials with different scores determine the slope; -1 if there are none.
     """
     if not trials:
         return -1.0
@@ -80,7 +90,7 @@ def loss_per_score(trials: Sequence[Trial]) -> float:
 
 
 def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
-    """Every candidate with a cost and a loss, as the front draws them."""
+    """The candidates with a cost and a loss, as points of the cost–loss plot."""
     labels, losses, slope = labels_of(decision), losses_of(decision, trials), loss_per_score(trials)
     found: list[Point] = []
     for one in decision.candidates:
@@ -94,7 +104,7 @@ def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
 
 
 def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:
-    """Everybody with a score: finished by J, then those beyond a limit, then those that were stopped, by score."""
+    """All candidates with a score: finished ones by J, then those that violate a limit, then stopped ones by score."""
     labels, losses = labels_of(decision), losses_of(decision, trials)
     rows = [one for one in decision.candidates if one.score is not None]
     rows.sort(key=lambda one: (one.J is None, one.J or 0.0, one.share < 1, losses.get(one.candidate, 1.0)))
@@ -107,7 +117,7 @@ def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:
 
 
 def whisker_scale(scores: Sequence[Measured]) -> Scale:
-    """A scale on which the good ones can be told apart; what lies far below is drawn at the edge."""
+    """A scale that resolves the good candidates; scores far below are drawn at the edge."""
     if not scores:
         return Scale(0.0, 1.0, 5, _WHISKER - 5)
     values = sorted(one.value for one in scores)
@@ -118,7 +128,7 @@ def whisker_scale(scores: Sequence[Measured]) -> Scale:
 
 
 def whisker(score: Measured, scale: Scale) -> Markup:
-    """A score with its interval as a little drawing; the numbers stand beside it."""
+    """Inline plot of a score with its interval; the numbers are shown beside it."""
     at, left, right = scale(score.value), scale(score.low), scale(score.high)
     off = score.value < scale.low
     parts = [tag("line", class_="base", x1=0, x2=_WHISKER, y1=8, y2=8)]
@@ -132,23 +142,23 @@ def whisker(score: Measured, scale: Scale) -> Markup:
 
 
 def whole_scale(scores: Sequence[Measured]) -> Scale:
-    """A scale that holds every interval to its ends."""
+    """A scale that covers all intervals."""
     low, high = min(one.low for one in scores), max(one.high for one in scores)
     return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
 
 
 def cost_bar(cost: Cost, most: float) -> list[tuple[str, float]]:
-    """(part, percent of the dearest candidate's total) of the parts that are not 0."""
+    """(part, percent of the most expensive candidate's total) for the parts that are not 0."""
     return [(name, 100 * getattr(cost, name) / most) for name in COST_PARTS if most > 0 and getattr(cost, name) > 0]
 
 
-def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> list[Out]:
-    """Everybody who is out without a place in the leaderboard, and those beyond a limit, grouped by reason."""
-    found: dict[str, tuple[str, str]] = {}
+def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> list[ExcludedGroup]:
+    """All excluded candidates, those that violate a measured limit included, grouped by stage and reason."""
+    stage_and_reason: dict[str, tuple[str, str]] = {}
 
-    def note(stage: str, outs: Iterable[Excluded]) -> None:
-        for one in outs:
-            found.setdefault(one.candidate, (stage, _ADDRESS.sub("", one.reason)))
+    def note(stage: str, excluded_now: Iterable[Excluded]) -> None:
+        for one in excluded_now:
+            stage_and_reason.setdefault(one.candidate, (stage, without_address(one.reason)))
 
     def of_status(status: str, scored: bool) -> list[Excluded]:
         return [
@@ -159,25 +169,25 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
 
     for one in decision.candidates:
         if one.dropped:
-            note("fell out on the way", [Excluded(one.candidate, one.reason)])
-    note("beyond a limit, as measured", of_status("excluded", scored=True))
-    note("cut by the screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
-    note("in the race, not bought", of_status("stopped", scored=False))
-    note("not in the pool", [*pool.excluded, *of_status("excluded", scored=False)])
+            note("failed during the run", [Excluded(one.candidate, one.reason)])
+    note("violates a limit, as measured", of_status("excluded", scored=True))
+    note("excluded by screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
+    note("in the race, never bought", of_status("stopped", scored=False))
+    note("not eligible", [*pool.excluded, *of_status("excluded", scored=False)])
     groups: dict[tuple[str, str], list[str]] = {}
-    for name, key in found.items():
+    for name, key in stage_and_reason.items():
         groups.setdefault(key, []).append(name)
-    return [Out(stage, reason, tuple(sorted(names))) for (stage, reason), names in groups.items()]
+    return [ExcludedGroup(stage, reason, tuple(sorted(names))) for (stage, reason), names in groups.items()]
 
 
 def rank_table(
     trials: Sequence[Trial], screening: Screening
 ) -> tuple[list[tuple[str, float | None, dict[str, int]]], Mapping[str, float | None]]:
-    """Where every ranking puts each model, beside how low its loss got in the race.
+    """Rank of each model under each estimator, beside its lowest loss in the race.
 
     Returns:
         Rows ``(model, lowest loss of a finished run or None, {ranking: place})``, best of the race first; and for each
-        ranking the share of pairs of models it puts in the order of the race (0.5: no better than chance).
+        ranking the share of pairs of models that it orders as the race did (0.5: chance).
     """
     final: dict[str, float] = {}
     for trial in trials:
@@ -195,9 +205,9 @@ def rank_table(
 
 
 def agreement(places: Mapping[str, int], losses: Mapping[str, float]) -> float | None:
-    """Share of pairs, of those that differ in loss, that the places put in the right order; ``None`` without a pair.
+    """Share of pairs with different losses that are ranked correctly (concordance); ``None`` without a pair.
 
-    Example: b and c are swapped, the other two of three pairs are right.
+    Example: b and c are swapped, the other two of three pairs are correct.
         >>> round(agreement({"a": 1, "c": 2, "b": 3}, {"a": 0.1, "b": 0.2, "c": 0.3}), 3)
         0.667
     """

@@ -1,4 +1,4 @@
-"""The reliability diagram: how often answers of a given confidence are right."""
+"""Reliability diagram: accuracy of predictions by confidence."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _SIZE = 360.0
 
 
 def reliability_diagram(calibration: Calibration) -> Markup:
-    """Share of right answers against confidence, with 95 % intervals; on the diagonal a model is calibrated."""
+    """Accuracy against confidence, with 95 % intervals; on the diagonal a model is calibrated."""
     x = Scale(0.0, 1.0, 56, _SIZE - 16)
     y = Scale(0.0, 1.0, _SIZE - 52, 28)
-    parts = axes(x, y, "confidence", "right", x_ticks=5, y_ticks=5)
+    parts = axes(x, y, "confidence", "accuracy", x_ticks=5, y_ticks=5)
     parts.append(tag("line", class_="hull", x1=x(0.0), y1=y(0.0), x2=x(1.0), y2=y(1.0)))
     for one in calibration.bins:
         if one.right is None:
             continue
         words = (
-            f"{one.n} answers with a confidence of {percent(one.low)} to {percent(one.high)}: "
-            f"{percent(one.right.value)} right ({percent(one.right.low)} to {percent(one.right.high)})"
+            f"{one.n} predictions with a confidence of {percent(one.low)} to {percent(one.high)}: "
+            f"{percent(one.right.value)} correct ({percent(one.right.low)} to {percent(one.right.high)})"
         )
         at = x(one.confidence)
         parts.append(tag("line", class_="interval", x1=at, x2=at, y1=y(one.right.low), y2=y(one.right.high)))
         parts.append(tag("circle", tag("title", words), class_="dot c1", cx=at, cy=y(one.right.value), r=4.5))
     described = (
-        f"{calibration.n} answers; mean confidence {score(calibration.confidence)}, "
-        f"right {score(calibration.accuracy)}; expected calibration error {score(calibration.ece.value)}."
+        f"{calibration.n} predictions; mean confidence {score(calibration.confidence)}, "
+        f"accuracy {score(calibration.accuracy)}; expected calibration error {score(calibration.ece.value)}."
     )
     return picture("reliability", "Reliability diagram", described, _SIZE, _SIZE, parts, role="square")

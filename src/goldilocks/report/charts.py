@@ -1,6 +1,6 @@
-"""The two drawings of the decision: the cost–loss front, and who wins for which α.
+"""The two plots of the decision: candidates by cost and loss, and the decision map over α.
 
-Each is drawn twice, for a wide page and for a phone, because text in a drawing shrinks with it.
+Each is drawn twice, for wide and for narrow pages, because text scales with an SVG image.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from goldilocks.report.svg import (
 from goldilocks.report.words import compact, money, number, shorten_middle
 
 WIDTHS = {"wide": 1160, "narrow": 350}
-"""Pixels of the drawing for a wide page and for a phone."""
+"""Width of the plots in pixels for wide and narrow pages."""
 _LOG_ABOVE = 6.0
 """Losses that differ by more than this factor are drawn on a logarithmic axis."""
 _BEND = 24
-"""Pieces of a hull's edge: it is straight in money, so on a log axis it bends."""
+"""Segments per edge of the hull: straight in money, it is curved on a logarithmic axis."""
 _FAR = 4.0
-"""A loss above this many times the median is drawn at the upper edge: a baseline must not press the others flat."""
+"""A loss above this many times the median is drawn at the upper edge: a baseline must not compress the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Point:
 
 
 def lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Corners of the lower left convex hull of (cost, loss), from the cheapest to the one of lowest loss.
+    """Vertices of the lower left convex hull of (cost, loss), from the cheapest to the one with the lowest loss.
 
-    A corner is best for some α > 0; a point above the hull is best for none.
+    A vertex is best for some α > 0; a point above the hull is best for none.
 
     Source:
         Andrew 1979, "Another efficient algorithm for convex hulls in two dimensions" (the lower half of it).
@@ -68,8 +68,8 @@ def lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float
     """
     hull: list[tuple[float, float]] = []
     for cost, loss in sorted(set(points)):
-        if hull and loss >= min(one[1] for one in hull):
-            continue  # dearer and no better
+        if hull and loss >= min(corner[1] for corner in hull):
+            continue  # more expensive and no better
         while len(hull) >= 2 and _turns_up(hull[-2], hull[-1], (cost, loss)):
             hull.pop()
         hull.append((cost, loss))
@@ -92,15 +92,14 @@ def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end
 
 
 def front(points: Sequence[Point], colours: Mapping[str, int], currency: str) -> Markup:
-    """Cost against loss, one dot a candidate, with intervals, the lower convex hull and the winner.
+    """Cost against loss, one dot per candidate, with intervals, the lower convex hull and the winner.
 
     Args:
         points: At least one.
-        colours: Candidate -> number of its colour, for those that win for some α.
-        currency: Of the costs.
+        colours: Candidate -> colour index, for those that are best for some α.
+        currency: Currency of the costs.
     """
-    drawn = [_front(points, colours, currency, role) for role in WIDTHS]
-    return Markup("").join(drawn)
+    return Markup("").join(_front(points, colours, currency, role) for role in WIDTHS)
 
 
 def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, role: str) -> Markup:
@@ -156,10 +155,10 @@ def _importance(one: Point, colours: Mapping[str, int]) -> tuple[bool, bool, boo
 
 
 def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple[float, float]]:
-    """The hull in pixels, carried on to the right and upwards to the edges of the plane."""
+    """The hull in pixels, extended to the right and upwards to the edges of the plot."""
     spots = [(hull[0][0], y.high)] if hull and hull[0][1] < y.high else []
     for first, last in itertools.pairwise(hull):
-        entry = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # where it comes below the upper edge
+        entry = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # where it crosses the upper edge
         for step in range(_BEND):
             done = entry + (1 - entry) * step / _BEND
             spots.append((first[0] + (last[0] - first[0]) * done, first[1] + (last[1] - first[1]) * done))
@@ -169,18 +168,18 @@ def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple
 
 def _dot(one: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:
     y = scale(one.loss)
-    said = (
-        f"{one.name}: {money(one.cost)} {currency} a month, loss {number(one.loss)} "
+    title = (
+        f"{one.name}: {money(one.cost)} {currency} per month, loss {number(one.loss)} "
         f"({number(one.low)} to {number(one.high)}), {one.status}"
     )
     colour = f"c{colours[one.name]}" if one.name in colours else "plain"
     if one.status == "excluded":
         cross = f"M{x - 4:.1f} {y - 4:.1f} l8 8 m0 -8 l-8 8"
-        return tag("path", tag("title", f"{said}: beyond a limit"), class_="cross", d=cross)
+        return tag("path", tag("title", f"{title}: violates a limit"), class_="cross", d=cross)
     if one.loss > scale.high:
         arrow = f"M{x - 6:.1f} {y + 5:.1f} h12 l-6 -10 Z"
-        return tag("path", tag("title", said), class_=f"dot {colour}", d=arrow)
-    parts = [tag("circle", tag("title", said), class_=f"dot {colour}", cx=x, cy=y, r=5.5)]
+        return tag("path", tag("title", title), class_=f"dot {colour}", d=arrow)
+    parts = [tag("circle", tag("title", title), class_=f"dot {colour}", cx=x, cy=y, r=5.5)]
     if one.status == "winner":
         parts.insert(0, tag("circle", class_=f"ring {colour}", cx=x, cy=y, r=10.0))
     elif one.status == "tied":
@@ -191,25 +190,25 @@ def _dot(one: Point, x: float, scale: Scale, colours: Mapping[str, int], currenc
 def decision_map(
     ranges: Sequence[AlphaRange], labels: Mapping[str, str], colours: Mapping[str, int], alpha: float, work: Objective
 ) -> Markup:
-    """A bar over α, coloured by who has the lowest J, with the task's own α marked.
+    """A bar over α, coloured by the candidate with the lowest J, with the task's α marked.
 
     Args:
-        ranges: Adjoining, rising in α.
-        labels: Candidate -> name to show.
-        colours: Candidate -> number of its colour.
-        alpha: The task's.
-        work: Tells what α is per error, and the currency.
+        ranges: Adjacent, in increasing α.
+        labels: Candidate -> display name.
+        colours: Candidate -> colour index.
+        alpha: α of the task.
+        work: Requests per month and currency.
     """
     return Markup("").join(_map(ranges, labels, colours, alpha, work, role) for role in WIDTHS)
 
 
 def alpha_axis(ranges: Sequence[AlphaRange], alpha: float) -> tuple[float, float]:
-    """Lowest and highest α that are drawn: every change of winner and the task's own, with air on both sides."""
+    """Lowest and highest α of the axis: every change of the best candidate and the task's α, with margins."""
     marks = [one.alpha_from for one in ranges if one.alpha_from > 0] + ([alpha] if alpha > 0 else [])
     marks = marks or [1.0]
     low, high = min(marks), max(marks)
-    air = max((high / low) ** 0.12, 4.0)
-    return low / air, high * air
+    margin = max((high / low) ** 0.12, 4.0)
+    return low / margin, high * margin
 
 
 def _map(
@@ -229,14 +228,14 @@ def _map(
     for one in ranges:
         end = high if one.alpha_to is None else one.alpha_to
         left, right = x(one.alpha_from), x(end)
-        upper = "on" if one.alpha_to is None else f"to {compact(one.alpha_to)}"
-        said = f"{one.candidate}: α from {compact(one.alpha_from)} {upper}"
+        upper = "upwards" if one.alpha_to is None else f"to {compact(one.alpha_to)}"
+        title = f"{one.candidate}: α from {compact(one.alpha_from)} {upper}"
         colour = f"c{colours.get(one.candidate, 0)}"
         parts.append(
-            tag("rect", tag("title", said), class_=f"piece {colour}", x=left, y=top, width=max(right - left, 1.0),
+            tag("rect", tag("title", title), class_=f"piece {colour}", x=left, y=top, width=max(right - left, 1.0),
                 height=bar)
         )  # fmt: skip
-        # The mark of the task's own α goes through the bar: the name stands on the wider side of it.
+        # The marker of the task's α crosses the bar: the name is placed on its wider side.
         sides = [(left, at), (at, right)] if left < at < right else [(left, right)]
         start, stop = max(sides, key=lambda side: side[1] - side[0])
         label = shorten_middle(labels.get(one.candidate, one.candidate), 40)
@@ -250,18 +249,27 @@ def _map(
         parts.append(tag("text", compact(value), class_="tick", x=spot, y=top + bar + 20, text_anchor=anchor))
         each = compact(value / work.requests_per_month)
         parts.append(tag("text", each, class_="tick", x=spot, y=top + bar + 38, text_anchor=anchor))
-    titles = f"above: α, {work.currency} a month · below: {work.currency} an error" if wide else (
-        f"α a month; below: {work.currency} an error"
+    titles = f"above: α, {work.currency} per month · below: {work.currency} per error" if wide else (
+        f"α per month; below: {work.currency} per error"
     )  # fmt: skip
     parts.append(tag("text", titles, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
-    said = f"your α: {compact(alpha)}" + (f" ({number(work.error_cost)} {work.currency} an error)" if wide else "")
+    marker = f"this task: α = {compact(alpha)}" + (
+        f" ({number(alpha / work.requests_per_month)} {work.currency} per error)" if wide else ""
+    )
     anchor = "start" if at < width / 2 else "end"
     parts += [
         tag("path", class_="here", d=f"M{at:.1f} {top + bar:.1f} V{top - 8:.1f} l-5 -8 h10 l-5 8"),
         tag(
-            "text", said, class_="label strong", x=at + (9 if anchor == "start" else -9), y=top - 14, text_anchor=anchor
+            "text",
+            marker,
+            class_="label strong",
+            x=at + (9 if anchor == "start" else -9),
+            y=top - 14,
+            text_anchor=anchor,
         ),
     ]
     order = ", then ".join(labels.get(one.candidate, one.candidate) for one in ranges)
-    described = f"As α rises the lowest J belongs to {order}. Your α is {compact(alpha)}."
-    return picture(f"map-{role}", "Who has the lowest J for which α", described, width, height, parts, role=role)
+    described = f"In increasing α, the lowest J is that of {order}. This task: α = {compact(alpha)}."
+    return picture(
+        f"map-{role}", "The candidate with the lowest J for each α", described, width, height, parts, role=role
+    )

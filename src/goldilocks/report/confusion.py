@@ -1,4 +1,4 @@
-"""The confusion matrix, cut to what can be read: all of it for a few labels, the most confused for many."""
+"""The confusion matrix: complete for few labels, the most confused labels for many."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from goldilocks.records import Evaluation
 
 WHOLE_UP_TO = 20
-"""Labels up to which the whole matrix is shown."""
+"""Maximum number of labels for which the complete matrix is shown."""
 _CORNER = 14
-"""Labels of the part that is shown otherwise."""
+"""Number of labels shown otherwise."""
 _PAIRS = 15
 
 
@@ -47,7 +47,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two labels that were taken for each other."""
+    """Two labels that were confused."""
 
     gold: str
     predicted: str
@@ -55,11 +55,11 @@ class Pair:
     share: float
     """Of the rows with this gold label."""
     back: int
-    """How often it happened the other way round."""
+    """Count of the reverse confusion."""
 
 
 def matrix(evaluation: Evaluation) -> Matrix:
-    """The matrix, or of more than 20 labels the part with the most errors."""
+    """The complete matrix; for more than 20 labels, the part with the most errors."""
     n_labels = len(evaluation.labels)
     whole = n_labels <= WHOLE_UP_TO
     kept = list(range(n_labels)) if whole else sorted(_most_confused(evaluation.confusion))
@@ -97,7 +97,7 @@ def _row(evaluation: Evaluation, gold: int, kept: Sequence[int]) -> Row:
 
 
 def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
-    """The labels of the pairs that are confused most often, until there are enough of them; then any."""
+    """Labels of the most frequently confused pairs, filled up with other labels."""
     together = [
         (-(counts[one][other] + counts[other][one]), one, other)
         for one in range(len(counts))

@@ -1,4 +1,4 @@
-"""The race over time: a line through each candidate's rungs, and what each purchase was expected to be worth."""
+"""The race over time: a line through the rungs of each candidate, and the expected saving of each purchase."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from goldilocks.report.svg import Label, axes, line_boxes, path_of, picture, pla
 from goldilocks.report.words import duration, money, number, percent, shorten_middle
 
 _MOST_TIMES = 1e5
-"""The highest value over the foot of the axis of values, at most."""
+"""Maximum ratio of the highest value to the lower end of the axis."""
 
 
 def race_chart(
     trials: Sequence[Trial], labels: Mapping[str, str], colours: Mapping[str, int], winner: str, currency: str
 ) -> Markup:
-    """Loss over the seconds of the search; hollow dots are runs that were not finished.
+    """Loss over the seconds of the search; hollow dots are unfinished runs.
 
     Args:
         trials: At least one, in the order they were bought.
-        labels: Candidate -> name to show.
-        colours: Candidate -> number of its colour.
+        labels: Candidate -> display name.
+        colours: Candidate -> colour index.
         winner: Name of the winner.
-        currency: Of the values.
+        currency: Currency of the values.
     """
     return Markup("").join(_race(trials, labels, colours, winner, currency, role) for role in WIDTHS)
 
@@ -46,7 +46,7 @@ def _race(
     x = Scale(0.0, max(one.elapsed for one in trials) * 1.02 or 1.0, 56, width - 16)
     y = loss_scale([one.loss for one in trials], [], height - 52 - lower, 28)
     parts = axes(
-        x, y, "" if valued else "seconds of searching", "loss" + (" (log scale)" if y.log else ""),
+        x, y, "" if valued else "search time (s)", "loss" + (" (log scale)" if y.log else ""),
         x_ticks=8 if wide else 4,
     )  # fmt: skip
     runs: dict[str, list[Trial]] = {}
@@ -73,7 +73,7 @@ def _race(
     best = min(trials, key=lambda one: one.loss)
     described = (
         f"{len(trials)} purchases of {len(runs)} candidates in {duration(trials[-1].elapsed)}. "
-        f"Lowest loss {number(best.loss)} by {best.candidate} after {duration(best.elapsed)}."
+        f"Lowest loss: {number(best.loss)}, {best.candidate}, after {duration(best.elapsed)}."
     )
     return picture(f"race-{role}", "Loss of each candidate over time", described, width, height, parts, role=role)
 
@@ -82,12 +82,12 @@ def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -
     path = path_of([(x(one.elapsed), y(one.loss)) for one in run])
     parts = [tag("path", class_=f"run {colour}" + (" strong" if winner else ""), d=path)]
     for one in run:
-        said = (
+        title = (
             f"{one.candidate} at {percent(one.share)} of its run: loss {number(one.loss)} after {duration(one.elapsed)}"
         )
         done = "dot" if one.share >= 1 else "hollow"
         parts.append(
-            tag("circle", tag("title", said), class_=f"{done} {colour}", cx=x(one.elapsed), cy=y(one.loss), r=4.5)
+            tag("circle", tag("title", title), class_=f"{done} {colour}", cx=x(one.elapsed), cy=y(one.loss), r=4.5)
         )
     return tag("g", *parts)
 
@@ -95,31 +95,31 @@ def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -
 def _values(
     trials: Sequence[Trial], x: Scale, height: float, colours: Mapping[str, int], currency: str, *, wide: bool
 ) -> list[Markup]:
-    """Bars as wide as the purchase was long and as high as it was expected to be worth."""
+    """Bars: width is the duration of a purchase, height its expected saving."""
     worth = [one.value for one in trials if one.value > 0]
-    # A bar needs a foot: the log axis begins well below the smallest value, so that this one can still be seen. What is
-    # worth next to nothing is drawn as a line at the foot: one 1e-14 must not press the others flat.
+    # The log axis begins well below the smallest value, so that its bar is visible. Values near zero are drawn as a
+    # line at the lower end: a single 1e-14 must not compress the others.
     foot = max(min(worth) / 3, max(worth) / _MOST_TIMES)
     scale = spread([foot, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
     if not scale.log:
         scale = spread([0.0, max(worth)], height - 52, height - 52 - 64)
     kind = ", log scale" if scale.log else ""
     parts = axes(
-        x, scale, "seconds of searching", f"expected to save ({currency} a month{kind})",
+        x, scale, "search time (s)", f"expected saving ({currency} per month{kind})",
         x_ticks=8 if wide else 4, y_ticks=3,
     )  # fmt: skip
     for one in trials:
         if one.value <= 0:
             continue
         left, right = x(max(one.elapsed - one.seconds, 0.0)), x(one.elapsed)
-        said = (
-            f"{one.candidate} up to {percent(one.share)}: expected to save {money(one.value)} {currency} a month; "
+        title = (
+            f"{one.candidate} up to {percent(one.share)}: expected saving {money(one.value)} {currency} per month; "
             f"took {duration(one.seconds)}, predicted {duration(one.predicted_seconds)}"
         )
         top = scale(one.value)
         colour = f"c{colours[one.candidate]}" if one.candidate in colours else "plain"
         parts.append(
-            tag("rect", tag("title", said), class_=f"worth {colour}", x=left, y=top, width=max(right - left - 1, 1.0),
+            tag("rect", tag("title", title), class_=f"worth {colour}", x=left, y=top, width=max(right - left - 1, 1.0),
                 height=max(scale.start - top, 1.0))
         )  # fmt: skip
     return parts

@@ -1,4 +1,4 @@
-// Sortable columns, by mouse and keyboard. Without this script the tables stand in their first order.
+// Sortable columns, by mouse and keyboard. Without this script the tables keep their initial order.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -16,7 +16,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const value = (row) => row.cells[head.cellIndex].dataset.v ?? "";
       const rows = [...body.rows].sort((a, b) => {
         const [x, y] = [value(a), value(b)];
-        if ((x === "") !== (y === "")) return x === "" ? 1 : -1; // what has no value stays at the end
+        if ((x === "") !== (y === "")) return x === "" ? 1 : -1; // missing values stay at the end
         const order = kind === "n" ? Number(x) - Number(y) : x.localeCompare(y);
         return down ? -order : order;
       });
@@ -24,7 +24,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   }
 }
-// On paper nothing can be opened.
+// Printed pages show all details.
 const closed = [];
 addEventListener("beforeprint", () => {
   for (const one of document.querySelectorAll("details:not([open])")) {

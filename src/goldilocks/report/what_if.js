@@ -1,4 +1,4 @@
-// Winner, best set and costs for another price of an error, from the data of the page.
+// Winner, best set and costs for another cost of an error, from the data of the page.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("what-if-data").textContent);
@@ -29,11 +29,11 @@
     const alpha = Math.exp(low + (high - low) * (Number(slider.value) / 1000));
     const { observed, expected, winner, inside } = decide(alpha);
     document.getElementById("what-if-price").textContent =
-      `${number(alpha / data.requests)} ${data.currency} (\u03b1 = ${number(alpha)} ${data.currency} a month)`;
+      `${number(alpha / data.requests)} ${data.currency} (\u03b1 = ${number(alpha)} ${data.currency} per month)`;
     const several = inside.filter(Boolean).length;
     document.getElementById("what-if-winner").textContent =
-      `${data.candidates[winner].name}: ${number(observed[winner])} ${data.currency} a month; ` +
-      (several > 1 ? `${several} candidates in the best set` : "no other candidate may be as good");
+      `${data.candidates[winner].name}: ${number(observed[winner])} ${data.currency} per month; ` +
+      (several > 1 ? `${several} candidates in the best set` : "no other candidate in the best set");
     const order = observed.map((_, i) => i).sort((a, b) => (b === winner) - (a === winner) || expected[a] - expected[b]);
     const rows = order.map((i) => {
       const one = data.candidates[i];

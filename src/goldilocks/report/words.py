@@ -1,4 +1,4 @@
-"""Numbers and texts as the report shows them: few digits, units, and nothing that a text could break."""
+"""Formatting of numbers and texts for the report: few digits, units, and no characters that could break the page."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from markupsafe import Markup, escape
 from goldilocks.records import Usage
 
 NOTHING = "–"
-"""Stands where there is no number."""
+"""Shown in place of a missing number."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits, thousands apart; a dash for ``None`` and what is not finite.
+    """``value`` to ``digits`` significant digits, with thousands separators; a dash for ``None`` and non-finite values.
 
     Example:
         >>> number(0.012345), number(12345.6), number(1.5), number(0.0000105), number(1.05e-8), number(None)
@@ -34,7 +34,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def fixed(value: float | None, like: float | None, digits: int = 4) -> str:
-    """With as many decimals as give ``like`` its ``digits``, so that a column of amounts lines up.
+    """With the number of decimals that gives ``like`` its ``digits``, so that a column of amounts is aligned.
 
     Example:
         >>> fixed(9820, like=668.1234), fixed(0.5, like=668.1234)
@@ -47,7 +47,7 @@ def fixed(value: float | None, like: float | None, digits: int = 4) -> str:
 
 
 def compact(value: float) -> str:
-    """As ``number`` with k, M, G for thousands: for axes and counts of weights.
+    """As ``number`` with the suffixes k, M, G: for axes and parameter counts.
 
     Example:
         >>> compact(22_700_000), compact(10_000), compact(0.05)
@@ -60,7 +60,7 @@ def compact(value: float) -> str:
 
 
 def score(value: float | None) -> str:
-    """Three decimals, so that a column lines up.
+    """Three decimals, so that a column is aligned.
 
     Example:
         >>> score(0.9), score(float("nan"))
@@ -70,12 +70,12 @@ def score(value: float | None) -> str:
 
 
 def money(value: float | None, digits: int = 4) -> str:
-    """An amount without its currency. Cents are not forced: a month of a small model costs a fraction of one."""
+    """An amount without its currency, not rounded to cents: a month of a small model can cost a fraction of one."""
     return number(value, digits)
 
 
 def percent(share: float | None) -> str:
-    """A share from 0 to 1 in percent; never ``100%`` or ``0%`` where it is not quite.
+    """A share from 0 to 1 in percent; ``100%`` and ``0%`` only if exact.
 
     Example:
         >>> percent(0.25), percent(0.004), percent(1.0), percent(0.9999), percent(0.999999)
@@ -92,7 +92,7 @@ def percent(share: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them.
+    """Seconds in a readable unit.
 
     Example:
         >>> duration(0.0421), duration(42), duration(150), duration(4000)
@@ -125,7 +125,7 @@ def size(n_bytes: float | None) -> str:
 
 
 def word(name: str) -> str:
-    """A plug-in's file name as a word; after an ``@`` stands the layer it looked at.
+    """A plug-in's file name as words; the part after an ``@`` is the layer of its features.
 
     Example:
         >>> word("macro_f1"), word("log_me"), word("knn@last")
@@ -133,17 +133,17 @@ def word(name: str) -> str:
     """
     name, _, layer = name.partition("@")
     spoken = {"f1": "F1", "mcc": "MCC", "knn": "kNN", "h": "H", "auc": "AUC"}
-    said = " ".join(spoken.get(one, one) for one in name.replace("log_me", "LogME").split("_"))
-    return f"{said}, {layer} layer" if layer else said
+    words = " ".join(spoken.get(part, part) for part in name.replace("log_me", "LogME").split("_"))
+    return f"{words}, {layer} layer" if layer else words
 
 
-def plural(n: int, one: str, many: str = "") -> str:
+def plural(n: int, singular: str, plural_form: str = "") -> str:
     """``1 label``, ``2 labels``."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {singular if n == 1 else plural_form or singular + 's'}"
 
 
 def unanswered(usage: Usage) -> str:
-    """How many items a model behind an endpoint left without an answer, why, and what to do; empty: none.
+    """How many items an endpoint left without an answer, why, and what to do; empty if there are none.
 
     Example:
         >>> unanswered(Usage(questions=40, truncated=9, empty=3, unanswered=12))[:80]
@@ -155,24 +155,26 @@ def unanswered(usage: Usage) -> str:
     if usage.truncated * 2 >= usage.unanswered:
         remedy = "raise generation: {max_tokens: ...} in the task file, or turn the model's reasoning off on the server"
     elif usage.refused * 2 >= usage.unanswered:
-        remedy = "see whether such items may be left out or shortened"
+        remedy = "check whether such items can be left out or shortened"
     return (
         f"{usage.unanswered:,} of {plural(usage.items, 'item')} ({percent(usage.unanswered_share)}) got no usable "
-        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the limit "
-        f"on tokens, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
+        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the "
+        f"token limit, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
     )
 
 
 def clean(text: str) -> str:
-    """Without control characters and lone surrogates, which no HTML file may hold (tabs and newlines stay)."""
+    """Without control characters and lone surrogates, which HTML does not allow (tabs and newlines stay)."""
     return "".join(
-        one if one in "\t\n" or unicodedata.category(one) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
-        for one in text
+        character
+        if character in "\t\n" or unicodedata.category(character) not in ("Cc", "Cs")
+        else "\N{REPLACEMENT CHARACTER}"
+        for character in text
     )
 
 
 def breakable(text: str) -> Markup:
-    """A name that may be broken after ``/``, ``_`` and ``-``, where a name has its joints.
+    """A name with line break opportunities after ``/``, ``_`` and ``-``.
 
     Example:
         >>> breakable("a/b<c")
@@ -182,7 +184,7 @@ def breakable(text: str) -> Markup:
 
 
 def shorten(text: str, length: int = 280) -> str:
-    r"""At most ``length`` characters, white space run together, the cut marked.
+    r"""At most ``length`` characters, white space collapsed, truncation marked.
 
     Example:
         >>> shorten("one  two\nthree", 8)
@@ -193,7 +195,7 @@ def shorten(text: str, length: int = 280) -> str:
 
 
 def shorten_middle(text: str, length: int) -> str:
-    """At most ``length`` characters; names of models differ at their ends, so the middle goes.
+    """At most ``length`` characters; the middle is removed, as names of models differ at their ends.
 
     Example:
         >>> shorten_middle("all-MiniLM-L6-v2", 9)

@@ -1,7 +1,7 @@
-"""One HTML file from the records of a run, for the manager who pays and the engineer who builds.
+"""The report: one self-contained HTML file from the records of a run.
 
-Nothing in it asks for anything: style, script and drawings are inside; its content security policy forbids the rest.
-Every text that came from data passes jinja2's escaping; the drawings escape their own (``svg.tag``).
+Style, script and plots are inline; the content security policy forbids loading anything else. Text from data is
+escaped by jinja2, in plots by ``svg.tag``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from goldilocks.records import (
     SliceRow,
     Trial,
 )
+from goldilocks.records.assumptions import assumed_values
 from goldilocks.report import board, charts, confusion, story, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.race_chart import race_chart
@@ -48,7 +49,7 @@ class ReportRecords:
     profile: DataProfile
     """What the data look like."""
     findings: Sequence[Finding]
-    """What ``check`` found in them."""
+    """Findings of ``check``."""
     screening: Screening | None
     """``None``: no model was screened."""
     trials: Sequence[Trial]
@@ -65,8 +66,8 @@ def write_report(out: Path, records: ReportRecords) -> Path:
     """Write the report of a run.
 
     Args:
-        out: The file to write (``.html``); its folder is made.
-        records: Of the run.
+        out: The file to write (``.html``); its folder is created.
+        records: The records of the run.
 
     Returns:
         ``out``.
@@ -110,6 +111,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "others": [name for name in decision.tied if name != decision.winner.candidate],
         "front": charts.front(points, colours, decision.objective.currency) if points else None,
         "map": charts.decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
+        "assumed": assumed_values(decision),
         "distance": story.distance(decision, labels),
         "curse": story.winners_curse(decision),
         "holds": story.holds(decision),

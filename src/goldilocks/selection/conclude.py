@@ -6,17 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 
+from goldilocks.answers import certainty
 from goldilocks.events import FootprintStarted
-from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial
+from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial, Verdict
 from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Choice, Finished, decide
 from goldilocks.selection.digests import digests
 from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.needs import needs
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.time_correction import pace
+from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
 
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 _DISTURBED = 1.3
@@ -65,6 +68,9 @@ def conclude(
         metric=setting.metric,
         metric_name=metric_name,
         data_fingerprint=dataset.fingerprint,
+        rule=setting.rule,
+        task=setting.task,
+        baselines=setting.workspace.read_baselines(),
     )
     search = Search(
         seconds=setting.clock.elapsed(),
@@ -92,8 +98,10 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
     spec = records.spec
     finished = _finished(records, footprints)
     forecasts = forecasts_of(records, finished)
-    choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects)
+    choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects, rule=records.rule)
     standings = (*choice.standings, *_unfinished(records, search.stopped, forecasts, choice))
+    verdict = _verdict(records, choice, finished, standings)
+    in_words = sentence(choice.winner, choice.standings, choice.tied, choice.map, spec.objective, records.metric_name)
     return Decision(
         winner=choice.winner,
         tied=choice.tied,
@@ -103,9 +111,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         prices=spec.prices,
         alpha=spec.objective.alpha,
         metric=records.metric_name,
-        sentence=sentence(
-            choice.winner, choice.standings, choice.tied, choice.map, spec.objective, records.metric_name
-        ),
+        sentence=" ".join(filter(None, (headline(verdict) if verdict else "", in_words))),
         search=search,
         task=spec.task,
         seed=spec.seed,
@@ -118,7 +124,28 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         advice=advice(standings, choice.winner, spec.objective, choice.expected_regret),
         warnings=_disturbances(footprints),
         loss_noise=choice.loss_noise,
+        verdict=verdict,
+        error=records.rule.what if records.rule else "",
+        assumed=spec.assumed,
     )
+
+
+def _verdict(
+    records: RunRecords, choice: Choice, finished: Sequence[Finished], standings: Sequence[Standing]
+) -> Verdict | None:
+    if records.baselines is None or records.rule is None or records.task is None:
+        return None
+    context = VerdictContext(
+        task=records.task,
+        metric_name=records.metric_name,
+        gold=records.gold,
+        rule=records.rule,
+        objective=records.spec.objective,
+        baselines=records.baselines,
+        needs=needs(records.pool, standings),
+        seed=records.spec.seed,
+    )
+    return verdict_on(choice, finished, context)
 
 
 def _disturbances(footprints: Mapping[str, Footprint]) -> tuple[str, ...]:
@@ -188,6 +215,9 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
             spent=usage.money if usage else 0.0,
         )
         answers = records.workspace.read_answers(trial.predictions, records.goal)
+        rule = records.rule
+        if rule is not None:
+            answers = rule.answers(answers)
         finished.append(
             Finished(
                 candidate=candidate,
@@ -197,6 +227,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
                 footprint=footprint,
                 cost=monthly,
                 usage=usage,
+                certainty=certainty(answers, rule.answer_rule) if rule is not None else None,
             )
         )
     return finished

@@ -14,12 +14,13 @@ cheaper candidate wins only within ``objective.indifference``. See docs/decision
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import LimitError
+from goldilocks.evaluation.error_cost import LossRule
 from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.evaluation.score import loss_of
 from goldilocks.protocols import Floats, Metric
@@ -68,6 +69,8 @@ class Finished:
     """What the search asked an endpoint for it."""
     seed_noise: float | None = None
     """See ``Standing.seed_noise``."""
+    certainty: Floats | None = None
+    """How sure each of ``answers`` is (``answers.certainty``); ``None``: not known, so no answer is reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,10 @@ class Choice:
     loss_noise: LossNoise
     p_best: Mapping[str, float]
     """Candidate (finished or prospect) -> probability that its J is the lowest."""
+    names: tuple[str, ...] = ()
+    """The candidates within the limits."""
+    item_losses: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
+    """What each item (or group of items) contributes to their losses, ``(n_items, n_names)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,12 @@ class _Field:
     """Loss that one item makes up; 0 where items are not just right or wrong."""
     posterior: Shrinkage
     names: Sequence[str]
+    item_losses: npt.NDArray[np.float64]
+    """``(n_items, n_candidates)``."""
+    reviews: Mapping[int, tuple[float, float]]
+    """Position -> certainty below which answers are reviewed, and the share of items whose answers are."""
+    is_share: bool
+    """Whether the displayed metric is a share of items."""
 
 
 def decide(
@@ -124,6 +137,7 @@ def decide(
     spec: TaskSpec,
     *,
     prospects: Sequence[Prospect] = (),
+    rule: LossRule | None = None,
     n_draws: int = 1_000,
 ) -> Choice:
     """Choose among the candidates that finished.
@@ -134,13 +148,14 @@ def decide(
         metric: The metric that decides.
         spec: What errors cost, limits, seed.
         prospects: Candidates that did not finish; they enter the probabilities and the expected regret only.
+        rule: How answers become loss in money; ``None``: by the metric's loss, as recorded in the trials.
         n_draws: Bootstrap draws; 1,000 keep the ends of an interval stable to about 7 % of its width.
 
     Raises:
         LimitError: no candidate meets the hard limits; the nearest is named.
     """
     within, beyond = _within_limits(finished, spec)
-    field = _field(within, gold, metric, spec, n_draws)
+    field = _field(within, gold, metric, spec, rule, n_draws)
     expected = field.costs + monthly_loss(field.posterior.mean, spec.objective)
     observed = field.costs + monthly_loss(field.losses, spec.objective)
     chosen = _chosen(field, expected, spec.objective.indifference)
@@ -162,6 +177,8 @@ def decide(
             replace(
                 standing_of(within[i], status),
                 score=_own_score(field, i, metric),
+                review_below=field.reviews[i][0] if i in field.reviews else None,
+                review_share=field.reviews[i][1] if i in field.reviews else 0.0,
                 J=float(observed[i]),
                 expected_j=float(expected[i]),
                 gap=gap,
@@ -188,27 +205,66 @@ def decide(
         expected_regret=regret,
         loss_noise=_loss_noise(field, best, ranges, expected),
         p_best=p_best,
+        names=tuple(field.names),
+        item_losses=field.item_losses,
     )
 
 
-def _field(members: Sequence[Finished], gold: Sequence[Gold], metric: Metric, spec: TaskSpec, n_draws: int) -> _Field:
-    table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
-    per_item = loss_of(metric, table)
+def _field(
+    members: Sequence[Finished],
+    gold: Sequence[Gold],
+    metric: Metric,
+    spec: TaskSpec,
+    rule: LossRule | None,
+    n_draws: int,
+) -> _Field:
+    losses = np.array([one.trial.loss for one in members])
+    reviews: dict[int, tuple[float, float]] = {}
+    if rule is None or rule.count is None:
+        table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
+        per_item = loss_of(metric, table)
+        # An item without which the metric is not defined tells nothing about the others.
+        per_item = np.where(np.isfinite(per_item), per_item, losses)
+        shares = steps = is_share(table, metric.RANGE)
+    else:
+        raw = np.stack([rule.count(gold, one.answers) for one in members], axis=1)
+        per_item, reviews = _with_reviews(raw, members, rule)
+        losses = per_item.mean(axis=0)
+        steps = is_share(per_item, (0.0, 1.0))
+        shares = is_share(pseudo_values(metric, gold, [members[0].answers], seed=spec.seed), metric.RANGE)
     centred = (per_item - per_item.mean(axis=0)).astype(np.float32)
     rows = len(centred)
     noise = weighted_sums(bootstrap_weights(rows, n_draws, seed=spec.seed), centred) / np.float32(rows)
     noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little
-    losses = np.array([one.trial.loss for one in members])
     return _Field(
         members=members,
         losses=losses,
         costs=np.array([one.cost.total for one in members]),
         cost_errors=np.array([one.cost.error for one in members]) / normal_quantile(),
         noise=noise,
-        step=1 / len(gold) if is_share(table, metric.RANGE) else 0.0,
+        step=1 / len(gold) if steps else 0.0,
         posterior=shrink(losses, noise),
         names=[one.candidate.name for one in members],
+        item_losses=per_item,
+        reviews=reviews,
+        is_share=shares,
     )
+
+
+def _with_reviews(
+    raw: npt.NDArray[np.float64], members: Sequence[Finished], rule: LossRule
+) -> tuple[npt.NDArray[np.float64], dict[int, tuple[float, float]]]:
+    """The losses of items with unsure answers reviewed, and each candidate's threshold and share of reviews."""
+    if rule.review is None:
+        return raw, {}
+    priced, reviews = raw.copy(), {}
+    for position, member in enumerate(members):
+        if member.certainty is not None:
+            reviewed = rule.reviewed(raw[:, position], member.certainty)
+            priced[:, position] = reviewed.losses
+            if reviewed.below is not None:
+                reviews[position] = reviewed.below, reviewed.share
+    return priced, reviews
 
 
 def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: float) -> int:
@@ -239,9 +295,10 @@ def _probabilities(
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:
         mean = np.array([max(one.loss, 1e-9) for one in prospects])
+        most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1
         spread = np.sqrt(np.log1p((np.array([one.spread for one in prospects]) / mean) ** 2))
         future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(prospects))))
-        future = np.array([one.cost for one in prospects]) + monthly_loss(np.minimum(future, 1.0), spec.objective)
+        future = np.array([one.cost for one in prospects]) + monthly_loss(np.minimum(future, most), spec.objective)
         drawn = np.concatenate([drawn, future], axis=1)
     names = [*field.names, *(one.candidate for one in prospects)]
     # Candidates whose draws are equal (the same answers, the same cost) share the probability.
@@ -254,10 +311,10 @@ def _probabilities(
 def _own_score(field: _Field, position: int, metric: Metric) -> Measured:
     """A candidate's validation score; of a share with Wilson's interval, which earlier versions did not record."""
     score = field.members[position].trial.score
-    if not field.step or score.n < 1:
+    if not field.is_share or score.n < 1:
         return score
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
-    loss, z = float(field.losses[position]), normal_quantile()
+    loss, z = float(loss_of(metric, score.value)), normal_quantile()
     ends = sorted(best + (worst - best) * wilson_end(loss, score.n, side) for side in (-z, z))
     return replace(score, low=min(ends[0], score.value), high=max(ends[1], score.value))
 
@@ -272,8 +329,8 @@ def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) 
         field.noise, field.posterior, field.costs / alpha, n_items=n if field.step else 0, seed=spec.seed
     )
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
-    loss = float(field.losses[chosen])
-    if field.step:
+    if field.is_share:
+        loss = float(loss_of(metric, score.value))
         end = best + (worst - best) * wilson_end(loss, n, z)
     else:
         side = score.low if metric.HIGHER_IS_BETTER else score.high

@@ -1,4 +1,4 @@
-"""The decision in words: what was chosen, how sure it is, why not the others, for which price of an error it holds."""
+"""Explanation of a decision: the winner, its uncertainty, the alternatives, and the error costs for which it holds."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ def sentence(
     objective: Objective,
     metric: str,
 ) -> str:
-    """One paragraph of plain words with the numbers that matter."""
+    """The decision as one paragraph with the numbers that matter."""
     assert winner.score is not None
     assert winner.cost is not None
     parts = [
-        f"Take {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
+        f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
-        f"{winner.cost.total:.4g} {objective.currency} a month to run."
+        f"{winner.cost.total:.4g} {objective.currency} per month to run."
     ]
     others = [name for name in tied if name != winner.candidate]
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        chance = f" (the probability that it is the best is {winner.p_best:.0%})" if winner.p_best is not None else ""
-        parts.append(f"These texts do not exclude that {named} is as good{chance}.")
-    beaten = next((one for one in standings if one.status == "raced" and one.J is not None), None)
+        chance = f" (probability that the winner is the best: {winner.p_best:.0%})" if winner.p_best is not None else ""
+        parts.append(f"Not significantly different on these texts: {named}{chance}.")
+    beaten = next((standing for standing in standings if standing.status == "raced" and standing.J is not None), None)
     if beaten is not None and beaten.J is not None and winner.J is not None:
-        rank = "The next best outside of these" if others else "The next best"
-        more = f"{beaten.J - winner.J:.4g} {objective.currency} a month more, errors included"
+        rank = "The best of the others" if others else "The next best"
+        more = f"{beaten.J - winner.J:.4g} {objective.currency} more per month, errors included"
         parts.append(f"{rank}, {beaten.candidate}, costs {more}.")
-    parts.append(_range_in_words(winner.candidate, ranges, objective))
+    parts.append(_valid_range(winner.candidate, ranges, objective))
     return " ".join(parts)
 
 
 LIKELY = 0.1
-"""Probability of being the best from which an unfinished candidate is worth mentioning."""
+"""Minimum probability of being the best for an unfinished candidate to be mentioned."""
 
 
 def advice(standings: Sequence[Standing], winner: Standing, objective: Objective, regret: float) -> tuple[str, ...]:
-    """What could improve the decision: the unfinished candidates that are likely to be better, likeliest first."""
-    open_ = [one for one in standings if one.status == "stopped" and (one.p_best or 0.0) >= LIKELY]
-    open_.sort(key=lambda one: -(one.p_best or 0.0))
+    """What could improve the decision: unfinished candidates that may be better, most probable first."""
+    unfinished = [one for one in standings if one.status == "stopped" and (one.p_best or 0.0) >= LIKELY]
+    unfinished.sort(key=lambda one: -(one.p_best or 0.0))
     lines: list[str] = []
-    for one in open_[:3]:
-        begun = f"after {one.share:.0%} of its run" if one.share > 0 else "which was not run"
-        needs = f"about {_duration(one.seconds_to_finish)} more would finish it; " if one.seconds_to_finish else ""
-        chance = f"{one.candidate}, {begun}, has a probability of {one.p_best:.0%} of being the best"
-        lines.append(f"{chance}: {needs}raise the budget and --resume.")
+    for one in unfinished[:3]:
+        progress = f"{one.share:.0%} of its run" if one.share > 0 else "not run"
+        needs = f" by about {_duration(one.seconds_to_finish)}" if one.seconds_to_finish else ""
+        chance = f"{one.candidate} ({progress}) is the best with a probability of {one.p_best:.0%}"
+        lines.append(f"{chance}; to finish it, raise the budget{needs} and --resume.")
     if lines:
-        price = f"{_plain(regret)} {objective.currency} a month"
-        lines.append(f"Choosing {winner.candidate} now is expected to cost {price} more than the best would.")
+        price = f"{_plain(regret)} {objective.currency} per month"
+        lines.append(f"Expected regret of choosing {winner.candidate} now: {price}.")
     return tuple(lines)
 
 
@@ -62,24 +62,26 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _range_in_words(winner: str, ranges: Sequence[AlphaRange], objective: Objective) -> str:
-    """For which price of an error the winner has the lowest J, and what comes next."""
+def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective) -> str:
+    """The error costs for which the winner has the lowest J, and the best candidate below them."""
     requests = objective.requests_per_month
     alpha = objective.alpha
     here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
     if here.candidate != winner:
-        price = f"{_plain(objective.error_cost)} {objective.currency} an error"
+        price = f"{_plain(objective.unit_cost)} {objective.currency} per error"
         return (
-            f"On these texts {here.candidate} has the lowest J at {price}, by less than its measurement can resolve or "
-            "than the margin allowed."
+            f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or "
+            "the stated margin."
         )
     low = _plain(here.alpha_from / requests)
     if here.alpha_to is None:
-        span = f"from {low} {objective.currency} an error upwards" if here.alpha_from > 0 else "whatever an error costs"
+        span = (
+            f"from {low} {objective.currency} per error upwards" if here.alpha_from > 0 else "for any cost of an error"
+        )
     else:
-        span = f"while an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
+        span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
     position = list(ranges).index(here)
-    below = f"; below that {ranges[position - 1].candidate} is the better buy" if position else ""
+    below = f"; below that {ranges[position - 1].candidate} is better" if position else ""
     return f"It has the lowest J {span}{below}."
 
 
@@ -95,5 +97,5 @@ def _plain(value: float) -> str:
     if value < 1e-6:
         return "less than 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
-    found = f"{value:.{digits}f}"
-    return found.rstrip("0").rstrip(".") if "." in found else found
+    shown = f"{value:.{digits}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown

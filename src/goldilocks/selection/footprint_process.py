@@ -17,7 +17,7 @@ from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.errors import IntegrityError
-from goldilocks.evaluation.efficiency import footprint
+from goldilocks.evaluation.efficiency import Timing, footprint
 from goldilocks.protocols import TracksSpending
 from goldilocks.records import Footprint, Text
 from goldilocks.selection.failures import own_fault
@@ -91,10 +91,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             sample,
             load_seconds=loading,
             size_bytes=size,
-            single_seconds=_PAID_SECONDS,
-            batch_seconds=0.0,
-            warm_up=0,
-            most_single=_PAID_QUESTIONS,
+            timing=Timing(_PAID_SECONDS, batch_seconds=0.0, warm_up=0, most_single=_PAID_QUESTIONS),
             rest=model.rest,
         )
     else:
@@ -103,8 +100,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             sample,
             load_seconds=loading,
             size_bytes=size,
-            single_seconds=_SINGLE_SECONDS,
-            batch_seconds=_BATCH_SECONDS,
+            timing=Timing(_SINGLE_SECONDS, _BATCH_SECONDS),
             meter=Meter(),
         )
     sys.stdout.write(to_json(found, indent=None) + "\n")

@@ -15,10 +15,12 @@ from typing import Any, Protocol
 
 from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError, InputError, IntegrityError
+from goldilocks.evaluation.error_cost import LossRule
 from goldilocks.evaluation.score import loss_of, measured
+from goldilocks.evaluation.score import score as score_of
 from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
-from goldilocks.protocols import ExplainsStopping, Metric, Policy
-from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
+from goldilocks.protocols import ExplainsStopping, Metric, Policy, Task
+from goldilocks.records import Candidate, Dataset, Failure, Gold, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.standings import RUNGS, Standings
@@ -69,6 +71,10 @@ class RaceContext:
     """Items of the test part, for the time that scoring it will take."""
     max_disk_bytes: float = math.inf
     """What the run's folder may take: a purchase that would pass it is not made."""
+    rule: LossRule | None = None
+    """How answers become loss in money; ``None``: by the metric's loss."""
+    task: Task | None = None
+    """For the verdict; ``None``: there is none."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
@@ -153,6 +159,8 @@ def _checked(setting: RaceContext, members: Collection[str]) -> list[Trial]:
             if trial.candidate not in members
             else f"rung {trial.rung} ends at another share than {trial.share:g}"
             if trial.rung >= len(RUNGS) or abs(RUNGS[trial.rung] - trial.share) > 1e-6
+            else f"damaged (loss {trial.loss:g})"
+            if trial.loss > (setting.rule.most if setting.rule else 1.0) + 1e-6
             else "it was scored on other data"
             if trial.data_fingerprint != setting.dataset.fingerprint
             else ""
@@ -288,12 +296,15 @@ def _buy(
         return None
     asked = time.perf_counter()
     answers = run.predict(dataset.validation.texts)
+    if setting.rule is not None:
+        answers = setting.rule.answers(answers)
     per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
     usage = setting.workspace.spending_log(name).own() - used if candidate.model.remote else None
     setting.keep(candidate, run)
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
     relative = setting.workspace.write_answers(name, rung, answers)
+    _refuse_undefined(setting.metric, dataset.validation.gold, answers)
     score = measured(setting.metric, dataset.validation.gold, answers.values, seed=standings.seed)
     return Trial(
         candidate=name,
@@ -301,7 +312,11 @@ def _buy(
         share=share,
         seconds=max(time.perf_counter() - begun, 0.0),
         score=score,
-        loss=float(loss_of(setting.metric, score.value)),
+        loss=(
+            float(loss_of(setting.metric, score.value))
+            if setting.rule is None
+            else setting.rule.loss(dataset.validation.gold, answers)
+        ),
         predictions=relative,
         seconds_per_text=per_text,
         elapsed=setting.clock.elapsed(),
@@ -311,6 +326,15 @@ def _buy(
         data_fingerprint=dataset.fingerprint,
         usage=usage,
     )
+
+
+def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:
+    """See that the metric has a value for a candidate's answers; without one it is excluded."""
+    if not math.isfinite(value := score_of(metric, gold, answers.values)):
+        raise InputError(
+            f"the metric is not defined for its answers (it is {value}); exclude the candidate, or let another metric "
+            "decide."
+        )
 
 
 def _cheapest(standings: Standings) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from goldilocks.protocols import Metric
+from goldilocks.evaluation.error_cost import LossRule
+from goldilocks.evaluation.trivial_baselines import BaselineAnswers
+from goldilocks.protocols import Metric, Task
 from goldilocks.records import Goal, Gold, Machine, Pool, Screening, TaskSpec, Trial
 from goldilocks.selection.workspace import Workspace
 
@@ -26,3 +28,8 @@ class RunRecords:
     metric: Metric
     metric_name: str
     data_fingerprint: str
+    rule: LossRule | None = None
+    """How answers become loss in money; ``None``: by the metric's loss."""
+    task: Task | None = None
+    baselines: BaselineAnswers | None = None
+    """``None``: there is no verdict, as in runs of an earlier version."""

@@ -46,16 +46,30 @@ _DISTRUSTED = "log_me_distrusted"
 """What LogME is called, and kept out of its ranking under, where there are fewer texts than features."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScreeningPlan:
+    """How thoroughly models are probed."""
+
+    seconds_limit: float
+    """No further probe is begun that would probably end after this many seconds. Of a probe that takes longer, what
+    matters least is left out: further estimators, then resamples beyond the second."""
+    seed: int
+    """Draws the rows and the resamples."""
+    rows: int | None = None
+    """Training rows to use, drawn stratified by label; absent: 1,500 where a model may be cut, else 500 (the probe then
+    only tells the race where to begin)."""
+    resamples: int = 5
+    """Splits of these rows, three quarters against one."""
+    keep: int = KEEP
+    """A model is cut only when this many have a probe interval wholly better than its own."""
+
+
 def screen(
     dataset: Dataset,
     pool: Pool,
     *,
     features: Callable[[ModelInfo, Sequence[Text]], Floats],
-    seconds_limit: float,
-    seed: int,
-    rows: int | None = None,
-    resamples: int = 5,
-    keep: int = KEEP,
+    plan: ScreeningPlan,
     progress: Progress = silent,
     watch: Callable[[Sequence[str]], AbstractContextManager[Sequence[object]]] | None = None,
 ) -> Screening:
@@ -69,13 +83,7 @@ def screen(
         pool: The candidates.
         features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``; it may raise
             ``OutOfTimeError``.
-        seconds_limit: No further probe is begun that would probably end after this many seconds. Of a probe that takes
-            longer, what matters least is left out: further estimators, then resamples beyond the second.
-        seed: Draws the rows and the resamples.
-        rows: Training rows to use, drawn stratified by label; absent: 1,500 where a model may be cut, else 500 (the
-            probe then only tells the race where to begin).
-        resamples: Splits of these rows, three quarters against one.
-        keep: A model is cut only when this many have a probe interval wholly better than its own.
+        plan: How thoroughly.
         progress: Called with ``look`` (model, seconds, probe_loss) after each.
         watch: Given the candidates of the model that is probed: a context in which an error of its own excludes it (the
             context then holds something) and does not end the screening; absent: the error ends it.
@@ -87,20 +95,20 @@ def screen(
     begun = time.monotonic()
     # The estimators are about telling labels apart; for other kinds of answer no model is probed, and none is cut.
     models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
-    most = rows or (_ROWS if len(models) > keep else _ROWS_NONE_CUT)
-    texts, labels = _sample(dataset, most, seed) if models else ((), np.zeros(0, dtype=np.int64))
+    most = plan.rows or (_ROWS if len(models) > plan.keep else _ROWS_NONE_CUT)
+    texts, labels = _sample(dataset, most, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
     looks: list[ProbeResult] = []
     out: set[str] = set()
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in models:
         spent = time.monotonic() - begun
-        if looks and spent + pace * _body(facts) > seconds_limit:
+        if looks and spent + pace * _body(facts) > plan.seconds_limit:
             continue
         names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
-                timing = _Timing(begun + spent, begun + seconds_limit)
-                looks.append(_look(facts, features(facts, texts), labels, seed, resamples, timing))
+                timing = _Timing(begun + spent, begun + plan.seconds_limit)
+                looks.append(_look(facts, features(facts, texts), labels, plan.seed, plan.resamples, timing))
         except OutOfTimeError:  # as where there was no time to begin: its candidates go on
             continue
         if failed:
@@ -108,10 +116,10 @@ def screen(
             continue
         pace = max(pace, looks[-1].seconds / _body(facts))
         progress(ModelScreened(looks[-1]))
-    kept, cut = _divide(pool, looks, keep)
+    kept, cut = _divide(pool, looks, plan.keep)
     return Screening(
         looks=tuple(looks),
-        rankings=_rankings(looks, {_name(one): one.parameters for one in models}, seed),
+        rankings=_rankings(looks, {_name(one): one.parameters for one in models}, plan.seed),
         kept=tuple(name for name in kept if name not in out),
         cut=cut,
         seconds=time.monotonic() - begun,

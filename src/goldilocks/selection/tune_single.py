@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from goldilocks import plugins
+from goldilocks.answers import by_rule
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.options import Chosen, options_of
@@ -13,7 +15,21 @@ from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import Metric, Model
-from goldilocks.records import Candidate, Dataset, Measured
+from goldilocks.records import AnswerRule, Candidate, Dataset, Measured
+
+
+@dataclass(frozen=True, slots=True)
+class TuningPlan:
+    """How one candidate is tuned."""
+
+    seed: int
+    """Of the run."""
+    offline: bool = True
+    """Never ask the Hub."""
+    options: Chosen | None = None
+    """Method -> its own options."""
+    rule: AnswerRule | None = None
+    """How its probabilities become answers; ``None``: the most probable label."""
 
 
 def tune_candidate(
@@ -22,10 +38,8 @@ def tune_candidate(
     metric: Metric,
     overrides: Mapping[str, Any],
     *,
-    offline: bool,
-    seed: int,
+    plan: TuningPlan,
     progress: Progress,
-    options: Chosen | None = None,
 ) -> tuple[Model, Measured]:
     """Tune on the training part; with patience the best look at the validation part is kept.
 
@@ -34,10 +48,8 @@ def tune_candidate(
         dataset: Train and validation are used.
         metric: What patience goes by, and what is returned.
         overrides: Fields of ``records.TrainingConfig`` that replace those of the family and the method.
-        offline: Never ask the Hub.
-        seed: Of the run.
+        plan: Seed, options of methods, and how answers are made.
         progress: Called as work goes on.
-        options: Method -> its own choices.
 
     Returns:
         The model and its validation score.
@@ -55,7 +67,7 @@ def tune_candidate(
         )
     whole = plugins.load("methods", candidate.method).training_config(own) if own else None
     config = adjusted(whole, dict(overrides)) if whole else None
-    folder = folder_of(candidate.model, offline=offline) if candidate.model.pretrained else None
+    folder = folder_of(candidate.model, offline=plan.offline) if candidate.model.pretrained else None
     run = Run(
         candidate,
         dataset.train,
@@ -63,9 +75,9 @@ def tune_candidate(
         RunSetup(
             model_folder=folder,
             work=work,
-            seed=seed,
+            seed=plan.seed,
             config=config,
-            options=options_of(candidate.method, options or {}),
+            options=options_of(candidate.method, plan.options or {}),
         ),
     )
     validation = dataset.validation
@@ -74,7 +86,8 @@ def tune_candidate(
     model = tune(
         run,
         validation,
-        lambda answers: score(metric, validation.gold, answers.values),
+        lambda answers: score(metric, validation.gold, by_rule(answers, plan.rule or AnswerRule()).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share)),
     )
-    return model, measured(metric, validation.gold, model.predict(validation.texts).values, seed=seed)
+    answers = by_rule(model.predict(validation.texts), plan.rule or AnswerRule())
+    return model, measured(metric, validation.gold, answers.values, seed=plan.seed)

@@ -13,12 +13,13 @@ from typing import Any
 
 from goldilocks import plugins
 from goldilocks.errors import InputError, MissingError
+from goldilocks.evaluation.error_cost import loss_rule
+from goldilocks.evaluation.trivial_baselines import trivial_answers
 from goldilocks.protocols import Task
 from goldilocks.records import (
+    Dataset,
     Decision,
     Footprint,
-    Goal,
-    Gold,
     Limits,
     Pool,
     Prices,
@@ -26,6 +27,7 @@ from goldilocks.records import (
     TaskSpec,
 )
 from goldilocks.selection.conclude import decision_from
+from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import check_money
@@ -41,6 +43,8 @@ class Changes:
     limits: Mapping[str, Any] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=dict)
     serving: Mapping[str, Any] = field(default_factory=dict)
+    incumbent: str | None = None
+    """Predictions file or bundle that answers today; relative to the working directory."""
 
 
 def changed(spec: TaskSpec, changes: Changes) -> TaskSpec:
@@ -57,9 +61,16 @@ def changed(spec: TaskSpec, changes: Changes) -> TaskSpec:
         limits=replace(spec.limits, **changes.limits),
         prices=replace(spec.prices, **changes.prices),
         serving=replace(spec.serving, **changes.serving),
+        assumed=tuple(key for key in spec.assumed if key not in _stated(changes)),
     )
     check_money(spec)
     return spec
+
+
+def _stated(changes: Changes) -> set[str]:
+    """Keys that the changes give a value."""
+    stated = {f"objective.{key}" for key in changes.objective} | {f"prices.{key}" for key in changes.prices}
+    return stated | ({"prices.memory_gb_month", "prices.storage_gb_month"} if "prices.gb_month" in stated else set())
 
 
 def _known(what: str, given: Mapping[str, Any], record: type, leave_out: tuple[str, ...] = ()) -> None:
@@ -90,7 +101,16 @@ def decide_again(folder: Path, changes: Changes) -> Decision:
         raise MissingError(f"{folder}: holds no decision; pass the folder of a finished `goldilocks select`.")
     earlier = read_record(Decision, workspace.decision)
     spec = changed(workspace.read_task(), changes)
-    goal, gold = _validation(workspace, spec, earlier)
+    task: Task = plugins.load("tasks", spec.task)
+    metric = plugins.load("metrics", earlier.metric)
+    stored, baselines = workspace.read_validation(), workspace.read_baselines()
+    if stored is None or changes.incumbent is not None:
+        dataset = _data(workspace, spec, task, earlier)
+        stored = dataset.goal, tuple(dataset.validation.gold)
+        baselines = baselines or trivial_answers(task, dataset)
+        if changes.incumbent is not None:
+            baselines = with_incumbent(baselines, changes.incumbent, replace(spec, folder=Path()), task, dataset)
+    goal, gold = stored
     records = RunRecords(
         workspace=workspace,
         spec=spec,
@@ -100,9 +120,12 @@ def decide_again(folder: Path, changes: Changes) -> Decision:
         machine=earlier.machine,
         gold=gold,
         goal=goal,
-        metric=plugins.load("metrics", earlier.metric),
+        metric=metric,
         metric_name=earlier.metric,
         data_fingerprint=earlier.data_fingerprint,
+        rule=loss_rule(spec.objective, task, goal, metric, gold),
+        task=task,
+        baselines=baselines,
     )
     return decision_from(records, _footprints(earlier), earlier.search)
 
@@ -111,18 +134,14 @@ def _footprints(earlier: Decision) -> dict[str, Footprint]:
     return {one.candidate: one.footprint for one in earlier.candidates if one.footprint is not None and not one.dropped}
 
 
-def _validation(workspace: Workspace, spec: TaskSpec, earlier: Decision) -> tuple[Goal, tuple[Gold, ...]]:
-    """What was asked for, and the right answers: as stored, or from the data."""
-    stored = workspace.read_validation()
-    if stored is not None:
-        return stored
+def _data(workspace: Workspace, spec: TaskSpec, task: Task, earlier: Decision) -> Dataset:
+    """The data of the run, read again; the test part is not used."""
     from goldilocks.data.load import load
 
-    task: Task = plugins.load("tasks", spec.task)
     dataset = load(spec, task)
     if dataset.fingerprint != earlier.data_fingerprint:
         raise InputError(
             f"{workspace.folder}: its run was on other data (fingerprint {earlier.data_fingerprint}, now "
-            f"{dataset.fingerprint}) and did not store the right answers; restore the data that it was run on."
+            f"{dataset.fingerprint}), and what is asked for needs them; restore the data that it was run on."
         )
-    return dataset.goal, tuple(dataset.validation.gold)
+    return dataset.sealed()

@@ -24,12 +24,17 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
+from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
 _PART = re.compile(r"\..+\.\d+\.part")
 """What ``write_bytes`` calls a file that is not whole yet."""
+
+
+_NOT_THE_TASK = ("budget_seconds", "folder", "assumed")
+"""Keys in which a resumed run may differ from what was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,11 @@ class Workspace:
     def gold(self) -> Path:
         """Right answers of the validation items: what stored answers are compared with when deciding again."""
         return self.folder / "validation_gold.json"
+
+    @property
+    def baselines(self) -> Path:
+        """What the baselines, and the user's incumbent, answer to the validation items."""
+        return self.folder / "baselines.json"
 
     @property
     def decision(self) -> Path:
@@ -183,7 +193,7 @@ class Workspace:
                 raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
             there = plain(self.read_task())
             # Where the project is does not matter: whether its data are the same, their fingerprint says.
-            unimportant = ("budget_seconds", "folder")
+            unimportant = _NOT_THE_TASK
             differ = sorted(key for key in wanted if key not in unimportant and there.get(key) != wanted[key])
             if differ:
                 raise InputError(
@@ -310,6 +320,32 @@ class Workspace:
                 f"{self.gold}: damaged; remove it, then the data of the task are read instead."
             ) from error
 
+    def write_baselines(self, baselines: BaselineAnswers) -> None:
+        """Write what the baselines answer to the validation items."""
+        write_text(self.baselines, to_json(baselines, indent=None))
+
+    def read_baselines(self) -> BaselineAnswers | None:
+        """What ``write_baselines`` wrote; ``None`` in a run of an earlier version.
+
+        Raises:
+            IntegrityError: the file is damaged.
+        """
+        if not self.baselines.exists():
+            return None
+        try:
+            content = json.loads(self.baselines.read_bytes())
+            return BaselineAnswers(
+                {str(name): tuple(map(_frozen, answers)) for name, answers in content["answers"].items()},
+                values=tuple(map(_frozen, content["values"])),
+                shares=tuple(map(float, content["shares"])),
+                random=bool(content["random"]),
+                notes={str(name): str(note) for name, note in content["notes"].items()},
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise IntegrityError(
+                f"{self.baselines}: damaged; remove it, then --resume answers for the baselines again."
+            ) from error
+
     def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
         """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
 
@@ -368,7 +404,7 @@ def _problem(trial: Trial) -> str:
             return f"{name} is {number}"
     if not 0 < trial.share <= 1 or trial.rung < 0:
         return f"rung {trial.rung} with share {trial.share:g}"
-    if not 0 <= trial.loss <= 1 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
+    if trial.loss < 0 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
         return f"loss {trial.loss:g}, {trial.seconds:g} s, after {trial.elapsed:g} s"
     return ""
 

@@ -31,6 +31,10 @@ OPTIONAL = frozenset({"tests", "entry_point", "setup"})
 LINE = ("prompt",)
 ITEM = ("prompt", "prompts")
 METRICS = ("pass_at_k", "exact_match")
+TRIVIAL_BASELINES = ("nearest",)
+"""A constant program and the prompt itself pass nothing; running them would tell nothing."""
+FLOORS = {"pass_at_k": 0.0}
+"""A model none of whose programs passes is of no use."""
 INSTRUCTION = "Write the Python program."
 _ENTRY = re.compile(r"\ncheck\((\w+)\)\n\Z")
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from goldilocks.records import Oddity, Output, Part, Severity
 from goldilocks.support.text.cells import empty, text_problem, value_of
-from goldilocks.support.text.units import count_words
+from goldilocks.support.text.units import count_words, unit_name
 
 OUTPUT = Output.SPAN
 SEVERAL = False
@@ -32,6 +32,7 @@ OPTIONAL: frozenset[str] = frozenset()
 LINE = ("question", "context")
 ITEM = ("question", "questions")
 METRICS = ("span_f1", "span_exact_match")
+FLOORS = {"span_f1": 0.0, "span_exact_match": 0.0}
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
 
 NEAR = 10
@@ -93,14 +94,15 @@ def mended(row: Mapping[str, Any]) -> str | None:
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     contexts = {text[-1] for text in part.texts}
+    unit = unit_name(list(contexts))
     answers = [[text for _, text in one] for one in map(_places, part.gold) if one]
     return {
         "without an answer": len(part) - len(answers),
         "answers of a question that has some, mean": mean(map(len, answers)) if answers else 0,
-        "words of an answer, median": median(count_words(one[0]) for one in answers) if answers else 0,
+        f"{unit} of an answer, median": median(count_words(one[0]) for one in answers) if answers else 0,
         "different contexts": len(contexts),
-        "words of a context, median": median(map(count_words, contexts)),
-        "words of a context, most": max(map(count_words, contexts)),
+        f"{unit} of a context, median": median(map(count_words, contexts)),
+        f"{unit} of a context, most": max(map(count_words, contexts)),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from goldilocks.records import Output, Part
 from goldilocks.support.text.cells import empty, text_problem
 from goldilocks.support.text.reference_cells import turns_of, turns_problem
-from goldilocks.support.text.units import count_words
+from goldilocks.support.text.units import count_words, unit_name
 
 OUTPUT = Output.LIKELIHOOD
 SEVERAL = False
@@ -24,6 +24,9 @@ ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
 BASELINES = ("ngram",)
 """Counts of words and of characters: seconds to train, and of short or unspaced texts often the best."""
+TRIVIAL_BASELINES: tuple[str, ...] = ()
+FLOORS = {"bits_per_byte": 8.0}
+"""What a model costs that takes every byte for equally probable."""
 INSTRUCTION = "Say how probable the text is."
 
 
@@ -51,7 +54,8 @@ def gold(row: Mapping[str, Any]) -> str:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
+    gold = list(map(str, part.gold))
     return {
         "with a context": sum(isinstance(one, tuple) for one in part.texts),
-        "words to foresee": sum(count_words(str(one)) for one in part.gold),
+        f"{unit_name(gold)} to predict": sum(map(count_words, gold)),
     }

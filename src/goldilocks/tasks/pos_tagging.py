@@ -6,8 +6,11 @@ Rows come as ``{tokens: [...], tags: [...]}`` or as CoNLL columns (name the colu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from goldilocks.records import Output, Part, labels_of
 from goldilocks.support.text.iob2 import tags_of, tags_problem, words_of, words_problem
@@ -24,6 +27,7 @@ OPTIONAL = frozenset({"document"})
 LINE = ("tokens*",)
 ITEM = ("sentence", "sentences")
 METRICS = ("token_micro_f1", "token_macro_f1")
+ERROR = "a wrong token"
 INSTRUCTION = "Give each word the tag of its part of speech."
 
 
@@ -50,3 +54,11 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {"words": sum(len(labels_of(one, OUTPUT)) for one in part.gold)}
+
+
+def errors(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """See ``protocols.CountsErrors``."""
+    pairs = zip(gold, predicted, strict=True)
+    return np.array(
+        [sum(a != b for a, b in zip(right, given, strict=True)) for right, given in pairs], dtype=np.float64
+    )

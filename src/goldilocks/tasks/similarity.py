@@ -17,6 +17,7 @@ OPTIONAL: frozenset[str] = frozenset()
 LINE = ("text1", "text2")
 ITEM = ("pair", "pairs")
 METRICS = ("spearman", "pearson", "mae")
+FLOORS = {"spearman": 0.0, "pearson": 0.0}
 INSTRUCTION = "Say with a number how alike the two texts are."
 
 

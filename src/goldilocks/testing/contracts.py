@@ -24,11 +24,14 @@ from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError
 from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
+    CountsErrors,
     DeclinesWorkloads,
     Estimator,
     Family,
     FitsInClosedForm,
     FreezesLayers,
+    HasFloors,
+    HasTrivialBaselines,
     Method,
     Metric,
     Model,
@@ -407,6 +410,19 @@ def check_task(task: Task) -> None:
     assert set(roles) <= set(task.READS), f"LINE {task.LINE} are not all among READS {task.READS}"
     assert sum(role != bare for role, bare in zip(task.LINE, roles, strict=True)) <= 1, "LINE: only one takes several"
     assert task.item_problem({}), "item_problem finds nothing wrong with a row that holds nothing"
+    _check_verdict_of(task)
+
+
+def _check_verdict_of(task: Task) -> None:
+    """What a task says about errors, baselines and floors, where it says anything."""
+    if isinstance(task, HasTrivialBaselines):
+        unknown = set(task.TRIVIAL_BASELINES) - {"constant", "copy", "nearest", "random"}
+        assert not unknown, f"TRIVIAL_BASELINES names {sorted(unknown)}, which are none"
+    if isinstance(task, HasFloors):
+        strange = set(task.FLOORS) - set(plugins.names("metrics"))
+        assert not strange, f"FLOORS names {sorted(strange)}, which are not in metrics/"
+    if isinstance(task, CountsErrors):
+        assert task.ERROR.strip(), "ERROR is empty; say what one error is, such as 'a wrong token'"
 
 
 def check_policy(policy: Policy) -> None:

@@ -78,9 +78,7 @@ def repeats(parts: Mapping[str, Part], groups: Mapping[str, Groups], task: Task,
                     "near_duplicates",
                     Severity.NOTE,
                     f"{len(rows):,} row{plural_s(rows)} nearly the same as another row ({rows_in_words(rows)})",
-                    "There is less to learn from than the number of rows says; where Goldilocks splits the data, "
-                    "such rows "
-                    "stay in one part.",
+                    "Such rows add little information; where Goldilocks splits the data, such rows stay in one part.",
                     part=name,
                     rows=rows,
                 )

@@ -24,8 +24,8 @@ def few_rows(parts: Mapping[str, Part]) -> list[Finding]:
                     "few_rows",
                     Severity.WARNING,
                     f"only {counted(n_rows, 'row')} in {name}",
-                    f"A score on so few rows is imprecise (a proportion to about ±{98 / math.sqrt(n_rows):.0f} points "
-                    "at worst): candidates closer than that cannot be distinguished, and the cheaper one is chosen.",
+                    f"A score on so few rows is imprecise (a proportion to about ±{98 / math.sqrt(n_rows):.0f} "
+                    "points): candidates that are closer cannot be distinguished.",
                     part=name,
                     rows=(),
                     count=n_rows,

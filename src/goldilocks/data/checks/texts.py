@@ -10,9 +10,12 @@ from goldilocks.data.language import mixes_scripts, script_of
 from goldilocks.data.mask import KINDS, find
 from goldilocks.protocols import Task
 from goldilocks.records import DataProfile, Finding, Output, Part, Severity, as_text
+from goldilocks.support.text.units import unit_name
 
 LONG_CHARACTERS = 100_000
 LONG_WORDS = 350
+_SAMPLE = 200
+"""Texts that tell whether units are words or characters."""
 """About 512 tokens, the context length of most encoders."""
 SCRIPT_REACH = 100
 """Characters of an item by which its script is detected."""
@@ -21,9 +24,10 @@ SEVERAL = 0.1
 
 
 _LONG = {
-    Output.LABEL: "Most encoders truncate after 512 tokens (about 350 words), and long texts make them slow; n-gram "
-    "candidates use all of the text.",
-    Output.SCORE: "Most encoders truncate a pair, or a query with each candidate, after 512 tokens (about 350 words).",
+    Output.LABEL: "Most encoders truncate after 512 tokens (about 350 words, or 500 Chinese characters), and long "
+    "texts make them slow; n-gram candidates use all of the text.",
+    Output.SCORE: "Most encoders truncate a pair, or a query with each candidate, after 512 tokens (about 350 words, "
+    "or 500 Chinese characters).",
     Output.TAGS: "Networks process them in segments, each without the context of the others.",
     Output.SPAN: "Networks process long contexts in overlapping windows; time grows with their number.",
     Output.TEXT: "A network truncates what exceeds its context (mostly 512 or 1,024 tokens): a text at its end, "
@@ -53,11 +57,12 @@ def lengths(parts: Mapping[str, Part], profile: DataProfile, task: Task) -> list
                 )
             )
     if profile.tokens["words"]["p95"] > LONG_WORDS:
+        unit = unit_name([as_text(text) for text in parts["train"].texts[:_SAMPLE]])
         findings.append(
             finding(
                 "long_texts",
                 Severity.NOTE,
-                f"5 % of the {items} have more than {profile.tokens['words']['p95']:.0f} words",
+                f"5 % of the {items} have more than {profile.tokens['words']['p95']:.0f} {unit}",
                 _LONG[task.OUTPUT],
                 part="train",
                 rows=(),

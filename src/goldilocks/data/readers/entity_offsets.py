@@ -22,7 +22,7 @@ from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.offset_units import UNDECIDED, Entity, in_characters
 from goldilocks.data.readers.rows import Table
 from goldilocks.support.text.cells import text_problem
-from goldilocks.support.text.units import UNSPACED
+from goldilocks.support.text.scripts import UNSPACED
 from goldilocks.support.text.word_tokenizer import Span, cutter
 
 MarkedRow = tuple[int, str, list[Entity] | str, str, list[Any]]

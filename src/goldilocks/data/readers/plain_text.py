@@ -7,7 +7,6 @@ passed over.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
-from goldilocks.support.text.units import UNSPACED
+from goldilocks.support.text.units import run_pattern
 
 SUFFIX = ".txt"
 PROMPT_WORDS = 10
@@ -23,7 +22,6 @@ MOST_CHARACTERS = 20_000
 """Longest row; a longer paragraph becomes several."""
 LOOKED_AT = 10_000
 """Lines among which an empty one is looked for."""
-_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
 
 def is_plain(path: Path) -> bool:
@@ -58,7 +56,7 @@ def plain_rows(path: Path, roles: Sequence[str]) -> Rows:
         if roles == ["text"]:
             yield number, [text]
         else:
-            places = list(islice(_WORD.finditer(text), 2 * PROMPT_WORDS))
+            places = list(islice(run_pattern().finditer(text), 2 * PROMPT_WORDS))
             if len(places) == 2 * PROMPT_WORDS:
                 cut = places[PROMPT_WORDS - 1].end()
                 yield number, [text[:cut], text[cut:]]

@@ -23,7 +23,8 @@ OUTPUTS = frozenset({Output.TEXT})
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Li et al. 2016, 'A Diversity-Promoting Objective Function for Neural Conversation Models'; words in lower case "
-    "without punctuation, Chinese by character. Above 20,000 different ones a part of them is counted and scaled up."
+    "without punctuation, scripts without spaces by character. Above 20,000 different ones a part of them is counted "
+    "and scaled up."
 )
 MOST = 20_000
 """Columns; a table of 1,000 resamples then takes 80 MB."""

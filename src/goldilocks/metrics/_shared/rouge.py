@@ -12,13 +12,14 @@ import numpy as np
 from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import Floats
-from goldilocks.support.text.units import in_pairs, units
+from goldilocks.support.text.units import in_pairs, references, unit_name, units
 
 OUTPUTS = frozenset({Output.TEXT})
 RANGE = (0.0, 1.0)
 SOURCE = (
     "Lin 2004, as Google's rouge-score with use_stemmer=True (English stems), the best of several references. Where we "
-    "differ: letters beyond a-z belong to words, and Chinese is cut by character."
+    "differ: letters beyond a-z and their combining marks belong to words (NFC), and scripts without spaces (Chinese, "
+    "Japanese, Thai and others) are split into characters."
 )
 _STEMMED_FROM = 4
 
@@ -31,6 +32,11 @@ def rouge_n(gold: Sequence[Any], predicted: Sequence[Any], *, n: int) -> Floats:
 def total(sums: Floats) -> Floats:
     """The mean over items, for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def conditions(gold: Sequence[Any]) -> str:
+    """The units that are compared."""
+    return f"over {unit_name([text for right in gold for text in references(right)])}"
 
 
 def mean_of(
@@ -55,7 +61,7 @@ def mean_of(
 
 @lru_cache(maxsize=20_000)
 def stems(text: str) -> tuple[str, ...]:
-    """Words in lower case without punctuation, those of four and more letters stemmed; Chinese by character."""
+    """Units of a text (``support/text/units.py``), those of four and more letters stemmed."""
     return tuple(stem(word) if len(word) >= _STEMMED_FROM else word for word in units(text))
 
 

@@ -1,21 +1,49 @@
-"""Statistics of sacrebleu's metrics, item by item, so that their sums give its corpus score."""
+"""Statistics of sacrebleu's metrics, item by item, so that their sums give its corpus score.
+
+A corpus has one tokenisation, chosen by all of its references: the Chinese one where at least half of the letters are
+Chinese, single characters where they are of other scripts without spaces (Japanese, Thai), else that of words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from goldilocks.support.scoring.statistics import Floats
-from goldilocks.support.text.units import chinese, in_pairs, references
+from goldilocks.support.text.units import chinese, in_pairs, references, unit_name
 
 
-def statistics(make: Callable[[bool], Any], gold: Sequence[Any], predicted: Sequence[Any], *, width: int) -> Floats:
+class Tokenisation(StrEnum):
+    """How the texts of a corpus are tokenised."""
+
+    WORDS = "words"
+    CHINESE = "chinese"
+    CHARACTERS = "characters"
+
+
+Make = Callable[[Tokenisation], Any]
+"""The tokenisation of the corpus -> the metric of sacrebleu."""
+
+
+def tokenisation(gold: Sequence[Any]) -> Tokenisation:
+    """That of a corpus with these references.
+
+    Example:
+        >>> str(tokenisation(["a cat", "一只猫"])), str(tokenisation(["一只 cat"])), str(tokenisation(["แมว"]))
+        ('words', 'words', 'characters')
+    """
+    texts = [text for right in gold for text in references(right)]
+    return Tokenisation.CHINESE if chinese(texts) else Tokenisation(unit_name(texts))
+
+
+def statistics(make: Make, gold: Sequence[Any], predicted: Sequence[Any], *, width: int) -> Floats:
     """What sacrebleu counts for each item.
 
     Args:
-        make: Whether the references are Chinese -> the metric of sacrebleu.
+        make: See ``Make``.
         gold: A reference, or a tuple of them, for each item.
         predicted: One text for each item.
         width: Numbers per item.
@@ -26,36 +54,26 @@ def statistics(make: Callable[[bool], Any], gold: Sequence[Any], predicted: Sequ
     Raises:
         InputError: not one answer for each item.
     """
-    made: dict[bool, Any] = {}
-    found = np.zeros((len(gold), width))
+    metric = make(tokenisation(gold))
+    counts = np.zeros((len(gold), width))
     for row, (right, given) in enumerate(in_pairs(gold, predicted)):
-        is_chinese = chinese(right)
-        if is_chinese not in made:
-            made[is_chinese] = make(is_chinese)
         # Not part of sacrebleu's public face, but what its own bootstrap resamples; a test compares the scores.
-        found[row] = made[is_chinese]._extract_corpus_statistics([given], [[one] for one in right])[0]
-    return found
+        counts[row] = metric._extract_corpus_statistics([given], [[reference] for reference in right])[0]
+    return counts
 
 
-def signature(make: Callable[[bool], Any], gold: Sequence[Any]) -> str:
-    """The signature of sacrebleu for these right answers; two of them where only some are Chinese.
+def signature(make: Make, gold: Sequence[Any]) -> str:
+    """The signature of sacrebleu for these references.
 
     Args:
-        make: Whether the references are Chinese -> the metric of sacrebleu.
+        make: See ``Make``.
         gold: A reference, or a tuple of them, for each item.
     """
-    rights = [references(one) for one in gold]
-    counts: dict[str, int] = {}
-    for is_chinese in (False, True):
-        alike = [one for one in rights if chinese(one) is is_chinese]
-        if alike:
-            metric = make(is_chinese)
-            fewest, most = min(alike, key=len), max(alike, key=len)  # the signature records their number
-            streams = [
-                [one[place] if place < len(one) else None for one in (fewest, most)] for place in range(len(most))
-            ]
-            metric.corpus_score([fewest[0], most[0]], streams)
-            told = str(metric.get_signature())
-            counts[told] = counts.get(told, 0) + len(alike)
-    parts = [told if len(counts) == 1 else f"{told} ({count} items)" for told, count in counts.items()]
-    return f"sacrebleu {' and '.join(parts)}"
+    if not len(gold):
+        return ""
+    rights = [references(right) for right in gold]
+    metric = make(tokenisation(gold))
+    fewest, most = min(rights, key=len), max(rights, key=len)  # the signature records their number
+    streams = [[one[place] if place < len(one) else None for one in (fewest, most)] for place in range(len(most))]
+    metric.corpus_score([fewest[0], most[0]], streams)
+    return f"sacrebleu {metric.get_signature()}"

@@ -23,6 +23,7 @@ from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
 from goldilocks.nets.generation.decoding import generate, log_likelihood
 from goldilocks.nets.generation.prompts import Prompt, generation_to_plain
 from goldilocks.nets.generation.sampling import Sampling
+from goldilocks.nets.generation.token_logprobs import TokenLogprobs, token_logprobs
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, DecoderConfig, PromptState
 from goldilocks.nets.network import HeadConfig, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
@@ -214,6 +215,46 @@ class DecoderGenerator(DecoderClassifier):
         for (item, _, _), value in zip(chunks, logs.tolist(), strict=True):
             sums[item] += value
         return sums
+
+    # ------------------------------------------------------------------------------------------ as a language model
+
+    @property
+    def models_text(self) -> bool:
+        """See ``token_logprobs.SupportsTokenLogprobs``."""
+        return self.config.output == Output.LIKELIHOOD
+
+    def token_logprobs(self, item: Text) -> TokenLogprobs:
+        """See ``token_logprobs.SupportsTokenLogprobs``.
+
+        Raises:
+            InputError: it has no tokens, or more than the model's context.
+        """
+        self.module.eval()
+        return token_logprobs(self._lm, self.tokenizer, self._given_ids(item, 0))
+
+    def continued(self, texts: Sequence[Text], how: Generation) -> list[str]:
+        """See ``token_logprobs.SupportsTokenLogprobs``."""
+        self.module.eval()
+        settings = {"max_tokens": 16, **generation_to_plain(how)}
+        prompts = [self._given_ids(text, int(settings["max_tokens"])) for text in texts]
+        end_ids = self._options.end_ids
+        generated = generate(self._lm, self.tokenizer, prompts, Sampling(**settings), end_ids=end_ids)
+        return [one.text for one in generated]
+
+    def _given_ids(self, item: Text, more: int) -> list[int]:
+        """Token ids of a text, with those that every text begins with; ids that are given stay as they are."""
+        if isinstance(item, str):
+            ids = [*self._options.begin_ids, *self._encoded([item])[0]] or [self.config.pad_id]
+        else:
+            ids = [int(token) for token in item]
+        if not ids or not all(0 <= token < self.tokenizer.get_vocab_size() for token in ids):
+            raise InputError("the prompt has no tokens, or ids beyond the vocabulary; send text.")
+        if len(ids) + more > self._lm.max_positions:
+            raise InputError(
+                f"the prompt has {len(ids):,} tokens and {more:,} may follow; the model's context is "
+                f"{self._lm.max_positions:,} tokens: send less."
+            )
+        return ids
 
 
 def _pieces(before: list[int], own: list[int]) -> Iterator[tuple[list[int], list[int]]]:

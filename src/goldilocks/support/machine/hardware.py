@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -101,6 +99,8 @@ def _cpu_info(key: str) -> str:
 
 
 def _gflops() -> float:
+    import numpy as np  # here: the command line starts without it
+
     size = 768
     left = np.ones((size, size), dtype=np.float32)
     left @ left  # the first product pays for starting the threads

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.support.text.units import FIRST_SEGMENTATION, normalised
+
 AFFIXES = 4
 """Longest first and last letters that count."""
 LONGEST = 40
@@ -47,14 +49,16 @@ def shape_of(word: str) -> int:
     return 1 + 16 * kind + 8 * lower + 4 * upper + 2 * digit + other
 
 
-def features(words: Sequence[str]) -> Iterator[list[str]]:
-    """What is known of each word, as strings.
+def features(words: Sequence[str], segmentation: int = FIRST_SEGMENTATION) -> Iterator[list[str]]:
+    """What is known of each word, as strings; in NFC from segmentation version 2 on.
 
     Example:
         >>> one, two = features(("in", "Rome"))
         >>> "lower=rome" in two, "-1:lower=in" in two, "last" in two
         (True, True, True)
     """
+    if segmentation > FIRST_SEGMENTATION:
+        words = [normalised(word) for word in words]
     short = [_clean(word[:LONGEST]) for word in words]
     lower = [word.lower() for word in short]
     shapes = [f"shape={shape_of(word)}" for word in short]

@@ -1,10 +1,11 @@
 """Word tokenisation of raw text, matched to that of a tagger's training data.
 
-The finest cut is into units: a run of letters and digits, each Chinese or Japanese character, and any other sign by
-itself. That is how texts with offsets are cut for training. Where words come ready made, two things are learnt of them:
-signs that stay with their neighbours (the point of ``3.14``, the hyphen of ``West-Indian``, but not the point behind
-``Rome``), and words that are longer than that leaves them (``U.S.``, ``'s``, and the words of segmented Chinese), of
-which the longest that fits is taken. In data that part every letter, every letter is a unit.
+The finest cut is into units: a run of letters and digits, each character of a script without spaces (Chinese, Thai),
+and any other sign by itself. That is how texts with offsets are cut for training. Where words come ready made, two
+things are learnt of them: signs that stay with their neighbours (the point of ``3.14``, the hyphen of ``West-Indian``,
+but not the point behind ``Rome``), and words that are longer than that leaves them (``U.S.``, ``'s``, and the words of
+segmented Chinese or Thai), of which the longest that fits is taken. In data that part every letter, every letter is a
+unit.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from operator import add
 
-from goldilocks.support.text.units import UNSPACED
+from goldilocks.support.text.scripts import JOINERS, UNSPACED, marks
+from goldilocks.support.text.units import FIRST_SEGMENTATION, SEGMENTATION, UNSPACED_1, character
 
 Span = tuple[int, int]
 """Where a word begins and ends (behind its last character), in characters from 0."""
@@ -25,13 +27,13 @@ Cutter = Callable[[str], list[Span]]
 
 MOST_UNITS = 24
 """Of a known word; a longer one is a slip in the data."""
-_UNSPACED = re.compile(f"[{UNSPACED}]")
+_UNSPACED = {FIRST_SEGMENTATION: re.compile(f"[{UNSPACED_1}]"), SEGMENTATION: re.compile(f"[{UNSPACED}]")}
 _NOT = re.compile("n['\u2019]t")
 
 
 @dataclass(frozen=True, slots=True)
 class WordTokenization:
-    """A word tokenisation inferred from data; the default splits into units."""
+    """A word tokenisation inferred from data; without further values it splits into units."""
 
     runs: bool = True
     """Letters and digits that follow one another are one unit."""
@@ -44,9 +46,12 @@ class WordTokenization:
     """Words that ``joins`` alone would cut."""
     lines: bool = False
     """Whether the lines of a text are sentences of one item, as in training."""
+    segmentation: int = FIRST_SEGMENTATION
+    """Version of the units (``support/text/units.py``); bundles written before there were versions have the first."""
 
 
-UNITS = WordTokenization()
+UNITS = WordTokenization(segmentation=SEGMENTATION)
+FIRST_UNITS = WordTokenization()
 
 
 def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
@@ -62,10 +67,10 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
     # A blank is a word only of texts that are tagged by character; it cuts nothing.
     sentences = [[word for word in sentence if not word.isspace()] for sentence in sentences]
     words = {word for one in sentences for word in one}
-    alphabetic = [word for word in words if word[:1].isalnum() and not _UNSPACED.search(word)]
+    alphabetic = [word for word in words if word[:1].isalnum() and not _UNSPACED[SEGMENTATION].search(word)]
     runs = 2 * sum(len(word) > 1 for word in alphabetic) >= len(alphabetic)
-    bare = WordTokenization(runs, apart=any(_NOT.fullmatch(word) for word in words))
-    pattern = _pattern(bare.runs, bare.apart)
+    bare = replace(UNITS, runs=runs, apart=any(_NOT.fullmatch(word) for word in words))
+    pattern = _pattern(bare.runs, bare.apart, bare.segmentation)
     units = {word: pattern.findall(word) for word in words}
     joined: dict[str, set[object]] = {}
     cut: dict[str, set[object]] = {}
@@ -76,7 +81,7 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
         for key, place in _cuts(sentence, units):
             cut.setdefault(key, set()).add(place)
     joins = tuple(sorted(key for key, held in joined.items() if len(held) > len(cut.get(key, ()))))
-    first = cutter(WordTokenization(bare.runs, bare.apart, joins))
+    first = cutter(replace(bare, joins=joins))
     # Before "'s" there is mostly a letter, so what its sign does at the beginning of a text says nothing.
     longer = {
         word
@@ -85,9 +90,7 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
     }
     held = Counter(word for one in sentences for word in one if word in longer)
     held.subtract(pair for one in sentences for pair in map(add, one, one[1:]) if pair in longer)
-    return WordTokenization(
-        bare.runs, bare.apart, joins, tuple(sorted(word for word, more in held.items() if more > 0))
-    )
+    return replace(bare, joins=joins, known=tuple(sorted(word for word, more in held.items() if more > 0)))
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +102,8 @@ def cutter(cuts: WordTokenization = UNITS) -> Cutter:
         >>> [text[start:end] for start, end in cutter()(text)]
         ['1976', '年', 'in', 'Rome', '.']
     """
-    pattern, joins, known = _pattern(cuts.runs, cuts.apart), frozenset(cuts.joins), frozenset(cuts.known)
+    pattern = _pattern(cuts.runs, cuts.apart, cuts.segmentation)
+    joins, known = frozenset(cuts.joins), frozenset(cuts.known)
     reach: dict[str, int] = {}  # first unit of a known word -> units of the longest that begins with it
     for word in cuts.known:
         parts = pattern.findall(word)
@@ -107,7 +111,7 @@ def cutter(cuts: WordTokenization = UNITS) -> Cutter:
 
     def spans(text: str) -> list[Span]:
         units = [one.span() for one in pattern.finditer(text)]
-        tied = _tied(text, units, joins)
+        tied = _tied(text, units, joins, cuts.segmentation)
         found: list[Span] = []
         place = 0
         while place < len(units):
@@ -125,17 +129,17 @@ def cutter(cuts: WordTokenization = UNITS) -> Cutter:
     return spans
 
 
-def _tied(text: str, units: Sequence[Span], joins: frozenset[str]) -> list[bool]:
+def _tied(text: str, units: Sequence[Span], joins: frozenset[str], segmentation: int) -> list[bool]:
     """Whether each unit stays with the next one because one of the two is a sign that does."""
     tied = [False] * len(units)
     if not joins:
         return tied
     for place, (start, end) in enumerate(units):
-        if _kind(text[start]).strip():
+        if _kind(text[start], segmentation).strip():
             continue
         before = text[start - 1 : start] if place and units[place - 1][1] == start else ""
         behind = text[end : end + 1] if place + 1 < len(units) and units[place + 1][0] == end else ""
-        left, right = _kind(before), _kind(behind)
+        left, right = _kind(before, segmentation), _kind(behind, segmentation)
         if f"{left}{text[start:end]}{right}" in joins:
             if left != " ":
                 tied[place - 1] = True
@@ -172,27 +176,22 @@ def _cuts(sentence: Sequence[str], units: dict[str, list[str]]) -> Iterator[tupl
 
 
 @lru_cache(maxsize=1 << 14)
-def _kind(character: str) -> str:
-    if not character:
+def _kind(sign: str, segmentation: int = SEGMENTATION) -> str:
+    if not sign:
         return " "
-    if _UNSPACED.match(character):
+    if _UNSPACED[segmentation].match(sign):
         return "字"
-    if character.isdigit():
+    if sign.isdigit():
         return "0"
     # A combining mark ends the letter it belongs to.
-    return "a" if character.isalnum() or character in _marks() else " "
+    return "a" if sign.isalnum() or sign in JOINERS or unicodedata.category(sign)[0] == "M" else " "
 
 
 @cache
-def _marks() -> str:
-    """Marks that letters carry (vowel signs, accents), and what joins letters or keeps them apart invisibly."""
-    return "\u200c\u200d" + "".join(
-        map(chr, (n for n in range(0x300, 0x10000) if unicodedata.category(chr(n))[0] == "M"))
-    )
-
-
-@cache
-def _pattern(runs: bool, apart: bool) -> re.Pattern[str]:
-    letter = rf"(?:[^\W_{UNSPACED}][{_marks()}]*)"
+def _pattern(runs: bool, apart: bool, segmentation: int) -> re.Pattern[str]:
+    first = segmentation == FIRST_SEGMENTATION
+    unspaced, unit = (UNSPACED_1, f"[{UNSPACED_1}]") if first else (UNSPACED, character())
+    mark = f"[{JOINERS}{marks()}]"
+    letter = rf"(?:[^\W_{unspaced}]{mark}*)"
     not_ = f"{letter}+?(?={_NOT.pattern}(?!{letter}))|{_NOT.pattern}(?!{letter})|" if apart else ""
-    return re.compile(rf"{not_}[{UNSPACED}]|{letter}{'+' if runs else ''}|\S[{_marks()}]*")
+    return re.compile(rf"{not_}{unit}|{letter}{'+' if runs else ''}|\S{mark}*")

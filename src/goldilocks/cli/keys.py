@@ -1,0 +1,81 @@
+"""``goldilocks keys``: API keys of a service, with permissions and quotas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FileOption = Annotated[Path, typer.Option("--file", help="The key file; pass it to the service as --keys.")]
+
+app = typer.Typer(
+    help="Create, list and revoke the API keys of a service.", no_args_is_help=True, rich_markup_mode="rich"
+)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the key's owner.")],
+    file: FileOption = Path("keys.json"),
+    model: Annotated[
+        list[str] | None, typer.Option(help="Model that the key may use (repeatable). Default: all.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0.001, help="Days until the key expires.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Maximum requests per minute.")] = None,
+    quota: Annotated[int | None, typer.Option(min=0, help="Maximum items per calendar month.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="Allow changing the served versions.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="Allow reading /metrics.")] = False,
+) -> None:
+    """Create a key and print it once. FILE holds its hash only.
+
+    Example: goldilocks keys add shop --model tickets --days 365 --rate 600
+    """
+    import time
+
+    from goldilocks.serving.access import ANY_MODEL, ApiKey, add_key
+
+    now = time.time()
+    expires = now + days * 86_400 if days is not None else None
+    key = ApiKey("", name, "", now, tuple(model or (ANY_MODEL,)), expires, None, rate, quota, admin, metrics)
+    typer.echo(add_key(file, key))
+    typer.echo(f"written to {file}; the key is shown this once and cannot be read back.", err=True)
+
+
+@app.command("list")
+def list_keys(file: FileOption = Path("keys.json")) -> None:
+    """List the keys: id, name, state and permissions.
+
+    Example: goldilocks keys list
+    """
+    import time
+    from datetime import UTC, datetime
+
+    from goldilocks.serving.access import read_keys
+
+    now = time.time()
+    for key in read_keys(file).keys:
+        facts = [key.id, key.name, key.state(now), f"models {','.join(key.models)}"]
+        if key.expires is not None:
+            facts.append(f"expires {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}")
+        if key.rate_per_minute is not None:
+            facts.append(f"{key.rate_per_minute:g} requests/min")
+        if key.quota_per_month is not None:
+            facts.append(f"{key.quota_per_month:,} items/month")
+        facts += [word for word, given in (("admin", key.admin), ("metrics", key.metrics)) if given]
+        typer.echo("  ".join(facts))
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="Name or id of the key.")],
+    file: FileOption = Path("keys.json"),
+) -> None:
+    """Revoke a key; services that use FILE refuse it at once.
+
+    Example: goldilocks keys revoke shop
+    """
+    from goldilocks.serving.access import revoke_key
+
+    key = revoke_key(file, name)
+    typer.echo(f"revoked {key.id} ({key.name})")

@@ -1,0 +1,292 @@
+"""API keys: a file of hashes, and what each key may do.
+
+A key is ``gl_ID_SECRET`` with 256 random bits, so that a plain SHA-256 of it cannot be searched for; the file holds the
+hash only. The service notices when the file changes: a key that is revoked stops working at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from goldilocks.errors import InputError, MissingError, RequestError
+from goldilocks.support.files import from_json, to_json, write_bytes
+
+ANY_MODEL = "*"
+_LOG = logging.getLogger("goldilocks.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known of a key; never the key."""
+
+    id: str
+    name: str
+    """Whose it is, for people."""
+    sha256: str
+    """Of the whole key, in hex."""
+    created: float
+    """Seconds since 1970, as all times here."""
+    models: tuple[str, ...] = (ANY_MODEL,)
+    """Models it may ask."""
+    expires: float | None = None
+    revoked: float | None = None
+    rate_per_minute: float | None = None
+    """Requests."""
+    quota_per_month: int | None = None
+    """Items in a calendar month (UTC)."""
+    admin: bool = False
+    """May change which versions are served."""
+    metrics: bool = False
+    """May read the metrics."""
+
+    def state(self, now: float) -> str:
+        """``active``, ``expired`` or ``revoked``."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and now >= self.expires else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """The content of the key file."""
+
+    keys: tuple[ApiKey, ...] = ()
+
+
+def read_keys(path: Path) -> KeyList:
+    """The keys in a file.
+
+    Raises:
+        MissingError: there is no such file.
+        IntegrityError: it is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingError(
+            f"{path}: there is no such key file; `goldilocks keys add NAME --file {path}` makes it."
+        ) from error
+    return from_json(KeyList, content, where=path)
+
+
+def add_key(path: Path, key: ApiKey) -> str:
+    """Put a new key into a file, which is made if need be.
+
+    Args:
+        path: The file.
+        key: What the key may do; its ``id`` and ``sha256`` are replaced.
+
+    Returns:
+        The key. It is nowhere else: whoever loses it needs a new one.
+
+    Raises:
+        InputError: the name is empty or taken by an active key, or the file cannot be written.
+    """
+    known = read_keys(path) if path.exists() else KeyList()
+    if not key.name.strip() or not key.name.isprintable():
+        raise InputError(f"the name of the key is {key.name!r}; give it one that can be read in a list.")
+    if any(one.name == key.name and one.state(time.time()) == "active" for one in known.keys):
+        raise InputError(f"{path}: there is an active key named {key.name!r}; revoke it first, or choose another name.")
+    identity, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+    text = f"gl_{identity}_{secret}"
+    _write(path, KeyList((*known.keys, replace(key, id=identity, sha256=_hash(text)))))
+    return text
+
+
+def revoke_key(path: Path, name: str) -> ApiKey:
+    """Revoke the active key with a name or an id.
+
+    Raises:
+        MissingError: there is none.
+    """
+    known = read_keys(path)
+    now = time.time()
+    for one in known.keys:
+        if name in (one.id, one.name) and one.revoked is None:
+            _write(path, KeyList(tuple(replace(k, revoked=now) if k is one else k for k in known.keys)))
+            return one
+    raise MissingError(f"{path}: no active key is named {name!r}; `goldilocks keys list` shows them.")
+
+
+def _write(path: Path, keys: KeyList) -> None:
+    write_bytes(path, to_json(keys).encode())
+    path.chmod(0o600)
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    id: str = ""
+    """Of the key; empty where no keys are used."""
+    models: tuple[str, ...] = (ANY_MODEL,)
+    admin: bool = True
+    metrics: bool = True
+    quota_per_month: int | None = None
+
+    def may_ask(self, model: str) -> bool:
+        """Whether it may ask a model."""
+        return ANY_MODEL in self.models or model in self.models
+
+
+class Access:
+    """Checks the key of each request against the key file."""
+
+    def __init__(self, path: Path | None, *, open_to_all: bool = False, usage: Path | None = None) -> None:
+        """Read the file; without one everybody may do everything (``open_to_all``: but change what is served).
+
+        Used quotas are kept in ``usage`` (or beside the key file).
+
+        Raises:
+            GoldilocksError: the file is missing or damaged.
+        """
+        self._path, self._open_to_all = path, open_to_all
+        self._usage = usage or (path.with_name(f"{path.stem}.usage.json") if path else None)
+        self._keys: dict[str, ApiKey] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+        self._used: dict[str, int] = {}
+        self._month = ""
+        if path is not None:
+            self._keys = {one.id: one for one in read_keys(path).keys}
+            self._stamp = self._stamp_now()
+            self._used, self._month = _read_usage(self._usage)
+
+    @property
+    def required(self) -> bool:
+        """Whether a key is needed."""
+        return self._path is not None
+
+    def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who asks, by ``Authorization: Bearer`` or ``X-API-Key`` (names of headers in lower case).
+
+        Raises:
+            RequestError: there is no key or a wrong one (401), or it asks too often (429).
+        """
+        if self._path is None:
+            return Caller(admin=not self._open_to_all)
+        self._reload()
+        text = _key_in(headers)
+        if not text:
+            raise RequestError(
+                401, "no_key", "this service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+            )
+        key = self._keys.get(text.split("_")[1] if text.count("_") >= 2 else "")
+        wanted = key.sha256 if key else "0" * 64
+        if not hmac.compare_digest(_hash(text), wanted) or key is None:
+            raise RequestError(401, "wrong_key", "the key is not known; ask the operator of this service for one.")
+        state = key.state(time.time())
+        if state != "active":
+            raise RequestError(
+                401, f"key_{state}", f"the key is {state}; ask the operator of this service for another."
+            )
+        self._check_rate(key)
+        return Caller(key.id, key.models, key.admin, key.metrics, key.quota_per_month)
+
+    def count(self, caller: Caller, items: int) -> None:
+        """Count items against the month's quota.
+
+        Raises:
+            RequestError: the quota is used up (429).
+        """
+        if not caller.id:
+            return
+        with self._lock:
+            now = datetime.now(UTC)
+            month = f"{now:%Y-%m}"
+            if month != self._month:
+                self._used, self._month = {}, month
+            used = self._used.get(caller.id, 0)
+            quota = caller.quota_per_month
+            if quota is not None and used + items > quota:
+                following = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+                raise RequestError(
+                    429,
+                    "quota_exceeded",
+                    f"{used:,} of this month's {quota:,} items are used, {items:,} more are asked for; wait a month.",
+                    retry_after=(following - now).total_seconds(),
+                )
+            self._used[caller.id] = used + items
+
+    def save(self) -> None:
+        """Write down what was used this month, so that a restart does not reset quotas."""
+        if self._path is None or self._usage is None:
+            return
+        with self._lock:
+            content = {"month": self._month, "items": dict(self._used)}
+        try:
+            write_bytes(self._usage, json.dumps(content).encode())
+        except InputError as error:  # a key file on a read-only disk: answers go on
+            _LOG.warning("quotas are not kept over a restart: %s", error)
+
+    def _reload(self) -> None:
+        """Read the file again where it changed; a damaged one changes nothing."""
+        stamp = self._stamp_now()
+        if stamp == self._stamp or self._path is None:
+            return
+        with self._lock:
+            try:
+                self._keys = {one.id: one for one in read_keys(self._path).keys}
+            except MissingError:
+                self._keys = {}
+            except Exception:  # noqa: BLE001  (half written by hand: the keys that were valid stay so until it is whole)
+                return
+            self._stamp = stamp
+
+    def _stamp_now(self) -> tuple[int, int] | None:
+        assert self._path is not None
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    def _check_rate(self, key: ApiKey) -> None:
+        """A token bucket that holds a minute's requests."""
+        if key.rate_per_minute is None:
+            return
+        now, per_second = time.monotonic(), key.rate_per_minute / 60
+        with self._lock:
+            full = max(1.0, key.rate_per_minute)
+            left, since = self._buckets.get(key.id, (full, now))
+            left = min(full, left + (now - since) * per_second)
+            if left < 1:
+                self._buckets[key.id] = left, now
+                raise RequestError(
+                    429,
+                    "rate_exceeded",
+                    f"this key may ask {key.rate_per_minute:g} times a minute; ask more slowly.",
+                    retry_after=(1 - left) / per_second,
+                )
+            self._buckets[key.id] = left - 1, now
+
+
+def _key_in(headers: Mapping[str, str]) -> str:
+    kind, _, text = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and text.strip():
+        return text.strip()
+    return headers.get("x-api-key", "").strip()
+
+
+def _read_usage(path: Path | None) -> tuple[dict[str, int], str]:
+    try:
+        raw: Any = json.loads(path.read_bytes()) if path else None
+        return {str(key): int(used) for key, used in raw["items"].items()}, str(raw["month"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, ""  # none yet

@@ -1,0 +1,182 @@
+"""What runs a model: one operation over a batch of items. ``LocalEngine`` runs it in this process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from goldilocks.errors import InputError
+from goldilocks.nets.generation.token_logprobs import SupportsTokenLogprobs, TokenLogprobs
+from goldilocks.records import Generation, Output, Prediction, Text
+
+if TYPE_CHECKING:
+    from goldilocks.bundle.read import Bundle
+
+_INFO = "bundle.json"
+
+
+class Operation(StrEnum):
+    """What a model is asked to do with items."""
+
+    PREDICT = "predict"
+    EMBED = "embed"
+    GENERATE = "generate"
+    PROMPT_LOGPROBS = "prompt_logprobs"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation with its options; items of equal calls may share a batch."""
+
+    operation: Operation = Operation.PREDICT
+    generation: Generation = field(default_factory=Generation)
+    """``GENERATE``: what is not said is as the bundle was tuned."""
+
+
+Result = Prediction | tuple[float, ...] | TokenLogprobs
+"""``PREDICT``, ``GENERATE`` and ``CONTINUE``: a prediction; ``EMBED``: a vector; ``PROMPT_LOGPROBS``: of its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the service tells about a model."""
+
+    task: str
+    family: str
+    model: str
+    method: str
+    output: Output
+    labels: tuple[str, ...]
+    several: bool
+    metric: str
+    language: str
+    created_by: str
+    operations: tuple[Operation, ...]
+    size_bytes: int = 0
+
+
+class Engine(Protocol):
+    """A model that is ready to answer."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What it is."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still answer."""
+
+    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+        """The result of each item, in order; it does not depend on the other items.
+
+        Raises:
+            InputError: an item cannot be answered.
+        """
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class LocalEngine:
+    """A bundle in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load a bundle; every file's SHA-256 is checked.
+
+        Raises:
+            GoldilocksError: it is not there, or damaged.
+        """
+        from goldilocks.bundle.read import load
+
+        self._bundle: Bundle = load(folder)
+        self.card = _card(self._bundle)
+
+    @property
+    def alive(self) -> bool:
+        """See ``Engine``."""
+        return True
+
+    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+        """See ``Engine``."""
+        match call.operation:
+            case Operation.PREDICT:
+                return list(self._bundle.answers(items).predictions())
+            case Operation.GENERATE:
+                return list(self._generated(call.generation, items))
+            case Operation.EMBED:
+                from goldilocks.serving.embeddings import embed
+
+                return list(embed(self._bundle.model, items))
+            case Operation.PROMPT_LOGPROBS:
+                model = _language_model(self._bundle.model)
+                return [model.token_logprobs(one) for one in items]
+            case Operation.CONTINUE:
+                model = _language_model(self._bundle.model)
+                return [Prediction(text, float("nan")) for text in model.continued(items, call.generation)]
+
+    def _generated(self, changes: Generation, items: Sequence[Text]) -> list[Prediction]:
+        """Answers with some of the generation options replaced; the model's own come back afterwards."""
+        from dataclasses import fields, replace
+
+        model: Any = self._bundle.model
+        given = {one.name: getattr(changes, one.name) for one in fields(changes)}
+        own = model.generation
+        model.generation = replace(own, **{name: value for name, value in given.items() if value is not None})
+        try:
+            return self._bundle.answers(items).predictions()
+        finally:
+            model.generation = own
+
+    def close(self) -> None:
+        """See ``Engine``."""
+
+
+def _language_model(model: object) -> SupportsTokenLogprobs:
+    if not isinstance(model, SupportsTokenLogprobs):
+        raise InputError("this model is no causal language model; it has no log-probabilities of tokens.")
+    return model
+
+
+def _card(bundle: Bundle) -> ModelCard:
+    from goldilocks.protocols import SupportsGeneration
+    from goldilocks.serving.embeddings import gives_embeddings
+
+    info = bundle.info
+    operations = [Operation.PREDICT]
+    if isinstance(bundle.model, SupportsGeneration) and info.output is Output.TEXT:
+        operations.append(Operation.GENERATE)
+    if gives_embeddings(bundle.model):
+        operations.append(Operation.EMBED)
+    if isinstance(bundle.model, SupportsTokenLogprobs) and bundle.model.models_text:
+        operations += [Operation.PROMPT_LOGPROBS, Operation.CONTINUE]
+    return ModelCard(
+        task=info.task,
+        family=info.family,
+        model=info.model,
+        method=info.method,
+        output=info.output,
+        labels=info.labels,
+        several=info.several,
+        metric=info.metric,
+        language=info.language,
+        created_by=info.created_by,
+        operations=tuple(operations),
+        size_bytes=bundle.model.size_bytes(),
+    )
+
+
+def version_of(folder: Path) -> str:
+    """The version of a bundle: the beginning of the SHA-256 of its ``bundle.json``, which lists all its files.
+
+    Raises:
+        InputError: there is no bundle.
+    """
+    try:
+        return hashlib.sha256((folder / _INFO).read_bytes()).hexdigest()[:10]
+    except OSError as error:
+        raise InputError(f"{folder}: holds no {_INFO}, so it is no bundle; pass a bundle's folder.") from error

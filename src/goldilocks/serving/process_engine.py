@@ -1,0 +1,128 @@
+"""An engine in a process of its own: what crashes, hangs or grows there harms nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.records import Text
+from goldilocks.serving.engine import Call, ModelCard, Result
+from goldilocks.serving.replica import EngineCrashedError
+from goldilocks.serving.wire import call_to, card_from, receive, result_from, send
+
+_LOADING = 600.0
+"""Seconds a bundle may take to load."""
+_END = 5.0
+"""Seconds a process may take to end by itself."""
+
+
+class ProcessEngine:
+    """A bundle in a process."""
+
+    def __init__(self, folder: Path, *, seconds: float, threads: int = 0, memory_mb: float | None = None) -> None:
+        """Start the process and wait until it has loaded the bundle.
+
+        Args:
+            folder: Of the bundle.
+            seconds: A batch that takes longer is given up, with the process.
+            threads: Of numerical libraries; 0: as they choose.
+            memory_mb: After a batch the process is replaced if it holds more (10**6 bytes).
+
+        Raises:
+            IntegrityError: the bundle cannot be loaded.
+            EngineCrashedError: the process ended while it loaded.
+        """
+        self._folder, self._seconds, self._threads, self._memory_mb = folder, seconds, threads, memory_mb
+        self._open()
+
+    @property
+    def alive(self) -> bool:
+        """See ``Engine``."""
+        return self._process.poll() is None
+
+    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+        """See ``Engine``.
+
+        Raises:
+            InputError: an item cannot be answered.
+            EngineCrashedError: the process ended, or takes too long.
+            RuntimeError: the model failed.
+        """
+        message = self._asked(call_to(call, items))
+        if "invalid" in message:
+            raise InputError(message["invalid"])
+        if "error" in message:
+            raise RuntimeError(message["error"])
+        results = [result_from(one, item, self.card) for one, item in zip(message["results"], items, strict=True)]
+        if self._memory_mb is not None and self._resident() > self._memory_mb * 1e6:
+            self.close()
+            self._open()
+        return results
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """See ``Engine``."""
+        self._sock.close()  # the process ends when it reads that
+        try:
+            self._process.wait(_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _open(self) -> None:
+        self._sock, other = socket.socketpair()
+        command = [sys.executable, "-m", "goldilocks.serving.worker", str(other.fileno()), str(self._folder)]
+        environment = {"GOMP_SPINCOUNT": "0", **os.environ}  # see ``server.use_threads``
+        if self._threads:
+            environment |= dict.fromkeys(
+                ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(self._threads)
+            )
+        self._process = subprocess.Popen(
+            command, pass_fds=(other.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
+        )
+        other.close()
+        self._sock.settimeout(_LOADING)
+        message = self._asked(None)
+        if "failed" in message:
+            self.close()
+            raise IntegrityError(message["failed"])
+        self.card: ModelCard = card_from(message["card"])
+        self._sock.settimeout(self._seconds)
+
+    def _asked(self, message: dict[str, Any] | None) -> dict[str, Any]:
+        """The answer to a message (or, without one, what the process says first)."""
+        try:
+            if message is not None:
+                send(self._sock, message)
+            answer = receive(self._sock)
+        except TimeoutError as error:
+            self._process.kill()
+            raise EngineCrashedError(
+                f"process {self.pid} took more than {self._seconds:g} s for a batch and was ended"
+            ) from error
+        except OSError as error:
+            raise EngineCrashedError(f"process {self.pid} has ended ({error.strerror})") from error
+        if answer is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END)
+            raise EngineCrashedError(f"process {self.pid} has ended with code {self._process.returncode}")
+        return answer
+
+    def _resident(self) -> int:
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0

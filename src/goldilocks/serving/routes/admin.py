@@ -1,0 +1,134 @@
+"""``/v1/admin``: versions of the models, tried out, promoted and rolled back while requests go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from goldilocks.errors import GoldilocksError, RequestError
+from goldilocks.serving.deployment import Deployment
+from goldilocks.serving.routes.errors import ASKING, READING, ErrorBody
+from goldilocks.serving.service import Service, context_of, service_of
+
+router = APIRouter(prefix="/v1/admin", tags=["administration"])
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": ErrorBody, "description": "There is nothing to promote or roll back to, or another change goes on."}
+}
+
+
+class VersionRequest(BaseModel):
+    """A bundle that is to answer, for a share of the requests or unseen."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"bundle": "/models/tickets-2/bundle", "share": 0.1}]})
+
+    bundle: str = Field(max_length=4096, description="The bundle's folder, on the machine of the service.")
+    share: float = Field(1.0, gt=0, le=1, description="Share of the requests that it answers; 1: it is promoted.")
+    shadow: bool = Field(
+        False, description="It answers every request too, unseen; agreement is counted in the metrics."
+    )
+
+
+@router.get("/models", responses=READING)
+async def list_models(request: Request) -> dict[str, Any]:
+    """Every model with its versions."""
+    service = _admin(request)
+    return {"data": [described(one) for one in service.deployments.values()]}
+
+
+@router.post("/models/{model}/versions", responses=ASKING | _CONFLICT)
+async def add_version(request: Request, model: str, body: VersionRequest) -> dict[str, Any]:
+    """Load a bundle; then promote it, or let it answer a share of the requests, or all of them unseen."""
+    service = _admin(request)
+    deployment = service.find(request, model)[0]
+
+    def change() -> None:
+        with service.changing(deployment):
+            version = deployment.start(Path(body.bundle))
+            if body.shadow:
+                deployment.watch(version)
+            elif body.share < 1:
+                deployment.try_out(version, body.share)
+            else:
+                deployment.promote(version)
+
+    await _changed(change)
+    return described(deployment)
+
+
+@router.post("/models/{model}/promote", responses=READING | _CONFLICT)
+async def promote(request: Request, model: str) -> dict[str, Any]:
+    """Let the version that is tried out (or the shadow) answer from now on."""
+    service = _admin(request)
+    deployment = service.find(request, model)[0]
+
+    def change() -> None:
+        with service.changing(deployment):
+            version = deployment.canary or deployment.shadow
+            if version is None:
+                raise RequestError(
+                    409, "nothing_to_promote", f"{deployment.name} tries out no version; start one with a bundle."
+                )
+            deployment.promote(version)
+
+    await _changed(change)
+    return described(deployment)
+
+
+@router.post("/models/{model}/rollback", responses=READING | _CONFLICT)
+async def rollback(request: Request, model: str) -> dict[str, Any]:
+    """End what is tried out; where nothing is, go back to the version before the last promotion."""
+    service = _admin(request)
+    deployment = service.find(request, model)[0]
+
+    def change() -> None:
+        with service.changing(deployment):
+            ended = deployment.end_canary()
+            if deployment.shadow is not None:
+                deployment.watch(None)
+                ended = True
+            if ended:
+                return
+            if deployment.previous is None:
+                raise RequestError(409, "nothing_to_roll_back", f"{deployment.name} has no earlier version.")
+            deployment.promote(deployment.start(deployment.previous))
+
+    await _changed(change)
+    return described(deployment)
+
+
+def described(deployment: Deployment) -> dict[str, Any]:
+    """A model with its versions."""
+    found: dict[str, Any] = {"model": deployment.name, "versions": []}
+    roles = (("current", deployment.current), ("canary", deployment.canary), ("shadow", deployment.shadow))
+    for role, version in roles:
+        if version is not None:
+            one = {
+                "role": role,
+                "version": version.id,
+                "bundle": str(version.folder),
+                "ready": version.ready,
+                "replicas": len(version.replicas),
+                "ongoing_requests": version.ongoing,
+            }
+            found["versions"].append(one | ({"share": deployment.canary_share} if role == "canary" else {}))
+    found["previous"] = None if deployment.previous is None else str(deployment.previous)
+    return found
+
+
+def _admin(request: Request) -> Service:
+    if not context_of(request).caller.admin:
+        raise RequestError(403, "admin_only", "this key may not change what is served; use one made with --admin.")
+    return service_of(request)
+
+
+async def _changed(change: Any) -> None:
+    try:
+        await anyio.to_thread.run_sync(change)
+    except RequestError:
+        raise
+    except GoldilocksError as error:
+        raise RequestError(422, "bundle_refused", str(error)) from error

@@ -1,0 +1,271 @@
+"""``POST /v1/completions`` and ``POST /v1/chat/completions``, in the OpenAI API's shape.
+
+A bundle whose task is a text (translation, summaries, replies, programs) answers the prompt as its item, as it was
+tuned. A bundle of language modelling continues the prompt itself, and gives the log-probabilities of its tokens
+(``echo`` with ``logprobs``), which is how evaluation harnesses compare answers. A classifier answers a chat with its
+label. Streams have the API's form; the text comes in one piece.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.responses import StreamingResponse
+
+from goldilocks.errors import RequestError
+from goldilocks.nets.generation.token_logprobs import TokenLogprobs
+from goldilocks.records import Output, Prediction, Text
+from goldilocks.serving.deployment import Deployment, Version
+from goldilocks.serving.engine import Call, ModelCard, Operation
+from goldilocks.serving.generation import generation
+from goldilocks.serving.items import count_tokens, items_from, plain_items, task_of
+from goldilocks.serving.routes.errors import ASKING
+from goldilocks.serving.service import context_of, service_of
+
+router = APIRouter(tags=["generation"])
+
+_PROMPT_TOKENS = 32_768
+
+
+class StreamOptions(BaseModel):
+    """What a stream ends with."""
+
+    include_usage: bool = False
+
+
+class _Sampled(BaseModel):
+    """Options that both routes have; others of the API are accepted and not heeded."""
+
+    model: str | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    n: int = Field(1, ge=1, le=1, description="One answer for a prompt.")
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+
+
+class CompletionRequest(_Sampled):
+    """A prompt (or several), as text or as token ids."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "Once upon a time", "max_tokens": 16}]})
+
+    prompt: str | list[str] | list[int] | list[list[int]]
+    max_tokens: int | None = Field(None, ge=0)
+    echo: bool = False
+    logprobs: int | None = Field(None, ge=0, le=1, description="1: the most probable token beside each token.")
+
+
+class ChatRequest(_Sampled):
+    """Messages; of several from the user the last one is the item, but for dialogues, which take all."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"messages": [{"role": "user", "content": "Hello"}]}]})
+
+    messages: list[dict[str, JsonValue]] = Field(min_length=1)
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+
+
+@router.post("/v1/completions", responses=ASKING)
+async def completions(request: Request, body: CompletionRequest) -> Any:
+    """Complete prompts, or say how probable their tokens are."""
+    service = service_of(request)
+    deployment, version, card = service.chosen(request, body.model)
+    items = _prompts(body.prompt)
+    if Operation.CONTINUE in card.operations:
+        choices = await _continued(request, deployment, version, body, items)
+    elif any(not isinstance(one, str) for one in items) or body.logprobs is not None:
+        raise RequestError(
+            400,
+            "not_supported",
+            f"{deployment.name} ({card.task}) is no language model of whole texts; send text, no logprobs.",
+        )
+    else:
+        choices = await _answered(request, deployment, version, body, items)
+    written = [str(choice["text"]) for choice in choices]
+    head = {"id": f"cmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
+    usage = _usage(items, written)
+    if body.stream:
+        chunks = [{**head, "object": "text_completion", "choices": [choice]} for choice in choices]
+        return _stream(chunks, head | {"object": "text_completion"}, usage, body.stream_options)
+    return {**head, "object": "text_completion", "choices": choices, "usage": usage}
+
+
+@router.post("/v1/chat/completions", responses=ASKING)
+async def chat(request: Request, body: ChatRequest) -> Any:
+    """Answer the last message."""
+    service = service_of(request)
+    deployment, version, card = service.chosen(request, body.model)
+    items = items_from([_chat_row(body.messages, card)], card, service.settings.limits)
+    if Operation.GENERATE in card.operations:
+        call = _call(body, body.max_completion_tokens or body.max_tokens, service.settings.limits.max_tokens)
+    elif card.output in (Output.TEXT, Output.LABEL):
+        call = Call()
+    else:
+        raise RequestError(
+            400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
+        )
+    results = await service.run(request, deployment, version, call, items)
+    text = results[0].label if isinstance(results[0], Prediction) else ""
+    head = {"id": f"chatcmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
+    usage = _usage(items, [text])
+    if body.stream:
+        delta = {"role": "assistant", "content": text}
+        chunk = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
+        last = {"index": 0, "delta": {}, "finish_reason": "stop", "logprobs": None}
+        kind = {"object": "chat.completion.chunk"}
+        return _stream(
+            [{**head, **kind, "choices": [one]} for one in (chunk, last)], head | kind, usage, body.stream_options
+        )
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+
+
+def _call(body: _Sampled, max_tokens: int | None, most: int, operation: Operation = Operation.GENERATE) -> Call:
+    options = generation(
+        most, max_tokens=max_tokens, temperature=body.temperature, top_p=body.top_p, seed=body.seed, stop=body.stop
+    )
+    return Call(operation, options)
+
+
+def _prompts(prompt: str | list[str] | list[int] | list[list[int]]) -> list[Text]:
+    """Each a text, or token ids as decimal numbers."""
+    if isinstance(prompt, str):
+        return [prompt]
+    if prompt and isinstance(prompt[0], int):
+        return [tuple(map(str, prompt))]
+    return [
+        one if isinstance(one, str) else tuple(map(str, one)) if isinstance(one, list) else str(one) for one in prompt
+    ]
+
+
+async def _answered(
+    request: Request, deployment: Deployment, version: Version, body: CompletionRequest, items: Sequence[Text]
+) -> list[dict[str, Any]]:
+    """Answers of a bundle that writes, the prompt being its item."""
+    service = service_of(request)
+    card = service.card(version)
+    checked = items_from(items, card, service.settings.limits)
+    if card.output is not Output.TEXT:
+        raise RequestError(
+            400, "not_supported", f"{deployment.name} gives {card.output.value}, no text; ask /v1/classify."
+        )
+    call = Call()
+    if Operation.GENERATE in card.operations:
+        call = _call(body, body.max_tokens or None, service.settings.limits.max_tokens)
+    results = await service.run(request, deployment, version, call, checked)
+    return [
+        _choice(index, (str(item) if body.echo else "") + one.label, None)
+        for index, (item, one) in enumerate(zip(items, results, strict=True))
+        if isinstance(one, Prediction)
+    ]
+
+
+async def _continued(
+    request: Request, deployment: Deployment, version: Version, body: CompletionRequest, items: Sequence[Text]
+) -> list[dict[str, Any]]:
+    """Continuations by a language model, with log-probabilities of the prompt's tokens where they are asked for."""
+    service = service_of(request)
+    limits = service.settings.limits
+    texts = [one for one in items if isinstance(one, str)]
+    if texts:
+        plain_items(texts, limits)
+    if (
+        not items
+        or len(items) > limits.items
+        or any(not 0 < len(one) <= _PROMPT_TOKENS for one in items if one not in texts)
+    ):
+        raise RequestError(
+            422, "invalid_input", f"send 1 to {limits.items:,} prompts of 1 to {_PROMPT_TOKENS:,} tokens."
+        )
+    most = 16 if body.max_tokens is None else body.max_tokens
+    if body.logprobs is not None and not body.echo and most > 1:
+        raise RequestError(400, "not_supported", "logprobs of more than one generated token are not given; set echo.")
+    judged: list[Any] = [None] * len(items)
+    if body.logprobs is not None or (body.echo and len(texts) < len(items)):
+        judged = await service.run(request, deployment, version, Call(Operation.PROMPT_LOGPROBS), items)
+    more = [""] * len(items)
+    if most > 1 or (most == 1 and body.logprobs is None):
+        call = _call(body, most, limits.max_tokens, Operation.CONTINUE)
+        written = await service.run(request, deployment, version, call, items)
+        more = [one.label if isinstance(one, Prediction) else "" for one in written]
+    elif most == 1:
+        more = [one.following for one in judged]
+    return [
+        _choice(
+            index,
+            (_text_of(item, one) if body.echo else "") + text,
+            _logprobs(one, echo=body.echo, following=most >= 1) if body.logprobs is not None else None,
+        )
+        for index, (item, one, text) in enumerate(zip(items, judged, more, strict=True))
+    ]
+
+
+def _text_of(item: Text, judged: TokenLogprobs | None) -> str:
+    return item if isinstance(item, str) else judged.text if judged is not None else ""
+
+
+def _logprobs(judged: TokenLogprobs, *, echo: bool, following: bool) -> dict[str, Any]:
+    tokens, logprobs, offsets = list(judged.tokens), list(judged.logprobs), list(judged.offsets)
+    best = list(zip(judged.best, judged.best_logprobs, strict=True))
+    if not echo:
+        tokens, logprobs, offsets, best = [], [], [], []
+    if following:
+        tokens.append(judged.following)
+        logprobs.append(judged.following_logprob)
+        offsets.append(len(judged.text) if echo else 0)
+        best.append((judged.following, judged.following_logprob))
+    top = [None if value is None else {token: value} for token, value in best]
+    return {"tokens": tokens, "token_logprobs": logprobs, "top_logprobs": top, "text_offset": offsets}
+
+
+def _choice(index: int, text: str, logprobs: dict[str, Any] | None) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": "stop"}
+
+
+def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
+    """The item in a chat."""
+    turns = [(str(one.get("role")), _content(one.get("content"))) for one in messages]
+    said = [text for role, text in turns if role in ("user", "assistant")]
+    if not said:
+        raise RequestError(422, "empty_input", "the chat holds no message of the user; send one.")
+    line = task_of(card).LINE
+    if line[0].endswith("+"):
+        return said
+    return said[-1]
+
+
+def _content(content: JsonValue) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    if not all(isinstance(one, dict) and one.get("type") == "text" for one in parts) or content is None:
+        raise RequestError(
+            400, "not_supported", "a message holds something other than text; this model reads text only."
+        )
+    return "".join(str(one.get("text", "")) for one in parts if isinstance(one, dict))
+
+
+def _usage(items: Sequence[Text], written: Sequence[str]) -> dict[str, int]:
+    asked = sum(count_tokens([one]) if isinstance(one, str) else len(one) for one in items)
+    given = count_tokens(list(written))
+    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+
+
+def _stream(
+    chunks: Sequence[dict[str, Any]], head: dict[str, Any], usage: dict[str, int], options: StreamOptions | None
+) -> StreamingResponse:
+    async def events() -> AsyncIterator[str]:
+        for one in chunks:
+            yield f"data: {json.dumps(one, ensure_ascii=False)}\n\n"
+        if options is not None and options.include_usage:
+            yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage}, ensure_ascii=False)}\n\n"
+        yield "data: [DONE]\n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})

@@ -1,0 +1,121 @@
+"""The Hugging Face form: ``{"inputs": ...}``, posted to ``/models/NAME`` (or ``/``, where one model is served).
+
+What comes back is what ``huggingface_hub.InferenceClient`` expects of the pipeline of the model's kind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field, JsonValue
+
+from goldilocks.errors import RequestError
+from goldilocks.records import Output, Prediction, Text
+from goldilocks.serving.engine import Call, ModelCard, Operation
+from goldilocks.serving.routes.classify import fields_of, positions
+from goldilocks.serving.routes.errors import ASKING
+from goldilocks.serving.service import Answered, service_of
+
+router = APIRouter(tags=["Hugging Face"])
+
+
+class HubParameters(BaseModel):
+    """Those that are heeded; others are accepted."""
+
+    top_k: int | None = Field(None, ge=1)
+    max_new_tokens: int | None = Field(None, ge=1)
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int | None = None
+    stop: list[str] | None = None
+
+
+class HubRequest(BaseModel):
+    """``inputs`` of one item or several."""
+
+    inputs: JsonValue
+    parameters: HubParameters | None = None
+
+
+@router.post("/models/{model}", responses=ASKING)
+async def hub(request: Request, model: str, body: HubRequest) -> Any:
+    """Answer as the pipeline of the model's task does."""
+    return await _answer(request, model, body)
+
+
+@router.post("/", responses=ASKING)
+async def hub_root(request: Request, body: HubRequest) -> Any:
+    """The same for the only model that is served."""
+    return await _answer(request, None, body)
+
+
+async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
+    service = service_of(request)
+    card = service.card(service.find(request, model)[0].current)
+    rows, alone = _rows(body.inputs)
+    answered = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
+    pairs = zip(answered.items, answered.results, strict=True)
+    found = [_element(item, one, answered, body.parameters) for item, one in pairs if isinstance(one, Prediction)]
+    # Of one text the pipelines of labels still give a list of lists; those of tags and spans do not.
+    return found[0] if alone and card.output is not Output.LABEL else found
+
+
+def _rows(inputs: JsonValue) -> tuple[list[Any], bool]:
+    if isinstance(inputs, dict) and {"source_sentence", "sentences"} == inputs.keys():
+        sentences = inputs["sentences"]
+        return [[inputs["source_sentence"], one] for one in sentences] if isinstance(sentences, list) else [], False
+    if isinstance(inputs, dict) and {"text", "text_pair"} == inputs.keys():
+        return [[inputs["text"], inputs["text_pair"]]], True
+    if isinstance(inputs, list):
+        return inputs, False
+    return [inputs], True
+
+
+def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
+    if parameters is None or Operation.GENERATE not in card.operations:
+        return Call()
+    from goldilocks.serving.generation import generation
+
+    return Call(
+        Operation.GENERATE,
+        generation(
+            most,
+            max_tokens=parameters.max_new_tokens,
+            temperature=parameters.temperature,
+            top_p=parameters.top_p,
+            seed=parameters.seed,
+            stop=parameters.stop,
+        ),
+    )
+
+
+def _element(item: Text, prediction: Prediction, answered: Answered, parameters: HubParameters | None) -> Any:
+    card = answered.card
+    score = prediction.score if prediction.score == prediction.score else None
+    match card.output:
+        case Output.LABEL:
+            ranked = sorted(prediction.scores.items(), key=lambda pair: -pair[1])
+            top = parameters.top_k if parameters else None
+            return [{"label": label, "score": probability} for label, probability in ranked[:top]]
+        case Output.TAGS:
+            return [
+                {
+                    "entity_group": one["type"],
+                    "word": one["text"],
+                    "start": one["start"],
+                    "end": one["end"],
+                    "score": score or 0.0,
+                }
+                for one in fields_of(item, prediction, card).get("entities", ())
+            ]
+        case Output.SPAN:
+            return {"answer": prediction.answer, "score": score or 0.0, **positions(str(prediction.answer), item)}
+        case Output.SCORE:
+            answer = prediction.answer
+            return list(answer) if isinstance(answer, tuple) else answer
+        case Output.TEXT:
+            key = {"translation": "translation_text", "summarisation": "summary_text"}.get(card.task, "generated_text")
+            return {key: prediction.answer}
+        case _:
+            raise RequestError(400, "not_supported", f"{answered.name} gives {card.output.value}; ask /v1/score.")

@@ -1,0 +1,159 @@
+"""The HTTP server: listens, drains on SIGTERM and ends with exit code 0."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from goldilocks.errors import InputError
+from goldilocks.serving.app import make_app
+from goldilocks.serving.masking import Finder
+from goldilocks.serving.service import Service
+from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.support.machine.hardware import set_threads
+
+_SWITCH = 0.0005
+"""Seconds after which a thread in Python code gives way: the event loop should not wait 5 ms for a replica's thread."""
+_KEEP_ALIVE = 75
+"""Seconds an idle connection stays open: longer than load balancers keep theirs (60), which else ask a closed one."""
+_GRACE = 2.0
+"""Seconds that connections have to take their last answers."""
+
+
+class _Server(uvicorn.Server):
+    """Tells the service that it stops as soon as the signal comes, so that readiness says so while it drains."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self.failed: Exception | None = None
+        """Why the service cannot go on."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """While inside, a signal ends the server; unlike uvicorn's own, it is not raised again: draining is success."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        self._service.stopping = True
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+
+
+def check_exposure(settings: ServeSettings) -> None:
+    """Refuse to listen beyond this machine without keys, unless told so.
+
+    Raises:
+        InputError: the address is not loopback, and there are no keys.
+    """
+    if settings.keys is None and not settings.allow_open and not is_loopback(settings.host):
+        raise InputError(
+            f"{settings.host} is reachable from other machines and there are no keys; make some (`goldilocks keys "
+            "add NAME`) and pass --keys keys.json, or accept everybody with --allow-open."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def listen(settings: ServeSettings) -> socket.socket:
+    """A socket on the address and port.
+
+    Raises:
+        InputError: the port is taken, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it on an answer is 40 ms late.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host.strip("[]"), settings.port))
+    except OSError as error:
+        made.close()
+        raise InputError(
+            f"{settings.host}:{settings.port}: cannot listen there ({error.strerror}); choose another --port or --host."
+        ) from error
+    made.listen(2_048)
+    return made
+
+
+def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what was accepted.
+
+    Args:
+        settings: What, where and how.
+        told: Given the service's address when it listens, and each model when it is ready.
+        find: Finds personal data.
+
+    Raises:
+        GoldilocksError: a bundle, the keys or the address cannot be used.
+    """
+    check_exposure(settings)
+    use_threads(settings.replicas)
+    sock = listen(settings)
+    try:
+        service = Service(settings, find=find)
+        service.watch()
+        config = uvicorn.Config(
+            make_app(service),
+            log_level="warning",
+            lifespan="on",
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=int(settings.limits.drain_seconds + _GRACE),
+            ssl_certfile=settings.tls.certificate if settings.tls else None,
+            ssl_keyfile=settings.tls.key if settings.tls else None,
+        )
+        server = _Server(config, service)
+        scheme = "https" if settings.tls else "http"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        told(f"listening on {scheme}://{host}:{sock.getsockname()[1]}")
+        threading.Thread(target=_watch, args=(service, server, told), daemon=True).start()
+        asyncio.run(server.serve(sockets=[sock]))
+        if server.failed is not None:
+            raise server.failed
+    finally:
+        sock.close()
+
+
+def use_threads(replicas: ReplicaSettings) -> None:
+    """Set the threads of numerical libraries, before they are imported.
+
+    A thread that waits for the others sleeps at once instead of spinning: the event loop and other replicas need the
+    core, and beside other load a spinning team is many times slower (benchmarks/thread_spin.py for quiet cores).
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    sys.setswitchinterval(_SWITCH)
+    set_threads(0 if replicas.isolated else replicas.threads)
+
+
+def _watch(service: Service, server: _Server, told: Callable[[str], None]) -> None:
+    """Say when models are ready; end the server where one cannot be loaded at all."""
+    try:
+        service.wait()
+    except Exception as error:  # noqa: BLE001  (raised again by ``serve``, on the main thread)
+        server.failed = error
+        server.should_exit = True
+        return
+    told(f"ready: {', '.join(f'{name}@{one.current.id}' for name, one in service.deployments.items())}")

@@ -1,0 +1,500 @@
+"""The service: its models by name, and one way for every route to ask them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from goldilocks.errors import InputError, RequestError
+from goldilocks.records import Output, Prediction, Text
+from goldilocks.serving.access import Access
+from goldilocks.serving.autoscale import Scaler, scale
+from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
+from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
+from goldilocks.serving.gate import CONTEXT, Context
+from goldilocks.serving.items import items_from
+from goldilocks.serving.masking import Finder
+from goldilocks.serving.metrics import Metrics
+from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
+from goldilocks.serving.process_engine import ProcessEngine
+from goldilocks.serving.queue import Job
+from goldilocks.serving.request_log import LogRow, RequestLog
+from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
+
+_LOG = logging.getLogger("goldilocks.serving")
+_AT_ONCE = 0.05
+"""Seconds before the service looks whether a client has left."""
+_LOOK = 0.5
+"""Seconds between two looks at the load."""
+_LOOKS_TO_SAVE = 120
+"""Looks after which used quotas are written down."""
+_ABILITIES = {
+    Operation.EMBED: "has no embeddings",
+    Operation.GENERATE: "generates no text",
+    Operation.PROMPT_LOGPROBS: "has no log-probabilities of tokens",
+    Operation.CONTINUE: "is no language model of whole texts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of a request."""
+
+    deployment: Deployment
+    version: Version
+    card: ModelCard
+    items: Sequence[Text]
+    results: Sequence[Result]
+
+    @property
+    def name(self) -> str:
+        """The model that answered, as clients are told it."""
+        return self.deployment.name
+
+
+class Service:
+    """Models that are served, and what they share."""
+
+    def __init__(
+        self, settings: ServeSettings, open_engine: OpenEngine | None = None, find: Finder | None = None
+    ) -> None:
+        """Start to load every model.
+
+        Args:
+            settings: What to serve, and how.
+            open_engine: Makes the engine of a replica; absent: as ``settings.replicas`` says.
+            find: Finds personal data (addresses are found anyway).
+
+        Raises:
+            GoldilocksError: a bundle or the key file is missing, or two models have one name.
+        """
+        if not settings.models:
+            raise InputError("there is nothing to serve; pass a bundle's folder, or name models in serve.yaml.")
+        self.settings = settings
+        usage = settings.state.with_name("keys.usage.json") if settings.state else None
+        self.access = Access(settings.keys, open_to_all=settings.allow_open, usage=usage)
+        self.metrics = Metrics(self._state)
+        self.deployments: dict[str, Deployment] = {}
+        self._aliases: dict[str, str] = {}
+        self._find = joined(find)
+        self._filter = MaskingFilter(self._find)
+        _LOG.addFilter(self._filter)
+        self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
+        self._cache: OrderedDict[tuple[str, Call, Text], Result] = OrderedDict()
+        self._cache_lock = threading.Lock()
+        self.stopping = False
+        self._ended = threading.Event()
+        self._scalers: dict[Version, Scaler] = {}
+        self.started = int(time.time())
+        known = read_state(settings.state).models
+        for name, model in settings.models.items():
+            replicas = model.replicas or settings.replicas
+            opened = open_engine or opener(replicas, settings.limits.seconds)
+            serving = Serving(settings.batching, settings.limits, replicas, opened, self.metrics.on_batch)
+            state = known.get(name)
+            folder = Path(state.current) if state else model.bundle
+            self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
+            if state and state.previous:
+                self.deployments[name].previous = Path(state.previous)
+            for alias in model.aliases:
+                self.set_alias(alias, name)
+        if settings.masking.names is not None and settings.masking.names not in self.deployments:
+            raise InputError(f"masking.names is {settings.masking.names!r}, which is not served; name a served tagger.")
+
+    # ------------------------------------------------------------------------------------------------------------ names
+
+    def set_alias(self, alias: str, name: str) -> None:
+        """Let requests use a further name for a model.
+
+        Raises:
+            InputError: it is the name of another model.
+        """
+        if alias in self.settings.models or alias in self._aliases:
+            raise InputError(f"alias {alias!r} is taken; choose another name.")
+        self._aliases[alias] = name
+
+    def aliases_of(self, name: str) -> list[str]:
+        """Further names of a model."""
+        return sorted(alias for alias, other in self._aliases.items() if other == name)
+
+    def find(self, request: Request, name: str | None) -> tuple[Deployment, str | None]:
+        """The model a request names (``NAME``, an alias, or ``NAME@VERSION``), and the version.
+
+        Without a name it is the only model there is.
+
+        Raises:
+            RequestError: there is no such model (404), or the key does not allow it (403).
+        """
+        context = context_of(request)
+        if name is None:
+            if len(self.deployments) != 1:
+                raise RequestError(422, "no_model", f"several models are served; name one: {self._known(context)}.")
+            name = next(iter(self.deployments))
+        plain, _, version = name.partition("@")
+        plain = self._aliases.get(plain, plain)
+        deployment = self.deployments.get(plain)
+        # A key learns nothing of models that it may not ask.
+        if deployment is None:
+            raise RequestError(
+                404, "model_not_found", f"no model is named {name[:100]!r}; there are: {self._known(context)}."
+            )
+        if not context.caller.may_ask(plain):
+            raise RequestError(
+                403, "model_not_allowed", f"this key may not ask {plain!r}; it may ask: {self._known(context)}."
+            )
+        return deployment, version or None
+
+    def visible(self, request: Request) -> Iterator[Deployment]:
+        """The models that a caller may ask."""
+        caller = context_of(request).caller
+        return (one for one in self.deployments.values() if caller.may_ask(one.name))
+
+    def _known(self, context: Context) -> str:
+        return ", ".join(name for name in self.deployments if context.caller.may_ask(name)) or "none"
+
+    # -------------------------------------------------------------------------------------------------------- answering
+
+    def card(self, version: Version) -> ModelCard:
+        """What a version is.
+
+        Raises:
+            RequestError: it is not loaded yet, or cannot be (503).
+        """
+        if (error := version.error) is not None:
+            raise RequestError(503, "model_failed", f"{version.model} cannot be loaded: {error}", retry_after=30)
+        card = version.card
+        if card is None:  # while an engine is opened again requests wait
+            raise RequestError(503, "loading", f"{version.model} is being loaded; ask again soon.", retry_after=1)
+        return card
+
+    def chosen(self, request: Request, name: str | None) -> tuple[Deployment, Version, ModelCard]:
+        """The model and version that answer a request.
+
+        Raises:
+            RequestError: as ``find`` and ``card``.
+        """
+        deployment, wanted = self.find(request, name)
+        version = deployment.choose(wanted)
+        context = context_of(request)
+        context.model, context.version = deployment.name, version.id
+        return deployment, version, self.card(version)
+
+    async def ask(self, request: Request, name: str | None, rows: Sequence[Any], call: Call | None = None) -> Answered:
+        """The results for rows, as they stand in a request.
+
+        Raises:
+            RequestError: whatever keeps them from being answered.
+        """
+        deployment, version, card = self.chosen(request, name)
+        items = items_from(rows, card, self.settings.limits)
+        results = await self.run(request, deployment, version, call or Call(), items)
+        answered = next((one for one in deployment.versions if one.id == context_of(request).version), version)
+        return Answered(deployment, answered, card, items, results)
+
+    async def run(
+        self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+    ) -> list[Result]:
+        """The results for items.
+
+        Raises:
+            RequestError: whatever keeps them from being answered.
+        """
+        card = self.card(version)
+        if call.operation not in card.operations:
+            raise RequestError(
+                400,
+                "not_supported",
+                f"{deployment.name} ({card.family}, {card.task}) {_ABILITIES[call.operation]}; "
+                f"GET /v1/models lists what each model does.",
+            )
+        context = context_of(request)
+        self.access.count(context.caller, len(items))
+        privacy = await self._privacy(request, deployment, items)
+        masking = self.settings.masking
+        asked = items
+        if masking.inputs:
+            asked = privacy.masked(items)
+            for kind, count in privacy.masker.counts.items():
+                self.metrics.masked.labels(kind).inc(count)
+        results = await self._answered(request, deployment, version, call, asked)
+        if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
+            results = privacy.restored(items, results, card.output)
+        if masking.outputs and card.output is Output.TEXT:
+            results = [privacy.hidden(one) for one in results]
+        if deployment.name != masking.names or context.model == masking.names:
+            self._logged(context, items, results, privacy)
+        return results
+
+    async def _privacy(self, request: Request, deployment: Deployment, items: Sequence[Text]) -> Privacy:
+        """The personal data in items; names by the tagger that is served for that."""
+        tagger, masking = self.settings.masking.names, self.settings.masking
+        wanted = masking.inputs or (self.log is not None and self.log.sampled(context_of(request).request_id))
+        if tagger is None or not wanted or deployment.name == tagger:
+            return Privacy(self._find)
+        texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
+        version = self.deployments[tagger].current
+        found = await self._answered(request, self.deployments[tagger], version, Call(), texts)
+        labels = self.card(version).labels
+        people = [names_in(one, labels) if isinstance(one, Prediction) else [] for one in found]
+        return Privacy(self._find, dict(zip(texts, people, strict=True)))
+
+    def _logged(self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy) -> None:
+        if self.log is None or not self.log.sampled(context.request_id):
+            return
+        latency = (time.monotonic() - context.since) * 1000
+        now = time.time()
+        rows = [
+            LogRow(
+                request_id=context.request_id,
+                item=place,
+                time=now,
+                model=context.model,
+                version=context.version,
+                key_id=context.caller.id,
+                text=privacy.logged(item),
+                answer=self.masked_answer(one.answer),
+                confidence=one.score if one.score == one.score else None,
+                latency_ms=latency,
+            )
+            for place, (item, one) in enumerate(zip(items, results, strict=True))
+            if isinstance(one, Prediction)
+        ]
+        self.log.add(rows)
+
+    def masked_answer(self, answer: Any) -> Any:
+        """An answer as the log keeps it."""
+        return hidden_answer(answer, self._find)
+
+    async def _answered(
+        self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+    ) -> list[Result]:
+        """Results from the cache and from replicas."""
+        context = context_of(request)
+        kept = self._kept(version, call, items)
+        missing = [place for place, one in enumerate(kept) if one is None]
+        if missing:
+            job = self._submit(context, deployment, version, call, [items[place] for place in missing])
+            answers = await _result(request, job, self.settings.limits.seconds)
+            if job.started is not None:
+                waited = job.started - job.created
+                self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
+            for place, one in zip(missing, answers, strict=True):
+                kept[place] = one
+            self._keep(version, call, [items[place] for place in missing], answers)
+        results = [one for one in kept if one is not None]
+        self._shadowed(deployment, version, call, items, results)
+        return results
+
+    def _submit(
+        self, context: Context, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+    ) -> Job:
+        """Let items wait for a version; one that has just been replaced hands them to its successor."""
+        try:
+            return version.submit(call, items, key=context.caller.id)
+        except RequestError:
+            if self.stopping or version in deployment.versions:
+                raise
+            context.version = deployment.current.id
+            return deployment.current.submit(call, items, key=context.caller.id)
+
+    def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
+        if not self.settings.cache_items or call.operation is Operation.GENERATE:
+            return [None] * len(items)
+        with self._cache_lock:
+            found = [self._cache.get((version.id, call, item)) for item in items]
+        hits = sum(one is not None for one in found)
+        self.metrics.cache.labels("yes").inc(hits)
+        self.metrics.cache.labels("no").inc(len(items) - hits)
+        return found
+
+    def _keep(self, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]) -> None:
+        if not self.settings.cache_items or call.operation is Operation.GENERATE:
+            return
+        with self._cache_lock:
+            for item, result in zip(items, results, strict=True):
+                self._cache[version.id, call, item] = result
+            while len(self._cache) > self.settings.cache_items:
+                self._cache.popitem(last=False)
+
+    def _shadowed(
+        self, deployment: Deployment, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]
+    ) -> None:
+        """Have the shadow version answer too, and count whether it answers the same."""
+        shadow = deployment.shadow
+        if shadow is None or shadow is version or not shadow.ready:
+            return
+        with contextlib.suppress(RequestError):  # where it cannot keep up it is left out
+            job = shadow.submit(call, items, key="shadow")
+            job.future.add_done_callback(_comparing(self.metrics, shadow, results))
+
+    # ------------------------------------------------------------------------------------------------------- life cycle
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model answers, and the service is not about to stop."""
+        return not self.stopping and all(one.current.ready for one in self.deployments.values())
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until every model is loaded.
+
+        Raises:
+            GoldilocksError: one cannot be.
+        """
+        for deployment in self.deployments.values():
+            deployment.current.wait(seconds)
+
+    @contextlib.contextmanager
+    def changing(self, deployment: Deployment) -> Iterator[None]:
+        """While inside, nobody else changes a model's versions; afterwards they are written down.
+
+        Raises:
+            RequestError: somebody does (409).
+        """
+        if not deployment.changing.acquire(blocking=False):
+            raise RequestError(
+                409, "changing", f"the versions of {deployment.name} are being changed; ask again later."
+            )
+        try:
+            yield
+        finally:
+            deployment.changing.release()
+        if self.settings.state is not None:
+            write_state(self.settings.state, ServingState({name: _kept(one) for name, one in self.deployments.items()}))
+
+    def tend(self, now: float) -> None:
+        """Replace replicas that have given up, and fit their number to the load."""
+        for deployment in list(self.deployments.values()):
+            for version in deployment.versions:
+                version.replace_dead(now)
+                scaler = self._scalers.setdefault(version, Scaler(version.limits))
+                scale(scaler, now, version.ongoing, len(version.replicas), version.add_replica, version.remove_replica)
+        running = {version for one in self.deployments.values() for version in one.versions}
+        self._scalers = {version: scaler for version, scaler in self._scalers.items() if version in running}
+
+    def watch(self) -> None:
+        """Tend the replicas again and again, in a thread, until the service stops."""
+        threading.Thread(target=self._watch, name="tend-replicas", daemon=True).start()
+
+    def _watch(self) -> None:
+        looks = 0
+        while not self._ended.wait(_LOOK):
+            self.tend(time.monotonic())
+            looks += 1
+            if looks % _LOOKS_TO_SAVE == 0:
+                self.access.save()
+
+    def stop(self) -> None:
+        """Answer what was accepted, then end the replicas."""
+        self.stopping = True
+        self._ended.set()
+        versions = [version for one in self.deployments.values() for version in one.versions]
+        for version in versions:
+            version.close()
+        until = time.monotonic() + self.settings.limits.drain_seconds
+        for version in versions:
+            version.join(max(0.1, until - time.monotonic()))
+        self.access.save()
+        if self.log is not None:
+            self.log.close()
+        _LOG.removeFilter(self._filter)
+
+    def _state(self) -> Iterator[tuple[str, str, Callable[[str], float]]]:
+        for deployment in list(self.deployments.values()):
+            for version in deployment.versions:
+                yield deployment.name, version.id, _gauges(version)
+
+
+def _kept(deployment: Deployment) -> ModelState:
+    """Versions as they are written down; what is only tried out ends with the service."""
+    previous = deployment.previous
+    return ModelState(str(deployment.current.folder.absolute()), None if previous is None else str(previous.absolute()))
+
+
+def opener(replicas: ReplicaSettings, seconds: float) -> OpenEngine:
+    """What makes the engine of a replica: in this process, or in one of its own."""
+    if not replicas.isolated:
+        return LocalEngine
+    threads = replicas.threads or max(1, (os.cpu_count() or 1) // replicas.max_replicas)
+
+    def opened(folder: Path) -> Engine:
+        return ProcessEngine(folder, seconds=seconds, threads=threads, memory_mb=replicas.memory_mb)
+
+    return opened
+
+
+def _gauges(version: Version) -> Callable[[str], float]:
+    values: dict[str, Callable[[], float]] = {
+        "queue_items": lambda: version.queue.waiting,
+        "ongoing_requests": lambda: version.ongoing,
+        "replicas": lambda: sum(one.ready for one in version.replicas),
+        "ready": lambda: version.ready,
+        "replica_restarts": lambda: sum(one.restarts for one in version.replicas),
+    }
+    return lambda name: float(values[name]())
+
+
+def _comparing(metrics: Metrics, shadow: Version, results: Sequence[Result]) -> Callable[[Any], None]:
+    def compare(done: Any) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        for own, given in zip(done.result(), results, strict=True):
+            same = getattr(own, "answer", own) == getattr(given, "answer", given)
+            metrics.shadow.labels(shadow.model, shadow.id, "yes" if same else "no").inc()
+
+    return compare
+
+
+async def _result(request: Request, job: Job, seconds: float) -> list[Result]:
+    """Wait for a job, its time limit or the client's leaving, whichever comes first."""
+    answer = asyncio.wrap_future(job.future)
+    try:
+        # Most answers come at once: only of the others it is worth watching whether somebody still waits for them.
+        await asyncio.wait((answer,), timeout=min(_AT_ONCE, seconds))
+        if not answer.done():
+            await _answer_or_leaving(request, answer, seconds - _AT_ONCE)
+        return answer.result()
+    finally:
+        answer.cancel()
+
+
+async def _answer_or_leaving(request: Request, answer: asyncio.Future[list[Result]], seconds: float) -> None:
+    gone = asyncio.ensure_future(_left(request))
+    waited_for: set[asyncio.Future[Any]] = {answer, gone}
+    try:
+        await asyncio.wait(waited_for, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if answer.done():
+        return
+    if gone.done() and not gone.cancelled():
+        raise RequestError(499, "client_gone", "the client closed the connection.")
+    raise RequestError(503, "timeout", "not answered within the time limit; ask for less at a time.", retry_after=1)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def context_of(request: Request) -> Context:
+    """What is known of a request."""
+    context: Context = request.scope[CONTEXT]
+    return context
+
+
+def service_of(request: Request) -> Service:
+    """The service a request was made to."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,93 @@
+"""What cannot be answered is refused with a status and one sentence, and the service goes on."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+JSON = {"content-type": "application/json"}
+
+
+def ask(api: TestClient, body: Any) -> Any:
+    return api.post(
+        "/v1/classify", content=body if isinstance(body, bytes) else json.dumps(body).encode(), headers=JSON
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "words"),
+    [
+        (b"", 422, "invalid_body", "the body: Field required"),
+        (b'{"input": ', 422, "invalid_body", "JSON"),
+        (b"[" * 100_000, 422, "invalid_body", "nested too deeply"),
+        (b'{"input": ["' + b"\xff" + b'"]}', 422, "invalid_body", "UTF-8"),
+        ({"input": []}, 422, "empty_input", "at least one"),
+        ({"input": [17]}, 422, "invalid_input", "item 0 is a number"),
+        ({"input": 17}, 422, "invalid_body", "input"),
+        ({"input": ["rain", None]}, 422, "invalid_input", "item 1 is null"),
+        ({"input": [["rain", 3]]}, 422, "invalid_input", "texts only"),
+        ({"input": [{"txt": "rain"}]}, 422, "invalid_input", "item 0"),
+        ({"input": ["rain", "\ud800"]}, 422, "invalid_unicode", "item 1 .* surrogate"),
+        ({"input": "\udfff"}, 422, "invalid_unicode", "surrogate"),
+        ({"input": "a\0b"}, 422, "invalid_input", "NUL"),
+        ({"input": [{"text": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}}}]}, 422, "too_deep", "8 levels"),
+        ({"input": ["rain"] * 10_000}, 413, "too_many_items", "10,000 items; at most 1,024"),
+        ({"input": ["x" * 200_000]}, 413, "item_too_long", "200,000 characters"),
+        ({"input": "x" * 10_000_000}, 413, "body_too_large", "4,000,000 bytes"),
+        ({"input": "rain", "model": "wether"}, 404, "model_not_found", "'wether'; there are: weather"),
+        ({"input": "rain", "model": 3}, 422, "invalid_body", "model"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_refused_with_a_reason(api: TestClient, body: Any, status: int, code: str, words: str) -> None:
+    got = ask(api, body)
+    assert got.status_code == status
+    error = got.json()["error"]
+    assert error["code"] == code
+    assert re.search(words, error["message"])
+    assert got.json()["request_id"] == got.headers["x-request-id"]
+    assert ask(api, {"input": "rain"}).status_code == 200
+
+
+def test_a_body_without_its_length_is_cut_off_where_it_grows_too_large(api: TestClient) -> None:
+    def parts() -> Any:
+        for _ in range(100):
+            yield b"x" * 100_000
+
+    got = api.post("/v1/classify", content=parts(), headers=JSON)
+    assert got.status_code == 413
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", None])
+def test_only_json_is_read(api: TestClient, kind: str | None) -> None:
+    got = api.post("/v1/classify", content=b'{"input": "rain"}', headers={"content-type": kind} if kind else {})
+    assert got.status_code == 415
+    assert "application/json" in got.json()["error"]["message"]
+
+
+def test_a_charset_behind_the_content_type_is_fine(api: TestClient) -> None:
+    got = api.post(
+        "/v1/classify", content=b'{"input": "rain"}', headers={"content-type": "application/json; charset=utf-8"}
+    )
+    assert got.status_code == 200
+
+
+def test_routes_and_methods_that_do_not_exist(api: TestClient) -> None:
+    assert api.get("/v1/clasify").status_code == 404
+    wrong = api.get("/v1/classify")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert wrong.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_without_keys_another_host_name_is_refused(api: TestClient) -> None:
+    got = api.get("/v1/models", headers={"host": "evil.example"})
+    assert got.status_code == 403
+    assert got.json()["error"]["code"] == "wrong_host"
+    assert api.get("/v1/models", headers={"host": "localhost:8000"}).status_code == 200
+
+
+def test_other_origins_are_not_allowed(api: TestClient) -> None:
+    got = api.post("/v1/classify", json={"input": "rain"}, headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in got.headers
