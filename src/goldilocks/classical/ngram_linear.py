@@ -115,7 +115,8 @@ class NgramLinear:
     def _lines(self, items: Sequence[Text]) -> list[str]:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
         if self.relations:
-            return [marked_relation(as_text(one)) for one in items]
+            version = self._single.grams[0].segmentation
+            return [marked_relation(as_text(one), version) for one in items]
         if not self.pairs:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from goldilocks.classical.ngram_features import WORD
+from goldilocks.support.text import units
 from goldilocks.support.text.entity_markers import ALL_MARKS, MARKS, cut
+from goldilocks.support.text.units import SEGMENTATION
 
 LONGEST_STRETCH = 8
 """Words between the entities that still count as one feature."""
@@ -26,14 +27,14 @@ ENDINGS = (3, 5)
 _DISTANCES = (0, 1, 2, 3, 5, 8, 12, 20)
 
 
-def marked_relation(text: str) -> str:
-    """The marked n-grams of a text with two entities, separated by spaces.
+def marked_relation(text: str, segmentation: int = SEGMENTATION) -> str:
+    """The marked n-grams of a text with two entities, separated by spaces; ``segmentation`` is that of its words.
 
     Example:
         >>> marked_relation("[E1] fire [/E1] by [E2] car [/E2]").split()[:6]
         ['1:fire', '1!fire', '1*ire', '2:car', '2!car', '2*car']
     """
-    before, first, between, second, behind, forward = _split(text)
+    before, first, between, second, behind, forward = _split(text, segmentation)
     features: list[str] = []
     for name, words in (("1", first), ("2", second)):
         features += [f"{name}:{word}" for word in words]
@@ -52,7 +53,7 @@ def marked_relation(text: str) -> str:
     return " ".join([*features, *(f"'{word}" for word in every)])
 
 
-def _split(text: str) -> tuple[list[str], list[str], list[str], list[str], list[str], bool]:
+def _split(text: str, segmentation: int) -> tuple[list[str], list[str], list[str], list[str], list[str], bool]:
     """Words before the first entity, in it, between the two, in the second, behind it; and whether E1 comes first."""
     parts: list[list[str]] = [[]]
     opened: list[str] = []
@@ -61,6 +62,6 @@ def _split(text: str) -> tuple[list[str], list[str], list[str], list[str], list[
             parts.append([])
             opened += [piece] if piece in (MARKS["e1"][0], MARKS["e2"][0]) else []
         else:
-            parts[-1] += WORD.findall(piece.lower())
+            parts[-1] += units.words(piece, segmentation)
     parts += [[]] * (5 - len(parts))
     return parts[0], parts[1], parts[2], parts[3], parts[4], opened[:1] == [MARKS["e1"][0]]

@@ -24,7 +24,6 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical import collaborative
 from goldilocks.classical.collaborative import ItemIndex
-from goldilocks.classical.ngram_features import WORD
 from goldilocks.errors import InputError
 from goldilocks.records import (
     Forecast,
@@ -38,6 +37,8 @@ from goldilocks.records import (
     TrainingConfig,
     Workload,
 )
+from goldilocks.support.text import units
+from goldilocks.support.text.units import SEGMENTATION
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -114,6 +115,7 @@ def restore(folder: Path) -> Collaborative:
     arrays = load_file(folder / "items.safetensors")
     model = Collaborative(raw["name"])
     model.index = ItemIndex(raw["items"])
+    model.segmentation = int(raw["segmentation"])
     model.n_texts, model.seen = int(raw["n_texts"]), {word: int(count) for word, count in raw["seen"].items()}
     model.popularity, model.weights = arrays["popularity"], arrays["weights"]
     model.set_table({name: arrays[name] for name in arrays if name not in ("popularity", "weights")})
@@ -133,6 +135,8 @@ class Collaborative:
         """log(1 + times relevant) of each item."""
         self.weights: Floats = np.array([1.0, 1.0, 1.0])
         """Of collaborative score, popularity and words."""
+        self.segmentation = SEGMENTATION
+        """Version of the word segmentation (``support/text/units.py``)."""
         self.n_texts = 0
         self.seen: dict[str, int] = {}
         """Word -> different candidates that have it."""
@@ -160,7 +164,9 @@ class Collaborative:
     def _count(self, texts: Sequence[Text], gold: Sequence[Gold], seed: int) -> None:
         documents = list(dict.fromkeys(candidate for item in texts for candidate in item[1:]))
         self.n_texts = len(documents)
-        self.seen = dict(sorted(Counter(word for one in documents for word in set(_words(one))).items()))
+        self.seen = dict(
+            sorted(Counter(word for one in documents for word in set(units.words(one, self.segmentation))).items())
+        )
         relevant = Counter(
             candidate for item, right in zip(texts, gold, strict=True) for candidate in _liked(item, right)
         )
@@ -266,7 +272,7 @@ class Collaborative:
     def _idf_values(self, text: str) -> dict[str, float]:
         return {
             word: count * log((1 + self.n_texts) / (1 + self.seen.get(word, 0)))
-            for word, count in sorted(Counter(_words(text)).items())
+            for word, count in sorted(Counter(units.words(text, self.segmentation)).items())
         }
 
     # ---------------------------------------------------------------------------------------------------------- on disk
@@ -281,7 +287,13 @@ class Collaborative:
         from safetensors.numpy import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        raw = {"name": self.name, "items": self.index.items, "n_texts": self.n_texts, "seen": self.seen}
+        raw = {
+            "name": self.name,
+            "items": self.index.items,
+            "segmentation": self.segmentation,
+            "n_texts": self.n_texts,
+            "seen": self.seen,
+        }
         (folder / "collaborative.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays = {"popularity": self.popularity, "weights": self.weights, **self.arrays}
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "items.safetensors")
@@ -291,10 +303,6 @@ def _liked(item: Text, right: Gold) -> list[str]:
     """The candidates with a relevance above 0."""
     numbers = right if isinstance(right, tuple) else (right,)
     return [candidate for candidate, number in zip(item[1:], numbers, strict=True) if float(str(number)) > 0]
-
-
-def _words(text: str) -> list[str]:
-    return WORD.findall(text.lower())
 
 
 def _cosine(first: dict[str, float], second: dict[str, float]) -> float:
