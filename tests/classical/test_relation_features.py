@@ -38,6 +38,13 @@ def test_entities_side_by_side_have_nothing_between_them() -> None:
     assert "~1" not in features
 
 
+def test_runs_of_characters_are_added_where_asked_for() -> None:
+    features = marked_relation("[E1] fire [/E1] a [E2] car [/E2]", characters=True).split()
+
+    assert {"1+·fir", "1+fire", "1+ire·", "2+·car", "2+car·"} <= set(features)
+    assert "=+·a·" not in features  # shorter than four
+
+
 def test_text_without_markers_still_has_its_words() -> None:
     assert "'fire" in marked_relation("a fire").split()
     assert marked_relation("")

@@ -116,7 +116,8 @@ class NgramLinear:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
         if self.relations:
             version = self._single.grams[0].segmentation
-            return [marked_relation(as_text(one), version) for one in items]
+            characters = any(one.kind == "char" for one in self._single.grams)
+            return [marked_relation(as_text(one), characters=characters, segmentation=version) for one in items]
         if not self.pairs:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}

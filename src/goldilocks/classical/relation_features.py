@@ -5,6 +5,7 @@ As in ``pair_features`` a text becomes one line of marked n-grams, which is coun
 1: 2:    a word of the first or the second entity in the order of the text; its last word and that word's ending again
 <=>      a word or word bigram between the two; the whole of a short stretch as one; the first and the last of its words
 <1 >2    the two words before the first entity and behind the second
++        a run of four characters in the first entity, between the two or in the second, where asked for
 ~        which entity comes first, and how many words are between
 '        any word of the text
 
@@ -24,11 +25,17 @@ LONGEST_STRETCH = 8
 """Words between the entities that still count as one feature."""
 ENDINGS = (3, 5)
 """Characters at the end of an entity that are features."""
+_RUN = 4
 _DISTANCES = (0, 1, 2, 3, 5, 8, 12, 20)
 
 
-def marked_relation(text: str, segmentation: int = SEGMENTATION) -> str:
-    """The marked n-grams of a text with two entities, separated by spaces; ``segmentation`` is that of its words.
+def marked_relation(text: str, *, characters: bool = False, segmentation: int = SEGMENTATION) -> str:
+    """The marked n-grams of a text with two entities, separated by spaces.
+
+    Args:
+        text: The text with the markers of ``support/text/entity_markers.py``.
+        characters: Also runs of four characters in and between the entities.
+        segmentation: Version of the word segmentation.
 
     Example:
         >>> marked_relation("[E1] fire [/E1] by [E2] car [/E2]").split()[:6]
@@ -49,8 +56,18 @@ def marked_relation(text: str, segmentation: int = SEGMENTATION) -> str:
     features += [f"<1{word}" for word in before[-2:]] + [f">2{word}" for word in behind[:2]]
     features += ["~forward" if forward else "~backward"]
     features += [f"~{step}" for step in _DISTANCES if len(between) >= step]
+    if characters:
+        features += [
+            f"{name}+{run}" for name, words in (("1", first), ("=", between), ("2", second)) for run in _runs(words)
+        ]
     every = dict.fromkeys((*before, *first, *between, *second, *behind))
     return " ".join([*features, *(f"'{word}" for word in every)])
+
+
+def _runs(words: list[str]) -> list[str]:
+    """Runs of four characters, ``·`` at both ends and between words."""
+    text = f"·{'·'.join(words)}·"
+    return [text[start : start + _RUN] for start in range(len(text) - _RUN + 1)]
 
 
 def _split(text: str, segmentation: int) -> tuple[list[str], list[str], list[str], list[str], list[str], bool]:
