@@ -1,4 +1,4 @@
-# The whole project in a few words. `make demo` and `make test` do all the set-up they need.
+# `make demo` and `make test` do all the setup they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,10 +7,10 @@ DATA ?= $(or $(GOLDILOCKS_DATA),../shared/data)
 
 .PHONY: help install demo test check docs bench clean
 
-help: ## say what there is
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-install: $(STAMP) ## make .venv/ with all that demo and tests need
+install: $(STAMP) ## create .venv/ with everything that demo and tests need
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
-demo: install ## choose, tune and hand over a classifier for the BBC News corpus
+demo: install ## search, fine-tune and bundle a classifier for the BBC News corpus
 	$(BIN)/goldilocks demo --out demo-run
 
 test: install ## run the tests (no network)
@@ -38,5 +38,5 @@ docs: install ## build the documentation site in build/site
 bench: install ## the benchmarks of record (long; needs the data folder)
 	$(BIN)/python benchmarks/run_all.py --data $(DATA)
 
-clean: ## remove what was made
+clean: ## remove all build products
 	rm -rf $(VENV) build dist demo-run .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Where the benchmarks' data are, and how a task is laid out for one of them. Not a benchmark itself."""
+"""Data of the benchmarks, and task files for them. Not a benchmark itself."""
 
 from __future__ import annotations
 

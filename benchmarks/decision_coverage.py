@@ -1,4 +1,4 @@
-"""Do the intervals, the best set and P(best) of a decision hold what they promise, and does its rule cost anything?
+"""Do the intervals, the best set and P(best) of a decision have their nominal coverage, and what is the rule's regret?
 
 Run:    python benchmarks/decision_coverage.py --seconds 20 --out benchmarks/results/decision_coverage.json
 Read:   python benchmarks/decision_coverage.py --read benchmarks/results/decision_coverage.json

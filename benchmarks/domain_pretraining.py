@@ -1,4 +1,4 @@
-"""Does continuing on a domain's unlabelled text raise the tuned score when labels are few?
+"""Does domain-adaptive pre-training on unlabelled text improve the fine-tuned score when labels are few?
 
 Run:    python benchmarks/domain_pretraining.py --seeds 5
         python benchmarks/domain_pretraining.py --set banking77 --rows 231 --seeds 3   (another domain)

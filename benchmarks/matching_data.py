@@ -51,7 +51,7 @@ def _events(
     """One row for each liked film whose user has liked enough before, part by part."""
     ends = {part: ratings[min(len(ratings) - 1, int(share * len(ratings)))]["ts"] for part, share in SHARES.items()}
     found: dict[str, list[dict[str, Any]]] = {part: [] for part in SHARES}
-    known: dict[int, None] = {}  # films somebody rated before this moment, in that order
+    known: dict[int, None] = {}  # films with a rating before this moment, in order
     seen: dict[int, set[int]] = {}
     liked: dict[int, list[int]] = {}
     for together in _moments(ratings):

@@ -1,4 +1,4 @@
-"""How well do the pool's taggers mark names? CoNLL-2003 test, in the classical token-level form and by entities.
+"""How well do the pool's taggers recognise named entities? CoNLL-2003 test, by tokens and by entities.
 
 Run:    python benchmarks/ner.py --seeds 1
         python benchmarks/ner.py --rows 2000 --on dev --candidates crf/words/scratch   (a quick look)
@@ -123,7 +123,7 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     if wanted:
         usual = plugins.load("families", family).training_config(facts, work)
         own = plugins.load("methods", method).training_config(usual) if usual else None
-        assert own is not None, f"{name} is fitted in one go: it takes no recipe"
+        assert own is not None, f"{name} is a one-shot estimator: it takes no training config"
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
         recipe = adjusted(own, whole)
     options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None

@@ -1,4 +1,4 @@
-"""How much faster do we fine-tune MiniLM to answer questions than transformers' Trainer, and as well?
+"""How fast do we fine-tune MiniLM for question answering, compared with transformers' Trainer, and with what score?
 
 Run:    python benchmarks/qa_speed.py --seeds 3 --epochs 1
         python benchmarks/qa_speed.py --seeds 1 --rows 200 --scored 100 --out /tmp/qa.json   (a quick look)

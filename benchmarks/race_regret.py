@@ -1,4 +1,4 @@
-"""What does each policy lose at a budget, does more budget ever hurt, and where does ``value`` stop?
+"""What is the regret of each policy at a budget, does it rise with the budget, and where does ``value`` stop?
 
 Run:    python benchmarks/race_regret.py --draws 20
 Needs:  ``results/races`` (in the repository); CPU only, some minutes.

@@ -1,4 +1,4 @@
-"""What does a field of a recipe change? On training rows that no search and no other benchmark's test looks at.
+"""What is the effect of one field of a training config? On training rows that no search and no other test uses.
 
 Run:    python benchmarks/recipe.py --variants "" "layer_ratio=1"
         python benchmarks/recipe.py --set trec --rows 2400 --variants "" "layer_ratio=1" "learning_rate=2e-4"

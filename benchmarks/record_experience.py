@@ -1,4 +1,4 @@
-"""What do recorded races say before a new one begins? Records exhaustive races, fits the prior of the race.
+"""Records exhaustive races and fits the prior of the race to them.
 
 Run:    python benchmarks/record_experience.py --work bench-work/experience
         python benchmarks/record_experience.py --fit-only     (from the records of record, a second)

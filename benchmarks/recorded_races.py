@@ -1,4 +1,4 @@
-"""Recorded races: compact, without a row of the data, so that they can be kept and replayed. Not a benchmark itself.
+"""Recorded races in a compact format without rows of the data, for replay. Not a benchmark itself.
 
 A record holds the pool with its forecasts, the screening's probes and every rung of every candidate: seconds, loss and
 which validation items were answered right (bits in hexadecimal). ``results/races/NAME.json`` are those of record, made

@@ -1,4 +1,4 @@
-"""Every benchmark of record, one after the other. ``make bench`` calls this.
+"""Runs every benchmark of record in turn; called by ``make bench``.
 
 Run:    python benchmarks/run_all.py --data ../shared/data
 Needs:  the data folder; about three and a half hours on 2 cores. Results lie in benchmarks/results/.

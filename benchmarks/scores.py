@@ -1,4 +1,4 @@
-"""How good is MiniLM tuned by this project on well-known sets? The table in the README.
+"""What does MiniLM, fine-tuned by this project, score on well-known data sets? The table in the README.
 
 Run:    python benchmarks/scores.py --seeds 3
         python benchmarks/scores.py --seeds 2 --sets sst2 --rows 20000   (the records of the other sets stay)

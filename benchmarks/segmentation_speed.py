@@ -1,4 +1,4 @@
-"""What does word segmentation with combining marks cost on texts that have none, and on texts that do?
+"""How much slower is word segmentation with combining marks, on texts without and with such marks?
 
 Run:    python benchmarks/segmentation_speed.py --texts 10000 --repeats 9
 Needs:  CPU only, about a minute. The result of record is benchmarks/results/segmentation_speed.json.
@@ -59,6 +59,11 @@ def seconds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, li
     return taken
 
 
+def segmenting(segment: Callable[[str, int], list[str]], version: int, texts: list[str]) -> Callable[[], object]:
+    """Segmentation of all texts."""
+    return lambda: [segment(text, version) for text in texts]
+
+
 def fitting(family: str, version: int, texts: list[str]) -> Callable[[], object]:
     """Training of a family's word model with a version of the segmentation."""
     module, name = (naive_bayes, "word12") if family == "naive_bayes" else (tfidf_linear, "word")
@@ -85,10 +90,10 @@ def main() -> None:
     results = {}
     for name, texts in sets.items():
         for segment in (units, words):
-            jobs = {f"version {v}": lambda v=v, f=segment, t=texts: [f(text, v) for text in t] for v in (1, 2)}
+            jobs = {f"version {version}": segmenting(segment, version, texts) for version in (1, 2)}
             results[f"{segment.__name__}, {name}"] = seconds(jobs, options.repeats)
     for family in ("naive_bayes", "tfidf_linear"):
-        jobs = {f"version {v}": fitting(family, v, sets["english"]) for v in (1, 2)}
+        jobs = {f"version {version}": fitting(family, version, sets["english"]) for version in (1, 2)}
         results[f"fit {family}, english"] = seconds(jobs, options.repeats)
     for name, taken in results.items():
         line = [

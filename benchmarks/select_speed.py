@@ -10,7 +10,7 @@ accuracy of what each chose, scored after the fact, and its standard error: is w
 error of what the exhaustive search chose? The same on the validation rows, which are all that a search can know
 (standard error of the paired difference). Beside it the best of the whole pool by test accuracy, which no search can
 know (it is chosen on the test set, and by accuracy alone, where a decision also counts the cost). Then the record is
-replayed for further seeds: validation items are drawn anew with replacement, which gives everybody other scores.
+replayed for further seeds: validation items are resampled with replacement, which changes all scores.
 The last line of output is one JSON object.
 """
 

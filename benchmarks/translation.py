@@ -1,4 +1,4 @@
-"""How well do networks that start from nothing translate Multi30k, English to German, within 60 minutes of processor?
+"""How well do networks trained from scratch translate Multi30k, English to German, within 60 processor minutes?
 
 Run:    python benchmarks/translation.py --models seq2seq/transformer_small
         python benchmarks/translation.py --epochs 8   (where the processor does not multiply bfloat16)

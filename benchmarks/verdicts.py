@@ -1,4 +1,4 @@
-"""How often is a useless winner called useful, and how often is a useful one recognised?
+"""How often does the verdict call a useless winner useful, and how often does it recognise a useful one?
 
 Run:    python benchmarks/verdicts.py --noise 200 --effect 50
 Needs:  CPU only; about 5 min. Results of record lie in benchmarks/results/verdicts.json.

@@ -6,7 +6,7 @@ GoldilocksError
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
-├── RequestError      2  the service refuses a request (an HTTP status)    -> mend the request, or ask later
+├── RequestError      2  the service refuses a request (an HTTP status)    -> fix the request, or retry later
 ├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
 ├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
 └── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool

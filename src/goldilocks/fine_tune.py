@@ -49,7 +49,7 @@ def tune_one(
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
-        InputError: a recipe is given for a model that is fitted in one go, or the folder is taken.
+        InputError: a training config is given for a one-shot estimator, or the folder is in use.
     """
     set_threads(settings.threads)
     allow_unsafe_execution(settings.unsafe_execution)

@@ -1,8 +1,8 @@
-"""The whole path, top to bottom. Read this file first.
+"""The whole path from a task to a bundle. Read this file first.
 
-``build`` is the story: data, candidates, screening, a race, a decision, the test set scored once, the bundle, the
-report. Each step is a stage with a folder of its own. Everything is written to the run's folder as it comes about, so
-that an interrupted run, even after a power cut, continues where it stopped.
+``build`` runs the stages: data, candidates, screening, race, decision, one score on the test set, bundle, report. Each
+stage is a package of its own. All results are written to the run folder as they are obtained, so that an interrupted
+run continues where it stopped, even after a power failure.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ _SCREENING = 0.25
 
 
 def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, progress: Progress = silent) -> Decision:
-    """Choose and tune the model that is just right for a task, and write it as a bundle.
+    """Select and fine-tune the model that is just right for a task, and write it as a bundle.
 
     Args:
-        task: A task file, or a task already read.
-        settings: Where to write, whether to resume, whether the Hub may be asked.
-        progress: Called as work goes on.
+        task: A task file, or a ``TaskSpec``.
+        settings: Run folder, resuming, use of the Hub, and others.
+        progress: Called with each progress event.
 
     Returns:
         The decision; the same as in ``decision.json``. The bundle is in ``settings.out / "bundle"``.
@@ -97,7 +97,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 
-    while True:  # once, unless a candidate fails after the race: then the others race on
+    while True:  # once, unless a candidate fails after the race: then the race continues among the others
         progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
         store.drop_checkpoints(trials)
@@ -118,15 +118,15 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
 
 
 def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progress) -> Dataset:
-    """The data of the run; a resumed run must be on the same data."""
+    """The data of the run; a resumed run must use the same data."""
     progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)
     if workspace.data.exists():
         there = json.loads(read_text(workspace.data)).get("fingerprint")
         if there != dataset.fingerprint:
             raise InputError(
-                f"{workspace.folder}: its run was on other data (fingerprint {there}, now {dataset.fingerprint}); "
-                "restore the data, or start anew with another --out."
+                f"{workspace.folder}: this run used other data (fingerprint {there}, now {dataset.fingerprint}); "
+                "restore the data, or start a new run with another --out."
             )
     content = {
         "fingerprint": dataset.fingerprint,
@@ -166,7 +166,7 @@ def _find_candidates(
 
 
 def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) -> Screening:
-    """The screening of this run; read from its file where it was done before."""
+    """The screening of this run; read from its file if it is there already."""
     guard.progress(StageStarted("screening", len(pool.candidates)))
     workspace = guard.workspace
     if workspace.screening.exists():
@@ -221,7 +221,7 @@ def _race_context(
 def _hand_over(
     decision: Decision, rule: AnswerRule, dataset: Dataset, pool: Pool, store: RunStore, guard: Guard
 ) -> tuple[Decision, Evaluation] | None:
-    """Score the winner on the test set and write its bundle; ``None``: the winner failed and is excluded."""
+    """Score the winner on the test set and write its bundle; ``None`` if the winner failed and is excluded."""
     workspace, progress = guard.workspace, guard.progress
     task: Task = plugins.load("tasks", decision.task)
     rule = replace(rule, review_below=decision.winner.review_below)
@@ -257,11 +257,11 @@ def _report(workspace: Workspace, decision: Decision, dataset: Dataset, evaluati
 
 
 def rewrite_report(folder: Path) -> Path:
-    """Write the report of a finished run again, from its records alone.
+    """Rewrite the report of a finished run from its records.
 
     Raises:
         MissingError: the run is not finished.
-        IntegrityError: what its decision was made from was changed since.
+        IntegrityError: the inputs of its decision have changed.
     """
     workspace = Workspace(folder)
     decision = read_record(Decision, workspace.decision)
@@ -294,10 +294,10 @@ def _records(
 
 
 def check(task: TaskSpec | Path | str, progress: Progress = silent) -> Dataset:
-    """Read, check and split the data of a task; nothing is trained. The findings are in the result.
+    """Read, check and split the data of a task without training. The findings are in the result.
 
     Raises:
-        GoldilocksError: the data cannot be used as they are, or the metric cannot decide; the message says what to do.
+        GoldilocksError: the data are unusable, or the metric cannot decide; the message says what to do.
     """
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     plugin = plugins.load("tasks", spec.task)

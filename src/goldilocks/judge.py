@@ -48,22 +48,33 @@ def evaluate_bundle(
     """
     loaded = load(bundle)
     task = plugins.load("tasks", loaded.info.task)
-    reading = _read(source, fields, task, loaded, sentences or loaded.info.sentences)
+    part = labelled_rows(loaded, source, fields, sentences=sentences)
+    tried = _tried(loaded, task, drawn or {}) if samples else None
+    evaluation = evaluate(
+        loaded.answers(part.texts),
+        part,
+        loaded.info.goal,
+        (loaded.info.metric, *task.METRICS),
+        source=(source, fingerprint([part])),
+        language_of=language_of,
+    )
+    return _with_samples(evaluation, loaded, part, tried, samples, drawn or {}) if tried else evaluation
+
+
+def labelled_rows(bundle: Bundle, source: str, fields: Mapping[str, str], *, sentences: int | None = None) -> Part:
+    """Labelled rows for a bundle; arguments as for ``evaluate_bundle``.
+
+    Raises:
+        GoldilocksError: a row cannot be used, or has a label that the bundle does not know.
+    """
+    task = plugins.load("tasks", bundle.info.task)
+    reading = _read(source, fields, task, bundle, sentences or bundle.info.sentences)
     if reading.problems:
         what, rows = next(iter(reading.problems.items()))
         count = sum(map(len, reading.problems.values()))
         raise InputError(f"{source}: row {rows[0]}: {what} ({count} rows cannot be used); correct or remove them.")
-    refuse_unknown(reading.part, loaded.info.goal.labels, loaded.info.goal.output, source)
-    tried = _tried(loaded, task, drawn or {}) if samples else None
-    evaluation = evaluate(
-        loaded.answers(reading.part.texts),
-        reading.part,
-        loaded.info.goal,
-        (loaded.info.metric, *task.METRICS),
-        source=(source, fingerprint([reading.part])),
-        language_of=language_of,
-    )
-    return _with_samples(evaluation, loaded, reading.part, tried, samples, drawn or {}) if tried else evaluation
+    refuse_unknown(reading.part, bundle.info.goal.labels, bundle.info.goal.output, source)
+    return reading.part
 
 
 def _read(source: str, fields: Mapping[str, str], task: Task, bundle: Bundle, sentences: int) -> Reading:

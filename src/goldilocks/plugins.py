@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.protocols import Estimator, Family, Method, Metric, Policy, Task
+from goldilocks.protocols import Compressor, Engine, Estimator, Family, Method, Metric, Policy, Task
 from goldilocks.support.suggest import suggest
 
-Shelf = Literal["tasks", "families", "methods", "metrics", "estimators", "policies"]
+Shelf = Literal["tasks", "families", "methods", "metrics", "estimators", "policies", "compressors", "engines"]
 
 PROTOCOLS: dict[Shelf, type[Any]] = {
     "tasks": Task,
@@ -29,6 +29,8 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "metrics": Metric,
     "estimators": Estimator,
     "policies": Policy,
+    "compressors": Compressor,
+    "engines": Engine,
 }
 
 
@@ -49,6 +51,10 @@ def load(shelf: Literal["metrics"], name: str) -> Metric: ...
 def load(shelf: Literal["estimators"], name: str) -> Estimator: ...
 @overload
 def load(shelf: Literal["policies"], name: str) -> Policy: ...
+@overload
+def load(shelf: Literal["compressors"], name: str) -> Compressor: ...
+@overload
+def load(shelf: Literal["engines"], name: str) -> Engine: ...
 def load(shelf: Shelf, name: str) -> Any:
     """Import one plug-in and check its shape.
 

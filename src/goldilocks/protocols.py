@@ -80,7 +80,7 @@ class TracksSpending(Protocol):
     """A model behind an endpoint, each of whose requests costs money."""
 
     spending_log: SpendingLog
-    """Where what it spends is written down; replaced by whoever pays."""
+    """Spending log; replaced by the caller."""
 
     def rest(self) -> None:
         """Wait until the next request is not delayed by rate limits: for latency measurements."""
@@ -92,7 +92,7 @@ class SupportsGeneration(Protocol):
 
     @property
     def generation(self) -> Generation:
-        """Default settings; requests bring their own, so nobody changes these."""
+        """Default settings; never changed, as requests carry their own."""
 
     def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """As ``Model.predict``; the settings of the request take precedence over the model's.
@@ -387,6 +387,50 @@ class SupportsSampling(Protocol):
 
     def at(self, k: int) -> Metric:
         """The metric of k samples; its predictions are tuples of at least k answers for each item."""
+
+
+class Engine(Protocol):
+    """engines/NAME.py: what runs the model of a bundle."""
+
+    def unavailable(self) -> str | None:
+        """Why it cannot run on this machine, for the user; ``None``: it can. Imports nothing heavy."""
+
+    def load(self, folder: Path, family: str) -> Model:
+        """The model in a bundle's ``model/`` folder, ready for inference.
+
+        Raises:
+            MissingError: a package it needs is not installed.
+        """
+
+
+class Compressor(Protocol):
+    """compressors/NAME.py: one way to make a tuned model smaller or faster. Labels are never used."""
+
+    @property
+    def KIND(self) -> str:  # noqa: N802
+        """``prune`` (fewer weights) or ``quantise`` (fewer bits, another engine); compressors of a kind are
+        alternatives, and quantising follows pruning.
+        """
+
+    @property
+    def ENGINE(self) -> str:  # noqa: N802
+        """File name in engines/ of what runs the result."""
+
+    @property
+    def LEVELS(self) -> tuple[float, ...]:  # noqa: N802
+        """How much is kept, as a share (0 to 1) of what the compressor removes; each level is a trial of its own.
+        ``(1.0,)`` where there is nothing to choose.
+        """
+
+    @property
+    def SOURCE(self) -> str:  # noqa: N802
+        """Paper or standard the compressor follows, and where we differ."""
+
+    def incompatibility(self, model: Model) -> str | None:
+        """Why the model cannot be compressed this way, for the user; ``None``: it can."""
+
+    def compress(self, model: Model, level: float, folder: Path) -> None:
+        """Write the compressed model into the empty ``folder``, for ``ENGINE``. ``model`` may be changed."""
 
 
 class Estimator(Protocol):

@@ -129,7 +129,7 @@ def test_link_is_refused(folder: Path) -> None:
 def test_newer_format_asks_for_an_upgrade(folder: Path) -> None:
     change(folder, lambda info: info.update(format_version=FORMAT_VERSION + 1, something="new"))
 
-    with pytest.raises(IntegrityError, match=r"format version 3, .* reads up to 2; upgrade: pip install --upgrade"):
+    with pytest.raises(IntegrityError, match=r"format version 4, .* reads up to 3; upgrade: pip install --upgrade"):
         load(folder)
 
 

@@ -101,7 +101,7 @@ def test_bundle_without_a_race_says_so_and_has_no_test_score(tmp_path: Path) -> 
 
     info = load(tmp_path / "tuned").info
     assert (info.validation, info.test) == ({"macro_f1": score}, {})
-    assert "named by hand" in info.decision
+    assert "named by the user" in info.decision
 
 
 def test_bundle_that_is_there_is_replaced_whole(tmp_path: Path) -> None:

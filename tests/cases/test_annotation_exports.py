@@ -1,4 +1,4 @@
-"""Exports of annotation tools are read; annotations that nobody accepted are left out and counted."""
+"""Exports of annotation tools are read; annotations that were not accepted are left out and counted."""
 
 import json
 from pathlib import Path

@@ -185,7 +185,7 @@ def test_content_of_every_shape_is_read(server: Server, body: dict[str, Any]) ->
     assert model(server).predict(["a"]).values == ("sport",)
 
 
-def test_stream_that_nobody_asked_for_is_joined(server: Server) -> None:
+def test_unrequested_stream_is_joined(server: Server) -> None:
     events = [{"choices": [{"delta": {"content": part}}]} for part in ("spo", "rt")]
     raw = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
     server.replies = [lambda handler, _: send(handler, 200, raw.encode())]
@@ -275,7 +275,7 @@ def test_stop_sequences_are_applied_here_where_the_server_does_not_take_them(ser
     assert made.predict(["a"]).values == ("one",)
 
 
-def test_temperature_that_somebody_chose_is_not_left_out(server: Server) -> None:
+def test_explicit_temperature_is_not_left_out(server: Server) -> None:
     server.replies = [fail(400, "temperature: only 1 is allowed for this model")]
     made = model(server, replace(TEXT, generation=Generation(temperature=0.7)))
     with pytest.raises(EndpointError, match=r"status 400 \(temperature: only 1 is allowed for this model\)"):

@@ -34,7 +34,7 @@ def test_every_model_is_paired_with_every_method_that_fits() -> None:
 
 
 def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None:
-    told = replace(
+    narrowed = replace(
         spec(
             families=("decoder",),
             methods=("zero_shot", "in_context"),
@@ -44,7 +44,7 @@ def test_method_that_changes_nothing_for_the_task_is_out(tmp_path: Path) -> None
     )
     judged = replace(dataset(), output=Output.LIKELIHOOD, labels=())
 
-    pool = candidates(told, plugins.load("tasks", told.task), judged, RunSettings(), MACHINE)
+    pool = candidates(narrowed, plugins.load("tasks", narrowed.task), judged, RunSettings(), MACHINE)
 
     assert names(pool) == ["decoder/d/zero_shot"]
     assert any("/in_context" in name and "equal zero_shot" in why for name, why in out(pool).items())
@@ -98,7 +98,7 @@ def test_excluded_by_pattern_says_which(pattern: str) -> None:
     assert f"excluded by {pattern!r} in the task file" in out(pool).values()
 
 
-def test_pattern_that_matches_nobody_is_refused_with_the_nearest() -> None:
+def test_pattern_without_a_match_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"'fake/smal', which matches no candidate. Did you mean 'fake/small'\?"):
         find(spec(exclude=("fake/smal",)))
 
@@ -130,7 +130,7 @@ def test_named_folder_that_is_not_there_is_missing(tmp_path: Path) -> None:
         find(spec(tmp_path, models=("./mymodle",)))
 
 
-def test_named_folder_of_a_kind_nobody_reads_is_refused(tmp_path: Path) -> None:
+def test_named_folder_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path / "mine", model_type="t5")
 
     with pytest.raises(InputError, match="no family reads this kind of model; the families are"):
@@ -203,7 +203,7 @@ def test_more_memory_than_the_machine_has_is_out(tmp_path: Path) -> None:
     )
 
 
-def test_memory_limit_nobody_meets_names_the_nearest() -> None:
+def test_unmet_memory_limit_names_the_nearest() -> None:
     with pytest.raises(
         LimitError, match=r"the nearest is fake/small: needs at least 20 MB .* limits.memory_mb is 1"
     ) as raised:

@@ -40,6 +40,8 @@ def test_help_of_every_command_has_an_example() -> None:
         "decide",
         "tune",
         "evaluate",
+        "compress",
+        "export",
         "predict",
         "report",
         "pretrain",

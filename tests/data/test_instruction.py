@@ -14,31 +14,33 @@ GERMAN = (
 )
 
 
-def told(gold: tuple[object, ...] = GERMAN, language: str = "en", task: str = "translation", **given: str) -> str:
+def instruction_of(
+    gold: tuple[object, ...] = GERMAN, language: str = "en", task: str = "translation", **given: str
+) -> str:
     spec = TaskSpec(name="t", data=DataSpec("t.tsv"), task=task, **given)  # type: ignore[arg-type]
     return instruction_for(spec, plugins.load("tasks", task), gold, language)  # type: ignore[arg-type]
 
 
 def test_languages_are_named_as_the_task_file_or_the_rows_say() -> None:
-    assert told(target_language="de") == "Translate from English to German."
-    assert told(target_language="pt-BR", language="und") == "Translate the text to Brazilian Portuguese."
-    assert told(target_language="gsw") == "Translate from English to gsw."
-    assert told() == "Translate from English to German."
+    assert instruction_of(target_language="de") == "Translate from English to German."
+    assert instruction_of(target_language="pt-BR", language="und") == "Translate the text to Brazilian Portuguese."
+    assert instruction_of(target_language="gsw") == "Translate from English to gsw."
+    assert instruction_of() == "Translate from English to German."
 
 
 def test_target_that_rows_do_not_show_is_not_named() -> None:
-    assert told(("42", "x")) == "Translate the text."
-    assert told(("Wo ist das Haus?", "Where is the house and who is in it?")) == "Translate the text."
+    assert instruction_of(("42", "x")) == "Translate the text."
+    assert instruction_of(("Wo ist das Haus?", "Where is the house and who is in it?")) == "Translate the text."
 
 
 def test_own_instruction_stands_in_place_of_the_tasks() -> None:
-    assert told(instruction=" Say it in formal German. ") == "Say it in formal German."
-    assert told(("a",), task="text_classification", instruction="Which mood?") == "Which mood?"
-    assert told(("a",), task="text_classification") == "Give the label that fits the text."
+    assert instruction_of(instruction=" Say it in formal German. ") == "Say it in formal German."
+    assert instruction_of(("a",), task="text_classification", instruction="Which mood?") == "Which mood?"
+    assert instruction_of(("a",), task="text_classification") == "Give the label that fits the text."
 
 
-def test_target_language_that_nobody_would_hear_is_refused() -> None:
+def test_target_language_without_a_prompted_model_is_refused() -> None:
     with pytest.raises(InputError, match="target_language goes with translation; summarisation has none"):
-        told(task="summarisation", target_language="de")
+        instruction_of(task="summarisation", target_language="de")
     with pytest.raises(InputError, match="leave one of them out"):
-        told(instruction="Translate.", target_language="de")
+        instruction_of(instruction="Translate.", target_language="de")

@@ -51,7 +51,10 @@ def test_commands_run_as_written(desk: Path) -> None:
     ours = [
         line
         for line in lines
-        if "goldilocks" in line and "select task.yaml" not in line and "goldilocks serve" not in line
+        if "goldilocks" in line
+        and not line.startswith("pip")
+        and "select task.yaml" not in line
+        and "goldilocks serve" not in line
     ]
     assert len(ours) >= 6
     for line in ours:
@@ -115,3 +118,21 @@ def test_two_commands_of_the_readme_are_in_the_makefile() -> None:
     for name in ("demo", "test"):
         assert f"make {name}" in READMES[0].read_text()
         assert re.search(rf"^{name}:", makefile, flags=re.MULTILINE)
+
+
+def test_the_chinese_readme_has_the_sections_and_blocks_of_the_english_one() -> None:
+    english, chinese = (path.read_text(encoding="utf-8") for path in READMES)
+
+    assert len(re.findall(r"^## ", chinese, flags=re.MULTILINE)) == len(
+        re.findall(r"^## ", english, flags=re.MULTILINE)
+    )
+    for language in ("sh", "python", "text"):
+        assert blocks(READMES[1], language) == blocks(READMES[0], language)
+    assert len(re.findall(r"^\|", chinese, flags=re.MULTILINE)) == len(re.findall(r"^\|", english, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_outputs_fit_80_columns(readme: Path) -> None:
+    wide = [line for block in blocks(readme, "text") for line in block.splitlines() if len(line) > 80]
+
+    assert wide == []

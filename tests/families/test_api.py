@@ -344,7 +344,7 @@ def test_endpoint_is_asked_to_write_as_the_task_file_says(server: Server, tmp_pa
     assert not {"top_p", "top_k", "stop", "seed"} & set(second)
 
 
-def test_offline_run_asks_nobody_beyond_this_machine() -> None:
+def test_offline_run_contacts_no_other_machine() -> None:
     with pytest.raises(MissingError, match=r"api://api\.example\.com/v1/m: .* the run is offline; --online"):
         folder_of("api://api.example.com/v1/m", offline=True)
     info = described("api://127.0.0.1:1/v1/m", {"api": cast(Family, api)}, offline=True)

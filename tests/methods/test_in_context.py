@@ -23,7 +23,7 @@ def test_option_says_how_many_examples_are_drawn() -> None:
 
 
 def test_no_examples_are_refused() -> None:
-    with pytest.raises(InputError, match="shots is 0; show at least 1 row, or use zero_shot"):
+    with pytest.raises(InputError, match="shots is 0; use at least 1, or the method zero_shot"):
         in_context.prepare(SimpleNamespace(), in_context.Options(shots=0))
 
 

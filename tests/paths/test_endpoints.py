@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 
 def rows(*, learnable: bool) -> dict[str, str]:
-    """Texts and labels; not learnable, only who is told them (the endpoint) knows the labels."""
+    """Texts and labels; not learnable; only the endpoint, which has them in its prompt, knows the labels."""
     words = {"card": "my card is lost", "login": "I forgot my password"}
     found = {}
     for number in range(ROWS):
@@ -105,7 +105,7 @@ def test_endpoint_that_dies_mid_race_falls_out_and_another_wins(server: Server, 
     assert "answered with status 500 (out of order)" in (tmp_path / "run" / "report.html").read_text()
     asked = len(server.bodies)
     again = chosen(server, tmp_path, known, resume=True)
-    assert len(server.bodies) == asked  # who fell out is not asked again in this run
+    assert len(server.bodies) == asked  # an excluded candidate is not asked again in this run
     assert at_endpoint(again).reason == out.reason
 
 
@@ -198,11 +198,11 @@ def test_slow_endpoint_breaks_the_latency_limit(server: Server, tmp_path: Path) 
     assert "limit 140 ms" in out.reason
 
 
-def test_nobody_left_is_one_clear_error(server: Server, tmp_path: Path) -> None:
+def test_no_candidate_left_is_one_clear_error(server: Server, tmp_path: Path) -> None:
     server.replies = [fail(404, "gone")]
     with pytest.raises(
         InputError,
-        match=r"only the baseline majority.* was finished: api/.* fell out \(.*status 404 \(gone\).*another --out",
+        match=r"only the baseline majority.* was finished: api/.* failed \(.*status 404 \(gone\).*another --out",
     ):
         chosen(server, tmp_path, rows(learnable=True), families=("majority", "api"))
 

@@ -162,9 +162,11 @@ def test_whole_path(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
     questions = [{role: row[role] for role in task.READS if role in row} for row in rows[:6]]
     predict(run / "bundle", write(tmp_path / "questions.jsonl", questions))
-    told = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    predictions = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
     bundle = load(run / "bundle")
-    assert told == [json.loads(json.dumps(as_fields(one, bundle.info.goal))) for one in bundle.predict(questions)]
+    assert predictions == [
+        json.loads(json.dumps(as_fields(one, bundle.info.goal))) for one in bundle.predict(questions)
+    ]
     read = [task.item(row) for row in rows[:6]]  # as they are read with their right answers
     assert bundle.items(rows[:6]) == bundle.items(questions) == bundle.items(read) == read
 
@@ -172,13 +174,13 @@ def test_whole_path(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
         (tmp_path / "questions.txt").write_text("".join(f"{line(one)}\n" for one in questions))
         predict(run / "bundle", tmp_path / "questions.txt")
         same = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
-        assert list(map(bare, same)) == list(map(bare, told))
+        assert list(map(bare, same)) == list(map(bare, predictions))
 
     with pytest.raises(InputError, match=r"^row 2: .* \(1 of 3 rows have no prediction"):
         predict(run / "bundle", write(tmp_path / "odd.jsonl", [questions[0], {}, questions[1]]))
     odd = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
     assert "row 2: " in odd.pop(1)["error"]
-    assert odd == told[:2]
+    assert odd == predictions[:2]
 
     evaluate(run / "bundle", str(write(tmp_path / "labelled.jsonl", rows[:12])), json=True)
     assert json.loads(capsys.readouterr().out)["score"]["n"] == 12

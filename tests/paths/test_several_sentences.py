@@ -42,12 +42,12 @@ def test_rows_of_several_sentences_go_the_whole_way(tmp_path: Path, capsys: pyte
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
     capsys.readouterr()
     predict(tmp_path / "run" / "bundle", tmp_path / "rows.jsonl")
-    told = json.loads(capsys.readouterr().out)
-    assert told["tokens"] == ["the", "soup", "a", "bank", "loan"]
-    assert [(one["text"], one["start"]) for one in told["entities"]] == [("soup", 1), ("bank", 3), ("loan", 4)]
+    prediction = json.loads(capsys.readouterr().out)
+    assert prediction["tokens"] == ["the", "soup", "a", "bank", "loan"]
+    assert [(one["text"], one["start"]) for one in prediction["entities"]] == [("soup", 1), ("bank", 3), ("loan", 4)]
     text = bundle.predict(["the soup\na bank loan"])[0]
-    assert text.answer == tuple(told["tags"])
-    assert text.score == pytest.approx(told["score"], abs=1e-6)  # the lines of a text are its sentences
+    assert text.answer == tuple(prediction["tags"])
+    assert text.score == pytest.approx(prediction["score"], abs=1e-6)  # the lines of a text are its sentences
 
     found = evaluate_bundle(tmp_path / "run" / "bundle", str(data), {})
     assert found.score.n == 2 * 120 // 5

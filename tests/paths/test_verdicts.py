@@ -85,7 +85,7 @@ def test_report_and_card_say_it_first_and_mark_what_is_assumed(
     assert "(assumed)" in page
     card = (folder / "run" / "bundle" / "README.md").read_text().split("---\n", 2)[2]
     assert card.split("\n\n")[1].startswith("No candidate is better than the baseline")
-    assert "Assumed when it was chosen" in card
+    assert "Assumed in the decision" in card
     assert "an error (a wrong label) costs 0.05 USD" in card
 
 

@@ -19,7 +19,7 @@ CHEAP = ["majority", "naive_bayes", "tfidf_linear"]
 
 
 def write_task(folder: Path, **more: Any) -> Path:
-    """A task on 240 made-up tickets of three kinds; CHEAP families unless told otherwise."""
+    """A task on 240 made-up tickets of three kinds; CHEAP families by default."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {
         "card": ["my card has not arrived", "the card was declined at the shop", "please send me a new card"],
@@ -236,7 +236,7 @@ def test_second_run_does_not_overwrite_the_first(finished: Path) -> None:
     assert "pass --resume" in done.stderr
 
 
-def test_limit_nobody_meets_ends_with_3_and_names_the_nearest(tmp_path: Path) -> None:
+def test_unmet_limit_ends_with_3_and_names_the_nearest(tmp_path: Path) -> None:
     done = goldilocks("select", write_task(tmp_path, limits={"min_score": 1.01}), "--out", tmp_path / "run")
     assert done.returncode == 3
     assert "the nearest is" in done.stderr
@@ -255,7 +255,7 @@ def test_data_that_changed_are_noticed_on_resume(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("\n".join(rows[:-9]) + "\n")
     done = goldilocks("select", task, "--out", run, "--resume")
     assert done.returncode == 2
-    assert "was on other data" in done.stderr
+    assert "used other data" in done.stderr
 
 
 def test_hub_model_without_a_network_says_what_to_do(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_halving_ends_with_one_finished() -> None:
     assert policy.choose(FakeRace({"a": DONE, "b": {0: 0.9}, "c": {0: 0.8}})) is None
 
 
-def test_random_follows_its_seed_and_visits_everybody() -> None:
+def test_random_follows_its_seed_and_visits_every_candidate() -> None:
     policy = plugins.load("policies", "random")
     names = [f"c{i}" for i in range(8)]
 

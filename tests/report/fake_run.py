@@ -165,7 +165,7 @@ def make_run(
             J=total[name],
             gap=Measured(gap, gap - spread_, gap + spread_, 1000, "USD per month"),
             p_value=None if name == best else 0.4 if status in ("winner", "tied") else 0.0002 if gap > 200 else 0.012,
-            reason="cheapest of those that cannot be told apart from the lowest J" if status == "winner" else "",
+            reason="lowest expected J" if status == "winner" else "",
         )
 
     standings = sorted((finish(one) for one in standings), key=lambda one: (one.J is None, one.J or 0.0))
@@ -194,7 +194,7 @@ def make_run(
         alpha=objective.alpha,
         metric="macro_f1",
         sentence=f"Use {won.model} ({won.family}, {won.method}): macro_f1 {won.score.value:.3f} ({won.score.low:.3f} "
-        f"to {won.score.high:.3f}) on 1000 validation texts. It cannot be told apart from {', '.join(names_tied[1:])} "
+        f"to {won.score.high:.3f}) on 1000 validation texts. Not significantly different: {', '.join(names_tied[1:])} "
         "and is the cheapest of them.",
         search=Search(trials[-1].elapsed if trials else 0.0, len(trials), 1460.0, "value",
                       "no further purchase was worth its price"),

@@ -36,7 +36,7 @@ def test_same_model_with_two_methods_keeps_two_names() -> None:
     assert len(set(names.values())) == len(names)
 
 
-def test_everybody_without_a_place_is_among_the_excluded_once() -> None:
+def test_every_candidate_without_a_rank_is_excluded_once() -> None:
     run = make_run()
 
     out = excluded(run.decision, run.pool, run.screening)
@@ -52,7 +52,7 @@ def test_everybody_without_a_place_is_among_the_excluded_once() -> None:
 def test_who_fell_out_on_the_way_is_listed_with_its_own_reason() -> None:
     run = make_run()
     first, *others = run.decision.candidates
-    reason = "fell out in the race: api://h/v1/m: gave no answer"
+    reason = "failed in the race: api://h/v1/m: gave no answer"
     for scored in (first, replace(first, score=None)):
         fell = replace(scored, status="excluded", dropped="race", reason=reason)
 

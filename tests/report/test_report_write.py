@@ -102,7 +102,7 @@ def test_key_figures_are_those_of_the_records(page: Reader, run: Run) -> None:
         f"{winner.J:.1f} USD",
         "11.4 ms median",
         "90.9 MB",
-        "stated: 0.05; × 200k requests gives α = 10k USD per month",
+        "this task: 0.05 (stated); × 200k requests gives α = 10k USD per month",
         "(best set) 2",
         FINGERPRINT,
         "torch 2.13.0",

@@ -41,7 +41,7 @@ def test_error_of_one_candidate_is_its_own_reason(error: Exception) -> None:
     assert own_fault(error) == str(error)
 
 
-def test_too_little_memory_is_the_candidates_own_whoever_says_so() -> None:
+def test_too_little_memory_is_the_candidates_own_whatever_raises_it() -> None:
     assert own_fault(MemoryError()) == "this machine has not the memory it needs"
     assert own_fault(torch.OutOfMemoryError("CUDA out of memory.")) == own_fault(MemoryError())
     with pytest.raises(RuntimeError) as caught:
@@ -52,19 +52,19 @@ def test_too_little_memory_is_the_candidates_own_whoever_says_so() -> None:
 @pytest.mark.parametrize(
     "error", [KeyError("x"), RuntimeError("x"), ValueError("x"), LimitError("x"), BudgetError("x")]
 )
-def test_mistake_of_the_program_and_the_end_of_the_search_are_nobodys(tmp_path: Path, error: Exception) -> None:
+def test_programming_error_and_end_of_the_search_exclude_no_candidate(tmp_path: Path, error: Exception) -> None:
     assert own_fault(error) is None
     with pytest.raises(type(error)), guard(tmp_path).watch("race", ["f/m/full"]):
         raise error
     assert Workspace(tmp_path).read_dropped() == {}
 
 
-def test_full_disk_is_everybodys(tmp_path: Path) -> None:
+def test_full_disk_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"), guard(tmp_path).watch("race", ["f/m/full"]):
         full_disk()
 
 
-def test_folder_that_cannot_be_written_to_is_everybodys(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_written_to_ends_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"), guard(tmp_path).watch("race", ["f/m/full"]):
         write_text(tmp_path / "file" / "below", "x")
@@ -83,7 +83,7 @@ def test_who_falls_out_is_written_down_and_said(tmp_path: Path) -> None:
     assert Workspace(tmp_path).elapsed() == written["f/m/lora"].elapsed
 
 
-def test_nobody_falls_out_where_nothing_goes_wrong(tmp_path: Path) -> None:
+def test_no_candidate_is_excluded_without_a_failure(tmp_path: Path) -> None:
     with guard(tmp_path).watch("race", ["f/m/full"]) as fallen:
         pass
     assert fallen == []

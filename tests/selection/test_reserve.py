@@ -152,8 +152,8 @@ def test_look_without_time_keeps_the_probe_and_leaves_the_other_estimators_out()
     labels = np.arange(60) % 2
     found = rng.normal(size=(60, 3, 4)).astype(np.float32) + labels[:, None, None]
     facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
-    in_time = screening._look(facts, found, labels, 0, 5, screening._Timing(0.0, float("inf")))
-    late = screening._look(facts, found, labels, 0, 5, screening._Timing(0.0, 0.0))
+    in_time = screening._probe(facts, found, labels, 0, 5, screening._Timing(0.0, float("inf")))
+    late = screening._probe(facts, found, labels, 0, 5, screening._Timing(0.0, 0.0))
     assert set(late.estimates) == {screening.ACCURACY}
     assert late.estimates[screening.ACCURACY].n == 2
     assert late.layer == 2

@@ -102,7 +102,7 @@ def test_the_surely_worse_are_cut_with_every_one_of_their_candidates_and_a_reaso
     assert "3 models are surely better" in found.cut[0].reason
 
 
-def test_nobody_within_the_interval_of_the_cut_is_cut() -> None:
+def test_no_model_within_the_interval_of_the_cut_is_cut() -> None:
     gaps = {f"m{i}": 2.0 + 0.01 * i for i in range(4)}
     pool = _pool(*(_pretrained(name) for name in gaps))
     found = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=1))
@@ -110,7 +110,7 @@ def test_nobody_within_the_interval_of_the_cut_is_cut() -> None:
     assert found.cut == ()
 
 
-def test_with_fewer_models_than_are_kept_nobody_is_cut() -> None:
+def test_with_fewer_models_than_are_kept_none_is_cut() -> None:
     pool = _pool(_pretrained("noise"), _pretrained("good"))
     found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
     assert found.cut == ()

@@ -54,7 +54,7 @@ def test_winner_that_answers_like_the_constant_is_of_no_use_and_the_headline_say
     got = verdict([finished("majority/m/scratch", range(1, 400, 2), cost=0)])  # every "b" is answered "a"
     assert not got.useful
     assert got.against == "constant"
-    assert "0.500 errors a request (a wrong label) against 0.500 by always answering 'a'" in got.reason
+    assert "0.500 errors per request (a wrong label) against 0.500 by always answering 'a'" in got.reason
     assert headline(got).startswith("No candidate is better than the baseline (constant): 0.500")
     assert "labels:" in headline(got)
 

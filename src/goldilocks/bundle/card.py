@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from goldilocks import plugins
+from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import BundleInfo
-from goldilocks.records import Decision, Measured, Output
+from goldilocks.records import Compression, Decision, Measured, Output
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
 
@@ -63,6 +64,7 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
         _scores(info, decision),
         _use(info),
         _limits(info, decision),
+        *([_compression(info.compression)] if info.compression else []),
         _example(info),
         _made(info, decision),
     ]
@@ -158,6 +160,13 @@ def _answer(info: BundleInfo) -> str:
     return f"any number of {every}" if info.several else f"one of {every}"
 
 
+def _compression(record: Compression) -> str:
+    return (
+        "## Compression\n\nThe scores above are those of the compressed model on the rows of the compression.\n\n"
+        + markdown(record)
+    )
+
+
 def _in_code(label: str) -> str:
     """A label that can be put between backticks, on one line."""
     return " ".join(label.replace("`", "'").split())
@@ -202,7 +211,7 @@ def _money(decision: Decision) -> list[str]:
     if verdict is not None and verdict.useful and verdict.against:
         lines.append(f"- Better than the baselines: {verdict.reason}.")
     if assumed:
-        lines.append(f"- Assumed when it was chosen, as the task does not state it: {'; '.join(assumed)}.")
+        lines.append(f"- Assumed in the decision, not stated in the task file: {'; '.join(assumed)}.")
     return lines
 
 

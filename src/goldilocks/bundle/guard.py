@@ -1,4 +1,4 @@
-"""What must hold of a bundle's files before any of them is opened: listed, whole, inside the folder, no pickle.
+"""Checks of the files of a bundle before any is opened: listed, intact, inside the folder, no pickle.
 
 A pickle runs code when it is read. Nothing here reads one; it is refused all the same, so that no bundle carries one to
 a program that does.
@@ -36,10 +36,10 @@ def check(folder: Path, files: Mapping[str, str]) -> None:
         refuse_pickle(folder / name)
         if name not in files:
             raise IntegrityError(f"{folder}: holds {name!r}, which {INFO} does not list; remove it.")
-        found = sha256_of(folder / name)
-        if found != files[name]:
+        digest = sha256_of(folder / name)
+        if digest != files[name]:
             raise IntegrityError(
-                f"{folder}: {name!r} was changed (sha256 {found[:12]}…, written as {files[name][:12]}…); "
+                f"{folder}: {name!r} was changed (sha256 {digest[:12]}…, written as {files[name][:12]}…); "
                 "copy the bundle again, or write it anew."
             )
         if name.lower().endswith(".safetensors"):

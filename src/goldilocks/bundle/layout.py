@@ -1,9 +1,9 @@
-"""What lies where in a bundle, and what ``bundle.json`` says.
+"""Layout of a bundle, and the schema of ``bundle.json``.
 
 bundle.json    everything below; written last
 README.md      the model card
 reference.safetensors  mean and covariance of the embeddings of training items, where the model gives any
-model/         what the family's ``restore`` needs: safetensors, JSON, a tokenizer
+model/         what the engine needs (for ``native`` the family's ``restore``): safetensors, JSON, a tokenizer, ONNX
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ReferenceProfile
-from goldilocks.records import Answer, AnswerRule, Goal, Measured, ModelInfo, Output, Text
+from goldilocks.records import Answer, AnswerRule, Compression, Goal, Measured, ModelInfo, Output, Text
 from goldilocks.support.text.word_tokenizer import FIRST_UNITS, WordTokenization
 
-FORMAT_VERSION = 2
-"""Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
+FORMAT_VERSION = 3
+"""3: models that are compressed or run by another engine than ``native``.
+
+Raised when an older Goldilocks could not read what this one writes. Older bundles still load."""
+
+UNCOMPRESSED_VERSION = 2
+"""Of bundles whose model runs as it was tuned, which version 2 could read."""
 
 INFO = "bundle.json"
 CARD = "README.md"
@@ -86,7 +91,9 @@ class BundleInfo:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Role -> column of the training data, where they differ; ``predict`` and ``evaluate`` look for these first."""
     engine: str = "native"
-    """What runs the model: ``native`` (the family's own ``restore``)."""
+    """File name in engines/ of what runs the model; ``native`` is the family's own ``restore``."""
+    compression: Compression | None = None
+    """How the model was compressed, every trial included; ``None``: it is as it was tuned."""
     reference: ReferenceProfile | None = None
     """Distributions of the training data and of the answers, for drift detection; ``None`` in bundles of format 1."""
     test_opened: bool = False

@@ -207,15 +207,15 @@ def load(folder: Path | str) -> Bundle:
     """Read a bundle. Every file's SHA-256 is checked, nothing is unpickled.
 
     Raises:
-        MissingError: there is no bundle, or the package its family needs is not installed.
+        MissingError: there is no bundle, or a package that its family or engine needs is not installed.
         IntegrityError: it is damaged, holds what it should not, or was written by a newer Goldilocks.
     """
     folder = Path(folder)
     info = read_info(folder)
     check(folder, info.files)
-    family = plugins.load("families", info.family)
+    engine = plugins.load("engines", info.engine)
     try:
-        model = family.restore(folder / MODEL)
+        model = engine.load(folder / MODEL, info.family)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise IntegrityError(
             f"{folder}: its files are whole, but {info.family} cannot read them ({type(error).__name__}: {error}); "

@@ -1,4 +1,4 @@
-"""The reference profile of a bundle: what its training data and its answers looked like, for drift detection later.
+"""Reference profile of a bundle: distributions of its training data and predictions, for drift detection.
 
 ``bundle.json`` holds the small numbers; mean and covariance of the embeddings lie in ``reference.safetensors``.
 """

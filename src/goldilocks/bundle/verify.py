@@ -1,4 +1,4 @@
-"""Does a bundle still answer as it did when it was written?"""
+"""Verification of a bundle: checksums, and reproduction of its stored predictions."""
 
 from __future__ import annotations
 

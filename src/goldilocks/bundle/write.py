@@ -13,16 +13,38 @@ from pathlib import Path
 
 import numpy as np
 
+from goldilocks import plugins
 from goldilocks.answers import by_rule
 from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
-from goldilocks.bundle.layout import CARD, FORMAT_VERSION, INFO, MODEL, STORED, BundleInfo, StoredPrediction
-from goldilocks.bundle.read import load
+from goldilocks.bundle.layout import (
+    CARD,
+    FORMAT_VERSION,
+    INFO,
+    MODEL,
+    STORED,
+    UNCOMPRESSED_VERSION,
+    BundleInfo,
+    StoredPrediction,
+)
+from goldilocks.bundle.read import Bundle, load
+from goldilocks.bundle.reference import FILE as PROFILE
 from goldilocks.bundle.reference import reference_profile
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model, TracksSpending
-from goldilocks.records import AnswerRule, Candidate, Dataset, Decision, Measured, ModelInfo, Output, Text, labels_of
+from goldilocks.records import (
+    AnswerRule,
+    Candidate,
+    Compression,
+    Dataset,
+    Decision,
+    Measured,
+    ModelInfo,
+    Output,
+    Text,
+    labels_of,
+)
 from goldilocks.support.files import sha256_of, to_json, write_text
 from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.text.composition import NFC, is_composed
@@ -113,8 +135,8 @@ def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, m
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
     return BundleInfo(
-        format_version=FORMAT_VERSION,
-        created_by=f"goldilocks-lm {metadata.version('goldilocks-lm')}",
+        format_version=UNCOMPRESSED_VERSION,
+        created_by=_created_by(),
         task=task,
         family=candidate.model.family,
         model=candidate.model.name,
@@ -136,6 +158,10 @@ def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metri
         sentences=dataset.sentences,
         columns=dataset.columns,
     )
+
+
+def _created_by() -> str:
+    return f"goldilocks-lm {metadata.version('goldilocks-lm')}"
 
 
 def _normalisation(dataset: Dataset) -> str:
@@ -167,10 +193,13 @@ def _stored(model: Model, dataset: Dataset, mask: Mask, rule: AnswerRule | None)
     by_label = sorted(range(len(part)), key=lambda position: labels_of(part.gold[position], dataset.output))
     step = max(1.0, len(by_label) / STORED)
     chosen = [by_label[int(number * step)] for number in range(min(STORED, len(by_label)))]
-    texts = [_masked(part.texts[position], mask) for position in chosen]
+    return _answered(model, [_masked(part.texts[position], mask) for position in chosen], rule or AnswerRule())
+
+
+def _answered(model: Model, texts: list[Text], rule: AnswerRule) -> tuple[StoredPrediction, ...]:
     if not texts:
         return ()
-    answers = by_rule(model.predict(texts), rule or AnswerRule())
+    answers = by_rule(model.predict(texts), rule)
     scores = [None if np.isnan(score) else float(score) for score in answers.scores]
     return tuple(StoredPrediction(*one) for one in zip(texts, answers.values, scores, strict=True))
 
@@ -183,23 +212,82 @@ def _masked(item: Text, mask: Mask) -> Text:
 
 def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
     folder = folder.absolute()
-    if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
+    _check_target(folder)
     with _beside(folder) as part:
         (part / MODEL).mkdir()
         model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
         info = replace(info, reference=reference_profile(model, dataset, part))
-        names = sorted(names_in(part))
-        for name in names:
-            refuse_pickle(part / name)
-        files = {name: sha256_of(part / name) for name in names}
-        write_text(part / INFO, to_json(replace(info, files=files)))
+        _seal(part, info)
         if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing
-        elif not (checked := verify(part)).ok:
-            raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")
+        else:
+            _verify(part, folder)
     return folder
+
+
+def write_compressed(original: Bundle, record: Compression, model_folder: Path, folder: Path) -> Path:
+    """Write a compressed form of a bundle's model as a bundle.
+
+    Its validation score is that on the rows of the compression. Stored texts are answered again; the reference profile
+    is that of the original, whose training rows are not at hand.
+
+    Args:
+        original: The bundle that was compressed; ``record.parent`` names it.
+        record: How the model came about; its trial that was taken says which engine runs it.
+        model_folder: The compressed model.
+        folder: Where to; a bundle that is there is replaced.
+
+    Raises:
+        InputError: the folder holds something else, cannot be written to, or the disk is full; nothing is left behind.
+        IntegrityError: what was written does not answer as the model did, or no trial was taken.
+    """
+    taken = record.taken
+    if taken is None or taken.score is None:
+        raise IntegrityError(f"{folder}: not written, because no trial of the compression was taken.")
+    folder = folder.absolute()
+    _check_target(folder)
+    model = plugins.load("engines", taken.engine).load(model_folder, original.info.family)
+    steps = ", ".join(taken.steps)
+    info = replace(
+        original.info,
+        format_version=FORMAT_VERSION,
+        created_by=_created_by(),
+        engine=taken.engine,
+        compression=record,
+        validation={record.metric: taken.score},
+        test={},
+        test_opened=original.info.test_opened or bool(original.info.test),
+        decision=f"{original.info.decision} Compressed since: {steps}.".strip(),
+        predictions=_answered(model, [one.text for one in original.info.predictions], original.info.answer_rule),
+    )
+    with _beside(folder) as part:
+        shutil.copytree(model_folder, part / MODEL)
+        if (original.folder / PROFILE).is_file():
+            shutil.copy(original.folder / PROFILE, part / PROFILE)
+        write_text(part / CARD, without_own_paths(card(info), [folder.parent]))
+        _seal(part, info)
+        _verify(part, folder)
+    return folder
+
+
+def _seal(part: Path, info: BundleInfo) -> None:
+    """Write ``bundle.json`` with the checksum of every other file."""
+    names = sorted(names_in(part))
+    for name in names:
+        refuse_pickle(part / name)
+    files = {name: sha256_of(part / name) for name in names}
+    write_text(part / INFO, to_json(replace(info, files=files)))
+
+
+def _verify(part: Path, folder: Path) -> None:
+    if not (checked := verify(part)).ok:
+        raise IntegrityError(f"{folder}: not written, because read back {checked.message}.")
+
+
+def _check_target(folder: Path) -> None:
+    if folder.exists() and not (folder / INFO).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: is not a bundle and not empty; choose another --out.")
 
 
 @contextmanager
@@ -228,7 +316,7 @@ def _beside(folder: Path) -> Iterator[Path]:
 def _make_readable(folder: Path) -> None:
     """Give every file the rights that the umask gives new ones: libraries write weights for this user alone.
 
-    Whoever serves the bundle is often another user, such as a service account.
+    Bundles are often served by another user, such as a service account.
     """
     allowed = folder.stat().st_mode & 0o777  # what the umask left to a new folder
     for path in folder.rglob("*"):

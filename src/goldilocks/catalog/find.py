@@ -80,7 +80,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     for info in _there(allowed, families, settings, search):
         _pair(info, families[info.family], methods, spec, work, machine, search)
     if not search.found:
-        raise LimitError(_nobody(search.out))
+        raise LimitError(_no_candidate(search.out))
     # By size, not by forecast: the forecast moves with the machine's mood, the order must not.
     order = sorted(search.found.values(), key=lambda pair: (pair[0].model.size_bytes, pair[0].name))
     return Pool(
@@ -170,13 +170,13 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
 def _admitted(info: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search) -> bool:
     """Whether the model keeps every limit that can be checked without its files."""
     name = f"{info.family}/{info.name}"
-    found = (
+    reason = (
         reasons.pattern(spec.candidates.exclude, info.family, name)
         or reasons.licence(info, spec.limits)
         or reasons.language(info, dataset.profile.language)
         or reasons.size(info, spec.limits)
     )
-    return not search.drop(name, found)
+    return not search.drop(name, reason)
 
 
 def _there(
@@ -265,8 +265,8 @@ def _excluded(out: Iterable[tuple[str, Reason]]) -> tuple[Excluded, ...]:
     )
 
 
-def _nobody(out: Sequence[tuple[str, Reason]]) -> str:
+def _no_candidate(out: Sequence[tuple[str, Reason]]) -> str:
     if not out:
         return "no candidate: the shelf of families or that of methods is empty; install goldilocks-lm again."
-    name, reason = min(out, key=lambda one: one[1].far)
-    return f"no candidate keeps the limits; the nearest is {name}: {reason.words}. Loosen that in the task file."
+    name, reason = min(out, key=lambda named: named[1].far)
+    return f"no candidate meets the limits; the nearest is {name}: {reason.words}. Relax this limit in the task file."

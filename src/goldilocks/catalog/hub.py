@@ -64,13 +64,15 @@ def refusal(source: str) -> str | None:
     from huggingface_hub import HfApi
 
     try:
-        found = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).model_info(name, revision=revision, timeout=_ASK_SECONDS)
+        model_info = HfApi(endpoint=os.environ.get("HF_ENDPOINT")).model_info(
+            name, revision=revision, timeout=_ASK_SECONDS
+        )
     except Exception as error:  # noqa: BLE001
         try:
             _explain(source, error, offline=False)
         except (InputError, MissingError) as explained:
             return str(explained)
-    lacks = lacking(one.rfilename for one in found.siblings or ())
+    lacks = lacking(one.rfilename for one in model_info.siblings or ())
     return f"{source}: the Hub has no {lacks} for it" if lacks else None
 
 

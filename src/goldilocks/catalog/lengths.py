@@ -22,7 +22,7 @@ def token_counters() -> Mapping[str, Counter]:
     """Model name -> token counts of texts, for every model of the catalogue that is on this machine."""
     from tokenizers import Tokenizer
 
-    found: dict[str, Counter] = {}
+    counters: dict[str, Counter] = {}
     for facts in catalogue():
         try:
             path = _tokenizer_of(folder_of(facts, offline=True, make=False))
@@ -31,8 +31,8 @@ def token_counters() -> Mapping[str, Counter]:
         if path is not None:
             # The library raises bare Exception; a damaged tokenizer fails, with its reason, where it is tuned.
             with suppress(Exception):
-                found[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
-    return found
+                counters[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
+    return counters
 
 
 def _tokenizer_of(folder: Path) -> Path | None:

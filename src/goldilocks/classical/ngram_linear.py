@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goldilocks.protocols import Ints
 
 Array = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
 """(values, label of each text, number of labels, where to start) -> the weights. Where a text may have several labels
 they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is a binary classifier."""
@@ -40,12 +41,24 @@ FEWEST_HELD_OUT = 10
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """``scores = values @ weights + bias``."""
+    """``scores = values @ (weights * scale) + bias``."""
 
-    weights: Array
-    """Shape ``(n_terms, n_labels)``."""
+    weights: Weights
+    """Shape ``(n_terms, n_labels)``; float32, or compressed: float16, or int8 with a scale."""
     bias: Array
     """Shape ``(n_labels,)``."""
+    scale: Array | None = None
+    """Of int8 weights: what one step is worth in each label's column, ``(n_labels,)``; ``None``: 1."""
+
+    def scores(self, columns: Ints, values: Array) -> Array:
+        """Scores of one text ``(n_labels,)`` from the columns and values of its n-grams."""
+        products: Array = values @ self.weights[columns].astype(np.float32, copy=False)
+        return (products if self.scale is None else products * self.scale) + self.bias
+
+    def dense(self) -> Array:
+        """The weights as float32, ``(n_terms, n_labels)``."""
+        weights = self.weights.astype(np.float32, copy=False)
+        return weights if self.scale is None else weights * self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +83,19 @@ class NgramLinear:
     """
 
     def __init__(
-        self, labels: Sequence[str], recipe: TrainingConfig, solve: Solver | None = None, *, several: bool = False
+        self, labels: Sequence[str], config: TrainingConfig, solve: Solver | None = None, *, several: bool = False
     ) -> None:
         """An unfitted model; without ``solve`` it can only be filled by ``restored``."""
         self.labels = tuple(labels)
         self.several = several
-        self.recipe = recipe
+        self.config = config
         """For pairs its n-grams are the marked ones, from ``fit`` on."""
         self.pairs = False
         self.relations = False
         """Whether the items are texts with two marked entities (``classical/relation_features.py``)."""
-        self._single = recipe
+        self._single = config
         self._solve = solve
-        self.vocabulary = Vocabulary(recipe.grams, [[] for _ in recipe.grams])
+        self.vocabulary = Vocabulary(config.grams, [[] for _ in config.grams])
         self.solution = Solution(np.zeros((0, len(self.labels)), np.float32), np.zeros(len(self.labels), np.float32))
         self.idf: Array = np.zeros(0, np.float32)
         self.temperature = 1.0
@@ -110,7 +123,7 @@ class NgramLinear:
     def use_marked_ngrams(self) -> None:
         """Count marked n-grams where the items are pairs or relations, else those of the text."""
         special = self.pairs or self.relations
-        self.recipe = replace(self._single, grams=(Grams("marked", 1, 1),)) if special else self._single
+        self.config = replace(self._single, grams=(Grams("marked", 1, 1),)) if special else self._single
 
     def _lines(self, items: Sequence[Text]) -> list[str]:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
@@ -130,10 +143,10 @@ class NgramLinear:
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
         answers = _numbers(texts, gold, self.labels, several=self.several)
-        most = max(1, min(self.recipe.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.recipe.grams))))
-        min_texts = 2 if len(texts) >= self.recipe.large else 1
-        self.vocabulary, values = Vocabulary.learned(texts, self.recipe.grams, min_texts=min_texts, most=most)
-        if self.recipe.tfidf:
+        most = max(1, min(self.config.most_terms, MOST_WEIGHTS // (len(self.labels) * len(self.config.grams))))
+        min_texts = 2 if len(texts) >= self.config.large else 1
+        self.vocabulary, values = Vocabulary.learned(texts, self.config.grams, min_texts=min_texts, most=most)
+        if self.config.tfidf:
             in_texts = np.bincount(values.indices, minlength=values.shape[1])
             self.idf = (np.log((1 + len(texts)) / (1 + in_texts)) + 1).astype(np.float32)
         rows = np.repeat(np.arange(len(texts)), np.diff(values.indptr))
@@ -146,16 +159,16 @@ class NgramLinear:
         if len(aside) >= FEWEST_HELD_OUT:
             rest.sort()
             start = solve(values[rest], answers[rest], len(self.labels), None)
-            scores = values[aside] @ start.weights + start.bias
+            scores = values[aside] @ start.dense() + start.bias
             fitted = fitted_temperature_each if self.several else fitted_temperature
             self.temperature = fitted(scores, answers[aside])
         self.solution = solve(values, answers, len(self.labels), start)
 
     def _weighed(self, rows: Ints, columns: Ints, counts: Array, n_texts: int) -> Array:
-        if not self.recipe.tfidf:
+        if not self.config.tfidf:
             return counts
         values = (1 + np.log(counts)) * self.idf[columns]
-        kinds = len(self.recipe.grams)
+        kinds = len(self.config.grams)
         group = rows * kinds + np.searchsorted(self.vocabulary.edges[1:], columns, side="right")
         length = np.sqrt(np.bincount(group, weights=values * values, minlength=n_texts * kinds))
         return np.asarray(values / length[group], dtype=np.float32)
@@ -166,8 +179,8 @@ class NgramLinear:
         """See ``protocols.Model``."""
         scores = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         for row, (columns, values) in enumerate(self._rows(self._lines(texts))):
-            scores[row] = values @ self.solution.weights[columns]
-        scores = (scores + self.solution.bias) / np.float32(self.temperature)
+            scores[row] = self.solution.scores(columns, values)
+        scores /= np.float32(self.temperature)
         return of_labels(sigmoid(scores) if self.several else softmax(scores), self.labels, several=self.several)
 
     def _rows(self, texts: Sequence[str]) -> Iterator[tuple[Ints, Array]]:
@@ -181,6 +194,19 @@ class NgramLinear:
             edges = np.searchsorted(rows[order], np.arange(n_texts + 1))
             for start, end in pairwise(edges.tolist()):
                 yield columns[order[start:end]], values[order[start:end]]
+
+    # ------------------------------------------------------------------------------------------------ compression
+
+    def keep_terms(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Remove every n-gram that is not ``kept``, a bool for each row of the weights. The others do not change."""
+        edges = self.vocabulary.edges
+        terms = [
+            [term for term, keep in zip(of_kind, kept[edges[kind] : edges[kind + 1]].tolist(), strict=True) if keep]
+            for kind, of_kind in enumerate(self.vocabulary.terms)
+        ]
+        self.vocabulary = Vocabulary(self.vocabulary.grams, terms)  # by rising hash, as before
+        self.solution = replace(self.solution, weights=self.solution.weights[kept])
+        self.idf = self.idf[kept] if len(self.idf) else self.idf
 
     # ---------------------------------------------------------------------------------------------------- on disk
 
@@ -201,11 +227,17 @@ class NgramLinear:
             "pairs": self.pairs,
             "relations": self.relations,
             "temperature": self.temperature,
-            "recipe": asdict(self._single),
+            "config": asdict(self._single),
             "terms": self.vocabulary.terms,
         }
         (folder / "model.json").write_text(json.dumps(head, ensure_ascii=True), encoding="utf-8")
-        arrays = {"weights": self.solution.weights, "bias": self.solution.bias, "idf": self.idf}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "weights": self.solution.weights,
+            "bias": self.solution.bias,
+            "idf": self.idf,
+        }
+        if self.solution.scale is not None:
+            arrays["scale"] = self.solution.scale
         save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "weights.safetensors")
 
 
@@ -214,15 +246,15 @@ def restored(folder: Path) -> NgramLinear:
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["recipe"]["grams"])
-    recipe = TrainingConfig(**{**head["recipe"], "grams": grams})
-    model = NgramLinear(head["labels"], recipe, several=bool(head.get("several")))
+    stored = head["config"] if "config" in head else head["recipe"]  # so called before version 0.2
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in stored["grams"])
+    model = NgramLinear(head["labels"], TrainingConfig(**{**stored, "grams": grams}), several=bool(head.get("several")))
     model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))
     model.use_marked_ngrams()
-    model.vocabulary = Vocabulary(model.recipe.grams, head["terms"])
+    model.vocabulary = Vocabulary(model.config.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")
-    model.solution = Solution(arrays["weights"], arrays["bias"])
+    model.solution = Solution(arrays["weights"], arrays["bias"], arrays.get("scale"))
     model.idf = arrays["idf"]
     return model
 

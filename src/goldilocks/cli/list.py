@@ -9,7 +9,8 @@ import typer
 
 def list_plugins(
     shelf: Annotated[
-        str | None, typer.Argument(help="tasks, families, methods, metrics, estimators or policies.")
+        str | None,
+        typer.Argument(help="tasks, families, methods, metrics, estimators, policies, compressors or engines."),
     ] = None,
 ) -> None:
     """List the installed plug-ins with a one-line description each.

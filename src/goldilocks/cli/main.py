@@ -16,11 +16,13 @@ from rich.markup import escape
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.check import check
 from goldilocks.cli.clean import clean
+from goldilocks.cli.compress import compress
 from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.export import export
 from goldilocks.cli.keys import app as keys
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
@@ -69,6 +71,8 @@ _COMMANDS = (
     tune,
     evaluate,
     predict,
+    compress,
+    export,
     report,
     pretrain,
     verify,

@@ -1,4 +1,4 @@
-"""A short name for exactly these rows: same rows, same name, whatever file format they came in."""
+"""Fingerprint of rows: equal rows have the same fingerprint, whatever their file format."""
 
 from __future__ import annotations
 

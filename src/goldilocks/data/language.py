@@ -1,7 +1,7 @@
 """Language identification: by script, and by py3langid where several languages share one.
 
-18 languages in Latin letters, 3 in Cyrillic and 3 in Arabic are told apart, and those that have a script to themselves.
-Anything else in Latin letters passes for a neighbour, or is ``und`` (undetermined) where no language is probable.
+18 languages in Latin letters, 3 in Cyrillic and 3 in Arabic are distinguished, and those with a script of their own.
+Any other language in Latin letters is taken for a similar one, or is ``und`` (undetermined) if none is probable.
 
 Source: py3langid (Barbaresi; after Lui & Baldwin 2012, "langid.py: An Off-the-shelf Language Identification Tool"),
 naive Bayes over byte n-grams. It replaced lists of function words: on 160 sentences of 2 to 7 words in 20 languages it
@@ -66,7 +66,7 @@ _SHARED = {
     "Cyrillic": ("ru", "uk", "bg"),
     "Arabic": ("ar", "fa", "ur"),
 }
-"""Scripts of several languages, and those that are told apart."""
+"""Scripts of several languages, and those that are distinguished."""
 _TAGS = {"no": "nb"}
 """Where py3langid's code is not the tag used here: it does not tell the two written forms of Norwegian apart."""
 LEAST_PROBABILITY = 0.4
@@ -80,7 +80,7 @@ _MIXED = re.compile(f"[A-Za-z][{_ALIKE}]|[{_ALIKE}][A-Za-z]")
 
 
 def language_of(text: str) -> str:
-    """BCP 47 tag of a text; ``und`` where it cannot be told.
+    """BCP 47 tag of a text; ``und`` if undetermined.
 
     Example:
         >>> language_of("Where is my card?"), language_of("这家酒店的服务很好")
@@ -134,9 +134,9 @@ def languages(texts: Sequence[str]) -> dict[str, float]:
 
 
 def main_language(shares: Mapping[str, float]) -> str:
-    """The commonest language that could be told; ``und`` where none could."""
-    told = [language for language in shares if language != UNDETERMINED]
-    return max(told, key=shares.__getitem__) if told else UNDETERMINED
+    """The most frequent determined language; ``und`` if there is none."""
+    determined = [language for language in shares if language != UNDETERMINED]
+    return max(determined, key=shares.__getitem__) if determined else UNDETERMINED
 
 
 def _identified(text: str, script: str) -> str:
@@ -147,7 +147,7 @@ def _identified(text: str, script: str) -> str:
 
 @cache
 def _identifier() -> LanguageIdentifier:
-    """py3langid's model, restricted to the languages told apart here; about a second and 95 MB to load."""
+    """py3langid's model, restricted to the languages distinguished here; about a second and 95 MB to load."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,4 +1,4 @@
-"""Personal data in texts: where it seems to stand, and the same text with it taken out.
+"""Personal data in texts: detection by form, and masking.
 
 A hint, not a guarantee: names and addresses are not looked for, and a number that only looks like a phone number counts
 as one. Card numbers, IBANs and Chinese identity numbers count only where their check digits are right.

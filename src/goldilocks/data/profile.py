@@ -1,4 +1,4 @@
-"""What the data look like, in numbers."""
+"""Statistics of the data: rows, labels, lengths, languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unlabelled rows, as they arrive: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
+"""Unlabelled rows, as a stream: lines of text, JSON Lines, or a table that ``evaluate`` could read too.
 
 Lines are passed on as they arrive: one when typed, thousands from a file. A row that cannot be used comes with what is
 wrong with it in place of the item; the caller decides what becomes of the others.
@@ -34,7 +34,7 @@ Columns = Mapping[str, str] | Callable[[Collection[str]], Mapping[str, str]]
 
 @dataclass(slots=True)
 class Kept:
-    """Further columns of the rows, for whoever repeats them beside the predictions."""
+    """Further columns of the rows, to be copied beside the predictions."""
 
     columns: tuple[str, ...]
     cells: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Calibration: whether a model that says 0.9 is right nine times in ten.
+"""Calibration: whether stated confidences match the accuracy.
 
 Brier score: squared distance between the probabilities and the right answer, summed over the labels (0 best, 2 worst)
 where a model gives one label of many, else of the probability that the answer is right (0 to 1). Log loss: minus the

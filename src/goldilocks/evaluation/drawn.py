@@ -1,4 +1,4 @@
-"""Several answers drawn for each item: how often at least one of k is right."""
+"""Several sampled answers per item: the probability that at least one of k is correct (pass@k)."""
 
 from __future__ import annotations
 

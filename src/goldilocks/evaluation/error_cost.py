@@ -1,4 +1,4 @@
-"""What an error is and what it costs: the one place where answers become loss in money.
+"""Errors and their costs: the one place that converts answers to a loss in money.
 
 | output | one error | price |
 |---|---|---|
@@ -56,7 +56,7 @@ class LossRule:
     most: float = 1.0
     """Largest loss that a request can have; infinite where it can have any number of errors."""
     review: float | None = None
-    """Cost of a review in units of loss; ``None``: nobody reviews."""
+    """Cost of a review in units of loss; ``None``: no review."""
 
     def answers(self, answers: Answers) -> Answers:
         """A model's answers as they are used: with a matrix those of the lowest expected cost."""

@@ -1,4 +1,4 @@
-"""What each item contributes to a metric, so that any metric can be treated as a mean of items.
+"""Jackknife pseudo-values: the contribution of each item to a metric, so that any metric can be treated as a mean.
 
 The pseudo-value of an item is n times the metric of all items minus (n - 1) times the metric without the item. For a
 metric that is a mean of items (accuracy) it is exactly the value of the item; for others (macro F1) it is the

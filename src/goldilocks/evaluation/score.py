@@ -115,8 +115,8 @@ def _bias(drawn: Floats, value: float) -> float:
 
 def item_values(metric: Metric, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """The metric on each item by itself, ``(n_items,)``."""
-    found = metric.items(gold, predicted)
-    return metric.total(np.asarray(found if isinstance(found, np.ndarray) else found.toarray(), dtype=np.float64))
+    items = metric.items(gold, predicted)
+    return metric.total(np.asarray(items if isinstance(items, np.ndarray) else items.toarray(), dtype=np.float64))
 
 
 def loss_of(metric: Metric, values: Floats | float) -> npt.NDArray[np.float64]:

@@ -67,13 +67,13 @@ def _by_length(texts: Sequence[str], parts: int) -> list[tuple[str, list[int]]]:
     lengths = np.array([len(text) for text in texts])
     inner = np.quantile(lengths, np.linspace(0, 1, parts + 1)[1:-1], method="inverted_cdf")
     part = np.searchsorted(inner, lengths, side="left")
-    found = []
+    rows = []
     for number in range(parts):
         positions = np.flatnonzero(part == number)
         if len(positions):
             low, high = lengths[positions].min(), lengths[positions].max()
-            found.append((f"{low} to {high} characters", positions.tolist()))
-    return found
+            rows.append((f"{low} to {high} characters", positions.tolist()))
+    return rows
 
 
 def _by_language(texts: Sequence[str], language_of: Callable[[str], str]) -> list[tuple[str, list[int]]]:

@@ -1,4 +1,4 @@
-"""Answers that take no model: what a winner must be better than to be of any use.
+"""Trivial baselines: answers without a model, which a useful winner has to outperform.
 
 constant   the most frequent training answer (tags: the most frequent tag; scores: the mean; rankings: no order)
 copy       the input, or its last turn
@@ -148,11 +148,11 @@ def _nearest(known: Sequence[str], asked: Sequence[str]) -> list[int]:
     hashed = HashingVectorizer(analyzer=_grams, n_features=2**18, alternate_sign=False, norm=None)
     weights = TfidfTransformer(sublinear_tf=True)
     table = weights.fit_transform(hashed.transform([known[place] for place in places]))
-    found: list[int] = []
+    nearest: list[int] = []
     for start in range(0, len(asked), 256):
         overlap = weights.transform(hashed.transform(asked[start : start + 256])) @ table.T
-        found += np.asarray(overlap.toarray().argmax(axis=1)).tolist()
-    return [places[place] for place in found]
+        nearest += np.asarray(overlap.toarray().argmax(axis=1)).tolist()
+    return [places[place] for place in nearest]
 
 
 def _grams(text: str) -> list[str]:

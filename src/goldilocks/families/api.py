@@ -63,7 +63,7 @@ endpoint in 800 (0.8 ** 30)."""
 _FEWEST = 5
 """Items of which nothing is concluded yet."""
 _NEXT_ITEM = re.compile(r"\n\s*Text(?: 1)?:")
-"""Where a model goes on with an item of its own, as language models without chat training do."""
+"""Stop sequence: base language models without chat training continue with another item."""
 _MOST_SCHEMA_LABELS = 500
 """Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 

@@ -57,7 +57,7 @@ def models() -> tuple[ModelInfo, ...]:
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Nobody publishes checkpoints of it: always ``None``."""
+    """Always ``None``: there are no published checkpoints."""
     return None
 
 

@@ -1,4 +1,4 @@
-"""Multinomial naive Bayes over n-gram counts: one pass of counting, and often all a small data set can teach.
+"""Multinomial naive Bayes over n-gram counts: one pass of counting, and often sufficient for small data sets.
 
 score(label) = ln share of the label + Σ count(t) · ln ((N(label, t) + α) / (N(label) + α · n_terms)),     α = 0.1
 

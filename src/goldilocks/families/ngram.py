@@ -169,9 +169,9 @@ class NgramModel:
         if not gold:
             raise InputError("fit got no texts; pass at least one.")
         self.seed = seed
-        told = [self._before(item) for item in texts]
+        contexts = [self._before(item) for item in texts]
         answers = [self.cut(references(right)[0]) for right in gold]
-        every = _at_most([before + after for before, after in zip(told, answers, strict=True)], MOST_PIECES)
+        every = _at_most([before + after for before, after in zip(contexts, answers, strict=True)], MOST_PIECES)
         counts = Counter(piece for pieces in every for piece in pieces)
         once = [piece for piece, count in counts.items() if count == 1]
         self.pieces = Numbers(piece for piece, count in counts.items() if count > 1)

@@ -102,7 +102,7 @@ def _lm_info(name: str) -> ModelInfo:
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
-    """Nobody publishes checkpoints of it: always ``None``."""
+    """Always ``None``: there are no published checkpoints."""
     return None
 
 

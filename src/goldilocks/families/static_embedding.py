@@ -1,4 +1,4 @@
-"""Static embeddings: a pretrained table with one vector per token; a text is their mean. As fast as it gets.
+"""Static embeddings: a pretrained table with one vector per token; a text is their mean. The fastest pretrained models.
 
 Word order is lost, so it suits topics and intents better than sentiment or negation. The table is that of the package
 ``wordllama`` (read as data, never imported): its folder holds ``weights/*.safetensors`` with one ``embedding.weight``

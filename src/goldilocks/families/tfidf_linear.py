@@ -115,9 +115,9 @@ def solve(values: sp.csr_array, answers: Ints, n_labels: int, start: Solution | 
     mirrored = n_labels == 2 and answers.ndim == 1
     if mirrored:  # the two are each other's mirror
         wanted = wanted[:, 1:]
-        start = None if start is None else Solution(start.weights[:, 1:], start.bias[1:])
+        start = None if start is None else Solution(start.dense()[:, 1:], start.bias[1:])
     turned = values.T.tocsr()
-    weights = np.zeros((values.shape[1], wanted.shape[1]), np.float32) if start is None else start.weights.copy()
+    weights = np.zeros((values.shape[1], wanted.shape[1]), np.float32) if start is None else start.dense().copy()
     bias = wanted.mean(0) if start is None else start.bias.copy()
     scores = values @ weights + bias
     for _ in range(NEWTON_STEPS):

@@ -1,4 +1,4 @@
-"""Networks assembled from backbone, tokenizer and head config, and read from disk: where a head's name becomes a class.
+"""Networks assembled from backbone, tokenizer and head config, and loaded from disk.
 
 ``network.json`` holds a ``NetworkConfig``; files written before version 0.2 have ``settled``, an untyped dictionary, in
 place of ``head``, and are still read.
@@ -212,7 +212,12 @@ def _untrained(spec: BackboneSpec, tokenizer: Tokenizer, config: NetworkConfig, 
 def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Network:
     """The network that ``Network.save`` wrote, ready for inference."""
     config = read_config(folder)
-    loaded = network(build(config), read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
+    backbone = build(config)
+    if config.int8_embeddings:
+        from goldilocks.nets.layers.int8_embedding import empty_table
+
+        empty_table(backbone, str(backbone.word_embedding))
+    loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
     loaded.load_weights(folder)
     return loaded
 

@@ -60,6 +60,8 @@ class NetworkConfig:
     """Whether an item may have several labels."""
     head: HeadConfig = HeadConfig()
     """Options of the head that are not weights, e.g. the range of the scores."""
+    int8_embeddings: bool = False
+    """Whether the table of word embeddings is stored as int8 (``layers/int8_embedding``), for inference only."""
 
     @property
     def goal(self) -> Goal:
@@ -270,7 +272,7 @@ class Network:
 
     def size_bytes(self) -> int:
         """Bytes of weights as they lie in memory now."""
-        return sum(weight.numel() * weight.element_size() for weight in self.module.parameters())
+        return sum(weight.numel() * weight.element_size() for weight in own_weights(self.module).values())
 
     def save(self, folder: Path) -> None:
         """Write ``network.json``, ``weights.safetensors`` and ``tokenizer.json``."""
@@ -314,11 +316,16 @@ def own_weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _shortest(weight: Tensor) -> Tensor:
-    """The weight in bfloat16 where that is lossless: frozen layers of a checkpoint stored in bfloat16."""
+    """The weight in 16 bits where that is lossless.
+
+    Frozen layers of a checkpoint stored in bfloat16 are, and weights that were rounded (``compressors/float16``).
+    """
     if weight.dtype != torch.float32:
         return weight
-    short = weight.bfloat16()
-    return short if torch.equal(short.float(), weight) else weight
+    for short in (weight.bfloat16(), weight.half()):
+        if torch.equal(short.float(), weight):
+            return short
+    return weight
 
 
 def _pair(texts: tuple[str, ...], reach: int) -> str | tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a user can set of a pretraining run, and the sizes a model can start from."""
+"""Settings of a pre-training run, and the model sizes to start from."""
 
 from __future__ import annotations
 

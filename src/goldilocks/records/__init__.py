@@ -13,6 +13,8 @@ from goldilocks.records.candidates import ModelInfo as ModelInfo
 from goldilocks.records.candidates import Pool as Pool
 from goldilocks.records.candidates import TrainingConfig as TrainingConfig
 from goldilocks.records.candidates import Workload as Workload
+from goldilocks.records.compression import Compression as Compression
+from goldilocks.records.compression import CompressionTrial as CompressionTrial
 from goldilocks.records.data import DataProfile as DataProfile
 from goldilocks.records.data import Dataset as Dataset
 from goldilocks.records.data import Finding as Finding

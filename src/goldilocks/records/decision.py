@@ -269,7 +269,7 @@ class Decision:
     alpha: float
     metric: str
     sentence: str
-    """The decision in words."""
+    """The decision as a paragraph of text."""
     search: Search
     task: str
     seed: int

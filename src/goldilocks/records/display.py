@@ -1,4 +1,4 @@
-"""How decisions and evaluations show themselves in Python sessions and notebooks: repr, HTML, data frame, plot.
+"""Display of decisions and evaluations in Python sessions and notebooks: repr, HTML, data frame, plot.
 
 The records are typed ``Any`` here, since their modules import this one. pandas and matplotlib are imported only by the
 functions that need them.

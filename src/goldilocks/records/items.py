@@ -1,4 +1,4 @@
-"""Items, answers and what is asked for: the vocabulary all other records use."""
+"""Items, answers and goals: the types that all other records use."""
 
 from __future__ import annotations
 

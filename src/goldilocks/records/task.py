@@ -46,7 +46,7 @@ class Objective:
     """Outputs without errors to count (free text, scores, likelihoods): money that a request costs for each hundredth
     of the metric's range that is missing; ``None``: a hundredth of ``error_cost``."""
     review_cost: float | None = None
-    """Money that a person costs who answers one request; ``None``: nobody does. Unsure answers are then marked
+    """Money that a person costs who answers one request; ``None``: no review. Unsure answers are then marked
     ``review``."""
     requests_per_month: float = 200_000
     horizon_months: float = 12

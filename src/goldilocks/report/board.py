@@ -92,15 +92,15 @@ def loss_per_score(trials: Sequence[Trial]) -> float:
 def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
     """The candidates with a cost and a loss, as points of the cost–loss plot."""
     labels, losses, slope = labels_of(decision), losses_of(decision, trials), loss_per_score(trials)
-    found: list[Point] = []
+    points: list[Point] = []
     for one in decision.candidates:
         loss = losses.get(one.candidate)
         if one.cost is None or one.score is None or loss is None:
             continue
         ends = sorted(loss + slope * (end - one.score.value) for end in (one.score.low, one.score.high))
         low, high = max(ends[0], 0.0), min(ends[1], 1.0)
-        found.append(Point(one.candidate, labels[one.candidate], one.cost.total, loss, low, high, one.status))
-    return found
+        points.append(Point(one.candidate, labels[one.candidate], one.cost.total, loss, low, high, one.status))
+    return points
 
 
 def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:

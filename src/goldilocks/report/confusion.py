@@ -70,13 +70,13 @@ def matrix(evaluation: Evaluation) -> Matrix:
 def pairs(evaluation: Evaluation, at_most: int = _PAIRS) -> tuple[Pair, ...]:
     """Gold and predicted labels that differ, most frequent first."""
     counts = evaluation.confusion
-    found = [
+    confusions = [
         (count, gold, predicted)
         for gold, row in enumerate(counts)
         for predicted, count in enumerate(row)
         if count and gold != predicted
     ]
-    found.sort(key=lambda one: (-one[0], one[1], one[2]))
+    confusions.sort(key=lambda one: (-one[0], one[1], one[2]))
     return tuple(
         Pair(
             gold=evaluation.labels[gold],
@@ -85,7 +85,7 @@ def pairs(evaluation: Evaluation, at_most: int = _PAIRS) -> tuple[Pair, ...]:
             share=count / sum(counts[gold]),
             back=counts[predicted][gold],
         )
-        for count, gold, predicted in found[:at_most]
+        for count, gold, predicted in confusions[:at_most]
     )
 
 
@@ -104,8 +104,8 @@ def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
         for other in range(one)
         if counts[one][other] + counts[other][one]
     ]
-    found: dict[int, None] = {}
+    kept: dict[int, None] = {}
     for _, one, other in sorted(together):
-        if len(found | {one: None, other: None}) <= _CORNER:
-            found |= {one: None, other: None}
-    return list(found | dict.fromkeys(range(len(counts))))[:_CORNER]
+        if len(kept | {one: None, other: None}) <= _CORNER:
+            kept |= {one: None, other: None}
+    return list(kept | dict.fromkeys(range(len(counts))))[:_CORNER]

@@ -111,8 +111,8 @@ def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box, line
     parts: list[Markup] = []
     for label in labels:
         distances = (0, 14, 28, 44, 62, 84) if label.must else (0,)
-        found = ((distance, box) for distance in distances for box in _spots(label, distance))
-        spots = [(distance, box) for distance, box in found if _free(box, filled, frame)]
+        free_boxes = ((distance, box) for distance in distances for box in _spots(label, distance))
+        spots = [(distance, box) for distance, box in free_boxes if _free(box, filled, frame)]
         if not spots and not label.must:
             continue
         spots = spots or [(0, next(iter(_spots(label, 0))))]

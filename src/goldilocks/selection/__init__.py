@@ -1,1 +1,1 @@
-"""From a pool to a decision: a cheap look, a race of purchases, costs, ties, the map over alpha."""
+"""From a pool to a decision: screening, race, posterior, costs, best set, decision map, what-if."""

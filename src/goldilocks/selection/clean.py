@@ -1,4 +1,4 @@
-"""Free the disk of what a finished run no longer needs: checkpoints and the models of candidates.
+"""Free disk space of a finished run: checkpoints and the models of candidates.
 
 Kept is what the report, ``verify`` and the bundle need: the records, the validation answers, the bundle. A cleaned run
 cannot be resumed.

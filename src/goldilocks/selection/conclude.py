@@ -1,4 +1,4 @@
-"""From a finished race to the decision: footprints measured, costs and the choice made, all candidates listed."""
+"""From a finished race to the decision: footprints, costs, the choice, and the standings of all candidates."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _disturbances(footprints: Mapping[str, Footprint]) -> tuple[str, ...]:
 
 
 def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
-    """What running everybody to the end would take: measured where bought, else forecast, corrected by family."""
+    """Seconds of an exhaustive search: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
     for one in trials:

@@ -1,4 +1,4 @@
-"""cost(m): money per month, part by part. Everything in it was measured, or is a price from the task file."""
+"""cost(m): money per month by part. Every quantity is measured or a price from the task file."""
 
 from __future__ import annotations
 

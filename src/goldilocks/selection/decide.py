@@ -1,4 +1,4 @@
-"""The decision: which finished candidate has the lowest expected J = cost + α·loss, how sure that is, and for which α.
+"""The decision: the finished candidate with the lowest expected J = cost + α·loss, its uncertainty, and the range of α.
 
 *Rule.* The winner has the lowest posterior expected J among the finished candidates within the limits. The posterior of
 a loss is the validation estimate, shrunk towards the other candidates as far as their differences are noise
@@ -290,7 +290,7 @@ def _probabilities(
     spec: TaskSpec,
     rng: np.random.Generator,
 ) -> tuple[dict[str, float], float]:
-    """P(lowest J) of everybody, and the expected regret of the winner, from draws of the posterior."""
+    """P(lowest J) of every candidate, and the expected regret of the winner, from draws of the posterior."""
     losses = field.posterior.draws(field.noise, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:

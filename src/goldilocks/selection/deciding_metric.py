@@ -1,4 +1,4 @@
-"""The metric that decides: the task file's, or the first of the task."""
+"""The deciding metric: the task file's, or the first of the task."""
 
 from __future__ import annotations
 

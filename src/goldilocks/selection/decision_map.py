@@ -1,4 +1,4 @@
-"""The decision map: which candidate is best for which price of an error."""
+"""The decision map: the best candidate as a function of the cost of an error."""
 
 from __future__ import annotations
 

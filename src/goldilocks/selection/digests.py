@@ -1,4 +1,4 @@
-"""What a decision was made from, as SHA-256 digests in ``decision.json``, and whether it is still there unchanged.
+"""SHA-256 digests of the inputs of a decision, stored in ``decision.json``, and their verification.
 
 They show accidents and later edits of single files. They do not show that a whole run was made up: who can write the
 decision can write its digests.
@@ -21,13 +21,13 @@ _TASK_LINES = (b"folder:", b"budget_seconds:")
 
 def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
     """File, relative to the run's folder -> SHA-256; of ``trials.jsonl`` the first ``n_trials`` lines."""
-    found = {workspace.task.name: _digest_of_task(workspace), workspace.trials.name: _of_lines(workspace, n_trials)}
+    digests = {workspace.task.name: _digest_of_task(workspace), workspace.trials.name: _of_lines(workspace, n_trials)}
     for path in (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.dropped):
         if path.exists():
-            found[path.name] = sha256_of(path)
+            digests[path.name] = sha256_of(path)
     for trial in workspace.read_trials()[:n_trials]:
-        found[trial.predictions] = sha256_of(workspace.inside(trial.predictions))
-    return found
+        digests[trial.predictions] = sha256_of(workspace.inside(trial.predictions))
+    return digests
 
 
 def check_inputs(workspace: Workspace, decision: Decision) -> int:
@@ -62,7 +62,7 @@ def check_inputs(workspace: Workspace, decision: Decision) -> int:
 
 
 def verify_run(folder: Path) -> str:
-    """What of a finished run is whole, in words.
+    """What of a finished run is whole.
 
     Raises:
         MissingError: the run is not finished.

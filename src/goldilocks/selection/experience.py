@@ -1,4 +1,4 @@
-"""The prior of the race: what recorded races on other data say about kinds of candidate and about rungs."""
+"""The prior of the race: statistics of recorded races on other data, by kind of candidate and rung."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""One candidate falls out, the others go on: the only place where an error of a candidate is taken for its own.
+"""Failures of one candidate exclude that candidate only: the one place that attributes errors to candidates.
 
-What may be its own: an endpoint that does not answer or has used up its money, files that are missing, damaged or of
-the wrong kind, more memory than there is. What never is: limits and budget of the whole search, a full disk, and
-anything that is not raised on purpose (a mistake of the program must be seen).
+Attributed to a candidate: an endpoint that does not answer or has used up its money, files that are missing, damaged
+or of the wrong kind, too little memory. Never attributed: limits and budget of the whole search, a full disk, and
+exceptions that are not raised on purpose (programming errors must surface).
 
-Who fell out stays out of this run, also with ``--resume``: trying an endpoint again costs minutes and may cost money,
-and a race whose field changes between two sessions is hard to account for. To let one in again, remove its line from
-``dropped.jsonl``; what it had bought still counts.
+A failed candidate stays excluded from this run, also with ``--resume``: retrying an endpoint costs minutes and possibly
+money, and a race whose candidates change between sessions is hard to explain. To retry a candidate, remove its line
+from ``dropped.jsonl``; its earlier purchases still count.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MEMORY = "this machine has not the memory it needs"
 
 
 def own_fault(error: Exception) -> str | None:
-    """Why only this candidate is out, in words; ``None`` where the error is everybody's, or the program's.
+    """Why only this candidate is excluded; ``None`` if the error concerns the whole run or is a programming error.
 
     Example:
         >>> own_fault(MemoryError()), own_fault(MissingError("x: is not there.")), own_fault(KeyError("x"))
@@ -57,7 +57,7 @@ def _writing(cause: BaseException | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Watches over what is done with one candidate at a time, and writes down who fell out."""
+    """Catches failures of single candidates and records them."""
 
     workspace: Workspace
     clock: Clock
@@ -75,7 +75,7 @@ class Guard:
             only: Kinds of error that may be the candidate's own here.
 
         Yields:
-            Who fell out: empty, until something went wrong.
+            The candidates that failed; empty if none did.
         """
         fallen: list[Failure] = []
         begun = self.clock.elapsed()

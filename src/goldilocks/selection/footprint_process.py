@@ -1,6 +1,6 @@
-"""What a trained candidate needs to answer, measured in a process of its own: nothing of the search is in its memory.
+"""Footprint of a trained candidate (latency, memory, size, energy), measured in a fresh process.
 
-``python -m goldilocks.selection.footprint_process FAMILY FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
+``python -m goldilocks.selection.footprint_process FAMILY ENGINE FOLDER TEXTS.json [SPENDING_LOG BY]`` prints one
 ``Footprint`` as JSON.
 """
 
@@ -32,10 +32,12 @@ _PAID_QUESTIONS, _PAID_SECONDS = 20, 60.0
 """An endpoint is timed on so many questions, one after the other. Of fewer than 20 the 95th percentile is the slowest
 alone; more would be money for a number whose interval is in the record."""
 _ITS_OWN = 3
-"""Exit code where the model is at fault, and nobody else."""
+"""Exit code of a failure that is the model's own."""
 
 
-def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None) -> Footprint:
+def footprint_of(
+    family: str, folder: Path, texts: Sequence[Text], log: SpendingLog | None = None, *, engine: str = "native"
+) -> Footprint:
     """Load the model in ``folder`` in a fresh process and let it answer ``texts``, alone and in batches.
 
     A model that is paid for is asked 21 questions, alone; they are entered in ``log`` (one with a file).
@@ -54,6 +56,7 @@ def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: Spending
                     "-m",
                     "goldilocks.selection.footprint_process",
                     family,
+                    engine,
                     str(folder),
                     file.name,
                     *shared,
@@ -76,9 +79,9 @@ def footprint_of(family: str, folder: Path, texts: Sequence[Text], log: Spending
     return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
 
 
-def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
+def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     begun = time.perf_counter()
-    model = plugins.load("families", family).restore(folder)
+    model = plugins.load("engines", engine).load(folder, family)
     sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log
@@ -86,7 +89,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     loading = time.perf_counter() - begun
     size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
     if isinstance(model, TracksSpending):
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -95,7 +98,7 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             rest=model.rest,
         )
     else:
-        found = footprint(
+        measured = footprint(
             model.predict,
             sample,
             load_seconds=loading,
@@ -103,13 +106,13 @@ def _main(family: str, folder: Path, texts: Path, log: SpendingLog) -> None:
             timing=Timing(_SINGLE_SECONDS, _BATCH_SECONDS),
             meter=Meter(),
         )
-    sys.stdout.write(to_json(found, indent=None) + "\n")
+    sys.stdout.write(to_json(measured, indent=None) + "\n")
 
 
 if __name__ == "__main__":
     try:
-        spending = SpendingLog(Path(sys.argv[4]), sys.argv[5]) if len(sys.argv) > 4 else SpendingLog()
-        _main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), spending)
+        spending = SpendingLog(Path(sys.argv[5]), sys.argv[6]) if len(sys.argv) > 5 else SpendingLog()
+        _main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), spending)
     except Exception as problem:
         words = own_fault(problem)
         if words is None:

@@ -1,4 +1,4 @@
-"""The user's incumbent: what answers today, as a file of predictions or a bundle.
+"""The user's incumbent: today's solution, as a predictions file or a bundle.
 
 A file of predictions has a row for each validation row at least; rows of train or test are passed over, so predictions
 for all the data will do. Rows are matched by the model's input (in the columns of the training data), or by a column

@@ -1,4 +1,4 @@
-"""Hard limits: a candidate that breaks one cannot win, however good it is."""
+"""Hard limits: a candidate that violates one cannot win, whatever its score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SERVING = Serving()
 def broken_limit(
     footprint: Footprint, score: float, limits: Limits, serving: Serving = _SERVING
 ) -> tuple[str, float] | None:
-    """The first hard limit that is broken, in words, and by what factor; ``None`` where all are met."""
+    """The first hard limit that is violated, as text, and by what factor; ``None`` if all are met."""
     latency = footprint.latency_p50_ms if serving.latency_percentile == 50 else footprint.latency_p95_ms
     checks = [
         (f"latency_p{serving.latency_percentile}_ms", latency.value, limits.latency_p95_ms, "ms"),

@@ -1,4 +1,4 @@
-"""What losses cost: the one place where the loss of a candidate becomes money.
+"""Losses in money: the one place that converts the loss of a candidate to money.
 
 ``J = cost + monthly_loss(loss)``. One unit of loss costs α = ``error_cost`` × ``requests_per_month``, whatever the kind
 of error.

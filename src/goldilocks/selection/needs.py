@@ -1,4 +1,4 @@
-"""What could make a useful model where there is none: models that are not installed, and candidates not finished."""
+"""What could yield a useful model if there is none: models to install, and unfinished candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What candidates that did not finish would end with: they cannot win, but they say how good the choice can be."""
+"""Predicted final losses of unfinished candidates: they cannot win, but enter P(best) and the expected regret."""
 
 from __future__ import annotations
 

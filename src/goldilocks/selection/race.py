@@ -1,4 +1,4 @@
-"""The race: a sequence of purchases. A policy names the next one, this file carries it out and writes it down.
+"""The race: a sequence of purchases. The policy names the next one; this module executes and records it.
 
 A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part. Runs are
 promoted, never started again: each continues from its checkpoint. A purchase that hangs is given up. After every
@@ -83,7 +83,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     """Buy until the policy stops or the budget ends.
 
     Returns:
-        The trials in order, and why the race stopped, in words.
+        The trials in order, and why the race stopped.
 
     Raises:
         BudgetError: the budget ended, or the disk was full, before any candidate but a baseline was finished.
@@ -253,7 +253,7 @@ def _decides(name: str) -> bool:
 
 
 def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
-    """Why a race in which all beside the finished ``baselines`` failed decides nothing, in words."""
+    """The error message of a race in which all candidates except the finished ``baselines`` failed."""
     *others, last = workspace.read_dropped().values()
     left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "no candidate is left"
     return (

@@ -1,4 +1,4 @@
-"""The race on recorded curves: what a policy would have bought, and for how many seconds, without running anything.
+"""Replay of recorded races: what a policy would have bought, and for how many seconds, without any training.
 
 The record is the ``trials.jsonl`` of an exhaustive race. A replayed purchase costs what the recorded one took, and one
 that the budget cuts short costs what was left and yields nothing, as in a race.

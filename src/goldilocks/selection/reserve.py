@@ -1,4 +1,4 @@
-"""Seconds of the budget that a race leaves for what follows it: measuring, deciding, the test part, the bundle.
+"""Seconds of the budget reserved for the steps after the race: footprints, decision, test set, bundle.
 
 A search keeps its budget as a whole, so the race ends earlier. What follows takes about as long for the next candidate
 as for the finished ones; before one has finished, a guess is used. The machine's load is in the measured seconds.

@@ -1,4 +1,4 @@
-"""What a run has written down and a decision is made from."""
+"""The records of a run that a decision is made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The candidates in flesh: their features for the cheap look, their runs, their checkpoints and finished models."""
+"""Models of the candidates: features for screening, training runs, checkpoints and finished models."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RunStore:
         network = plugins.load("families", facts.family).create(
             facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
         )
-        assert not hasattr(network, "fit"), f"{facts.name} is fitted in one go: it has no features"
+        assert not hasattr(network, "fit"), f"{facts.name} is a one-shot estimator: it has no features"
         begun = time.monotonic()
         parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
         for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
@@ -123,7 +123,7 @@ class RunStore:
         """What a finished candidate needs to answer; measured once, of an endpoint once over all sessions."""
         facts = candidate.model
         # Methods are folded into the model, so that one model answers with the same network whatever the method; but
-        # one that is told in words what to do is told other words by each.
+        # a prompted model gets a different prompt from each.
         key = candidate.name if "prompt" in facts.groups else f"{facts.family}/{facts.name}"
         if key not in self._footprints:
             kept = self.workspace.of_candidate(candidate.name) / "footprint.json"
@@ -131,10 +131,10 @@ class RunStore:
                 self._footprints[key] = read_record(Footprint, kept)
                 return self._footprints[key]
             log = self.workspace.spending_log(candidate.name)
-            found = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
+            footprint = footprint_of(facts.family, self.model_folder(candidate.name), texts, log)
             if facts.remote:
-                write_text(kept, to_json(found))
-            self._footprints[key] = found
+                write_text(kept, to_json(footprint))
+            self._footprints[key] = footprint
         return self._footprints[key]
 
     def restore(self, candidate: Candidate) -> Model:

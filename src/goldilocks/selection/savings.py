@@ -1,4 +1,4 @@
-"""Expected savings of purchases, in closed form: how far E[J] of the best candidate would fall.
+"""Expected savings of purchases in closed form: the expected decrease of the lowest E[J].
 
 A candidate's loss is log-normal (``selection/loss_posterior.py``), its J is cost + alpha * loss, and the best finished
 candidate's J is known. All arrays broadcast.

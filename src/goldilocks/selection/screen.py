@@ -1,4 +1,4 @@
-"""Screening: transferability estimates for every pretrained model from frozen features. It prunes, it does not choose.
+"""Screening: transferability estimates for every pretrained model from frozen features. It prunes; it does not decide.
 
 Each model encodes the same training texts once; every estimate comes from that one pass. The estimators are given the
 mean over the layers and, beside it, the last layer; the linear probe also tries every layer for itself. All on several
@@ -84,7 +84,7 @@ def screen(
         features: Facts and texts -> ``Network.overview`` of every layer, ``(n_texts, depth + 1, width)``; it may raise
             ``OutOfTimeError``.
         plan: How thoroughly.
-        progress: Called with ``look`` (model, seconds, probe_loss) after each.
+        progress: Called with ``ModelScreened`` after each model.
         watch: Given the candidates of the model that is probed: a context in which an error of its own excludes it (the
             context then holds something) and does not end the screening; absent: the error ends it.
 
@@ -97,29 +97,29 @@ def screen(
     models = _models(pool) if dataset.output is Output.LABEL and not dataset.several else []
     most = plan.rows or (_ROWS if len(models) > plan.keep else _ROWS_NONE_CUT)
     texts, labels = _sample(dataset, most, plan.seed) if models else ((), np.zeros(0, dtype=np.int64))
-    looks: list[ProbeResult] = []
+    probes: list[ProbeResult] = []
     out: set[str] = set()
     pace = 0.0  # seconds per weight in the blocks, at the slowest so far
     for facts in models:
         spent = time.monotonic() - begun
-        if looks and spent + pace * _body(facts) > plan.seconds_limit:
+        if probes and spent + pace * _body(facts) > plan.seconds_limit:
             continue
         names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
                 timing = _Timing(begun + spent, begun + plan.seconds_limit)
-                looks.append(_look(facts, features(facts, texts), labels, plan.seed, plan.resamples, timing))
+                probes.append(_probe(facts, features(facts, texts), labels, plan.seed, plan.resamples, timing))
         except OutOfTimeError:  # as where there was no time to begin: its candidates go on
             continue
         if failed:
             out.update(names)
             continue
-        pace = max(pace, looks[-1].seconds / _body(facts))
-        progress(ModelScreened(looks[-1]))
-    kept, cut = _divide(pool, looks, plan.keep)
+        pace = max(pace, probes[-1].seconds / _body(facts))
+        progress(ModelScreened(probes[-1]))
+    kept, cut = _divide(pool, probes, plan.keep)
     return Screening(
-        looks=tuple(looks),
-        rankings=_rankings(looks, {_name(one): one.parameters for one in models}, plan.seed),
+        looks=tuple(probes),
+        rankings=_rankings(probes, {_name(one): one.parameters for one in models}, plan.seed),
         kept=tuple(name for name in kept if name not in out),
         cut=cut,
         seconds=time.monotonic() - begun,
@@ -168,7 +168,7 @@ def _sample(dataset: Dataset, rows: int, seed: int) -> tuple[tuple[Text, ...], I
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """When a look began, and when it should have ended, on the monotonic clock."""
+    """When a probe began, and when it should have ended, on the monotonic clock."""
 
     started: float
     until: float
@@ -178,7 +178,7 @@ class _Timing:
         return time.monotonic() > self.until
 
 
-def _look(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
+def _probe(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
     """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
     layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
@@ -236,30 +236,30 @@ def _estimate(name: str, states: Floats, labels: Ints, seeds: Sequence[int]) -> 
 # ------------------------------------------------------------------------------------------------ rankings and the cut
 
 
-def _rankings(looks: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
+def _rankings(probes: Sequence[ProbeResult], sizes: Mapping[str, int], seed: int) -> dict[str, tuple[str, ...]]:
     """Estimator -> models, best first; beside them what the size alone says (larger first) and what chance says."""
-    names = list(dict.fromkeys(key for look in looks for key in look.estimates if not key.startswith(_DISTRUSTED)))
-    found = {}
+    names = list(dict.fromkeys(key for probe in probes for key in probe.estimates if not key.startswith(_DISTRUSTED)))
+    rankings = {}
     for name in names:
-        seen = [look for look in looks if name in look.estimates]
-        seen.sort(key=lambda look: (-look.estimates[name].value, look.model))
-        found[name] = tuple(look.model for look in seen)
-    models = sorted(look.model for look in looks)
-    found["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
-    found["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
-    return found
+        seen = [probe for probe in probes if name in probe.estimates]
+        seen.sort(key=lambda probe: (-probe.estimates[name].value, probe.model))
+        rankings[name] = tuple(probe.model for probe in seen)
+    models = sorted(probe.model for probe in probes)
+    rankings["size_only"] = tuple(sorted(models, key=lambda model: (-sizes[model], model)))
+    rankings["random"] = tuple(np.random.default_rng(seed).permutation(np.array(models, dtype=object)).tolist())
+    return rankings
 
 
-def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
+def _divide(pool: Pool, probes: Sequence[ProbeResult], keep: int) -> tuple[tuple[str, ...], tuple[Excluded, ...]]:
     """The candidates kept, and those that are not, with the reason."""
     reasons: dict[str, str] = {}
-    for look in looks:
-        own = look.estimates[ACCURACY]
-        better = [one.estimates[ACCURACY] for one in looks if one.estimates[ACCURACY].low > own.high]
+    for probe in probes:
+        own = probe.estimates[ACCURACY]
+        better = [one.estimates[ACCURACY] for one in probes if one.estimates[ACCURACY].low > own.high]
         if len(better) >= keep:
             bar = sorted(better, key=lambda one: -one.low)[keep - 1]
-            reasons[look.model] = (
-                f"screening: a linear probe on its layer {look.layer} gets {_percent(1 - own.value)} wrong "
+            reasons[probe.model] = (
+                f"screening: a linear probe on its layer {probe.layer} gets {_percent(1 - own.value)} wrong "
                 f"({_percent(1 - own.high)} to {_percent(1 - own.low)}, {own.n} resamples); {len(better)} models are "
                 f"surely better, the {keep} best of them at most {_percent(1 - bar.low)}"
             )
@@ -270,8 +270,8 @@ def _divide(pool: Pool, looks: Sequence[ProbeResult], keep: int) -> tuple[tuple[
 
 def _models(pool: Pool) -> list[ModelInfo]:
     """The pretrained models of the pool, the cheapest to run first."""
-    found = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
-    return sorted(found.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
+    models = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
+    return sorted(models.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
 
 
 def _body(facts: ModelInfo) -> float:

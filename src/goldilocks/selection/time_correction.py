@@ -1,4 +1,4 @@
-"""Correction of time forecasts: how many times as long as predicted runs take on this machine, now."""
+"""Correction of time forecasts: the ratio of actual to predicted run times on this machine."""
 
 from __future__ import annotations
 

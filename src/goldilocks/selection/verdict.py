@@ -1,4 +1,4 @@
-"""The verdict: is the winner better than answers that take no model, and than what the user has today?
+"""The verdict: whether the winner is better than trivial baselines and the user's incumbent.
 
 The winner must be better than every baseline of the task (``evaluation/trivial_baselines.py``) and than the user's
 incumbent: a one-sided permutation test at 5 % on the losses of the same validation items, corrected for the selection
@@ -161,7 +161,7 @@ def _own_loss(choice: Choice, losses: npt.NDArray[np.float64], winner: int, cont
 
 
 def _below_floor(choice: Choice, context: VerdictContext) -> str:
-    """Why the winner's score is of no use whatever the baselines, in words; empty where it is not."""
+    """Why the winner's score is of no use whatever the baselines; empty if it is not."""
     floors: Mapping[str, float] = context.task.FLOORS if isinstance(context.task, HasFloors) else {}
     floor, own = floors.get(context.metric_name), choice.winner.score
     if floor is None or own is None:
@@ -191,7 +191,7 @@ def _compared(one: Comparison, context: VerdictContext) -> str:
 
 def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:
     """More labels: to prove a difference that is there, or to learn from where there is none."""
-    learn = "labels: check that they can be told from the input, and add training rows"
+    learn = "labels: check that the input determines them, and add training rows"
     spread = float(gains.std()) if gains is not None else 0.0
     mean = float(gains.mean()) if gains is not None else 0.0
     if gains is None or spread <= 0 or mean <= 0:

@@ -1,4 +1,4 @@
-"""A time limit on one step of one candidate, so that a trial that hangs costs minutes and not the search.
+"""A time limit on one step of one candidate, so that a hanging trial costs minutes and not the search.
 
 A step that overruns its limit is interrupted by a signal, which ends sleeping, waiting for a lock, a pipe, a socket or
 a child process, and any loop in Python; then the child processes that it started are killed, their own children
@@ -123,14 +123,14 @@ def descendants(process: int) -> set[int]:
             # pid (name, which may hold spaces and brackets) state parent ...
             parent = int(entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.parent.name))
-    found: set[int] = set()
+    descendants: set[int] = set()
     waiting = [process]
     while waiting:
         for child in children.get(waiting.pop(), []):
-            if child not in found:
-                found.add(child)
+            if child not in descendants:
+                descendants.add(child)
                 waiting.append(child)
-    return found
+    return descendants
 
 
 def _kill(processes: set[int]) -> None:

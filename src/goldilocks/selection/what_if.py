@@ -141,7 +141,7 @@ def _data(workspace: Workspace, spec: TaskSpec, task: Task, earlier: Decision) -
     dataset = load(spec, task)
     if dataset.fingerprint != earlier.data_fingerprint:
         raise InputError(
-            f"{workspace.folder}: its run was on other data (fingerprint {earlier.data_fingerprint}, now "
+            f"{workspace.folder}: this run used other data (fingerprint {earlier.data_fingerprint}, now "
             f"{dataset.fingerprint}), and what is asked for needs them; restore the data that it was run on."
         )
     return dataset.sealed()

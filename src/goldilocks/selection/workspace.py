@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it survives being killed.
+"""The run folder: its files, and how they survive interruptions.
 
 Everything is written whole or not at all, a trial only after what it speaks of is on the disk. So whatever
 ``trials.jsonl`` names is there, and a run that goes on loses at most the rung in flight.
@@ -70,7 +70,7 @@ class Workspace:
 
     @property
     def dropped(self) -> Path:
-        """One line for each candidate that fell out on the way."""
+        """One line for each candidate that failed during the run."""
         return self.folder / "dropped.jsonl"
 
     def spending_log(self, by: str = "") -> SpendingLog:
@@ -224,19 +224,19 @@ class Workspace:
         Raises:
             IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
         """
-        found = _read_lines(self.trials, Trial)
-        for number, trial in enumerate(found, start=1):
+        trials = _read_lines(self.trials, Trial)
+        for number, trial in enumerate(trials, start=1):
             if problem := _problem(trial):
                 raise IntegrityError(
                     f"{self.trials} line {number}: damaged ({problem}); remove the line, then --resume."
                 )
             self.inside(trial.predictions)
-        if len(found) < (decided := self._trials_of_decision()):
+        if len(trials) < (decided := self._trials_of_decision()):
             raise IntegrityError(
-                f"{self.trials}: holds {len(found)} of the {decided} trials that {self.decision.name} was made from; "
+                f"{self.trials}: holds {len(trials)} of the {decided} trials that {self.decision.name} was made from; "
                 f"restore it, or remove {self.decision.name}, then --resume buys the others again."
             )
-        return found
+        return trials
 
     def forget_lost(self) -> tuple[str, ...]:
         """Take back the last purchase of finished candidates whose model or answers are gone: they are bought again.
@@ -287,11 +287,11 @@ class Workspace:
         append_line(self.trials, to_json(trial, indent=None))
 
     def read_dropped(self) -> dict[str, Failure]:
-        """Candidate -> how it fell out. Damaged lines as in ``read_trials``."""
+        """Candidate -> its failure. Damaged lines as in ``read_trials``."""
         return {one.candidate: one for one in _read_lines(self.dropped, Failure)}
 
     def add_dropped(self, dropped: Failure) -> None:
-        """Append one candidate that fell out."""
+        """Append the failure of one candidate."""
         append_line(self.dropped, to_json(dropped, indent=None))
 
     def elapsed(self) -> float:
@@ -392,7 +392,7 @@ def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
 
 
 def _problem(trial: Trial) -> str:
-    """What cannot be true of a purchase, in words; empty where nothing is wrong."""
+    """What cannot be true of a purchase; empty if nothing is wrong."""
     score = trial.score
     numbers = {
         **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
@@ -420,15 +420,15 @@ def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
         return []
     lines = path.read_bytes().split(b"\n")
     whole, rest = lines[:-1], lines[-1]
-    found: list[Record] = []
+    records: list[Record] = []
     for number, line in enumerate(whole, start=1):
         try:
-            found.append(from_json(kind, line, where=path))
+            records.append(from_json(kind, line, where=path))
         except IntegrityError as error:
             if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
                 rest = line
                 break
             raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
     if rest:
-        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(found)]))
-    return found
+        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(records)]))
+    return records

@@ -65,7 +65,7 @@ def check_exposure(settings: ServeSettings) -> None:
     if settings.keys is None and not settings.allow_open and not is_loopback(settings.host):
         raise InputError(
             f"{settings.host} is reachable from other machines and there are no keys; make some (`goldilocks keys "
-            "add NAME`) and pass --keys keys.json, or accept everybody with --allow-open."
+            "add NAME`) and pass --keys keys.json, or accept all clients with --allow-open."
         )
 
 

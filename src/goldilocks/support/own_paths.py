@@ -1,4 +1,4 @@
-"""Paths of this machine, taken out of what is handed to others: reports and model cards."""
+"""Removal of paths of this machine from reports and model cards."""
 
 from __future__ import annotations
 

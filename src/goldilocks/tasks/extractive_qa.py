@@ -186,7 +186,7 @@ def _place(context: str, text: str, start: int | None) -> int | None:
 
 
 def _fault(context: str, text: str, start: int | None) -> str | None:
-    """Why an answer has no place, in words."""
+    """Why an answer has no place."""
     if _place(context, text, start) is not None:
         return None
     shown = repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")

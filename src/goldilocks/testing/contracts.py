@@ -170,11 +170,11 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
     assert model.labels == goal.labels, f"{info.name}: labels are {model.labels}, made with {goal.labels}"
     config = family.training_config(info, WORK)
     prompted = "prompt" in info.groups and config is not None and why_not_promptable(goal.output) is None
-    """Whether it can be tuned as well as told in words: then ``fit`` is what tells it."""
+    """Whether it can be both fine-tuned and prompted: then ``fit`` sets the prompt."""
     if isinstance(model, OneShotEstimator) and not prompted:
-        assert config is None, f"{info.name} is fitted in one go, so its recipe must be None"
-        told = set(info.groups) <= {"prompt"}
-        assert told, f"{info.name} is fitted in one go, so it has no groups but 'prompt'"
+        assert config is None, f"{info.name} is a one-shot estimator, so its training config must be None"
+        prompted = set(info.groups) <= {"prompt"}
+        assert prompted, f"{info.name} is a one-shot estimator, so its only group may be 'prompt'"
         model.fit(part.texts, part.gold, seed=0)
         first = model.predict(part.texts)
         model.fit(part.texts, part.gold, seed=0)
@@ -191,7 +191,7 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
         assert isinstance(model, OneShotEstimator), f"{info.name} has the group 'prompt', so it needs fit"
         model.fit(part.texts, part.gold, seed=0)
         check_answers(model, (*part.texts[:6], *case.odd), goal)
-        check_restores(model, family.restore, part.texts[:12], folder / "told")
+        check_restores(model, family.restore, part.texts[:12], folder / "prompted")
 
 
 def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None) -> None:
@@ -303,7 +303,7 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
     assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.incompatibility(counted)
-    assert reason is None or reason.strip(), "misfit gives an empty reason for a model that is fitted in one go"
+    assert reason is None or reason.strip(), "incompatibility gives an empty reason for a one-shot estimator"
     fitting = 0
     for info, make in networks:
         reason = method.incompatibility(info)

@@ -1,4 +1,4 @@
-"""Frozen layers run once: what comes out of them is kept for every training text, and the next epoch starts there."""
+"""Cache of frozen layers: their output is kept for every training text and reused in later epochs."""
 
 from __future__ import annotations
 

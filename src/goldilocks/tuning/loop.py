@@ -1,4 +1,4 @@
-"""The training loop. It knows a ``Network``, which of its weights are trainable and a training config, nothing else.
+"""The training loop: given a ``Network``, its trainable weights and a training config.
 
 Training runs on a working copy: in bfloat16 where backbone and machine can, and with only those rows of the word table
 whose tokens occur in the training texts (the others have no gradient; the table has no weight decay, so leaving them

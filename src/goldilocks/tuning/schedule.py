@@ -1,4 +1,4 @@
-"""What happens when in a run: the batches of each epoch and the order of the rows, from the seed alone.
+"""Batches and row order of each epoch, determined by the seed alone.
 
 Nothing is drawn as training goes on, so a run can be cut anywhere and continued from (epoch, batch) alone.
 """

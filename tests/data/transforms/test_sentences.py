@@ -185,9 +185,9 @@ def _loaded(folder: Path, parts: dict[str, list[list[str]]], sentences: int) -> 
 
 def test_row_is_left_out_if_sentences_with_most_of_its_words_stand_in_test(tmp_path: Path) -> None:
     fresh = [[f"{word} goes to Rome by bus", f"no {word} came"] for word in "abcdefghijklmnop"]
-    told = [["we saw Oslo last summer again", "so it is"], ["Bern", "what was never seen anywhere before"]]
+    known = [["we saw Oslo last summer again", "so it is"], ["Bern", "what was never seen anywhere before"]]
     test = [["we saw Oslo last summer again"], ["Bern"], ["is there more to Rome or to Oslo"]]
-    found = _loaded(tmp_path, {"train": [*fresh, *told], "validation": [["to Rome", "by Bern"]], "test": test}, 2)
+    found = _loaded(tmp_path, {"train": [*fresh, *known], "validation": [["to Rome", "by Bern"]], "test": test}, 2)
     assert len(found.train) == len(fresh) + 1
     assert ("Bern", "\n", "what", "was", "never", "seen", "anywhere", "before") in found.train.texts
 

@@ -109,7 +109,7 @@ def test_all_short_texts_together_are_not_more_than_certain() -> None:
     assert 0.8 < sum(math.exp(one) for one in run.model.predict(every).values if isinstance(one, float)) < 1
 
 
-def test_long_text_is_learnt_in_stretches_that_foretell_every_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_text_is_learnt_in_chunks_that_predict_every_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrent_lm, "STRETCH", 8)
     monkeypatch.setattr(recurrent_lm, "WARM_UP", 3)
     network = made()

@@ -132,3 +132,16 @@ def test_short_labels_of_a_list_are_read_whole() -> None:
     assert read_labels("体育和财经", ("体育", "财经")) == ("体育", "财经")
     assert read_labels("top up, card, weather", ("card", "card_arrival", "top_up")) == ("card", "top_up")
     assert read_labels("none", ("money", "one", "phone")) == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        ("यह दिनों की बात है", None),  # दिन goes on with a vowel sign
+        ("कोई", None),  # को goes on with a letter
+        ("उत्तर: दिन", "दिन"),
+        ("को।", "को"),
+    ],
+)
+def test_label_within_a_longer_word_of_devanagari_is_no_label(answer: str, label: str | None) -> None:
+    assert read_label(answer, ("दिन", "को")) == label

@@ -1,4 +1,4 @@
-"""Right answers with labels that a model cannot give: refused, with the nearest label it has."""
+"""Gold labels that a model does not know: refused, with the nearest known label."""
 
 from __future__ import annotations
 

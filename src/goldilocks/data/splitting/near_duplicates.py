@@ -1,4 +1,4 @@
-"""Near duplicates among many texts: MinHash finds who could be one, the true Jaccard similarity decides.
+"""Near duplicates among many texts: MinHash finds candidate pairs, the exact Jaccard similarity decides.
 
 A text is the set of its character shingles. Two texts are near duplicates where the shingles they share are at least
 ``threshold`` (0.8) of all their shingles. 70 MinHash values per text in 14 bands of 5: a pair at similarity s shares a

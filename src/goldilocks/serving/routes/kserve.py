@@ -146,7 +146,7 @@ def _parsed(content: bytes, header: str | None) -> InferRequest:
     """The request; with binary tensors their bytes stand behind the JSON, whose length the header gives."""
     length = int(header) if header and header.isdigit() else len(content)
     if length > len(content):
-        raise RequestError(422, "invalid_body", "Inference-Header-Content-Length is longer than the body; mend it.")
+        raise RequestError(422, "invalid_body", "Inference-Header-Content-Length is longer than the body; fix it.")
     try:
         body = InferRequest.model_validate_json(content[:length])
     except ValidationError as error:

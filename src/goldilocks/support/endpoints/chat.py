@@ -45,7 +45,7 @@ class ChatRequest:
     stops: Sequence[str] = ()
     """The answer ends before the first of these."""
     sampling: Mapping[str, float] = field(default_factory=dict)
-    """Further keys that somebody chose (temperature, top_p, top_k, seed)."""
+    """Further keys that were set explicitly (temperature, top_p, top_k, seed)."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the answer, for servers that can hold an answer to one."""
 

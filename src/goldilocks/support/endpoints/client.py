@@ -106,7 +106,7 @@ class Client:
 
     @property
     def spent(self) -> float:
-        """Money that the endpoint has cost so far, whoever spent it."""
+        """Money that the endpoint has cost so far, over all candidates and processes."""
         return self.spending_log.spent(str(self.endpoint))
 
     def afford(self, requests: int) -> None:
@@ -188,7 +188,7 @@ class Client:
                 self._dialect = now
 
     def _raise_if_lasting(self, error: ServerError, problem: str) -> None:
-        """An error that asking again does not mend."""
+        """An error that a retry does not resolve."""
         if error.filtered:
             raise RefusedItemError(f"{self.endpoint}: refuses this item, {problem}; leave it out or reword it.")
         if error.too_long:
@@ -256,7 +256,7 @@ class Client:
             ) from error
 
     def settled(self) -> Endpoint:
-        """The endpoint with the dialect that was found out, for whoever asks it later."""
+        """The endpoint with the detected dialect, for later clients."""
         return replace(self.endpoint, dialect=self.dialect)
 
 

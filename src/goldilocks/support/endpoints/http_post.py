@@ -35,7 +35,7 @@ _PROXY_VARIABLES = (
 
 
 class TransportError(Exception):
-    """The request got no complete HTTP answer; the message says what happened, from whoever's words it comes."""
+    """The request got no complete HTTP response; the message says what happened, if possible in the server's words."""
 
 
 @dataclass(frozen=True, slots=True)

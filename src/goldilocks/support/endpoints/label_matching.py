@@ -1,4 +1,4 @@
-"""Which label a generated answer names.
+"""Matching of a generated answer to one of the labels.
 
 Labels are matched as whole tokens, longest first, after NFKC and case folding, with ``-``, ``_`` and white space equal.
 A negated label ("not about money; it is about sport") is not named. Where an answer names several labels of which one
@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from goldilocks.support.endpoints.answer_text import without_fence, without_reasoning
+from goldilocks.support.text.scripts import marks
 
 _KEYS = ("label", "labels", "answer", "answers", "category", "categories", "class", "classes", "classification")
 _MORE_KEYS = (
@@ -185,8 +186,10 @@ def _matcher(labels: tuple[str, ...]) -> _Matcher:
 def _bounded(name: str) -> str:
     """A pattern for a folded name as a whole token."""
     left, right = name[0], name[-1]
-    before = "" if _UNSPACED.match(left) or not left.isalnum() else r"(?<![^\W_])"
-    behind = "" if _UNSPACED.match(right) or _HANGUL.match(right) or not right.isalnum() else r"(?![^\W_])"
+    mark = f"[{marks()}]"  # a combining mark belongs to the letter before it: दिन is not in दिनों
+    open_right = _UNSPACED.match(right) or _HANGUL.match(right) or not (right.isalnum() or re.match(mark, right))
+    before = "" if _UNSPACED.match(left) or not left.isalnum() else rf"(?<![^\W_])(?<!{mark})"
+    behind = "" if open_right else rf"(?![^\W_])(?!{mark})"
     if left.isdecimal():
         before = r"(?<![^\W_])(?<!\d[.,])(?<![+\-])"  # 1 is in neither 12, 0.1 nor -1
     if right.isdecimal():

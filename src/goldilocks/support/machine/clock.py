@@ -1,4 +1,4 @@
-"""A stopwatch that spans sessions: a resumed search keeps counting."""
+"""A stopwatch across sessions: a resumed search continues to count."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class OutOfTimeError(Exception):
-    """What was begun would not be done within its time; nobody is at fault."""
+    """A step would not finish within its time limit; this is not a failure."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What this machine is and does: cores, memory, accelerator, speed. Threads are set here, once."""
+"""Hardware of this machine: cores, memory, accelerator, speed; also sets the number of threads, once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Programs that nobody has read, run with limits and judged by their tests in another process."""
+"""Untrusted programs, run with limits and judged by their tests in another process."""

@@ -94,7 +94,7 @@ def _side(settings: Settings, name: str, numbers: dict[str, int], group: str | N
         for kept in side["keep"]:
             os.set_inheritable(numbers[kept], True)
         for other in numbers.keys() - {*side["keep"], "verdict"}:
-            os.close(numbers[other])  # the end of a socket closes when nobody holds it
+            os.close(numbers[other])  # a socket closes when its last holder closes it
         if settings["protection"] != "namespaces":
             _become(settings, side)
         _leave(settings, side["folder"])

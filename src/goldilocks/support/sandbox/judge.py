@@ -106,7 +106,7 @@ class Connection(Codec):
             self._break(f"a call that is none ({error})")
         try:
             answer: dict[str, Any] = {"returned": self.encode(function(*args, **options))}
-        except Exception as error:  # noqa: BLE001 - the program is told of it
+        except Exception as error:  # noqa: BLE001 - reported to the program
             kind = next(one for one in type(error).__mro__ if getattr(builtins, one.__name__, None) is one)
             answer = {"error": kind.__name__, "message": str(error)[:300]}
         try:

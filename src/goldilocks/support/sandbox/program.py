@@ -165,7 +165,7 @@ class Server(Codec):
         self.channel.send(reply | {"printed": self.printed.taken()})
 
     def serve(self, source: bytes) -> None:
-        """Run the program, then answer until nobody asks any more."""
+        """Run the program, then answer until the connection closes."""
         self._answer(self.load(source))
         while True:
             request = self.channel.receive()

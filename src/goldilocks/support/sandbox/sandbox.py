@@ -1,4 +1,4 @@
-"""Run a program that nobody has read, and judge it by tests in another process.
+"""Run an untrusted program and judge it by tests in another process.
 
 *Who judges.* ``judge`` starts two processes. One runs the program. The other runs the tests; where they call a function
 of the program, the arguments go over a socket, and plain values come back (``wire.py``, ``judge.py``). So:
@@ -22,7 +22,7 @@ namespaces  Linux with namespaces (as root, or where users may make them). The p
             Python, read only, one empty folder of limited size, no network and no other process, as the user nobody.
 nobody      root without namespaces: limits, the user nobody, and an audit hook in Python that refuses network, other
             processes and writing outside the folder. Machine code that the program brings along gets around the hook.
-same user   as nobody, but with the rights of whoever runs Goldilocks: keeps mistakes in, not malice.
+same user   as nobody, but with the rights of the user who runs Goldilocks: contains mistakes, not malice.
 
 The last two are not used unless ``allow_unsafe_execution`` says so. ``protection()`` says in words which one holds. In
 all of them the environment is empty; wall-clock time, processor time, memory (of each process and of all together),
@@ -118,7 +118,7 @@ class Outcome:
     passed: bool
     """It ran and passed its tests."""
     reason: str
-    """Why it did not, in words; empty where it did."""
+    """Why it did not; empty if it did."""
     output: str
     """The beginning of what it printed."""
 
@@ -135,7 +135,7 @@ def allow_unsafe_execution(allowed: bool) -> None:
 
 
 def protection() -> str:
-    """What keeps programs in on this machine, in words.
+    """What keeps programs in on this machine.
 
     Raises:
         MissingError: programs cannot be run here at all, or not safely.
@@ -295,7 +295,7 @@ def _started(
     settings: dict[str, Any], source: IO[bytes], tests: IO[bytes], output: IO[bytes]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start the launcher and wait for it: how both sides ended, and the verdict of the tests."""
-    (told, verdict), (reported, report) = os.pipe(), os.pipe()
+    (verdict_read, verdict), (reported, report) = os.pipe(), os.pipe()
     ends = socket.socketpair()
     numbers = {
         "verdict": verdict,
@@ -335,9 +335,9 @@ def _started(
         for one in ends:
             one.close()
     try:
-        return _read(told), _read(reported)
+        return _read(verdict_read), _read(reported)
     finally:
-        os.close(told)
+        os.close(verdict_read)
         os.close(reported)
 
 
@@ -358,7 +358,7 @@ def _read(pipe: int) -> dict[str, Any]:
 
 
 def _reason(ended: dict[str, Any], verdict: dict[str, Any], limits: SandboxLimits) -> str:
-    """Why the program did not pass, in words; empty where it did."""
+    """Why the program did not pass; empty if it did."""
     if "broken" in ended:
         return f"the sandbox could not be made: {ended['broken']}"
     if ended.get("memory"):

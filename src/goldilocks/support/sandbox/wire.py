@@ -51,7 +51,7 @@ class Channel:
         """Send one message.
 
         Raises:
-            WireError: nobody reads any more.
+            WireError: the other end has closed.
         """
         content = json.dumps(message).encode()
         view = memoryview(len(content).to_bytes(8) + content)

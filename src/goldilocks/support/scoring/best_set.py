@@ -1,4 +1,4 @@
-"""Which of many candidates may be the best, and what a selection does to the estimate of the selected one.
+"""The best set of many candidates, and correction of the winner's estimate for selection.
 
 All of it works on a table of resampled errors, ``noise[draw, candidate]``: how far an estimate lies from its true value
 when the items are drawn again. A draw resamples the same items for every candidate, so the errors are paired.

@@ -1,4 +1,4 @@
-"""How sure a number is: resampling, intervals, paired tests, corrections for looking many times."""
+"""Statistics of scores: resampling, intervals, paired tests, corrections for multiple comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with one cell of a table, in words, and what a cell means: shared by the tasks."""
+"""Validation messages and parsing of single table cells, shared by the tasks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def empty(cell: Any) -> bool:
 
 
 def text_problem(role: str, cell: Any) -> str | None:
-    r"""Why ``cell`` cannot be used as a text, in words; ``None`` where it can.
+    r"""Why ``cell`` cannot be used as a text; ``None`` if it can.
 
     Example:
         >>> text_problem("text", 3)
@@ -68,7 +68,7 @@ def _sign_problem(role: str, text: str) -> str | None:
 
 
 def label_problem(role: str, cell: Any) -> str | None:
-    """Why ``cell`` cannot be used as a label, in words; ``None`` where it can."""
+    """Why ``cell`` cannot be used as a label; ``None`` if it can."""
     if cell != cell or (isinstance(cell, str) and cell.strip().lower() == "nan"):
         return f"{role} is NaN"
     if empty(cell):
@@ -89,7 +89,7 @@ def label_of(cell: Any) -> str:
 
 
 def number_problem(role: str, cell: Any) -> str | None:
-    """Why ``cell`` cannot be used as a number, in words; ``None`` where it can.
+    """Why ``cell`` cannot be used as a number; ``None`` if it can.
 
     Example:
         >>> number_problem("score", "3 to 4"), number_problem("score", "3.5")

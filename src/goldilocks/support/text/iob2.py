@@ -2,7 +2,7 @@
 
 In IOB2 an entity of type X is B-X followed by I-X, and O is outside. What others write is read by the rule of conlleval
 (seqeval's default): an I-X that does not continue an entity of type X begins one. That reads IOB1 as it is meant, where
-B-X is written only between two neighbours of one type, and mends an I-X whose B-X was forgotten. BIOES, BMES and BILOU
+B-X is written only between two neighbours of one type, and repairs an I-X without its B-X. BIOES, BMES and BILOU
 are read too: their single and last words become B-X and I-X.
 """
 
@@ -114,7 +114,7 @@ def iob2_of(tags: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
 
 
 def words_problem(role: str, cell: Any) -> str | None:
-    """Why ``cell`` cannot be used as the words of a sentence, in words; ``None`` where it can.
+    """Why ``cell`` cannot be used as the words of a sentence; ``None`` if it can.
 
     Example:
         >>> words_problem("tokens", ["to", "", "Rome"]), words_problem("tokens", ["로", " ", "마"])
@@ -156,7 +156,7 @@ def _list_problem(role: str, cell: str) -> str | None:
 
 
 def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
-    """Why ``cell`` cannot be the tags of an item's words, in words; ``None`` where it can.
+    """Why ``cell`` cannot be the tags of an item's words; ``None`` if it can.
 
     Example:
         >>> tags_problem("tags", ["O"], ["to", "Rome"])
@@ -191,7 +191,7 @@ def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
 
 
 def entity_tag_problem(tags: Sequence[str]) -> str | None:
-    """Why tags cannot be read as entities, in words; ``None`` where they can.
+    """Why tags cannot be read as entities; ``None`` if they can.
 
     Example:
         >>> entity_tag_problem(["B-PER", "PER"])

@@ -1,0 +1,147 @@
+"""Compression of a bundle: labelled rows in, the smallest form that keeps its score out, as a bundle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldilocks import plugins
+from goldilocks.bundle.compression_table import markdown
+from goldilocks.bundle.layout import INFO, MODEL
+from goldilocks.bundle.read import Bundle, load
+from goldilocks.bundle.write import write_compressed
+from goldilocks.compression.search import PREFERENCES, frontier, load_per_core, search
+from goldilocks.compression.trial import Comparison, SavedModel
+from goldilocks.data.fingerprint import fingerprint
+from goldilocks.errors import InputError, LimitError
+from goldilocks.judge import labelled_rows
+from goldilocks.protocols import TracksSpending
+from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text
+from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.support.files import sha256_of, to_json, try_writing, write_text
+from goldilocks.support.machine.hardware import machine
+
+MAX_LOSS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class CompressionSettings:
+    """What a compressed model must keep, and what it is chosen by."""
+
+    max_loss: float = MAX_LOSS
+    """The most the metric may lose, in its own unit, at 95 % confidence."""
+    prefer: str = "size"
+    """What to minimise among the trials that pass: ``size`` or ``latency``."""
+    only: tuple[str, ...] = ()
+    """Names in compressors/; empty: all."""
+    sentences: int | None = None
+    """As for ``evaluate``."""
+
+
+def compress_bundle(
+    bundle: Path,
+    data: str,
+    out: Path,
+    settings: CompressionSettings | None = None,
+    *,
+    fields: Mapping[str, str] | None = None,
+    progress: Callable[[CompressionTrial], None] = lambda _: None,
+) -> Compression:
+    """Compress a bundle's model as far as its score on labelled rows allows, and write the result as a bundle.
+
+    ``OUT.compression.json`` and ``OUT.compression.md`` get all trials, also where none passes.
+
+    Args:
+        bundle: The bundle's folder; it does not change.
+        data: Labelled rows that neither trained the model nor test it: its validation part, or new ones.
+        out: Folder of the compressed bundle.
+        settings: Margin, preference, compressors.
+        fields: Role -> column, as for ``evaluate``.
+        progress: Called after each trial.
+
+    Raises:
+        LimitError: no trial passes and improves on the original.
+        GoldilocksError: bundle, rows or settings cannot be used; the message says what to do.
+    """
+    settings = settings or CompressionSettings()
+    if settings.prefer not in PREFERENCES:
+        raise InputError(f"prefer is {settings.prefer!r}; it can be {' or '.join(PREFERENCES)}.")
+    for name in settings.only:
+        plugins.load("compressors", name)  # a mistyped name is an error before anything is measured
+    if not settings.max_loss > 0:
+        raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
+    if out.absolute() == bundle.absolute():
+        raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
+    loaded = load(bundle)
+    _check_compressible(loaded)
+    part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
+    tables = out.with_name(f"{out.name}.compression")
+    try_writing(tables.with_name(f"{tables.name}.json"))
+    with tempfile.TemporaryDirectory() as scratch:
+        record, taken = _searched(loaded, part, Path(data).name, settings, Path(scratch), progress)
+        write_text(tables.with_name(f"{tables.name}.json"), to_json(record))
+        write_text(tables.with_name(f"{tables.name}.md"), f"# Compression of {bundle.name}\n\n{markdown(record)}\n")
+        if taken is None:
+            raise LimitError(
+                f"{bundle}: no compressed form is at most {settings.max_loss:g} {record.metric} worse on these "
+                f"{record.n:,} rows and has less {settings.prefer}; see {tables.name}.md, "
+                "raise --max-loss or pass more rows."
+            )
+        write_compressed(loaded, record, taken.folder, out)
+    return record
+
+
+def _check_compressible(bundle: Bundle) -> None:
+    if bundle.info.compression is not None or bundle.info.engine != "native":
+        raise InputError(f"{bundle.folder}: is compressed already; compress the bundle that it was made from.")
+    if isinstance(bundle.model, TracksSpending):
+        raise InputError(f"{bundle.folder}: its model answers at an endpoint, so there is nothing to compress here.")
+
+
+def _searched(
+    bundle: Bundle,
+    part: Part,
+    name: str,
+    settings: CompressionSettings,
+    scratch: Path,
+    progress: Callable[[CompressionTrial], None],
+) -> tuple[Compression, SavedModel | None]:
+    info = bundle.info
+    original = SavedModel(bundle.folder / MODEL, info.family, info.engine)
+    comparison = Comparison(
+        part,
+        info.goal,
+        plugins.load("metrics", info.metric),
+        settings.max_loss,
+        bundle.answers(part.texts),
+        _measure,
+        lambda model, texts: replace(bundle, model=model).answers(texts),
+    )
+    baseline = comparison.baseline(original)
+    progress(baseline)
+    result = search(
+        original, baseline, comparison, scratch, prefer=settings.prefer, only=settings.only, progress=progress
+    )
+    record = Compression(
+        parent=sha256_of(bundle.folder / INFO),
+        metric=info.metric,
+        max_loss=settings.max_loss,
+        prefer=settings.prefer,
+        data=name,
+        data_fingerprint=fingerprint([part]),
+        n=len(part),
+        original=baseline,
+        trials=result.trials,
+        skipped=result.skipped,
+        chosen=result.taken.steps if result.taken else (),
+        frontier=frontier(baseline, result.trials),
+        machine=f"{machine().name} ({machine().cores} cores)",
+        load=load_per_core(),
+    )
+    return record, result.taken
+
+
+def _measure(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> Footprint:
+    return footprint_of(family, folder, texts, engine=engine)

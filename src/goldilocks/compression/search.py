@@ -1,0 +1,139 @@
+"""Which compressors to apply: a greedy chain in which every step is a trial against the original.
+
+Pruning first, then quantisation, from the model that the step before left. Of a step's alternatives the one is taken
+that is smallest (or fastest, as asked) among those that pass the gate; where none improves on the model at hand, the
+step is left out. Losses do not add up unseen, because every trial is compared with the original.
+
+The gate holds for each trial by itself. With k trials, an inferior one passes with a probability of up to k times 5 %;
+the score of what was taken is therefore slightly optimistic on these rows, and a test set is still needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldilocks import plugins
+from goldilocks.compression.trial import Comparison, SavedModel, failed
+from goldilocks.errors import GoldilocksError
+from goldilocks.protocols import Compressor, Model
+from goldilocks.records import CompressionTrial
+from goldilocks.support.machine.hardware import cores
+
+KINDS = ("prune", "quantise")
+"""In this order."""
+PREFERENCES = ("size", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """All trials, and the model that was taken."""
+
+    trials: tuple[CompressionTrial, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Compressor, and why it was not tried."""
+    taken: SavedModel | None
+    """``None``: no trial passed and improved on the original."""
+
+
+def search(
+    original: SavedModel,
+    baseline: CompressionTrial,
+    comparison: Comparison,
+    scratch: Path,
+    *,
+    prefer: str = "size",
+    only: Sequence[str] = (),
+    progress: Callable[[CompressionTrial], None] = lambda _: None,
+) -> SearchResult:
+    """Try the compressors.
+
+    Args:
+        original: The model; its folder is read only.
+        baseline: The original's own measurements.
+        comparison: Rows, metric, margin and measurement.
+        scratch: An empty folder; each trial's model stays there.
+        prefer: What to minimise among the trials that pass: ``size`` or ``latency`` (median of one text).
+        only: Names of compressors; empty: all.
+        progress: Called after each trial.
+
+    Raises:
+        MissingError: ``only`` names a compressor that there is not.
+    """
+    named = {name: plugins.load("compressors", name) for name in only or plugins.names("compressors")}
+    current, best = original, _measure_of(baseline, prefer)
+    trials: list[CompressionTrial] = []
+    skipped: dict[str, str] = {}
+    for kind in KINDS:
+        step = current
+        model = step.load()
+        for name, compressor in named.items():
+            if kind != compressor.KIND:
+                continue
+            reason = _not_applicable(compressor, step, model)
+            if reason:
+                skipped[name] = reason
+                continue
+            for tried, trial in _levels(name, compressor, step, comparison, scratch / f"{len(trials):03d}"):
+                trials.append(trial)
+                progress(trial)
+                if trial.passed and _measure_of(trial, prefer) < best:
+                    current, best = tried, _measure_of(trial, prefer)
+    return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
+
+
+def _not_applicable(compressor: Compressor, base: SavedModel, model: Model) -> str | None:
+    if base.engine != "native":
+        return f"the model runs on {base.engine} already; only models in their family's own form are compressed"
+    return plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(model)
+
+
+def _levels(
+    name: str, compressor: Compressor, base: SavedModel, comparison: Comparison, scratch: Path
+) -> Iterator[tuple[SavedModel, CompressionTrial]]:
+    for number, level in enumerate(compressor.LEVELS):
+        step = name if compressor.LEVELS == (1.0,) else f"{name} {level:g}"
+        folder = scratch / str(number)
+        model = SavedModel(folder, base.family, compressor.ENGINE, (*base.steps, step))
+        folder.mkdir(parents=True)
+        try:
+            compressor.compress(base.load(), level, folder)
+        except (GoldilocksError, RuntimeError, ValueError) as error:
+            yield model, failed(model, f"could not be made ({type(error).__name__}: {' '.join(str(error).split())})")
+            continue
+        yield model, comparison.trial(model)
+
+
+def _measure_of(trial: CompressionTrial, prefer: str) -> float:
+    if prefer == "size" or trial.footprint is None:
+        return float(trial.size_bytes)
+    return trial.footprint.latency_p50_ms.value
+
+
+def frontier(baseline: CompressionTrial, trials: Sequence[CompressionTrial]) -> tuple[tuple[str, ...], ...]:
+    """Steps of those that passed and that no other is at least equal to in size, latency and score, and better in one.
+
+    Args:
+        baseline: The original, which takes part.
+        trials: All of them.
+    """
+    points = {
+        trial.steps: (trial.size_bytes, trial.footprint.latency_p50_ms.value, trial.loss.value if trial.loss else 0.0)
+        for trial in (baseline, *trials)
+        if trial.passed and trial.footprint
+    }
+    return tuple(steps for steps, point in points.items() if not any(_beats(other, point) for other in points.values()))
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def load_per_core() -> float | None:
+    """Load average of the last minute divided by the cores; ``None``: this system does not say."""
+    try:
+        return round(os.getloadavg()[0] / cores(), 2)
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""Ways to make a tuned model smaller or faster: one file each, loaded by name through ``plugins.load``."""

@@ -1,0 +1,1 @@
+"""What runs a bundle's model: one file each, loaded by name through ``plugins.load``."""

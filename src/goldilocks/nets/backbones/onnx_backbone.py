@@ -1,0 +1,94 @@
+"""A backbone that ONNX Runtime runs, for inference: token ids -> hidden states, as the exported network gave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.tokenization.batching import Batch
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+    from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
+    from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings
+
+IDS, MASK, STATES = "ids", "mask", "states"
+"""Inputs and output of the graph; channels of the batch (``types``, ``shapes``) are inputs under their own names."""
+
+
+class OnnxBackbone(Backbone):
+    """Hidden states of the top layer from an ONNX graph. Its weights cannot be trained."""
+
+    depth = 1
+    resumable = False
+    casing_channels = ("shapes",)
+    channel_width = 0
+
+    def __init__(self, path: Path, *, width: int, row_by_row: bool) -> None:
+        """Open a session.
+
+        Args:
+            path: The graph.
+            width: Width of the hidden states.
+            row_by_row: Run each row of a batch alone: dynamic quantisation derives the scale of an activation from all
+                rows of a batch, so that an item's answer would depend on its neighbours.
+        """
+        super().__init__()
+        self.width = width
+        self.row_by_row = row_by_row
+        self._session = _session(path)
+        self._inputs = [one.name for one in self._session.get_inputs()]
+        self.channel_embeddings = None
+
+    def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+        """Nothing: the tables are in the graph."""
+
+    def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
+        """See ``Backbone.forward``; always from the ids to the top."""
+        assert (start, hidden) == (0, None)
+        assert stop in (None, self.depth)
+        if not self.row_by_row or len(batch.ids) == 1:
+            return torch.from_numpy(self._run(batch, slice(None), batch.ids.shape[1]))
+        states = torch.zeros((*batch.ids.shape, self.width))
+        for row, length in enumerate(batch.mask.sum(1).tolist()):
+            states[row, :length] = torch.from_numpy(self._run(batch, slice(row, row + 1), length))[0]
+        return states
+
+    def _run(self, batch: Batch, rows: slice, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        tables = {IDS: batch.ids, MASK: batch.mask, **batch.channels}
+        empty = torch.zeros_like(batch.ids)  # a text that is no pair has no token types: all are 0
+        feeds = {name: tables.get(name, empty)[rows, :length].numpy() for name in self._inputs}
+        states: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = self._session.run([STATES], feeds)[0]
+        return states
+
+    def embed(self, batch: Batch) -> Tensor:
+        """See ``Backbone.embed``: the graph has no seam, so these are the states of the top layer too."""
+        return self.forward(batch)
+
+    def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
+        """See ``Backbone.block``."""
+        return hidden
+
+    def groups(self) -> dict[str, list[str]]:
+        """None: no weight is a parameter of PyTorch. See ``Backbone.groups``."""
+        return {}
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    from goldilocks.support.machine.hardware import cores
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(cores(), torch.get_num_threads())
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the processor from PyTorch's, which compute the head.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,94 @@
+"""What every compressor and engine must do; see ``testing/contracts``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.errors import GoldilocksError
+from goldilocks.protocols import Compressor, Engine, Model
+from goldilocks.records import Goal, Text
+from goldilocks.testing.contracts import PICKLES, check_answers
+
+_QUANTISED = 0.05
+"""Largest change of a score that quantising a small model may make."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompressionCase:
+    """A model to try compressors on."""
+
+    name: str
+    family: str
+    make: Callable[[], Model]
+    """Makes it anew, since compressing may change it."""
+    texts: tuple[Text, ...]
+    goal: Goal
+
+
+def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], folder: Path) -> list[str]:
+    """What it writes of each model that it does not decline runs on its engine and answers as a model must.
+
+    Args:
+        compressor: The plug-in.
+        cases: Small models.
+        folder: An empty folder to write to.
+
+    Returns:
+        Names of the cases that it could be tried on.
+    """
+    assert compressor.KIND in ("prune", "quantise"), f"KIND is {compressor.KIND!r}"
+    assert compressor.ENGINE in plugins.names("engines"), f"ENGINE is {compressor.ENGINE!r}, no file in engines/"
+    levels = compressor.LEVELS
+    assert levels, "LEVELS is empty; (1.0,) where there is nothing to choose"
+    assert all(0 < level <= 1 for level in levels), f"LEVELS are {levels}; shares kept, above 0 and up to 1"
+    assert list(levels) == sorted(set(levels), reverse=True), f"LEVELS are {levels}; mildest first, none twice"
+    assert compressor.SOURCE.strip(), "SOURCE is empty"
+    tried = []
+    for case in cases:
+        reason = compressor.incompatibility(case.make())
+        assert reason is None or reason.strip(), f"{case.name}: declined without a reason"
+        if reason is None:
+            tried.append(case.name)
+            for level in levels:
+                _check_compressed(compressor, case, level, folder / f"{case.name} {level:g}")
+    return tried
+
+
+def _check_compressed(compressor: Compressor, case: CompressionCase, level: float, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    compressor.compress(case.make(), level, folder)
+    for path in folder.rglob("*"):
+        assert path.suffix not in PICKLES, f"{path.name}: no pickles"
+    model = plugins.load("engines", compressor.ENGINE).load(folder, case.family)
+    original = case.make()
+    assert model.labels == original.labels, f"{case.name}: labels are {model.labels}, were {original.labels}"
+    check_answers(model, case.texts, case.goal)
+    if compressor.KIND == "quantise":
+        before, after = original.predict(case.texts), model.predict(case.texts)
+        table, other = before.probabilities, after.probabilities
+        worst = float(np.abs(table - other).max(initial=0.0))
+        assert worst < _QUANTISED, f"{case.name}: a probability changed by {worst:.2g}"
+
+
+def check_engine(engine: Engine, name: str, folder: Path, compressors: Sequence[Compressor]) -> None:
+    """It says in words why it cannot run, reads nothing from an empty folder, and serves a compressor or the families.
+
+    Args:
+        engine: The plug-in.
+        name: Its file name.
+        folder: An empty folder.
+        compressors: All of them.
+    """
+    reason = engine.unavailable()
+    assert reason is None or reason.strip(), "unavailable gives an empty reason"
+    assert name == "native" or any(name == compressor.ENGINE for compressor in compressors), "nothing is made for it"
+    try:
+        engine.load(folder, "naive_bayes")
+    except (GoldilocksError, OSError, ValueError, KeyError):
+        return
+    raise AssertionError("load reads a model from an empty folder")

@@ -1,0 +1,95 @@
+"""Encoders on ONNX Runtime against the same encoders on PyTorch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
+
+from goldilocks import plugins
+from goldilocks.nets.export.onnx_folder import GRAPH, restored, save_onnx
+from goldilocks.nets.network import Network
+from goldilocks.records import Output
+from goldilocks.testing import tiny
+from goldilocks.testing.contracts import alike
+
+LONG = " ".join(["soup bread match"] * 60)
+"""More tokens than those up to which attention is computed in another way."""
+
+
+def encoder(folder: Path, case: tiny.Case) -> Network:
+    family = plugins.load("families", "encoder")
+    checkpoint = tiny.encoder_folder(folder)
+    info = family.describe(checkpoint, str(checkpoint))
+    assert info is not None
+    return cast(Network, family.create(info, checkpoint, case.part, case.goal, seed=0))
+
+
+CASES = [
+    case
+    for case in tiny.cases({Output.LABEL, Output.TAGS, Output.SPAN, Output.SCORE})
+    if case.name in ("en", "pairs", "tags", "scores", "spans")
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_float32_graph_answers_as_torch(tmp_path: Path, case: tiny.Case) -> None:
+    network = encoder(tmp_path / "checkpoint", case)
+    save_onnx(network, tmp_path / "saved", int8=False)
+
+    again = restored(tmp_path / "saved")
+
+    texts = (*case.part.texts[:10], *case.odd)
+    assert alike(again.predict(texts), network.predict(texts)) < 1e-5
+
+
+def test_long_texts_answer_as_torch_though_the_graph_was_traced_with_a_short_one(tmp_path: Path) -> None:
+    network = encoder(tmp_path / "checkpoint", CASES[0])
+    save_onnx(network, tmp_path / "saved", int8=False)
+
+    again = restored(tmp_path / "saved")
+
+    assert alike(again.predict([LONG, "soup"]), network.predict([LONG, "soup"])) < 1e-5
+
+
+def test_int8_graph_is_smaller_and_gives_an_item_the_same_answer_beside_any_other(tmp_path: Path) -> None:
+    network = encoder(tmp_path / "checkpoint", CASES[0])
+    save_onnx(network, tmp_path / "float32", int8=False)
+    save_onnx(network, tmp_path / "int8", int8=True)
+
+    again = restored(tmp_path / "int8")
+
+    assert (tmp_path / "int8" / GRAPH).stat().st_size < 0.7 * (tmp_path / "float32" / GRAPH).stat().st_size
+    alone, beside = again.predict(["soup bread"]), again.predict(["soup bread", LONG, "bank loan"])
+    assert np.array_equal(alone.probabilities[0], beside.probabilities[0])
+    embedded, exact = again.embed(["soup bread"]), network.embed(["soup bread"])
+    assert embedded is not None
+    assert exact is not None
+    assert embedded == pytest.approx(exact, abs=0.1)
+
+
+def test_telemetry_is_off_and_nothing_is_written(tmp_path: Path) -> None:
+    save_onnx(encoder(tmp_path / "checkpoint", CASES[0]), tmp_path / "saved", int8=True)
+    home = tmp_path / "home"
+    home.mkdir()
+    # Without CI, which hides the telemetry.
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home)}
+    code = (
+        "import os\nfrom pathlib import Path\nfrom goldilocks import plugins\n"
+        f"model = plugins.load('engines', 'onnxruntime').load(Path({str(tmp_path / 'saved')!r}), 'encoder')\n"
+        "model.predict(['soup'])\nprint(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1"
+    assert list(home.iterdir()) == []
