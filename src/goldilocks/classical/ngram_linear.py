@@ -15,8 +15,10 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_labels
 from goldilocks.classical.ngram_features import Grams, Vocabulary, blocks, counted
 from goldilocks.classical.pair_features import marked
+from goldilocks.classical.relation_features import marked_relation
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Output, Text, as_text, labels_of
+from goldilocks.support.text.entity_markers import all_marked
 from goldilocks.support.text.units import FIRST_SEGMENTATION
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ class NgramLinear:
     """A ``OneShotEstimator`` model (see protocols): n-gram values times weights, softmax at a fitted temperature.
 
     Where a text may have several labels, a sigmoid for each in place of the softmax. Pairs of texts are counted as the
-    marked n-grams of ``classical/pair_features.py``.
+    marked n-grams of ``classical/pair_features.py``, texts with two marked entities as those of
+    ``classical/relation_features.py``.
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class NgramLinear:
         self.config = config
         """For pairs its n-grams are the marked ones, from ``fit`` on."""
         self.pairs = False
+        self.relations = False
+        """Whether the items are texts with two marked entities (``classical/relation_features.py``)."""
         self._single = config
         self._solve = solve
         self.vocabulary = Vocabulary(config.grams, [[] for _ in config.grams])
@@ -111,11 +116,21 @@ class NgramLinear:
                 "this model was restored for prediction and cannot be fitted; create it from its family instead."
             )
         self.pairs = any(isinstance(one, tuple) for one in texts)
-        self.config = replace(self._single, grams=(Grams("marked", 1, 1),)) if self.pairs else self._single
+        self.relations = all_marked(texts)
+        self.use_marked_ngrams()
         self._fit(self._lines(texts), gold, seed, self._solve)
+
+    def use_marked_ngrams(self) -> None:
+        """Count marked n-grams where the items are pairs or relations, else those of the text."""
+        special = self.pairs or self.relations
+        self.config = replace(self._single, grams=(Grams("marked", 1, 1),)) if special else self._single
 
     def _lines(self, items: Sequence[Text]) -> list[str]:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
+        if self.relations:
+            version = self._single.grams[0].segmentation
+            characters = any(one.kind == "char" for one in self._single.grams)
+            return [marked_relation(as_text(one), characters=characters, segmentation=version) for one in items]
         if not self.pairs:
             return [as_text(one) for one in items]
         kinds = {one.kind for one in self._single.grams}
@@ -210,6 +225,7 @@ class NgramLinear:
             "labels": self.labels,
             "several": self.several,
             "pairs": self.pairs,
+            "relations": self.relations,
             "temperature": self.temperature,
             "config": asdict(self._single),
             "terms": self.vocabulary.terms,
@@ -230,11 +246,11 @@ def restored(folder: Path) -> NgramLinear:
     from safetensors.numpy import load_file
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in head["config"]["grams"])
-    config = TrainingConfig(**{**head["config"], "grams": grams})
-    model = NgramLinear(head["labels"], config, several=bool(head.get("several")))
-    if head.get("pairs"):
-        model.pairs, model.config = True, replace(config, grams=(Grams("marked", 1, 1),))
+    stored = head["config"] if "config" in head else head["recipe"]  # so called before version 0.2
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in stored["grams"])
+    model = NgramLinear(head["labels"], TrainingConfig(**{**stored, "grams": grams}), several=bool(head.get("several")))
+    model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))
+    model.use_marked_ngrams()
     model.vocabulary = Vocabulary(model.config.grams, head["terms"])
     model.temperature = float(head["temperature"])
     arrays = load_file(folder / "weights.safetensors")

@@ -17,7 +17,7 @@ from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part,
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
-OUTPUTS = frozenset({Output.LABEL, Output.TAGS})
+OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS})
 
 WIDTH = 128
 FILTERS = 128

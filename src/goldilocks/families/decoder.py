@@ -109,6 +109,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     import torch
 
     from goldilocks.nets.assemble import BackboneSpec, config_for, network
+    from goldilocks.nets.hub.chat_template import chat_frame
     from goldilocks.nets.hub.checkpoint import tokenizer_file
     from goldilocks.nets.hub.config import read_config
     from goldilocks.nets.tokenization.tokenizer import read_tokenizer
@@ -126,7 +127,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     begin, end = _specials(folder, tokenizer)
     head = _head(part, goal, tokenizer)
     if not tags:
-        head = replace(head, precision=precision, begin_ids=begin, end_ids=end)
+        head = replace(head, precision=precision, begin_ids=begin, end_ids=end, chat=chat_frame(folder))
     spec = BackboneSpec(kind, options, _backbone)
     config = config_for(goal, spec, head, pooling="last", max_tokens=longest, pad_id=end[0] if end else 0)
     torch.manual_seed(seed)

@@ -22,7 +22,7 @@ from goldilocks.support.text.units import references
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
-OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.TEXT, Output.LIKELIHOOD})
+OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS, Output.TEXT, Output.LIKELIHOOD})
 
 WIDTH = 128
 STATE = 128

@@ -89,9 +89,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     import torch
     from safetensors.torch import load_file
 
-    from goldilocks.nets.assemble import BackboneSpec, config_for, network
-    from goldilocks.nets.heads.pair_scorer import config_from
-    from goldilocks.nets.network import HeadConfig
+    from goldilocks.nets.assemble import BackboneSpec, config_for, head_without_interactions, network
 
     files = _files(folder) if folder else None
     if files is None:
@@ -103,8 +101,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     table /= table.square().mean().sqrt()
     torch.manual_seed(seed)
     spec = BackboneSpec("static_embedding", {"vocabulary": table.shape[0], "width": table.shape[1]}, _backbone)
-    head = config_from(part, cross_encoder=False) if goal.output is Output.SCORE else HeadConfig()
-    config = config_for(goal, spec, head, pooling="mean", max_tokens=MAX_TOKENS)
+    config = config_for(goal, spec, head_without_interactions(part, goal), pooling="mean", max_tokens=MAX_TOKENS)
     backbone = _backbone(config)
     backbone.words.weight.data.copy_(table)
     return network(backbone, _read_tokenizer(files[1]), config)

@@ -63,6 +63,10 @@ def network_class(kind: str) -> type[Network]:
             from goldilocks.nets.heads.span_extractor import SpanExtractor
 
             return SpanExtractor
+        case "pair_classifier":
+            from goldilocks.nets.heads.pair_classifier import PairClassifier
+
+            return PairClassifier
         case "pair_scorer":
             from goldilocks.nets.heads.pair_scorer import PairScorer
 
@@ -101,22 +105,34 @@ def config_for(
 
 
 def word_level_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, seed: int) -> Network:
-    """An untrained classifier or token classifier over the words of the training texts, max-pooled.
+    """An untrained network over the words of the training texts, max-pooled; pairs and lists go to a bi-encoder.
 
     Args:
         spec: The backbone.
         part: The training rows.
-        goal: Labels or tags.
+        goal: Labels, scores or tags.
         max_words: Items are truncated to this many words.
         seed: Of the weights.
     """
-    from goldilocks.nets.heads.token_classifier import TokenClassifierConfig
-
     tokenizer = learn_words([as_text(item) for item in part.texts], max_tokens=max_words)
-    # Without pretraining the emissions say little about tag transitions: a CRF learns them.
-    head = TokenClassifierConfig(chain=True) if goal.output is Output.TAGS else HeadConfig()
+    head = head_without_interactions(part, goal)
     config = config_for(goal, _sized(spec, tokenizer), head, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
     return _untrained(spec, tokenizer, config, seed)
+
+
+def head_without_interactions(part: Part, goal: Goal) -> HeadConfig:
+    """The head for a backbone that cannot compare two texts within one input: pairs and lists go to a bi-encoder."""
+    from goldilocks.nets.heads.pair_classifier import PairClassifierConfig
+    from goldilocks.nets.heads.pair_scorer import config_from
+    from goldilocks.nets.heads.token_classifier import TokenClassifierConfig
+
+    if goal.output is Output.TAGS:
+        # Without pretraining the emissions say little about tag transitions: a CRF learns them.
+        return TokenClassifierConfig(chain=True)
+    if goal.output is Output.SCORE:
+        return config_from(part, cross_encoder=False)
+    pairs = bool(part.texts) and all(isinstance(item, tuple) and len(item) == 2 for item in part.texts)
+    return PairClassifierConfig() if pairs else HeadConfig()
 
 
 def seq2seq_network(

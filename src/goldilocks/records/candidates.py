@@ -124,6 +124,8 @@ class Workload:
     """Mean words of the same."""
     sentences: float = 1.0
     """Mean sentences of an item, where words are tagged."""
+    texts: float = 1.0
+    """Mean texts of an item: 1, 2 of a pair, more of a query with its candidates or of the turns of a dialogue."""
 
     @property
     def lessons(self) -> float:

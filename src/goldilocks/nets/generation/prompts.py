@@ -8,6 +8,9 @@
     Text: the coach saw a goal
     Label:
 
+A model tuned on chats gets all of it as the user's message, in the frame of its chat template, and answers as the
+assistant.
+
 The first part is the same for every item (``Prompt.lead``), so that a decoder encodes it once.
 
 An item that is the beginning of a program (HumanEval) has no instruction: the answer is its completion.
@@ -42,15 +45,17 @@ class Prompt:
     """Whether an answer is a single line."""
     completes_code: bool = False
     """Whether an item is the beginning of a Python program and the answer its completion."""
+    chat: tuple[str, str] = ("", "")
+    """What the chat template puts before the user's message and after it; not used for programs."""
 
     @property
     def lead(self) -> str:
         """What comes before every item: the instruction and the examples."""
         if self.completes_code:
-            return "".join(f"{self.ask(item)}{self.reply(gold)}\n\n" for item, gold in self.examples)
+            return "".join(f"{self._asked(item)}{self._answered(gold)}\n\n" for item, gold in self.examples)
         instruction = [self._instruction()] if self._instruction() else []
-        examples = [f"{self.ask(item)}{self.reply(gold)}" for item, gold in self.examples]
-        return "".join(f"{part}\n\n" for part in (*instruction, *examples))
+        examples = [f"{self._asked(item)}{self._answered(gold)}" for item, gold in self.examples]
+        return self.chat[0] + "".join(f"{part}\n\n" for part in (*instruction, *examples))
 
     def _instruction(self) -> str:
         goal = self.goal
@@ -60,6 +65,10 @@ class Prompt:
 
     def ask(self, item: Text) -> str:
         """The item, up to where the answer starts."""
+        return self._asked(item) if self.completes_code else self._asked(item) + self.chat[1]
+
+    def _asked(self, item: Text) -> str:
+        """The item and the cue for its answer."""
         if self.completes_code:
             return as_text(item)
         # Where answers have several lines, as programs do, line breaks of an item have a meaning too.
@@ -75,6 +84,10 @@ class Prompt:
         return "Labels:" if self.goal.several else "Label:"
 
     def reply(self, gold: Gold) -> str:
+        """The gold answer, as it follows the cue, or as the assistant begins."""
+        return self._answered(gold).removeprefix(" ") if self.chat[1] else self._answered(gold)
+
+    def _answered(self, gold: Gold) -> str:
         """The gold answer, as it follows the cue."""
         if self.goal.output is Output.LABEL:
             labels = (gold,) if isinstance(gold, str) else gold
@@ -161,7 +174,10 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     generation = generation_from(goal.get("generation", {}))
     made = Goal(Output(goal["output"]), tuple(goal["labels"]), goal["several"], goal["instruction"], generation)
     # Bundles written before version 0.2 say "begun".
-    return Prompt(made, examples, raw["one_line"], raw.get("completes_code", raw.get("begun", False)))
+    before, after = raw.get("chat", ("", ""))
+    return Prompt(
+        made, examples, raw["one_line"], raw.get("completes_code", raw.get("begun", False)), chat=(before, after)
+    )
 
 
 def generation_to_plain(generation: Generation) -> dict[str, Any]:

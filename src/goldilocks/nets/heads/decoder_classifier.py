@@ -66,6 +66,8 @@ class DecoderConfig(HeadConfig):
     """Whether an answer ends with its line."""
     continues_program: bool = False
     """Whether an item begins a Python program of which the answer is the rest."""
+    chat: tuple[str, str] = ("", "")
+    """The frame of the checkpoint's chat template, for prompting; see ``Prompt.chat``."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,9 @@ class DecoderClassifier(Network):
         goal = replace(self.config.goal, instruction=self._options.instruction)
         generates = goal.output is Output.TEXT
         continues = generates and prompts.completes_code(texts, gold)
-        prompt = Prompt(goal, tuple(examples), not generates or prompts.one_line(gold), continues)
+        one_line = not generates or prompts.one_line(gold)
+        chat = ("", "") if continues else self._options.chat
+        prompt = Prompt(goal, tuple(examples), one_line, continues, chat=chat)
         limit = self._limit(gold) if generates else 0
         room = self._lm.max_positions - ITEM_TOKENS - 64 - limit
         while prompt.examples and len(self._encoded([prompt.lead])[0]) > room:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CANDIDATES = 24
 """Candidates in one training row; a longer list is split into rows of equal size."""
+LINE_PAIRS = 1_000
+"""Training pairs from which the line from cosine to score is estimated, evenly spread."""
 _SHARP = 20.0
 """Cosines are multiplied by this before the softmax over candidates (Reimers & Gurevych: 20)."""
 _SLOW = 0.02
@@ -139,12 +141,16 @@ class PairScorer(Network):
         """Scores of pairs scaled to 0..1 (the config keeps their range); normalised relevance of lists."""
         if any(isinstance(answer, tuple) for answer in gold):
             return [_shares(np.asarray(gold[row.item], dtype=np.float32), row) for row in rows]
-        values = np.array(gold, dtype=np.float64)
+        scaled = self._scaled(gold)
+        return [float(scaled[row.item]) for row in rows]
+
+    def _scaled(self, gold: Sequence[Gold]) -> npt.NDArray[np.float64]:
+        """Scores of pairs scaled to 0..1; the config keeps their range."""
+        values: npt.NDArray[np.float64] = np.array(gold, dtype=np.float64)
         low, high = float(values.min()), float(values.max())
         high = high if high > low else low + 1
         self.config = replace(self.config, head=replace(self._options, low=low, high=high))
-        scaled = (values - low) / (high - low)
-        return [float(scaled[row.item]) for row in rows]
+        return (values - low) / (high - low)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``Network.loss``."""
@@ -170,6 +176,31 @@ class PairScorer(Network):
         # The first text of each row, beside each of its texts.
         query = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
         return [row[1:] for row in torch.split(head.compared(vectors[query.tolist()], vectors), counts)]
+
+    def fit_cosine(self, texts: Sequence[Text], gold: Sequence[Gold]) -> PairScorer:
+        """A bi-encoder with the weights of this network as they are; nothing is trained by gradient descent.
+
+        Scores of pairs are a line of the cosine, by least squares over at most ``LINE_PAIRS`` pairs, so that they have
+        the scale of the training scores; candidates are ranked by their cosine alone.
+        """
+        made = self if self._options.bi_encoder else self._as_bi_encoder()
+        if not self._options.lists:
+            some = slice(0, None, max(1, -(-len(texts) // LINE_PAIRS)))
+            cosines = made._compared([(item[0], item[1]) for item in texts[some]])
+            wanted = np.array(made._scaled(gold), dtype=np.float64)[some]
+            spread = float(cosines.var())
+            slope = float(np.mean((cosines - cosines.mean()) * (wanted - wanted.mean()))) / spread if spread else 0.0
+            head = cast(CosineHead, made.head)
+            with torch.no_grad():
+                head.scale.fill_(slope)
+                head.offset.fill_(float(wanted.mean()) - slope * float(cosines.mean()))
+        made.module.requires_grad_(False)
+        made.module.eval()
+        return made
+
+    def _as_bi_encoder(self) -> PairScorer:
+        head = replace(self._options, bi_encoder=True)
+        return PairScorer(self.backbone, self.tokenizer, replace(self.config, head=head))
 
     # -------------------------------------------------------------------------------------------------------- inference
 

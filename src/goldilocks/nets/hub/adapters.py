@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.nets.hub.gguf import cache_folder
+from goldilocks.nets.hub.conversion_cache import cache_folder
 from goldilocks.support.files import sha256_of
 from goldilocks.support.safetensors_file import check_finite
 

@@ -7,8 +7,6 @@ requires. The cache key is the SHA-256 of the whole file; a manifest holds the S
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 import shutil
 import tempfile
@@ -16,17 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.nets.hub.conversion_cache import cache_folder, cached, convert
 from goldilocks.nets.hub.quiet_transformers import quiet
-from goldilocks.support.files import sha256_of
 
 _PART = re.compile(r"(.+\.gguf)(?:\.part\d+)?")
-_MANIFEST = "made_from.json"
-
-
-def cache_folder() -> Path:
-    """The cache of converted models: ``GOLDILOCKS_CACHE``, else the user's cache folder."""
-    own = os.environ.get("GOLDILOCKS_CACHE")
-    return Path(own or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "goldilocks").expanduser()
 
 
 def parts_in(folder: Path, requirements: Sequence[Path] = ()) -> list[Path]:
@@ -55,45 +46,17 @@ def hub_folder(parts: Sequence[Path], wanted: str | None = None) -> Path:
         MissingError: the package ``gguf`` is not installed.
         InputError: transformers cannot read this kind of model, or the cache cannot be written to.
     """
-    digest = wanted if wanted and _made(cache_folder() / wanted[:16], wanted) else _digest(parts)
+    there = cached(wanted) if wanted else None
+    if there:
+        return there
+    digest = _digest(parts)
     name = _PART.fullmatch(parts[0].name)[1]  # type: ignore[index]
     if wanted and digest != wanted:
         raise IntegrityError(
             f"{name}: has sha256 {digest[:12]}…, the catalogue knows {wanted[:12]}…; it was changed, a part is missing "
             "or it is another version: install it again."
         )
-    folder = cache_folder() / digest[:16]
-    if not _made(folder, digest):
-        check_whole(parts)
-        _make(parts, name, digest, folder)
-    return folder
-
-
-def made(digest: str) -> Path | None:
-    """The folder converted from the file with this SHA-256; ``None``: not cached."""
-    folder = cache_folder() / digest[:16]
-    return folder if _made(folder, digest) else None
-
-
-def _made(folder: Path, digest: str) -> bool:
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        whole = all((folder / name).stat().st_size == size for name, (size, _) in manifest["files"].items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(whole and manifest.get("sha256") == digest)
-
-
-def verify(folder: Path) -> None:
-    """Compare converted files with the checksums of their manifest.
-
-    Raises:
-        IntegrityError: a file has changed since.
-    """
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    for name, (_, checksum) in manifest["files"].items():
-        if sha256_of(folder / name) != checksum:
-            raise IntegrityError(f"{folder / name}: was changed since it was made; remove {folder} to make it again.")
+    return cached(digest) or _make(parts, name, digest)
 
 
 def _digest(parts: Sequence[Path]) -> str:
@@ -124,30 +87,24 @@ def check_whole(parts: Sequence[Path]) -> None:
         raise IntegrityError(f"{name}: is cut short, {size:,} of {end:,} bytes are there; download it again.")
 
 
-def _make(parts: Sequence[Path], name: str, digest: str, folder: Path) -> None:
+def _make(parts: Sequence[Path], name: str, digest: str) -> Path:
+    check_whole(parts)
     try:
         import gguf  # noqa: F401 (transformers needs it)
     except ModuleNotFoundError as error:
         raise MissingError(f"{name}: reading GGUF needs the package gguf: pip install gguf") from error
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as place:
-            joined, beside = Path(place) / name, Path(place) / "made"
+
+    def write(into: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".making-") as place:
+            joined = Path(place) / name
             with joined.open("wb") as file:
                 for part in parts:
                     with part.open("rb") as source:
                         shutil.copyfileobj(source, file)
             with quiet():
-                _convert(joined, beside)
-            files = {file.name: (file.stat().st_size, sha256_of(file)) for file in sorted(beside.iterdir())}
-            manifest = {"name": name, "sha256": digest, "files": files}
-            (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            beside.rename(folder)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); free space, or set GOLDILOCKS_CACHE."
-        ) from error
+                _convert(joined, into)
+
+    return convert(name, digest, write)
 
 
 def _convert(file: Path, into: Path) -> None:
