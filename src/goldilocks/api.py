@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldilocks import fine_tune, flow, judge, plugins
 from goldilocks.errors import InputError
@@ -18,6 +18,9 @@ from goldilocks.events import Progress
 from goldilocks.records import Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
 from goldilocks.support.frames import is_frame, is_rows, write_rows
+
+if TYPE_CHECKING:
+    from goldilocks.bundle.read import Bundle
 
 Columns = str | Mapping[str, str]
 """A column; or, of tasks that take several texts, role -> column."""
@@ -126,12 +129,12 @@ def tune(
 
 
 def evaluate(
-    bundle: Path | str, data: Any, *, text: Columns | None = None, target: Columns | None = None
+    bundle: Bundle | Path | str, data: Any, *, text: Columns | None = None, target: Columns | None = None
 ) -> Evaluation:
     """Score a bundle on labelled rows: every metric of its task with intervals, classes, slices, errors.
 
     Args:
-        bundle: The bundle's folder.
+        bundle: A bundle, or its folder.
         data: A data file or folder, a frame or a list of dicts.
         text: The column of the text; without it, the column the bundle was trained on, or the role's own name.
         target: The column of the right answer; likewise.
@@ -141,7 +144,8 @@ def evaluate(
     """
     from goldilocks.bundle.read import read_info
 
-    folder = Path(bundle)
+    folder = bundle if isinstance(bundle, str | Path) else bundle.folder
+    folder = Path(folder)
     task = read_info(folder).task
     with tempfile.TemporaryDirectory() as scratch:
         source = str(write_rows(data, Path(scratch)) if is_frame(data) or is_rows(data) else data)

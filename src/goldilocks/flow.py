@@ -97,6 +97,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 
+    openings = workspace.test_openings()  # of decisions before this run was resumed
     while True:  # once, unless a candidate fails after the race: then the race continues among the others
         progress(StageStarted("race", len(screening.kept)))
         trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
@@ -105,6 +106,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         decision = conclude(context, trials, stopped, settings.policy, measure=store.footprint, metric_name=metric_name)
         if decision is None:
             continue
+        decision = replace(decision, test_openings=openings + 1)
         write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
         finished = _hand_over(decision, rule, dataset, pool, store, guard)  # test score, bundle

@@ -15,7 +15,7 @@ from goldilocks.support.control_characters import visible
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
     "validation": "Validation (used for the decision, so slightly optimistic)",
-    "test": "Test (opened once, after the decision)",
+    "test": "Test (scored after the decision)",
 }
 _MOST_LABELS = 50
 _HUB_TASKS = {
@@ -135,8 +135,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     if info.test_opened:
         lines.append(
-            "\nThe test set was scored with another candidate before this one was chosen, so the test score of this "
-            "model is not an unbiased estimate."
+            "\nThe test set was scored before this model was chosen (with another candidate, or before the search was "
+            "resumed), so its test score is not an unbiased estimate."
         )
     return "\n".join(lines)
 

@@ -93,6 +93,7 @@ def write(
         predictions=_stored(model, dataset, mask, rule),
         validation=scored,
         test=opened,
+        test_opened=decision.test_openings > 1,
         decision=decision.sentence,
         seed=decision.seed,
         versions=decision.versions,

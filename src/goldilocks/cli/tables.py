@@ -22,6 +22,7 @@ from goldilocks.records import (
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.report.board import without_address
 from goldilocks.report.words import duration, percent, unanswered
+from goldilocks.support.amounts import money
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
 
@@ -100,8 +101,8 @@ def print_decision(decision: Decision, out: Path) -> None:
     out_console.print(leaderboard(decision))
     if decision.test_score is not None:
         out_console.print(
-            f"Test set, scored once after the decision: {decision.metric} {measured(decision.test_score)}, "
-            f"n = {decision.test_score.n}. (The validation score chose the winner, so it is slightly optimistic.)",
+            f"Test set, scored {_times(decision)} after the decision: {decision.metric} "
+            f"{measured(decision.test_score)}, n = {decision.test_score.n}. (The validation score chose the winner, so it is slightly optimistic.)",
             markup=False,
         )
     _print_doubts(decision, out_console)
@@ -112,7 +113,7 @@ def print_decision(decision: Decision, out: Path) -> None:
             out_console.print(f"{one.candidate}: {one.reason}", soft_wrap=True)
     search = decision.search
     if search.money:
-        out_console.print(f"Spent on endpoints so far: {search.money:.4g} {decision.objective.currency}.")
+        out_console.print(f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
     out_console.print(
         f"Search: {duration(search.seconds)}, {search.trials} purchases. Stopped because {search.stopped}. Running "
         f"every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}.",
@@ -134,7 +135,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
     """Uncertainty of the decision, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
         out_console.print(
-            f"Probability of being the best: {decision.p_best:.0%}; expected regret: {decision.expected_regret:.3g} "
+            f"Probability of being the best: {decision.p_best:.0%}; expected regret: {money(decision.expected_regret)} "
             f"{decision.objective.currency} per month; candidates in the best set: {len(decision.tied)}."
         )
     assumed = assumed_values(decision)
@@ -149,6 +150,12 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
         out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
     for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
         out_console.print(line, markup=False, soft_wrap=True)
+
+
+def _times(decision: Decision) -> str:
+    if decision.test_openings > 1:
+        return f"for the {decision.test_openings}. time in this run (it was resumed; no unbiased estimate)"
+    return "once"
 
 
 def leaderboard(decision: Decision) -> Table:

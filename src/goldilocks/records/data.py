@@ -127,6 +127,10 @@ class Dataset:
     columns: Mapping[str, str] = field(default_factory=dict)
     """``DataSpec.fields``: role -> column, where they differ."""
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name}={len(getattr(self, name))}" for name in ("train", "validation", "test"))
+        return f"Dataset({rows}, labels={len(self.labels)}, findings={len(self.findings)}, {self.fingerprint!r})"
+
     @property
     def goal(self) -> Goal:
         """What a model for these rows is asked for."""

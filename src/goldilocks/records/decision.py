@@ -277,7 +277,10 @@ class Decision:
     versions: Mapping[str, str]
     machine: Machine
     test_score: Measured | None = None
-    """Opened once, after everything above was written."""
+    """Scored once, after everything above was written."""
+    test_openings: int = 1
+    """How often the test set was scored in this run: above 1 where the run was resumed after a decision, so that the
+    user may have known a test score when the search went on."""
     test_scores: Mapping[str, Measured] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Metric -> under what it was measured on the test part (see ``Evaluation.conditions``)."""

@@ -71,6 +71,12 @@ def holds(decision: Decision) -> tuple[float, float | None] | None:
     return None
 
 
+def _opened(decision: Decision) -> str:
+    if decision.test_openings > 1:
+        return f"scored {decision.test_openings} times in this run, as it was resumed after a decision"
+    return "opened once, after the decision"
+
+
 def winners_curse(decision: Decision) -> str:
     """How to interpret the validation and the test score of the winner."""
     chosen, test = decision.winner.score, decision.test_score
@@ -85,8 +91,7 @@ def winners_curse(decision: Decision) -> str:
         "their intervals do not overlap, which is rare by chance: check how the two sets differ"
     )  # fmt: skip
     return (
-        f"{why} The test set was opened once, after the decision; its score is {change_text}, and {overlap}. "
-        "Expect the test score."
+        f"{why} The test set was {_opened(decision)}; its score is {change_text}, and {overlap}. Expect the test score."
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from goldilocks.records import AlphaRange, Objective, Standing
+from goldilocks.support.amounts import money
 
 
 def sentence(
@@ -22,7 +23,7 @@ def sentence(
     parts = [
         f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
-        f"{winner.cost.total:.4g} {objective.currency} per month to run."
+        f"{money(winner.cost.total)} {objective.currency} per month to run."
     ]
     others = [name for name in tied if name != winner.candidate]
     if others:
@@ -32,7 +33,7 @@ def sentence(
     beaten = next((standing for standing in standings if standing.status == "raced" and standing.J is not None), None)
     if beaten is not None and beaten.J is not None and winner.J is not None:
         rank = "The best of the others" if others else "The next best"
-        more = f"{beaten.J - winner.J:.4g} {objective.currency} more per month, errors included"
+        more = f"{money(beaten.J - winner.J)} {objective.currency} more per month, errors included"
         parts.append(f"{rank}, {beaten.candidate}, costs {more}.")
     parts.append(_valid_range(winner.candidate, ranges, objective))
     return " ".join(parts)

@@ -271,6 +271,10 @@ class Workspace:
             return True
         return self._in_decision("test_score") is not None
 
+    def test_openings(self) -> int:
+        """How often the test set was scored in this run."""
+        return int(self._in_decision("test_openings") or 1) if self.test_opened() else 0
+
     def winner(self) -> str:
         """Name of the candidate that was decided on; empty without a decision."""
         winner = self._in_decision("winner")
