@@ -102,8 +102,8 @@ def print_decision(decision: Decision, out: Path) -> None:
     if decision.test_score is not None:
         out_console.print(
             f"Test set, scored {_times(decision)} after the decision: {decision.metric} "
-            f"{measured(decision.test_score)}, n = {decision.test_score.n}. (The validation score chose the winner, so it "
-            "is slightly optimistic.)",
+            f"{measured(decision.test_score)}, n = {decision.test_score.n}. (The validation score chose the winner, so "
+            "it is slightly optimistic.)",
             markup=False,
         )
     _print_doubts(decision, out_console)
