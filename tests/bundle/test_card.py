@@ -45,7 +45,7 @@ def test_card_has_decision_scores_use_limitations_and_origin(folder: Path) -> No
     for section in ("## Scores", "## Intended use", "## Limitations", "## How to use", "## Reproduce"):
         assert section in text
     assert "is worth its price." in text
-    assert "| Test (opened once, after the decision) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
+    assert "| Test (scored after the decision) | macro_f1 (decides) | 0.8000 | 0.7000 to 0.9000 | 30 |" in text
     assert "fingerprint `0123456789abcdef`" in text
     chosen = decision(Candidate(facts("naive_bayes"), "scratch"))
     assert f" {chosen.seed}." in text.split("## Reproduce")[1]

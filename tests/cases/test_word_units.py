@@ -206,7 +206,7 @@ def test_model_saved_without_a_version_counts_as_it_did(tmp_path: Path) -> None:
     part = _rows(DEVANAGARI)
     _fitted("naive_bayes", "word12", part).save(tmp_path)
     head = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
-    for grams in head["recipe"]["grams"]:
+    for grams in head["config"]["grams"]:
         assert grams.pop("segmentation") == 2
     (tmp_path / "model.json").write_text(json.dumps(head), encoding="utf-8")
 

@@ -133,7 +133,7 @@ def test_money_is_in_the_cost_and_every_question_in_the_account(server: Server, 
     assert spent.questions == len(server.bodies) > won.usage.questions  # test part and bundle come on top
     assert spent.money == pytest.approx(len(server.bodies) * PRICE)
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "reads 100 tokens a request and writes 10" in page
+    assert "takes 100 prompt and 10 completion tokens per request" in page
     assert '"tokens": 120.0' in (tmp_path / "run" / "decision.json").read_text()
 
 

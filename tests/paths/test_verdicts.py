@@ -83,7 +83,7 @@ def test_report_and_card_say_it_first_and_mark_what_is_assumed(
     folder, _ = useless
     page = (folder / "run" / "report.html").read_text()
     assert '<h1 id="h-decision">No candidate is better than the baseline' in page
-    assert "assumed: 0.05" in page
+    assert "this task: 0.05 (assumed)" in page
     card = (folder / "run" / "bundle" / "README.md").read_text().split("---\n", 2)[2]
     assert card.split("\n\n")[1].startswith("No candidate is better than the baseline")
     assert "Assumed in the decision" in card
@@ -164,7 +164,7 @@ def test_incumbent_needs_the_data_of_the_run(useful: Path) -> None:
     rows = (useful / "rows.jsonl").read_text()
     try:
         (useful / "rows.jsonl").write_text("\n".join(rows.splitlines()[:-20]) + "\n")
-        with pytest.raises(InputError, match="was on other data"):
+        with pytest.raises(InputError, match="used other data"):
             decide_again(useful / "run", Changes(incumbent=str(useful / "run" / "bundle")))
     finally:
         (useful / "rows.jsonl").write_text(rows)

@@ -155,7 +155,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
 
 def _times(decision: Decision) -> str:
     if decision.test_openings > 1:
-        return f"for the {decision.test_openings}. time in this run (it was resumed; no unbiased estimate)"
+        return f"{decision.test_openings} times, as the run was resumed (so not an unbiased estimate),"
     return "once"
 
 
@@ -179,6 +179,8 @@ def leaderboard(decision: Decision) -> Table:
         if one.score is not None:
             share = [percent(one.usage.unanswered_share) if one.usage else ""] if missing else []
             table.add_row(*_standing_row(one), *share, style=_STATUS.get(one.status, "dim"))
+    if decision.candidates:
+        table.caption, table.caption_justify = "* winner  = in the best set", "left"
     return table
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from goldilocks.errors import IntegrityError
 from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.pretrain.settings import PretrainSettings
 from goldilocks.support.machine.hardware import machine
 
@@ -49,7 +50,6 @@ class Learner:
             settings: Batch size, epochs, seed.
             peak: Peak learning rate.
         """
-        torch.set_flush_denormal(True)
         self.model, self.objective, self.settings = model, objective, settings
         self._rows = rows
         self.device = torch.device(machine().device)
@@ -70,6 +70,7 @@ class Learner:
         """Whether all steps are done."""
         return self.step >= self.steps
 
+    @flushed_denormals()
     def advance(self) -> float:
         """Take one training step and return its loss."""
         epoch, number = divmod(self.step, self.per_epoch)

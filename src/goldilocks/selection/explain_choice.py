@@ -60,7 +60,7 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"{max(1.0, seconds):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective) -> str:

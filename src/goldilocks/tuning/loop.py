@@ -19,6 +19,7 @@ from goldilocks.errors import IntegrityError
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch, padded
 from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.records import Gold, Text, TrainingConfig
 from goldilocks.support.machine.hardware import machine
 from goldilocks.tuning.cache import FrozenStates
@@ -43,7 +44,6 @@ class Learner:
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
         """
-        torch.set_flush_denormal(True)
         self.network, self.config, self.seed = network, config, seed
         self.device = torch.device(machine().device)
         network.module.to(self.device)
@@ -76,6 +76,7 @@ class Learner:
         """Share of the full run that is behind, 0 to 1."""
         return min(1.0, self._position() / self.config.epochs)
 
+    @flushed_denormals()
     def advance(
         self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
     ) -> None:
