@@ -165,3 +165,11 @@ def test_option_without_a_number_is_refused(run: Path, tmp_path: Path, option: s
     done = CliRunner().invoke(app, ["decide", str(run), "--out", str(tmp_path / "x"), option, "size_mb"])
     assert isinstance(done.exception, InputError)
     assert f"{option} size_mb: write name=number" in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["--error-cost", "--requests", "--indifference"])
+def test_negative_amount_is_refused_under_the_name_of_its_option(run: Path, tmp_path: Path, option: str) -> None:
+    done = CliRunner().invoke(app, ["decide", str(run), "--out", str(tmp_path / "x"), option, "-1"])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.output
+    assert not (tmp_path / "x").exists()

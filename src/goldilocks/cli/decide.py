@@ -17,10 +17,12 @@ _EXAMPLES = {"limit": "latency_p95_ms=20", "price": "cpu_hour=0.1"}
 def decide(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run (`goldilocks select --out`).")],
     out: Annotated[Path, typer.Option(help="Folder for the new decision.json; RUN itself is not changed.")],
-    error_cost: Annotated[float | None, typer.Option(help="Cost of one error, in the currency of the task.")] = None,
-    requests: Annotated[float | None, typer.Option(help="Requests per month.")] = None,
+    error_cost: Annotated[
+        float | None, typer.Option(min=0, help="Cost of one error, in the currency of the task.")
+    ] = None,
+    requests: Annotated[float | None, typer.Option(min=0, help="Requests per month.")] = None,
     indifference: Annotated[
-        float | None, typer.Option(help="Margin in money per month within which a cheaper candidate wins.")
+        float | None, typer.Option(min=0, help="Margin in money per month within which a cheaper candidate wins.")
     ] = None,
     limit: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --limit latency_p95_ms=20.")] = None,
     price: Annotated[list[str] | None, typer.Option(help="name=value, e.g. --price cpu_hour=0.1.")] = None,
