@@ -42,7 +42,7 @@ def export_bundle(bundle: Path, target: str, out: Path) -> Path:
     from goldilocks.nets.network import Network
 
     model = loaded.model
-    reason = not_exportable(model) if isinstance(model, Network) else "it is no neural network of ours"
+    reason = not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
     if reason is not None:
         raise InputError(f"{bundle}: cannot be exported to ONNX: {reason}.")
     assert isinstance(model, Network)

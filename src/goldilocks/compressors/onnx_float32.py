@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goldilocks.nets.export.onnx import export, not_exportable
 from goldilocks.protocols import Model
 
 KIND = "quantise"
@@ -17,18 +18,9 @@ SOURCE = "ONNX opset 17, ONNX Runtime's default graph optimisations."
 
 def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
-    if not hasattr(model, "module"):
-        return "it is no neural network"
-    from goldilocks.nets.export.onnx_folder import not_exportable
-    from goldilocks.nets.network import Network
-
-    return not_exportable(model) if isinstance(model, Network) else "it is no neural network of ours"
+    return not_exportable(model)
 
 
 def compress(model: Model, level: float, folder: Path) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
-    from goldilocks.nets.export.onnx_folder import save_onnx
-    from goldilocks.nets.network import Network
-
-    assert isinstance(model, Network)
-    save_onnx(model, folder, int8=False)
+    export(model, folder, int8=False)

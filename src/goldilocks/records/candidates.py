@@ -98,7 +98,7 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Who could do it."""
+    """The eligible candidates."""
 
     candidates: tuple[Candidate, ...]
     forecasts: Mapping[str, Forecast]

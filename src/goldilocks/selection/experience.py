@@ -59,13 +59,16 @@ class Experience:
     """Standard deviation that all methods on one model share."""
     shared: Mapping[str, float] = field(default_factory=dict)
     """Share (as text) -> standard deviation, from one data set to the next, of the rung's bias for all networks; with
-    ``/rows`` behind it, for all candidates that are fitted in one go (absent: the same)."""
+    ``/rows`` behind it, for all candidates not trained by gradient descent (absent: the same)."""
     spread_freedom: float = 4.0
     """Degrees of freedom of the prior of the run's own scale of the spreads within it: fewer, heavier tails."""
     source: str = ""
 
     def shared_spread(self, rung: str) -> float:
-        """Standard deviation of what candidates share at a rung (``/rows``: those fitted in one go) or at the probe."""
+        """Standard deviation of the effect that candidates share at a rung or at the probe.
+
+        ``/rows``: of candidates not trained by gradient descent.
+        """
         if rung == "probe":
             return self.probe_shared
         return self.shared.get(rung, self.shared.get(rung.removesuffix("/rows"), 0.0))

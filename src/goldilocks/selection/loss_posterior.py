@@ -6,8 +6,8 @@
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
 is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
 the final level than its own noise suggests, and one finished candidate corrects the rung for all others. Networks at a
-tenth of their epochs and models that are fitted in one go at a tenth of the rows have a ``u`` each; the linear probe of
-the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
+tenth of their epochs and models not trained by gradient descent at a tenth of the rows have a ``u`` each; the linear
+probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
 inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
 
 A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
@@ -34,8 +34,8 @@ Floats = npt.NDArray[np.float64]
 PROBE = "probe"
 """Name of the screening's linear probe among the rungs."""
 ROWS = "/rows"
-"""Suffix of a rung of candidates that are fitted in one go: there it is a share of the rows, for networks one of the
-epochs, and what is still to be learnt differs."""
+"""Suffix of a rung of candidates not trained by gradient descent: their rungs are shares of the rows, those of
+networks are shares of the epochs, and what is still to be learnt differs."""
 CHANCE_ERRORS = 2.0
 """A rung within this many standard errors of the majority loss is uninformative."""
 _SCALES: Floats = np.array([0.6, 1.0, 1.67, 2.78, 4.63])
@@ -80,7 +80,7 @@ class Posterior:
     _place: dict[str, int] = field(init=False)
     _rungs: list[str] = field(init=False)
     _one_go: list[bool] = field(init=False)
-    """Which candidates are fitted in one go."""
+    """Which candidates are not trained by gradient descent."""
     _codes: npt.NDArray[np.int64] = field(init=False)
     _updates: Floats = field(init=False)
     _count: int = field(init=False, default=0)

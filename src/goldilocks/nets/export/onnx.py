@@ -1,0 +1,28 @@
+"""Export of any model to ONNX, or why it has no export. Imports torch only for networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goldilocks.protocols import Model
+
+
+def not_exportable(model: Model) -> str | None:
+    """Why the model cannot be exported to ONNX; ``None`` if it can."""
+    if not hasattr(model, "module"):
+        return "it is no neural network"
+    from goldilocks.nets.export import onnx_folder
+    from goldilocks.nets.network import Network
+
+    return (
+        onnx_folder.not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
+    )
+
+
+def export(model: Model, folder: Path, *, int8: bool) -> None:
+    """Write the network to ``folder``, its backbone as an ONNX graph with float32 or int8 weights."""
+    from goldilocks.nets.export.onnx_folder import save_onnx
+    from goldilocks.nets.network import Network
+
+    assert isinstance(model, Network)
+    save_onnx(model, folder, int8=int8)
