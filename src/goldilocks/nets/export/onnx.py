@@ -14,9 +14,7 @@ def not_exportable(model: Model) -> str | None:
     from goldilocks.nets.export import onnx_folder
     from goldilocks.nets.network import Network
 
-    return (
-        onnx_folder.not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
-    )
+    return onnx_folder.not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
 
 
 def export(model: Model, folder: Path, *, int8: bool) -> None:
