@@ -88,7 +88,7 @@ def probability(
     It is that of a label: the one that the question's name (or its text) is, else the positive one of two.
 
     Raises:
-        RequestError: it cannot be told which label means yes (400).
+        RequestError: it is ambiguous which label means yes (400).
     """
     _need_labels(card, where)
     for said in (name, text.strip().strip("\"'")):
@@ -106,7 +106,7 @@ def probability(
 
 
 def positive_label(card: ModelCard, positive: str | None) -> str | None:
-    """The label of two that means yes; ``None``: it cannot be told."""
+    """The label of two that means yes; ``None`` if that is ambiguous."""
     if positive in card.labels:
         return positive
     meant = [label for label in card.labels if label.casefold() in POSITIVE]

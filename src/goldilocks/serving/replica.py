@@ -29,7 +29,7 @@ class EngineCrashedError(GoldilocksError):
 
 
 class Replica(threading.Thread):
-    """Answers batches until its queue is closed, or it is told to stop."""
+    """Answers batches until its queue is closed or a stop is requested."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class Replica(threading.Thread):
 
 
 def _told(error: Exception) -> RequestError:
-    """An engine's error as the client is told it."""
+    """An engine's error in the form sent to the client."""
     if isinstance(error, RequestError):
         return error
     if isinstance(error, InputError):

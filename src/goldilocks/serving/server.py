@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 def check_exposure(settings: ServeSettings) -> None:
-    """Refuse to listen beyond this machine without keys, unless told so.
+    """Refuse to listen beyond this machine without keys, unless explicitly allowed.
 
     Raises:
         InputError: the address is not loopback, and there are no keys.
@@ -98,12 +98,12 @@ def listen(settings: ServeSettings) -> socket.socket:
     return made
 
 
-def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | None = None) -> None:
+def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then answer what was accepted.
 
     Args:
         settings: What, where and how.
-        told: Given the service's address when it listens, and each model when it is ready.
+        notify: Given the service's address when it listens, and each model when it is ready.
         find: Finds personal data.
 
     Raises:
@@ -128,8 +128,8 @@ def serve(settings: ServeSettings, told: Callable[[str], None], find: Finder | N
         server = _Server(config, service)
         scheme = "https" if settings.tls else "http"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        told(f"listening on {scheme}://{host}:{sock.getsockname()[1]}")
-        threading.Thread(target=_watch, args=(service, server, told), daemon=True).start()
+        notify(f"listening on {scheme}://{host}:{sock.getsockname()[1]}")
+        threading.Thread(target=_watch, args=(service, server, notify), daemon=True).start()
         asyncio.run(server.serve(sockets=[sock]))
         if server.failed is not None:
             raise server.failed
@@ -148,7 +148,7 @@ def use_threads(replicas: ReplicaSettings) -> None:
     set_threads(0 if replicas.isolated else replicas.threads)
 
 
-def _watch(service: Service, server: _Server, told: Callable[[str], None]) -> None:
+def _watch(service: Service, server: _Server, notify: Callable[[str], None]) -> None:
     """Say when models are ready; end the server where one cannot be loaded at all."""
     try:
         service.wait()
@@ -156,4 +156,4 @@ def _watch(service: Service, server: _Server, told: Callable[[str], None]) -> No
         server.failed = error
         server.should_exit = True
         return
-    told(f"ready: {', '.join(f'{name}@{one.current.id}' for name, one in service.deployments.items())}")
+    notify(f"ready: {', '.join(f'{name}@{one.current.id}' for name, one in service.deployments.items())}")

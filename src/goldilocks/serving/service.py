@@ -60,7 +60,7 @@ class Answered:
 
     @property
     def name(self) -> str:
-        """The model that answered, as clients are told it."""
+        """Name and version of the model that answered, as sent to clients."""
         return self.deployment.name
 
 
