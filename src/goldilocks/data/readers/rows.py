@@ -106,17 +106,6 @@ def rows_of(path: Path, columns: Sequence[str], *, optional: Collection[str] = f
     yield from open_table(path, columns, kind=kind).rows(columns, optional)
 
 
-def format_of(path: Path) -> str:
-    """``.jsonl``, ``.json``, ``.csv`` or another of ``FORMATS``, by the name of a file.
-
-    Raises:
-        InputError: another suffix.
-    """
-    suffix = suffix_of(path)
-    _refuse_unknown(path, suffix)
-    return suffix
-
-
 def _refuse_unknown(path: Path, kind: str) -> None:
     if kind == ".spacy":
         raise InputError(
