@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -106,8 +105,3 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     answer = await _refused(request, made)
     answer.headers.update(error.headers or {})
     return answer
-
-
-def openapi_text(app: FastAPI) -> str:
-    """The OpenAPI description as JSON."""
-    return json.dumps(app.openapi(), indent=2, ensure_ascii=False)

@@ -9,7 +9,6 @@ from sklearn.metrics import classification_report, confusion_matrix
 from goldilocks.errors import InputError
 from goldilocks.support.scoring import statistics
 from goldilocks.support.scoring.statistics import (
-    bootstrap_p,
     bootstrap_weights,
     class_counts,
     class_scores,
@@ -118,13 +117,6 @@ def test_label_that_does_not_occur_is_left_out_of_the_macro_average_only() -> No
 
 def test_nothing_answered_has_no_totals() -> None:
     assert class_totals(()) == ()
-
-
-def test_bootstrap_p_is_twice_the_smaller_side() -> None:
-    # 99 draws, 4 at or below 0: 2 · 5 / 100
-    assert bootstrap_p(np.array([-1.0] * 4 + [1.0] * 95)) == pytest.approx(0.1)
-    assert bootstrap_p(np.zeros(99)) == 1.0
-    assert bootstrap_p(np.ones(999)) == pytest.approx(2 / 1000)
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 6), (1, 8), (5, 5), (12, 3), (40, 60), (100, 60)])

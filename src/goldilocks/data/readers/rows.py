@@ -17,7 +17,7 @@ from goldilocks.data.readers.columns import Rows
 from goldilocks.data.readers.delimited import USUAL, Dialect, delimited_rows, dialect_of, header_of
 from goldilocks.data.readers.exports import Export, export_of, ner_annotator
 from goldilocks.data.readers.recognise import recognise
-from goldilocks.data.readers.text_file import lines_of, suffix_of, text_facts
+from goldilocks.data.readers.text_file import lines_of, text_facts
 from goldilocks.errors import InputError
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xlsx", *conll.SUFFIXES)

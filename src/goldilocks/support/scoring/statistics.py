@@ -254,15 +254,6 @@ def student_quantile(degrees: int, confidence: float = 0.95) -> float:
 # ------------------------------------------------------------------------------------------------------- paired tests
 
 
-def bootstrap_p(gaps: Floats) -> float:
-    """Two-sided p-value of "no gap" from resampled gaps ``(n_draws,)``: twice the smaller share on either side of 0.
-
-    One is added above and below the line, so that it is never 0 (Davison & Hinkley 1997, section 4.2).
-    """
-    side = min(int(np.sum(gaps <= 0)), int(np.sum(gaps >= 0)))
-    return min(1.0, 2 * (side + 1) / (len(gaps) + 1))
-
-
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Exact two-sided p-value that two models are right equally often, from the items where just one of them is.
 
