@@ -58,7 +58,9 @@ def test_select_called_twice_decides_twice(tmp_path: Path) -> None:
     events: list[Event] = []
     first = goldilocks.select(spec, out=tmp_path / "a", progress=events.append)
     second = goldilocks.select(spec, out=tmp_path / "b", progress=events.append)
-    assert first.winner.candidate == second.winner.candidate
+    # Two naive Bayes models with the same answers differ in measured time only, so either may win.
+    assert {first.winner.family, second.winner.family} == {"naive_bayes"}
+    assert first.data_fingerprint == second.data_fingerprint
     assert sum(isinstance(event, Decided) for event in events) == 2
 
 

@@ -134,6 +134,8 @@ def descendants(process: int) -> set[int]:
 
 
 def _kill(processes: set[int]) -> None:
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL)
+    """Stop all processes before any is killed: a parent that outlives its child could exit normally or start another."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, number)
