@@ -32,7 +32,9 @@ _MOST_LABELS = 12
 _MOST_NAMES = 6
 _METRIC_WIDTH = 9
 _WIDTH = 80
-_MINUTES_FROM = 90
+_WHOLE_FROM = 1000
+"""Amounts from here on are shown without cents."""
+_MINUTES_FROM = 60
 """Forecasts from this many seconds on are shown in whole minutes."""
 
 
@@ -245,8 +247,8 @@ def _standing_row(one: Standing) -> list[str]:
         {"winner": "*", "tied": "="}.get(one.status, ""),
         one.candidate,
         f"{score.value:.3f}" if score else "",
-        f"{score.low:.3f} to {score.high:.3f}" if score else "",
-        f"{one.J:,.2f}" if one.J is not None else f"{one.share:.0%} run",
+        f"{score.low:.3f}–{score.high:.3f}" if score else "",
+        (f"{one.J:,.2f}" if one.J < _WHOLE_FROM else f"{one.J:,.0f}") if one.J is not None else f"{one.share:.0%} run",
         f"{footprint.latency_p95_ms.value:.1f}" if footprint else "",
     ]
 

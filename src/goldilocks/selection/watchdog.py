@@ -134,7 +134,7 @@ def descendants(process: int) -> set[int]:
 
 
 def _kill(processes: set[int]) -> None:
-    """Stop all processes before any is killed: a parent that outlives its child could exit normally or start another."""
+    """Stop all processes before any is killed: a parent that outlives its child could start another."""
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for process in processes:
             with contextlib.suppress(ProcessLookupError, PermissionError):
