@@ -12,13 +12,15 @@ from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import INFO, MODEL
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
+from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.search import PREFERENCES, frontier, load_per_core, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.fingerprint import fingerprint
+from goldilocks.data.unlabelled import arriving
 from goldilocks.errors import InputError, LimitError
 from goldilocks.judge import labelled_rows
-from goldilocks.protocols import TracksSpending
-from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text
+from goldilocks.protocols import Calibration, TracksSpending
+from goldilocks.records import Compression, CompressionTrial, Footprint, Output, Part, Text
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.support.files import sha256_of, to_json, try_writing, write_text
 from goldilocks.support.machine.hardware import machine
@@ -38,6 +40,11 @@ class CompressionSettings:
     """Names in compressors/; empty: all."""
     sentences: int | None = None
     """As for ``evaluate``."""
+    texts: str | None = None
+    """File of texts like those the model will see, such as its training rows; labels in it are ignored. Compressors
+    that measure importance or train need some. ``None``: these are not tried."""
+    seed: int = 0
+    """Of the training of pruned and distilled networks."""
 
 
 def compress_bundle(
@@ -77,10 +84,12 @@ def compress_bundle(
     loaded = load(bundle)
     _check_compressible(loaded)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
+    texts = unlabelled_items(loaded, Path(settings.texts), part) if settings.texts else ()
+    calibration = Calibration(texts, SeededDistil(settings.seed))
     tables = out.with_name(f"{out.name}.compression")
     try_writing(tables.with_name(f"{tables.name}.json"))
     with tempfile.TemporaryDirectory() as scratch:
-        record, taken = _searched(loaded, part, Path(data).name, settings, Path(scratch), progress)
+        record, taken = _searched(loaded, part, Path(data).name, settings, calibration, Path(scratch), progress)
         write_text(tables.with_name(f"{tables.name}.json"), to_json(record))
         write_text(tables.with_name(f"{tables.name}.md"), f"# Compression of {bundle.name}\n\n{markdown(record)}\n")
         if taken is None:
@@ -91,6 +100,29 @@ def compress_bundle(
             )
         write_compressed(loaded, record, taken.folder, out)
     return record
+
+
+def unlabelled_items(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ...]:
+    """The items in a file of unlabelled (or labelled) rows, each once, without those of the gate.
+
+    Args:
+        bundle: Says what is read of a row.
+        path: As for ``goldilocks predict``; rows that cannot be used are left out.
+        gate: Rows that compressed models are judged on.
+
+    Raises:
+        GoldilocksError: the file cannot be read, or holds no item that is not a row of the gate.
+    """
+    task = plugins.load("tasks", bundle.info.task)
+    batches = arriving(path, task, bundle.columns)
+    items = [item for batch in batches for _, item in batch if not isinstance(item, InputError)]
+    if bundle.info.output is Output.TAGS:
+        items = [item for item in items if not isinstance(item, str)]  # whose words are known
+    judged = set(gate.texts)
+    kept = tuple(item for item in dict.fromkeys(bundle.normalised(items)) if item not in judged)
+    if not kept:
+        raise InputError(f"{path}: holds no text that is not a row of --data too; pass the training rows, or others.")
+    return kept
 
 
 def _check_compressible(bundle: Bundle) -> None:
@@ -105,6 +137,7 @@ def _searched(
     part: Part,
     name: str,
     settings: CompressionSettings,
+    calibration: Calibration,
     scratch: Path,
     progress: Callable[[CompressionTrial], None],
 ) -> tuple[Compression, SavedModel | None]:
@@ -122,7 +155,14 @@ def _searched(
     baseline = comparison.baseline(original)
     progress(baseline)
     result = search(
-        original, baseline, comparison, scratch, prefer=settings.prefer, only=settings.only, progress=progress
+        original,
+        baseline,
+        comparison,
+        scratch,
+        calibration=calibration,
+        prefer=settings.prefer,
+        only=settings.only,
+        progress=progress,
     )
     record = Compression(
         parent=sha256_of(bundle.folder / INFO),

@@ -403,13 +403,55 @@ class Engine(Protocol):
         """
 
 
+class Distil(Protocol):
+    """Trains a network to answer as another one does."""
+
+    def __call__(self, student: Any, teacher: Any, texts: Sequence[Text], config: TrainingConfig) -> None:
+        """Train all weights of ``student`` on the answers, and where they match the hidden states, of ``teacher``.
+
+        Args:
+            student: A ``TrainableNetwork``; it is changed.
+            teacher: A ``TrainableNetwork`` with the same labels.
+            texts: What both answer.
+            config: Of the training.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What compressors measure importance or ranges on, and train on: texts whose labels are not known."""
+
+    texts: tuple[Text, ...]
+    """None of them is a row of the gate."""
+    distil: Distil
+
+
+@runtime_checkable
+class NeedsTexts(Protocol):
+    """A compressor (beside ``Compressor``) that is of no use without calibration texts."""
+
+    @property
+    def FEWEST_TEXTS(self) -> int:  # noqa: N802
+        """With fewer it is not tried."""
+
+
+@runtime_checkable
+class ChangesFamily(Protocol):
+    """A compressor (beside ``Compressor``) whose result is a model of another family."""
+
+    @property
+    def RESULT(self) -> str:  # noqa: N802
+        """``family/model``: file name in families/, and the name that the family or the bundle gives the model."""
+
+
 class Compressor(Protocol):
     """compressors/NAME.py: one way to make a tuned model smaller or faster. Labels are never used."""
 
     @property
     def KIND(self) -> str:  # noqa: N802
-        """``prune`` (fewer weights) or ``quantise`` (fewer bits, another engine); compressors of a kind are
-        alternatives, and quantising follows pruning.
+        """``distil`` (a smaller network answers in its place), ``prune`` (fewer weights), ``vocabulary`` (fewer tokens)
+        or ``quantise`` (fewer bits, another engine); compressors of a kind are alternatives, and the kinds follow each
+        other in this order.
         """
 
     @property
@@ -429,7 +471,7 @@ class Compressor(Protocol):
     def incompatibility(self, model: Model) -> str | None:
         """Why the model cannot be compressed this way, for the user; ``None``: it can."""
 
-    def compress(self, model: Model, level: float, folder: Path) -> None:
+    def compress(self, model: Model, level: float, folder: Path, calibration: Calibration) -> None:
         """Write the compressed model into the empty ``folder``, for ``ENGINE``. ``model`` may be changed."""
 
 

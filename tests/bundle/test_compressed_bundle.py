@@ -15,6 +15,7 @@ from goldilocks.bundle.verify import verify
 from goldilocks.bundle.write import write_compressed
 from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.records import Compression, CompressionTrial, Footprint, Measured
+from goldilocks.testing.compression import calibration
 
 
 def share(value: float) -> Measured:
@@ -60,7 +61,7 @@ def compressed(tmp_path: Path) -> Path:
     original = load(bundle(tmp_path / "original", "tfidf_linear"))
     smaller = load(tmp_path / "original").model
     (tmp_path / "model").mkdir()
-    plugins.load("compressors", "int8_tables").compress(smaller, 1.0, tmp_path / "model")
+    plugins.load("compressors", "int8_tables").compress(smaller, 1.0, tmp_path / "model", calibration())
     return write_compressed(original, RECORD, tmp_path / "model", tmp_path / "small")
 
 

@@ -16,6 +16,7 @@ from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.errors import MissingError
 from goldilocks.records import CompressionTrial, Footprint, Measured, Part, Text
 from goldilocks.testing import tiny
+from goldilocks.testing.compression import calibration
 
 FAMILY = "tfidf_linear"
 
@@ -130,7 +131,7 @@ def test_steps_are_chained_and_the_smallest_that_passes_is_taken(
 ) -> None:
     baseline = comparison.baseline(model)
 
-    result = search(model, baseline, comparison, tmp_path)
+    result = search(model, baseline, comparison, tmp_path, calibration=calibration())
 
     assert result.taken is not None
     passed = [trial for trial in result.trials if trial.passed]
@@ -142,7 +143,9 @@ def test_steps_are_chained_and_the_smallest_that_passes_is_taken(
 
 
 def test_only_named_compressors_are_tried(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
-    result = search(model, comparison.baseline(model), comparison, tmp_path, only=["float16"])
+    result = search(
+        model, comparison.baseline(model), comparison, tmp_path, calibration=calibration(), only=["float16"]
+    )
 
     assert [trial.steps for trial in result.trials] == [("float16",)]
     assert result.skipped == ()
@@ -151,14 +154,22 @@ def test_only_named_compressors_are_tried(model: SavedModel, comparison: Compari
 def test_where_nothing_passes_nothing_is_taken(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     strict = replace(comparison, max_loss=1e-6)
 
-    result = search(model, comparison.baseline(model), strict, tmp_path)
+    result = search(model, comparison.baseline(model), strict, tmp_path, calibration=calibration())
 
     assert result.taken is None
     assert all(trial.reason for trial in result.trials)
 
 
 def test_where_nothing_is_faster_nothing_is_taken(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
-    result = search(model, comparison.baseline(model), comparison, tmp_path, prefer="latency", only=["float16"])
+    result = search(
+        model,
+        comparison.baseline(model),
+        comparison,
+        tmp_path,
+        calibration=calibration(),
+        prefer="latency",
+        only=["float16"],
+    )
 
     assert result.trials[0].passed  # and takes 1 ms, as the original
     assert result.taken is None
@@ -167,7 +178,7 @@ def test_where_nothing_is_faster_nothing_is_taken(model: SavedModel, comparison:
 def test_unknown_compressor_is_named(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     baseline = comparison.baseline(model)
     with pytest.raises(MissingError, match="No compressors plug-in is named 'int8'"):
-        search(model, baseline, comparison, tmp_path, only=["int8"])
+        search(model, baseline, comparison, tmp_path, calibration=calibration(), only=["int8"])
 
 
 def trial(name: str, size: int, latency: float, loss: float, *, passed: bool = True) -> CompressionTrial:

@@ -12,6 +12,7 @@ from goldilocks.bundle.read import read_info
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
 from goldilocks.protocols import Model
+from goldilocks.testing.compression import calibration
 
 OLD = Path(__file__).parents[1] / "fixtures" / "v0.1"
 
@@ -26,7 +27,7 @@ def size(folder: Path) -> int:
 
 def test_float16_is_stored_in_half_the_bytes_and_read_by_any_version(tmp_path: Path) -> None:
     name = "extractive_qa-encoder"
-    plugins.load("compressors", "float16").compress(model(name), 1.0, tmp_path)
+    plugins.load("compressors", "float16").compress(model(name), 1.0, tmp_path, calibration())
 
     again = plugins.load("engines", "native").load(tmp_path, "encoder")
 
@@ -38,7 +39,7 @@ def test_float16_is_stored_in_half_the_bytes_and_read_by_any_version(tmp_path: P
 
 
 def test_int8_table_stays_int8_in_memory(tmp_path: Path) -> None:
-    plugins.load("compressors", "int8_tables").compress(model("text_classification-cnn"), 1.0, tmp_path)
+    plugins.load("compressors", "int8_tables").compress(model("text_classification-cnn"), 1.0, tmp_path, calibration())
 
     again = plugins.load("engines", "native").load(tmp_path, "cnn")
 

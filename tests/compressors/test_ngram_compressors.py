@@ -10,6 +10,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.classical.ngram_features import Grams, Vocabulary
 from goldilocks.classical.ngram_linear import NgramLinear, Solution, TrainingConfig, restored
+from goldilocks.testing.compression import calibration
 
 TERMS = ["sun", "rain", "snow", "the"]
 
@@ -32,7 +33,7 @@ TEXTS = ["the sun", "rain rain", "snow", "", "unknown"]
 def test_pruning_removes_what_tells_no_label_from_another(tmp_path: Path) -> None:
     # Centred over the labels, "the" has no weight at all, although its weights are the largest.
     pruned = model(WEIGHTS)
-    plugins.load("compressors", "feature_pruning").compress(pruned, 0.5, tmp_path)
+    plugins.load("compressors", "feature_pruning").compress(pruned, 0.5, tmp_path, calibration())
 
     again = restored(tmp_path)
 
@@ -65,7 +66,7 @@ def test_independent_labels_are_not_centred() -> None:
 @pytest.mark.parametrize("several", [False, True])
 def test_int8_answers_as_the_original_within_half_a_step(tmp_path: Path, several: bool) -> None:
     quantised = model(WEIGHTS, several=several)
-    plugins.load("compressors", "int8_tables").compress(quantised, 1.0, tmp_path)
+    plugins.load("compressors", "int8_tables").compress(quantised, 1.0, tmp_path, calibration())
 
     again = restored(tmp_path)
 
@@ -83,7 +84,7 @@ def test_int8_answers_as_the_original_within_half_a_step(tmp_path: Path, several
 def test_float16_halves_the_bytes_of_the_weights(tmp_path: Path) -> None:
     before = model(WEIGHTS).size_bytes()
     made = model(WEIGHTS)
-    plugins.load("compressors", "float16").compress(made, 1.0, tmp_path)
+    plugins.load("compressors", "float16").compress(made, 1.0, tmp_path, calibration())
 
     again = restored(tmp_path)
 
@@ -94,7 +95,7 @@ def test_float16_halves_the_bytes_of_the_weights(tmp_path: Path) -> None:
 
 def test_compressed_weights_are_not_compressed_again(tmp_path: Path) -> None:
     made = model(WEIGHTS)
-    plugins.load("compressors", "int8_tables").compress(made, 1.0, tmp_path)
+    plugins.load("compressors", "int8_tables").compress(made, 1.0, tmp_path, calibration())
 
     for name in ("float16", "int8_tables"):
         assert plugins.load("compressors", name).incompatibility(made) == "its weights are int8 already"

@@ -39,7 +39,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[CompressionCase]:
             if case.name != "zh":  # as "en" to a compressor
                 texts = (*case.part.texts[:8], *case.odd)
                 make = _maker(family, checkpoint, case)
-                made.append(CompressionCase(f"{family} {case.name}", family, make, texts, case.goal))
+                made.append(CompressionCase(f"{family} {case.name}", family, make, texts, case.goal, case.part.texts))
     return made
 
 

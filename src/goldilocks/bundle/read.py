@@ -65,10 +65,10 @@ class Bundle:
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
         if generation is not None:
-            normalised = self._normalised(items)
+            normalised = self.normalised(items)
             return by_rule(self._generator().predict(normalised, generation=generation), self.info.answer_rule)
         if self.info.output is not Output.TAGS:
-            answers = by_rule(self.model.predict(self._normalised(items)), self.info.answer_rule)
+            answers = by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
             return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
@@ -76,10 +76,11 @@ class Bundle:
             _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
             for one, where in zip(items, spans, strict=True)
         ]
-        answers = by_rule(self.model.predict(self._normalised(words)), self.info.answer_rule)
+        answers = by_rule(self.model.predict(self.normalised(words)), self.info.answer_rule)
         return replace(answers, items=tuple(items), spans=spans)
 
-    def _normalised(self, items: Sequence[Text]) -> Sequence[Text]:
+    def normalised(self, items: Sequence[Text]) -> Sequence[Text]:
+        """Items as the model encodes them (``info.normalisation``)."""
         return [composed(item) for item in items] if self.info.normalisation == NFC else items
 
     def _in_original(self, answers: Answers, items: Sequence[Text]) -> Answers:

@@ -24,12 +24,20 @@ def compress(
     only: Annotated[
         list[str] | None, typer.Option(help="Try this compressor only; may be given several times.")
     ] = None,
+    texts: Annotated[
+        str | None,
+        typer.Option(
+            help="A file of texts like those the model will see, such as its training rows; labels in it are ignored. "
+            "Compressors that measure importance or train are tried only with it."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the training of pruned and distilled networks.")] = 0,
     field: FieldOption = None,
     sentences: Annotated[
         int | None, typer.Option(min=1, help="Of bundles that tag: consecutive rows that form one item.")
     ] = None,
 ) -> None:
-    """Prune and quantise a bundle's model, step by step, and write the result as a bundle.
+    """Distil, prune and quantise a bundle's model, step by step, and write the result as a bundle.
 
     Each step is measured on DATA: size, latency, throughput and memory in a process of its own, the change of the
     metric paired with the original, changed answers, calibration. A step is kept only if the one-sided 95 % bound of
@@ -37,12 +45,12 @@ def compress(
 
     Exit code 0: written; 2: bad input; 3: nothing passes and improves on the original.
 
-    Example: goldilocks compress run/bundle --data dev.csv --out small
+    Example: goldilocks compress run/bundle --data dev.csv --texts train.csv --out small
     """
     from goldilocks.bundle.compression_table import line
     from goldilocks.compress import CompressionSettings, compress_bundle
 
-    settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences)
+    settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences, texts, seed)
     record = compress_bundle(
         bundle, data, out, settings, fields=pairs_of(field), progress=lambda trial: say(line(trial))
     )

@@ -1,8 +1,9 @@
 """Which compressors to apply: a greedy chain in which every step is a trial against the original.
 
-Pruning first, then quantisation, from the model that the step before left. Of a step's alternatives the one is taken
-that is smallest (or fastest, as asked) among those that pass the gate; where none improves on the model at hand, the
-step is left out. Losses do not add up unseen, because every trial is compared with the original.
+Distillation first, then pruning, vocabulary and quantisation, each from the model that the step before left. Of a
+step's alternatives the one is taken that is smallest (or fastest, as asked) among those that pass the gate; where none
+improves on the model at hand, the step is left out. Losses do not add up unseen, because every trial is compared with
+the original. Once a level of a compressor fails, its harsher levels are not tried: they could pass by chance only.
 
 The gate holds for each trial by itself. With k trials, an inferior one passes with a probability of up to k times 5 %;
 the score of what was taken is therefore slightly optimistic on these rows, and a test set is still needed.
@@ -12,17 +13,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.compression.trial import Comparison, SavedModel, failed
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Compressor, Model
+from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Model, NeedsTexts
 from goldilocks.records import CompressionTrial
 from goldilocks.support.machine.hardware import cores
 
-KINDS = ("prune", "quantise")
+KINDS = ("distil", "prune", "vocabulary", "quantise")
 """In this order."""
 PREFERENCES = ("size", "latency")
 
@@ -44,6 +45,7 @@ def search(
     comparison: Comparison,
     scratch: Path,
     *,
+    calibration: Calibration,
     prefer: str = "size",
     only: Sequence[str] = (),
     progress: Callable[[CompressionTrial], None] = lambda _: None,
@@ -55,6 +57,7 @@ def search(
         baseline: The original's own measurements.
         comparison: Rows, metric, margin and measurement.
         scratch: An empty folder; each trial's model stays there.
+        calibration: Texts that none of the rows is among, for compressors that need some.
         prefer: What to minimise among the trials that pass: ``size`` or ``latency`` (median of one text).
         only: Names of compressors; empty: all.
         progress: Called after each trial.
@@ -72,38 +75,50 @@ def search(
         for name, compressor in named.items():
             if kind != compressor.KIND:
                 continue
-            reason = _not_applicable(compressor, step, model)
+            reason = _not_applicable(compressor, step, model, len(calibration.texts))
             if reason:
                 skipped[name] = reason
                 continue
-            for tried, trial in _levels(name, compressor, step, comparison, scratch / f"{len(trials):03d}"):
+            made = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration)
+            for tried, problem in made:
+                trial = failed(tried, problem) if problem else comparison.trial(tried)
                 trials.append(trial)
                 progress(trial)
-                if trial.passed and _measure_of(trial, prefer) < best:
+                if not trial.passed:
+                    break
+                if _measure_of(trial, prefer) < best:
                     current, best = tried, _measure_of(trial, prefer)
     return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
 
 
-def _not_applicable(compressor: Compressor, base: SavedModel, model: Model) -> str | None:
+def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, n_texts: int) -> str | None:
     if base.engine != "native":
         return f"the model runs on {base.engine} already; only models in their family's own form are compressed"
-    return plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(model)
+    reason = plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(model)
+    if reason is None and isinstance(compressor, NeedsTexts) and n_texts < compressor.FEWEST_TEXTS:
+        return (
+            f"it needs at least {compressor.FEWEST_TEXTS} unlabelled texts that are no rows of the gate, not {n_texts}"
+        )
+    return reason
 
 
 def _levels(
-    name: str, compressor: Compressor, base: SavedModel, comparison: Comparison, scratch: Path
-) -> Iterator[tuple[SavedModel, CompressionTrial]]:
+    name: str, compressor: Compressor, base: SavedModel, scratch: Path, calibration: Calibration
+) -> Iterator[tuple[SavedModel, str]]:
+    """The model at each level, mildest first, and why it could not be made."""
     for number, level in enumerate(compressor.LEVELS):
         step = name if compressor.LEVELS == (1.0,) else f"{name} {level:g}"
-        folder = scratch / str(number)
-        model = SavedModel(folder, base.family, compressor.ENGINE, (*base.steps, step))
-        folder.mkdir(parents=True)
+        model = replace(base, folder=scratch / str(number), engine=compressor.ENGINE, steps=(*base.steps, step))
+        if isinstance(compressor, ChangesFamily):
+            family, _, result = compressor.RESULT.partition("/")
+            model = replace(model, family=family, model=result)
+        model.folder.mkdir(parents=True)
         try:
-            compressor.compress(base.load(), level, folder)
+            compressor.compress(base.load(), level, model.folder, calibration)
         except (GoldilocksError, RuntimeError, ValueError) as error:
-            yield model, failed(model, f"could not be made ({type(error).__name__}: {' '.join(str(error).split())})")
+            yield model, f"could not be made ({type(error).__name__}: {' '.join(str(error).split())})"
             continue
-        yield model, comparison.trial(model)
+        yield model, ""
 
 
 def _measure_of(trial: CompressionTrial, prefer: str) -> float:

@@ -29,6 +29,8 @@ class SavedModel:
     family: str
     engine: str
     steps: tuple[str, ...] = ()
+    model: str = ""
+    """Name of a model of another family than the original's (``protocols.ChangesFamily``); empty: as the original."""
 
     def load(self) -> Model:
         """The model, ready for inference."""

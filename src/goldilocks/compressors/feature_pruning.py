@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.classical.ngram_linear import NgramLinear
-from goldilocks.protocols import Model
+from goldilocks.protocols import Calibration, Model
 
 KIND = "prune"
 ENGINE = "native"
@@ -35,7 +35,7 @@ def incompatibility(model: Model) -> str | None:
     return None
 
 
-def compress(model: Model, level: float, folder: Path) -> None:
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
     assert isinstance(model, NgramLinear)
     strength = importance(model)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from goldilocks.classical.ngram_linear import NgramLinear
-from goldilocks.protocols import Model
+from goldilocks.protocols import Calibration, Model
 
 KIND = "quantise"
 ENGINE = "native"
@@ -43,7 +43,7 @@ def _too_large(largest: float) -> str | None:
     return f"a weight is {largest:g}, beyond the range of half precision" if largest > _LARGEST else None
 
 
-def compress(model: Model, level: float, folder: Path) -> None:  # noqa: ARG001
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
     if isinstance(model, NgramLinear):
         model.solution = replace(model.solution, weights=model.solution.weights.astype(np.float16))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from goldilocks.classical.ngram_linear import NgramLinear
-from goldilocks.protocols import Model
+from goldilocks.protocols import Calibration, Model
 
 KIND = "quantise"
 ENGINE = "native"
@@ -46,7 +46,7 @@ def incompatibility(model: Model) -> str | None:
     return None
 
 
-def compress(model: Model, level: float, folder: Path) -> None:  # noqa: ARG001
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
     if isinstance(model, NgramLinear):
         _quantise(model)

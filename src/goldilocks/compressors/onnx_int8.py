@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldilocks.nets.export.onnx import export, not_exportable
-from goldilocks.protocols import Model
+from goldilocks.protocols import Calibration, Model
 
 KIND = "quantise"
 ENGINE = "onnxruntime"
@@ -22,6 +22,6 @@ def incompatibility(model: Model) -> str | None:
     return not_exportable(model)
 
 
-def compress(model: Model, level: float, folder: Path) -> None:  # noqa: ARG001
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
     export(model, folder, int8=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from goldilocks import plugins
+from goldilocks.compression.distil import SeededDistil
+from goldilocks.compression.search import KINDS
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Compressor, Engine, Model
+from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Engine, Model, NeedsTexts
 from goldilocks.records import Goal, Text
 from goldilocks.testing.contracts import PICKLES, check_answers
 
@@ -28,6 +30,13 @@ class CompressionCase:
     """Makes it anew, since compressing may change it."""
     texts: tuple[Text, ...]
     goal: Goal
+    training_texts: tuple[Text, ...] = ()
+    """What the model was trained on: the calibration texts."""
+
+
+def calibration(texts: Sequence[Text] = ()) -> Calibration:
+    """Calibration texts, with training."""
+    return Calibration(tuple(texts), SeededDistil())
 
 
 def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], folder: Path) -> list[str]:
@@ -41,13 +50,15 @@ def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], f
     Returns:
         Names of the cases that it could be tried on.
     """
-    assert compressor.KIND in ("prune", "quantise"), f"KIND is {compressor.KIND!r}"
+    assert compressor.KIND in KINDS, f"KIND is {compressor.KIND!r}"
     assert compressor.ENGINE in plugins.names("engines"), f"ENGINE is {compressor.ENGINE!r}, no file in engines/"
     levels = compressor.LEVELS
     assert levels, "LEVELS is empty; (1.0,) where there is nothing to choose"
     assert all(0 < level <= 1 for level in levels), f"LEVELS are {levels}; shares kept, above 0 and up to 1"
     assert list(levels) == sorted(set(levels), reverse=True), f"LEVELS are {levels}; mildest first, none twice"
     assert compressor.SOURCE.strip(), "SOURCE is empty"
+    if isinstance(compressor, NeedsTexts):
+        assert compressor.FEWEST_TEXTS > 0, "FEWEST_TEXTS is 0; leave it out"
     tried = []
     for case in cases:
         reason = compressor.incompatibility(case.make())
@@ -61,10 +72,11 @@ def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], f
 
 def _check_compressed(compressor: Compressor, case: CompressionCase, level: float, folder: Path) -> None:
     folder.mkdir(parents=True)
-    compressor.compress(case.make(), level, folder)
+    compressor.compress(case.make(), level, folder, calibration(case.training_texts))
     for path in folder.rglob("*"):
         assert path.suffix not in PICKLES, f"{path.name}: no pickles"
-    model = plugins.load("engines", compressor.ENGINE).load(folder, case.family)
+    family = compressor.RESULT.split("/")[0] if isinstance(compressor, ChangesFamily) else case.family
+    model = plugins.load("engines", compressor.ENGINE).load(folder, family)
     original = case.make()
     assert model.labels == original.labels, f"{case.name}: labels are {model.labels}, were {original.labels}"
     check_answers(model, case.texts, case.goal)

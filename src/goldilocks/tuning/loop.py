@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from goldilocks.answers import Answers
 from goldilocks.errors import IntegrityError
 from goldilocks.nets.network import Network
-from goldilocks.nets.tokenization.batching import Batch, padded
+from goldilocks.nets.tokenization.batching import Batch, Row, padded
 from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
 from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.records import Gold, Text, TrainingConfig
@@ -29,11 +30,28 @@ _KEPT_IDS = 8
 """Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
 
 
+class Objective(Protocol):
+    """What is minimised in place of the network's own loss."""
+
+    def targets(self, rows: Sequence[Row]) -> list[Any]:
+        """The target of each training row."""
+
+    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Mean loss of a batch, with gradients."""
+
+
 class Learner:
     """A network while it learns. ``network`` itself stays in float32; call ``settle`` before it answers or is saved."""
 
     def __init__(
-        self, network: Network, config: TrainingConfig, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+        self,
+        network: Network,
+        config: TrainingConfig,
+        texts: Sequence[Text],
+        gold: Sequence[Gold],
+        *,
+        seed: int,
+        objective: Objective | None = None,
     ) -> None:
         """Tokenize and make the working copy.
 
@@ -43,13 +61,14 @@ class Learner:
             texts: Training items.
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
+            objective: What is minimised; ``None``: the loss of the network's head. With one no weight may be frozen.
         """
-        self.network, self.config, self.seed = network, config, seed
+        self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows = network.rows_to_learn(texts, gold)
         self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
-        self._targets = network.targets(self._rows, gold)
+        self._targets = objective.targets(self._rows) if objective else network.targets(self._rows, gold)
         self._costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
@@ -122,7 +141,7 @@ class Learner:
             return work.loss_pooled(states.take(rows).to(self.device), targets)
         batch = self._batch(rows)
         if not self._frozen_below:
-            return work.loss(work.backbone(batch), batch, targets)
+            return self._loss_from_below(work, batch, targets)
         if states is not None and not states.pooled and states.has(rows):
             kept = states.take(rows).to(self.device)
             return work.loss(work.backbone(batch, start=self._start, hidden=kept), batch, targets)
@@ -135,6 +154,11 @@ class Learner:
         if states is not None:
             states.put(rows, hidden)
         return work.loss(work.backbone(batch, start=self._start, hidden=hidden), batch, targets)
+
+    def _loss_from_below(self, work: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        if self._objective is not None:
+            return self._objective.loss(work, batch, targets)
+        return work.loss(work.backbone(batch), batch, targets)
 
     def _batch(self, rows: Sequence[int]) -> Batch:
         batch = padded([self._rows[row] for row in rows], self.network.config.pad_id)
@@ -194,7 +218,7 @@ class Learner:
         batch = self._batch(rows)
         work.module.eval()
         with torch.no_grad():
-            return float(work.loss(work.backbone(batch), batch, [self._targets[row] for row in rows]))
+            return float(self._loss_from_below(work, batch, [self._targets[row] for row in rows]))
 
     def _slots(self) -> list[Slot]:
         groups = {name: role for role, names in self.network.groups().items() for name in names}

@@ -1,0 +1,125 @@
+"""Knowledge distillation: a network (the student) is trained on the outputs of another (the teacher).
+
+Where the answer is a label, the student learns the teacher's logits, softened by a temperature of 2 (Hinton et al.
+2015), and, where both encode the same tokens in the same width, the mean hidden states of the teacher's layers, evenly
+assigned to its own (patient distillation, Sun et al. 2019, of mean instead of [CLS] vectors). For other outputs the
+teacher's answers are its right answers (hard targets; for sequences Kim & Rush 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from goldilocks.nets.backbones.bert import BertBackbone
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch, Row
+from goldilocks.records import Answer, Gold, Output, Text
+
+TEMPERATURE = 2.0
+_HIDDEN = 1.0
+"""Weight of the hidden states beside the logits."""
+Layers = tuple[tuple[int, int], ...]
+"""Pairs of a student's layer and the teacher's that it learns, counted from 1 (0: the embeddings)."""
+
+
+class Distillation:
+    """The teacher's outputs for the training texts, and the student's distance to them (``tuning.loop.Objective``)."""
+
+    def __init__(self, student: Network, teacher: Network, texts: Sequence[Text]) -> None:
+        """Let the teacher answer.
+
+        Args:
+            student: What will be trained.
+            teacher: A network of the same labels that ``has_soft_targets``.
+            texts: Training texts; the student must make one row of each.
+        """
+        self.several = teacher.config.several
+        self.layers = matched_layers(student, teacher)
+        self.logits, self.vectors = outputs(teacher, texts, [layer for _, layer in self.layers])
+
+    def targets(self, rows: Sequence[Row]) -> list[Any]:
+        """The number of each row's text."""
+        return [row.item for row in rows]
+
+    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Distance to the teacher: of the softened probabilities, and of the matched layers."""
+        scores, vectors = _outputs(network, batch, [layer for layer, _ in self.layers])
+        wanted = self.logits[list(targets)].to(scores.device)
+        loss = _distance(scores, wanted, several=self.several)
+        if vectors is None:
+            return loss
+        theirs = self.vectors[list(targets)].to(vectors.device)
+        spread = theirs.square().mean(-1).clamp(min=1e-6)
+        return loss + _HIDDEN * ((vectors - theirs).square().mean(-1) / spread).mean()
+
+
+def _distance(scores: Tensor, wanted: Tensor, *, several: bool) -> Tensor:
+    """Divergence of the student's softened probabilities from the teacher's, times the squared temperature."""
+    scores, wanted = scores / TEMPERATURE, wanted / TEMPERATURE
+    if several:
+        return TEMPERATURE**2 * F.binary_cross_entropy_with_logits(scores, wanted.sigmoid())
+    divergence = F.kl_div(scores.log_softmax(-1), wanted.log_softmax(-1), reduction="batchmean", log_target=True)
+    return TEMPERATURE**2 * divergence
+
+
+def has_soft_targets(network: Network) -> bool:
+    """Whether the network scores every label of an item from one vector."""
+    return network.config.goal.output is Output.LABEL and network.pools
+
+
+def matched_layers(student: Network, teacher: Network) -> Layers:
+    """Which layers of the student learn which of the teacher; none where tokens or widths differ.
+
+    Example: of a teacher with six layers a student with three learns the second, fourth and sixth.
+    """
+    below, above = student.backbone, teacher.backbone
+    same = isinstance(below, BertBackbone) and isinstance(above, BertBackbone) and below.width == above.width
+    if not same or type(student) is not type(teacher) or not below.depth:
+        return ()
+    if student.tokenizer.to_str() != teacher.tokenizer.to_str():
+        return ()
+    return tuple((layer, round(layer * above.depth / below.depth)) for layer in range(1, below.depth + 1))
+
+
+def outputs(network: Network, texts: Sequence[Text], layers: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Logits ``(n_texts, n_labels)``, and the overview of the layers ``(n_texts, n_layers, pooled_width)``, float32."""
+    logits = torch.empty((len(texts), len(network.labels)))
+    vectors = torch.empty((len(texts), len(layers), network.pooled_width if layers else 0))
+    network.module.eval()
+    rows = network.rows(texts)
+    with torch.inference_mode():
+        for chosen, batch in network.batches(rows):
+            items = [rows[position].item for position in chosen]
+            scores, own = _outputs(network, batch, layers)
+            logits[items] = scores.cpu()
+            if own is not None:
+                vectors[items] = own.cpu()
+    return logits.clone(), vectors.clone()
+
+
+def _outputs(network: Network, batch: Batch, layers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+    backbone = network.backbone
+    if not layers:
+        return network.score_pooled(network.pool(backbone(batch), batch)), None
+    hidden, vectors = backbone.embed(batch), []
+    for number in range(backbone.depth):
+        hidden = backbone.block(number, hidden, batch.mask)
+        if number + 1 in layers:
+            vectors.append(network.overview(hidden, batch).float())
+    return network.score_pooled(network.pool(hidden, batch)), torch.stack(vectors, dim=1)
+
+
+def answers_as_gold(answers: Sequence[Answer], texts: Sequence[Text], output: Output) -> list[Gold]:
+    """A network's own answers in the form of right answers: of spans with the position in the context."""
+    if output is not Output.SPAN:
+        return [cast(Gold, answer) for answer in answers]
+    contexts = [text if isinstance(text, str) else text[-1] for text in texts]
+    return [
+        ((context.find(str(answer)), str(answer)),) if answer else ()
+        for answer, context in zip(answers, contexts, strict=True)
+    ]
