@@ -20,7 +20,7 @@ class SeededDistil:
 
     def __call__(self, student: Network, teacher: Network, texts: Sequence[Text], config: TrainingConfig) -> None:
         """See ``protocols.Distil``."""
-        from goldilocks.nets.training.distillation import Distillation, answers_as_gold, has_soft_targets
+        from goldilocks.nets.distillation import Distillation, answers_as_gold, has_soft_targets
         from goldilocks.tuning.loop import Learner
 
         student.module.requires_grad_(True)
