@@ -51,10 +51,10 @@ class Answers:
         """One record for each item."""
         if any(self.reviews):
             others = replace(self, reviews=()).predictions()
-            return [replace(one, review=review) for one, review in zip(others, self.reviews, strict=True)]
+            return [replace(other, review=review) for other, review in zip(others, self.reviews, strict=True)]
         if any(self.problems):
             others = replace(self, problems=()).predictions()
-            return [replace(one, error=why) for one, why in zip(others, self.problems, strict=True)]
+            return [replace(other, error=why) for other, why in zip(others, self.problems, strict=True)]
         if self.items:
             rows = zip(self.values, self.scores, self.items, self.spans, strict=True)
             return [Prediction(value, float(score), {}, item, spans) for value, score, item, spans in rows]
@@ -145,7 +145,7 @@ def of_values(values: Sequence[Answer], scores: Floats | None = None) -> Answers
 
 def encoded(answers: Answers) -> str:
     """JSON of answers of another kind than labels."""
-    scores = [None if np.isnan(one) else round(float(one), 6) for one in answers.scores]
+    scores = [None if np.isnan(score) else round(float(score), 6) for score in answers.scores]
     return json.dumps({"values": answers.values, "scores": scores}, ensure_ascii=False)
 
 
@@ -159,10 +159,10 @@ def decoded(content: str, goal: Goal) -> Answers:
     given, scores = (raw.get("values"), raw.get("scores")) if isinstance(raw, dict) else (None, None)
     if not isinstance(given, list) or not isinstance(scores, list) or len(given) != len(scores):
         raise ValueError("not a table of answers")
-    values = [tuple(one) if isinstance(one, list) else one for one in given]
+    values = [tuple(setting) if isinstance(setting, list) else setting for setting in given]
     if goal.output is Output.SCORE:
-        values = [tuple(map(float, one)) if isinstance(one, tuple) else float(one) for one in values]
-    return of_values(values, np.array([np.nan if one is None else one for one in scores], dtype=np.float32))
+        values = [tuple(map(float, value)) if isinstance(value, tuple) else float(value) for value in values]
+    return of_values(values, np.array([np.nan if score is None else score for score in scores], dtype=np.float32))
 
 
 def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> dict[str, Any]:

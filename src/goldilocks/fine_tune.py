@@ -59,11 +59,11 @@ def tune_one(
     progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
-    candidate = next((one for one in pool.candidates if one.name == name), None)
+    candidate = next((entry for entry in pool.candidates if entry.name == name), None)
     if candidate is None:
-        reasons = (one.reason for one in pool.excluded if _speaks_of(one.candidate, name))
+        reasons = (exclusion.reason for exclusion in pool.excluded if _speaks_of(exclusion.candidate, name))
         reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else suggest(name, [one.name for one in pool.candidates])
+        why = f" It is out: {reason}." if reason else suggest(name, [entry.name for entry in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
@@ -99,14 +99,15 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     """
     workspace = Workspace(run)
     spec, pool = workspace.read_task(), read_record(Pool, workspace.pool)
-    candidate = next((one for one in pool.candidates if one.name == name), None)
+    candidates = {entry.name: entry for entry in pool.candidates}
+    candidate = candidates.get(name)
     if candidate is None:
         raise MissingError(
-            f"{run}: no candidate of this run is named {name!r}.{suggest(name, [one.name for one in pool.candidates])} "
+            f"{run}: no candidate of this run is named {name!r}.{suggest(name, list(candidates))} "
             f"`goldilocks decide {run} --out OTHER` lists them."
         )
     opened = workspace.test_opened()
-    trial = next((one for one in workspace.read_trials() if one.candidate == name and one.share >= 1), None)
+    trial = next((entry for entry in workspace.read_trials() if entry.candidate == name and entry.share >= 1), None)
     store_folder = workspace.of_candidate(name) / "model"
     if trial is None or not store_folder.is_dir():
         return tune_one(spec, name, settings, {}, progress, test_opened=opened)

@@ -178,7 +178,7 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
     until = guard.clock.elapsed() + limit
     screening = screen(
         dataset,
-        replace(pool, candidates=tuple(one for one in pool.candidates if one.name not in failed)),
+        replace(pool, candidates=tuple(candidate for candidate in pool.candidates if candidate.name not in failed)),
         features=lambda info, texts: store.features(info, texts, lambda: until - guard.clock.elapsed()),
         plan=ScreeningPlan(limit, seed=0),
         progress=guard.progress,
@@ -227,7 +227,7 @@ def _hand_over(
     workspace, progress = guard.workspace, guard.progress
     task: Task = plugins.load("tasks", decision.task)
     rule = replace(rule, review_below=decision.winner.review_below)
-    winner = next(one for one in pool.candidates if one.name == decision.winner.candidate)
+    winner = next(candidate for candidate in pool.candidates if candidate.name == decision.winner.candidate)
     with guard.watch("test", [winner.name], only=(EndpointError,)) as failed:
         progress(StageStarted("test"))
         model = store.restore(winner)
@@ -270,7 +270,7 @@ def rewrite_report(folder: Path) -> Path:
     check_inputs(workspace, decision)
     data = json.loads(read_text(workspace.data))
     profile = from_json(DataProfile, json.dumps(data["profile"]), where=workspace.data)
-    findings = tuple(from_json(Finding, json.dumps(one), where=workspace.data) for one in data["findings"])
+    findings = tuple(from_json(Finding, json.dumps(row), where=workspace.data) for row in data["findings"])
     evaluation = read_stored(workspace.evaluation)
     return write_report(workspace.report, _records(workspace, decision, profile, findings, evaluation))
 

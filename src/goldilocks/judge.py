@@ -99,7 +99,7 @@ def _tried(bundle: Bundle, task: Task, drawn: Mapping[str, Any]) -> tuple[str, S
         InputError: the task has none, the bundle cannot draw, or all its answers would be the same.
     """
     metrics = {name: plugins.load("metrics", name) for name in (bundle.info.metric, *task.METRICS)}
-    named = next(((name, one) for name, one in metrics.items() if isinstance(one, SupportsSampling)), None)
+    named = next(((name, metric) for name, metric in metrics.items() if isinstance(metric, SupportsSampling)), None)
     if named is None or not isinstance(bundle.model, SupportsGeneration):
         raise InputError(
             f"{bundle.folder}: --samples is for programs (pass@k) that are written token by token; this bundle is for "

@@ -150,7 +150,7 @@ def _plain(value: Any) -> Any:
 
 
 def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
-    known = [one.name for one in fields(record)]
+    known = [field.name for field in fields(record)]
     shown = [{"budget_seconds": "budget"}.get(name, name) for name in known if name not in ("folder", "assumed")]
     types = get_type_hints(record)
     for key, value in given.items():
@@ -192,18 +192,20 @@ def check_money(spec: TaskSpec) -> None:
         "objective.horizon_months": objective.horizon_months,
     }
     above |= {
-        f"limits.{one.name}": getattr(limits, one.name)
-        for one in fields(limits)
-        if one.name != "licenses" and getattr(limits, one.name) is not None
+        f"limits.{field.name}": getattr(limits, field.name)
+        for field in fields(limits)
+        if field.name != "licenses" and getattr(limits, field.name) is not None
     }
     at_least = {"objective.error_cost": objective.error_cost, "objective.indifference": objective.indifference}
-    at_least |= {f"objective.{one}": getattr(objective, one) or 0.0 for one in ("point_cost", "review_cost")}
+    at_least |= {f"objective.{entry}": getattr(objective, entry) or 0.0 for entry in ("point_cost", "review_cost")}
     at_least |= {
         f"objective.error_costs.{gold}.{label}": cost
         for gold, row in objective.error_costs.items()
         for label, cost in row.items()
     }
-    at_least |= {f"prices.{one.name}": getattr(prices, one.name) for one in fields(prices) if one.name != "gb_month"}
+    at_least |= {
+        f"prices.{field.name}": getattr(prices, field.name) for field in fields(prices) if field.name != "gb_month"
+    }
     for key, value in (above | at_least).items():
         most = _MOST.get(key, _MOST_MONEY)
         if not math.isfinite(value) or value > most:

@@ -164,7 +164,7 @@ class GoldilocksRegressor(RegressorMixin, _SelectingEstimator):  # type: ignore[
     def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
         """A score for each pair, ``(n_pairs,)``."""
         check_is_fitted(self, "bundle_")
-        return np.array([float(one.answer) for one in self.bundle_.predict(_pairs(X))])  # type: ignore[arg-type]
+        return np.array([float(prediction.answer) for prediction in self.bundle_.predict(_pairs(X))])  # type: ignore[arg-type]
 
 
 class GoldilocksTagger(_SelectingEstimator):
@@ -187,7 +187,7 @@ class GoldilocksTagger(_SelectingEstimator):
         Raises:
             GoldilocksError: the rows cannot be used, or no candidate finished within the budget.
         """
-        sentences, tags = [list(words) for words in X], [list(one) for one in y]
+        sentences, tags = [list(words) for words in X], [list(entry) for entry in y]
         _same_length(sentences, tags)
         return self._select([{"tokens": words, "tags": given} for words, given in zip(sentences, tags, strict=True)])
 
@@ -195,7 +195,7 @@ class GoldilocksTagger(_SelectingEstimator):
         """The tags of each sentence, one per word."""
         check_is_fitted(self, "bundle_")
         rows = [{"tokens": list(words)} for words in X]
-        return [list(map(str, one.answer)) for one in self.bundle_.predict(rows)]  # type: ignore[arg-type]
+        return [list(map(str, prediction.answer)) for prediction in self.bundle_.predict(rows)]  # type: ignore[arg-type]
 
     def score(self, X: Iterable[Sequence[str]], y: Iterable[Sequence[str]]) -> float:  # noqa: N803
         """The deciding metric (entity F1 by default) on labelled sentences, 0 to 1."""

@@ -112,10 +112,10 @@ def _result(info: BundleInfo, part: str, scores: Mapping[str, Measured]) -> dict
             {
                 "type": _HUB_METRICS.get(name, name),
                 "name": name,
-                "value": round(one.value, 6),
-                "args": {"low": round(one.low, 6), "high": round(one.high, 6), "confidence": 0.95, "n": one.n},
+                "value": round(score.value, 6),
+                "args": {"low": round(score.low, 6), "high": round(score.high, 6), "confidence": 0.95, "n": score.n},
             }
-            for name, one in scores.items()
+            for name, score in scores.items()
         ],
     }
 
@@ -127,10 +127,10 @@ def _title(info: BundleInfo) -> str:
 def _scores(info: BundleInfo, decision: Decision | None) -> str:
     lines = ["## Scores", "", "| part | metric | value | 95 % interval | texts |", "|---|---|---|---|---|"]
     for part, scores in _parts(info):
-        for name, one in scores.items():
+        for name, score in scores.items():
             mark = " (decides)" if name == info.metric else ""
             lines.append(
-                f"| {_PARTS[part]} | {name}{mark} | {one.value:.4f} | {one.low:.4f} to {one.high:.4f} | {one.n:,} |"
+                f"| {_PARTS[part]} | {name}{mark} | {score.value:.4f} | {score.low:.4f} to {score.high:.4f} | {score.n:,} |"
             )
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     if info.test_opened:

@@ -71,10 +71,10 @@ class Bundle:
             answers = by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
             return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
         cut = cutter(self.info.word_cuts)
-        spans = tuple(tuple(cut(one)) if isinstance(one, str) else () for one in items)
+        spans = tuple(tuple(cut(item)) if isinstance(item, str) else () for item in items)
         words = [
-            _cut(one, where, lines=self.info.word_cuts.lines) if isinstance(one, str) else one
-            for one, where in zip(items, spans, strict=True)
+            _cut(item, where, lines=self.info.word_cuts.lines) if isinstance(item, str) else item
+            for item, where in zip(items, spans, strict=True)
         ]
         answers = by_rule(self.model.predict(self.normalised(words)), self.info.answer_rule)
         return replace(answers, items=tuple(items), spans=spans)

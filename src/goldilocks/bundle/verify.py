@@ -37,10 +37,10 @@ def verify(folder: Path | str) -> Verification:
     bundle = load(folder)
     costs = bool(bundle.info.answer_rule.error_costs)
     stored = bundle.info.predictions
-    answers = bundle.answers([one.text for one in stored])
+    answers = bundle.answers([record.text for record in stored])
     worst, wrong = 0.0, []
-    for number, one in enumerate(stored):
-        gap, close = _gap(one, answers, number, most_probable=not costs)
+    for number, record in enumerate(stored):
+        gap, close = _gap(record, answers, number, most_probable=not costs)
         worst = max(worst, gap)
         if gap > TOLERANCE or not close:
             wrong.append(number + 1)

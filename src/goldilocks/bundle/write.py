@@ -175,10 +175,10 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
     """How the words of the training part were cut; words that are personal data are not remembered."""
     if dataset.output is not Output.TAGS:
         return UNITS
-    items = [one for one in dataset.train.texts if not isinstance(one, str)]
-    cuts = learnt([sentence for one in items for sentence in sentences_of(one)])
-    lines = any(SENTENCE_END in one for one in items)
-    return replace(cuts, known=tuple(one for one in cuts.known if mask(one) == one), lines=lines)
+    items = [text for text in dataset.train.texts if not isinstance(text, str)]
+    cuts = learnt([sentence for item in items for sentence in sentences_of(item)])
+    lines = any(SENTENCE_END in item for item in items)
+    return replace(cuts, known=tuple(entry for entry in cuts.known if mask(entry) == entry), lines=lines)
 
 
 def _without_path(facts: ModelInfo) -> ModelInfo:
@@ -202,13 +202,13 @@ def _answered(model: Model, texts: list[Text], rule: AnswerRule) -> tuple[Stored
         return ()
     answers = by_rule(model.predict(texts), rule)
     scores = [None if np.isnan(score) else float(score) for score in answers.scores]
-    return tuple(StoredPrediction(*one) for one in zip(texts, answers.values, scores, strict=True))
+    return tuple(StoredPrediction(*text) for text in zip(texts, answers.values, scores, strict=True))
 
 
 def _masked(item: Text, mask: Mask) -> Text:
     if isinstance(item, str):
         return mask(item[:_TEXT_LIMIT])
-    return tuple(mask(one[:_TEXT_LIMIT]) for one in item)
+    return tuple(mask(text[:_TEXT_LIMIT]) for text in item)
 
 
 def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
@@ -260,7 +260,9 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
         test={},
         test_opened=original.info.test_opened or bool(original.info.test),
         decision=f"{original.info.decision} Compressed since: {steps}.".strip(),
-        predictions=_answered(model, [one.text for one in original.info.predictions], original.info.answer_rule),
+        predictions=_answered(
+            model, [prediction.text for prediction in original.info.predictions], original.info.answer_rule
+        ),
     )
     with _beside(folder) as part:
         shutil.copytree(model_folder, part / MODEL)

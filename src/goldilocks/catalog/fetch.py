@@ -139,7 +139,7 @@ def _local(source: str) -> Path:
     if folder.exists():
         held = "the .gguf" if folder.suffix.lower() == ".gguf" else "config.json and the weights"
         raise InputError(f"{source}: is a file; name the folder that holds {held}.")
-    there = [one.name for one in folder.parent.iterdir() if one.is_dir()] if folder.parent.is_dir() else []
+    there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
     hint = suggest(folder.name, there)
     raise MissingError(f"{source}: there is no such folder.{hint} Name a folder, or a Hub id as hf://org/name.")
 
@@ -150,7 +150,7 @@ def _inner(folder: Path) -> Path:
         return folder
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        paths = [str(one["path"]) for one in modules if str(one["type"]).endswith(".Transformer")]
+        paths = [str(module["path"]) for module in modules if str(module["type"]).endswith(".Transformer")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{folder / 'modules.json'}: damaged ({error}); download the model again.") from error
     for path in paths:
@@ -202,7 +202,7 @@ def _check_shards(folder: Path, source: str) -> None:
 def _need_safetensors(folder: Path, source: str) -> None:
     _check_shards(folder, source)
     # Two levels: deep enough for every checkpoint, and a whole disk named by mistake is not walked.
-    names = [one.name for pattern in ("*", "*/*") for one in folder.glob(pattern) if one.is_file()]
+    names = [path.name for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file()]
     if any(name.endswith(".safetensors") for name in names):
         return
     pickled = sorted(name for name in names if name.endswith(_PICKLES))

@@ -75,7 +75,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     models = _models(spec, families, settings)
     _check_patterns(spec, models, families)
     giving = _giving(task, families, search)
-    allowed = [one for one in models if one.family in giving and _admitted(one, spec, dataset, search)]
+    allowed = [model for model in models if model.family in giving and _admitted(model, spec, dataset, search)]
     work = workload(dataset)
     for info in _there(allowed, families, settings, search):
         _pair(info, families[info.family], methods, spec, work, machine, search)
@@ -142,15 +142,15 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
 
 def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mapping[str, Family]) -> None:
     """A pattern that can match no candidate is a typing error."""
-    names = sorted({*plugins.names("families"), *(f"{one.family}/{one.name}" for one in models)})
-    full = [f"{one.family}/{one.name}/{method}" for one in models for method in plugins.names("methods")]
-    for one in spec.candidates.exclude:
-        if one.split("/")[0] in plugins.names("families") and one.split("/")[0] not in families:
+    names = sorted({*plugins.names("families"), *(f"{model.family}/{model.name}" for model in models)})
+    full = [f"{model.family}/{model.name}/{method}" for model in models for method in plugins.names("methods")]
+    for pattern in spec.candidates.exclude:
+        if pattern.split("/")[0] in plugins.names("families") and pattern.split("/")[0] not in families:
             continue  # of a family that is out already: its models were not looked up
-        if not any(fnmatchcase(name, one) for name in [*names, *full]):
-            hint = suggest(one, [*names, *full])
+        if not any(fnmatchcase(name, pattern) for name in [*names, *full]):
+            hint = suggest(pattern, [*names, *full])
             raise InputError(
-                f"task file: candidates.exclude has {one!r}, which matches no candidate.{hint} "
+                f"task file: candidates.exclude has {pattern!r}, which matches no candidate.{hint} "
                 "Candidates are called family/model/method; `goldilocks candidates` lists them."
             )
 
@@ -185,12 +185,12 @@ def _there(
     """Those whose files are on this machine or, online, could be fetched."""
     refused: dict[str, str] = {}
     ask: list[str] = []
-    for source, info in {one.source: one for one in models if one.pretrained}.items():
+    for source, info in {model.source: model for model in models if model.pretrained}.items():
         hub_model = source.startswith("hf://")
         try:
             asked = source.startswith("api://")  # there are no files: it is there, or may not be asked
             folder = folder_of(info, offline=settings.offline if asked else True, make=False)
-            lacks = hub.lacking(one.name for one in folder.iterdir()) if hub_model or _like_hub(folder) else None
+            lacks = hub.lacking(path.name for path in folder.iterdir()) if hub_model or _like_hub(folder) else None
             if lacks:
                 refused[source] = f"{source}: there is no {lacks} for it"
             elif hub_model and families[info.family].describe(folder, source) is None:

@@ -18,8 +18,8 @@ def workload(dataset: Dataset) -> Workload:
     """
     train = dataset.train
     some = slice(0, None, max(1, len(train) // _SAMPLE))
-    characters, words = _lengths([as_text(one) for one in train.texts[some][:_SAMPLE]])
-    answers = [references(one)[0] for one in train.gold[some][:_SAMPLE]] if dataset.output is Output.TEXT else []
+    characters, words = _lengths([as_text(text) for text in train.texts[some][:_SAMPLE]])
+    answers = [references(answer)[0] for answer in train.gold[some][:_SAMPLE]] if dataset.output is Output.TEXT else []
     answer_characters, answer_words = _lengths(answers)
     return Workload(
         rows=len(train),

@@ -72,14 +72,14 @@ def refusal(source: str) -> str | None:
             _explain(source, error, offline=False)
         except (InputError, MissingError) as explained:
             return str(explained)
-    lacks = lacking(one.rfilename for one in model_info.siblings or ())
+    lacks = lacking(sibling.rfilename for sibling in model_info.siblings or ())
     return f"{source}: the Hub has no {lacks} for it" if lacks else None
 
 
 def lacking(names: Iterable[str]) -> str | None:
     """What a Hub model's files lack for it to be used; ``None`` where nothing does."""
     names = list(names)
-    if not any(one.endswith(".safetensors") for one in names):
+    if not any(name.endswith(".safetensors") for name in names):
         return "safetensors (only pickles, which could run code)"
     return None if "tokenizer.json" in names else "tokenizer.json"
 

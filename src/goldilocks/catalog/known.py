@@ -95,7 +95,7 @@ def _with_card(facts: ModelInfo, folder: Path) -> ModelInfo:
         facts = replace(facts, licence=licence.lower())
     if not facts.languages and languages:
         listed = languages if isinstance(languages, list) else [languages]
-        facts = replace(facts, languages=tuple("*" if one == "multilingual" else str(one) for one in listed))
+        facts = replace(facts, languages=tuple("*" if model == "multilingual" else str(model) for model in listed))
     return facts
 
 

@@ -39,7 +39,7 @@ def options_of(method: str, chosen: Chosen) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     made = plugins.load("methods", method).Options
-    known = [one.name for one in fields(made)]
+    known = [field.name for field in fields(made)]
     given = chosen.get(method, {})
     for name in given:
         if name not in known:

@@ -24,9 +24,9 @@ class Reason:
 
 def pattern(patterns: Iterable[str], *names: str) -> Reason | None:
     """A pattern of ``candidates.exclude`` that matches one of the names."""
-    for one in patterns:
-        if any(fnmatchcase(name, one) for name in names):
-            return Reason(f"excluded by {one!r} in the task file", (6, 0.0))
+    for pattern in patterns:
+        if any(fnmatchcase(name, pattern) for name in names):
+            return Reason(f"excluded by {pattern!r} in the task file", (6, 0.0))
     return None
 
 
@@ -34,7 +34,7 @@ def licence(facts: ModelInfo, limits: Limits) -> Reason | None:
     """A licence that is not among the allowed ones; what is made here needs none."""
     if limits.licenses is None or facts.licence == "none-needed":
         return None
-    allowed = [one.lower() for one in limits.licenses]
+    allowed = [license.lower() for license in limits.licenses]
     if facts.licence.lower() in allowed:
         return None
     words = f"its licence is {facts.licence or 'unknown'}; limits.licenses allows {', '.join(allowed) or 'none'}"
@@ -47,7 +47,7 @@ def language(facts: ModelInfo, wanted: str) -> Reason | None:
     A model without language metadata was named by the user and is allowed.
     """
     main = _main(wanted)
-    known = {_main(one) for one in facts.languages}
+    known = {_main(language) for language in facts.languages}
     if not known or main in _ANY_LANGUAGE or "*" in known or main in known:
         return None
     listed = ", ".join(sorted(known)[:6]) + (", …" if len(known) > 6 else "")

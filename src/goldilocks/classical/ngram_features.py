@@ -73,7 +73,7 @@ def hashed(texts: Sequence[str], grams: Grams) -> tuple[Hashes, Positions, Posit
         ``(hashes, rows, starts, ends, joined)``: occurrence k is ``joined[starts[k]:ends[k]]`` in text ``rows[k]``.
     """
     clean = [prepared(text, grams) for text in texts]
-    filled = [row for row, one in enumerate(clean) if one]
+    filled = [row for row, entry in enumerate(clean) if entry]
     joined = "".join(" " + clean[row] for row in filled) + " "
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.array([len(clean[row]) + 1 for row in filled], dtype=np.int64)  # each text owns the space before it
@@ -108,7 +108,7 @@ def _char_spans(codes: npt.NDArray[np.uint32], grams: Grams) -> tuple[Positions,
 
 
 def _joined(pieces: list[tuple[Positions, Positions]]) -> tuple[Positions, Positions]:
-    return np.concatenate([one for one, _ in pieces]), np.concatenate([one for _, one in pieces])
+    return np.concatenate([entry for entry, _ in pieces]), np.concatenate([entry for _, entry in pieces])
 
 
 def _mixed(codes: npt.NDArray[np.uint32]) -> Hashes:
@@ -193,12 +193,12 @@ class Vocabulary:
         self.grams = tuple(grams)
         self.terms: list[list[str]] = []
         self.hashes: list[Hashes] = []
-        for one in terms:
-            found = hash_of_terms(one)
+        for term in terms:
+            found = hash_of_terms(term)
             order = np.argsort(found)
             self.hashes.append(found[order])
-            self.terms.append([one[i] for i in order.tolist()])
-        widths = [len(one) for one in self.terms]
+            self.terms.append([term[i] for i in order.tolist()])
+        widths = [len(term) for term in self.terms]
         self.edges: list[int] = [0, *np.cumsum(widths).tolist()]
         """Columns of kind k are ``edges[k]`` up to (not including) ``edges[k + 1]``."""
 
@@ -219,15 +219,15 @@ class Vocabulary:
 
     def matrix(self, texts: Sequence[str]) -> sp.csr_array:
         """Counts as a sparse matrix ``(n_texts, n_terms)``, float32, made block by block."""
-        return self._stacked(texts, ([counted(texts[block], one) for one in self.grams] for block in blocks(texts)))
+        return self._stacked(texts, ([counted(texts[block], gram) for gram in self.grams] for block in blocks(texts)))
 
     def _stacked(self, texts: Sequence[str], kinds_of_blocks: Iterable[list[Counted]]) -> sp.csr_array:
         import scipy.sparse as sp
 
         parts = [sp.csr_array((0, len(self)), dtype=np.float32)]
         for block, kinds in zip(blocks(texts), kinds_of_blocks, strict=True):
-            cells = [self.cells(kind, one) for kind, one in enumerate(kinds)]
-            rows, columns, counts = (np.concatenate(one) for one in zip(*cells, strict=True))
+            cells = [self.cells(kind, entry) for kind, entry in enumerate(kinds)]
+            rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
             shape = (block.stop - block.start, len(self))
             parts.append(sp.coo_array((counts, (rows.astype(np.int32), columns.astype(np.int32))), shape=shape).tocsr())
         return sp.vstack(parts, format="csr", dtype=np.float32)
@@ -247,12 +247,12 @@ class Vocabulary:
         Returns:
             The vocabulary and the counts ``(n_texts, n_terms)``.
         """
-        characters = sum(len(one) for one in texts)
+        characters = sum(len(text) for text in texts)
         every = max(1, -(-characters // SAMPLE_CHARACTERS))
         sample = texts[::every]
         # Sorting, which is most of the work, lets other threads run.
         with ThreadPoolExecutor(cores()) as pool:
-            found = list(pool.map(lambda block: [counted(sample[block], one) for one in grams], blocks(sample)))
+            found = list(pool.map(lambda block: [counted(sample[block], gram) for gram in grams], blocks(sample)))
         terms = [_commonest([kinds[kind] for kinds in found], min_texts, most) for kind in range(len(grams))]
         vocabulary = cls(grams, terms)
         return vocabulary, vocabulary.matrix(texts) if every > 1 else vocabulary._stacked(texts, found)
@@ -263,7 +263,7 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
     if not terms:
         return np.zeros(0, dtype=np.uint64)
     codes = np.frombuffer("".join(terms).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    ends = np.cumsum(np.array([len(one) for one in terms]))
+    ends = np.cumsum(np.array([len(term) for term in terms]))
     starts = np.concatenate([[0], ends[:-1]])
     # Powers count from each term's own start, so that a long list needs no long table of powers.
     offsets = np.arange(len(codes)) - np.repeat(starts, ends - starts)
@@ -275,17 +275,17 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
 def _commonest(found: list[Counted], min_texts: int, most: int) -> list[str]:
     if not found:
         return []
-    hashes = np.concatenate([one.hashes for one in found])
+    hashes = np.concatenate([match.hashes for match in found])
     order = np.argsort(hashes, kind="stable")
     first = np.flatnonzero(np.append(True, hashes[order][1:] != hashes[order][:-1])[: len(hashes)])
     if not len(first):
         return []
-    seen = np.add.reduceat(np.concatenate([one.seen for one in found])[order], first)
+    seen = np.add.reduceat(np.concatenate([match.seen for match in found])[order], first)
     keep = np.flatnonzero(seen >= min_texts)
     if len(keep) > most:
         keep = keep[np.argsort(-seen[keep], kind="stable")[:most]]
     example = order[first[keep]]
-    edges = np.cumsum([0, *(len(one.hashes) for one in found)])
+    edges = np.cumsum([0, *(len(match.hashes) for match in found)])
     number = np.searchsorted(edges, example, side="right") - 1
     spans = [(found[block], at - edges[block]) for block, at in zip(number.tolist(), example.tolist(), strict=True)]
-    return [one.joined[one.starts[at] : one.ends[at]] for one, at in spans]
+    return [entry.joined[entry.starts[at] : entry.ends[at]] for entry, at in spans]

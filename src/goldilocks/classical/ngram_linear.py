@@ -115,7 +115,7 @@ class NgramLinear:
             raise InputError(
                 "this model was restored for prediction and cannot be fitted; create it from its family instead."
             )
-        self.pairs = any(isinstance(one, tuple) for one in texts)
+        self.pairs = any(isinstance(text, tuple) for text in texts)
         self.relations = all_marked(texts)
         self.use_marked_ngrams()
         self._fit(self._lines(texts), gold, seed, self._solve)
@@ -129,16 +129,16 @@ class NgramLinear:
         """The lines whose n-grams are counted: the text, or the marked n-grams of a pair."""
         if self.relations:
             version = self._single.grams[0].segmentation
-            characters = any(one.kind == "char" for one in self._single.grams)
-            return [marked_relation(as_text(one), characters=characters, segmentation=version) for one in items]
+            characters = any(gram.kind == "char" for gram in self._single.grams)
+            return [marked_relation(as_text(item), characters=characters, segmentation=version) for item in items]
         if not self.pairs:
-            return [as_text(one) for one in items]
-        kinds = {one.kind for one in self._single.grams}
-        sides = [(one, "") if isinstance(one, str) else (one[0], " ".join(one[1:])) for one in items]
+            return [as_text(item) for item in items]
+        kinds = {gram.kind for gram in self._single.grams}
+        sides = [(item, "") if isinstance(item, str) else (item[0], " ".join(item[1:])) for item in items]
         version = self._single.grams[0].segmentation
         return [
-            marked(one, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
-            for one, other in sides
+            marked(entry, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
+            for entry, other in sides
         ]
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
@@ -187,8 +187,8 @@ class NgramLinear:
         for block in blocks(texts):
             n_texts = block.stop - block.start
             kinds = [counted(texts[block], grams) for grams in self.vocabulary.grams]
-            cells = [self.vocabulary.cells(kind, one) for kind, one in enumerate(kinds)]
-            rows, columns, counts = (np.concatenate(one) for one in zip(*cells, strict=True))
+            cells = [self.vocabulary.cells(kind, entry) for kind, entry in enumerate(kinds)]
+            rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
             values = self._weighed(rows, columns, counts, n_texts)
             order = np.argsort(rows, kind="stable")
             edges = np.searchsorted(rows[order], np.arange(n_texts + 1))
@@ -213,7 +213,7 @@ class NgramLinear:
     def size_bytes(self) -> int:
         """Bytes of weights, hashes and terms."""
         arrays = (self.solution.weights, self.solution.bias, self.idf)
-        numbers = sum(one.nbytes for one in arrays) + sum(one.nbytes for one in self.vocabulary.hashes)
+        numbers = sum(array.nbytes for array in arrays) + sum(digest.nbytes for digest in self.vocabulary.hashes)
         return numbers + sum(len(term) for kind in self.vocabulary.terms for term in kind)
 
     def save(self, folder: Path) -> None:
@@ -238,7 +238,7 @@ class NgramLinear:
         }
         if self.solution.scale is not None:
             arrays["scale"] = self.solution.scale
-        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "weights.safetensors")
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
 
 
 def restored(folder: Path) -> NgramLinear:
@@ -247,7 +247,7 @@ def restored(folder: Path) -> NgramLinear:
 
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     stored = head["config"] if "config" in head else head["recipe"]  # so called before version 0.2
-    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **one}) for one in stored["grams"])
+    grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **record}) for record in stored["grams"])
     model = NgramLinear(head["labels"], TrainingConfig(**{**stored, "grams": grams}), several=bool(head.get("several")))
     model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))
     model.use_marked_ngrams()
@@ -278,7 +278,7 @@ def fitted_temperature(scores: npt.NDArray[np.floating], answers: Ints) -> float
     kept_back = 1 / (n_texts + 2)
     aim = float(np.mean((1 - kept_back) * right + kept_back * others))
     grid = np.geomspace(0.01, 1000, 400)
-    losses = [np.mean(np.log(np.exp(centred / one).sum(1))) - aim / one for one in grid]
+    losses = [np.mean(np.log(np.exp(centred / setting).sum(1))) - aim / setting for setting in grid]
     return float(grid[int(np.argmin(losses))])
 
 
@@ -291,7 +291,7 @@ def fitted_temperature_each(scores: npt.NDArray[np.floating], answers: Ints) -> 
     wanted = np.clip(answers.astype(np.float64), kept_back, 1 - kept_back)
     grid = np.geomspace(0.01, 1000, 200)
     exact = scores.astype(np.float64)
-    losses = [np.mean(np.logaddexp(0, exact / one) - wanted * exact / one) for one in grid]
+    losses = [np.mean(np.logaddexp(0, exact / setting) - wanted * exact / setting) for setting in grid]
     return float(grid[int(np.argmin(losses))])
 
 
@@ -314,8 +314,8 @@ def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...]
             f"fit got {len(texts)} texts and {len(gold)} labels; pass one label for each of at least one text."
         )
     number = {label: i for i, label in enumerate(labels)}
-    found = [labels_of(one, Output.LABEL) for one in gold]
-    unknown = sorted({label for one in found for label in one} - number.keys())
+    found = [labels_of(answer, Output.LABEL) for answer in gold]
+    unknown = sorted({label for match in found for label in match} - number.keys())
     if unknown:
         raise InputError(
             f"gold holds the label {unknown[0]!r}, which is not among the model's; there are: {', '.join(labels)}."
@@ -323,6 +323,6 @@ def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...]
     if not several:
         return np.array([number[label] for (label,) in found], dtype=np.int64)
     table = np.zeros((len(gold), len(labels)), dtype=np.int64)
-    for row, one in enumerate(found):
-        table[row, [number[label] for label in one]] = 1
+    for row, match in enumerate(found):
+        table[row, [number[label] for label in match]] = 1
     return table

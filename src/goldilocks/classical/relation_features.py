@@ -48,7 +48,7 @@ def marked_relation(text: str, *, characters: bool = False, segmentation: int = 
         if words:
             features.append(f"{name}!{words[-1]}")
             features += [f"{name}*{words[-1][-size:]}" for size in ENDINGS if len(words[-1]) >= size]
-    features += [f"={word}" for word in between] + [f"={one}_{other}" for one, other in pairwise(between)]
+    features += [f"={word}" for word in between] + [f"={previous}_{other}" for previous, other in pairwise(between)]
     if between:
         features += [f"=^{between[0]}", f"=${between[-1]}"]
     if len(between) <= LONGEST_STRETCH:

@@ -26,4 +26,4 @@ def stops_of(given: list[str] | None) -> tuple[str, ...] | None:
         >>> stops_of(["\\n\\n", "END"])
         ('\n\n', 'END')
     """
-    return tuple(one.replace("\\n", "\n").replace("\\t", "\t") for one in given) if given else None
+    return tuple(setting.replace("\\n", "\n").replace("\\t", "\t") for setting in given) if given else None

@@ -31,9 +31,9 @@ def list_plugins(
             f"No shelf is named {shelf!r}.{suggest(shelf, list(shelves))} There are: {', '.join(shelves)}."
         )
     out = console()
-    for one in shelves:
-        if shelf in (None, one):
-            table = Table(title=one, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
-            for name in plugins.names(one):
-                table.add_row(plain(name, style="bold"), plugins.summary(one, name))
+    for entry in shelves:
+        if shelf in (None, entry):
+            table = Table(title=entry, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+            for name in plugins.names(entry):
+                table.add_row(plain(name, style="bold"), plugins.summary(entry, name))
             out.print(table)

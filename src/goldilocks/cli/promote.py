@@ -55,9 +55,9 @@ def rollback(
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    for one in found["versions"]:
-        share = f", {one['share']:.2%} of the requests" if "share" in one else ""
-        typer.echo(f"{found['model']}: {one['role']} {one['version']} ({one['bundle']}{share})")
+    for match in found["versions"]:
+        share = f", {match['share']:.2%} of the requests" if "share" in match else ""
+        typer.echo(f"{found['model']}: {match['role']} {match['version']} ({match['bundle']}{share})")
 
 
 def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:

@@ -62,10 +62,10 @@ def profile_tables(profile: DataProfile) -> list[Table]:
 def findings_list(findings: Sequence[Finding]) -> RichText:
     """The findings with row numbers and consequences, one paragraph each (sentences do not fit in columns)."""
     lines = RichText()
-    for one in findings:
-        lines.append(f"{one.severity:<8}", style=_SEVERITY[one.severity])
-        lines.append(plain(f"{one.part}: ", style="bold")).append(plain(f"{one.message}\n"))
-        lines.append(plain(f"        {one.meaning}\n", style="dim"))
+    for finding in findings:
+        lines.append(f"{finding.severity:<8}", style=_SEVERITY[finding.severity])
+        lines.append(plain(f"{finding.part}: ", style="bold")).append(plain(f"{finding.message}\n"))
+        lines.append(plain(f"        {finding.meaning}\n", style="dim"))
     return lines
 
 
@@ -109,11 +109,11 @@ def print_decision(decision: Decision, out: Path) -> None:
             markup=False,
         )
     _print_doubts(decision, out_console)
-    for one in decision.candidates:
-        if one.usage is not None and not one.dropped and (note := unanswered(one.usage)):
-            out_console.print(f"{one.candidate}: {note}", markup=False, soft_wrap=True)
-        if one.dropped:
-            out_console.print(f"{one.candidate}: {one.reason}", soft_wrap=True)
+    for standing in decision.candidates:
+        if standing.usage is not None and not standing.dropped and (note := unanswered(standing.usage)):
+            out_console.print(f"{standing.candidate}: {note}", markup=False, soft_wrap=True)
+        if standing.dropped:
+            out_console.print(f"{standing.candidate}: {standing.reason}", soft_wrap=True)
     search = decision.search
     if search.money:
         out_console.print(f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
@@ -151,7 +151,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
         )
     if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
         out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
-    for line in (*decision.advice, *(f"warning: {one}" for one in decision.warnings)):
+    for line in (*decision.advice, *(f"warning: {warning}" for warning in decision.warnings)):
         out_console.print(line, markup=False, soft_wrap=True)
 
 
@@ -166,7 +166,9 @@ def leaderboard(decision: Decision) -> Table:
 
     The share of items without an answer is a column if there are any.
     """
-    missing = any(one.usage.unanswered for one in decision.candidates if one.usage and one.score)
+    missing = any(
+        candidate.usage.unanswered for candidate in decision.candidates if candidate.usage and candidate.score
+    )
     table = _table(
         "",
         "",
@@ -177,10 +179,10 @@ def leaderboard(decision: Decision) -> Table:
         "p95 ms",
         *(["no answer"] if missing else []),
     )
-    for one in decision.candidates:
-        if one.score is not None:
-            share = [percent(one.usage.unanswered_share) if one.usage else ""] if missing else []
-            table.add_row(*_standing_row(one), *share, style=_STATUS.get(one.status, "dim"))
+    for candidate in decision.candidates:
+        if candidate.score is not None:
+            share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
+            table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
         table.caption, table.caption_justify = "* winner  = in the best set", "left"
     return table
@@ -190,8 +192,8 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     """Classification report, metrics, confusion, slices, errors."""
     head = f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
     metrics = _table("metrics", "", "value", "95 % interval")
-    for name, one in evaluation.scores.items():
-        metrics.add_row(name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}")
+    for name, entry in evaluation.scores.items():
+        metrics.add_row(name, f"{entry.value:.4f}", f"{entry.low:.4f} to {entry.high:.4f}")
     slices = _table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
     for part in evaluation.slices:
         score = part.score
@@ -213,13 +215,13 @@ def classification_report(evaluation: Evaluation) -> Table:
         table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
     table.add_row()
     for name, *three, n in class_totals(evaluation.confusion):
-        table.add_row(name, *("" if one is None else f"{one:.3f}" for one in three), f"{n:,}")
+        table.add_row(name, *("" if entry is None else f"{entry:.3f}" for entry in three), f"{n:,}")
     return table
 
 
-def measured(one: Measured) -> str:
+def measured(value: Measured) -> str:
     """``0.912 (0.900 to 0.924)``."""
-    return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
 
 
 def _confusion(evaluation: Evaluation) -> Table:
@@ -241,14 +243,16 @@ def _confusion(evaluation: Evaluation) -> Table:
     return table
 
 
-def _standing_row(one: Standing) -> list[str]:
-    score, footprint = one.score, one.footprint
+def _standing_row(standing: Standing) -> list[str]:
+    score, footprint = standing.score, standing.footprint
     return [
-        {"winner": "*", "tied": "="}.get(one.status, ""),
-        one.candidate,
+        {"winner": "*", "tied": "="}.get(standing.status, ""),
+        standing.candidate,
         f"{score.value:.3f}" if score else "",
         f"{score.low:.3f}–{score.high:.3f}" if score else "",
-        (f"{one.J:,.2f}" if one.J < _WHOLE_FROM else f"{one.J:,.0f}") if one.J is not None else f"{one.share:.0%} run",
+        (f"{standing.J:,.2f}" if standing.J < _WHOLE_FROM else f"{standing.J:,.0f}")
+        if standing.J is not None
+        else f"{standing.share:.0%} run",
         f"{footprint.latency_p95_ms.value:.1f}" if footprint else "",
     ]
 

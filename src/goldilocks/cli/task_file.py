@@ -96,8 +96,8 @@ def pairs_of(fields: list[str] | None) -> dict[str, str]:
     Raises:
         InputError: one is not ``role=column``.
     """
-    pairs = [one.partition("=") for one in fields or ()]
-    wrong = next((one for one, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
+    pairs = [field.partition("=") for field in fields or ()]
+    wrong = next((field for field, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
     if wrong is not None:
         raise InputError(f"--field {wrong}: write role=column, e.g. --field text=body.")
     return {role: column for role, _, column in pairs}

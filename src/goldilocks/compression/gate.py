@@ -53,7 +53,7 @@ def paired_loss(
     if bounded:
         values = [item_values(metric, gold, answers) for answers in (original, compressed)]
         whole = np.concatenate(values)
-        mean = all(np.isclose(one.mean(), total) for one, total in zip(values, (before, after), strict=True))
+        mean = all(np.isclose(value.mean(), total) for value, total in zip(values, (before, after), strict=True))
         if mean and is_share(whole, metric.RANGE):
             low, high = _tango_of_items(sign * values[0], sign * values[1])
             width = highest - lowest
@@ -119,13 +119,15 @@ def fewest_rows(max_loss: float) -> int:
 
 def changed_share(original: Sequence[Answer], compressed: Sequence[Answer]) -> Measured:
     """Share of rows whose answer is another one, with its 95 % interval."""
-    changed = sum(not _same(one, other) for one, other in zip(original, compressed, strict=True))
+    changed = sum(not _same(answer, other) for answer, other in zip(original, compressed, strict=True))
     return Measured(changed / len(original), *wilson(changed, len(original)), len(original), "share")
 
 
-def _same(one: Answer, other: Answer) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= _ALIKE
-    if isinstance(one, tuple) and isinstance(other, tuple) and one and isinstance(one[0], float):
-        return len(one) == len(other) and bool(np.allclose(np.asarray(one), np.asarray(other), atol=_ALIKE, rtol=0))
-    return one == other
+def _same(answer: Answer, other: Answer) -> bool:
+    if isinstance(answer, float) and isinstance(other, float):
+        return abs(answer - other) <= _ALIKE
+    if isinstance(answer, tuple) and isinstance(other, tuple) and answer and isinstance(answer[0], float):
+        if len(answer) != len(other):
+            return False
+        return bool(np.allclose(np.asarray(answer), np.asarray(other), atol=_ALIKE, rtol=0))
+    return answer == other

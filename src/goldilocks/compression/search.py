@@ -142,8 +142,8 @@ def frontier(baseline: CompressionTrial, trials: Sequence[CompressionTrial]) -> 
     return tuple(steps for steps, point in points.items() if not any(_beats(other, point) for other in points.values()))
 
 
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+def _beats(candidate: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return candidate != other and all(mine <= theirs for mine, theirs in zip(candidate, other, strict=True))
 
 
 def load_per_core() -> float | None:

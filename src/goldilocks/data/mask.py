@@ -15,14 +15,14 @@ _MAYBE = re.compile(r"@|(?:\d[ .()/-]{0,2}){4}|:[0-9A-Fa-f]{0,4}:")
 
 
 def _luhn(found: str) -> bool:
-    digits = [int(one) for one in found if one.isdigit()]
-    doubled = [sum(divmod(2 * one, 10)) for one in digits[-2::-2]]
+    digits = [int(match) for match in found if match.isdigit()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def _iban(found: str) -> bool:
     plain = found.replace(" ", "").upper()
-    return int("".join(str(int(one, 36)) for one in plain[4:] + plain[:4])) % 97 == 1
+    return int("".join(str(int(entry, 36)) for entry in plain[4:] + plain[:4])) % 97 == 1
 
 
 def _chinese_id(found: str) -> bool:
@@ -33,7 +33,7 @@ def _chinese_id(found: str) -> bool:
 
 
 def _ip(found: str) -> bool:
-    if sum(one.isalnum() for one in found) < 4:  # "::" is an address too, but not in a text
+    if sum(match.isalnum() for match in found) < 4:  # "::" is an address too, but not in a text
         return False
     try:
         ipaddress.ip_address(found)
@@ -78,7 +78,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
             r")(?![\w-]|\.\d)",
             re.ASCII,
         ),
-        lambda found: 9 <= sum(one.isdigit() for one in found) <= 15,
+        lambda found: 9 <= sum(entry.isdigit() for entry in found) <= 15,
     ),
 )
 KINDS = {
@@ -102,7 +102,7 @@ def find(text: str) -> list[tuple[str, int, int]]:
             start, end = match.span()
             if holds(match[0]) and all(end <= taken_start or taken_end <= start for _, taken_start, taken_end in found):
                 found.append((kind, start, end))
-    return sorted(found, key=lambda one: one[1])
+    return sorted(found, key=lambda entry: entry[1])
 
 
 def mask(text: str) -> str:

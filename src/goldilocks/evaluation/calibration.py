@@ -84,7 +84,7 @@ def _of_labels(answers: Answers, gold: Sequence[Gold]) -> tuple[Array, Array]:
     """Brier score and log loss of each item; a label that the model does not know has the probability 0."""
     table = np.asarray(answers.probabilities, dtype=np.float64)
     column = {label: i for i, label in enumerate(answers.labels)}
-    places = np.array([column.get(str(one), -1) for one in gold])
+    places = np.array([column.get(str(answer), -1) for answer in gold])
     known = places >= 0
     given = np.where(known, table[np.arange(len(table)), np.maximum(places, 0)], 0.0)
     brier = (table**2).sum(axis=1) - 2 * given + 1

@@ -31,7 +31,7 @@ def confusion(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[st
     if unknown:
         raise InputError(f"label {unknown[0]!r} is not among the labels; there are: {', '.join(labels)}.")
     table = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(table, ([number[one] for one in gold], [number[one] for one in predicted]), 1)
+    np.add.at(table, ([number[answer] for answer in gold], [number[answer] for answer in predicted]), 1)
     return table
 
 
@@ -88,7 +88,7 @@ def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
         return part, answers
     texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()
     for place, item in enumerate(part.texts):
-        right, said = (labels_of(one[place], Output.TAGS) for one in (part.gold, answers.values))
+        right, said = (labels_of(entry[place], Output.TAGS) for entry in (part.gold, answers.values))
         pairs = zip(tagged_sentences(words_of(item), right), tagged_sentences(words_of(item), said), strict=True)
         for (words, wanted), (_, answered) in pairs:
             texts.append(words)

@@ -24,6 +24,6 @@ def drawn_scores(
         samples: One answer to every item each, ``(n_samples, n_items)``.
         seed: Of the resampling.
     """
-    every = [tuple(map(str, one)) for one in zip(*samples, strict=True)]
+    every = [tuple(map(str, sample)) for sample in zip(*samples, strict=True)]
     wanted = sorted({k for k in KS if k < len(samples)} | {len(samples)})
     return {f"{name.removesuffix('_k')}_{k}": measured(metric.at(k), gold, every, seed=seed) for k in wanted}

@@ -40,9 +40,9 @@ def evaluate(
     Raises:
         InputError: there are no rows, or not one answer for each.
     """
-    named = {one: plugins.load("metrics", one) for one in dict.fromkeys(metrics)}
+    named = {entry: plugins.load("metrics", entry) for entry in dict.fromkeys(metrics)}
     metric, (part_name, data_fingerprint) = metrics[0], source
-    scores = {name: measured(one, part.gold, answers.values, seed=seed) for name, one in named.items()}
+    scores = {name: measured(value, part.gold, answers.values, seed=seed) for name, value in named.items()}
     gold, given = _single(part.gold, answers.values, goal)
     every_label = sorted({*goal.labels, *gold, *given}) if gold else []
     return Evaluation(
@@ -57,7 +57,7 @@ def evaluate(
         part=part_name,
         data_fingerprint=data_fingerprint,
         conditions={
-            name: one.conditions(part.gold) for name, one in named.items() if isinstance(one, ReportsConditions)
+            name: value.conditions(part.gold) for name, value in named.items() if isinstance(value, ReportsConditions)
         },
         calibration=calibration(answers, part.gold, goal, seed=seed),
         unanswered=sum(map(bool, answers.problems)),
@@ -67,7 +67,7 @@ def evaluate(
 def _single(gold: Sequence[Gold], answers: Sequence[Answer], goal: Goal) -> tuple[list[str], list[str]]:
     """Right and given labels one by one, for tables of classes: those of the items, or of their words; else nothing."""
     if goal.output is Output.LABEL and not goal.several:
-        return [str(one) for one in gold], [str(one) for one in answers]
+        return [str(answer) for answer in gold], [str(answer) for answer in answers]
     if goal.output is Output.TAGS:
         pairs = [
             (labels_of(right, goal.output), labels_of(given, goal.output))

@@ -42,7 +42,7 @@ def pseudo_values(
         contribution = _of_items(metric, gold, candidate)
         if contribution is None:  # too wide: groups instead, for every candidate
             weights = jackknife_weights(n, seed)
-            return np.stack([_of_groups(metric, gold, one, weights) for one in answers], axis=1)
+            return np.stack([_of_groups(metric, gold, answer, weights) for answer in answers], axis=1)
         columns.append(contribution)
     return np.stack(columns, axis=1)
 

@@ -51,9 +51,9 @@ def slices(
         chosen = [gold[i] for i in positions], [predicted[i] for i in positions]
         return SliceRow(kind, name, len(positions), measured(metric, *chosen, n_draws=500, seed=seed))
 
-    spelled = [as_text(one) for one in texts]
+    spelled = [as_text(text) for text in texts]
     rows = [on("length", name, positions) for name, positions in _by_length(spelled, length_parts)]
-    single = [one for one in gold if isinstance(one, str)] if Output.LABEL in metric.OUTPUTS else []
+    single = [answer for answer in gold if isinstance(answer, str)] if Output.LABEL in metric.OUTPUTS else []
     for label, positions in sorted(_grouped(single).items()) if len(single) == len(gold) else ():
         hits = sum(predicted[i] == label for i in positions)
         recall = Measured(hits / len(positions), *wilson(hits, len(positions)), len(positions), "recall")
@@ -80,7 +80,7 @@ def _by_language(texts: Sequence[str], language_of: Callable[[str], str]) -> lis
     groups = _grouped([language_of(text) for text in texts])
     large = {name: positions for name, positions in groups.items() if len(positions) >= SHORTEST_SLICE}
     small = sorted(i for name, positions in groups.items() if name not in large for i in positions)
-    ranked = sorted(large.items(), key=lambda one: (-len(one[1]), one[0]))
+    ranked = sorted(large.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return [*ranked, *([("other", small)] if small else [])]
 
 

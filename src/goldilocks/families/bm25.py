@@ -52,7 +52,7 @@ MOST_KEPT = 200_000
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = ModelInfo(
+    info = ModelInfo(
         name="words",
         family="bm25",
         source="builtin",
@@ -63,7 +63,7 @@ def models() -> tuple[ModelInfo, ...]:
         parameters=50_000,
         size_bytes=1_000_000,
     )
-    return (one,)
+    return (info,)
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
@@ -130,12 +130,12 @@ class WordOverlap:
         """
         if not texts or len(texts) != len(gold):
             raise InputError(f"fit got {len(texts)} items and {len(gold)} scores; pass one for each of at least one.")
-        pairs = all(len(item) == 2 for item in texts) and not any(isinstance(one, tuple) for one in gold)
-        documents = list(dict.fromkeys(one for item in texts for one in (item if pairs else item[1:])))
-        words = [self._words(one) for one in documents]
-        self.seen = dict(sorted(Counter(word for one in words for word in one).items()))
+        pairs = all(len(item) == 2 for item in texts) and not any(isinstance(answer, tuple) for answer in gold)
+        documents = list(dict.fromkeys(text for item in texts for text in (item if pairs else item[1:])))
+        words = [self._words(document) for document in documents]
+        self.seen = dict(sorted(Counter(word for entry in words for word in entry).items()))
         self.n_texts = len(documents)
-        self.mean_length = max(1.0, sum(one.total() for one in words) / len(words))
+        self.mean_length = max(1.0, sum(word.total() for word in words) / len(words))
         if pairs:
             values = np.array([self._shared(item[0], item[1]) for item in texts])
             wanted = np.array(gold, dtype=np.float64)
@@ -217,5 +217,7 @@ def _cosine(first: Mapping[str, float], second: Mapping[str, float]) -> float:
     if len(first) > len(second):
         first, second = second, first
     shared = sum(value * second.get(key, 0.0) for key, value in first.items())
-    lengths = sum(one * one for one in first.values()) * sum(one * one for one in second.values())
+    lengths = sum(statement * statement for statement in first.values()) * sum(
+        entry * entry for entry in second.values()
+    )
     return float(shared / lengths**0.5) if lengths else 0.0

@@ -165,12 +165,16 @@ class Collaborative:
         documents = list(dict.fromkeys(candidate for item in texts for candidate in item[1:]))
         self.n_texts = len(documents)
         self.seen = dict(
-            sorted(Counter(word for one in documents for word in set(units.words(one, self.segmentation))).items())
+            sorted(
+                Counter(
+                    word for document in documents for word in set(units.words(document, self.segmentation))
+                ).items()
+            )
         )
         relevant = Counter(
             candidate for item, right in zip(texts, gold, strict=True) for candidate in _liked(item, right)
         )
-        known = sorted(documents, key=lambda one: -relevant[one])[:MOST_ITEMS]
+        known = sorted(documents, key=lambda document: -relevant[document])[:MOST_ITEMS]
         self.index = ItemIndex(known)
         self.popularity = np.log1p(np.array([relevant[item] for item in known], dtype=np.float64))
         self._relate(self._histories(texts, gold), seed)
@@ -181,7 +185,7 @@ class Collaborative:
 
         number = self.index.number
         rows = [
-            {*self.index.mentioned(item[0]), *(number[one] for one in _liked(item, right) if one in number)}
+            {*self.index.mentioned(item[0]), *(number[entry] for entry in _liked(item, right) if entry in number)}
             for item, right in zip(texts, gold, strict=True)
         ]
         starts = np.cumsum([0, *map(len, rows)])

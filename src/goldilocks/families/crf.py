@@ -39,7 +39,7 @@ _SECONDS = 4.5e-7
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = ModelInfo(
+    info = ModelInfo(
         name="words",
         family="crf",
         source="builtin",
@@ -50,7 +50,7 @@ def models() -> tuple[ModelInfo, ...]:
         parameters=100_000,
         size_bytes=3_000_000,
     )
-    return (one,)
+    return (info,)
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
@@ -145,7 +145,7 @@ class WordCrf:
         tags = tuple(self._tagger.tag(list(features(words, self.segmentation))))
         sure = float(self._tagger.probability(list(tags)))
         mended = iob2(tags) if self._spelled else tags
-        kept = tuple(one if one in self.labels else tag for one, tag in zip(mended, tags, strict=True))
+        kept = tuple(entry if entry in self.labels else tag for entry, tag in zip(mended, tags, strict=True))
         return kept, sure if math.isfinite(sure) else 0.0
 
     def size_bytes(self) -> int:

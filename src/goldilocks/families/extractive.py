@@ -131,7 +131,7 @@ class Picked:
         """
         if not gold:
             raise InputError("fit got no answers; pass at least one text and its answer.")
-        self.words = float(np.mean([len(self._units(references(one)[0])) for one in gold]))
+        self.words = float(np.mean([len(self._units(references(answer)[0])) for answer in gold]))
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The picked sentences of each item, in their order."""
@@ -139,7 +139,7 @@ class Picked:
             "copy": lambda item: item if isinstance(item, str) else item[-1],
             "lead": lambda item: self._picked(item, lambda found: range(len(found))),
             "textrank": lambda item: self._picked(
-                item, lambda found: _by_rank([set(self._units(one)) for one in found])
+                item, lambda found: _by_rank([set(self._units(match)) for match in found])
             ),
         }
         return of_values([picks[self.name](item) for item in texts])
@@ -177,7 +177,7 @@ def sentences(text: str) -> list[str]:
         >>> sentences("It cost 3.50. Why? 好的。再见！")
         ['It cost 3.50.', 'Why?', '好的。', '再见！']
     """
-    return [one.strip() for one in _END.split(text) if units(one)]
+    return [piece.strip() for piece in _END.split(text) if units(piece)]
 
 
 def _by_rank(words: Sequence[set[str]]) -> Sequence[int]:
@@ -187,10 +187,10 @@ def _by_rank(words: Sequence[set[str]]) -> Sequence[int]:
         Mihalcea & Tarau 2004, "TextRank": words two sentences share / (log of their lengths), ranked as PageRank does.
     """
     alike = np.zeros((len(words), len(words)))
-    for i, one in enumerate(words):
+    for i, word in enumerate(words):
         for j in range(i):
-            lengths = np.log(max(2, len(one))) + np.log(max(2, len(words[j])))
-            alike[i, j] = alike[j, i] = len(one & words[j]) / lengths
+            lengths = np.log(max(2, len(word))) + np.log(max(2, len(words[j])))
+            alike[i, j] = alike[j, i] = len(word & words[j]) / lengths
     sums = alike.sum(1, keepdims=True)
     steps = np.divide(alike, sums, out=np.full_like(alike, 1 / max(1, len(words))), where=sums > 0)
     rank = np.full(len(words), 1 / max(1, len(words)))
@@ -226,11 +226,11 @@ class Nearest:
         if not gold:
             raise InputError("fit got no answers; pass at least one text and its answer.")
         counts = [self._counted(item) for item in texts]
-        having = Counter(word for one in counts for word in one)
+        having = Counter(word for count in counts for word in count)
         self.place = {word: place for place, word in enumerate(having)}
         self.idf = np.log((1 + len(counts)) / (1 + np.fromiter(having.values(), float, len(having)))) + 1
         self.idf = self.idf.astype(np.float32)
-        self.answers = [references(one)[0] for one in gold]
+        self.answers = [references(answer)[0] for answer in gold]
         self.values = self._table(counts).T.tocsr()
 
     def _counted(self, item: Text) -> Counter[str]:
@@ -240,10 +240,10 @@ class Nearest:
         """``(n_items, n_words)``: (1 + log count) · idf, each row of length 1."""
         import scipy.sparse as sp
 
-        known = [[(self.place[word], times) for word, times in one.items() if word in self.place] for one in counts]
+        known = [[(self.place[word], times) for word, times in count.items() if word in self.place] for count in counts]
         starts = np.cumsum([0, *map(len, known)])
-        columns = np.array([place for one in known for place, _ in one], dtype=np.int32)
-        values = np.array([1 + np.log(times) for one in known for _, times in one], dtype=np.float32)
+        columns = np.array([place for entry in known for place, _ in entry], dtype=np.int32)
+        values = np.array([1 + np.log(times) for entry in known for _, times in entry], dtype=np.float32)
         values = values * self.idf[columns]
         rows = np.repeat(np.arange(len(known)), np.diff(starts))
         lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(known)))
@@ -279,7 +279,7 @@ class Nearest:
         (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
         table = self._table([]).T.tocsr() if self.values is None else self.values
         arrays = {"idf": self.idf, "values": table.data, "columns": table.indices, "starts": table.indptr}
-        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "values.safetensors")
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "values.safetensors")
 
 
 def _from_arrays(

@@ -42,7 +42,7 @@ OUTPUTS = frozenset({Output.LABEL, Output.TAGS, Output.SCORE})
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = ModelInfo(
+    info = ModelInfo(
         name="shares",
         family="majority",
         source="builtin",
@@ -53,7 +53,7 @@ def models() -> tuple[ModelInfo, ...]:
         parameters=2,
         size_bytes=100,
     )
-    return (one,)
+    return (info,)
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
@@ -109,7 +109,7 @@ class Shares:
             InputError: there is no label, or one the model does not know.
         """
         counts = dict.fromkeys(self.labels, 0)
-        for label in (label for one in gold for label in labels_of(one, Output.LABEL)):
+        for label in (label for answer in gold for label in labels_of(answer, Output.LABEL)):
             if label not in counts:
                 raise InputError(f"gold holds the label {label!r}; the model was made for: {', '.join(self.labels)}.")
             counts[label] += 1
@@ -128,5 +128,5 @@ class Shares:
     def save(self, folder: Path) -> None:
         """Write ``shares.json``."""
         folder.mkdir(parents=True, exist_ok=True)
-        raw = {"labels": self.labels, "several": self.several, "shares": [float(one) for one in self.shares]}
+        raw = {"labels": self.labels, "several": self.several, "shares": [float(share) for share in self.shares]}
         (folder / "shares.json").write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")

@@ -175,7 +175,11 @@ class NgramModel:
         counts = Counter(piece for pieces in every for piece in pieces)
         once = [piece for piece, count in counts.items() if count == 1]
         self.pieces = Numbers(piece for piece, count in counts.items() if count > 1)
-        self.grams = fitted([self.pieces.of(one) for one in every], order=ORDERS[self.unit], size=self.pieces.size)
+        self.grams = fitted(
+            [self.pieces.of(deployment_name) for deployment_name in every],
+            order=ORDERS[self.unit],
+            size=self.pieces.size,
+        )
         seen = Counter(letter for piece in once for letter in piece) if self.unit == "word" else Counter[str]()
         self.letters = Numbers(letter for letter, count in seen.items() if count > 1)
         spelled = [self.letters.of(piece) for piece in once] if self.unit == "word" else []
@@ -201,7 +205,7 @@ class NgramModel:
         """A sampled continuation of each item, or the log-likelihood of each."""
         if self.output is Output.LIKELIHOOD:
             blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
-            return of_values([one for block in blocks for one in self.log_likelihoods(block)])
+            return of_values([log_likelihood for block in blocks for log_likelihood in self.log_likelihoods(block)])
         return of_values([self.continued(item, self.generation.updated(generation)) for item in texts])
 
     def log_likelihoods(self, items: Sequence[Text]) -> list[float]:
@@ -214,9 +218,9 @@ class NgramModel:
         known = self.pieces.number
         spelled = self._spelled([piece for text in own for piece in text if piece not in known])
         found = []
-        for before, text, one in zip(contexts, own, logs, strict=True):
+        for before, text, log in zip(contexts, own, logs, strict=True):
             unknown = sum(spelled[piece] for piece in text if piece not in known)
-            found.append(min(0.0, float(one[len(before) :].sum()) + unknown))
+            found.append(min(0.0, float(log[len(before) :].sum()) + unknown))
         return found
 
     def _spelled(self, pieces: Sequence[str]) -> dict[str, float]:
@@ -227,10 +231,10 @@ class NgramModel:
         different = list(dict.fromkeys(pieces))
         numbers = [self.letters.of(piece) for piece in different]
         logs = self.spelling.log_probabilities(numbers)
-        strangers = [int((one == UNKNOWN).sum()) for one in numbers]
+        strangers = [int((number == UNKNOWN).sum()) for number in numbers]
         return {
-            piece: float(one.sum()) - strange * many
-            for piece, one, many in zip(different, logs, strangers, strict=True)
+            piece: float(log.sum()) - strange * many
+            for piece, log, many in zip(different, logs, strangers, strict=True)
         }
 
     def continued(self, item: Text, generation: Generation) -> str:
@@ -265,7 +269,7 @@ class NgramModel:
         raw |= {"pieces": self.pieces.known, "letters": self.letters.known}
         (folder / "ngram.json").write_text(json.dumps(raw), encoding="utf-8")
         arrays = self.grams.arrays("grams") | self.spelling.arrays("spelling")
-        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / "counts.safetensors")
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "counts.safetensors")
 
 
 class _NgramRow(NextTokenModel):
@@ -304,8 +308,8 @@ def _piece(segmentation: int) -> re.Pattern[str]:
 def _at_most(texts: Sequence[list[str]], pieces: int) -> list[list[str]]:
     """The first texts that hold so many pieces together."""
     room, kept = pieces, []
-    for one in texts:
-        kept.append(one[:room])
+    for text in texts:
+        kept.append(text[:room])
         room -= len(kept[-1])
         if room <= 0:
             break

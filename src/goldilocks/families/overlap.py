@@ -37,7 +37,7 @@ Found = tuple[str, float]
 
 def models() -> tuple[ModelInfo, ...]:
     """The one model there is."""
-    one = ModelInfo(
+    info = ModelInfo(
         name="sentence",
         family="overlap",
         source="builtin",
@@ -48,7 +48,7 @@ def models() -> tuple[ModelInfo, ...]:
         parameters=10_000,
         size_bytes=200_000,
     )
-    return (one,)
+    return (info,)
 
 
 def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
@@ -95,15 +95,15 @@ class Overlap:
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
         """Count in how many contexts each word stands."""
-        contexts = dict.fromkeys(_pair(one)[1] for one in texts)
+        contexts = dict.fromkeys(_pair(text)[1] for text in texts)
         counts = Counter(word for context in contexts for word in set(self._words(context)))
         self.rarest = math.log(1 + len(contexts))
-        kept = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MOST_WORDS]
+        kept = sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MOST_WORDS]
         self.weights = {word: math.log((1 + len(contexts)) / count) for word, count in kept if count > 1}
         self.least_share = 0.0
         if not all(gold):
             shares = np.array([share for _, share in self._found(texts)])
-            self.least_share = _threshold(shares, np.array([bool(one) for one in gold]))
+            self.least_share = _threshold(shares, np.array([bool(answer) for answer in gold]))
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The best sentence of each context; the first of several. How sure it is it does not say."""
@@ -113,7 +113,7 @@ class Overlap:
         known: dict[str, list[tuple[str, frozenset[str]]]] = {}  # many questions are asked about one context
         for question, context in map(_pair, texts):
             if context not in known:
-                known[context] = [(one, frozenset(self._words(one))) for one in _sentences(context)]
+                known[context] = [(sentence, frozenset(self._words(sentence))) for sentence in _sentences(context)]
             yield self._best(frozenset(self._words(question)), known[context])
 
     def _best(self, question: frozenset[str], sentences: list[tuple[str, frozenset[str]]]) -> Found:
@@ -158,4 +158,4 @@ def _pair(item: Text) -> tuple[str, str]:
 
 
 def _sentences(context: str) -> list[str]:
-    return [one.strip() for one in _SENTENCE.findall(context)] or [context.strip()]
+    return [match.strip() for match in _SENTENCE.findall(context)] or [context.strip()]

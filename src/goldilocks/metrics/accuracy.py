@@ -22,7 +22,7 @@ EXAMPLES = (
 def items(gold: Sequence[str], predicted: Sequence[str]) -> Floats:
     """``(right, 1)`` for each item, shape ``(n_items, 2)``."""
     found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [one == other for one, other in zip(gold, predicted, strict=True)]
+    found[:, 0] = [answer == other for answer, other in zip(gold, predicted, strict=True)]
     return found
 
 

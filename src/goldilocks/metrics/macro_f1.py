@@ -38,7 +38,7 @@ EXAMPLES = (
 
 def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> sp.csr_array:
     """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``; no answer claims no class."""
-    return class_counts(gold, [tuple(label for label in _labels(one) if label != NO_LABEL) for one in predicted])
+    return class_counts(gold, [tuple(label for label in _labels(answer) if label != NO_LABEL) for answer in predicted])
 
 
 def _labels(answer: str | tuple[str, ...]) -> tuple[str, ...]:

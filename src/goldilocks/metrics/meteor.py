@@ -42,7 +42,7 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """``(best score over the references, 1)`` for each item, shape ``(n_items, 2)``."""
     found = np.ones((len(gold), 2))
     for row, (right, given) in enumerate(in_pairs(gold, predicted)):
-        found[row, 0] = max((_score(one, given) for one in right), default=0.0)
+        found[row, 0] = max((_score(reference, given) for reference in right), default=0.0)
     return found
 
 
@@ -82,4 +82,4 @@ def _matched(claimed: Words, real: Words, form: Callable[[str], str]) -> tuple[P
             pairs.append((number, real[place][0]))
         else:
             lonely.append((number, word))
-    return pairs, lonely[::-1], [one for place, one in enumerate(real) if place not in taken]
+    return pairs, lonely[::-1], [position for place, position in enumerate(real) if place not in taken]

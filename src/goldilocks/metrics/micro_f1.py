@@ -29,7 +29,7 @@ def items(gold: Sequence[str | tuple[str, ...]], predicted: Sequence[str | tuple
     counts = class_counts(gold, predicted)
     width = counts.shape[1] // 3
     parts = [counts[:, place * width : (place + 1) * width].sum(axis=1) for place in range(3)]
-    return np.stack([np.asarray(one, dtype=np.float32).reshape(-1) for one in parts], axis=1)
+    return np.stack([np.asarray(part, dtype=np.float32).reshape(-1) for part in parts], axis=1)
 
 
 def total(sums: Floats) -> Floats:

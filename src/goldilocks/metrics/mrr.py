@@ -34,7 +34,7 @@ def _one(relevance: Array, scores: Sequence[float]) -> float:
         size, right = len(group), int((group > 0).sum())
         if right:  # share of all orders in which the first relevant one is at place j of the group
             orders = [comb(size - place, right - 1) for place in range(1, size - right + 2)]
-            return sum(one / (before + place) for place, one in enumerate(orders, 1)) / comb(size, right)
+            return sum(order / (before + place) for place, order in enumerate(orders, 1)) / comb(size, right)
     return 0.0
 
 

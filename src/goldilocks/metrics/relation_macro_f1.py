@@ -46,7 +46,7 @@ def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
 
     counts = class_counts(list(map(_relation, gold)), list(map(_relation, predicted)))
     width = counts.shape[1] // 3
-    right = np.array([one == other for one, other in zip(gold, predicted, strict=True)], dtype=np.float32)
+    right = np.array([answer == other for answer, other in zip(gold, predicted, strict=True)], dtype=np.float32)
     hits = sp.csr_array(counts[:, :width].multiply(right[:, None]))
     return sp.hstack([hits, counts[:, width:]], format="csr", dtype=np.float32)
 

@@ -54,9 +54,11 @@ def total(sums: Floats) -> Floats:
 def _one(times: Floats, first: Floats, second: Floats) -> float:
     drawn = times > 0
     times = times[drawn]
-    one, other = (_ranks(times, np.rint(side[drawn] / times).astype(np.int64)) for side in (first, second))
-    spread = float((times * one**2).sum() * (times * other**2).sum())
-    return float((times * one * other).sum() / spread**0.5) if spread > 1e-9 else 0.0
+    first_places, second_places = (
+        _ranks(times, np.rint(side[drawn] / times).astype(np.int64)) for side in (first, second)
+    )
+    spread = float((times * first_places**2).sum() * (times * second_places**2).sum())
+    return float((times * first_places * second_places).sum() / spread**0.5) if spread > 1e-9 else 0.0
 
 
 def _ranks(times: Floats, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -28,7 +28,7 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     right, given, sentence = flat_tags(gold, predicted)
     found = np.zeros((len(gold), 2), dtype=np.float32)
     found[:, 1] = np.bincount(sentence, minlength=len(gold))
-    hits = np.fromiter((one == other for one, other in zip(right, given, strict=True)), dtype=np.float64)
+    hits = np.fromiter((reference == other for reference, other in zip(right, given, strict=True)), dtype=np.float64)
     found[:, 0] = np.bincount(sentence, weights=hits, minlength=len(gold))
     return found
 

@@ -93,7 +93,7 @@ class Learner:
         parts = np.array_split(self.held_out, math.ceil(len(self.held_out) / self.settings.batch_rows))
         with torch.no_grad():
             losses = [float(self.objective.loss(self._work, self._batch(part, _NO_EPOCH))) for part in parts]
-        return float(np.average(losses, weights=[len(one) for one in parts]))
+        return float(np.average(losses, weights=[len(part) for part in parts]))
 
     def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
         if self._order is None or self._order[0] != epoch:

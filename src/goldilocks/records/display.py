@@ -29,17 +29,17 @@ def decision_html(decision: Any) -> str:
     money = f"{decision.objective.currency}/month"
     rows = [
         (
-            _STYLE.get(one.status, "opacity:.5"),
+            _STYLE.get(standing.status, "opacity:.5"),
             [
-                one.candidate,
-                one.status,
-                _interval(one.score) if one.score else "",
-                f"{one.J:,.2f}" if one.J is not None else "",
-                f"{one.footprint.latency_p95_ms.value:.1f}" if one.footprint else "",
+                standing.candidate,
+                standing.status,
+                _interval(standing.score) if standing.score else "",
+                f"{standing.J:,.2f}" if standing.J is not None else "",
+                f"{standing.footprint.latency_p95_ms.value:.1f}" if standing.footprint else "",
             ],
         )
-        for one in decision.candidates
-        if one.score is not None
+        for standing in decision.candidates
+        if standing.score is not None
     ]
     return f"<p>{escape(decision.sentence)}</p>" + _table(
         ["candidate", "status", decision.metric, money, "p95 ms"], rows
@@ -55,21 +55,21 @@ def decision_frame(decision: Any) -> Any:
     return _library("pandas").DataFrame(
         [
             {
-                "candidate": one.candidate,
-                "status": one.status,
-                "share": one.share,
-                "score": one.score.value if one.score else None,
-                "score_low": one.score.low if one.score else None,
-                "score_high": one.score.high if one.score else None,
-                "J": one.J,
-                "cost": one.cost.total if one.cost else None,
-                "latency_p95_ms": one.footprint.latency_p95_ms.value if one.footprint else None,
-                "memory_mb": one.footprint.memory_bytes / 1e6 if one.footprint else None,
-                "size_mb": one.footprint.size_bytes / 1e6 if one.footprint else None,
-                "tuning_seconds": one.seconds,
-                "parameters": one.parameters,
+                "candidate": standing.candidate,
+                "status": standing.status,
+                "share": standing.share,
+                "score": standing.score.value if standing.score else None,
+                "score_low": standing.score.low if standing.score else None,
+                "score_high": standing.score.high if standing.score else None,
+                "J": standing.J,
+                "cost": standing.cost.total if standing.cost else None,
+                "latency_p95_ms": standing.footprint.latency_p95_ms.value if standing.footprint else None,
+                "memory_mb": standing.footprint.memory_bytes / 1e6 if standing.footprint else None,
+                "size_mb": standing.footprint.size_bytes / 1e6 if standing.footprint else None,
+                "tuning_seconds": standing.seconds,
+                "parameters": standing.parameters,
             }
-            for one in decision.candidates
+            for standing in decision.candidates
         ]
     )
 
@@ -81,13 +81,15 @@ def decision_plot(decision: Any) -> Any:
         MissingError: matplotlib is not installed.
     """
     _, axes = _library("matplotlib.pyplot").subplots(figsize=(7, 4.5), layout="constrained")
-    for one in decision.candidates:
-        if one.cost is None or one.score is None:
+    for standing in decision.candidates:
+        if standing.cost is None or standing.score is None:
             continue
-        score, color = one.score, {"winner": "C2", "tied": "C0"}.get(one.status, "0.6")
+        score, color = standing.score, {"winner": "C2", "tied": "C0"}.get(standing.status, "0.6")
         spread = [[max(score.value - score.low, 0)], [max(score.high - score.value, 0)]]
-        axes.errorbar(one.cost.total, score.value, yerr=spread, fmt="o", color=color, capsize=2)
-        axes.annotate(one.candidate, (one.cost.total, score.value), xytext=(5, 3), textcoords="offset points", size=8)
+        axes.errorbar(standing.cost.total, score.value, yerr=spread, fmt="o", color=color, capsize=2)
+        axes.annotate(
+            standing.candidate, (standing.cost.total, score.value), xytext=(5, 3), textcoords="offset points", size=8
+        )
     axes.set_xscale("log")
     axes.set_xlabel(f"cost, {decision.objective.currency} per month")
     axes.set_ylabel(f"{decision.metric} (validation)")
@@ -102,7 +104,7 @@ def evaluation_repr(evaluation: Any) -> str:
 
 def evaluation_html(evaluation: Any) -> str:
     """Every metric with its interval, and precision, recall and F1 of each label."""
-    metrics = [("", [name, _interval(one)]) for name, one in evaluation.scores.items()]
+    metrics = [("", [name, _interval(score)]) for name, score in evaluation.scores.items()]
     classes = [
         ("", [row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}"])
         for row in evaluation.classes
@@ -118,8 +120,8 @@ def evaluation_frame(evaluation: Any) -> Any:
         MissingError: pandas is not installed.
     """
     rows = [
-        {"metric": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for name, one in evaluation.scores.items()
+        {"metric": name, "value": score.value, "low": score.low, "high": score.high, "n": score.n}
+        for name, score in evaluation.scores.items()
     ]
     return _library("pandas").DataFrame(rows)
 
@@ -131,7 +133,7 @@ def evaluation_plot(evaluation: Any) -> Any:
         MissingError: matplotlib is not installed.
     """
     named = [(row.label, row.f1) for row in evaluation.classes]
-    named = named or [(name, one.value) for name, one in evaluation.scores.items()]
+    named = named or [(name, score.value) for name, score in evaluation.scores.items()]
     height = 1 + 0.3 * len(named)
     _, axes = _library("matplotlib.pyplot").subplots(figsize=(6, height), layout="constrained")
     axes.barh([name for name, _ in named][::-1], [value for _, value in named][::-1])

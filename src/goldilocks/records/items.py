@@ -67,9 +67,9 @@ def in_words(answer: Gold) -> str:
     """
     if not isinstance(answer, tuple):
         return f"{answer:.4g}" if isinstance(answer, float) else str(answer)
-    if any(isinstance(one, tuple) for one in answer):
-        return " | ".join(str(one[1]) for one in answer if isinstance(one, tuple))
-    return ", ".join(in_words(one) for one in answer if not isinstance(one, tuple))
+    if any(isinstance(element, tuple) for element in answer):
+        return " | ".join(str(element[1]) for element in answer if isinstance(element, tuple))
+    return ", ".join(in_words(element) for element in answer if not isinstance(element, tuple))
 
 
 @dataclass(frozen=True, slots=True)

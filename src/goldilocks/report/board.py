@@ -53,8 +53,8 @@ def without_address(reason: str) -> str:
 def labels_of(decision: Decision) -> dict[str, str]:
     """Candidate -> short name for plots: model and method if unambiguous, else the full name."""
     short = {
-        one.candidate: one.model if one.method == "scratch" else f"{one.model} · {one.method}"
-        for one in decision.candidates
+        standing.candidate: standing.model if standing.method == "scratch" else f"{standing.model} · {cstandingmethod}"
+        for standing in decision.candidates
     }
     names = list(short.values())
     return {name: label if label and names.count(label) == 1 else name for name, label in short.items()}
@@ -62,7 +62,7 @@ def labels_of(decision: Decision) -> dict[str, str]:
 
 def colours_of(decision: Decision) -> dict[str, int]:
     """Candidate -> colour index, for the candidates that are best for some α, cheapest first, and the winner."""
-    names = dict.fromkeys([*(one.candidate for one in decision.map), decision.winner.candidate])
+    names = dict.fromkeys([*(piece.candidate for piece in decision.map), decision.winner.candidate])
     return {name: number % 8 for number, name in enumerate(names)}
 
 
@@ -72,7 +72,7 @@ def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
     for standing in decision.candidates:
         if standing.J is not None and standing.cost is not None and decision.alpha > 0:
             losses[standing.candidate] = (standing.J - standing.cost.total) / decision.alpha
-    for trial in sorted(trials, key=lambda one: one.share):
+    for trial in sorted(trials, key=lambda entry: entry.share):
         losses[trial.candidate] = trial.loss
     return losses
 
@@ -84,7 +84,7 @@ def loss_per_score(trials: Sequence[Trial]) -> float:
     """
     if not trials:
         return -1.0
-    worst, best = max(trials, key=lambda one: one.score.value), min(trials, key=lambda one: one.score.value)
+    worst, best = max(trials, key=lambda trial: trial.score.value), min(trials, key=lambda trial: trial.score.value)
     change = worst.score.value - best.score.value
     return (worst.loss - best.loss) / change if change > 1e-6 else -1.0
 
@@ -93,26 +93,36 @@ def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
     """The candidates with a cost and a loss, as points of the cost–loss plot."""
     labels, losses, slope = labels_of(decision), losses_of(decision, trials), loss_per_score(trials)
     points: list[Point] = []
-    for one in decision.candidates:
-        loss = losses.get(one.candidate)
-        if one.cost is None or one.score is None or loss is None:
+    for standing in decision.candidates:
+        loss = losses.get(standing.candidate)
+        if standing.cost is None or standing.score is None or loss is None:
             continue
-        ends = sorted(loss + slope * (end - one.score.value) for end in (one.score.low, one.score.high))
+        ends = sorted(loss + slope * (end - standing.score.value) for end in (standing.score.low, standing.score.high))
         low, high = max(ends[0], 0.0), min(ends[1], 1.0)
-        points.append(Point(one.candidate, labels[one.candidate], one.cost.total, loss, low, high, one.status))
+        points.append(
+            Point(
+                standing.candidate,
+                labels[standing.candidate],
+                standing.cost.total,
+                loss,
+                low,
+                high,
+                standing.status,
+            )
+        )
     return points
 
 
 def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:
     """All candidates with a score: finished ones by J, then those that violate a limit, then stopped ones by score."""
     labels, losses = labels_of(decision), losses_of(decision, trials)
-    rows = [one for one in decision.candidates if one.score is not None]
-    rows.sort(key=lambda one: (one.J is None, one.J or 0.0, one.share < 1, losses.get(one.candidate, 1.0)))
-    scale = whisker_scale([one.score for one in rows if one.score])
+    rows = [candidate for candidate in decision.candidates if candidate.score is not None]
+    rows.sort(key=lambda row: (row.J is None, row.J or 0.0, row.share < 1, losses.get(row.candidate, 1.0)))
+    scale = whisker_scale([row.score for row in rows if row.score])
     return [
-        Line(place, one, labels[one.candidate], losses.get(one.candidate), whisker(one.score, scale))
-        for place, one in enumerate(rows, start=1)
-        if one.score is not None
+        Line(place, row, labels[row.candidate], losses.get(row.candidate), whisker(row.score, scale))
+        for place, row in enumerate(rows, start=1)
+        if row.score is not None
     ]
 
 
@@ -120,10 +130,10 @@ def whisker_scale(scores: Sequence[Measured]) -> Scale:
     """A scale that resolves the good candidates; scores far below are drawn at the edge."""
     if not scores:
         return Scale(0.0, 1.0, 5, _WHISKER - 5)
-    values = sorted(one.value for one in scores)
-    high = max(one.high for one in scores)
+    values = sorted(score.value for score in scores)
+    high = max(score.high for score in scores)
     middle = values[len(values) // 2]
-    low = max(min(one.low for one in scores), middle - 2 * (high - middle))
+    low = max(min(score.low for score in scores), middle - 2 * (high - middle))
     return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
 
 
@@ -143,7 +153,7 @@ def whisker(score: Measured, scale: Scale) -> Markup:
 
 def whole_scale(scores: Sequence[Measured]) -> Scale:
     """A scale that covers all intervals."""
-    low, high = min(one.low for one in scores), max(one.high for one in scores)
+    low, high = min(score.low for score in scores), max(score.high for score in scores)
     return Scale(low, high if high > low else low + 1.0, 5, _WHISKER - 5)
 
 
@@ -157,19 +167,19 @@ def excluded(decision: Decision, pool: Pool, screening: Screening | None) -> lis
     stage_and_reason: dict[str, tuple[str, str]] = {}
 
     def note(stage: str, excluded_now: Iterable[Excluded]) -> None:
-        for one in excluded_now:
-            stage_and_reason.setdefault(one.candidate, (stage, without_address(one.reason)))
+        for exclusion in excluded_now:
+            stage_and_reason.setdefault(exclusion.candidate, (stage, without_address(exclusion.reason)))
 
     def of_status(status: str, scored: bool) -> list[Excluded]:
         return [
-            Excluded(one.candidate, one.reason)
-            for one in decision.candidates
-            if one.status == status and (one.score is not None) == scored and not one.dropped
+            Excluded(standing.candidate, standing.reason)
+            for standing in decision.candidates
+            if standing.status == status and (standing.score is not None) == scored and not standing.dropped
         ]
 
-    for one in decision.candidates:
-        if one.dropped:
-            note("failed during the run", [Excluded(one.candidate, one.reason)])
+    for standing in decision.candidates:
+        if standing.dropped:
+            note("failed during the run", [Excluded(standing.candidate, standing.reason)])
     note("violates a limit, as measured", of_status("excluded", scored=True))
     note("excluded by screening", [*(screening.cut if screening else ()), *of_status("screened", scored=False)])
     note("in the race, never bought", of_status("stopped", scored=False))
@@ -195,12 +205,14 @@ def rank_table(
             model = trial.candidate.rsplit("/", 1)[0]
             final[model] = min(final.get(model, trial.loss), trial.loss)
     places = {name: {model: i for i, model in enumerate(order, 1)} for name, order in screening.rankings.items()}
-    models = dict.fromkeys([*(one.model for one in screening.looks), *(m for order in places.values() for m in order)])
+    models = dict.fromkeys(
+        [*(look.model for look in screening.looks), *(m for order in places.values() for m in order)]
+    )
     rows = [
         (model, final.get(model), {name: order[model] for name, order in places.items() if model in order})
         for model in models
     ]
-    rows.sort(key=lambda one: (one[1] is None, one[1] or 0.0, one[0]))
+    rows.sort(key=lambda row: (row[1] is None, row[1] or 0.0, row[0]))
     return rows, {name: agreement(order, final) for name, order in places.items()}
 
 

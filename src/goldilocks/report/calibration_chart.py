@@ -18,16 +18,16 @@ def reliability_diagram(calibration: Calibration) -> Markup:
     y = Scale(0.0, 1.0, _SIZE - 52, 28)
     parts = axes(x, y, "confidence", "accuracy", x_ticks=5, y_ticks=5)
     parts.append(tag("line", class_="hull", x1=x(0.0), y1=y(0.0), x2=x(1.0), y2=y(1.0)))
-    for one in calibration.bins:
-        if one.right is None:
+    for bin_ in calibration.bins:
+        if bin_.right is None:
             continue
         words = (
-            f"{one.n} predictions with a confidence of {percent(one.low)} to {percent(one.high)}: "
-            f"{percent(one.right.value)} correct ({percent(one.right.low)} to {percent(one.right.high)})"
+            f"{bin_.n} predictions with a confidence of {percent(bin_.low)} to {percent(bin_.high)}: "
+            f"{percent(bin_.right.value)} correct ({percent(bin_.right.low)} to {percent(bin_.right.high)})"
         )
-        at = x(one.confidence)
-        parts.append(tag("line", class_="interval", x1=at, x2=at, y1=y(one.right.low), y2=y(one.right.high)))
-        parts.append(tag("circle", tag("title", words), class_="dot c1", cx=at, cy=y(one.right.value), r=4.5))
+        at = x(bin_.confidence)
+        parts.append(tag("line", class_="interval", x1=at, x2=at, y1=y(bin_.right.low), y2=y(bin_.right.high)))
+        parts.append(tag("circle", tag("title", words), class_="dot c1", cx=at, cy=y(bin_.right.value), r=4.5))
     described = (
         f"{calibration.n} predictions; mean confidence {score(calibration.confidence)}, "
         f"accuracy {score(calibration.accuracy)}; expected calibration error {score(calibration.ece.value)}."

@@ -83,12 +83,12 @@ def _turns_up(first: tuple[float, float], middle: tuple[float, float], last: tup
 
 def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end: float) -> Scale:
     """A scale for losses, logarithmic where they differ much; ``ends`` are those of the intervals."""
-    positive = [one for one in losses if one > 0]
+    positive = [loss for loss in losses if loss > 0]
     if len(positive) == len(losses) and max(losses) > _LOG_ABOVE * min(losses):
         # An interval may reach 0, which a log axis cannot show: it is then cut at a third of the lowest loss.
         floor = min(losses) / 3
-        return spread([*losses, *(max(one, floor) for one in ends)], start, end, log=True, pad=0.04)
-    return spread([*losses, *(one for one in ends if math.isfinite(one))], start, end)
+        return spread([*losses, *(max(entry, floor) for entry in ends)], start, end, log=True, pad=0.04)
+    return spread([*losses, *(entry for entry in ends if math.isfinite(entry))], start, end)
 
 
 def front(points: Sequence[Point], colours: Mapping[str, int], currency: str) -> Markup:
@@ -105,53 +105,57 @@ def front(points: Sequence[Point], colours: Mapping[str, int], currency: str) ->
 def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, role: str) -> Markup:
     width, wide = WIDTHS[role], role == "wide"
     height = 460 if wide else 380
-    near = [one for one in points if not _is_far(one, points)]
-    x = spread([one.cost for one in points], 56, width - 16, log=True, pad=0.1)
-    y = loss_scale([one.loss for one in near], [end for one in near for end in (one.low, one.high)], height - 52, 28)
+    near = [point for point in points if not _is_far(point, points)]
+    x = spread([point.cost for point in points], 56, width - 16, log=True, pad=0.1)
+    y = loss_scale(
+        [trial.loss for trial in near], [end for trial in near for end in (trial.low, trial.high)], height - 52, 28
+    )
     kind = ", log scale" if x.log else ""
     parts = axes(
         x, y, f"cost per month ({currency}{kind})", "loss" + (" (log scale)" if y.log else ""),
         x_ticks=8 if wide else 4,
     )  # fmt: skip
-    able = [one for one in points if one.status != "excluded"]
-    hull = lower_hull([(one.cost, one.loss) for one in able])
+    able = [point for point in points if point.status != "excluded"]
+    hull = lower_hull([(trial.cost, trial.loss) for trial in able])
     bent = _bent(hull, x, y)
     lines = line_boxes(bent)
     parts.append(tag("path", class_="hull", d=path_of(bent)))
-    for one in near:
-        parts.append(tag("line", class_="interval", x1=x(one.cost), x2=x(one.cost), y1=y(one.low), y2=y(one.high)))
-        lines += line_boxes([(x(one.cost), y(one.low)), (x(one.cost), y(one.high))])
-    ordered = sorted(points, key=lambda one: _importance(one, colours), reverse=True)
-    parts += [_dot(one, x(one.cost), y, colours, currency) for one in reversed(ordered)]
+    for trial in near:
+        parts.append(
+            tag("line", class_="interval", x1=x(trial.cost), x2=x(trial.cost), y1=y(trial.low), y2=y(trial.high))
+        )
+        lines += line_boxes([(x(trial.cost), y(trial.low)), (x(trial.cost), y(trial.high))])
+    ordered = sorted(points, key=lambda point: _importance(point, colours), reverse=True)
+    parts += [_dot(trial, x(trial.cost), y, colours, currency) for trial in reversed(ordered)]
     labels = [
         Label(
-            shorten_middle(one.label, 36 if wide else 24) + ("" if one in near else f" ({number(one.loss)})"),
-            x(one.cost),
-            y(one.loss),
-            "strong" if one.status == "winner" else "",
-            must=one.status == "winner" or one.name in colours,
+            shorten_middle(trial.label, 36 if wide else 24) + ("" if trial in near else f" ({number(trial.loss)})"),
+            x(trial.cost),
+            y(trial.loss),
+            "strong" if trial.status == "winner" else "",
+            must=trial.status == "winner" or trial.name in colours,
         )
-        for one in ordered
-        if wide or one.status in ("winner", "tied") or one.name in colours
+        for trial in ordered
+        if wide or trial.status in ("winner", "tied") or trial.name in colours
     ]
-    boxes: list[Box] = [point_box(x(one.cost), y(one.loss)) for one in points]
+    boxes: list[Box] = [point_box(x(point.cost), y(point.loss)) for point in points]
     parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start), lines)
-    best = min(able or points, key=lambda one: one.loss)
+    best = min(able or points, key=lambda entry: entry.loss)
     described = (
         f"{len(points)} candidates. On the hull, cheapest first: "
-        + ", ".join(one.label for cost, loss in hull for one in able if (one.cost, one.loss) == (cost, loss))
+        + ", ".join(trial.label for cost, loss in hull for trial in able if (trial.cost, trial.loss) == (cost, loss))
         + f". Lowest loss: {best.label}, {number(best.loss)}."
     )
     return picture(f"front-{role}", "Cost per month against loss", described, width, height, parts, role=role)
 
 
-def _is_far(one: Point, points: Sequence[Point]) -> bool:
+def _is_far(point: Point, points: Sequence[Point]) -> bool:
     losses = sorted(other.loss for other in points)
-    return one.loss > _FAR * losses[len(losses) // 2] > 0
+    return point.loss > _FAR * losses[len(losses) // 2] > 0
 
 
-def _importance(one: Point, colours: Mapping[str, int]) -> tuple[bool, bool, bool, float]:
-    return one.status == "winner", one.name in colours, one.status == "tied", -one.loss
+def _importance(point: Point, colours: Mapping[str, int]) -> tuple[bool, bool, bool, float]:
+    return point.status == "winner", point.name in colours, point.status == "tied", -point.loss
 
 
 def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple[float, float]]:
@@ -166,23 +170,23 @@ def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple
     return [(x(cost), y(loss)) for cost, loss in spots]
 
 
-def _dot(one: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:
-    y = scale(one.loss)
+def _dot(point: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:
+    y = scale(point.loss)
     title = (
-        f"{one.name}: {money(one.cost)} {currency} per month, loss {number(one.loss)} "
-        f"({number(one.low)} to {number(one.high)}), {one.status}"
+        f"{point.name}: {money(point.cost)} {currency} per month, loss {number(point.loss)} "
+        f"({number(point.low)} to {number(point.high)}), {point.status}"
     )
-    colour = f"c{colours[one.name]}" if one.name in colours else "plain"
-    if one.status == "excluded":
+    colour = f"c{colours[point.name]}" if point.name in colours else "plain"
+    if point.status == "excluded":
         cross = f"M{x - 4:.1f} {y - 4:.1f} l8 8 m0 -8 l-8 8"
         return tag("path", tag("title", f"{title}: violates a limit"), class_="cross", d=cross)
-    if one.loss > scale.high:
+    if point.loss > scale.high:
         arrow = f"M{x - 6:.1f} {y + 5:.1f} h12 l-6 -10 Z"
         return tag("path", tag("title", title), class_=f"dot {colour}", d=arrow)
     parts = [tag("circle", tag("title", title), class_=f"dot {colour}", cx=x, cy=y, r=5.5)]
-    if one.status == "winner":
+    if point.status == "winner":
         parts.insert(0, tag("circle", class_=f"ring {colour}", cx=x, cy=y, r=10.0))
-    elif one.status == "tied":
+    elif point.status == "tied":
         parts.insert(0, tag("circle", class_="ring tied", cx=x, cy=y, r=8.5))
     return tag("g", *parts)
 
@@ -204,7 +208,7 @@ def decision_map(
 
 def alpha_axis(ranges: Sequence[AlphaRange], alpha: float) -> tuple[float, float]:
     """Lowest and highest α of the axis: every change of the best candidate and the task's α, with margins."""
-    marks = [one.alpha_from for one in ranges if one.alpha_from > 0] + ([alpha] if alpha > 0 else [])
+    marks = [interval.alpha_from for interval in ranges if interval.alpha_from > 0] + ([alpha] if alpha > 0 else [])
     marks = marks or [1.0]
     low, high = min(marks), max(marks)
     margin = max((high / low) ** 0.12, 4.0)
@@ -225,12 +229,12 @@ def _map(
     top, bar, height = 44.0, 40.0, 148.0
     parts: list[Markup] = []
     at = x(alpha) if alpha > 0 else x.start
-    for one in ranges:
-        end = high if one.alpha_to is None else one.alpha_to
-        left, right = x(one.alpha_from), x(end)
-        upper = "upwards" if one.alpha_to is None else f"to {compact(one.alpha_to)}"
-        title = f"{one.candidate}: α from {compact(one.alpha_from)} {upper}"
-        colour = f"c{colours.get(one.candidate, 0)}"
+    for interval in ranges:
+        end = high if interval.alpha_to is None else interval.alpha_to
+        left, right = x(interval.alpha_from), x(end)
+        upper = "upwards" if interval.alpha_to is None else f"to {compact(interval.alpha_to)}"
+        title = f"{interval.candidate}: α from {compact(interval.alpha_from)} {upper}"
+        colour = f"c{colours.get(interval.candidate, 0)}"
         parts.append(
             tag("rect", tag("title", title), class_=f"piece {colour}", x=left, y=top, width=max(right - left, 1.0),
                 height=bar)
@@ -238,7 +242,7 @@ def _map(
         # The marker of the task's α crosses the bar: the name is placed on its wider side.
         sides = [(left, at), (at, right)] if left < at < right else [(left, right)]
         start, stop = max(sides, key=lambda side: side[1] - side[0])
-        label = shorten_middle(labels.get(one.candidate, one.candidate), 40)
+        label = shorten_middle(labels.get(interval.candidate, interval.candidate), 40)
         if width_of(label) + 16 < stop - start:
             parts.append(tag("text", label, class_="inside", x=(start + stop) / 2, y=top + bar / 2 + 4,
                              text_anchor="middle"))  # fmt: skip
@@ -268,7 +272,7 @@ def _map(
             text_anchor=anchor,
         ),
     ]
-    order = ", then ".join(labels.get(one.candidate, one.candidate) for one in ranges)
+    order = ", then ".join(labels.get(interval.candidate, interval.candidate) for interval in ranges)
     described = f"In increasing α, the lowest J is that of {order}. This task: α = {compact(alpha)}."
     return picture(
         f"map-{role}", "The candidate with the lowest J for each α", described, width, height, parts, role=role

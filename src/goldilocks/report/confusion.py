@@ -76,7 +76,7 @@ def pairs(evaluation: Evaluation, at_most: int = _PAIRS) -> tuple[Pair, ...]:
         for predicted, count in enumerate(row)
         if count and gold != predicted
     ]
-    confusions.sort(key=lambda one: (-one[0], one[1], one[2]))
+    confusions.sort(key=lambda confusion: (-confusion[0], confusion[1], confusion[2]))
     return tuple(
         Pair(
             gold=evaluation.labels[gold],
@@ -93,19 +93,19 @@ def _row(evaluation: Evaluation, gold: int, kept: Sequence[int]) -> Row:
     counts = evaluation.confusion[gold]
     total = sum(counts)
     cells = tuple(Cell(counts[i], counts[i] / total if total else 0.0, i == gold) for i in kept)
-    return Row(evaluation.labels[gold], cells, total - sum(one.count for one in cells), total)
+    return Row(evaluation.labels[gold], cells, total - sum(cell.count for cell in cells), total)
 
 
 def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
     """Labels of the most frequently confused pairs, filled up with other labels."""
     together = [
-        (-(counts[one][other] + counts[other][one]), one, other)
-        for one in range(len(counts))
-        for other in range(one)
-        if counts[one][other] + counts[other][one]
+        (-(counts[entry][other] + counts[other][entry]), entry, other)
+        for entry in range(len(counts))
+        for other in range(entry)
+        if counts[entry][other] + counts[other][entry]
     ]
     kept: dict[int, None] = {}
-    for _, one, other in sorted(together):
-        if len(kept | {one: None, other: None}) <= _CORNER:
-            kept |= {one: None, other: None}
+    for _, entry, other in sorted(together):
+        if len(kept | {entry: None, other: None}) <= _CORNER:
+            kept |= {entry: None, other: None}
     return list(kept | dict.fromkeys(range(len(counts))))[:_CORNER]

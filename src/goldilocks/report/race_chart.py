@@ -40,18 +40,18 @@ def _race(
     role: str,
 ) -> Markup:
     width, wide = WIDTHS[role], role == "wide"
-    valued = any(one.value > 0 for one in trials)
+    valued = any(trial.value > 0 for trial in trials)
     lower = 128 if valued else 0
     height = (360 if wide else 320) + lower
-    x = Scale(0.0, max(one.elapsed for one in trials) * 1.02 or 1.0, 56, width - 16)
-    y = loss_scale([one.loss for one in trials], [], height - 52 - lower, 28)
+    x = Scale(0.0, max(trial.elapsed for trial in trials) * 1.02 or 1.0, 56, width - 16)
+    y = loss_scale([trial.loss for trial in trials], [], height - 52 - lower, 28)
     parts = axes(
         x, y, "" if valued else "search time (s)", "loss" + (" (log scale)" if y.log else ""),
         x_ticks=8 if wide else 4,
     )  # fmt: skip
     runs: dict[str, list[Trial]] = {}
-    for one in trials:
-        runs.setdefault(one.candidate, []).append(one)
+    for trial in trials:
+        runs.setdefault(trial.candidate, []).append(trial)
     back_to_front = sorted(runs, key=lambda name: (name == winner, name in colours))
     for name in back_to_front:
         parts.append(_line(runs[name], x, y, f"c{colours[name]}" if name in colours else "plain", name == winner))
@@ -65,12 +65,16 @@ def _race(
         for name in wanted
         if wide or name == winner or name in colours
     ]  # fmt: skip
-    boxes = [point_box(x(one.elapsed), y(one.loss)) for one in trials]
-    lines = [box for run in runs.values() for box in line_boxes([(x(one.elapsed), y(one.loss)) for one in run])]
+    boxes = [point_box(x(trial.elapsed), y(trial.loss)) for trial in trials]
+    lines = [
+        box
+        for run in runs.values()
+        for box in line_boxes([(x(purchase.elapsed), y(purchase.loss)) for purchase in run])
+    ]
     parts += place_labels(asked, boxes, (x.start, y.end - 8, x.end + 8, y.start), lines)
     if valued:
         parts += _values(trials, x, height, colours, currency, wide=wide)
-    best = min(trials, key=lambda one: one.loss)
+    best = min(trials, key=lambda trial: trial.loss)
     described = (
         f"{len(trials)} purchases of {len(runs)} candidates in {duration(trials[-1].elapsed)}. "
         f"Lowest loss: {number(best.loss)}, {best.candidate}, after {duration(best.elapsed)}."
@@ -79,15 +83,21 @@ def _race(
 
 
 def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -> Markup:
-    path = path_of([(x(one.elapsed), y(one.loss)) for one in run])
+    path = path_of([(x(purchase.elapsed), y(purchase.loss)) for purchase in run])
     parts = [tag("path", class_=f"run {colour}" + (" strong" if winner else ""), d=path)]
-    for one in run:
-        title = (
-            f"{one.candidate} at {percent(one.share)} of its run: loss {number(one.loss)} after {duration(one.elapsed)}"
-        )
-        done = "dot" if one.share >= 1 else "hollow"
+    for purchase in run:
+        loss = f"loss {number(purchase.loss)} after {duration(purchase.elapsed)}"
+        title = f"{purchase.candidate} at {percent(purchase.share)} of its run: {loss}"
+        done = "dot" if purchase.share >= 1 else "hollow"
         parts.append(
-            tag("circle", tag("title", title), class_=f"{done} {colour}", cx=x(one.elapsed), cy=y(one.loss), r=4.5)
+            tag(
+                "circle",
+                tag("title", title),
+                class_=f"{done} {colour}",
+                cx=x(purchase.elapsed),
+                cy=y(purchase.loss),
+                r=4.5,
+            )
         )
     return tag("g", *parts)
 
@@ -96,7 +106,7 @@ def _values(
     trials: Sequence[Trial], x: Scale, height: float, colours: Mapping[str, int], currency: str, *, wide: bool
 ) -> list[Markup]:
     """Bars: width is the duration of a purchase, height its expected saving."""
-    worth = [one.value for one in trials if one.value > 0]
+    worth = [trial.value for trial in trials if trial.value > 0]
     # The log axis begins well below the smallest value, so that its bar is visible. Values near zero are drawn as a
     # line at the lower end: a single 1e-14 must not compress the others.
     foot = max(min(worth) / 3, max(worth) / _MOST_TIMES)
@@ -108,16 +118,16 @@ def _values(
         x, scale, "search time (s)", f"expected saving ({currency} per month{kind})",
         x_ticks=8 if wide else 4, y_ticks=3,
     )  # fmt: skip
-    for one in trials:
-        if one.value <= 0:
+    for trial in trials:
+        if trial.value <= 0:
             continue
-        left, right = x(max(one.elapsed - one.seconds, 0.0)), x(one.elapsed)
+        left, right = x(max(trial.elapsed - trial.seconds, 0.0)), x(trial.elapsed)
         title = (
-            f"{one.candidate} up to {percent(one.share)}: expected saving {money(one.value)} {currency} per month; "
-            f"took {duration(one.seconds)}, predicted {duration(one.predicted_seconds)}"
+            f"{trial.candidate} up to {percent(trial.share)}: "
+            f"expected saving {money(trial.value)} {currency} per month; took {duration(trial.seconds)}, predicted {duration(trial.predicted_seconds)}"
         )
-        top = scale(one.value)
-        colour = f"c{colours[one.candidate]}" if one.candidate in colours else "plain"
+        top = scale(trial.value)
+        colour = f"c{colours[trial.candidate]}" if trial.candidate in colours else "plain"
         parts.append(
             tag("rect", tag("title", title), class_=f"worth {colour}", x=left, y=top, width=max(right - left - 1, 1.0),
                 height=max(scale.start - top, 1.0))

@@ -78,7 +78,7 @@ def log_ticks(low: float, high: float, about: int = 6) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1, 2, 5), (1, 3), (1,)):
         ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]
-        ticks = [one for one in ticks if low * 0.9999 <= one <= high * 1.0001]
+        ticks = [tick for tick in ticks if low * 0.9999 <= tick <= high * 1.0001]
         if len(ticks) <= about + 1:
             return ticks
     return ticks[:: math.ceil(len(ticks) / max(about, 1))]

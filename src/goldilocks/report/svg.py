@@ -28,7 +28,7 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
         for key, value in attributes.items()
         if value is not None
     ]
-    inside = Markup("").join(one if isinstance(one, Markup) else clean(str(one)) for one in children)
+    inside = Markup("").join(child if isinstance(child, Markup) else clean(str(child)) for child in children)
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(parts), inside)
 
 
@@ -116,7 +116,7 @@ def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box, line
         if not spots and not label.must:
             continue
         spots = spots or [(0, next(iter(_spots(label, 0))))]
-        distance, box = next((one for one in spots if _free(one[1], lines, frame)), spots[0])
+        distance, box = next((spot for spot in spots if _free(spot[1], lines, frame)), spots[0])
         filled.append(box)
         middle = (box[1] + box[3]) / 2
         if distance:
@@ -128,7 +128,7 @@ def place_labels(labels: Sequence[Label], taken: Sequence[Box], frame: Box, line
 
 def width_of(text: str) -> float:
     """About how wide ``text`` is drawn, in pixels; East Asian characters are twice as wide."""
-    return sum(CHARACTER * (1.9 if one > "\u2e7f" else 1.0) for one in text)
+    return sum(CHARACTER * (1.9 if character > "\u2e7f" else 1.0) for character in text)
 
 
 def _spots(label: Label, distance: float) -> Iterable[Box]:
@@ -146,7 +146,7 @@ def _free(box: Box, filled: Sequence[Box], frame: Box) -> bool:
     left, top, right, bottom = box
     if left < frame[0] or top < frame[1] or right > frame[2] or bottom > frame[3]:
         return False
-    return not any(left < one[2] and one[0] < right and top < one[3] and one[1] < bottom for one in filled)
+    return not any(left < shape[2] and shape[0] < right and top < shape[3] and shape[1] < bottom for shape in filled)
 
 
 def path_of(spots: Sequence[tuple[float, float]]) -> str:

@@ -22,17 +22,17 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
     noise = decision.loss_noise
     if noise is None or len(noise.candidates) < 2:
         return None
-    rows = {one.candidate: one for one in decision.candidates}
+    rows = {standing.candidate: standing for standing in decision.candidates}
     candidates: list[dict[str, Any]] = []
     for name in noise.candidates:
-        one = rows[name]
-        if one.cost is None or name not in losses:
+        row = rows[name]
+        if row.cost is None or name not in losses:
             return None
         loss = losses[name]
-        known = one.expected_j is not None and decision.alpha > 0
-        expected = (one.expected_j - one.cost.total) / decision.alpha if known and one.expected_j is not None else loss
-        candidates.append({"name": labels.get(name, name), "cost": one.cost.total, "loss": loss, "expected": expected})
-    turns = [one.alpha_from for one in decision.map if one.alpha_from > 0]
+        known = row.expected_j is not None and decision.alpha > 0
+        expected = (row.expected_j - row.cost.total) / decision.alpha if known and row.expected_j is not None else loss
+        candidates.append({"name": labels.get(name, name), "cost": row.cost.total, "loss": loss, "expected": expected})
+    turns = [piece.alpha_from for piece in decision.map if piece.alpha_from > 0]
     around = [*turns, decision.alpha] if decision.alpha > 0 else turns
     content = {
         "candidates": candidates,

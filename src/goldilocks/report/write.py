@@ -86,7 +86,7 @@ def render(records: ReportRecords) -> str:
     shown = {
         "decision": decision,
         "profile": records.profile,
-        "findings": sorted(records.findings, key=lambda one: _BY_SEVERITY[one.severity]),
+        "findings": sorted(records.findings, key=lambda finding: _BY_SEVERITY[finding.severity]),
         "screening": screening,
         "trials": trials,
         "pool": records.pool,
@@ -103,7 +103,7 @@ def render(records: ReportRecords) -> str:
 def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
     labels, colours = board.labels_of(decision), board.colours_of(decision)
     points = board.points_of(decision, trials)
-    costs = [one.cost.total for one in decision.candidates if one.cost is not None]
+    costs = [candidate.cost.total for candidate in decision.candidates if candidate.cost is not None]
     return {
         "labels": labels,
         "colours": colours,
@@ -117,7 +117,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "holds": story.holds(decision),
         "board": board.leaderboard(decision, trials),
         "slider": slider_data(decision, board.losses_of(decision, trials), labels),
-        "remote": any(one.usage is not None for one in decision.candidates),
+        "remote": any(candidate.usage is not None for candidate in decision.candidates),
         "dearest": max(costs, default=0.0),
     }
 
@@ -133,13 +133,13 @@ def _of_race(decision: Decision, trials: Sequence[Trial], screening: Screening |
 
 def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     slices: dict[str, list[SliceRow]] = {}
-    for one in evaluation.slices:
-        slices.setdefault(one.by, []).append(one)
+    for slice_ in evaluation.slices:
+        slices.setdefault(slice_.by, []).append(slice_)
     return {
         "matrix": confusion.matrix(evaluation) if evaluation.labels else None,
         "pairs": confusion.pairs(evaluation),
         "slices": slices,
-        "slice_scale": board.whole_scale([one.score for one in evaluation.slices]) if slices else None,
+        "slice_scale": board.whole_scale([slice_.score for slice_ in evaluation.slices]) if slices else None,
         "n_evaluated": evaluation.score.n,
         "totals": class_totals(evaluation.confusion),
         "calibration": evaluation.calibration,

@@ -162,9 +162,9 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     """Seconds of an exhaustive search: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
-    for one in trials:
-        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
-        share[one.candidate] = max(share.get(one.candidate, 0.0), one.share)
+    for trial in trials:
+        spent[trial.candidate] = spent.get(trial.candidate, 0.0) + trial.seconds
+        share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share)
     behind = {name: pool.forecasts[name].behind(share[name]) for name in spent}
     full = {name: spent[name] / behind[name] for name in spent}
     forecast = {name: behind[name] * pool.forecasts[name].seconds for name in spent}
@@ -173,7 +173,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
         family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
         return pool.forecasts[name].seconds * pace(family or spent, forecast)
 
-    return sum(full.get(one.name) or guess(one.name) for one in pool.candidates)
+    return sum(full.get(candidate.name) or guess(candidate.name) for candidate in pool.candidates)
 
 
 def _measured(
@@ -181,26 +181,26 @@ def _measured(
 ) -> dict[str, Footprint] | None:
     """Candidate -> footprint of every finished one; ``None`` where one failed."""
     guard = Guard(setting.workspace, setting.clock, setting.progress)
-    by_name = {one.name: one for one in setting.pool.candidates}
+    by_name = {candidate.name: candidate for candidate in setting.pool.candidates}
     texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
     footprints: dict[str, Footprint] = {}
     dropped = setting.workspace.read_dropped()
-    done = [one for one in trials if one.share >= 1 and one.candidate not in dropped]
+    done = [entry for entry in trials if entry.share >= 1 and entry.candidate not in dropped]
     for number, trial in enumerate(done):
         setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
             footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
         if fallen:
             footprints.pop(trial.candidate, None)
-    return footprints if len(footprints) == len({one.candidate for one in done}) else None
+    return footprints if len(footprints) == len({entry.candidate for entry in done}) else None
 
 
 def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
-    by_name = {one.name: one for one in records.pool.candidates}
+    by_name = {entry.name: entry for entry in records.pool.candidates}
     spent: dict[str, float] = {}
-    for one in records.trials:
-        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
-    last = {one.candidate: one for one in records.trials if one.share >= 1 and one.candidate in footprints}
+    for entry in records.trials:
+        spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
+    last = {entry.candidate: entry for entry in records.trials if entry.share >= 1 and entry.candidate in footprints}
     finished: list[Finished] = []
     for name, trial in last.items():
         candidate, footprint = by_name[name], footprints[name]
@@ -248,13 +248,13 @@ def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
 
 def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice: Choice) -> list[Standing]:
     """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
-    latest = {one.candidate: one for one in records.trials}
+    latest = {entry.candidate: entry for entry in records.trials}
     spent: dict[str, float] = {}
-    for one in records.trials:
-        spent[one.candidate] = spent.get(one.candidate, 0.0) + one.seconds
-    cut = {one.candidate: one.reason for one in records.screening.cut}
+    for entry in records.trials:
+        spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
+    cut = {entry.candidate: entry.reason for entry in records.screening.cut}
     dropped = records.workspace.read_dropped()
-    decided = {one.candidate for one in choice.standings}
+    decided = {standing.candidate for standing in choice.standings}
     rows: list[Standing] = []
     for candidate in records.pool.candidates:
         name, trial, failure = candidate.name, latest.get(candidate.name), dropped.get(candidate.name)

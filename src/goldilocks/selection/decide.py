@@ -190,7 +190,7 @@ def decide(
             )
         )
     rows[0] = replace(rows[0], score=_selected_score(field, chosen, metric, spec))
-    rows += [replace(standing_of(one, "excluded"), reason=reason) for one, reason in beyond]
+    rows += [replace(standing_of(entry, "excluded"), reason=reason) for entry, reason in beyond]
     ranges = decision_map(
         {
             name: (cost, loss)
@@ -200,7 +200,7 @@ def decide(
     return Choice(
         winner=rows[0],
         standings=tuple(rows),
-        tied=tuple(one.candidate for one in rows if one.candidate in tied),
+        tied=tuple(row.candidate for row in rows if row.candidate in tied),
         map=ranges,
         expected_regret=regret,
         loss_noise=_loss_noise(field, best, ranges, expected),
@@ -218,16 +218,16 @@ def _field(
     rule: LossRule | None,
     n_draws: int,
 ) -> _Field:
-    losses = np.array([one.trial.loss for one in members])
+    losses = np.array([member.trial.loss for member in members])
     reviews: dict[int, tuple[float, float]] = {}
     if rule is None or rule.count is None:
-        table = pseudo_values(metric, gold, [one.answers for one in members], seed=spec.seed)
+        table = pseudo_values(metric, gold, [member.answers for member in members], seed=spec.seed)
         per_item = loss_of(metric, table)
         # An item without which the metric is not defined tells nothing about the others.
         per_item = np.where(np.isfinite(per_item), per_item, losses)
         shares = steps = is_share(table, metric.RANGE)
     else:
-        raw = np.stack([rule.count(gold, one.answers) for one in members], axis=1)
+        raw = np.stack([rule.count(gold, member.answers) for member in members], axis=1)
         per_item, reviews = _with_reviews(raw, members, rule)
         losses = per_item.mean(axis=0)
         steps = is_share(per_item, (0.0, 1.0))
@@ -239,12 +239,12 @@ def _field(
     return _Field(
         members=members,
         losses=losses,
-        costs=np.array([one.cost.total for one in members]),
-        cost_errors=np.array([one.cost.error for one in members]) / normal_quantile(),
+        costs=np.array([member.cost.total for member in members]),
+        cost_errors=np.array([member.cost.error for member in members]) / normal_quantile(),
         noise=noise,
         step=1 / len(gold) if steps else 0.0,
         posterior=shrink(losses, noise),
-        names=[one.candidate.name for one in members],
+        names=[member.candidate.name for member in members],
         item_losses=per_item,
         reviews=reviews,
         is_share=shares,
@@ -274,7 +274,7 @@ def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: floa
     name; within the user's margin by cost, parameters and name.
     """
     lowest = int(np.argmin(expected))
-    size = [one.candidate.model.parameters for one in field.members]
+    size = [member.candidate.model.parameters for member in field.members]
     unresolved = normal_quantile() * np.hypot(field.cost_errors, field.cost_errors[lowest])
     equal = np.flatnonzero(expected - expected[lowest] <= unresolved).tolist()
     best = min(equal, key=lambda i: (field.losses[i], size[i], field.names[i]))
@@ -294,13 +294,15 @@ def _probabilities(
     losses = field.posterior.draws(field.noise, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:
-        mean = np.array([max(one.loss, 1e-9) for one in prospects])
+        mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects])
         most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1
-        spread = np.sqrt(np.log1p((np.array([one.spread for one in prospects]) / mean) ** 2))
+        spread = np.sqrt(np.log1p((np.array([prospect.spread for prospect in prospects]) / mean) ** 2))
         future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(prospects))))
-        future = np.array([one.cost for one in prospects]) + monthly_loss(np.minimum(future, most), spec.objective)
+        future = np.array([prospect.cost for prospect in prospects]) + monthly_loss(
+            np.minimum(future, most), spec.objective
+        )
         drawn = np.concatenate([drawn, future], axis=1)
-    names = [*field.names, *(one.candidate for one in prospects)]
+    names = [*field.names, *(prospect.candidate for prospect in prospects)]
     # Candidates whose draws are equal (the same answers, the same cost) share the probability.
     lowest = drawn.min(axis=1, keepdims=True)
     first = drawn <= lowest
@@ -342,7 +344,7 @@ def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) 
 def _loss_noise(field: _Field, best: BestSet, ranges: Sequence[AlphaRange], expected: Floats) -> LossNoise:
     """Pairwise errors of the candidates that are best for some α, then of those with the lowest expected J."""
     position = {name: i for i, name in enumerate(field.names)}
-    order = [position[one.candidate] for one in ranges] + np.argsort(expected, kind="stable").tolist()
+    order = [position[interval.candidate] for interval in ranges] + np.argsort(expected, kind="stable").tolist()
     kept = list(dict.fromkeys(order))[:_MOST_ON_THE_PAGE]
     errors = paired_errors(field.noise[:, kept])
     return LossNoise(
@@ -356,12 +358,12 @@ def _loss_noise(field: _Field, best: BestSet, ranges: Sequence[AlphaRange], expe
 def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[Finished], list[tuple[Finished, str]]]:
     within: list[Finished] = []
     beyond: list[tuple[float, Finished, str]] = []
-    for one in finished:
-        broken = broken_limit(one.footprint, one.trial.score.value, spec.limits, spec.serving)
+    for standing in finished:
+        broken = broken_limit(standing.footprint, standing.trial.score.value, spec.limits, spec.serving)
         if broken is None:
-            within.append(one)
+            within.append(standing)
         else:
-            beyond.append((broken[1], one, broken[0]))
+            beyond.append((broken[1], standing, broken[0]))
     if not within:
         factor, nearest, reason = min(beyond, key=lambda three: three[0])
         raise LimitError(
@@ -369,28 +371,28 @@ def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[F
             f"{factor:.2f} times over). "
             "Loosen that limit in the task file, then --resume."
         )
-    return within, [(one, reason) for _, one, reason in beyond]
+    return within, [(entry, reason) for _, entry, reason in beyond]
 
 
-def standing_of(one: Finished, status: str) -> Standing:
+def standing_of(entry: Finished, status: str) -> Standing:
     """A finished candidate as a row of the decision, without what only a comparison tells."""
-    model = one.candidate.model
+    model = entry.candidate.model
     return Standing(
-        candidate=one.candidate.name,
+        candidate=entry.candidate.name,
         family=model.family,
         model=model.name,
-        method=one.candidate.method,
+        method=entry.candidate.method,
         status=status,
         reason="",
         parameters=model.parameters,
         licence=model.licence,
-        share=one.trial.share,
-        seconds=one.seconds,
-        score=one.trial.score,
-        footprint=one.footprint,
-        cost=one.cost,
-        usage=one.usage,
-        seed_noise=one.seed_noise,
+        share=entry.trial.share,
+        seconds=entry.seconds,
+        score=entry.trial.score,
+        footprint=entry.footprint,
+        cost=entry.cost,
+        usage=entry.usage,
+        seed_noise=entry.seed_noise,
     )
 
 

@@ -14,7 +14,8 @@ def decision_map(points: Mapping[str, tuple[float, float]]) -> tuple[AlphaRange,
         points: Candidate -> (cost, loss).
 
     Example: a costs 1 with loss .5, b costs 2 with loss .3: they meet where 1 + .5α = 2 + .3α, at α = 5.
-        >>> [(one.candidate, one.alpha_from, one.alpha_to) for one in decision_map({"a": (1, 0.5), "b": (2, 0.25)})]
+        >>> pieces = decision_map({"a": (1, 0.5), "b": (2, 0.25)})
+        >>> [(piece.candidate, piece.alpha_from, piece.alpha_to) for piece in pieces]
         [('a', 0.0, 4.0), ('b', 4.0, None)]
     """
     current = min(points, key=lambda name: (points[name][0], points[name][1], name))

@@ -45,13 +45,15 @@ LIKELY = 0.1
 
 def advice(standings: Sequence[Standing], winner: Standing, objective: Objective, regret: float) -> tuple[str, ...]:
     """What could improve the decision: unfinished candidates that may be better, most probable first."""
-    unfinished = [one for one in standings if one.status == "stopped" and (one.p_best or 0.0) >= LIKELY]
-    unfinished.sort(key=lambda one: -(one.p_best or 0.0))
+    unfinished = [
+        standing for standing in standings if standing.status == "stopped" and (standing.p_best or 0.0) >= LIKELY
+    ]
+    unfinished.sort(key=lambda entry: -(entry.p_best or 0.0))
     lines: list[str] = []
-    for one in unfinished[:3]:
-        progress = f"{one.share:.0%} of its run" if one.share > 0 else "not run"
-        needs = f" by about {_duration(one.seconds_to_finish)}" if one.seconds_to_finish else ""
-        chance = f"{one.candidate} ({progress}) is the best with a probability of {one.p_best:.0%}"
+    for entry in unfinished[:3]:
+        progress = f"{entry.share:.0%} of its run" if entry.share > 0 else "not run"
+        needs = f" by about {_duration(entry.seconds_to_finish)}" if entry.seconds_to_finish else ""
+        chance = f"{entry.candidate} ({progress}) is the best with a probability of {entry.p_best:.0%}"
         lines.append(f"{chance}; to finish it, raise the budget{needs} and --resume.")
     if lines:
         price = f"{_plain(regret)} {objective.currency} per month"
@@ -67,7 +69,11 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
     """The error costs for which the winner has the lowest J, and the best candidate below them."""
     requests = objective.requests_per_month
     alpha = objective.alpha
-    here = next(one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to))
+    here = next(
+        interval
+        for interval in ranges
+        if interval.alpha_from <= alpha and (interval.alpha_to is None or alpha < interval.alpha_to)
+    )
     if here.candidate != winner:
         price = f"{_plain(objective.unit_cost)} {objective.currency} per error"
         return (

@@ -89,6 +89,6 @@ class Guard:
             fallen += [Failure(name, stage, reason, elapsed - begun, elapsed) for name in names]
         if fallen:
             gc.collect()  # a model that was too large lives on in the frames of its error
-        for one in fallen:
-            self.workspace.add_dropped(one)
-            self.progress(CandidateFailed(one, self.clock.left()))
+        for entry in fallen:
+            self.workspace.add_dropped(entry)
+            self.progress(CandidateFailed(entry, self.clock.left()))

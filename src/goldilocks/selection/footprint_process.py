@@ -82,12 +82,12 @@ def footprint_of(
 def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     begun = time.perf_counter()
     model = plugins.load("engines", engine).load(folder, family)
-    sample = [one if isinstance(one, str) else tuple(one) for one in json.loads(texts.read_text(encoding="utf-8"))]
+    sample = [load if isinstance(load, str) else tuple(load) for load in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log
     model.predict(sample[:1])
     loading = time.perf_counter() - begun
-    size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if isinstance(model, TracksSpending):
         measured = footprint(
             model.predict,

@@ -90,7 +90,9 @@ def _of_file(path: Path, spec: TaskSpec, task: Task, dataset: Dataset) -> tuple[
             raise InputError(f"incumbent {path.name} row {number}: {cells}.")
         row = {name: cell for name, cell in zip(wanted, cells, strict=True) if cell is not None}
         seen |= row.keys()
-        column = next((one for one in (*_ANSWERS[dataset.output], *right) if one in row and one not in inputs), None)
+        column = next(
+            (answer for answer in (*_ANSWERS[dataset.output], *right) if answer in row and answer not in inputs), None
+        )
         key = _key(row, task, columns, f"incumbent {path.name} row {number}")
         if column is not None:
             given[key] = _answer(row[column], dataset, f"incumbent {path.name} row {number}: {column}")
@@ -127,14 +129,14 @@ def _answer(cell: Any, dataset: Dataset, where: str) -> Answer:
         case Output.LABEL if dataset.several:
             listed = list_of(cell)
             parts = listed if listed is not None else str(cell).replace(";", "|").replace(",", "|").split("|")
-            return tuple(sorted({label_of(one) for one in parts if not empty(one)}))
+            return tuple(sorted({label_of(part) for part in parts if not empty(part)}))
         case Output.LABEL:
             return label_of(cell)
         case Output.TAGS:
             return tags_of(cell if list_of(cell) is None else list_of(cell))
         case Output.SCORE | Output.LIKELIHOOD:
             values = list_of(cell)
-            problem = next(filter(None, (number_problem("it", one) for one in values or [cell])), None)
+            problem = next(filter(None, (number_problem("it", value) for value in values or [cell])), None)
             if problem:
                 raise InputError(f"{where} cannot be used ({problem}); write a number, or a list of them.")
             return tuple(map(float, values)) if values is not None else float(cell)
@@ -150,7 +152,7 @@ def _check_labels(incumbent: str, answers: Sequence[Answer], dataset: Dataset) -
     """
     known = set(dataset.labels)
     for row, answer, gold in zip(dataset.validation.rows, answers, dataset.validation.gold, strict=True):
-        unknown = next((one for one in labels_of(answer, dataset.output) if one not in known), None)
+        unknown = next((entry for entry in labels_of(answer, dataset.output) if entry not in known), None)
         if unknown is not None:
             shown = ", ".join(dataset.labels[:10]) + (", …" if len(dataset.labels) > 10 else "")
             raise InputError(

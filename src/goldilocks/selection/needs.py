@@ -21,23 +21,23 @@ def needs(pool: Pool, standings: Sequence[Standing]) -> tuple[str, ...]:
 
 
 def _models(pool: Pool) -> tuple[str, ...]:
-    commands = dict.fromkeys(match[0] for one in pool.excluded if (match := _INSTALL.search(one.reason)))
-    online = [one.candidate for one in pool.excluded if "--online fetches it" in one.reason]
+    commands = dict.fromkeys(match[0] for exclusion in pool.excluded if (match := _INSTALL.search(exclusion.reason)))
+    online = [exclusion.candidate for exclusion in pool.excluded if "--online fetches it" in exclusion.reason]
     parts = list(commands)[:2]
     if online:
         parts.append(f"--online for models of the Hub such as {online[0]}")
     if parts:
         return (f"models: {', or '.join(parts)}",)
-    if any(one.model.pretrained for one in pool.candidates):
+    if any(candidate.model.pretrained for candidate in pool.candidates):
         return ()
     return ("models: let pretrained ones be candidates (candidates.families and candidates.models in the task file)",)
 
 
 def _budget(standings: Sequence[Standing]) -> tuple[str, ...]:
-    open_ = [one for one in standings if one.status == "stopped"]
+    open_ = [standing for standing in standings if standing.status == "stopped"]
     if not open_:
         return ()
-    seconds = [one.seconds_to_finish for one in open_ if one.seconds_to_finish]
+    seconds = [model.seconds_to_finish for model in open_ if model.seconds_to_finish]
     more = f", about {_duration(sum(seconds))} more" if seconds else ""
     return (f"budget: {len(open_)} candidate{'' if len(open_) == 1 else 's'} did not finish{more}",)
 

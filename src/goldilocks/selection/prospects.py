@@ -29,9 +29,9 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
     """Forecasts from the posterior that the race goes by (``Standings.forecast``)."""
     kept = set(records.screening.kept)
     dropped = records.workspace.read_dropped()
-    pool = [one for one in records.pool.candidates if one.name in kept]
-    done = {one.candidate.name for one in finished} | set(dropped)
-    names = [one.name for one in pool if one.name not in done]
+    pool = [candidate for candidate in records.pool.candidates if candidate.name in kept]
+    done = {standing.candidate.name for standing in finished} | set(dropped)
+    names = [candidate.name for candidate in pool if candidate.name not in done]
     if not names:
         return Forecasts((), {}, {})
     standings = Standings(
@@ -42,12 +42,12 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         n_items=len(records.gold),
         n_labels=len(records.goal.labels),
         screening=records.screening,
-        trials=[one for one in records.trials if one.candidate in kept],
+        trials=[entry for entry in records.trials if entry.candidate in kept],
         seed=records.spec.seed,
         dropped=dropped,
     )
-    latest = {one.candidate: one for one in records.trials}
-    cheapest = min((one.cost.total for one in finished), default=0.0)
+    latest = {entry.candidate: entry for entry in records.trials}
+    cheapest = min((standing.cost.total for standing in finished), default=0.0)
     prospects: list[Prospect] = []
     losses: dict[str, Measured] = {}
     seconds: dict[str, float] = {}

@@ -35,5 +35,5 @@ class Reserve:
         A bundle is read back before it is handed over, which loads the model once more, as a footprint does.
         """
         footprint = max(self.measured, default=MEASURING)
-        slowest = max((one.seconds_per_text for one in trials if one.share >= 1), default=0.0)
+        slowest = max((trial.seconds_per_text for trial in trials if trial.share >= 1), default=0.0)
         return min(2 * footprint + slowest * self.n_test + WRITING, MOST * self.budget_seconds)

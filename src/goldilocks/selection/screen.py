@@ -104,7 +104,7 @@ def screen(
         spent = time.monotonic() - begun
         if probes and spent + pace * _body(facts) > plan.seconds_limit:
             continue
-        names = [one.name for one in pool.candidates if _name(one.model) == _name(facts)]
+        names = [candidate.name for candidate in pool.candidates if _name(candidate.model) == _name(facts)]
         try:
             with watch(names) if watch else nullcontext(()) as failed:
                 timing = _Timing(begun + spent, begun + plan.seconds_limit)
@@ -119,7 +119,7 @@ def screen(
     kept, cut = _divide(pool, probes, plan.keep)
     return Screening(
         looks=tuple(probes),
-        rankings=_rankings(probes, {_name(one): one.parameters for one in models}, plan.seed),
+        rankings=_rankings(probes, {_name(model): model.parameters for model in models}, plan.seed),
         kept=tuple(name for name in kept if name not in out),
         cut=cut,
         seconds=time.monotonic() - begun,
@@ -183,10 +183,10 @@ def _probe(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: 
     layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
     errors: list[float] = []
-    for one in range(seed, seed + resamples):
+    for entry in range(seed, seed + resamples):
         if len(errors) >= _LEAST_RESAMPLES and timing.over():
             break
-        errors.append(linear_probe.held_out(layers[best], labels, one)[1])
+        errors.append(linear_probe.held_out(layers[best], labels, entry)[1])
     views = {"": found.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
     seeds = range(seed, seed + resamples)
     estimates: dict[str, Measured] = {}
@@ -255,22 +255,26 @@ def _divide(pool: Pool, probes: Sequence[ProbeResult], keep: int) -> tuple[tuple
     reasons: dict[str, str] = {}
     for probe in probes:
         own = probe.estimates[ACCURACY]
-        better = [one.estimates[ACCURACY] for one in probes if one.estimates[ACCURACY].low > own.high]
+        better = [entry.estimates[ACCURACY] for entry in probes if entry.estimates[ACCURACY].low > own.high]
         if len(better) >= keep:
-            bar = sorted(better, key=lambda one: -one.low)[keep - 1]
+            bar = sorted(better, key=lambda entry: -entry.low)[keep - 1]
             reasons[probe.model] = (
                 f"screening: a linear probe on its layer {probe.layer} gets {_percent(1 - own.value)} wrong "
                 f"({_percent(1 - own.high)} to {_percent(1 - own.low)}, {own.n} resamples); {len(better)} models are "
                 f"surely better, the {keep} best of them at most {_percent(1 - bar.low)}"
             )
-    kept = tuple(one.name for one in pool.candidates if _name(one.model) not in reasons)
-    cut = [Excluded(one.name, reasons[_name(one.model)]) for one in pool.candidates if _name(one.model) in reasons]
+    kept = tuple(candidate.name for candidate in pool.candidates if _name(candidate.model) not in reasons)
+    cut = [
+        Excluded(candidate.name, reasons[_name(candidate.model)])
+        for candidate in pool.candidates
+        if _name(candidate.model) in reasons
+    ]
     return kept, tuple(cut)
 
 
 def _models(pool: Pool) -> list[ModelInfo]:
     """The pretrained models of the pool, the cheapest to run first."""
-    models = {_name(one.model): one.model for one in pool.candidates if _has_features(one)}
+    models = {_name(candidate.model): candidate.model for candidate in pool.candidates if _has_features(candidate)}
     return sorted(models.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
 
 

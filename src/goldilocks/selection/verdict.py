@@ -65,20 +65,20 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
         finished: All candidates that ran to the end.
         context: Task, prices, baselines.
     """
-    answers = {one.candidate.name: one.answers for one in finished}
+    answers = {standing.candidate.name: standing.answers for standing in finished}
     members = [answers[name] for name in choice.names]
     losses, baselines = _on_one_table(choice, members, context)
     winner = choice.names.index(choice.winner.candidate)
     own = _own_loss(choice, losses, winner, context)
     comparisons = tuple(
         Comparison(
-            one.name,
-            one.answers,
-            one.loss,
+            baseline.name,
+            baseline.answers,
+            baseline.loss,
             own,
-            selected_p(one.losses[:, None] - losses, winner, seed=context.seed),
+            selected_p(baseline.losses[:, None] - losses, winner, seed=context.seed),
         )
-        for one in baselines
+        for baseline in baselines
     )
     floor = _below_floor(choice, context)
     if floor:
@@ -87,10 +87,10 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
         return Verdict(True, "", "the task has no baselines to compare it with")
     worst = _not_beaten(comparisons)
     if worst is None:
-        strongest = min(comparisons, key=lambda one: (one.loss, one.baseline))
+        strongest = min(comparisons, key=lambda comparison: (comparison.loss, comparison.baseline))
         reason = f"{_compared(strongest, context)} (p = {strongest.p_value:.2g})"
         return Verdict(True, strongest.baseline, reason, (), comparisons)
-    gains = next(one.losses for one in baselines if one.name == worst.baseline) - losses[:, winner]
+    gains = next(baseline.losses for baseline in baselines if baseline.name == worst.baseline) - losses[:, winner]
     keep = "; keep the incumbent" if worst.baseline == INCUMBENT else ""
     chance = f", which chance explains (p = {worst.p_value:.2g})" if worst.winner_loss < worst.loss else ""
     reason = f"{_compared(worst, context)}{chance}{keep}"
@@ -100,8 +100,8 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
 
 def _not_beaten(comparisons: Sequence[Comparison]) -> Comparison | None:
     """The baseline that the winner is not better than: the incumbent first, else the least beaten one."""
-    open_ = [one for one in comparisons if one.p_value > LEVEL]
-    return max(open_, key=lambda one: (one.baseline == INCUMBENT, one.p_value), default=None)
+    open_ = [comparison for comparison in comparisons if comparison.p_value > LEVEL]
+    return max(open_, key=lambda entry: (entry.baseline == INCUMBENT, entry.p_value), default=None)
 
 
 def _on_one_table(
@@ -173,20 +173,21 @@ def _below_floor(choice: Choice, context: VerdictContext) -> str:
     return f"its {context.metric_name} is {own.value:.3f}, and a useful model must be better than {floor:g}"
 
 
-def _compared(one: Comparison, context: VerdictContext) -> str:
+def _compared(comparison: Comparison, context: VerdictContext) -> str:
     """The two losses in the unit that the user knows."""
     rule, objective = context.rule, context.objective
     if rule.count is None:
         metric, (low, high) = rule.metric, rule.metric.RANGE
         values = [
             (high - loss * (high - low)) if metric.HIGHER_IS_BETTER else low + loss * (high - low)
-            for loss in (one.winner_loss, one.loss)
+            for loss in (comparison.winner_loss, comparison.loss)
         ]
-        return f"{context.metric_name} {values[0]:.3f} against {values[1]:.3f} by {one.answers}"
+        return f"{context.metric_name} {values[0]:.3f} against {values[1]:.3f} by {comparison.answers}"
     if objective.error_costs:
-        costs = [f"{loss * objective.unit_cost:.4g}" for loss in (one.winner_loss, one.loss)]
-        return f"errors cost {costs[0]} {objective.currency} a request against {costs[1]} by {one.answers}"
-    return f"{one.winner_loss:.3f} errors per request ({rule.what}) against {one.loss:.3f} by {one.answers}"
+        costs = [f"{loss * objective.unit_cost:.4g}" for loss in (comparison.winner_loss, comparison.loss)]
+        return f"errors cost {costs[0]} {objective.currency} a request against {costs[1]} by {comparison.answers}"
+    errors = f"{comparison.winner_loss:.3f} errors per request ({rule.what})"
+    return f"{errors} against {comparison.loss:.3f} by {comparison.answers}"
 
 
 def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:

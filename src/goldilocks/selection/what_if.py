@@ -74,7 +74,7 @@ def _stated(changes: Changes) -> set[str]:
 
 
 def _known(what: str, given: Mapping[str, Any], record: type, leave_out: tuple[str, ...] = ()) -> None:
-    names = [one.name for one in fields(record) if one.name not in leave_out]
+    names = [entry.name for entry in fields(record) if entry.name not in leave_out]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         raise InputError(f"--{what} {unknown}: unknown.{suggest(unknown, names)} There are: {', '.join(names)}.")
@@ -131,7 +131,11 @@ def decide_again(folder: Path, changes: Changes) -> Decision:
 
 
 def _footprints(earlier: Decision) -> dict[str, Footprint]:
-    return {one.candidate: one.footprint for one in earlier.candidates if one.footprint is not None and not one.dropped}
+    return {
+        standing.candidate: standing.footprint
+        for standing in earlier.candidates
+        if standing.footprint is not None and not standing.dropped
+    }
 
 
 def _data(workspace: Workspace, spec: TaskSpec, task: Task, earlier: Decision) -> Dataset:

@@ -247,12 +247,16 @@ class Workspace:
             The candidates.
         """
         trials, dropped = self.read_trials(), self.read_dropped()
-        lost = [one for one in trials if one.share >= 1 and one.candidate not in dropped and not self._has_files(one)]
+        lost = [
+            trial
+            for trial in trials
+            if trial.share >= 1 and trial.candidate not in dropped and not self._has_files(trial)
+        ]
         if lost:
             self.decision.unlink(missing_ok=True)
-            kept = [one for one in trials if one not in lost]
-            write_text(self.trials, "".join(to_json(one, indent=None) + "\n" for one in kept))
-        return tuple(one.candidate for one in lost)
+            kept = [trial for trial in trials if trial not in lost]
+            write_text(self.trials, "".join(to_json(kept_item, indent=None) + "\n" for kept_item in kept))
+        return tuple(name.candidate for name in lost)
 
     def _has_files(self, trial: Trial) -> bool:
         model = self.of_candidate(trial.candidate) / "model"
@@ -292,7 +296,7 @@ class Workspace:
 
     def read_dropped(self) -> dict[str, Failure]:
         """Candidate -> its failure. Damaged lines as in ``read_trials``."""
-        return {one.candidate: one for one in _read_lines(self.dropped, Failure)}
+        return {read_line.candidate: read_line for read_line in _read_lines(self.dropped, Failure)}
 
     def add_dropped(self, dropped: Failure) -> None:
         """Append the failure of one candidate."""
@@ -301,7 +305,7 @@ class Workspace:
     def elapsed(self) -> float:
         """Seconds that earlier sessions of this search took, as far as is written down."""
         steps: list[Trial | Failure] = [*self.read_trials(), *self.read_dropped().values()]
-        return max((one.elapsed for one in steps), default=0.0)
+        return max((step.elapsed for step in steps), default=0.0)
 
     def write_validation(self, goal: Goal, gold: Sequence[Gold]) -> None:
         """Write what was asked for and the right answers of the validation items."""
@@ -318,7 +322,7 @@ class Workspace:
         try:
             content = json.loads(self.gold.read_bytes())
             goal = from_json(Goal, json.dumps(content["goal"]), where=self.gold)
-            return goal, tuple(_frozen(one) for one in content["gold"])
+            return goal, tuple(_frozen(element) for element in content["gold"])
         except (ValueError, TypeError, LookupError) as error:
             raise IntegrityError(
                 f"{self.gold}: damaged; remove it, then the data of the task are read instead."
@@ -415,7 +419,7 @@ def _problem(trial: Trial) -> str:
 
 def _frozen(value: Any) -> Any:
     """JSON lists as the tuples that gold answers are made of."""
-    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+    return tuple(_frozen(element) for element in value) if isinstance(value, list) else value
 
 
 def _read_lines(path: Path, kind: type[Record]) -> list[Record]:

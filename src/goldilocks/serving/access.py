@@ -96,7 +96,7 @@ def add_key(path: Path, key: ApiKey) -> str:
     known = read_keys(path) if path.exists() else KeyList()
     if not key.name.strip() or not key.name.isprintable():
         raise InputError(f"the name of the key is {key.name!r}; give it one that can be read in a list.")
-    if any(one.name == key.name and one.state(time.time()) == "active" for one in known.keys):
+    if any(entry.name == key.name and entry.state(time.time()) == "active" for entry in known.keys):
         raise InputError(f"{path}: there is an active key named {key.name!r}; revoke it first, or choose another name.")
     identity, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     text = f"gl_{identity}_{secret}"
@@ -112,10 +112,10 @@ def revoke_key(path: Path, name: str) -> ApiKey:
     """
     known = read_keys(path)
     now = time.time()
-    for one in known.keys:
-        if name in (one.id, one.name) and one.revoked is None:
-            _write(path, KeyList(tuple(replace(k, revoked=now) if k is one else k for k in known.keys)))
-            return one
+    for key in known.keys:
+        if name in (key.id, key.name) and key.revoked is None:
+            _write(path, KeyList(tuple(replace(k, revoked=now) if k is key else k for k in known.keys)))
+            return key
     raise MissingError(f"{path}: no active key is named {name!r}; `goldilocks keys list` shows them.")
 
 
@@ -164,7 +164,7 @@ class Access:
         self._used: dict[str, int] = {}
         self._month = ""
         if path is not None:
-            self._keys = {one.id: one for one in read_keys(path).keys}
+            self._keys = {key.id: key for key in read_keys(path).keys}
             self._stamp = self._stamp_now()
             self._used, self._month = _read_usage(self._usage)
 
@@ -242,7 +242,7 @@ class Access:
             return
         with self._lock:
             try:
-                self._keys = {one.id: one for one in read_keys(self._path).keys}
+                self._keys = {key.id: key for key in read_keys(self._path).keys}
             except MissingError:
                 self._keys = {}
             except Exception:  # noqa: BLE001  (half written by hand: the keys that were valid stay so until it is whole)

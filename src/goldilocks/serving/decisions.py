@@ -46,7 +46,7 @@ class Distribution:
     @property
     def expected(self) -> float:
         """Mean of the options' places (from 0): the score of ordered levels."""
-        return sum(place * one for place, one in enumerate(self.probabilities))
+        return sum(place * probability for place, probability in enumerate(self.probabilities))
 
 
 def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, where: str) -> Distribution:
@@ -66,7 +66,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
         raise RequestError(
             400, "not_exclusive", f"{where}: the labels are not exclusive; ask a yes/no question for each."
         )
-    unknown = [one for one in options if one not in scores]
+    unknown = [option for option in options if option not in scores]
     if unknown:
         raise RequestError(
             400,
@@ -75,8 +75,8 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
         )
     if len(set(options)) < len(options):
         raise RequestError(422, "invalid_input", f"{where}: an option is there twice; name each once.")
-    mass = sum(scores[one] for one in options)
-    shares = [scores[one] / mass if mass > 0 else 1 / len(options) for one in options]
+    mass = sum(scores[option] for option in options)
+    shares = [scores[option] / mass if mass > 0 else 1 / len(options) for option in options]
     return Distribution(tuple(shares), 1.0 if len(options) == len(card.labels) else mass)
 
 

@@ -73,19 +73,19 @@ class Version:
     @property
     def ready(self) -> bool:
         """Whether a replica answers."""
-        return any(one.ready for one in self.replicas)
+        return any(replica.ready for replica in self.replicas)
 
     @property
     def error(self) -> Exception | None:
         """Why no replica answers; ``None`` while one does or may yet."""
-        if self.ready or any(not one.opened.is_set() for one in self.replicas):
+        if self.ready or any(not replica.opened.is_set() for replica in self.replicas):
             return None
-        return next((one.error for one in self.replicas if one.error), None)
+        return next((replica.error for replica in self.replicas if replica.error), None)
 
     @property
     def card(self) -> ModelCard | None:
         """What the model is, once a replica has loaded it."""
-        return next((one.card for one in self.replicas if one.card), None)
+        return next((replica.card for replica in self.replicas if replica.card), None)
 
     def wait(self, seconds: float | None = None) -> None:
         """Until every replica is loaded or has failed.
@@ -126,12 +126,12 @@ class Version:
     def replace_dead(self, now: float) -> None:
         """Start a replica for each that has given up; those that never began are tried again now and then."""
         with self._lock:
-            dead = [one for one in self.replicas if one.opened.is_set() and not one.is_alive()]
-            begun = any(one.card for one in dead)
+            dead = [replica for replica in self.replicas if replica.opened.is_set() and not replica.is_alive()]
+            begun = any(replica.card for replica in dead)
             if not dead or not (begun or now - self._revived >= _AGAIN):
                 return
             self._revived = now
-            self.replicas = [one for one in self.replicas if one not in dead]
+            self.replicas = [replica for replica in self.replicas if replica not in dead]
         for _ in dead:
             self.add_replica()
 
@@ -200,7 +200,7 @@ class Deployment:
     @property
     def versions(self) -> list[Version]:
         """All that run."""
-        return [one for one in (self.current, self.canary, self.shadow) if one is not None]
+        return [entry for entry in (self.current, self.canary, self.shadow) if entry is not None]
 
     def choose(self, version: str | None = None) -> Version:
         """The version that answers the next request: one that was named, or the current one but for the canary's share.
@@ -209,13 +209,13 @@ class Deployment:
             RequestError: no version of that name runs.
         """
         if version is not None:
-            for one in self.versions:
-                if one.id == version or (len(version) >= 6 and one.id.startswith(version)):
-                    return one
+            for entry in self.versions:
+                if entry.id == version or (len(version) >= 6 and entry.id.startswith(version)):
+                    return entry
             raise RequestError(
                 404,
                 "version_not_found",
-                f"{self.name} has no version {version!r}; there are: {', '.join(one.id for one in self.versions)}.",
+                f"{self.name} has no version {version!r}; there are: {', '.join(entry.id for entry in self.versions)}.",
             )
         canary = self.canary
         if canary is None or not canary.ready:
@@ -253,8 +253,8 @@ class Deployment:
             if self.shadow is version:
                 self.shadow = None
             self.canary, self.canary_share, self._due = None, 0.0, 0.0
-        for one in leaving:
-            one.close()
+        for entry in leaving:
+            entry.close()
 
     def try_out(self, version: Version, share: float) -> None:
         """Let a version answer a share of the requests, beside the current one."""

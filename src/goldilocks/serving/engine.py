@@ -114,7 +114,7 @@ class LocalEngine:
                 return list(embed(self._bundle.model, items))
             case Operation.PROMPT_LOGPROBS:
                 model = _language_model(self._bundle.model)
-                return [model.token_logprobs(one) for one in items]
+                return [model.token_logprobs(item) for item in items]
             case Operation.CONTINUE:
                 model = _language_model(self._bundle.model)
                 return [Prediction(text, float("nan")) for text in model.continued(items, call.generation)]
@@ -124,7 +124,7 @@ class LocalEngine:
         from dataclasses import fields, replace
 
         model: Any = self._bundle.model
-        given = {one.name: getattr(changes, one.name) for one in fields(changes)}
+        given = {entry.name: getattr(changes, entry.name) for entry in fields(changes)}
         own = model.generation
         model.generation = replace(own, **{name: value for name, value in given.items() if value is not None})
         try:

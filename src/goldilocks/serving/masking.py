@@ -54,7 +54,7 @@ class Masker:
         parts: list[str] = []
         places: list[tuple[int, int, int, int]] = []
         behind = length = 0
-        for kind, start, end in sorted(spans, key=lambda one: one[1]):
+        for kind, start, end in sorted(spans, key=lambda span: span[1]):
             if start < behind:
                 continue
             placeholder = self._placeholder(kind, text[start:end], text)
@@ -74,7 +74,7 @@ class Masker:
     def _placeholder(self, kind: str, value: str, text: str) -> str:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if (kind, value) not in self._known:
-            number = 1 + sum(one == kind for one, _ in self._known)
+            number = 1 + sum(entry == kind for entry, _ in self._known)
             while (
                 f"<{kind}_{number}>" in text or f"<{kind}_{number}>" in self.values
             ):  # a text may hold such a word itself
@@ -88,7 +88,7 @@ def mask_item(item: Text, find: Finder, masker: Masker) -> tuple[Text, tuple[Mas
     """An item with each of its texts masked, and how; the words of a tokenised sentence are masked one by one."""
     texts = (item,) if isinstance(item, str) else item
     masked = tuple(masker.mask(text, find(text)) for text in texts)
-    new: Text = masked[0].text if isinstance(item, str) else tuple(one.text for one in masked)
+    new: Text = masked[0].text if isinstance(item, str) else tuple(entity.text for entity in masked)
     return new, masked
 
 
@@ -102,14 +102,14 @@ def restored(
     if output is Output.TAGS:
         spans = prediction.spans
         if isinstance(item, str) and spans:
-            one = masked[0]
-            spans = tuple((one.place(start), one.place(end, end=True)) for start, end in spans)
+            masked_text = masked[0]
+            spans = tuple((masked_text.place(start), masked_text.place(end, end=True)) for start, end in spans)
         return replace(prediction, item=item, spans=spans)
     return prediction
 
 
 def plain_mask(text: str, find: Finder) -> str:
     """The text with each find replaced by its kind: for logs, where nothing is to be turned back."""
-    for kind, start, end in sorted(find(text), key=lambda one: -one[1]):
+    for kind, start, end in sorted(find(text), key=lambda entry: -entry[1]):
         text = f"{text[:start]}<{kind}>{text[end:]}"
     return text

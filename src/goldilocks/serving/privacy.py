@@ -26,7 +26,7 @@ def joined(find: Finder | None) -> Finder:
         for kind, start, end in find_addresses(text):
             if all(end <= first or last <= start for first, last in taken):
                 spans.append((kind, start, end))
-        return sorted(spans, key=lambda one: one[1])
+        return sorted(spans, key=lambda span: span[1])
 
     return both
 
@@ -34,7 +34,11 @@ def joined(find: Finder | None) -> Finder:
 def names_in(prediction: Prediction, labels: tuple[str, ...]) -> list[Span]:
     """The people in a text, as a tagger found them."""
     entities = as_fields(prediction, Goal(Output.TAGS, labels)).get("entities", ())
-    return [("name", one["start"], one["end"]) for one in entities if str(one["type"]).lower().startswith(_PERSON)]
+    return [
+        ("name", entity["start"], entity["end"])
+        for entity in entities
+        if str(entity["type"]).lower().startswith(_PERSON)
+    ]
 
 
 @dataclass(slots=True)
@@ -51,8 +55,8 @@ class Privacy:
         """Everything found in a text; a name within something else is part of it."""
         spans = list(self.find(text))
         taken = [(start, end) for _, start, end in spans]
-        spans += [one for one in self.names.get(text, ()) if all(one[2] <= a or b <= one[1] for a, b in taken)]
-        return sorted(spans, key=lambda one: one[1])
+        spans += [entry for entry in self.names.get(text, ()) if all(entry[2] <= a or b <= entry[1] for a, b in taken)]
+        return sorted(spans, key=lambda span: span[1])
 
     def masked(self, items: Sequence[Text]) -> list[Text]:
         """The items as a model is given them."""
@@ -63,8 +67,8 @@ class Privacy:
     def restored(self, items: Sequence[Text], results: Sequence[Result], output: Output) -> list[Result]:
         """The results for masked items as those for the items."""
         return [
-            restored(one, item, how, output, self.masker) if isinstance(one, Prediction) else one
-            for item, one, how in zip(items, results, self._how, strict=True)
+            restored(result, item, how, output, self.masker) if isinstance(result, Prediction) else result
+            for item, result, how in zip(items, results, self._how, strict=True)
         ]
 
     def hidden(self, result: Result) -> Result:
@@ -87,7 +91,7 @@ def hidden_answer(answer: Any, find: Finder) -> Any:
     if isinstance(answer, str):
         return plain_mask(answer, find)
     if isinstance(answer, list | tuple):
-        return [hidden_answer(one, find) for one in answer]
+        return [hidden_answer(element, find) for element in answer]
     return answer
 
 

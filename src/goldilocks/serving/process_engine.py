@@ -62,7 +62,7 @@ class ProcessEngine:
             raise InputError(message["invalid"])
         if "error" in message:
             raise RuntimeError(message["error"])
-        results = [result_from(one, item, self.card) for one, item in zip(message["results"], items, strict=True)]
+        results = [result_from(entry, item, self.card) for entry, item in zip(message["results"], items, strict=True)]
         if self._memory_mb is not None and self._resident() > self._memory_mb * 1e6:
             self.close()
             self._open()

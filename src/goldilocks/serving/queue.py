@@ -70,7 +70,7 @@ class Job:
             self._open -= len(results)
             done = self._open == 0
         if done:
-            self._finish([one for one in self._results if one is not None], None)
+            self._finish([result for result in self._results if result is not None], None)
 
     def fail(self, error: BaseException) -> None:
         """End the job with an error."""

@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {entry: signal.signal(entry, self.handle_exit) for entry in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
@@ -156,4 +156,4 @@ def _watch(service: Service, server: _Server, notify: Callable[[str], None]) -> 
         server.failed = error
         server.should_exit = True
         return
-    notify(f"ready: {', '.join(f'{name}@{one.current.id}' for name, one in service.deployments.items())}")
+    notify(f"ready: {', '.join(f'{name}@{deployment.current.id}' for name, deployment in service.deployments.items())}")

@@ -159,7 +159,7 @@ class Service:
     def visible(self, request: Request) -> Iterator[Deployment]:
         """The models that a caller may ask."""
         caller = context_of(request).caller
-        return (one for one in self.deployments.values() if caller.may_ask(one.name))
+        return (deployment for deployment in self.deployments.values() if caller.may_ask(deployment.name))
 
     def _known(self, context: Context) -> str:
         return ", ".join(name for name in self.deployments if context.caller.may_ask(name)) or "none"
@@ -200,7 +200,7 @@ class Service:
         deployment, version, card = self.chosen(request, name)
         items = items_from(rows, card, self.settings.limits)
         results = await self.run(request, deployment, version, call or Call(), items)
-        answered = next((one for one in deployment.versions if one.id == context_of(request).version), version)
+        answered = next((entry for entry in deployment.versions if entry.id == context_of(request).version), version)
         return Answered(deployment, answered, card, items, results)
 
     async def run(
@@ -232,7 +232,7 @@ class Service:
         if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
             results = privacy.restored(items, results, card.output)
         if masking.outputs and card.output is Output.TEXT:
-            results = [privacy.hidden(one) for one in results]
+            results = [privacy.hidden(result) for result in results]
         if deployment.name != masking.names or context.model == masking.names:
             self._logged(context, items, results, privacy)
         return results
@@ -247,7 +247,7 @@ class Service:
         version = self.deployments[tagger].current
         found = await self._answered(request, self.deployments[tagger], version, Call(), texts)
         labels = self.card(version).labels
-        people = [names_in(one, labels) if isinstance(one, Prediction) else [] for one in found]
+        people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in found]
         return Privacy(self._find, dict(zip(texts, people, strict=True)))
 
     def _logged(self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy) -> None:
@@ -264,12 +264,12 @@ class Service:
                 version=context.version,
                 key_id=context.caller.id,
                 text=privacy.logged(item),
-                answer=self.masked_answer(one.answer),
-                confidence=one.score if one.score == one.score else None,
+                answer=self.masked_answer(result.answer),
+                confidence=result.score if result.score == result.score else None,
                 latency_ms=latency,
             )
-            for place, (item, one) in enumerate(zip(items, results, strict=True))
-            if isinstance(one, Prediction)
+            for place, (item, result) in enumerate(zip(items, results, strict=True))
+            if isinstance(result, Prediction)
         ]
         self.log.add(rows)
 
@@ -283,17 +283,17 @@ class Service:
         """Results from the cache and from replicas."""
         context = context_of(request)
         kept = self._kept(version, call, items)
-        missing = [place for place, one in enumerate(kept) if one is None]
+        missing = [place for place, kept_item in enumerate(kept) if kept_item is None]
         if missing:
             job = self._submit(context, deployment, version, call, [items[place] for place in missing])
             answers = await _result(request, job, self.settings.limits.seconds)
             if job.started is not None:
                 waited = job.started - job.created
                 self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
-            for place, one in zip(missing, answers, strict=True):
-                kept[place] = one
+            for place, answer in zip(missing, answers, strict=True):
+                kept[place] = answer
             self._keep(version, call, [items[place] for place in missing], answers)
-        results = [one for one in kept if one is not None]
+        results = [kept_item for kept_item in kept if kept_item is not None]
         self._shadowed(deployment, version, call, items, results)
         return results
 
@@ -314,7 +314,7 @@ class Service:
             return [None] * len(items)
         with self._cache_lock:
             found = [self._cache.get((version.id, call, item)) for item in items]
-        hits = sum(one is not None for one in found)
+        hits = sum(match is not None for match in found)
         self.metrics.cache.labels("yes").inc(hits)
         self.metrics.cache.labels("no").inc(len(items) - hits)
         return found
@@ -344,7 +344,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether every model answers, and the service is not about to stop."""
-        return not self.stopping and all(one.current.ready for one in self.deployments.values())
+        return not self.stopping and all(deployment.current.ready for deployment in self.deployments.values())
 
     def wait(self, seconds: float | None = None) -> None:
         """Until every model is loaded.
@@ -371,7 +371,9 @@ class Service:
         finally:
             deployment.changing.release()
         if self.settings.state is not None:
-            write_state(self.settings.state, ServingState({name: _kept(one) for name, one in self.deployments.items()}))
+            write_state(
+                self.settings.state, ServingState({name: _kept(entry) for name, entry in self.deployments.items()})
+            )
 
     def tend(self, now: float) -> None:
         """Replace replicas that have given up, and fit their number to the load."""
@@ -380,7 +382,7 @@ class Service:
                 version.replace_dead(now)
                 scaler = self._scalers.setdefault(version, Scaler(version.limits))
                 scale(scaler, now, version.ongoing, len(version.replicas), version.add_replica, version.remove_replica)
-        running = {version for one in self.deployments.values() for version in one.versions}
+        running = {version for entry in self.deployments.values() for version in entry.versions}
         self._scalers = {version: scaler for version, scaler in self._scalers.items() if version in running}
 
     def watch(self) -> None:
@@ -399,7 +401,7 @@ class Service:
         """Answer what was accepted, then end the replicas."""
         self.stopping = True
         self._ended.set()
-        versions = [version for one in self.deployments.values() for version in one.versions]
+        versions = [version for deployment in self.deployments.values() for version in deployment.versions]
         for version in versions:
             version.close()
         until = time.monotonic() + self.settings.limits.drain_seconds
@@ -438,9 +440,9 @@ def _gauges(version: Version) -> Callable[[str], float]:
     values: dict[str, Callable[[], float]] = {
         "queue_items": lambda: version.queue.waiting,
         "ongoing_requests": lambda: version.ongoing,
-        "replicas": lambda: sum(one.ready for one in version.replicas),
+        "replicas": lambda: sum(replica.ready for replica in version.replicas),
         "ready": lambda: version.ready,
-        "replica_restarts": lambda: sum(one.restarts for one in version.replicas),
+        "replica_restarts": lambda: sum(replica.restarts for replica in version.replicas),
     }
     return lambda name: float(values[name]())
 

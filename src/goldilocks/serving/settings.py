@@ -212,7 +212,7 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
     Raises:
         InputError: one is not.
     """
-    every = [settings.replicas, *(one.replicas for one in settings.models.values() if one.replicas)]
+    every = [settings.replicas, *(model.replicas for model in settings.models.values() if model.replicas)]
     lowest: list[tuple[str, float, float]] = [
         ("port", settings.port, 0),
         ("batching.max_items", settings.batching.max_items, 1),
@@ -221,12 +221,18 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         ("cache_items", settings.cache_items, 0),
         ("log.days", settings.log.days, 0),
         ("log.megabytes", settings.log.megabytes, 0.1),
-        *((f"limits.{one.name}", getattr(settings.limits, one.name), 0.001) for one in fields(settings.limits)),
-        *(("replicas.min_replicas", one.min_replicas, 1) for one in every),
-        *(("replicas.max_replicas", one.max_replicas, one.min_replicas) for one in every),
-        *(("replicas.target_ongoing_requests", one.target_ongoing_requests, 0.01) for one in every),
-        *(("replicas.upscale_delay_s", one.upscale_delay_s, 0) for one in every),
-        *(("replicas.downscale_delay_s", one.downscale_delay_s, 0) for one in every),
+        *((f"limits.{entry.name}", getattr(settings.limits, entry.name), 0.001) for entry in fields(settings.limits)),
+        *(("replicas.min_replicas", deployment_name.min_replicas, 1) for deployment_name in every),
+        *(
+            ("replicas.max_replicas", deployment_name.max_replicas, deployment_name.min_replicas)
+            for deployment_name in every
+        ),
+        *(
+            ("replicas.target_ongoing_requests", deployment_name.target_ongoing_requests, 0.01)
+            for deployment_name in every
+        ),
+        *(("replicas.upscale_delay_s", deployment_name.upscale_delay_s, 0) for deployment_name in every),
+        *(("replicas.downscale_delay_s", deployment_name.downscale_delay_s, 0) for deployment_name in every),
     ]
     for name, value, low in lowest:
         if not low <= value < float("inf"):
@@ -268,7 +274,7 @@ def model_name(folder: Path) -> str:
 
 
 def _resolved(settings: ServeSettings, folder: Path) -> ServeSettings:
-    models = {name: replace(one, bundle=folder / one.bundle) for name, one in settings.models.items()}
+    models = {name: replace(model, bundle=folder / model.bundle) for name, model in settings.models.items()}
     tls = settings.tls and TlsSettings(folder / settings.tls.certificate, folder / settings.tls.key)
     log = settings.log if settings.log.path is None else replace(settings.log, path=folder / settings.log.path)
     keys = settings.keys if settings.keys is None else folder / settings.keys
@@ -303,4 +309,4 @@ def _keys_at(path: list[str]) -> list[str]:
         for option in (hint, *getattr(hint, "__args__", ())):
             if isinstance(option, type) and is_dataclass(option):
                 record = option
-    return [one.name for one in fields(record)]
+    return [entry.name for entry in fields(record)]

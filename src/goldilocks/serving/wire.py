@@ -71,7 +71,7 @@ def call_from(message: Mapping[str, Any]) -> tuple[Call, list[Text]]:
     options = message["generation"]
     stops = options["stops"]
     generation = replace(Generation(**{**options, "stops": None}), stops=None if stops is None else tuple(stops))
-    items = [str(one) if isinstance(one, str) else tuple(one) for one in message["items"]]
+    items = [str(entry) if isinstance(entry, str) else tuple(entry) for entry in message["items"]]
     return Call(Operation(message["operation"]), generation), items
 
 
@@ -108,7 +108,9 @@ def result_from(message: Any, item: Text, card: ModelCard) -> Result:
         return tuple(np.frombuffer(base64.b64decode(message), dtype="<f4").tolist())
     if isinstance(message, dict):
         given: dict[str, Any] = message["logprobs"]
-        found: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
+        found: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+        }
         return TokenLogprobs(**found)
     answer, score, scores, tagged, spans = message
     return Prediction(

@@ -32,7 +32,7 @@ def main(descriptor: int, folder: Path) -> None:
 def _answer(engine: LocalEngine, message: dict[str, Any]) -> dict[str, Any]:
     call, items = call_from(message)
     try:
-        return {"results": [result_to(one) for one in engine.run(call, items)]}
+        return {"results": [result_to(purchase) for purchase in engine.run(call, items)]}
     except InputError as error:
         return {"invalid": str(error)}
     except Exception as error:  # noqa: BLE001  (the service decides what becomes of the request)

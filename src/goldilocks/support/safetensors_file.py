@@ -92,7 +92,7 @@ def _place(path: Path, name: str, entry: Any) -> tuple[str, int, int]:
 
 
 def _whole_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(type(one) is int and 0 <= one < 1 << 62 for one in value)
+    return isinstance(value, list) and all(type(element) is int and 0 <= element < 1 << 62 for element in value)
 
 
 def _damaged(path: Path, what: str) -> IntegrityError:

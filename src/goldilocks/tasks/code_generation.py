@@ -42,7 +42,7 @@ _ENTRY = re.compile(r"\ncheck\((\w+)\)\n\Z")
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
     asserts = None if empty(row.get("tests")) else list_of(row["tests"])
-    wrong = (text_problem(f"test {number}", one) for number, one in enumerate(asserts or (), start=1))
+    wrong = (text_problem(f"test {number}", entry) for number, entry in enumerate(asserts or (), start=1))
     return text_problem("prompt", row.get("prompt")) or next(filter(None, wrong), None)
 
 
@@ -90,12 +90,12 @@ def _undefined(solution: str, harness: str) -> bool:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    return {"with tests": sum(isinstance(one, tuple) for one in part.gold)}
+    return {"with tests": sum(isinstance(answer, tuple) for answer in part.gold)}
 
 
 def oddities(part: Part) -> Iterator[Oddity]:
     """Rows without tests, and what keeps the programs in that the others run."""
-    bare = tuple(place for place, one in enumerate(part.gold) if not isinstance(one, tuple))
+    bare = tuple(place for place, answer in enumerate(part.gold) if not isinstance(answer, tuple))
     if bare:
         yield Oddity(
             "without_tests",
@@ -107,7 +107,9 @@ def oddities(part: Part) -> Iterator[Oddity]:
         )
     if len(bare) == len(part):
         return
-    undefined = tuple(place for place, one in enumerate(part.gold) if isinstance(one, tuple) and _undefined(*one))
+    undefined = tuple(
+        place for place, answer in enumerate(part.gold) if isinstance(answer, tuple) and _undefined(*answer)
+    )
     if undefined:
         yield Oddity(
             "undefined_entry_point",

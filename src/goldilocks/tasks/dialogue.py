@@ -56,7 +56,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    replies = [references(one)[0] for one in part.gold]
+    replies = [references(answer)[0] for answer in part.gold]
     return {
         "dialogues": len(set(part.rows)),
         "turns before a reply, mean": mean(map(len, part.texts)),
@@ -66,10 +66,10 @@ def facts(part: Part) -> Mapping[str, float]:
 
 def oddities(part: Part) -> Iterator[Oddity]:
     """Replies repeated so often that models learn to fall back on them."""
-    replies = Counter(references(one)[0] for one in part.gold)
+    replies = Counter(references(answer)[0] for answer in part.gold)
     reply, count = replies.most_common(1)[0] if replies else ("", 0)
     if count > 1 and count >= STOCK_SHARE * len(part):
-        places = (k for k, one in enumerate(part.gold) if reply == references(one)[0])
+        places = (k for k, answer in enumerate(part.gold) if reply == references(answer)[0])
         yield Oddity(
             "stock_reply",
             Severity.NOTE,

@@ -44,7 +44,7 @@ def _candidates_problem(cell: Any) -> str | None:
     found = None if empty(cell) else list_of(cell)
     if found is None:
         return "candidates is not a list of texts"
-    wrong = (text_problem(f"candidate {number}", one) for number, one in enumerate(found, start=1))
+    wrong = (text_problem(f"candidate {number}", match) for number, match in enumerate(found, start=1))
     problem = next(filter(None, wrong), None)
     if problem is None and len(found) < 2:
         return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; at least 2 are needed to choose from"
@@ -63,9 +63,12 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     """1 for the reply, 0 for the other candidates."""
-    return tuple(float(one == row["reply"]) for one in list_of(row["candidates"]) or ())
+    return tuple(float(entry == row["reply"]) for entry in list_of(row["candidates"]) or ())
 
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    return {"dialogues": len(set(part.rows)), "candidates of a context, mean": mean(len(one) - 1 for one in part.texts)}
+    return {
+        "dialogues": len(set(part.rows)),
+        "candidates of a context, mean": mean(len(text) - 1 for text in part.texts),
+    }

@@ -95,11 +95,11 @@ def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     contexts = {text[-1] for text in part.texts}
     unit = unit_name(list(contexts))
-    answers = [[text for _, text in one] for one in map(_places, part.gold) if one]
+    answers = [[text for _, text in answer] for answer in map(_places, part.gold) if answer]
     return {
         "without an answer": len(part) - len(answers),
         "answers of a question that has some, mean": mean(map(len, answers)) if answers else 0,
-        f"{unit} of an answer, median": median(count_words(one[0]) for one in answers) if answers else 0,
+        f"{unit} of an answer, median": median(count_words(answer[0]) for answer in answers) if answers else 0,
         "different contexts": len(contexts),
         f"{unit} of a context, median": median(map(count_words, contexts)),
         f"{unit} of a context, most": max(map(count_words, contexts)),
@@ -108,7 +108,7 @@ def facts(part: Part) -> Mapping[str, float]:
 
 def oddities(part: Part) -> Iterator[Oddity]:
     """Rows from which a model cannot learn to answer, or to abstain."""
-    without = sum(not one for one in part.gold)
+    without = sum(not answer for answer in part.gold)
     if part.gold and without == len(part):
         yield Oddity(
             "no_answers",
@@ -145,8 +145,8 @@ def _claims(cell: Any) -> Iterator[Claim]:
         ]
     if not isinstance(cell, list | tuple):
         raise TypeError(f"a {type(cell).__name__}")
-    for one in cell:
-        text, start = (one, None) if isinstance(one, str) else (one["text"], one.get("answer_start"))
+    for element in cell:
+        text, start = (element, None) if isinstance(element, str) else (element["text"], element.get("answer_start"))
         if not isinstance(text, str):
             raise TypeError(f"an answer is a {type(text).__name__}, not text")
         wrong = text_problem("the text of an answer", text)

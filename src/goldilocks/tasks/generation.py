@@ -49,5 +49,5 @@ def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {
         "different prompts": len(set(part.texts)),
-        "characters of a target, median": median(len(str(one)) for one in part.gold),
+        "characters of a target, median": median(len(str(answer)) for answer in part.gold),
     }

@@ -56,6 +56,6 @@ def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     gold = list(map(str, part.gold))
     return {
-        "with a context": sum(isinstance(one, tuple) for one in part.texts),
+        "with a context": sum(isinstance(text, tuple) for text in part.texts),
         f"{unit_name(gold)} to predict": sum(map(count_words, gold)),
     }

@@ -58,7 +58,7 @@ def _candidates_problem(cell: Any) -> str | None:
     texts = _listed(cell)
     if len(texts) < 2:
         return f"{len(texts)} candidate{'' if len(texts) == 1 else 's'}; at least 2 are needed to rank"
-    found = (text_problem(f"candidate {number}", one) for number, one in enumerate(texts, start=1))
+    found = (text_problem(f"candidate {number}", text) for number, text in enumerate(texts, start=1))
     return next(filter(None, found), None)
 
 
@@ -70,10 +70,10 @@ def _relevance_problem(cell: Any, wanted: int) -> str | None:
     numbers = _listed(cell)
     if len(numbers) != wanted:
         return f"relevance has {len(numbers)} number{'' if len(numbers) == 1 else 's'} for {wanted} candidates"
-    for place, one in enumerate(numbers, start=1):
-        wrong = number_problem(f"relevance of candidate {place}", one)
-        if wrong or float(one) < 0:
-            return wrong or f"relevance of candidate {place} is {one}, below 0"
+    for place, number in enumerate(numbers, start=1):
+        wrong = number_problem(f"relevance of candidate {place}", number)
+        if wrong or float(number) < 0:
+            return wrong or f"relevance of candidate {place} is {number}, below 0"
     return None
 
 

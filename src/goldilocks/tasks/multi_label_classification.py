@@ -37,7 +37,7 @@ def _labels_problem(cell: Any) -> str | None:
         return "labels is a dict, not a list"
     if isinstance(cell, str) and cell.lstrip().startswith("[") and list_of(cell) is None:
         return f"labels is {shortened(cell)!r}, which is not a list"
-    return next(filter(None, (label_problem("one of the labels", one) for one in _labels(cell))), None)
+    return next(filter(None, (label_problem("one of the labels", label) for label in _labels(cell))), None)
 
 
 def _labels(cell: Any) -> list[Any]:
@@ -54,10 +54,10 @@ def item(row: Mapping[str, Any]) -> str:
 
 def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The labels, sorted, each once."""
-    return tuple(sorted({label_of(one) for one in _labels(row["labels"])}))
+    return tuple(sorted({label_of(label) for label in _labels(row["labels"])}))
 
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    counts = [len(labels_of(one, OUTPUT)) for one in part.gold]
+    counts = [len(labels_of(answer, OUTPUT)) for answer in part.gold]
     return {"labels of a text, mean": sum(counts) / len(counts), "without a label": counts.count(0)}

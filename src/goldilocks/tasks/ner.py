@@ -71,8 +71,8 @@ def mended(row: Mapping[str, Any]) -> str | None:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    every = [entities(labels_of(one, OUTPUT)) for one in part.gold]
+    every = [entities(labels_of(answer, OUTPUT)) for answer in part.gold]
     kinds = Counter(kind for found in every for kind, _, _ in found)
-    counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda one: -one[1])}
-    words = sum(len(labels_of(one, OUTPUT)) for one in part.gold)
-    return {"words": words, "without an entity": sum(not one for one in every), **counted}
+    counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])}
+    words = sum(len(labels_of(answer, OUTPUT)) for answer in part.gold)
+    return {"words": words, "without an entity": sum(not deployment_name for deployment_name in every), **counted}

@@ -53,7 +53,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    return {"words": sum(len(labels_of(one, OUTPUT)) for one in part.gold)}
+    return {"words": sum(len(labels_of(answer, OUTPUT)) for answer in part.gold)}
 
 
 def errors(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:

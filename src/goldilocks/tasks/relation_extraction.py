@@ -80,7 +80,7 @@ def _mark_problem(text: str, mark: str) -> str | None:
 
 def _span(cell: Any) -> tuple[int, int] | None:
     numbers = list_of(cell) or []
-    whole = len(numbers) == 2 and all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
+    whole = len(numbers) == 2 and all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
     return (numbers[0], numbers[1]) if whole else None
 
 

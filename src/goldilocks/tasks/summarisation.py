@@ -48,7 +48,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
 
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
-    lengths = [(len(str(text)), len(references(one)[0])) for text, one in zip(part.texts, part.gold, strict=True)]
+    lengths = [(len(str(text)), len(references(answer)[0])) for text, answer in zip(part.texts, part.gold, strict=True)]
     return {
         "characters of a summary, median": median(short for _, short in lengths),
         "characters of a text / of its summary, median": median(long / short for long, short in lengths),
@@ -58,7 +58,7 @@ def facts(part: Part) -> Mapping[str, float]:
 def oddities(part: Part) -> Iterator[Oddity]:
     """Summaries that are no shorter than what they sum up."""
     pairs = zip(part.texts, part.gold, strict=True)
-    longer = tuple(place for place, (text, one) in enumerate(pairs) if len(references(one)[0]) >= len(str(text)))
+    longer = tuple(place for place, (text, entry) in enumerate(pairs) if len(references(entry)[0]) >= len(str(text)))
     if longer:
         yield Oddity(
             "long_summary",

@@ -66,7 +66,7 @@ def instruction(source: str, target: str) -> str:
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {
-        "characters of a translation, median": median(len(references(one)[0]) for one in part.gold),
+        "characters of a translation, median": median(len(references(answer)[0]) for answer in part.gold),
         "characters of a translation / of its source, median": median(_ratios(part)),
     }
 

@@ -69,8 +69,8 @@ def check_metric(metric: Metric) -> None:
         gold, predicted = _made_up_labels()
         _check_label_metric(metric, gold, predicted)
     else:
-        gold = [one for example in metric.EXAMPLES for one in example[0]]
-        predicted = [one for example in metric.EXAMPLES for one in example[1]]
+        gold = [entry for example in metric.EXAMPLES for entry in example[0]]
+        predicted = [entry for example in metric.EXAMPLES for entry in example[1]]
     rng = np.random.default_rng(0)
     order = rng.permutation(len(gold)).tolist()
     shuffled = _value(metric, [gold[i] for i in order], [predicted[i] for i in order])
@@ -80,10 +80,10 @@ def check_metric(metric: Metric) -> None:
     weights = rng.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=5).astype(np.float32)
     drawn = metric.total(np.asarray(weights @ items))
     assert drawn.shape == (5,), f"total gives {drawn.shape} for 5 rows of sums"
-    for row, one in zip(weights, drawn, strict=True):
+    for row, entry in zip(weights, drawn, strict=True):
         again = [i for i, times in enumerate(row.astype(int)) for _ in range(times)]
         spelled_out = _value(metric, [gold[i] for i in again], [predicted[i] for i in again])
-        assert math.isclose(float(one), spelled_out, abs_tol=1e-5), "a resample scores differently when spelled out"
+        assert math.isclose(float(entry), spelled_out, abs_tol=1e-5), "a resample scores differently when spelled out"
 
 
 def _made_up_labels() -> tuple[list[Any], list[Any]]:
@@ -95,14 +95,14 @@ def _made_up_labels() -> tuple[list[Any], list[Any]]:
 def _check_label_metric(metric: Metric, gold: Sequence[Any], predicted: Sequence[Any]) -> None:
     """Right answers are best, and what the labels are called does not matter."""
     low, high = metric.RANGE
-    if any(isinstance(one, tuple) for example in metric.EXAMPLES for one in example[0]):
-        gold, predicted = [(one,) for one in gold], [(one,) for one in predicted]
+    if any(isinstance(entry, tuple) for example in metric.EXAMPLES for entry in example[0]):
+        gold, predicted = [(answer,) for answer in gold], [(answer,) for answer in predicted]
     value, perfect = _value(metric, gold, predicted), _value(metric, gold, gold)
     assert math.isclose(perfect, high if metric.HIGHER_IS_BETTER else low), f"right answers throughout score {perfect}"
     assert (value < perfect) == metric.HIGHER_IS_BETTER, "HIGHER_IS_BETTER does not fit the values"
     names = {"a": "zebra", "b": "银行", "c": "", "d": "b"}
-    names |= {(one,): (name,) for one, name in names.items()}  # type: ignore[misc]
-    renamed = _value(metric, [names[one] for one in gold], [names[one] for one in predicted])
+    names |= {(key,): (name,) for key, name in names.items()}  # type: ignore[misc]
+    renamed = _value(metric, [names[answer] for answer in gold], [names[answer] for answer in predicted])
     assert math.isclose(value, renamed, abs_tol=1e-6), "the names of the labels change the value"
 
 
@@ -127,7 +127,9 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
         How many models were checked; 0 where the family makes none itself and knows none of the checkpoints.
     """
     assert family.OUTPUTS, "OUTPUTS is empty; a family gives at least one kind of answer"
-    assert all(isinstance(one, Output) for one in family.OUTPUTS), f"OUTPUTS holds {family.OUTPUTS}, not only Output"
+    assert all(isinstance(output, Output) for output in family.OUTPUTS), (
+        f"OUTPUTS holds {family.OUTPUTS}, not only Output"
+    )
     nothing = folder / "nothing"
     nothing.mkdir(parents=True)
     with contextlib.suppress(GoldilocksError):  # an answer too: it says in words what a checkpoint would need
@@ -141,9 +143,9 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
         assert info.family == name, f"{info.name} says its family is {info.family!r}, the file is {name!r}"
         _check_forecast(family, info)
         given = [
-            one
-            for one in family.OUTPUTS
-            if not (isinstance(family, RestrictsOutputs) and family.unsupported(info, one))
+            output
+            for output in family.OUTPUTS
+            if not (isinstance(family, RestrictsOutputs) and family.unsupported(info, output))
         ]
         assert given, f"{info.name} gives none of the kinds of answer of its family"
         for case in tiny.cases(given):
@@ -207,10 +209,10 @@ def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None)
             _check_value(item, value, goal)
     alone = [model.predict([text]) for text in texts]
     joined = Answers(
-        values=tuple(one.values[0] for one in alone),
-        scores=np.concatenate([one.scores for one in alone]),
+        values=tuple(answer.values[0] for answer in alone),
+        scores=np.concatenate([answer.scores for answer in alone]),
         labels=together.labels,
-        probabilities=np.concatenate([one.probabilities for one in alone]),
+        probabilities=np.concatenate([answer.probabilities for answer in alone]),
     )
     worst = alike(joined, together)
     assert worst < 1e-4, f"a text answered alone differs by {worst:.2g} from the same text in a batch"
@@ -256,12 +258,12 @@ def alike(first: Answers, second: Answers) -> float:
     if first.labels:
         return float(np.abs(first.probabilities - second.probabilities).max(initial=0.0))
     gaps = np.abs(np.nan_to_num(first.scores) - np.nan_to_num(second.scores))
-    for one, other in zip(first.values, second.values, strict=True):
-        if isinstance(one, str) or (isinstance(one, tuple) and one and isinstance(one[0], str)):
-            if one != other:
+    for value, other in zip(first.values, second.values, strict=True):
+        if isinstance(value, str) or (isinstance(value, tuple) and value and isinstance(value[0], str)):
+            if value != other:
                 return math.inf
         else:
-            gaps = np.append(gaps, np.abs(np.asarray(one, float) - np.asarray(other, float)).max(initial=0.0))
+            gaps = np.append(gaps, np.abs(np.asarray(value, float) - np.asarray(other, float)).max(initial=0.0))
     return float(gaps.max(initial=0.0))
 
 
@@ -297,7 +299,7 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
     assert is_dataclass(method.Options), "Options must be a dataclass"
     assert cast(Any, method.Options).__dataclass_params__.frozen, "Options must be frozen"
     options = method.Options()
-    assert all(getattr(options, one.name) is not None or one.default is None for one in fields(options))
+    assert all(getattr(options, field.name) is not None or field.default is None for field in fields(options))
     base = TrainingConfig(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
     adjusted = method.training_config(base)
     assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
@@ -433,7 +435,7 @@ def check_policy(policy: Policy) -> None:
         choice = policy.choose(race)
         assert choice == policy.choose(race), "the same state of the race gives another choice"
         if choice is None:
-            assert any(race.bought(one) for one in race.candidates), "it stopped before buying anything"
+            assert any(race.bought(entry) for entry in race.candidates), "it stopped before buying anything"
             return
         candidate, rung, why = choice
         assert candidate in race.candidates, f"{candidate!r} is not in the race"

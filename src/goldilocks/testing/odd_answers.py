@@ -96,7 +96,9 @@ def _mutated() -> st.SearchStrategy[bytes]:
     return st.one_of(
         st.builds(_spliced, _completions(), st.integers(0, 200), st.integers(0, 40), st.binary(max_size=6)),
         _ANY_JSON.map(_encoded),
-        st.lists(_completions(), max_size=3).map(lambda events: b"".join(b"data: " + one + b"\n\n" for one in events)),
+        st.lists(_completions(), max_size=3).map(
+            lambda events: b"".join(b"data: " + event + b"\n\n" for event in events)
+        ),
     )
 
 

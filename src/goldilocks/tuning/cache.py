@@ -63,7 +63,7 @@ class FrozenStates:
             return self._rows[torch.as_tensor(texts)].to(self._dtype)
         lengths = self._lengths[texts]
         inside = np.arange(lengths.max())[None, :] < lengths[:, None]
-        where = np.concatenate([np.arange(self._starts[one], self._starts[one + 1]) for one in texts])
+        where = np.concatenate([np.arange(self._starts[text], self._starts[text + 1]) for text in texts])
         batch = torch.zeros((*inside.shape, self._rows.shape[1]), dtype=self._dtype)
         batch[torch.from_numpy(inside)] = self._rows[torch.from_numpy(where)].to(self._dtype)
         return batch

@@ -28,7 +28,7 @@ def nested_order(gold: Sequence[Gold], seed: int) -> list[int]:
     candidate shown more rows has seen the earlier ones too.
     """
     rng = np.random.default_rng(seed)
-    if not all(isinstance(one, str) for one in gold):
+    if not all(isinstance(answer, str) for answer in gold):
         return cast(list[int], rng.permutation(len(gold)).tolist())
     labels, codes = np.unique(np.asarray(gold, dtype=object).astype(str), return_inverse=True)
     places = np.empty(len(codes))

@@ -153,20 +153,20 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
     if not isinstance(listed, list):
         return "entities is not a list"
     found: list[Entity] = []
-    for place, one in enumerate(listed, 1):
-        if isinstance(one, dict):
-            edges = [one.get(edge, one.get(f"{edge}_offset")) for edge in ("start", "end")]
-            text_there = one.get("text", one.get("value", ""))
-            parts = [*edges, one.get("label", one.get("type")), text_there if isinstance(text_there, str) else ""]
-        elif isinstance(one, list) and len(one) == 3:
-            parts = [*one, ""]
+    for place, model in enumerate(listed, 1):
+        if isinstance(model, dict):
+            edges = [model.get(edge, model.get(f"{edge}_offset")) for edge in ("start", "end")]
+            text_there = model.get("text", model.get("value", ""))
+            parts = [*edges, model.get("label", model.get("type")), text_there if isinstance(text_there, str) else ""]
+        elif isinstance(model, list) and len(model) == 3:
+            parts = [*model, ""]
         else:
             return f"entity {place} is neither {{start, end, label}} nor [start, end, label]"
         start, end, label, said = parts
-        if label is None and isinstance(one, dict) and isinstance(one.get("labels"), list):  # Label Studio
-            if len(one["labels"]) > 1:
-                return f"entity {place} has {len(one['labels'])} labels; a word has one tag, so keep one of them"
-            label = next(iter(one["labels"]), None)
+        if label is None and isinstance(model, dict) and isinstance(model.get("labels"), list):  # Label Studio
+            if len(model["labels"]) > 1:
+                return f"entity {place} has {len(model['labels'])} labels; a word has one tag, so keep one of them"
+            label = next(iter(model["labels"]), None)
         if type(start) is not int or type(end) is not int:
             return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
         if not isinstance(label, str) or not label.strip():

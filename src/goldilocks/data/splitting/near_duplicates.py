@@ -185,7 +185,7 @@ def _bucket_pairs(band: U8) -> tuple[Ints, Ints]:
         pairs.append((order[later - back], order[later]))
     far = np.flatnonzero(place - first > _NEIGHBOURS)
     pairs.append((order[first[far]], order[far]))
-    return np.concatenate([one for one, _ in pairs]), np.concatenate([one for _, one in pairs])
+    return np.concatenate([entry for entry, _ in pairs]), np.concatenate([entry for _, entry in pairs])
 
 
 def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, most: int) -> tuple[Ints, Ints]:

@@ -50,7 +50,7 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
             continue
         listed = list_of(cells[turns]) or []
         texts = list(map(said, listed))
-        wrong = next(filter(None, (text_problem(f"turn {k}", one) for k, one in enumerate(texts, start=1))), None)
+        wrong = next(filter(None, (text_problem(f"turn {k}", text) for k, text in enumerate(texts, start=1))), None)
         if len(texts) < 2 or wrong:
             yield number, wrong or f"{len(texts)} turns; a dialogue has at least 2"
             continue
@@ -63,8 +63,8 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
 def _replies(listed: Sequence[Any]) -> list[int]:
     """Places of the turns that are replies."""
     speakers = [str(turn.get("role", turn.get("from"))).lower() if isinstance(turn, dict) else "" for turn in listed]
-    by_system = [place for place, one in enumerate(speakers) if one in ASSISTANT] or [
-        place for place, one in enumerate(speakers) if one in SYSTEM
+    by_system = [place for place, speaker in enumerate(speakers) if speaker in ASSISTANT] or [
+        place for place, speaker in enumerate(speakers) if speaker in SYSTEM
     ]
     return [place for place in by_system or range(len(listed)) if place > 0]
 

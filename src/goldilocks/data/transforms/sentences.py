@@ -71,8 +71,8 @@ def _joined(rows: Rows, roles: Sequence[str], most: int, problem: Problem) -> Ro
 
 def document_of(cell: Any) -> str:
     """The document that a cell names; of a list, as CoNLL columns give it, the first word says it. Empty: none."""
-    one = cell[0] if isinstance(cell, list | tuple) and cell else cell
-    return "" if empty(one) else str(one)
+    name = cell[0] if isinstance(cell, list | tuple) and cell else cell
+    return "" if empty(name) else str(name)
 
 
 def _cells(held: _Held, roles: Sequence[str]) -> list[Any]:

@@ -66,7 +66,7 @@ def _consonants(word: str) -> list[bool]:
 def _measure(stem: str) -> int:
     """How often a vowel is followed by a consonant."""
     flags = _consonants(stem)
-    return sum(not one and other for one, other in pairwise(flags))
+    return sum(not previous and other for previous, other in pairwise(flags))
 
 
 def _short(word: str) -> bool:

@@ -14,7 +14,7 @@ def tied(relevance: Array, scores: Sequence[float]) -> Iterator[tuple[int, Array
     """Best first, the relevance of candidates with equal scores, and how many candidates are ranked before them.
 
     Example:
-        >>> [(before, one.tolist()) for before, one in tied(np.array([1.0, 0.0, 2.0]), (0.5, 0.9, 0.5))]
+        >>> [(before, gains.tolist()) for before, gains in tied(np.array([1.0, 0.0, 2.0]), (0.5, 0.9, 0.5))]
         [(0, [0.0]), (1, [1.0, 2.0])]
     """
     ranked = np.asarray(scores, dtype=np.float64)

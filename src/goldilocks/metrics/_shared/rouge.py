@@ -55,7 +55,7 @@ def mean_of(
     found = np.ones((len(gold), 2))
     for row, (right, given) in enumerate(in_pairs(gold, predicted)):
         answer = stems(given)
-        found[row, 0] = max((score(stems(one), answer) for one in right), default=0.0)
+        found[row, 0] = max((score(stems(reference), answer) for reference in right), default=0.0)
     return found
 
 

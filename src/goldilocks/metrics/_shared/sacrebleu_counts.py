@@ -74,6 +74,6 @@ def signature(make: Make, gold: Sequence[Any]) -> str:
     rights = [references(right) for right in gold]
     metric = make(tokenisation(gold))
     fewest, most = min(rights, key=len), max(rights, key=len)  # the signature records their number
-    streams = [[one[place] if place < len(one) else None for one in (fewest, most)] for place in range(len(most))]
+    streams = [[entry[place] if place < len(entry) else None for entry in (fewest, most)] for place in range(len(most))]
     metric.corpus_score([fewest[0], most[0]], streams)
     return f"sacrebleu {metric.get_signature()}"

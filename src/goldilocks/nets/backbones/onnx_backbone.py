@@ -43,7 +43,7 @@ class OnnxBackbone(Backbone):
         self.width = width
         self.row_by_row = row_by_row
         self._session = _session(path)
-        self._inputs = [one.name for one in self._session.get_inputs()]
+        self._inputs = [input_name.name for input_name in self._session.get_inputs()]
         self.channel_embeddings = None
 
     def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:

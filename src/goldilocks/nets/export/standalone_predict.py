@@ -29,7 +29,7 @@ class Classifier:
         self.config: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-        self.inputs = [one.name for one in self.session.get_inputs()]
+        self.inputs = [input_name.name for input_name in self.session.get_inputs()]
 
     def predict(self, *texts: str) -> dict[str, Any]:
         """The answer to one text, or to a pair: ``label`` (``labels`` where there may be several), probabilities."""

@@ -71,8 +71,8 @@ def token_logprobs(lm: CausalLM, tokenizer: Tokenizer, ids: Sequence[int]) -> To
             own += scores.gather(1, targets[:, None])[:, 0].tolist()
             best += top.values.tolist()
             best_ids += top.indices.tolist()
-    names = [_piece(tokenizer, one) for one in ids]
-    best_names = [_piece(tokenizer, one) for one in best_ids]
+    names = [_piece(tokenizer, identifier) for identifier in ids]
+    best_names = [_piece(tokenizer, best_identifier) for best_identifier in best_ids]
     text = tokenizer.decode(list(ids), skip_special_tokens=True)
     return TokenLogprobs(
         text=text,

@@ -197,7 +197,7 @@ class DecoderGenerator(DecoderClassifier):
             self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self._options.end_ids
         )
         # In the rest of a program indentation matters.
-        return [one.text.rstrip() if state.prompt.completes_code else one.text.strip() for one in written]
+        return [text.text.rstrip() if state.prompt.completes_code else text.text.strip() for text in written]
 
     def _prompt_state(self) -> PromptState:
         """A tuned decoder gets the prompt it was trained with: the instruction and no examples."""
@@ -239,7 +239,7 @@ class DecoderGenerator(DecoderClassifier):
         prompts = [self._given_ids(text, int(settings["max_tokens"])) for text in texts]
         end_ids = self._options.end_ids
         generated = generate(self._lm, self.tokenizer, prompts, Sampling(**settings), end_ids=end_ids)
-        return [one.text for one in generated]
+        return [text.text for text in generated]
 
     def _given_ids(self, item: Text, more: int) -> list[int]:
         """Token ids of a text, with those that every text begins with; ids that are given stay as they are."""

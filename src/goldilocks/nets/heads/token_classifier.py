@@ -221,8 +221,8 @@ class TokenClassifier(Network):
         room = max(1, self.config.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {
-            word: np.asarray(one.ids[:longest], dtype=np.int32) if one.ids else self._nothing[:longest]
-            for word, one in zip(distinct, encoded, strict=True)
+            word: np.asarray(entry.ids[:longest], dtype=np.int32) if entry.ids else self._nothing[:longest]
+            for word, entry in zip(distinct, encoded, strict=True)
         }
         pieces[SENTENCE_END] = self._end[:longest]
         known = {word for words in items for word in words} - {SENTENCE_END}
@@ -257,7 +257,7 @@ class TokenClassifier(Network):
             channels = {name: self._spread(words[start:end], table, inside, len(ids)) for name, table in marks.items()}
             places = len(self._before) + np.cumsum(inside) - (1 if self.backbone.is_causal else inside)
             behind = first + int(here.sum())
-            parts = tuple(len(one) for one in sentences_of(words[start:end]) if one)
+            parts = tuple(len(sentence) for sentence in sentences_of(words[start:end]) if sentence)
             yield Row(ids, item, channels, places[here].astype(np.int32), first, known[first:behind], parts)
             first = behind
 
@@ -265,7 +265,7 @@ class TokenClassifier(Network):
         """Feature numbers of each word, from its own sentence only, for the wide part."""
         if self.heads[0].wide is None:
             return np.zeros((len(words), 0), np.int32)
-        return np.concatenate([numbers(one) for one in sentences_of(words)])
+        return np.concatenate([numbers(sentence) for sentence in sentences_of(words)])
 
     def _spread(
         self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
@@ -279,7 +279,7 @@ class TokenClassifier(Network):
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """Tag numbers of each row's words."""
         number = {label: place for place, label in enumerate(self.labels)}
-        tags = [np.array([number[tag] for tag in cast(tuple[str, ...], one)], dtype=np.int64) for one in gold]
+        tags = [np.array([number[tag] for tag in cast(tuple[str, ...], answer)], dtype=np.int64) for answer in gold]
         return [tags[row.item][row.first : row.first + len(row.places)] for row in rows]
 
     # --------------------------------------------------------------------------------------------------------- training
@@ -332,10 +332,10 @@ class TokenClassifier(Network):
             for chosen, batch in self.batches(rows):
                 found = self._scores(self.backbone(batch), batch)
                 scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = found
-            sentences = [sentences_of(words_of(one)) for one in texts]
-            values, sure = self._decided(scores, np.array([len(one) for item in sentences for one in item], np.int64))
+            sentences = [sentences_of(words_of(text)) for text in texts]
+            values, sure = self._decided(scores, np.array([len(text) for item in sentences for text in item], np.int64))
         begin = np.cumsum([0, *map(len, sentences)])
-        joined = [tuple(tag for one in values[a:b] for tag in one) for a, b in pairwise(begin)]
+        joined = [tuple(tag for value in values[a:b] for tag in value) for a, b in pairwise(begin)]
         return of_values(joined, np.multiply.reduceat(sure, begin[:-1]) if joined else sure)
 
     def _decided(
@@ -362,7 +362,7 @@ class TokenClassifier(Network):
         if chain is None and self._rules is None:
             paths = scores.argmax(2)
         else:
-            moves, first = (one.to(scores.device) for one in self._rules or (torch.zeros(()), torch.zeros(())))
+            moves, first = (rule.to(scores.device) for rule in self._rules or (torch.zeros(()), torch.zeros(())))
             if chain is not None:
                 moves, first = moves + chain.transitions, first + chain.start_transitions
             paths = viterbi(scores, mask, moves, first)
@@ -373,12 +373,12 @@ class TokenClassifier(Network):
 
     def _chain(self) -> LinearChainCrf | None:
         """The head's CRF, or the mean of all heads' CRFs."""
-        chains = [one.chain for one in self.heads if one.chain is not None]
+        chains = [head.chain for head in self.heads if head.chain is not None]
         if len(chains) < 2:
             return chains[0] if chains else None
         mean = LinearChainCrf(len(self.labels)).to(chains[0].transitions.device)
-        mean.transitions.data = torch.stack([one.transitions.detach() for one in chains]).mean(0)
-        mean.start_transitions.data = torch.stack([one.start_transitions.detach() for one in chains]).mean(0)
+        mean.transitions.data = torch.stack([chain.transitions.detach() for chain in chains]).mean(0)
+        mean.start_transitions.data = torch.stack([chain.start_transitions.detach() for chain in chains]).mean(0)
         return mean
 
 
@@ -388,7 +388,7 @@ def _spelled(words: Sequence[str]) -> list[str]:
     for sentence in sentences_of(words):
         blank = "" if without_blanks(sentence) else " "
         read = [f"{blank}{word[:WORD_CHARACTERS]}" for word in sentence]
-        found += [SENTENCE_END, *(one.lstrip(" ") for one in read[:1]), *read[1:]] if found else read
+        found += [SENTENCE_END, *(entry.lstrip(" ") for entry in read[:1]), *read[1:]] if found else read
     return found
 
 

@@ -126,10 +126,12 @@ def _write(folder: Path, base: Path, config: dict[str, Any], into: Path) -> None
         weights[key] = value.to(weights[key].dtype) if whole else (weights[key].float() + value).to(weights[key].dtype)
     for source in (base, folder):  # a tokenizer of the adapter's own counts
         for pattern in ("*.json", "*.txt", "*.model"):
-            for one in source.glob(pattern):
-                if one.name != CONFIG and not one.name.endswith(".index.json"):
-                    shutil.copyfile(one, into / one.name)
-    save_file({name: one.contiguous() for name, one in weights.items()}, into / "model.safetensors", {"format": "pt"})
+            for path in source.glob(pattern):
+                if path.name != CONFIG and not path.name.endswith(".index.json"):
+                    shutil.copyfile(path, into / path.name)
+    save_file(
+        {name: weight.contiguous() for name, weight in weights.items()}, into / "model.safetensors", {"format": "pt"}
+    )
 
 
 def _changes(given: dict[str, Tensor], config: dict[str, Any], folder: Path) -> dict[str, tuple[bool, Tensor]]:
@@ -165,7 +167,7 @@ def _scale(module: str, config: dict[str, Any], rank: int) -> float:
 def _key(name: str, weights: dict[str, Tensor], folder: Path) -> str:
     """The base's name of a weight: a checkpoint may leave out, or have, one more level above."""
     rest = name.partition(".")[2]
-    ends = [one for one in weights if one in (name, rest) or one.partition(".")[2] == name]
+    ends = [weight for weight in weights if weight in (name, rest) or weight.partition(".")[2] == name]
     if not ends:
         raise IntegrityError(
             f"{folder}: changes {name}, which its base does not have; the adapter is of another model."

@@ -57,5 +57,5 @@ def _template(folder: Path) -> tuple[str, str]:
         return own.read_text(encoding="utf-8", errors="replace"), special
     template = config.get("chat_template") if isinstance(config, dict) else None
     if isinstance(template, list):  # several by name
-        template = next((one.get("template") for one in template if one.get("name") == "default"), None)
+        template = next((entry.get("template") for entry in template if entry.get("name") == "default"), None)
     return (template if isinstance(template, str) else ""), special

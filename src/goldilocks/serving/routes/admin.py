@@ -36,7 +36,7 @@ class VersionRequest(BaseModel):
 async def list_models(request: Request) -> dict[str, Any]:
     """Every model with its versions."""
     service = _admin(request)
-    return {"data": [described(one) for one in service.deployments.values()]}
+    return {"data": [described(deployment) for deployment in service.deployments.values()]}
 
 
 @router.post("/models/{model}/versions", responses=ASKING | _CONFLICT)
@@ -106,7 +106,7 @@ def described(deployment: Deployment) -> dict[str, Any]:
     roles = (("current", deployment.current), ("canary", deployment.canary), ("shadow", deployment.shadow))
     for role, version in roles:
         if version is not None:
-            one = {
+            entry = {
                 "role": role,
                 "version": version.id,
                 "bundle": str(version.folder),
@@ -114,7 +114,7 @@ def described(deployment: Deployment) -> dict[str, Any]:
                 "replicas": len(version.replicas),
                 "ongoing_requests": version.ongoing,
             }
-            found["versions"].append(one | ({"share": deployment.canary_share} if role == "canary" else {}))
+            found["versions"].append(entry | ({"share": deployment.canary_share} if role == "canary" else {}))
     found["previous"] = None if deployment.previous is None else str(deployment.previous)
     return found
 

@@ -97,7 +97,7 @@ def positions(answer: str, item: Text) -> dict[str, Any]:
 
 def usage_of(answered: Answered) -> dict[str, int]:
     """How much was asked, in characters: what is billed by tokens elsewhere is not tokenised alike by every model."""
-    characters = sum(len(one) if isinstance(one, str) else sum(map(len, one)) for one in answered.items)
+    characters = sum(len(item) if isinstance(item, str) else sum(map(len, item)) for item in answered.items)
     return {"items": len(answered.items), "characters": characters}
 
 

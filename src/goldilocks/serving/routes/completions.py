@@ -79,7 +79,7 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
     items = _prompts(body.prompt)
     if Operation.CONTINUE in card.operations:
         choices = await _continued(request, deployment, version, body, items)
-    elif any(not isinstance(one, str) for one in items) or body.logprobs is not None:
+    elif any(not isinstance(item, str) for item in items) or body.logprobs is not None:
         raise RequestError(
             400,
             "not_supported",
@@ -120,7 +120,7 @@ async def chat(request: Request, body: ChatRequest) -> Any:
         last = {"index": 0, "delta": {}, "finish_reason": "stop", "logprobs": None}
         kind = {"object": "chat.completion.chunk"}
         return _stream(
-            [{**head, **kind, "choices": [one]} for one in (chunk, last)], head | kind, usage, body.stream_options
+            [{**head, **kind, "choices": [entry]} for entry in (chunk, last)], head | kind, usage, body.stream_options
         )
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
@@ -141,7 +141,8 @@ def _prompts(prompt: str | list[str] | list[int] | list[list[int]]) -> list[Text
     if prompt and isinstance(prompt[0], int):
         return [tuple(map(str, prompt))]
     return [
-        one if isinstance(one, str) else tuple(map(str, one)) if isinstance(one, list) else str(one) for one in prompt
+        element if isinstance(element, str) else tuple(map(str, element)) if isinstance(element, list) else str(element)
+        for element in prompt
     ]
 
 
@@ -161,9 +162,9 @@ async def _answered(
         call = _call(body, body.max_tokens or None, service.settings.limits.max_tokens)
     results = await service.run(request, deployment, version, call, checked)
     return [
-        _choice(index, (str(item) if body.echo else "") + one.label, None)
-        for index, (item, one) in enumerate(zip(items, results, strict=True))
-        if isinstance(one, Prediction)
+        _choice(index, (str(item) if body.echo else "") + result.label, None)
+        for index, (item, result) in enumerate(zip(items, results, strict=True))
+        if isinstance(result, Prediction)
     ]
 
 
@@ -173,13 +174,13 @@ async def _continued(
     """Continuations by a language model, with log-probabilities of the prompt's tokens where they are asked for."""
     service = service_of(request)
     limits = service.settings.limits
-    texts = [one for one in items if isinstance(one, str)]
+    texts = [item for item in items if isinstance(item, str)]
     if texts:
         plain_items(texts, limits)
     if (
         not items
         or len(items) > limits.items
-        or any(not 0 < len(one) <= _PROMPT_TOKENS for one in items if one not in texts)
+        or any(not 0 < len(item) <= _PROMPT_TOKENS for item in items if item not in texts)
     ):
         raise RequestError(
             422, "invalid_input", f"send 1 to {limits.items:,} prompts of 1 to {_PROMPT_TOKENS:,} tokens."
@@ -194,16 +195,16 @@ async def _continued(
     if most > 1 or (most == 1 and body.logprobs is None):
         call = _call(body, most, limits.max_tokens, Operation.CONTINUE)
         written = await service.run(request, deployment, version, call, items)
-        more = [one.label if isinstance(one, Prediction) else "" for one in written]
+        more = [text.label if isinstance(text, Prediction) else "" for text in written]
     elif most == 1:
-        more = [one.following for one in judged]
+        more = [judgement.following for judgement in judged]
     return [
         _choice(
             index,
-            (_text_of(item, one) if body.echo else "") + text,
-            _logprobs(one, echo=body.echo, following=most >= 1) if body.logprobs is not None else None,
+            (_text_of(item, judgement) if body.echo else "") + text,
+            _logprobs(judgement, echo=body.echo, following=most >= 1) if body.logprobs is not None else None,
         )
-        for index, (item, one, text) in enumerate(zip(items, judged, more, strict=True))
+        for index, (item, judgement, text) in enumerate(zip(items, judged, more, strict=True))
     ]
 
 
@@ -231,7 +232,7 @@ def _choice(index: int, text: str, logprobs: dict[str, Any] | None) -> dict[str,
 
 def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
     """The item in a chat."""
-    turns = [(str(one.get("role")), _content(one.get("content"))) for one in messages]
+    turns = [(str(message.get("role")), _content(message.get("content"))) for message in messages]
     said = [text for role, text in turns if role in ("user", "assistant")]
     if not said:
         raise RequestError(422, "empty_input", "the chat holds no message of the user; send one.")
@@ -245,15 +246,15 @@ def _content(content: JsonValue) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    if not all(isinstance(one, dict) and one.get("type") == "text" for one in parts) or content is None:
+    if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts) or content is None:
         raise RequestError(
             400, "not_supported", "a message holds something other than text; this model reads text only."
         )
-    return "".join(str(one.get("text", "")) for one in parts if isinstance(one, dict))
+    return "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
 
 
 def _usage(items: Sequence[Text], written: Sequence[str]) -> dict[str, int]:
-    asked = sum(count_tokens([one]) if isinstance(one, str) else len(one) for one in items)
+    asked = sum(count_tokens([item]) if isinstance(item, str) else len(item) for item in items)
     given = count_tokens(list(written))
     return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
 
@@ -262,8 +263,8 @@ def _stream(
     chunks: Sequence[dict[str, Any]], head: dict[str, Any], usage: dict[str, int], options: StreamOptions | None
 ) -> StreamingResponse:
     async def events() -> AsyncIterator[str]:
-        for one in chunks:
-            yield f"data: {json.dumps(one, ensure_ascii=False)}\n\n"
+        for chunk in chunks:
+            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
         if options is not None and options.include_usage:
             yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage}, ensure_ascii=False)}\n\n"
         yield "data: [DONE]\n\n"

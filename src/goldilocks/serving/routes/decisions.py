@@ -200,15 +200,15 @@ def _decision(
     if isinstance(question, PredicateQuestion):
         return {"probability": round(_yes(question.name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
     if isinstance(question, ChoiceQuestion):
-        found = over([_label(one.value, scores) for one in question.choices], scores, answered.card, where)
+        found = over([_label(choice.value, scores) for choice in question.choices], scores, answered.card, where)
         pairs = zip(question.choices, found.probabilities, strict=True)
-        each = [{"value": one.value, "probability": round(share, _DIGITS)} for one, share in pairs]
+        each = [{"value": entry.value, "probability": round(share, _DIGITS)} for entry, share in pairs]
         best = question.choices[found.best].value
         return {"choice": best, "probabilities": each, "confidence": round(found.confidence, _DIGITS)}, found.share
-    found = over([one.label for one in question.levels], scores, answered.card, where)
+    found = over([level.label for level in question.levels], scores, answered.card, where)
     levels = [
-        {"value": value, "label": one.label, "probability": round(share, _DIGITS)}
-        for value, (one, share) in enumerate(zip(question.levels, found.probabilities, strict=True))
+        {"value": value, "label": level.label, "probability": round(share, _DIGITS)}
+        for value, (level, share) in enumerate(zip(question.levels, found.probabilities, strict=True))
     ]
     return {"score": round(found.expected, _DIGITS), "probabilities": levels, **_confidence(found)}, found.share
 
@@ -219,9 +219,9 @@ def _system_one(
     where = f"question {name!r}"
     if isinstance(question, Noul):
         return {"type": "noul", "noul": round(_yes(name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
-    options = [str(one) for one in question.criteria]
+    options = [str(entry) for entry in question.criteria]
     found = over(options, scores, answered.card, where)
-    shares = [round(one, _DIGITS) for one in found.probabilities]
+    shares = [round(entry, _DIGITS) for entry in found.probabilities]
     if isinstance(question, SystemOneChoice):
         each = dict(zip(options, shares, strict=True))
         return {

@@ -66,13 +66,13 @@ def _resolved(schema: dict[str, Any], openapi: dict[str, Any]) -> dict[str, Any]
 def _fields(schema: dict[str, Any]) -> str:
     required = schema.get("required", ())
     return "".join(
-        f"<tr><td><code>{escape(name)}</code>{'' if name in required else ' (optional)'}<td>{escape(_kind(one))}"
-        f"<td>{escape(one.get('description', ''))}</tr>"
-        for name, one in schema.get("properties", {}).items()
+        f"<tr><td><code>{escape(name)}</code>{'' if name in required else ' (optional)'}<td>{escape(_kind(value))}"
+        f"<td>{escape(value.get('description', ''))}</tr>"
+        for name, value in schema.get("properties", {}).items()
     )
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    options = [one for one in schema.get("anyOf", (schema,)) if one.get("type") != "null"]
-    names = [one.get("type") or one.get("$ref", "any").rpartition("/")[2] for one in options]
+    options = [entry for entry in schema.get("anyOf", (schema,)) if entry.get("type") != "null"]
+    names = [option.get("type") or option.get("$ref", "any").rpartition("/")[2] for option in options]
     return " or ".join(map(str, names))

@@ -52,5 +52,5 @@ class ProtocolError(BaseModel):
     request_id: str
 
 
-PROTOCOL_READING = {status: {**one, "model": ProtocolError} for status, one in READING.items()}
-PROTOCOL_ASKING = {status: {**one, "model": ProtocolError} for status, one in ASKING.items()}
+PROTOCOL_READING = {status: {**value, "model": ProtocolError} for status, value in READING.items()}
+PROTOCOL_ASKING = {status: {**value, "model": ProtocolError} for status, value in ASKING.items()}

@@ -18,7 +18,7 @@ router = APIRouter(tags=["operation"])
 async def health(request: Request) -> dict[str, Any]:
     """Whether every model answers; which do not is said."""
     service = service_of(request)
-    waiting = [one.name for one in service.deployments.values() if not one.current.ready]
+    waiting = [deployment.name for deployment in service.deployments.values() if not deployment.current.ready]
     if not service.ready:
         why = "the service is stopping" if service.stopping else f"not ready: {', '.join(waiting)}"
         raise RequestError(503, "not_ready", why, retry_after=1)

@@ -56,7 +56,7 @@ async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
     rows, alone = _rows(body.inputs)
     answered = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
     pairs = zip(answered.items, answered.results, strict=True)
-    found = [_element(item, one, answered, body.parameters) for item, one in pairs if isinstance(one, Prediction)]
+    found = [_element(item, entry, answered, body.parameters) for item, entry in pairs if isinstance(entry, Prediction)]
     # Of one text the pipelines of labels still give a list of lists; those of tags and spans do not.
     return found[0] if alone and card.output is not Output.LABEL else found
 
@@ -64,7 +64,9 @@ async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
 def _rows(inputs: JsonValue) -> tuple[list[Any], bool]:
     if isinstance(inputs, dict) and {"source_sentence", "sentences"} == inputs.keys():
         sentences = inputs["sentences"]
-        return [[inputs["source_sentence"], one] for one in sentences] if isinstance(sentences, list) else [], False
+        return [[inputs["source_sentence"], sentence] for sentence in sentences] if isinstance(
+            sentences, list
+        ) else [], False
     if isinstance(inputs, dict) and {"text", "text_pair"} == inputs.keys():
         return [[inputs["text"], inputs["text_pair"]]], True
     if isinstance(inputs, list):
@@ -101,13 +103,13 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
         case Output.TAGS:
             return [
                 {
-                    "entity_group": one["type"],
-                    "word": one["text"],
-                    "start": one["start"],
-                    "end": one["end"],
+                    "entity_group": entry["type"],
+                    "word": entry["text"],
+                    "start": entry["start"],
+                    "end": entry["end"],
                     "score": score or 0.0,
                 }
-                for one in fields_of(item, prediction, card).get("entities", ())
+                for entry in fields_of(item, prediction, card).get("entities", ())
             ]
         case Output.SPAN:
             return {"answer": prediction.answer, "score": score or 0.0, **positions(str(prediction.answer), item)}

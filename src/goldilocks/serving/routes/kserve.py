@@ -88,7 +88,7 @@ async def metadata(request: Request, model: str, version: str | None = None) -> 
     texts = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in _inputs(card)]
     return {
         "name": deployment.name,
-        "versions": [one.id for one in deployment.versions],
+        "versions": [entry.id for entry in deployment.versions],
         "platform": f"goldilocks_{card.family}",
         "inputs": texts,
         "outputs": _outputs(card),
@@ -154,10 +154,10 @@ def _parsed(content: bytes, header: str | None) -> InferRequest:
         where = ".".join(map(str, first["loc"])) or "the body"
         raise RequestError(422, "invalid_body", f"{where}: {first['msg']}.") from error
     place = length
-    for one in body.inputs:
-        size = one.parameters.get("binary_data_size")
-        if one.data is None and isinstance(size, int) and 0 <= size <= len(content) - place:
-            one.data = list(_strings(content[place : place + size]))
+    for input_name in body.inputs:
+        size = input_name.parameters.get("binary_data_size")
+        if input_name.data is None and isinstance(size, int) and 0 <= size <= len(content) - place:
+            input_name.data = list(_strings(content[place : place + size]))
             place += size
     return body
 
@@ -183,15 +183,17 @@ def _rows(body: InferRequest, card: ModelCard) -> list[Any]:
     """The items in the tensors."""
     names = _inputs(card)
     columns: dict[str, Sequence[Any]] = {}
-    for one in body.inputs:
-        if one.datatype != "BYTES":
+    for input_name in body.inputs:
+        if input_name.datatype != "BYTES":
             raise RequestError(
-                422, "invalid_input", f"input {one.name!r} has datatype {one.datatype!r}; texts are BYTES."
+                422,
+                "invalid_input",
+                f"input {input_name.name!r} has datatype {input_name.datatype!r}; texts are BYTES.",
             )
-        columns[one.name] = _flat(one.data or [])
+        columns[input_name.name] = _flat(input_name.data or [])
     if len(names) == 1 and len(columns) == 1:
         return list(next(iter(columns.values())))
-    if set(columns) != set(names) or len({len(one) for one in columns.values()}) != 1:
+    if set(columns) != set(names) or len({len(column) for column in columns.values()}) != 1:
         raise RequestError(
             422,
             "invalid_input",
@@ -201,22 +203,22 @@ def _rows(body: InferRequest, card: ModelCard) -> list[Any]:
 
 
 def _flat(data: Sequence[Any]) -> list[Any]:
-    return [cell for one in data for cell in (one if isinstance(one, list) else [one])]
+    return [cell for row in data for cell in (row if isinstance(row, list) else [row])]
 
 
 def _tensors(answered: Answered) -> list[dict[str, Any]]:
     card, count = answered.card, len(answered.items)
-    predictions = [one for one in answered.results if isinstance(one, Prediction)]
+    predictions = [result for result in answered.results if isinstance(result, Prediction)]
     plain = card.output is Output.LABEL and not card.several
     answers = [
-        str(one.answer)
-        if plain or isinstance(one.answer, str)
-        else json.dumps(fields_of(item, one, card), ensure_ascii=False)
-        for item, one in zip(answered.items, predictions, strict=True)
+        str(prediction.answer)
+        if plain or isinstance(prediction.answer, str)
+        else json.dumps(fields_of(item, prediction, card), ensure_ascii=False)
+        for item, prediction in zip(answered.items, predictions, strict=True)
     ]
     name = _outputs(card)[0]["name"]
     found: list[dict[str, Any]] = [{"name": name, "datatype": "BYTES", "shape": [count], "data": answers}]
     if card.output is Output.LABEL:
-        flat = [one.scores.get(label, 0.0) for one in predictions for label in card.labels]
+        flat = [prediction.scores.get(label, 0.0) for prediction in predictions for label in card.labels]
         found.append({"name": "probabilities", "datatype": "FP32", "shape": [count, len(card.labels)], "data": flat})
     return found

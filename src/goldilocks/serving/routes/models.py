@@ -17,7 +17,7 @@ router = APIRouter(tags=["models"])
 async def models(request: Request) -> dict[str, Any]:
     """List the models that the key may ask."""
     service = service_of(request)
-    return {"object": "list", "data": [described(service, one) for one in service.visible(request)]}
+    return {"object": "list", "data": [described(service, entry) for entry in service.visible(request)]}
 
 
 @router.get("/v1/models/{model}", responses=READING)
@@ -50,6 +50,6 @@ def described(service: Service, deployment: Deployment) -> dict[str, Any]:
             "metric": card.metric,
             "language": card.language,
             "created_by": card.created_by,
-            "operations": [one.value for one in card.operations],
+            "operations": [operation.value for operation in card.operations],
         }
     return found

@@ -75,13 +75,13 @@ async def score(request: Request, body: ScoreRequest) -> dict[str, Any]:
 @router.post("/v2/rerank", responses=ASKING, include_in_schema=False)
 async def rerank(request: Request, body: RerankRequest) -> dict[str, Any]:
     """Documents in the order in which they fit the query, best first."""
-    texts = [one if isinstance(one, str) else one.get("text", "") for one in body.documents]
+    texts = [document if isinstance(document, str) else document.get("text", "") for document in body.documents]
     name, numbers, tokens = await _scored(request, body.model, [(body.query, text) for text in texts], query=body.query)
     order = sorted(range(len(texts)), key=lambda place: -numbers[place])[: body.top_n]
     results: list[dict[str, Any]] = [{"index": place, "relevance_score": numbers[place]} for place in order]
     if body.return_documents:
-        for one in results:
-            one["document"] = {"text": texts[one["index"]]}
+        for result in results:
+            result["document"] = {"text": texts[result["index"]]}
     return {
         "id": f"rerank-{context_of(request).request_id}",
         "model": name,
@@ -111,9 +111,9 @@ async def _scored(
     meaning = _meaning(card, deployment.positive, deployment.name)
     results = await service.run(request, deployment, version, Call(), items)
     numbers: list[float] = []
-    for one in results:
-        if isinstance(one, Prediction):
-            answer = one.scores.get(meaning, 0.0) if meaning else one.answer
+    for result in results:
+        if isinstance(result, Prediction):
+            answer = result.scores.get(meaning, 0.0) if meaning else result.answer
             numbers += [float(part) for part in answer] if isinstance(answer, tuple) else [float(answer)]
     return deployment.name, numbers, count_tokens(items)
 

@@ -239,6 +239,6 @@ def _tokens(stated: Any, characters: int) -> int:
 
 def labels_schema(names: Sequence[str], *, several: bool) -> dict[str, Any]:
     """The JSON schema of an answer that is one of some labels, or a list of them."""
-    one = {"type": "string", "enum": list(names)}
-    key, value = ("labels", {"type": "array", "items": one}) if several else ("label", one)
+    label = {"type": "string", "enum": list(names)}
+    key, value = ("labels", {"type": "array", "items": label}) if several else ("label", label)
     return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}

@@ -250,18 +250,20 @@ def _single(text: str, matcher: _Matcher) -> str | None:
     if exact is not None:
         return exact
     mentions = matcher.mentions(plain)
-    cued = [one for one in mentions if one.cued]
+    cued = [mention for mention in mentions if mention.cued]
     if cued:
         return cued[-1].label
     lines = [line for line in plain.splitlines() if line.strip()]
     edges = {label for line in (lines[:1], lines[-1:]) if line and (label := _exactly(line[0], matcher)) is not None}
     if len(edges) == 1:
         return edges.pop()
-    alone = [one for one in mentions if one.alone and _counts_alone(one, plain)]
+    alone = [mention for mention in mentions if mention.alone and _counts_alone(mention, plain)]
     first = alone[0] if alone else None
-    if first is not None and not plain[: first.start].strip(_APART) and len({one.label for one in alone}) == 1:
+    if first is not None and not plain[: first.start].strip(_APART) and len({answer.label for answer in alone}) == 1:
         return first.label
-    named = {one.label for one in mentions if _counts_in_prose(one, plain)} | {one.label for one in alone}
+    named = {mention.label for mention in mentions if _counts_in_prose(mention, plain)} | {
+        answer.label for answer in alone
+    }
     return named.pop() if len(named) == 1 else None
 
 
@@ -281,10 +283,12 @@ def _listed(text: str, matcher: _Matcher) -> set[str]:
     if exact is not None:
         return {exact}
     mentions = matcher.mentions(plain)
-    beside = "".join(plain[one.end : other.start] for one, other in pairwise([_BEGIN, *mentions, _end(plain)]))
+    beside = "".join(
+        plain[previous.end : other.start] for previous, other in pairwise([_BEGIN, *mentions, _end(plain)])
+    )
     if not _AND.sub("", beside).strip(_APART):  # labels and separators, nothing else
-        return {one.label for one in mentions}
-    return {one.label for one in mentions if one.cued or one.alone or _counts_in_prose(one, plain)}
+        return {mention.label for mention in mentions}
+    return {mention.label for mention in mentions if mention.cued or mention.alone or _counts_in_prose(mention, plain)}
 
 
 _BEGIN = _Mention("", 0, 0, alone=False, cued=False)
@@ -340,7 +344,7 @@ def _values(value: Any, matcher: _Matcher) -> list[str] | None:
         return [f"{value:g}"] if abs(value) < 1e15 else []
     if isinstance(value, list):
         parts = [_values(part, matcher) for part in value[:1000]]
-        return None if any(part is None for part in parts) else [one for part in parts for one in part or []]
+        return None if any(part is None for part in parts) else [entry for part in parts for entry in part or []]
     if not isinstance(value, dict):
         return []
     folded = {_folded(str(name)): inner for name, inner in value.items()}

@@ -35,7 +35,7 @@ class Usage:
         return self._combined(other, sub)
 
     def _combined(self, other: Usage, operator: Callable[[float, float], float]) -> Usage:
-        names = [one.name for one in fields(self)]
+        names = [field.name for field in fields(self)]
         return Usage(**{name: operator(getattr(self, name), getattr(other, name)) for name in names})  # type: ignore[arg-type]
 
     @property

@@ -41,7 +41,7 @@ class Meter:
 
     def read(self) -> tuple[float, ...]:
         """Readings in joules, to be given to ``since``."""
-        return tuple(one.joules() for one in self._counters)
+        return tuple(counter.joules() for counter in self._counters)
 
     def since(self, before: tuple[float, ...]) -> float | None:
         """Joules since ``before`` was read; ``None`` where the machine reports no energy.

@@ -88,16 +88,16 @@ def _trusted(before: str, solution: str) -> tuple[str, tuple[str, ...] | None]:
     )
     first = start.body if start else []
     if whole is None or not solution.strip():
-        own = [one for one in first if not _is_stub(one)]
+        own = [statement for statement in first if not _is_stub(statement)]
         return _source(own), None
     shared = 0
     while shared < min(len(first), len(whole.body)) and ast.dump(first[shared]) == ast.dump(whole.body[shared]):
         shared += 1
-    later = {name for one in whole.body[shared:] for name in _bound(one)}
-    own = [one for one in whole.body[:shared] if not later & set(_bound(one))]
-    imports = [one for one in whole.body[shared:] if isinstance(one, ast.Import | ast.ImportFrom)]
-    given = {name for one in (*own, *imports) for name in _bound(one)}
-    every = {name for one in whole.body for name in _bound(one)}
+    later = {name for statement in whole.body[shared:] for name in _bound(statement)}
+    own = [statement for statement in whole.body[:shared] if not later & set(_bound(statement))]
+    imports = [statement for statement in whole.body[shared:] if isinstance(statement, ast.Import | ast.ImportFrom)]
+    given = {name for statement in (*own, *imports) for name in _bound(statement)}
+    every = {name for statement in whole.body for name in _bound(statement)}
     return _source([*own, *imports]), tuple(sorted(every - given))
 
 
@@ -110,8 +110,8 @@ def _is_stub(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
     return all(
-        isinstance(one, ast.Pass) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
-        for one in statement.body
+        isinstance(entry, ast.Pass) or (isinstance(entry, ast.Expr) and isinstance(entry.value, ast.Constant))
+        for entry in statement.body
     )
 
 
@@ -120,9 +120,9 @@ def _bound(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     if isinstance(statement, ast.Import | ast.ImportFrom):
-        return [(one.asname or one.name).split(".")[0] for one in statement.names]
-    inner = [one for one in ast.iter_child_nodes(statement) if isinstance(one, ast.stmt)]
-    names = [name for one in inner for name in _bound(one)]
+        return [(name.asname or name.name).split(".")[0] for name in statement.names]
+    inner = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.stmt)]
+    names = [name for node in inner for name in _bound(node)]
     return names + [
         node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]

@@ -107,7 +107,7 @@ class Connection(Codec):
         try:
             answer: dict[str, Any] = {"returned": self.encode(function(*args, **options))}
         except Exception as error:  # noqa: BLE001 - reported to the program
-            kind = next(one for one in type(error).__mro__ if getattr(builtins, one.__name__, None) is one)
+            kind = next(entry for entry in type(error).__mro__ if getattr(builtins, entry.__name__, None) is entry)
             answer = {"error": kind.__name__, "message": str(error)[:300]}
         try:
             self.channel.send(answer)
@@ -151,13 +151,13 @@ class Connection(Codec):
         kind: Any = type(value)
         called = str(kind.__name__)
         if self.shared.get(called) is kind and hasattr(value, "__dict__"):
-            items = [self.encode(one) for one in value] if isinstance(value, tuple) else None
+            items = [self.encode(element) for element in value] if isinstance(value, tuple) else None
             return ["instance", called, self.encode(dict(vars(value))), items]
         if callable(value):
             self.callbacks.append(value)
             return ["callback", len(self.callbacks) - 1]
         if hasattr(value, "__next__"):
-            return ["iterator", [self.encode(one) for one in iterated(value)]]
+            return ["iterator", [self.encode(entry) for entry in iterated(value)]]
         plain = self.base_value(value)
         if plain is None:
             raise TypeError(f"the tests hand over a {kind.__name__}; only plain values reach the program")
@@ -173,9 +173,9 @@ class Connection(Codec):
                 return kind
         if tag == "instance" and content[0] in self.shared:
             shared: Any = self.shared[content[0]]
-            items = None if content[2] is None else [self.decode(one) for one in content[2]]
+            items = None if content[2] is None else [self.decode(element) for element in content[2]]
             made = shared.__new__(shared) if items is None else tuple.__new__(shared, items)
-            vars(made).update({str(name): one for name, one in self.decode(content[1]).items()})
+            vars(made).update({str(name): value for name, value in self.decode(content[1]).items()})
             return made
         return super().resolve(tag, content)
 
@@ -249,7 +249,7 @@ class Remote:
         return self._ask("next")
 
     def __contains__(self, value: Any) -> bool:
-        return any(one is value or one == value for one in self)  # compared here, not over there
+        return any(entry is value or entry == value for entry in self)  # compared here, not over there
 
     def __bool__(self) -> bool:
         return self._ask("bool") is True

@@ -113,7 +113,7 @@ def _children(number: int) -> list[int]:
 
 def children_by_parent(number: int) -> list[int]:
     """Processes that name this one as their parent."""
-    return [int(one) for one in os.listdir("/proc") if one.isdigit() and _parent(one) == str(number)]  # noqa: PTH208
+    return [int(process) for process in os.listdir("/proc") if process.isdigit() and _parent(process) == str(number)]  # noqa: PTH208
 
 
 def _parent(number: str) -> str:

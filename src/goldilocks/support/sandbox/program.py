@@ -77,7 +77,7 @@ class Server(Codec):
         kind: Any = type(value)
         called = str(kind.__name__)
         if called in self.shared and self.names.get(called) is kind and hasattr(value, "__dict__"):
-            items = [self.encode(one) for one in value] if isinstance(value, tuple) else None
+            items = [self.encode(element) for element in value] if isinstance(value, tuple) else None
             return ["instance", called, self.encode(dict(vars(value))), items]
         if name := builtin_name(value):
             return ["type", name]
@@ -96,12 +96,12 @@ class Server(Codec):
         if tag == "type":
             return getattr(builtins, content[0])
         if tag == "iterator":
-            return iter([self.decode(one) for one in content[0]])
+            return iter([self.decode(element) for element in content[0]])
         if tag == "callback":
             return self._callback(content[0])
         if tag == "instance":
             kind = self.names[content[0]]
-            items = [] if content[2] is None else [[self.decode(one) for one in content[2]]]
+            items = [] if content[2] is None else [[self.decode(element) for element in content[2]]]
             made = kind.__new__(kind) if not items else tuple.__new__(kind, items[0])
             vars(made).update(self.decode(content[1]))
             return made
@@ -154,7 +154,7 @@ class Server(Codec):
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
         """An error by the nearest class that the other side has too."""
-        kind = next(one for one in type(error).__mro__ if getattr(builtins, one.__name__, None) is one)
+        kind = next(entry for entry in type(error).__mro__ if getattr(builtins, entry.__name__, None) is entry)
         try:
             text = str(error)[:300]
         except BaseException:  # noqa: BLE001

@@ -306,7 +306,7 @@ def _started(
         "tests": tests.fileno(),
     }
     for side in settings["sides"].values():
-        side["arguments"] = [one.format(**numbers) if one in _PLACES else one for one in side["arguments"]]
+        side["arguments"] = [array.format(**numbers) if array in _PLACES else array for array in side["arguments"]]
     try:
         launcher = subprocess.Popen(
             [
@@ -321,8 +321,8 @@ def _started(
             pass_fds=tuple(numbers.values()),
             start_new_session=True,
         )
-        for one in ends:
-            one.close()  # a side that has ended is noticed by its end being closed everywhere
+        for entry in ends:
+            entry.close()  # a side that has ended is noticed by its end being closed everywhere
         try:
             launcher.wait(settings["wall_seconds"] + _PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -332,8 +332,8 @@ def _started(
     finally:
         for end in (verdict, report):
             os.close(end)
-        for one in ends:
-            one.close()
+        for entry in ends:
+            entry.close()
     try:
         return _read(verdict_read), _read(reported)
     finally:

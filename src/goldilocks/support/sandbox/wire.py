@@ -114,7 +114,7 @@ class Codec:
         if kind is int:
             return value if value.bit_length() < _LARGE_BITS else ["int", hex(value)]
         if kind in _CONTAINERS:
-            return [_CONTAINERS[kind], [self.encode(one) for one in value]]
+            return [_CONTAINERS[kind], [self.encode(element) for element in value]]
         if kind is dict:
             return ["dict", self._pairs(value)]
         if kind in (bytes, bytearray):
@@ -134,7 +134,7 @@ class Codec:
         if name == "datetime.timedelta":
             return ["timedelta", value.days, value.seconds, value.microseconds]
         if name == "collections.deque":
-            return ["deque", [self.encode(one) for one in value], value.maxlen]
+            return ["deque", [self.encode(element) for element in value], value.maxlen]
         if name in ("collections.Counter", "collections.OrderedDict"):
             return [kind.__name__, self._pairs(value)]
         return self.export(value)
@@ -147,7 +147,7 @@ class Codec:
         return None
 
     def _pairs(self, value: dict[Any, Any]) -> list[list[Any]]:
-        return [[self.encode(key), self.encode(one)] for key, one in value.items()]
+        return [[self.encode(key), self.encode(entry)] for key, entry in value.items()]
 
     def decode(self, value: Any) -> Any:
         """The value that ``encode`` was given, of exactly that class.
@@ -168,9 +168,9 @@ class Codec:
 
     def _decoded(self, tag: str, content: list[Any]) -> Any:
         if tag in _MAKERS:
-            return _MAKERS[tag]([self.decode(one) for one in content[0]])
+            return _MAKERS[tag]([self.decode(element) for element in content[0]])
         if tag == "dict":
-            return {self.decode(key): self.decode(one) for key, one in content[0]}
+            return {self.decode(key): self.decode(entry) for key, entry in content[0]}
         if tag == "int":
             return int(content[0], 16)
         if tag in ("bytes", "bytearray"):
@@ -194,9 +194,9 @@ class Codec:
             import collections
 
             if tag == "deque":
-                return collections.deque([self.decode(one) for one in content[0]], content[1])
+                return collections.deque([self.decode(element) for element in content[0]], content[1])
             made: dict[Any, Any] = collections.Counter() if tag == "Counter" else collections.OrderedDict()
-            made.update({self.decode(key): self.decode(one) for key, one in content[0]})
+            made.update({self.decode(key): self.decode(entry) for key, entry in content[0]})
             return made
         return self.resolve(tag, content)
 
@@ -208,8 +208,8 @@ def iterated(value: Any) -> list[Any]:
         TypeError: it has no end within reason.
     """
     kept = []
-    for one in value:
-        kept.append(one)
+    for element in value:
+        kept.append(element)
         if len(kept) > _MOST_ITERATED:
             raise TypeError(f"an iterator of more than {_MOST_ITERATED:,} values")
     return kept

@@ -80,7 +80,7 @@ def best_set(values: Floats, noise: Floats, *, step: float = 0.0, level: float =
     open_ = open_[np.argsort(statistic[open_], kind="stable")]
     centres = [lowest, *open_[np.unique(np.linspace(0, len(open_) - 1, min(len(open_), MOST_CENTRES)).astype(int))]]
     maxima = {int(centre): _largest_lead(noise, int(centre), rivals) for centre in dict.fromkeys(centres)}
-    quantiles = {centre: max(float(np.quantile(one, 1 - level)), least) for centre, one in maxima.items()}
+    quantiles = {centre: max(float(np.quantile(value, 1 - level)), least) for centre, value in maxima.items()}
     pooled = max(maxima, key=quantiles.__getitem__)
     critical = np.full(len(values), quantiles[pooled])
     p_values = np.ones(len(values))

@@ -97,11 +97,13 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted labels; pass one of each for each item.")
     if all(map(_is_text, gold)) and all(map(_is_text, predicted)):
         return _single_label_counts(gold, predicted)
-    reals, claims = ([(one,) if isinstance(one, str) else tuple(one) for one in side] for side in (gold, predicted))
-    number = {label: i for i, label in enumerate(sorted({label for one in (*reals, *claims) for label in one}))}
+    reals, claims = (
+        [(array,) if isinstance(array, str) else tuple(array) for array in side] for side in (gold, predicted)
+    )
+    number = {label: i for i, label in enumerate(sorted({label for entry in (*reals, *claims) for label in entry}))}
 
     def table(items: Sequence[Sequence[str]]) -> sp.csr_array:
-        columns = np.array([number[label] for one in items for label in one], dtype=np.int64)
+        columns = np.array([number[label] for item in items for label in item], dtype=np.int64)
         edges = np.cumsum([0, *map(len, items)])
         return sp.csr_array((np.ones(len(columns), dtype=np.float32), columns, edges), shape=(len(items), len(number)))
 
@@ -293,4 +295,4 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     stepped = given[order] * (len(given) - np.arange(len(given)))
     adjusted = np.empty_like(given)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(stepped)) if len(given) else stepped
-    return tuple(float(one) for one in adjusted)
+    return tuple(float(value) for value in adjusted)

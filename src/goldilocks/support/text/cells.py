@@ -174,9 +174,9 @@ def _as_lists(value: Any) -> Any:
         TypeError: NumPy left values out, or there is a type that JSON lacks.
     """
     if isinstance(value, list | tuple):
-        return [_as_lists(one) for one in value]
+        return [_as_lists(element) for element in value]
     if isinstance(value, dict):
-        return {key: _as_lists(one) for key, one in value.items()}
+        return {key: _as_lists(entry) for key, entry in value.items()}
     if not isinstance(value, str | int | float | bool | None):
         raise TypeError(f"a {type(value).__name__}")
     return value

@@ -21,7 +21,7 @@ def cut(text: str) -> list[str]:
         >>> cut("The [E1] author [/E1] of a [E2] keygen [/E2]")
         ['The', '[E1]', 'author', '[/E1]', 'of a', '[E2]', 'keygen', '[/E2]']
     """
-    return [piece for one in _MARK.split(text) if (piece := one.strip())]
+    return [piece for entry in _MARK.split(text) if (piece := entry.strip())]
 
 
 def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:
@@ -31,7 +31,7 @@ def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:
         >>> all_marked(["[E1] a [/E1] [E2] b [/E2]"]), all_marked(["[E1] a [/E1] b"]), all_marked([])
         (True, False, False)
     """
-    return bool(texts) and all(isinstance(one, str) and _marked(one) for one in texts)
+    return bool(texts) and all(isinstance(text, str) and _marked(text) for text in texts)
 
 
 def _marked(text: str) -> bool:

@@ -39,7 +39,9 @@ def words_of(cell: Any) -> tuple[str, ...]:
     cell = listed(cell)
     if has_sentences(cell):
         return tuple(
-            word for place, one in enumerate(cell) for word in ([SENTENCE_END] if place else []) + list(map(_word, one))
+            word
+            for place, element in enumerate(cell)
+            for word in ([SENTENCE_END] if place else []) + list(map(_word, element))
         )
     if not isinstance(cell, str):
         return tuple(map(_word, cell))
@@ -83,7 +85,7 @@ def tags_of(cell: Any) -> tuple[str, ...]:
     """The tags in a cell: a list of them or of those of each sentence, or a text in which blanks separate them."""
     cell = listed(cell)
     if has_sentences(cell):
-        return tuple(tag for one in cell for tag in tags_of(one))
+        return tuple(tag for element in cell for tag in tags_of(element))
     return tuple(cell.split()) if isinstance(cell, str) else tuple(map(label_of, cell))
 
 
@@ -95,7 +97,7 @@ def listed(cell: Any) -> Any:
         (['to', 'Rome'], '[sic] to Rome', '[1]')
     """
     found = list_of(cell) if isinstance(cell, str) else None
-    return found if found and all(isinstance(one, str | list) for one in found) else cell
+    return found if found and all(isinstance(match, str | list) for match in found) else cell
 
 
 def has_sentences(cell: Any) -> bool:
@@ -122,9 +124,8 @@ def words_problem(role: str, cell: Any) -> str | None:
     """
     cell = listed(cell)
     if has_sentences(cell):
-        return next(
-            (one for n, part in enumerate(cell, 1) if (one := _sentence_problem(f"sentence {n} of {role}", part))), None
-        )
+        problems = (_sentence_problem(f"sentence {number} of {role}", part) for number, part in enumerate(cell, 1))
+        return next((problem for problem in problems if problem), None)
     if isinstance(cell, str) or not isinstance(cell, list | tuple):
         return text_problem(role, cell) or _list_problem(role, cell)
     if not cell or all(isinstance(word, str) and not word.strip() for word in cell):
@@ -168,8 +169,8 @@ def tags_problem(role: str, cell: Any, words: Sequence[str]) -> str | None:
     sentences = sentences_of(words)
     if len(sentences) != len(cell):
         return f"{role} holds those of {len(cell)} sentences for {len(sentences)}; there must be a list for each"
-    for number, (one, tags) in enumerate(zip(sentences, cell, strict=True), 1):
-        if problem := _flat_tags_problem(f"sentence {number} of {role}", tags, len(one)):
+    for number, (sentence, tags) in enumerate(zip(sentences, cell, strict=True), 1):
+        if problem := _flat_tags_problem(f"sentence {number} of {role}", tags, len(sentence)):
             return problem if "sentence" in problem else f"sentence {number}: {problem}"
     return None
 
@@ -277,9 +278,9 @@ def flat_tags(
         InputError: there is not one tag for each word.
     """
     _check(gold, predicted)
-    lengths = [len(one) for one in gold]
-    right = [tag for one in gold for tag in one]
-    given = [tag for one in predicted for tag in one]
+    lengths = [len(answer) for answer in gold]
+    right = [tag for answer in gold for tag in answer]
+    given = [tag for answer in predicted for tag in answer]
     return right, given, np.repeat(np.arange(len(gold)), lengths)
 
 

@@ -25,7 +25,7 @@ _LISTED = (
     "yue=Cantonese zh=Chinese zu=Zulu"
 )
 """Tag=name; a blank in a name is a low line."""
-_NAMES = dict(one.split("=") for one in _LISTED.split())
+_NAMES = dict(piece.split("=") for piece in _LISTED.split())
 _MORE = {
     "zh-hans": "simplified Chinese",
     "zh-cn": "simplified Chinese",
@@ -57,7 +57,7 @@ def tag_of(name: str) -> str:
         'de'
     """
     wanted = name.strip().lower().replace(" ", "_")
-    return next((tag for tag, one in _NAMES.items() if one.lower() == wanted), "")
+    return next((tag for tag, entry in _NAMES.items() if entry.lower() == wanted), "")
 
 
 def is_tag(text: str) -> bool:

@@ -28,7 +28,7 @@ def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
         >>> all_references("a", ["b", "a"]), all_references("a", None)
         (('a', 'b'), 'a')
     """
-    others = [] if empty(cell) else [str(one) for one in list_of(cell) or []]
+    others = [] if empty(cell) else [str(entry) for entry in list_of(cell) or []]
     found = tuple(dict.fromkeys((target, *others)))
     return found if len(found) > 1 else target
 
@@ -54,7 +54,7 @@ def turns_problem(role: str, cell: Any) -> str | None:
 def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
     found = list_of(cell)
-    return (str(cell),) if found is None else tuple(str(said(one)) for one in found)
+    return (str(cell),) if found is None else tuple(str(said(match)) for match in found)
 
 
 def so_far(row: Mapping[str, Any]) -> Any:
@@ -78,5 +78,5 @@ def _list_problem(role: str, each: str, cell: Any) -> str | None:
     found = list_of(cell)
     if found is None:
         return f"{role} is a {type(cell).__name__}, not a list of texts"
-    wrong = (text_problem(f"{each} {number}", one) for number, one in enumerate(found, start=1))
+    wrong = (text_problem(f"{each} {number}", match) for number, match in enumerate(found, start=1))
     return next(filter(None, wrong), None)

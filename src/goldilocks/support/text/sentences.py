@@ -25,7 +25,7 @@ def sentences_of(words: Sequence[str]) -> list[tuple[str, ...]]:
             found.append([])
         else:
             found[-1].append(word)
-    return [tuple(one) for one in found]
+    return [tuple(match) for match in found]
 
 
 def without_ends(words: Sequence[str]) -> tuple[str, ...]:

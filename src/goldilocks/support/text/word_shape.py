@@ -81,7 +81,7 @@ def numbers(words: Sequence[str]) -> npt.NDArray[np.int32]:
     """The features of each word as numbers below ``BUCKETS``, ``(n_words, MOST)``; 0 where it has no more."""
     found = np.zeros((len(words), MOST), dtype=np.int32)
     for row, strings in zip(found, features(words), strict=True):
-        row[: len(strings)] = [1 + zlib.crc32(one.encode()) % (BUCKETS - 1) for one in strings]
+        row[: len(strings)] = [1 + zlib.crc32(string.encode()) % (BUCKETS - 1) for string in strings]
     return found
 
 
