@@ -197,7 +197,7 @@ def check_money(spec: TaskSpec) -> None:
         if field.name != "licenses" and getattr(limits, field.name) is not None
     }
     at_least = {"objective.error_cost": objective.error_cost, "objective.indifference": objective.indifference}
-    at_least |= {f"objective.{entry}": getattr(objective, entry) or 0.0 for entry in ("point_cost", "review_cost")}
+    at_least |= {f"objective.{name}": getattr(objective, name) or 0.0 for name in ("point_cost", "review_cost")}
     at_least |= {
         f"objective.error_costs.{gold}.{label}": cost
         for gold, row in objective.error_costs.items()

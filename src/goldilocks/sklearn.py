@@ -187,7 +187,7 @@ class GoldilocksTagger(_SelectingEstimator):
         Raises:
             GoldilocksError: the rows cannot be used, or no candidate finished within the budget.
         """
-        sentences, tags = [list(words) for words in X], [list(entry) for entry in y]
+        sentences, tags = [list(words) for words in X], [list(sentence_tags) for sentence_tags in y]
         _same_length(sentences, tags)
         return self._select([{"tokens": words, "tags": given} for words, given in zip(sentences, tags, strict=True)])
 

@@ -129,9 +129,8 @@ def _scores(info: BundleInfo, decision: Decision | None) -> str:
     for part, scores in _parts(info):
         for name, score in scores.items():
             mark = " (decides)" if name == info.metric else ""
-            lines.append(
-                f"| {_PARTS[part]} | {name}{mark} | {score.value:.4f} | {score.low:.4f} to {score.high:.4f} | {score.n:,} |"
-            )
+            interval = f"{score.low:.4f} to {score.high:.4f}"
+            lines.append(f"| {_PARTS[part]} | {name}{mark} | {score.value:.4f} | {interval} | {score.n:,} |")
     lines += [f"\n{metric}: {words}." for metric, words in (decision.conditions if decision else {}).items()]
     if info.test_opened:
         lines.append(

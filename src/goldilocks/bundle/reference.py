@@ -110,7 +110,7 @@ def _spread(texts: tuple[Text, ...], most: int) -> list[Text]:
 
 
 def _deciles(values: list[int] | list[float]) -> tuple[float, ...]:
-    return tuple(round(float(entry), 6) for entry in np.quantile(values, DECILES)) if values else ()
+    return tuple(round(float(decile), 6) for decile in np.quantile(values, DECILES)) if values else ()
 
 
 def _shares(labels: list[str]) -> dict[str, float]:

@@ -178,7 +178,7 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
     items = [text for text in dataset.train.texts if not isinstance(text, str)]
     cuts = learnt([sentence for item in items for sentence in sentences_of(item)])
     lines = any(SENTENCE_END in item for item in items)
-    return replace(cuts, known=tuple(entry for entry in cuts.known if mask(entry) == entry), lines=lines)
+    return replace(cuts, known=tuple(text for text in cuts.known if mask(text) == text), lines=lines)
 
 
 def _without_path(facts: ModelInfo) -> ModelInfo:

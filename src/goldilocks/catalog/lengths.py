@@ -43,4 +43,4 @@ def _tokenizer_of(folder: Path) -> Path | None:
 def _counts(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return [len(entry.ids) for entry in tokenizer.encode_batch_fast(list(texts))]
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch_fast(list(texts))]

@@ -73,7 +73,7 @@ def hashed(texts: Sequence[str], grams: Grams) -> tuple[Hashes, Positions, Posit
         ``(hashes, rows, starts, ends, joined)``: occurrence k is ``joined[starts[k]:ends[k]]`` in text ``rows[k]``.
     """
     clean = [prepared(text, grams) for text in texts]
-    filled = [row for row, entry in enumerate(clean) if entry]
+    filled = [row for row, text in enumerate(clean) if text]
     joined = "".join(" " + clean[row] for row in filled) + " "
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.array([len(clean[row]) + 1 for row in filled], dtype=np.int64)  # each text owns the space before it
@@ -226,7 +226,7 @@ class Vocabulary:
 
         parts = [sp.csr_array((0, len(self)), dtype=np.float32)]
         for block, kinds in zip(blocks(texts), kinds_of_blocks, strict=True):
-            cells = [self.cells(kind, entry) for kind, entry in enumerate(kinds)]
+            cells = [self.cells(kind, texts_of_kind) for kind, texts_of_kind in enumerate(kinds)]
             rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
             shape = (block.stop - block.start, len(self))
             parts.append(sp.coo_array((counts, (rows.astype(np.int32), columns.astype(np.int32))), shape=shape).tocsr())

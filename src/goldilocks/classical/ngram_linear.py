@@ -187,7 +187,7 @@ class NgramLinear:
         for block in blocks(texts):
             n_texts = block.stop - block.start
             kinds = [counted(texts[block], grams) for grams in self.vocabulary.grams]
-            cells = [self.vocabulary.cells(kind, entry) for kind, entry in enumerate(kinds)]
+            cells = [self.vocabulary.cells(kind, texts_of_kind) for kind, texts_of_kind in enumerate(kinds)]
             rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
             values = self._weighed(rows, columns, counts, n_texts)
             order = np.argsort(rows, kind="stable")

@@ -215,7 +215,7 @@ def classification_report(evaluation: Evaluation) -> Table:
         table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
     table.add_row()
     for name, *three, n in class_totals(evaluation.confusion):
-        table.add_row(name, *("" if entry is None else f"{entry:.3f}" for entry in three), f"{n:,}")
+        table.add_row(name, *("" if number is None else f"{number:.3f}" for number in three), f"{n:,}")
     return table
 
 

@@ -95,7 +95,7 @@ class Comparison:
 
     def _ece_change(self, answers: Answers) -> float | None:
         before, after = (
-            calibration(entry, self.part.gold, self.goal, seed=self.seed) for entry in (self.original, answers)
+            calibration(side, self.part.gold, self.goal, seed=self.seed) for side in (self.original, answers)
         )
         return after.ece.value - before.ece.value if before and after else None
 

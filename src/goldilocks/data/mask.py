@@ -22,7 +22,7 @@ def _luhn(found: str) -> bool:
 
 def _iban(found: str) -> bool:
     plain = found.replace(" ", "").upper()
-    return int("".join(str(int(entry, 36)) for entry in plain[4:] + plain[:4])) % 97 == 1
+    return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
 
 
 def _chinese_id(found: str) -> bool:
@@ -78,7 +78,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
             r")(?![\w-]|\.\d)",
             re.ASCII,
         ),
-        lambda found: 9 <= sum(entry.isdigit() for entry in found) <= 15,
+        lambda found: 9 <= sum(character.isdigit() for character in found) <= 15,
     ),
 )
 KINDS = {

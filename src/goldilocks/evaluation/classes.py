@@ -88,7 +88,7 @@ def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
         return part, answers
     texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()
     for place, item in enumerate(part.texts):
-        right, said = (labels_of(entry[place], Output.TAGS) for entry in (part.gold, answers.values))
+        right, said = (labels_of(side[place], Output.TAGS) for side in (part.gold, answers.values))
         pairs = zip(tagged_sentences(words_of(item), right), tagged_sentences(words_of(item), said), strict=True)
         for (words, wanted), (_, answered) in pairs:
             texts.append(words)

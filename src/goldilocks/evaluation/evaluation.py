@@ -40,7 +40,7 @@ def evaluate(
     Raises:
         InputError: there are no rows, or not one answer for each.
     """
-    named = {entry: plugins.load("metrics", entry) for entry in dict.fromkeys(metrics)}
+    named = {name: plugins.load("metrics", name) for name in dict.fromkeys(metrics)}
     metric, (part_name, data_fingerprint) = metrics[0], source
     scores = {name: measured(value, part.gold, answers.values, seed=seed) for name, value in named.items()}
     gold, given = _single(part.gold, answers.values, goal)

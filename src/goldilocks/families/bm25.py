@@ -133,7 +133,7 @@ class WordOverlap:
         pairs = all(len(item) == 2 for item in texts) and not any(isinstance(answer, tuple) for answer in gold)
         documents = list(dict.fromkeys(text for item in texts for text in (item if pairs else item[1:])))
         words = [self._words(document) for document in documents]
-        self.seen = dict(sorted(Counter(word for entry in words for word in entry).items()))
+        self.seen = dict(sorted(Counter(word for document in words for word in document).items()))
         self.n_texts = len(documents)
         self.mean_length = max(1.0, sum(word.total() for word in words) / len(words))
         if pairs:
@@ -217,7 +217,5 @@ def _cosine(first: Mapping[str, float], second: Mapping[str, float]) -> float:
     if len(first) > len(second):
         first, second = second, first
     shared = sum(value * second.get(key, 0.0) for key, value in first.items())
-    lengths = sum(statement * statement for statement in first.values()) * sum(
-        entry * entry for entry in second.values()
-    )
+    lengths = sum(weight * weight for weight in first.values()) * sum(weight * weight for weight in second.values())
     return float(shared / lengths**0.5) if lengths else 0.0

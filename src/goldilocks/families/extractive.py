@@ -242,8 +242,8 @@ class Nearest:
 
         known = [[(self.place[word], times) for word, times in count.items() if word in self.place] for count in counts]
         starts = np.cumsum([0, *map(len, known)])
-        columns = np.array([place for entry in known for place, _ in entry], dtype=np.int32)
-        values = np.array([1 + np.log(times) for entry in known for _, times in entry], dtype=np.float32)
+        columns = np.array([place for sentence in known for place, _ in sentence], dtype=np.int32)
+        values = np.array([1 + np.log(times) for sentence in known for _, times in sentence], dtype=np.float32)
         values = values * self.idf[columns]
         rows = np.repeat(np.arange(len(known)), np.diff(starts))
         lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(known)))

@@ -53,7 +53,7 @@ def without_address(reason: str) -> str:
 def labels_of(decision: Decision) -> dict[str, str]:
     """Candidate -> short name for plots: model and method if unambiguous, else the full name."""
     short = {
-        standing.candidate: standing.model if standing.method == "scratch" else f"{standing.model} · {cstandingmethod}"
+        standing.candidate: standing.model if standing.method == "scratch" else f"{standing.model} · {standing.method}"
         for standing in decision.candidates
     }
     names = list(short.values())

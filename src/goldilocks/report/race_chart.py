@@ -124,7 +124,8 @@ def _values(
         left, right = x(max(trial.elapsed - trial.seconds, 0.0)), x(trial.elapsed)
         title = (
             f"{trial.candidate} up to {percent(trial.share)}: "
-            f"expected saving {money(trial.value)} {currency} per month; took {duration(trial.seconds)}, predicted {duration(trial.predicted_seconds)}"
+            f"expected saving {money(trial.value)} {currency} per month; "
+            f"took {duration(trial.seconds)}, predicted {duration(trial.predicted_seconds)}"
         )
         top = scale(trial.value)
         colour = f"c{colours[trial.candidate]}" if trial.candidate in colours else "plain"

@@ -185,14 +185,14 @@ def _measured(
     texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
     footprints: dict[str, Footprint] = {}
     dropped = setting.workspace.read_dropped()
-    done = [entry for entry in trials if entry.share >= 1 and entry.candidate not in dropped]
+    done = [trial for trial in trials if trial.share >= 1 and trial.candidate not in dropped]
     for number, trial in enumerate(done):
         setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
             footprints[trial.candidate] = _with_tokens(measure(by_name[trial.candidate], texts), trial)
         if fallen:
             footprints.pop(trial.candidate, None)
-    return footprints if len(footprints) == len({entry.candidate for entry in done}) else None
+    return footprints if len(footprints) == len({trial.candidate for trial in done}) else None
 
 
 def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
@@ -200,7 +200,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
     spent: dict[str, float] = {}
     for entry in records.trials:
         spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
-    last = {entry.candidate: entry for entry in records.trials if entry.share >= 1 and entry.candidate in footprints}
+    last = {trial.candidate: trial for trial in records.trials if trial.share >= 1 and trial.candidate in footprints}
     finished: list[Finished] = []
     for name, trial in last.items():
         candidate, footprint = by_name[name], footprints[name]
@@ -248,11 +248,11 @@ def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:
 
 def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice: Choice) -> list[Standing]:
     """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
-    latest = {entry.candidate: entry for entry in records.trials}
+    latest = {trial.candidate: trial for trial in records.trials}
     spent: dict[str, float] = {}
     for entry in records.trials:
         spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
-    cut = {entry.candidate: entry.reason for entry in records.screening.cut}
+    cut = {cut_candidate.candidate: cut_candidate.reason for cut_candidate in records.screening.cut}
     dropped = records.workspace.read_dropped()
     decided = {standing.candidate for standing in choice.standings}
     rows: list[Standing] = []

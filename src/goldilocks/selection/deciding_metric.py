@@ -19,7 +19,9 @@ def deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
     name = spec.metric or task.METRICS[0]
     metric = plugins.load("metrics", name)
     if task.OUTPUT not in metric.OUTPUTS:
-        fitting = [entry for entry in plugins.names("metrics") if task.OUTPUT in plugins.load("metrics", entry).OUTPUTS]
+        fitting = [
+            metric for metric in plugins.names("metrics") if task.OUTPUT in plugins.load("metrics", metric).OUTPUTS
+        ]
         raise InputError(
             f"task file: the metric {name} is about {', '.join(sorted(metric.OUTPUTS))}, {spec.task} gives "
             f"{task.OUTPUT}; name one of {', '.join(fitting)}."

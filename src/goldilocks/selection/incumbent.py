@@ -152,7 +152,7 @@ def _check_labels(incumbent: str, answers: Sequence[Answer], dataset: Dataset) -
     """
     known = set(dataset.labels)
     for row, answer, gold in zip(dataset.validation.rows, answers, dataset.validation.gold, strict=True):
-        unknown = next((entry for entry in labels_of(answer, dataset.output) if entry not in known), None)
+        unknown = next((label for label in labels_of(answer, dataset.output) if label not in known), None)
         if unknown is not None:
             shown = ", ".join(dataset.labels[:10]) + (", …" if len(dataset.labels) > 10 else "")
             raise InputError(

@@ -42,11 +42,11 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         n_items=len(records.gold),
         n_labels=len(records.goal.labels),
         screening=records.screening,
-        trials=[entry for entry in records.trials if entry.candidate in kept],
+        trials=[trial for trial in records.trials if trial.candidate in kept],
         seed=records.spec.seed,
         dropped=dropped,
     )
-    latest = {entry.candidate: entry for entry in records.trials}
+    latest = {trial.candidate: trial for trial in records.trials}
     cheapest = min((standing.cost.total for standing in finished), default=0.0)
     prospects: list[Prospect] = []
     losses: dict[str, Measured] = {}

@@ -255,7 +255,7 @@ def _divide(pool: Pool, probes: Sequence[ProbeResult], keep: int) -> tuple[tuple
     reasons: dict[str, str] = {}
     for probe in probes:
         own = probe.estimates[ACCURACY]
-        better = [entry.estimates[ACCURACY] for entry in probes if entry.estimates[ACCURACY].low > own.high]
+        better = [probe.estimates[ACCURACY] for probe in probes if probe.estimates[ACCURACY].low > own.high]
         if len(better) >= keep:
             bar = sorted(better, key=lambda entry: -entry.low)[keep - 1]
             reasons[probe.model] = (

@@ -74,7 +74,7 @@ def _stated(changes: Changes) -> set[str]:
 
 
 def _known(what: str, given: Mapping[str, Any], record: type, leave_out: tuple[str, ...] = ()) -> None:
-    names = [entry.name for entry in fields(record) if entry.name not in leave_out]
+    names = [field.name for field in fields(record) if field.name not in leave_out]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         raise InputError(f"--{what} {unknown}: unknown.{suggest(unknown, names)} There are: {', '.join(names)}.")

@@ -96,7 +96,7 @@ def add_key(path: Path, key: ApiKey) -> str:
     known = read_keys(path) if path.exists() else KeyList()
     if not key.name.strip() or not key.name.isprintable():
         raise InputError(f"the name of the key is {key.name!r}; give it one that can be read in a list.")
-    if any(entry.name == key.name and entry.state(time.time()) == "active" for entry in known.keys):
+    if any(other.name == key.name and other.state(time.time()) == "active" for other in known.keys):
         raise InputError(f"{path}: there is an active key named {key.name!r}; revoke it first, or choose another name.")
     identity, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     text = f"gl_{identity}_{secret}"

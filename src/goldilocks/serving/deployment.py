@@ -200,7 +200,7 @@ class Deployment:
     @property
     def versions(self) -> list[Version]:
         """All that run."""
-        return [entry for entry in (self.current, self.canary, self.shadow) if entry is not None]
+        return [version for version in (self.current, self.canary, self.shadow) if version is not None]
 
     def choose(self, version: str | None = None) -> Version:
         """The version that answers the next request: one that was named, or the current one but for the canary's share.

@@ -124,7 +124,7 @@ class LocalEngine:
         from dataclasses import fields, replace
 
         model: Any = self._bundle.model
-        given = {entry.name: getattr(changes, entry.name) for entry in fields(changes)}
+        given = {field.name: getattr(changes, field.name) for field in fields(changes)}
         own = model.generation
         model.generation = replace(own, **{name: value for name, value in given.items() if value is not None})
         try:

@@ -55,7 +55,7 @@ class Privacy:
         """Everything found in a text; a name within something else is part of it."""
         spans = list(self.find(text))
         taken = [(start, end) for _, start, end in spans]
-        spans += [entry for entry in self.names.get(text, ()) if all(entry[2] <= a or b <= entry[1] for a, b in taken)]
+        spans += [find for find in self.names.get(text, ()) if all(find[2] <= a or b <= find[1] for a, b in taken)]
         return sorted(spans, key=lambda span: span[1])
 
     def masked(self, items: Sequence[Text]) -> list[Text]:

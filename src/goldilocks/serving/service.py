@@ -372,7 +372,8 @@ class Service:
             deployment.changing.release()
         if self.settings.state is not None:
             write_state(
-                self.settings.state, ServingState({name: _kept(entry) for name, entry in self.deployments.items()})
+                self.settings.state,
+                ServingState({name: _kept(deployment) for name, deployment in self.deployments.items()}),
             )
 
     def tend(self, now: float) -> None:

@@ -221,7 +221,7 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         ("cache_items", settings.cache_items, 0),
         ("log.days", settings.log.days, 0),
         ("log.megabytes", settings.log.megabytes, 0.1),
-        *((f"limits.{entry.name}", getattr(settings.limits, entry.name), 0.001) for entry in fields(settings.limits)),
+        *((f"limits.{field.name}", getattr(settings.limits, field.name), 0.001) for field in fields(settings.limits)),
         *(("replicas.min_replicas", deployment_name.min_replicas, 1) for deployment_name in every),
         *(
             ("replicas.max_replicas", deployment_name.max_replicas, deployment_name.min_replicas)
@@ -309,4 +309,4 @@ def _keys_at(path: list[str]) -> list[str]:
         for option in (hint, *getattr(hint, "__args__", ())):
             if isinstance(option, type) and is_dataclass(option):
                 record = option
-    return [entry.name for entry in fields(record)]
+    return [field.name for field in fields(record)]

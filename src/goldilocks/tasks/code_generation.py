@@ -42,7 +42,7 @@ _ENTRY = re.compile(r"\ncheck\((\w+)\)\n\Z")
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
     asserts = None if empty(row.get("tests")) else list_of(row["tests"])
-    wrong = (text_problem(f"test {number}", entry) for number, entry in enumerate(asserts or (), start=1))
+    wrong = (text_problem(f"test {number}", statement) for number, statement in enumerate(asserts or (), start=1))
     return text_problem("prompt", row.get("prompt")) or next(filter(None, wrong), None)
 
 

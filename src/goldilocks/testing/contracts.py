@@ -69,8 +69,8 @@ def check_metric(metric: Metric) -> None:
         gold, predicted = _made_up_labels()
         _check_label_metric(metric, gold, predicted)
     else:
-        gold = [entry for example in metric.EXAMPLES for entry in example[0]]
-        predicted = [entry for example in metric.EXAMPLES for entry in example[1]]
+        gold = [answer for example in metric.EXAMPLES for answer in example[0]]
+        predicted = [answer for example in metric.EXAMPLES for answer in example[1]]
     rng = np.random.default_rng(0)
     order = rng.permutation(len(gold)).tolist()
     shuffled = _value(metric, [gold[i] for i in order], [predicted[i] for i in order])
@@ -435,7 +435,7 @@ def check_policy(policy: Policy) -> None:
         choice = policy.choose(race)
         assert choice == policy.choose(race), "the same state of the race gives another choice"
         if choice is None:
-            assert any(race.bought(entry) for entry in race.candidates), "it stopped before buying anything"
+            assert any(race.bought(name) for name in race.candidates), "it stopped before buying anything"
             return
         candidate, rung, why = choice
         assert candidate in race.candidates, f"{candidate!r} is not in the race"

@@ -188,7 +188,7 @@ def score_continuations(
 def _path_scores(lm: CausalLM, states: Tensor, tree: ContinuationTree) -> Tensor:
     """Sums of log probabilities along the continuations, from states ``(n_rows, 1 + n_nodes, width)``."""
     rows, nodes, width = states.shape
-    parents, owners, tokens = (entry.to(states.device) for entry in (tree.parents, tree.owners, tree.tokens))
+    parents, owners, tokens = (array.to(states.device) for array in (tree.parents, tree.owners, tree.tokens))
     parts = torch.split(states.reshape(rows * nodes, width), _LOGIT_ROWS)
     log_norm = torch.cat([lm.logits(part).float().logsumexp(-1) for part in parts]).view(rows, nodes)
     distinct, column = torch.unique(tokens, return_inverse=True)

@@ -221,8 +221,10 @@ class TokenClassifier(Network):
         room = max(1, self.config.max_tokens - len(self._before) - len(self._after))
         longest = min(WORD_TOKENS, room)
         pieces = {
-            word: np.asarray(entry.ids[:longest], dtype=np.int32) if entry.ids else self._nothing[:longest]
-            for word, entry in zip(distinct, encoded, strict=True)
+            word: np.asarray(pieces_of_word.ids[:longest], dtype=np.int32)
+            if pieces_of_word.ids
+            else self._nothing[:longest]
+            for word, pieces_of_word in zip(distinct, encoded, strict=True)
         }
         pieces[SENTENCE_END] = self._end[:longest]
         known = {word for words in items for word in words} - {SENTENCE_END}

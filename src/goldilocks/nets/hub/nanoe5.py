@@ -156,7 +156,7 @@ def read(file: Path) -> tuple[Header, Pieces, dict[str, Tensor]]:
     with _damage_named(file):
         header, place = _read_header(content)
         pieces, place = _read_pieces(content, place)
-        weights = {_hub_name(entry.name): _tensor(content, entry, header) for entry in _entries(content, place)}
+        weights = {_hub_name(tensor.name): _tensor(content, tensor, header) for tensor in _entries(content, place)}
     return header, pieces, weights
 
 

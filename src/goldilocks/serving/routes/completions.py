@@ -120,7 +120,7 @@ async def chat(request: Request, body: ChatRequest) -> Any:
         last = {"index": 0, "delta": {}, "finish_reason": "stop", "logprobs": None}
         kind = {"object": "chat.completion.chunk"}
         return _stream(
-            [{**head, **kind, "choices": [entry]} for entry in (chunk, last)], head | kind, usage, body.stream_options
+            [{**head, **kind, "choices": [choice]} for choice in (chunk, last)], head | kind, usage, body.stream_options
         )
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}

@@ -219,9 +219,9 @@ def _system_one(
     where = f"question {name!r}"
     if isinstance(question, Noul):
         return {"type": "noul", "noul": round(_yes(name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
-    options = [str(entry) for entry in question.criteria]
+    options = [str(option) for option in question.criteria]
     found = over(options, scores, answered.card, where)
-    shares = [round(entry, _DIGITS) for entry in found.probabilities]
+    shares = [round(share, _DIGITS) for share in found.probabilities]
     if isinstance(question, SystemOneChoice):
         each = dict(zip(options, shares, strict=True))
         return {

@@ -73,6 +73,6 @@ def _fields(schema: dict[str, Any]) -> str:
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    options = [entry for entry in schema.get("anyOf", (schema,)) if entry.get("type") != "null"]
+    options = [option for option in schema.get("anyOf", (schema,)) if option.get("type") != "null"]
     names = [option.get("type") or option.get("$ref", "any").rpartition("/")[2] for option in options]
     return " or ".join(map(str, names))

@@ -88,7 +88,7 @@ async def metadata(request: Request, model: str, version: str | None = None) -> 
     texts = [{"name": name, "datatype": "BYTES", "shape": [-1]} for name in _inputs(card)]
     return {
         "name": deployment.name,
-        "versions": [entry.id for entry in deployment.versions],
+        "versions": [version.id for version in deployment.versions],
         "platform": f"goldilocks_{card.family}",
         "inputs": texts,
         "outputs": _outputs(card),

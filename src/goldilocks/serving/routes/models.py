@@ -17,7 +17,7 @@ router = APIRouter(tags=["models"])
 async def models(request: Request) -> dict[str, Any]:
     """List the models that the key may ask."""
     service = service_of(request)
-    return {"object": "list", "data": [described(service, entry) for entry in service.visible(request)]}
+    return {"object": "list", "data": [described(service, deployment) for deployment in service.visible(request)]}
 
 
 @router.get("/v1/models/{model}", responses=READING)

@@ -139,4 +139,4 @@ def _reason(error: BaseException) -> str:
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
         causes.append(cause)
-    return next((str(entry) for entry in causes if str(entry)), type(error).__name__)
+    return next((str(cause) for cause in causes if str(cause)), type(error).__name__)

@@ -157,7 +157,7 @@ class Connection(Codec):
             self.callbacks.append(value)
             return ["callback", len(self.callbacks) - 1]
         if hasattr(value, "__next__"):
-            return ["iterator", [self.encode(entry) for entry in iterated(value)]]
+            return ["iterator", [self.encode(element) for element in iterated(value)]]
         plain = self.base_value(value)
         if plain is None:
             raise TypeError(f"the tests hand over a {kind.__name__}; only plain values reach the program")
@@ -249,7 +249,7 @@ class Remote:
         return self._ask("next")
 
     def __contains__(self, value: Any) -> bool:
-        return any(entry is value or entry == value for entry in self)  # compared here, not over there
+        return any(element is value or element == value for element in self)  # compared here, not over there
 
     def __bool__(self) -> bool:
         return self._ask("bool") is True

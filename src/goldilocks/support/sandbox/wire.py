@@ -147,7 +147,7 @@ class Codec:
         return None
 
     def _pairs(self, value: dict[Any, Any]) -> list[list[Any]]:
-        return [[self.encode(key), self.encode(entry)] for key, entry in value.items()]
+        return [[self.encode(key), self.encode(element)] for key, element in value.items()]
 
     def decode(self, value: Any) -> Any:
         """The value that ``encode`` was given, of exactly that class.
@@ -170,7 +170,7 @@ class Codec:
         if tag in _MAKERS:
             return _MAKERS[tag]([self.decode(element) for element in content[0]])
         if tag == "dict":
-            return {self.decode(key): self.decode(entry) for key, entry in content[0]}
+            return {self.decode(key): self.decode(element) for key, element in content[0]}
         if tag == "int":
             return int(content[0], 16)
         if tag in ("bytes", "bytearray"):
@@ -196,7 +196,7 @@ class Codec:
             if tag == "deque":
                 return collections.deque([self.decode(element) for element in content[0]], content[1])
             made: dict[Any, Any] = collections.Counter() if tag == "Counter" else collections.OrderedDict()
-            made.update({self.decode(key): self.decode(entry) for key, entry in content[0]})
+            made.update({self.decode(key): self.decode(element) for key, element in content[0]})
             return made
         return self.resolve(tag, content)
 

@@ -100,7 +100,10 @@ def class_counts(gold: Sequence[Any], predicted: Sequence[Any]) -> sp.csr_array:
     reals, claims = (
         [(array,) if isinstance(array, str) else tuple(array) for array in side] for side in (gold, predicted)
     )
-    number = {label: i for i, label in enumerate(sorted({label for entry in (*reals, *claims) for label in entry}))}
+    number = {
+        label: i
+        for i, label in enumerate(sorted({label for labels_of_item in (*reals, *claims) for label in labels_of_item}))
+    }
 
     def table(items: Sequence[Sequence[str]]) -> sp.csr_array:
         columns = np.array([number[label] for item in items for label in item], dtype=np.int64)

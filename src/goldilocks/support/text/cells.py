@@ -176,7 +176,7 @@ def _as_lists(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_as_lists(element) for element in value]
     if isinstance(value, dict):
-        return {key: _as_lists(entry) for key, entry in value.items()}
+        return {key: _as_lists(element) for key, element in value.items()}
     if not isinstance(value, str | int | float | bool | None):
         raise TypeError(f"a {type(value).__name__}")
     return value

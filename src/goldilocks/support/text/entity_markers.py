@@ -21,7 +21,7 @@ def cut(text: str) -> list[str]:
         >>> cut("The [E1] author [/E1] of a [E2] keygen [/E2]")
         ['The', '[E1]', 'author', '[/E1]', 'of a', '[E2]', 'keygen', '[/E2]']
     """
-    return [piece for entry in _MARK.split(text) if (piece := entry.strip())]
+    return [piece for part in _MARK.split(text) if (piece := part.strip())]
 
 
 def all_marked(texts: Sequence[str | tuple[str, ...]]) -> bool:

@@ -57,7 +57,7 @@ def tag_of(name: str) -> str:
         'de'
     """
     wanted = name.strip().lower().replace(" ", "_")
-    return next((tag for tag, entry in _NAMES.items() if entry.lower() == wanted), "")
+    return next((tag for tag, name in _NAMES.items() if name.lower() == wanted), "")
 
 
 def is_tag(text: str) -> bool:

@@ -28,7 +28,7 @@ def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
         >>> all_references("a", ["b", "a"]), all_references("a", None)
         (('a', 'b'), 'a')
     """
-    others = [] if empty(cell) else [str(entry) for entry in list_of(cell) or []]
+    others = [] if empty(cell) else [str(reference) for reference in list_of(cell) or []]
     found = tuple(dict.fromkeys((target, *others)))
     return found if len(found) > 1 else target
 

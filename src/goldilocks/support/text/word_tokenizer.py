@@ -66,7 +66,7 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
     """
     # A blank is a word only of texts that are tagged by character; it cuts nothing.
     sentences = [[word for word in sentence if not word.isspace()] for sentence in sentences]
-    words = {word for entry in sentences for word in entry}
+    words = {word for sentence in sentences for word in sentence}
     alphabetic = [word for word in words if word[:1].isalnum() and not _UNSPACED[SEGMENTATION].search(word)]
     runs = 2 * sum(len(word) > 1 for word in alphabetic) >= len(alphabetic)
     bare = replace(UNITS, runs=runs, apart=any(_NOT.fullmatch(word) for word in words))
@@ -88,8 +88,8 @@ def learnt(sentences: Iterable[Sequence[str]]) -> WordTokenization:
         for word, parts in units.items()
         if 1 < len(parts) <= MOST_UNITS and (_kind(word[0]) == " " or len(first(word)) > 1)
     }
-    held = Counter(word for entry in sentences for word in entry if word in longer)
-    held.subtract(pair for entry in sentences for pair in map(add, entry, entry[1:]) if pair in longer)
+    held = Counter(word for sentence in sentences for word in sentence if word in longer)
+    held.subtract(pair for sentence in sentences for pair in map(add, sentence, sentence[1:]) if pair in longer)
     return replace(bare, joins=joins, known=tuple(sorted(word for word, more in held.items() if more > 0)))
 
 
