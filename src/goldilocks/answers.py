@@ -185,9 +185,9 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
     sure |= {"review": True} if prediction.review else {}
     match goal.output:
         case Output.LABEL:
-            found = {"labels" if goal.several else "label": answer, **sure}
+            fields = {"labels" if goal.several else "label": answer, **sure}
             every = {label: round(score, 6) for label, score in prediction.scores.items()}
-            return found | ({"scores": every} if scores else {})
+            return fields | ({"scores": every} if scores else {})
         case Output.TAGS:
             return _tagged(prediction, goal) | sure
         case Output.SCORE:
@@ -209,17 +209,17 @@ def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:
     answered without a bundle (which knows the words) are tags alone.
     """
     tags, spans = labels_of(prediction.answer, Output.TAGS), prediction.spans
-    found: dict[str, Any] = {"tokens": list(prediction.words)} if prediction.item else {}
-    found |= {"offsets": list(map(list, spans))} if spans else {}
-    found["tags"] = list(tags)
+    fields: dict[str, Any] = {"tokens": list(prediction.words)} if prediction.item else {}
+    fields |= {"offsets": list(map(list, spans))} if spans else {}
+    fields["tags"] = list(tags)
     if not spans and SENTENCE_END in prediction.item:
         ends = np.cumsum([0, *map(len, sentences_of(prediction.item))]).tolist()
-        found["sentences"] = list(map(list, pairwise(ends)))
+        fields["sentences"] = list(map(list, pairwise(ends)))
     if not prediction.item or not spells_entities(goal.labels):
-        return found
-    found["entities"] = []
+        return fields
+    fields["entities"] = []
     for kind, first, behind in entities(tags):
         start, end = (spans[first][0], spans[behind - 1][1]) if spans else (first, behind)
         text = (prediction.item if spans else prediction.words)[start:end]
-        found["entities"].append({"type": kind, "start": start, "end": end, "text": in_one(text)})
-    return found
+        fields["entities"].append({"type": kind, "start": start, "end": end, "text": in_one(text)})
+    return fields

@@ -192,11 +192,11 @@ def _race_context(
     spec: TaskSpec,
     task: Task,
     settings: RunSettings,
-    found: tuple[Dataset, Pool, Screening],
+    selection_inputs: tuple[Dataset, Pool, Screening],
     store: RunStore,
     guard: Guard,
 ) -> RaceContext:
-    dataset, pool, screening = found
+    dataset, pool, screening = selection_inputs
     _, metric = deciding_metric(spec, task)
     guard.workspace.forget_lost()  # finished candidates whose files were deleted are bought again
     return RaceContext(

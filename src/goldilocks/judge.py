@@ -127,13 +127,13 @@ def _with_samples(
     answers = [
         bundle.answers(part.texts, generation=replace(how, seed=first + number)).values for number in range(samples)
     ]
-    found = drawn_scores(*tried, part.gold, answers)
+    scores = drawn_scores(*tried, part.gold, answers)
     words = (
         f"estimated without bias (Chen et al. 2021) from {samples} answers to each item, drawn at temperature "
         f"{how.temperature:g}, top_p {how.top_p:g}, seeds {first} to {first + samples - 1}"
     )
     return replace(
         evaluation,
-        scores={**evaluation.scores, **found},
-        conditions={**evaluation.conditions, ", ".join(found): words},
+        scores={**evaluation.scores, **scores},
+        conditions={**evaluation.conditions, ", ".join(scores): words},
     )

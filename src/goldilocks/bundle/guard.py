@@ -52,15 +52,15 @@ def names_in(folder: Path) -> set[str]:
     Raises:
         IntegrityError: there is a link or something else that is not a plain file.
     """
-    found = set()
+    file_names = set()
     for where, folders, names in os.walk(folder):
         for name in [*folders, *names]:
             path = Path(where) / name
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise IntegrityError(f"{folder}: {name!r} is a link or no plain file; a bundle holds files only.")
             if path.is_file():
-                found.add(path.relative_to(folder).as_posix())
-    return found - {INFO}
+                file_names.add(path.relative_to(folder).as_posix())
+    return file_names - {INFO}
 
 
 def safe_name(name: str) -> bool:

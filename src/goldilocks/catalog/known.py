@@ -76,14 +76,14 @@ def described(source: str, families: Mapping[str, Family], *, offline: bool) -> 
 
 def unique(models: list[ModelInfo]) -> list[ModelInfo]:
     """The same models, one per source, with a number behind a name that a family has already given away."""
-    found: dict[tuple[str, str], ModelInfo] = {}
+    by_name: dict[tuple[str, str], ModelInfo] = {}
     for facts in models:
         name, number = facts.name, 1
-        while (facts.family, name) in found and found[facts.family, name].source != facts.source:
+        while (facts.family, name) in by_name and by_name[facts.family, name].source != facts.source:
             number += 1
             name = f"{facts.name}-{number}"
-        found.setdefault((facts.family, name), replace(facts, name=name))
-    return list(found.values())
+        by_name.setdefault((facts.family, name), replace(facts, name=name))
+    return list(by_name.values())
 
 
 def _with_card(facts: ModelInfo, folder: Path) -> ModelInfo:

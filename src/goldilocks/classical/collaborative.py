@@ -73,14 +73,14 @@ def _folded(square: Array, own: Array) -> Array:
     if not len(own):
         return np.zeros(len(square), dtype=np.float32)
     lifted = square + (CONFIDENCE - 1) * (own.T @ own)
-    found: Array = np.linalg.solve(lifted, CONFIDENCE * own.sum(0)).astype(np.float32)
-    return found
+    factors: Array = np.linalg.solve(lifted, CONFIDENCE * own.sum(0)).astype(np.float32)
+    return factors
 
 
 def factor_scores(items: Array, square: Array, history: Sequence[int]) -> Array:
     """Score of every item for a history; ``square`` is ``penalised_square(items)``."""
-    found: Array = items @ _folded(square, items[list(history)])
-    return found
+    scores: Array = items @ _folded(square, items[list(history)])
+    return scores
 
 
 def penalised_square(items: Array) -> Array:
@@ -109,14 +109,14 @@ class ItemIndex:
             >>> ItemIndex(["Heat (1995)", "Heat", "Babe"]).mentioned("Babe; Heat (1995); Heater")
             [2, 0]
         """
-        found: dict[int, None] = {}
+        mentioned: dict[int, None] = {}
         place = 0
         while place < len(text):
             item = self._at(text, place) if _edge(text, place) else None
             if item is not None:
-                found[self.number[item]] = None
+                mentioned[self.number[item]] = None
             place += 1 if item is None else len(item)
-        return list(found)
+        return list(mentioned)
 
     def _at(self, text: str, place: int) -> str | None:
         for length in self._keys:

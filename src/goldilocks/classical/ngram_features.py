@@ -194,9 +194,9 @@ class Vocabulary:
         self.terms: list[list[str]] = []
         self.hashes: list[Hashes] = []
         for term in terms:
-            found = hash_of_terms(term)
-            order = np.argsort(found)
-            self.hashes.append(found[order])
+            hashes = hash_of_terms(term)
+            order = np.argsort(hashes)
+            self.hashes.append(hashes[order])
             self.terms.append([term[i] for i in order.tolist()])
         widths = [len(term) for term in self.terms]
         self.edges: list[int] = [0, *np.cumsum(widths).tolist()]
@@ -252,10 +252,12 @@ class Vocabulary:
         sample = texts[::every]
         # Sorting, which is most of the work, lets other threads run.
         with ThreadPoolExecutor(cores()) as pool:
-            found = list(pool.map(lambda block: [counted(sample[block], gram) for gram in grams], blocks(sample)))
-        terms = [_commonest([kinds[kind] for kinds in found], min_texts, most) for kind in range(len(grams))]
+            counted_blocks = list(
+                pool.map(lambda block: [counted(sample[block], gram) for gram in grams], blocks(sample))
+            )
+        terms = [_commonest([kinds[kind] for kinds in counted_blocks], min_texts, most) for kind in range(len(grams))]
         vocabulary = cls(grams, terms)
-        return vocabulary, vocabulary.matrix(texts) if every > 1 else vocabulary._stacked(texts, found)
+        return vocabulary, vocabulary.matrix(texts) if every > 1 else vocabulary._stacked(texts, counted_blocks)
 
 
 def hash_of_terms(terms: Sequence[str]) -> Hashes:
@@ -268,24 +270,24 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
     # Powers count from each term's own start, so that a long list needs no long table of powers.
     offsets = np.arange(len(codes)) - np.repeat(starts, ends - starts)
     powers, _ = _power_tables(int(offsets.max()) + 1)
-    found: Hashes = np.add.reduceat(_mixed(codes) * powers[offsets], starts)
-    return found
+    hashes: Hashes = np.add.reduceat(_mixed(codes) * powers[offsets], starts)
+    return hashes
 
 
-def _commonest(found: list[Counted], min_texts: int, most: int) -> list[str]:
-    if not found:
+def _commonest(counts: list[Counted], min_texts: int, most: int) -> list[str]:
+    if not counts:
         return []
-    hashes = np.concatenate([match.hashes for match in found])
+    hashes = np.concatenate([match.hashes for match in counts])
     order = np.argsort(hashes, kind="stable")
     first = np.flatnonzero(np.append(True, hashes[order][1:] != hashes[order][:-1])[: len(hashes)])
     if not len(first):
         return []
-    seen = np.add.reduceat(np.concatenate([match.seen for match in found])[order], first)
+    seen = np.add.reduceat(np.concatenate([match.seen for match in counts])[order], first)
     keep = np.flatnonzero(seen >= min_texts)
     if len(keep) > most:
         keep = keep[np.argsort(-seen[keep], kind="stable")[:most]]
     example = order[first[keep]]
-    edges = np.cumsum([0, *(len(match.hashes) for match in found)])
+    edges = np.cumsum([0, *(len(match.hashes) for match in counts)])
     number = np.searchsorted(edges, example, side="right") - 1
-    spans = [(found[block], at - edges[block]) for block, at in zip(number.tolist(), example.tolist(), strict=True)]
+    spans = [(counts[block], at - edges[block]) for block, at in zip(number.tolist(), example.tolist(), strict=True)]
     return [entry.joined[entry.starts[at] : entry.ends[at]] for entry, at in spans]

@@ -314,15 +314,15 @@ def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...]
             f"fit got {len(texts)} texts and {len(gold)} labels; pass one label for each of at least one text."
         )
     number = {label: i for i, label in enumerate(labels)}
-    found = [labels_of(answer, Output.LABEL) for answer in gold]
-    unknown = sorted({label for match in found for label in match} - number.keys())
+    labels_by_item = [labels_of(answer, Output.LABEL) for answer in gold]
+    unknown = sorted({label for match in labels_by_item for label in match} - number.keys())
     if unknown:
         raise InputError(
             f"gold holds the label {unknown[0]!r}, which is not among the model's; there are: {', '.join(labels)}."
         )
     if not several:
-        return np.array([number[label] for (label,) in found], dtype=np.int64)
+        return np.array([number[label] for (label,) in labels_by_item], dtype=np.int64)
     table = np.zeros((len(gold), len(labels)), dtype=np.int64)
-    for row, match in enumerate(found):
+    for row, match in enumerate(labels_by_item):
         table[row, [number[label] for label in match]] = 1
     return table

@@ -31,9 +31,9 @@ def list_plugins(
             f"No shelf is named {shelf!r}.{suggest(shelf, list(shelves))} There are: {', '.join(shelves)}."
         )
     out = console()
-    for shelf in shelves:
-        if shelf in (None, shelf):
-            table = Table(title=shelf, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
-            for name in plugins.names(shelf):
-                table.add_row(plain(name, style="bold"), plugins.summary(shelf, name))
+    for listed in shelves:
+        if shelf in (None, listed):
+            table = Table(title=listed, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+            for name in plugins.names(listed):
+                table.add_row(plain(name, style="bold"), plugins.summary(listed, name))
             out.print(table)

@@ -35,11 +35,11 @@ def promote(
     Example: goldilocks promote tickets --bundle run2/bundle --share 0.1
     """
     if bundle is None:
-        found = _ask(f"{url}/v1/admin/models/{model}/promote", {}, key)
+        answer = _ask(f"{url}/v1/admin/models/{model}/promote", {}, key)
     else:
         body = {"bundle": str(bundle.absolute()), "share": share, "shadow": shadow}
-        found = _ask(f"{url}/v1/admin/models/{model}/versions", body, key)
-    _show(found)
+        answer = _ask(f"{url}/v1/admin/models/{model}/versions", body, key)
+    _show(answer)
 
 
 def rollback(
@@ -54,10 +54,10 @@ def rollback(
     _show(_ask(f"{url}/v1/admin/models/{model}/rollback", {}, key))
 
 
-def _show(found: Mapping[str, Any]) -> None:
-    for match in found["versions"]:
+def _show(answer: Mapping[str, Any]) -> None:
+    for match in answer["versions"]:
         share = f", {match['share']:.2%} of the requests" if "share" in match else ""
-        typer.echo(f"{found['model']}: {match['role']} {match['version']} ({match['bundle']}{share})")
+        typer.echo(f"{answer['model']}: {match['role']} {match['version']} ({match['bundle']}{share})")
 
 
 def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
@@ -73,14 +73,14 @@ def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=600) as answer:
-            found: dict[str, Any] = json.load(answer)
+            content: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         raise InputError(f"the service refused: {_message(error.read())}") from error
     except (urllib.error.URLError, ValueError, OSError) as error:
         raise MissingError(
             f"{url}: no service answers there ({getattr(error, 'reason', error)}); pass --url."
         ) from error
-    return found
+    return content
 
 
 def _message(content: bytes) -> str:

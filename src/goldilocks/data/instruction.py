@@ -49,5 +49,5 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
 
 def _language_of(gold: Sequence[Gold]) -> str:
     shares = languages([references(answer)[0] for answer in gold[:LOOKED_AT]])
-    found = max(shares, key=shares.__getitem__, default=UNDETERMINED)
-    return found if found != UNDETERMINED and shares[found] > SURE else ""
+    language = max(shares, key=shares.__getitem__, default=UNDETERMINED)
+    return language if language != UNDETERMINED and shares[language] > SURE else ""

@@ -14,29 +14,29 @@ from collections.abc import Callable
 _MAYBE = re.compile(r"@|(?:\d[ .()/-]{0,2}){4}|:[0-9A-Fa-f]{0,4}:")
 
 
-def _luhn(found: str) -> bool:
-    digits = [int(match) for match in found if match.isdigit()]
+def _luhn(number: str) -> bool:
+    digits = [int(match) for match in number if match.isdigit()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-def _iban(found: str) -> bool:
-    plain = found.replace(" ", "").upper()
+def _iban(number: str) -> bool:
+    plain = number.replace(" ", "").upper()
     return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
 
 
-def _chinese_id(found: str) -> bool:
+def _chinese_id(number: str) -> bool:
     """GB 11643-1999: the 18th character is a check digit modulo 11."""
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    total = sum(int(digit) * weight for digit, weight in zip(found, weights, strict=False))
-    return "10X98765432"[total % 11] == found[-1].upper()
+    total = sum(int(digit) * weight for digit, weight in zip(number, weights, strict=False))
+    return "10X98765432"[total % 11] == number[-1].upper()
 
 
-def _ip(found: str) -> bool:
-    if sum(match.isalnum() for match in found) < 4:  # "::" is an address too, but not in a text
+def _ip(address: str) -> bool:
+    if sum(match.isalnum() for match in address) < 4:  # "::" is an address too, but not in a text
         return False
     try:
-        ipaddress.ip_address(found)
+        ipaddress.ip_address(address)
     except ValueError:
         return False
     return True
@@ -78,7 +78,7 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
             r")(?![\w-]|\.\d)",
             re.ASCII,
         ),
-        lambda found: 9 <= sum(character.isdigit() for character in found) <= 15,
+        lambda number: 9 <= sum(character.isdigit() for character in number) <= 15,
     ),
 )
 KINDS = {
@@ -96,13 +96,15 @@ def find(text: str) -> list[tuple[str, int, int]]:
     """(kind, start, end) of what looks like personal data, in the order it stands; the kinds are ``KINDS``."""
     if not _MAYBE.search(text):
         return []
-    found: list[tuple[str, int, int]] = []
+    matches: list[tuple[str, int, int]] = []
     for kind, pattern, holds in _KINDS:
         for match in pattern.finditer(text):
             start, end = match.span()
-            if holds(match[0]) and all(end <= taken_start or taken_end <= start for _, taken_start, taken_end in found):
-                found.append((kind, start, end))
-    return sorted(found, key=lambda entry: entry[1])
+            if holds(match[0]) and all(
+                end <= taken_start or taken_end <= start for _, taken_start, taken_end in matches
+            ):
+                matches.append((kind, start, end))
+    return sorted(matches, key=lambda entry: entry[1])
 
 
 def mask(text: str) -> str:

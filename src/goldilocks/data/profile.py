@@ -52,7 +52,7 @@ def profile(
     """
     train = parts["train"]
     sample = [as_text(item) for item in spread(train.texts, SAMPLE)]
-    found = languages([as_text(item) for item in spread(train.texts, LANGUAGE_SAMPLE)])
+    language_shares = languages([as_text(item) for item in spread(train.texts, LANGUAGE_SAMPLE)])
     counters = {"words": words} | dict(tokenizers or {})
     facts: dict[str, Mapping[str, float]] = {}
     if isinstance(task, ReportsDataStats):
@@ -62,8 +62,8 @@ def profile(
         label_counts={name: dict(sorted(label_counts(part, output).items())) for name, part in parts.items()},
         characters=percentiles(np.fromiter((len(as_text(item)) for item in train.texts), np.int64, len(train))),
         tokens={name: percentiles(np.asarray(count(sample))) for name, count in counters.items()},
-        language=main_language(found) if language == "auto" else language,
-        languages=found,
+        language=main_language(language_shares) if language == "auto" else language,
+        languages=language_shares,
         facts=facts,
     )
 

@@ -199,9 +199,9 @@ def _object(line: str) -> dict[str, Any]:
     if not line.strip():
         raise InputError("an empty line, not a JSON object")
     try:
-        found = loads(line)
+        content = loads(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"broken JSON ({str(error).split(':')[0]})") from error
-    if not isinstance(found, dict):
-        raise InputError(f"a JSON {type(found).__name__}, not an object")
-    return found
+    if not isinstance(content, dict):
+        raise InputError(f"a JSON {type(content).__name__}, not an object")
+    return content

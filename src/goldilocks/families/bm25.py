@@ -174,12 +174,12 @@ class WordOverlap:
 
     def _score(self, query: Sequence[tuple[float, str]], words: Counter[str]) -> float:
         room = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * words.total() / self.mean_length)
-        found = 0.0
+        score = 0.0
         for weight, word in query:
             count = words.get(word, 0)
             if count:
-                found += weight * count * (SATURATION + 1) / (count + room)
-        return found
+                score += weight * count * (SATURATION + 1) / (count + room)
+        return score
 
     def _shared(self, first: str, second: str) -> npt.NDArray[np.float64]:
         """Cosine of the words weighed by idf, cosine of the runs of three characters, ratio of the lengths."""

@@ -237,8 +237,10 @@ class Collaborative:
                 slope = slope + values.T @ (likely - share) / len(lists)
             return total, slope
 
-        found: Floats = minimize(loss, np.ones(FEATURES), jac=True, method="L-BFGS-B", bounds=[(0, None)] * FEATURES).x
-        return found
+        fitted_weights: Floats = minimize(
+            loss, np.ones(FEATURES), jac=True, method="L-BFGS-B", bounds=[(0, None)] * FEATURES
+        ).x
+        return fitted_weights
 
     # -------------------------------------------------------------------------------------------------------- answering
 
@@ -270,8 +272,8 @@ class Collaborative:
         if self._alike is None:
             factors = np.asarray(self.arrays["factors"], dtype=np.float32)
             return collaborative.factor_scores(factors, self._square, history)[list(places)]
-        found = np.asarray(self._alike[list(history)].sum(0), dtype=np.float32).ravel()
-        return found[list(places)]
+        scores = np.asarray(self._alike[list(history)].sum(0), dtype=np.float32).ravel()
+        return scores[list(places)]
 
     def _idf_values(self, text: str) -> dict[str, float]:
         return {

@@ -132,12 +132,12 @@ class WordCrf:
         values: list[tuple[str, ...]] = []
         scores = np.ones(len(texts), dtype=np.float32)
         for place, item in enumerate(texts):
-            found: list[str] = []
+            answered: list[str] = []
             for words in filter(None, sentences_of(words_of(item))):
                 tags, sure = self._tagged(words)
-                found += tags
+                answered += tags
                 scores[place] *= sure
-            values.append(tuple(found))
+            values.append(tuple(answered))
         return of_values(values, scores)
 
     def _tagged(self, words: Sequence[str]) -> tuple[tuple[str, ...], float]:

@@ -137,24 +137,24 @@ class Picked:
         """The picked sentences of each item, in their order."""
         picks: dict[str, Callable[[Text], str]] = {
             "copy": lambda item: item if isinstance(item, str) else item[-1],
-            "lead": lambda item: self._picked(item, lambda found: range(len(found))),
+            "lead": lambda item: self._picked(item, lambda candidates: range(len(candidates))),
             "textrank": lambda item: self._picked(
-                item, lambda found: _by_rank([set(self._units(match)) for match in found])
+                item, lambda candidates: _by_rank([set(self._units(match)) for match in candidates])
             ),
         }
         return of_values([picks[self.name](item) for item in texts])
 
     def _picked(self, item: Text, order: Callable[[Sequence[str]], Sequence[int]]) -> str:
-        found = sentences(as_text(item) if isinstance(item, str) else "\n".join(item))[:MOST_SENTENCES]
+        candidates = sentences(as_text(item) if isinstance(item, str) else "\n".join(item))[:MOST_SENTENCES]
         chosen: list[int] = []
         length = 0.0
-        for place in order(found):
-            more = len(self._units(found[place]))
+        for place in order(candidates):
+            more = len(self._units(candidates[place]))
             if chosen and abs(length - self.words) <= abs(length + more - self.words):
                 break  # one sentence more would be further from the usual length
             chosen.append(place)
             length += more
-        return " ".join(found[place] for place in sorted(chosen))
+        return " ".join(candidates[place] for place in sorted(chosen))
 
     def _units(self, text: str) -> list[str]:
         return units(text, self.segmentation)
@@ -254,8 +254,8 @@ class Nearest:
         """The answer of the most similar training item, the first of several; scores are the cosines."""
         if self.values is None or not texts:
             return of_values([""] * len(texts))
-        found = [self._nearest(self._table([self._counted(item)]) @ self.values) for item in texts]
-        return of_values([self.answers[place] for place, _ in found], np.array([score for _, score in found]))
+        positions = [self._nearest(self._table([self._counted(item)]) @ self.values) for item in texts]
+        return of_values([self.answers[place] for place, _ in positions], np.array([score for _, score in positions]))
 
     def _nearest(self, alike: sp.csr_array) -> tuple[int, float]:
         """Place and cosine of the most similar; the first of train where none has a word in common."""

@@ -217,11 +217,11 @@ class NgramModel:
         )
         known = self.pieces.number
         spelled = self._spelled([piece for text in own for piece in text if piece not in known])
-        found = []
+        log_likelihoods = []
         for before, text, log in zip(contexts, own, logs, strict=True):
             unknown = sum(spelled[piece] for piece in text if piece not in known)
-            found.append(min(0.0, float(log[len(before) :].sum()) + unknown))
-        return found
+            log_likelihoods.append(min(0.0, float(log[len(before) :].sum()) + unknown))
+        return log_likelihoods
 
     def _spelled(self, pieces: Sequence[str]) -> dict[str, float]:
         """Natural log of the probability of the characters of each piece."""

@@ -21,9 +21,9 @@ EXAMPLES = (
 
 def items(gold: Sequence[str], predicted: Sequence[str]) -> Floats:
     """``(right, 1)`` for each item, shape ``(n_items, 2)``."""
-    found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [answer == other for answer, other in zip(gold, predicted, strict=True)]
-    return found
+    summands = np.ones((len(gold), 2), dtype=np.float32)
+    summands[:, 0] = [answer == other for answer, other in zip(gold, predicted, strict=True)]
+    return summands
 
 
 def total(sums: Floats) -> Floats:

@@ -27,9 +27,9 @@ EXAMPLES = (
 
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """``(equal, 1)`` for each item, shape ``(n_items, 2)``."""
-    found = np.ones((len(gold), 2))
-    found[:, 0] = [_trimmed(given) in map(_trimmed, right) for right, given in in_pairs(gold, predicted)]
-    return found
+    summands = np.ones((len(gold), 2))
+    summands[:, 0] = [_trimmed(given) in map(_trimmed, right) for right, given in in_pairs(gold, predicted)]
+    return summands
 
 
 def total(sums: Floats) -> Floats:

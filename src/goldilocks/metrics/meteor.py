@@ -40,10 +40,10 @@ Pairs = list[tuple[int, int]]
 
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """``(best score over the references, 1)`` for each item, shape ``(n_items, 2)``."""
-    found = np.ones((len(gold), 2))
+    summands = np.ones((len(gold), 2))
     for row, (right, given) in enumerate(in_pairs(gold, predicted)):
-        found[row, 0] = max((_score(reference, given) for reference in right), default=0.0)
-    return found
+        summands[row, 0] = max((_score(reference, given) for reference in right), default=0.0)
+    return summands
 
 
 def total(sums: Floats) -> Floats:

@@ -52,9 +52,9 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
     """
     if len(gold) != len(predicted):
         raise InputError(f"{len(gold)} gold and {len(predicted)} predicted programs; pass one of each for each item.")
-    found = np.ones((len(gold), 2))
-    found[:, 0] = [np.mean(passed) if passed else 0.0 for passed in _verdicts_of(gold, predicted)]
-    return found
+    summands = np.ones((len(gold), 2))
+    summands[:, 0] = [np.mean(passed) if passed else 0.0 for passed in _verdicts_of(gold, predicted)]
+    return summands
 
 
 def total(sums: Floats) -> Floats:
@@ -80,9 +80,9 @@ class _Tries:
 
     def items(self, gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
         """``(estimate of pass@k, 1)`` for each item, shape ``(n_items, 2)``."""
-        found = np.ones((len(gold), 2))
-        found[:, 0] = [estimate(len(passed), sum(passed), self.k) for passed in _verdicts_of(gold, predicted)]
-        return found
+        summands = np.ones((len(gold), 2))
+        summands[:, 0] = [estimate(len(passed), sum(passed), self.k) for passed in _verdicts_of(gold, predicted)]
+        return summands
 
     def total(self, sums: Floats) -> Floats:
         """The mean for each row of ``sums``."""

@@ -35,10 +35,10 @@ def items(gold: Sequence[float], predicted: Sequence[float]) -> Floats:
 
 
 def _standard(values: Sequence[float]) -> npt.NDArray[np.float64]:
-    found = np.asarray(values, dtype=np.float64)
-    found = found - found.mean() if len(found) else found
-    spread = float(np.sqrt(np.mean(found**2))) if len(found) else 0.0
-    return found / spread if spread > 0 else found
+    centred = np.asarray(values, dtype=np.float64)
+    centred = centred - centred.mean() if len(centred) else centred
+    spread = float(np.sqrt(np.mean(centred**2))) if len(centred) else 0.0
+    return centred / spread if spread > 0 else centred
 
 
 def total(sums: Floats) -> Floats:
@@ -47,5 +47,5 @@ def total(sums: Floats) -> Floats:
     spread = (first_squared - first**2 / n) * (second_squared - second**2 / n)
     together = product - first * second / n
     known = (first_squared - first**2 / n > TINY * n) & (second_squared - second**2 / n > TINY * n)
-    found = np.divide(together, np.sqrt(np.abs(spread)), out=np.zeros_like(n), where=known)
-    return np.asarray(np.clip(found, -1.0, 1.0))
+    correlations = np.divide(together, np.sqrt(np.abs(spread)), out=np.zeros_like(n), where=known)
+    return np.asarray(np.clip(correlations, -1.0, 1.0))

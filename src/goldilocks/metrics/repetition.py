@@ -30,9 +30,9 @@ EXAMPLES = (
 
 def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:  # noqa: ARG001
     """``(share, 1)`` for each item, shape ``(n_items, 2)``."""
-    found = np.ones((len(predicted), 2))
-    found[:, 0] = [_share(str(given)) for given in predicted]
-    return found
+    summands = np.ones((len(predicted), 2))
+    summands[:, 0] = [_share(str(given)) for given in predicted]
+    return summands
 
 
 def total(sums: Floats) -> Floats:

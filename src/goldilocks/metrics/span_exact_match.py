@@ -28,11 +28,11 @@ EXAMPLES = (
 
 def items(gold: Sequence[tuple[tuple[int, str], ...]], predicted: Sequence[str]) -> Floats:
     """``(right, 1)`` for each question, shape ``(n_items, 2)``."""
-    found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [
+    summands = np.ones((len(gold), 2), dtype=np.float32)
+    summands[:, 0] = [
         span_match.best(span_match.same, answer, other) for answer, other in zip(gold, predicted, strict=True)
     ]
-    return found
+    return summands
 
 
 def total(sums: Floats) -> Floats:

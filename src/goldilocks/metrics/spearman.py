@@ -65,5 +65,5 @@ def _ranks(times: Floats, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float
     """Midranks of items that were drawn ``times`` each, less their mean."""
     counts = np.bincount(places, weights=times)
     ranks = np.cumsum(counts) - counts / 2
-    found: npt.NDArray[np.float64] = ranks[places] - times.sum() / 2
-    return found
+    centred_ranks: npt.NDArray[np.float64] = ranks[places] - times.sum() / 2
+    return centred_ranks

@@ -21,9 +21,9 @@ EXAMPLES = (
 
 def items(gold: Sequence[tuple[str, ...]], predicted: Sequence[tuple[str, ...]]) -> Floats:
     """``(all right, 1)`` for each item, shape ``(n_items, 2)``."""
-    found = np.ones((len(gold), 2), dtype=np.float32)
-    found[:, 0] = [set(answer) == set(other) for answer, other in zip(gold, predicted, strict=True)]
-    return found
+    summands = np.ones((len(gold), 2), dtype=np.float32)
+    summands[:, 0] = [set(answer) == set(other) for answer, other in zip(gold, predicted, strict=True)]
+    return summands
 
 
 def total(sums: Floats) -> Floats:

@@ -26,11 +26,11 @@ EXAMPLES = (
 def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Floats:
     """``(right, words)`` of each sentence, shape ``(n_items, 2)``."""
     right, given, sentence = flat_tags(gold, predicted)
-    found = np.zeros((len(gold), 2), dtype=np.float32)
-    found[:, 1] = np.bincount(sentence, minlength=len(gold))
+    summands = np.zeros((len(gold), 2), dtype=np.float32)
+    summands[:, 1] = np.bincount(sentence, minlength=len(gold))
     hits = np.fromiter((reference == other for reference, other in zip(right, given, strict=True)), dtype=np.float64)
-    found[:, 0] = np.bincount(sentence, weights=hits, minlength=len(gold))
-    return found
+    summands[:, 0] = np.bincount(sentence, weights=hits, minlength=len(gold))
+    return summands
 
 
 def total(sums: Floats) -> Floats:

@@ -178,16 +178,16 @@ class _Timing:
         return time.monotonic() > self.until
 
 
-def _probe(facts: ModelInfo, found: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
+def _probe(facts: ModelInfo, features: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
     """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
-    layers = [np.ascontiguousarray(found[:, layer]) for layer in range(found.shape[1])]
+    layers = [np.ascontiguousarray(features[:, layer]) for layer in range(features.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
     errors: list[float] = []
     for entry in range(seed, seed + resamples):
         if len(errors) >= _LEAST_RESAMPLES and timing.over():
             break
         errors.append(linear_probe.held_out(layers[best], labels, entry)[1])
-    views = {"": found.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
+    views = {"": features.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
     seeds = range(seed, seed + resamples)
     estimates: dict[str, Measured] = {}
     for name in plugins.names("estimators"):

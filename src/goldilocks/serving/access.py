@@ -252,10 +252,10 @@ class Access:
     def _stamp_now(self) -> tuple[int, int] | None:
         assert self._path is not None
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return None
-        return found.st_mtime_ns, found.st_ino
+        return status.st_mtime_ns, status.st_ino
 
     def _check_rate(self, key: ApiKey) -> None:
         """A token bucket that holds a minute's requests."""

@@ -172,10 +172,10 @@ def _whole(body: bytes, receive: Receive, context: Context) -> Receive:
 
 
 def _headers(context: Context) -> list[tuple[bytes, bytes]]:
-    found = [(b"x-request-id", context.request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    headers = [(b"x-request-id", context.request_id.encode()), (b"x-content-type-options", b"nosniff")]
     if context.version:
-        found.append((b"x-model-version", context.version.encode()))
-    return found
+        headers.append((b"x-model-version", context.version.encode()))
+    return headers
 
 
 def error_body(error: RequestError, context: Context) -> dict[str, Any]:

@@ -118,8 +118,8 @@ class RequestLog:
                     "SELECT 1 FROM requests WHERE request_id = ? AND key_id = ? AND item = ?",
                     (request_id, key_id, item),
                 )
-                found = known.fetchone()
-                if found is None:
+                row = known.fetchone()
+                if row is None:
                     raise RequestError(
                         404,
                         "request_not_found",

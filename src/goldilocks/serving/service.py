@@ -245,9 +245,9 @@ class Service:
             return Privacy(self._find)
         texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
         version = self.deployments[tagger].current
-        found = await self._answered(request, self.deployments[tagger], version, Call(), texts)
+        tagged = await self._answered(request, self.deployments[tagger], version, Call(), texts)
         labels = self.card(version).labels
-        people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in found]
+        people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in tagged]
         return Privacy(self._find, dict(zip(texts, people, strict=True)))
 
     def _logged(self, context: Context, items: Sequence[Text], results: Sequence[Result], privacy: Privacy) -> None:
@@ -313,11 +313,11 @@ class Service:
         if not self.settings.cache_items or call.operation is Operation.GENERATE:
             return [None] * len(items)
         with self._cache_lock:
-            found = [self._cache.get((version.id, call, item)) for item in items]
-        hits = sum(match is not None for match in found)
+            cached = [self._cache.get((version.id, call, item)) for item in items]
+        hits = sum(match is not None for match in cached)
         self.metrics.cache.labels("yes").inc(hits)
         self.metrics.cache.labels("no").inc(len(items) - hits)
-        return found
+        return cached
 
     def _keep(self, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]) -> None:
         if not self.settings.cache_items or call.operation is Operation.GENERATE:

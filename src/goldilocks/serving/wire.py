@@ -108,10 +108,10 @@ def result_from(message: Any, item: Text, card: ModelCard) -> Result:
         return tuple(np.frombuffer(base64.b64decode(message), dtype="<f4").tolist())
     if isinstance(message, dict):
         given: dict[str, Any] = message["logprobs"]
-        found: dict[str, Any] = {
+        fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
         }
-        return TokenLogprobs(**found)
+        return TokenLogprobs(**fields)
     answer, score, scores, tagged, spans = message
     return Prediction(
         tuple(answer) if isinstance(answer, list) else answer,

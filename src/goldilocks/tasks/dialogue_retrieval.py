@@ -41,13 +41,13 @@ def problem(row: Mapping[str, Any]) -> str | None:
 
 
 def _candidates_problem(cell: Any) -> str | None:
-    found = None if empty(cell) else list_of(cell)
-    if found is None:
+    replies = None if empty(cell) else list_of(cell)
+    if replies is None:
         return "candidates is not a list of texts"
-    wrong = (text_problem(f"candidate {number}", match) for number, match in enumerate(found, start=1))
+    wrong = (text_problem(f"candidate {number}", match) for number, match in enumerate(replies, start=1))
     problem = next(filter(None, wrong), None)
-    if problem is None and len(found) < 2:
-        return f"{len(found)} candidate{'' if len(found) == 1 else 's'}; at least 2 are needed to choose from"
+    if problem is None and len(replies) < 2:
+        return f"{len(replies)} candidate{'' if len(replies) == 1 else 's'}; at least 2 are needed to choose from"
     return problem
 
 

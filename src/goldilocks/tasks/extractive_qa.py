@@ -51,9 +51,9 @@ def item_problem(row: Mapping[str, Any]) -> str | None:
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    found = item_problem(row)
-    if found is not None:
-        return found
+    problem = item_problem(row)
+    if problem is not None:
+        return problem
     if isinstance(row.get("answers"), float | str | None) and empty(row.get("answers")):
         return "answers is empty; write [] where the context holds no answer"
     try:
@@ -72,11 +72,11 @@ def item(row: Mapping[str, Any]) -> tuple[str, str]:
 def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     """(start, text) of each right answer, each text once for a place; nothing where the context holds none."""
     context = row["context"]
-    found: dict[tuple[int, str], None] = {}
+    spans: dict[tuple[int, str], None] = {}
     for text, start in _claims(row["answers"]):
         place = _place(context, text, start)
-        found.setdefault((NOWHERE if place is None else place, text))
-    return tuple(found)
+        spans.setdefault((NOWHERE if place is None else place, text))
+    return tuple(spans)
 
 
 def mended(row: Mapping[str, Any]) -> str | None:
@@ -119,8 +119,8 @@ def oddities(part: Part) -> Iterator[Oddity]:
 
 
 def _places(gold: Any) -> tuple[tuple[int, str], ...]:
-    found: tuple[tuple[int, str], ...] = gold
-    return found
+    spans: tuple[tuple[int, str], ...] = gold
+    return spans
 
 
 # ------------------------------------------------------------------------------------------------- what the cell claims
@@ -161,8 +161,8 @@ def _claims(cell: Any) -> Iterator[Claim]:
 
 def _from_json(cell: str) -> Any:
     """A text cell: the list or object that it spells, else the answer itself."""
-    found = value_of(cell) if cell.lstrip()[:2] in ("[]", "[{", '["', '{"', "['", "{'", "ar") else None
-    return [cell] if found is None else found
+    parsed = value_of(cell) if cell.lstrip()[:2] in ("[]", "[{", '["', '{"', "['", "{'", "ar") else None
+    return [cell] if parsed is None else parsed
 
 
 # ------------------------------------------------------------------------------------------------- where it really is

@@ -58,8 +58,8 @@ def _candidates_problem(cell: Any) -> str | None:
     texts = _listed(cell)
     if len(texts) < 2:
         return f"{len(texts)} candidate{'' if len(texts) == 1 else 's'}; at least 2 are needed to rank"
-    found = (text_problem(f"candidate {number}", text) for number, text in enumerate(texts, start=1))
-    return next(filter(None, found), None)
+    problems = (text_problem(f"candidate {number}", text) for number, text in enumerate(texts, start=1))
+    return next(filter(None, problems), None)
 
 
 def _relevance_problem(cell: Any, wanted: int) -> str | None:

@@ -41,10 +41,10 @@ def _labels_problem(cell: Any) -> str | None:
 
 
 def _labels(cell: Any) -> list[Any]:
-    found = list_of(cell)
-    if found is None:
-        found = re.split("[|;,]", cell) if isinstance(cell, str) else [cell]
-    return found
+    labels = list_of(cell)
+    if labels is None:
+        labels = re.split("[|;,]", cell) if isinstance(cell, str) else [cell]
+    return labels
 
 
 def item(row: Mapping[str, Any]) -> str:

@@ -72,7 +72,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
 def facts(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     every = [entities(labels_of(answer, OUTPUT)) for answer in part.gold]
-    kinds = Counter(kind for found in every for kind, _, _ in found)
+    kinds = Counter(kind for entities_of_item in every for kind, _, _ in entities_of_item)
     counted = {f"{kind} entities": float(count) for kind, count in sorted(kinds.items(), key=lambda kind: -kind[1])}
     words = sum(len(labels_of(answer, OUTPUT)) for answer in part.gold)
     return {"words": words, "without an entity": sum(not deployment_name for deployment_name in every), **counted}

@@ -85,9 +85,9 @@ def _span(cell: Any) -> tuple[int, int] | None:
 
 
 def _direction_problem(label: str) -> str | None:
-    found = _DIRECTION.search(label)
-    if found and found.group() not in ("(e1,e2)", "(e2,e1)"):
-        return f"label {shortened(label)!r} has the direction {found.group()}; write (e1,e2) or (e2,e1)"
+    match = _DIRECTION.search(label)
+    if match and match.group() not in ("(e1,e2)", "(e2,e1)"):
+        return f"label {shortened(label)!r} has the direction {match.group()}; write (e1,e2) or (e2,e1)"
     return None
 
 

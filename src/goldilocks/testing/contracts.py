@@ -137,8 +137,8 @@ def check_family(family: Family, name: str, folder: Path, checkpoints: Sequence[
     known = [(info, None) for info in family.models()]
     assert len({info.name for info, _ in known}) == len(known), "two models share a name"
     assert all(info.source == "builtin" for info, _ in known), "models() gives models whose source is not 'builtin'"
-    found = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
-    models = [*known, *((info, checkpoint) for info, checkpoint in found if info is not None)]
+    descriptions = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
+    models = [*known, *((info, checkpoint) for info, checkpoint in descriptions if info is not None)]
     for number, (info, checkpoint) in enumerate(models):
         assert info.family == name, f"{info.name} says its family is {info.family!r}, the file is {name!r}"
         _check_forecast(family, info)
@@ -220,14 +220,14 @@ def check_answers(model: Model, texts: Sequence[Text], goal: Goal | None = None)
 
 
 def _check_probabilities(answers: Answers, goal: Goal, n_items: int) -> None:
-    found = answers.probabilities
-    assert found.shape == (n_items, len(goal.labels)), f"probabilities have shape {found.shape}"
-    assert found.dtype == np.float32, f"probabilities are {found.dtype}, not float32"
-    assert np.isfinite(found).all(), "some probabilities are not finite"
-    assert (found >= 0).all(), "some probabilities are below 0"
-    assert (found <= 1 + 1e-4).all(), "some probabilities are above 1"
+    probabilities = answers.probabilities
+    assert probabilities.shape == (n_items, len(goal.labels)), f"probabilities have shape {probabilities.shape}"
+    assert probabilities.dtype == np.float32, f"probabilities are {probabilities.dtype}, not float32"
+    assert np.isfinite(probabilities).all(), "some probabilities are not finite"
+    assert (probabilities >= 0).all(), "some probabilities are below 0"
+    assert (probabilities <= 1 + 1e-4).all(), "some probabilities are above 1"
     if not goal.several:
-        assert np.allclose(found.sum(1), 1, atol=1e-4), "the probabilities of some texts do not sum to 1"
+        assert np.allclose(probabilities.sum(1), 1, atol=1e-4), "the probabilities of some texts do not sum to 1"
 
 
 def _check_value(item: Text, value: Answer, goal: Goal) -> None:

@@ -72,34 +72,34 @@ class Case:
 def cases(outputs: Collection[Output]) -> list[Case]:
     """Rows for every kind of answer in ``outputs``: texts in two languages, pairs, several labels, words, contexts."""
     english, chinese = part(), part(language="zh")
-    found: list[Case] = []
+    cases: list[Case] = []
     if Output.LABEL in outputs:
-        found += [Case("en", english, GOAL, odd_texts()), Case("zh", chinese, GOAL, odd_texts())]
-        found.append(Case("pairs", _mapped(english, _halves), GOAL, (("", ""), ("?", ""), ("soup " * 99, "x"))))
+        cases += [Case("en", english, GOAL, odd_texts()), Case("zh", chinese, GOAL, odd_texts())]
+        cases.append(Case("pairs", _mapped(english, _halves), GOAL, (("", ""), ("?", ""), ("soup " * 99, "x"))))
         both = Goal(labels=LABELS, several=True)
-        found.append(Case("several", _mapped(english, lambda text: text, _every_label), both, odd_texts()))
+        cases.append(Case("several", _mapped(english, lambda text: text, _every_label), both, odd_texts()))
     if Output.TAGS in outputs:
         goal = Goal(Output.TAGS, TAGS)
         odd = (("",), ("?",), ("🙂🙃", "\u200b"), ("soup",) * 150)
-        found.append(Case("tags", _mapped(english, _words, lambda text: tuple(map(_tag, _words(text)))), goal, odd))
+        cases.append(Case("tags", _mapped(english, _words, lambda text: tuple(map(_tag, _words(text)))), goal, odd))
     if Output.SCORE in outputs:
         goal = Goal(Output.SCORE)
-        found.append(Case("scores", _mapped(english, _halves, _share_of_food), goal, (("", ""), ("x", "soup " * 99))))
-        found.append(
+        cases.append(Case("scores", _mapped(english, _halves, _share_of_food), goal, (("", ""), ("x", "soup " * 99))))
+        cases.append(
             Case("ranking", _mapped(english, _query, lambda text: tuple(map(_share_of_food, _query(text)[1:]))), goal)
         )
     if Output.SPAN in outputs:
         spans = _mapped(english, lambda text: ("which word is not filling", text), _span)
-        found.append(Case("spans", spans, Goal(Output.SPAN), (("?", ""), ("", "soup"), ("which", "soup bread " * 99))))
+        cases.append(Case("spans", spans, Goal(Output.SPAN), (("?", ""), ("", "soup"), ("which", "soup bread " * 99))))
     if Output.TEXT in outputs:
         turned = _mapped(english, lambda text: text, lambda text: " ".join(reversed(text.split())))
-        found.append(Case("text", turned, Goal(Output.TEXT), ("", "?", "soup " * 99)))
+        cases.append(Case("text", turned, Goal(Output.TEXT), ("", "?", "soup " * 99)))
     if Output.LIKELIHOOD in outputs:
         after = _mapped(english, _halves, lambda text: _halves(text)[1])
         strange: tuple[Text, ...] = (*odd_texts(), ("", ""), ("soup bread", "soup"))
         for name, own in (("likelihood", _mapped(chinese, lambda text: text, lambda text: text)), ("continued", after)):
-            found.append(Case(name, own, Goal(Output.LIKELIHOOD), strange))
-    return found
+            cases.append(Case(name, own, Goal(Output.LIKELIHOOD), strange))
+    return cases
 
 
 def _mapped(rows: Part, item: Callable[[str], Text], gold: Callable[[str], Gold] | None = None) -> Part:
@@ -210,7 +210,7 @@ def _word_pieces() -> Tokenizer:
 
 def _bert_shapes(vocabulary: int, width: int, depth: int) -> dict[str, tuple[int, ...]]:
     """Weight name -> shape, as the Hub's BERT checkpoints have them (without the pooler)."""
-    found: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (vocabulary, width),
         "embeddings.position_embeddings.weight": (64, width),
         "embeddings.token_type_embeddings.weight": (2, width),
@@ -229,8 +229,8 @@ def _bert_shapes(vocabulary: int, width: int, depth: int) -> dict[str, tuple[int
         }
         layers |= {f"encoder.layer.{number}.{name}": shape for name, shape in parts.items()}
     for name, shape in layers.items():
-        found[f"{name}.weight"], found[f"{name}.bias"] = shape, shape[:1]
-    return found
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
+    return shapes
 
 
 def decoder_folder(path: Path, *, kind: str = "gemma3_text", width: int = 32, depth: int = 2, seed: int = 0) -> Path:
@@ -303,12 +303,12 @@ def _bytes() -> Tokenizer:
 
 def _decoder_shapes(vocabulary: int, width: int, depth: int, *, gemma: bool) -> dict[str, tuple[int, ...]]:
     """Weight name -> shape, as the Hub's Llama and Gemma 3 checkpoints have them."""
-    found: dict[str, tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens.weight": (vocabulary, width),
         "model.norm.weight": (width,),
     }
     if not gemma:
-        found["lm_head.weight"] = (vocabulary, width)
+        shapes["lm_head.weight"] = (vocabulary, width)
     block: dict[str, tuple[int, ...]] = {
         "self_attn.q_proj": (width, width),
         "self_attn.k_proj": (width // 2, width),
@@ -324,5 +324,5 @@ def _decoder_shapes(vocabulary: int, width: int, depth: int, *, gemma: bool) -> 
         block |= {"pre_feedforward_layernorm": (width,), "post_feedforward_layernorm": (width,)}
         block |= {"self_attn.q_norm": (width // 4,), "self_attn.k_norm": (width // 4,)}
     for number in range(depth):
-        found |= {f"model.layers.{number}.{name}.weight": shape for name, shape in block.items()}
-    return found
+        shapes |= {f"model.layers.{number}.{name}.weight": shape for name, shape in block.items()}
+    return shapes

@@ -287,12 +287,12 @@ class Learner:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""
-        found: dict[str, Tensor] = {}
+        state: dict[str, Tensor] = {}
         for slot in self._optimizer.slots:
-            found[f"weight/{slot.name}"] = slot.master.detach()
+            state[f"weight/{slot.name}"] = slot.master.detach()
             if not self.done:
-                found |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
-        return found
+                state |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
+        return state
 
     def place(self) -> dict[str, int]:
         """Where in the run it stands; goes with ``state``."""

@@ -71,7 +71,7 @@ def _text(file: Path) -> str:
 
 def _annotations(text: str) -> tuple[list[Entity], str]:
     """The entities of an .ann (relations, events and notes are passed over), and what is wrong with it."""
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for line in text.splitlines():
         if not line.startswith("T"):
             continue
@@ -80,8 +80,8 @@ def _annotations(text: str) -> tuple[list[Entity], str]:
             if ";" in "".join(line.split("\t")[1:2]):
                 return [], f"{line.split()[0]} is in several pieces, which tags cannot say"
             return [], f"{line[:40]!r} is not NAME<tab>TYPE START END<tab>TEXT"
-        found.append((int(match[2]), int(match[3]), match[1], match[4] or ""))
+        entities.append((int(match[2]), int(match[3]), match[1], match[4] or ""))
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and not any(map(_ANNOTATION.match, lines)):
         return [], f"no line of its .ann is an annotation of BRAT, such as {lines[0][:40]!r}"
-    return found, ""
+    return entities, ""

@@ -112,7 +112,7 @@ def all_tagged(marked: Sequence[MarkedRow], mended: dict[str, list[int]], *, mov
 def _in_characters(marked: Sequence[MarkedRow], mended: dict[str, list[int]]) -> list[MarkedRow]:
     """The same rows with offsets in characters, whatever the source counts."""
     usable = [place for place, row in enumerate(marked) if not isinstance(row[2], str)]
-    pairs = [(text, found) for _, text, found, *_ in marked if not isinstance(found, str)]
+    pairs = [(text, spans) for _, text, spans, *_ in marked if not isinstance(spans, str)]
     entities, unit, moved, undecided = in_characters(pairs)
     if unit:
         mended[f"offsets that count {unit} (taken so, since the entities fit then)"] = [
@@ -121,29 +121,29 @@ def _in_characters(marked: Sequence[MarkedRow], mended: dict[str, list[int]]) ->
     if undecided:
         mended[UNDECIDED] = [marked[usable[place]][0] for place in undecided]
     converted = list(marked)
-    for place, found in zip(usable, entities, strict=True):
+    for place, spans in zip(usable, entities, strict=True):
         number, text, _, where, others = marked[place]
-        converted[place] = number, text, found, where, others
+        converted[place] = number, text, spans, where, others
     return converted
 
 
 def _inside(spans: Sequence[Span], entities: Sequence[Entity]) -> set[int]:
     """Edges of entities that lie inside a word."""
     starts = [start for start, _ in spans]
-    found = set()
+    units = set()
     for edge in {edge for start, end, _, _ in entities for edge in (start, end)}:
         word = bisect_left(starts, edge) - 1  # the last that begins before it
         if word >= 0 and edge < spans[word][1]:
-            found.add(edge)
-    return found
+            units.add(edge)
+    return units
 
 
 def _cut_at(spans: Sequence[Span], edges: Collection[int]) -> list[Span]:
-    found: list[Span] = []
+    matches: list[Span] = []
     for start, end in spans:
         inside = sorted(edge for edge in edges if start < edge < end)
-        found += zip([start, *inside], [*inside, end], strict=True)
-    return found
+        matches += zip([start, *inside], [*inside, end], strict=True)
+    return matches
 
 
 def _read(text: str, listed: Any) -> list[Entity] | str:
@@ -152,7 +152,7 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
         return _read_by_type(text, listed)
     if not isinstance(listed, list):
         return "entities is not a list"
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for place, model in enumerate(listed, 1):
         if isinstance(model, dict):
             edges = [model.get(edge, model.get(f"{edge}_offset")) for edge in ("start", "end")]
@@ -171,13 +171,13 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
             return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
         if not isinstance(label, str) or not label.strip():
             return f"entity {place} has no label"
-        found.append((start, end, label.strip(), str(said or "")))
-    return found
+        entities.append((start, end, label.strip(), str(said or "")))
+    return entities
 
 
 def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
     """``{type: {name: [[start, last], ...]}}``; the name shows whether the end is the last character."""
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for label, names in listed.items():
         for said, places in names.items() if isinstance(names, dict) else ():
             for place in places if isinstance(places, list) else [places]:
@@ -185,8 +185,8 @@ def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
                     return f"the entity {said[:40]!r} has the place {place!r}; wanted is [start, last]"
                 start, last = place
                 end = last if text[start:last] == said else last + 1
-                found.append((start, end, str(label), said))
-    return found
+                entities.append((start, end, str(label), said))
+    return entities
 
 
 def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] = ()) -> list[Any] | str:

@@ -44,28 +44,28 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
     return record
 
 
-def json_rows(path: Path, columns: Sequence[str], optional: Collection[str], found: Sequence[Record | str]) -> Rows:
+def json_rows(path: Path, columns: Sequence[str], optional: Collection[str], objects: Sequence[Record | str]) -> Rows:
     """Rows of a .json, numbered from 1.
 
     Args:
         path: The file, for messages.
         columns: Names of the columns wanted.
         optional: Columns that may be missing.
-        found: ``records`` of the file.
+        objects: ``records`` of the file.
 
     Raises:
         InputError: it lacks a column.
     """
-    there = names_of(found)
+    there = names_of(objects)
     if there:
         require_columns(path, columns, there, optional)
-    for number, row in enumerate(found, start=1):
+    for number, row in enumerate(objects, start=1):
         yield number, row if isinstance(row, str) else [cell_of(row, column) for column in columns]
 
 
-def names_of(found: Sequence[Record | str]) -> list[str]:
+def names_of(objects: Sequence[Record | str]) -> list[str]:
     """Keys of all rows, in the order of the file."""
-    return list(dict.fromkeys(key for row in found if isinstance(row, dict) for key in row))
+    return list(dict.fromkeys(key for row in objects if isinstance(row, dict) for key in row))
 
 
 def document(path: Path) -> Any:

@@ -60,7 +60,7 @@ def in_characters(marked: Sequence[Marked]) -> tuple[list[list[Entity]], str, li
         The entities of each text; the unit that their offsets were found to count (empty: characters); the positions of
         texts whose entities moved; and the positions of texts where it is open whether an emoji counts as two.
     """
-    found = [entities for _, entities in marked]
+    all_entities = [entities for _, entities in marked]
     best, most, moved = "", 0, list[int]()
     undecided: list[int] = []
     for unit, widths in _UNITS.items():
@@ -78,8 +78,8 @@ def in_characters(marked: Sequence[Marked]) -> tuple[list[list[Entity]], str, li
             undecided = places
     for place in moved:
         text, entities = marked[place]
-        found[place] = _converted(text, entities, _UNITS[best])
-    return found, best, moved, [] if best else undecided
+        all_entities[place] = _converted(text, entities, _UNITS[best])
+    return all_entities, best, moved, [] if best else undecided
 
 
 def _differs(text: str, entities: Sequence[Entity], widths: Widths) -> bool:

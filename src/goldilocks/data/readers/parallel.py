@@ -61,10 +61,10 @@ def rows_of_pair(source: str, folder: Path, *, max_bytes: int = MOST_BYTES) -> R
         MissingError: one of the files is not there.
         InputError: the files have different numbers of lines, or are not UTF-8.
     """
-    found = names(source)
-    if found is None:
+    languages = names(source)
+    if languages is None:
         raise InputError(f"{source}: names no two files; write them as train.en+train.de or train.{{en,de}}.")
-    paths = locate(found[0], folder), locate(found[1], folder)
+    paths = locate(languages[0], folder), locate(languages[1], folder)
     for path in paths:
         admit(path, max_bytes)
     return _rows(*paths)

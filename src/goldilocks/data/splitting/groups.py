@@ -34,13 +34,13 @@ def _about(parts: Parts, bound: str) -> list[str] | None:
         return [text if isinstance(text, str) else text[-1] for name in PARTS for text in parts[name].texts]
     if bound == "document":
         return [text for name in PARTS for text in _whole_documents(parts[name])]
-    found: list[str] = []
+    keys: list[str] = []
     for name in PARTS:
         # The turns of a dialogue have its row number, and the last of them was preceded by all others.
         last = dict(zip(parts[name].rows, parts[name].texts, strict=True))
         whole = {row: as_text(text) for row, text in last.items()}
-        found += [whole[row] for row in parts[name].rows]
-    return found
+        keys += [whole[row] for row in parts[name].rows]
+    return keys
 
 
 def _whole_documents(part: Part) -> list[str]:

@@ -82,11 +82,13 @@ def signatures(texts: Sequence[str], *, seed: int = 0) -> U8:
 
     Bytes of different values agree by chance once in 256 times; keeping four times as much would not pay.
     """
-    found = np.empty((len(texts), BANDS * BAND_ROWS), dtype=np.uint8)
+    signatures = np.empty((len(texts), BANDS * BAND_ROWS), dtype=np.uint8)
     for positions, hashes, starts in _pieces(texts):
         high = (hashes >> np.uint64(32)).astype(np.uint32)
-        found[positions] = np.stack([values.astype(np.uint8) for values in minhashes(high, starts, seed=seed)], axis=1)
-    return found
+        signatures[positions] = np.stack(
+            [values.astype(np.uint8) for values in minhashes(high, starts, seed=seed)], axis=1
+        )
+    return signatures
 
 
 def minhashes(hashes: U32, starts: Ints, *, seed: int = 0) -> Iterator[U32]:
@@ -109,15 +111,15 @@ def similarities(texts: Sequence[str], left: Ints, right: Ints) -> npt.NDArray[n
     Shingles count as equal where 40 bits of their hashes are: with a thousand shingles a chance of about 10^-6 per pair
     that one is taken for another.
     """
-    found = np.zeros(len(left))
+    similarity = np.zeros(len(left))
     needed, places = np.unique(np.concatenate([left, right]), return_inverse=True)
     lengths = np.fromiter((len(texts[position]) for position in needed.tolist()), dtype=np.int64, count=len(needed))
     pieces = np.cumsum(lengths[places[: len(left)]] + lengths[places[len(left) :]]) // _CHUNK_SHINGLES
     start = 0
     for end in (np.flatnonzero(np.diff(pieces, append=-1)) + 1).tolist():
-        found[start:end] = _similarities(texts, left[start:end], right[start:end])
+        similarity[start:end] = _similarities(texts, left[start:end], right[start:end])
         start = end
-    return found
+    return similarity
 
 
 def _width(text: str) -> int:

@@ -127,7 +127,7 @@ def newest(times: Floats, units: Ints | None, wanted: int) -> tuple[list[int], l
 
 def overlap(parts: Mapping[str, Part], column: str, sources: Mapping[str, str]) -> list[Finding]:
     """Training rows that are newer than the oldest row of a part they should precede."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     times = {name: moments(part, column, sources.get(name, sources["train"])) for name, part in parts.items()}
     for name in ("validation", "test"):
         if not len(times[name]):
@@ -135,7 +135,7 @@ def overlap(parts: Mapping[str, Part], column: str, sources: Mapping[str, str]) 
         late = np.flatnonzero(times["train"] >= times[name].min())
         if len(late):
             rows = [parts["train"].rows[place] for place in late.tolist()]
-            found.append(
+            findings.append(
                 finding(
                     "later_training_rows",
                     Severity.WARNING,
@@ -147,7 +147,7 @@ def overlap(parts: Mapping[str, Part], column: str, sources: Mapping[str, str]) 
                     rows=rows,
                 )
             )
-    return found
+    return findings
 
 
 def spelled(times: Floats, cells: Sequence[str]) -> tuple[str, str]:

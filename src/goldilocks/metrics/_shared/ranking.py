@@ -32,11 +32,11 @@ def recall(relevance: Array, scores: Sequence[float], depth: int) -> float:
         >>> recall(np.array([1.0, 0.0, 2.0]), (0.5, 0.9, 0.5), 2)
         0.5
     """
-    found = sum(
+    gain = sum(
         float((group > 0).sum()) * min(len(group), max(0, depth - before)) / len(group)
         for before, group in tied(relevance, scores)
     )
-    return found / float((relevance > 0).sum())
+    return gain / float((relevance > 0).sum())
 
 
 def recall_at(
@@ -52,12 +52,12 @@ def per_item(
     worth: Callable[[Array, Sequence[float]], float],
 ) -> npt.NDArray[np.float32]:
     """``(worth of the ranking, 1)`` for each item, ``(0, 0)`` where no candidate is relevant; ``(n_items, 2)``."""
-    found = np.zeros((len(gold), 2), dtype=np.float32)
+    summands = np.zeros((len(gold), 2), dtype=np.float32)
     for row, (right, given) in enumerate(zip(gold, predicted, strict=True)):
         relevance = np.atleast_1d(np.asarray(right, dtype=np.float64))
         if (relevance > 0).any():
-            found[row] = worth(relevance, np.atleast_1d(np.asarray(given, dtype=np.float64)).tolist()), 1
-    return found
+            summands[row] = worth(relevance, np.atleast_1d(np.asarray(given, dtype=np.float64)).tolist()), 1
+    return summands
 
 
 def mean(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

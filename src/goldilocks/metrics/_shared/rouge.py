@@ -52,11 +52,11 @@ def mean_of(
     Raises:
         InputError: not one answer for each item.
     """
-    found = np.ones((len(gold), 2))
+    summands = np.ones((len(gold), 2))
     for row, (right, given) in enumerate(in_pairs(gold, predicted)):
         answer = stems(given)
-        found[row, 0] = max((score(stems(reference), answer) for reference in right), default=0.0)
-    return found
+        summands[row, 0] = max((score(stems(reference), answer) for reference in right), default=0.0)
+    return summands
 
 
 @lru_cache(maxsize=20_000)

@@ -80,10 +80,10 @@ class PairClassifier(Network):
                     layers[number + 1, chosen] = self.overview(hidden, batch).float().cpu()
         place = {text: number for number, text in enumerate(distinct)}
         first, second = ([place[pair[side]] for pair in pairs] for side in (0, 1))
-        found: npt.NDArray[np.float32] = (
+        features: npt.NDArray[np.float32] = (
             compared(layers[:, first], layers[:, second]).transpose(0, 1).contiguous().numpy()
         )
-        return found
+        return features
 
 
 def fit_frozen(network: Network, texts: Sequence[Text], gold: Sequence[Gold]) -> PairClassifier:

@@ -273,10 +273,10 @@ class TokenClassifier(Network):
         self, words: Sequence[str], marks: dict[str, int], lengths: npt.NDArray[np.int64], n_tokens: int
     ) -> Ids:
         """The casing number of each word at all of its tokens; 0 at special tokens."""
-        found = np.zeros(n_tokens, dtype=np.int32)
+        positions = np.zeros(n_tokens, dtype=np.int32)
         marked = np.repeat(np.fromiter((marks[word] for word in words), np.int32, len(words)), lengths)
-        found[len(self._before) : len(self._before) + len(marked)] = marked
-        return found
+        positions[len(self._before) : len(self._before) + len(marked)] = marked
+        return positions
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """Tag numbers of each row's words."""
@@ -332,8 +332,8 @@ class TokenClassifier(Network):
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(rows):
-                found = self._scores(self.backbone(batch), batch)
-                scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = found
+                word_scores = self._scores(self.backbone(batch), batch)
+                scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = word_scores
             sentences = [sentences_of(words_of(text)) for text in texts]
             values, sure = self._decided(scores, np.array([len(text) for item in sentences for text in item], np.int64))
         begin = np.cumsum([0, *map(len, sentences)])
@@ -386,12 +386,14 @@ class TokenClassifier(Network):
 
 def _spelled(words: Sequence[str]) -> list[str]:
     """Words as they stand in running text, truncated; after a line break there is no blank."""
-    found: list[str] = []
+    sentence_words: list[str] = []
     for sentence in sentences_of(words):
         blank = "" if without_blanks(sentence) else " "
         read = [f"{blank}{word[:WORD_CHARACTERS]}" for word in sentence]
-        found += [SENTENCE_END, *(entry.lstrip(" ") for entry in read[:1]), *read[1:]] if found else read
-    return found
+        sentence_words += (
+            [SENTENCE_END, *(entry.lstrip(" ") for entry in read[:1]), *read[1:]] if sentence_words else read
+        )
+    return sentence_words
 
 
 def _cuts(lengths: npt.NDArray[np.int64], room: int) -> Iterator[tuple[int, int]]:

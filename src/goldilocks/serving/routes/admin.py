@@ -102,7 +102,7 @@ async def rollback(request: Request, model: str) -> dict[str, Any]:
 
 def described(deployment: Deployment) -> dict[str, Any]:
     """A model with its versions."""
-    found: dict[str, Any] = {"model": deployment.name, "versions": []}
+    description: dict[str, Any] = {"model": deployment.name, "versions": []}
     roles = (("current", deployment.current), ("canary", deployment.canary), ("shadow", deployment.shadow))
     for role, version in roles:
         if version is not None:
@@ -114,9 +114,9 @@ def described(deployment: Deployment) -> dict[str, Any]:
                 "replicas": len(version.replicas),
                 "ongoing_requests": version.ongoing,
             }
-            found["versions"].append(entry | ({"share": deployment.canary_share} if role == "canary" else {}))
-    found["previous"] = None if deployment.previous is None else str(deployment.previous)
-    return found
+            description["versions"].append(entry | ({"share": deployment.canary_share} if role == "canary" else {}))
+    description["previous"] = None if deployment.previous is None else str(deployment.previous)
+    return description
 
 
 def _admin(request: Request) -> Service:

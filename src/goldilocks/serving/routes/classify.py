@@ -77,10 +77,10 @@ def fields_of(item: Text, prediction: Prediction, card: ModelCard) -> dict[str, 
         label = list(answer) if isinstance(answer, tuple) else answer
         probs = [round(prediction.scores.get(name, 0.0), 6) for name in card.labels]
         return {"labels" if card.several else "label": label, "probs": probs, "num_classes": len(card.labels)}
-    found = as_fields(prediction, Goal(card.output, card.labels, card.several))
+    fields = as_fields(prediction, Goal(card.output, card.labels, card.several))
     if card.output is Output.SPAN and isinstance(item, tuple):
-        found |= positions(str(prediction.answer), item)
-    return {name: _finite(value) for name, value in found.items()}
+        fields |= positions(str(prediction.answer), item)
+    return {name: _finite(value) for name, value in fields.items()}
 
 
 def positions(answer: str, item: Text) -> dict[str, Any]:

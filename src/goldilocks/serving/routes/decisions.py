@@ -200,17 +200,25 @@ def _decision(
     if isinstance(question, PredicateQuestion):
         return {"probability": round(_yes(question.name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
     if isinstance(question, ChoiceQuestion):
-        found = over([_label(choice.value, scores) for choice in question.choices], scores, answered.card, where)
-        pairs = zip(question.choices, found.probabilities, strict=True)
+        distribution = over([_label(choice.value, scores) for choice in question.choices], scores, answered.card, where)
+        pairs = zip(question.choices, distribution.probabilities, strict=True)
         each = [{"value": entry.value, "probability": round(share, _DIGITS)} for entry, share in pairs]
-        best = question.choices[found.best].value
-        return {"choice": best, "probabilities": each, "confidence": round(found.confidence, _DIGITS)}, found.share
-    found = over([level.label for level in question.levels], scores, answered.card, where)
+        best = question.choices[distribution.best].value
+        return {
+            "choice": best,
+            "probabilities": each,
+            "confidence": round(distribution.confidence, _DIGITS),
+        }, distribution.share
+    distribution = over([level.label for level in question.levels], scores, answered.card, where)
     levels = [
         {"value": value, "label": level.label, "probability": round(share, _DIGITS)}
-        for value, (level, share) in enumerate(zip(question.levels, found.probabilities, strict=True))
+        for value, (level, share) in enumerate(zip(question.levels, distribution.probabilities, strict=True))
     ]
-    return {"score": round(found.expected, _DIGITS), "probabilities": levels, **_confidence(found)}, found.share
+    return {
+        "score": round(distribution.expected, _DIGITS),
+        "probabilities": levels,
+        **_confidence(distribution),
+    }, distribution.share
 
 
 def _system_one(
@@ -220,28 +228,28 @@ def _system_one(
     if isinstance(question, Noul):
         return {"type": "noul", "noul": round(_yes(name, question.instructions, scores, answered, where), _DIGITS)}, 1.0
     options = [str(option) for option in question.criteria]
-    found = over(options, scores, answered.card, where)
-    shares = [round(share, _DIGITS) for share in found.probabilities]
+    distribution = over(options, scores, answered.card, where)
+    shares = [round(share, _DIGITS) for share in distribution.probabilities]
     if isinstance(question, SystemOneChoice):
         each = dict(zip(options, shares, strict=True))
         return {
             "type": "choice",
-            "choice": options[found.best],
+            "choice": options[distribution.best],
             "probabilities": each,
-            **_confidence(found),
-        }, found.share
+            **_confidence(distribution),
+        }, distribution.share
     places = [str(place) for place in range(len(options))]
     return {
         "type": "score",
-        "score": round(found.expected, _DIGITS),
+        "score": round(distribution.expected, _DIGITS),
         "legend": dict(zip(places, options, strict=True)),
         "probabilities": dict(zip(places, shares, strict=True)),
-        **_confidence(found),
-    }, found.share
+        **_confidence(distribution),
+    }, distribution.share
 
 
-def _confidence(found: Distribution) -> dict[str, float]:
-    return {"confidence": round(found.confidence, _DIGITS)}
+def _confidence(distribution: Distribution) -> dict[str, float]:
+    return {"confidence": round(distribution.confidence, _DIGITS)}
 
 
 def _yes(name: str | None, text: JsonValue, scores: Mapping[str, float], answered: Answered, where: str) -> float:

@@ -25,8 +25,8 @@ _STYLE = (
 @router.get("/docs", responses=READING, response_class=HTMLResponse)
 async def docs(request: Request) -> HTMLResponse:
     """The page."""
-    found: dict[str, Any] = request.app.openapi()
-    return HTMLResponse(page(found, str(request.base_url).rstrip("/")))
+    openapi: dict[str, Any] = request.app.openapi()
+    return HTMLResponse(page(openapi, str(request.base_url).rstrip("/")))
 
 
 def page(openapi: dict[str, Any], base: str) -> str:
@@ -59,8 +59,8 @@ def _route(method: str, path: str, operation: dict[str, Any], openapi: dict[str,
 
 def _resolved(schema: dict[str, Any], openapi: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").rpartition("/")[2]
-    found: dict[str, Any] = openapi["components"]["schemas"][name] if name else schema
-    return found
+    definition: dict[str, Any] = openapi["components"]["schemas"][name] if name else schema
+    return definition
 
 
 def _fields(schema: dict[str, Any]) -> str:

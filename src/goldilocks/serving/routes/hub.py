@@ -56,13 +56,13 @@ async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
     rows, alone = _rows(body.inputs)
     answered = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
     pairs = zip(answered.items, answered.results, strict=True)
-    found = [
+    elements = [
         _element(item, prediction, answered, body.parameters)
         for item, prediction in pairs
         if isinstance(prediction, Prediction)
     ]
     # Of one text the pipelines of labels still give a list of lists; those of tags and spans do not.
-    return found[0] if alone and card.output is not Output.LABEL else found
+    return elements[0] if alone and card.output is not Output.LABEL else elements
 
 
 def _rows(inputs: JsonValue) -> tuple[list[Any], bool]:

@@ -134,12 +134,12 @@ def _inputs(card: ModelCard) -> list[str]:
 
 
 def _outputs(card: ModelCard) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [{"name": "answer", "datatype": "BYTES", "shape": [-1]}]
+    outputs: list[dict[str, Any]] = [{"name": "answer", "datatype": "BYTES", "shape": [-1]}]
     if card.output is Output.LABEL and not card.several:
-        found[0]["name"] = "label"
+        outputs[0]["name"] = "label"
     if card.output is Output.LABEL:
-        found.append({"name": "probabilities", "datatype": "FP32", "shape": [-1, len(card.labels)]})
-    return found
+        outputs.append({"name": "probabilities", "datatype": "FP32", "shape": [-1, len(card.labels)]})
+    return outputs
 
 
 def _parsed(content: bytes, header: str | None) -> InferRequest:
@@ -164,7 +164,7 @@ def _parsed(content: bytes, header: str | None) -> InferRequest:
 
 def _strings(content: bytes) -> list[str]:
     """Texts of a BYTES tensor: each its length (4 bytes, little-endian) and its UTF-8."""
-    found: list[str] = []
+    texts: list[str] = []
     place = 0
     while place < len(content):
         if place + 4 > len(content):
@@ -172,11 +172,11 @@ def _strings(content: bytes) -> list[str]:
         (length,) = struct.unpack_from("<I", content, place)
         place += 4
         try:
-            found.append(content[place : place + length].decode())
+            texts.append(content[place : place + length].decode())
         except UnicodeDecodeError as error:
             raise RequestError(422, "invalid_unicode", "a binary tensor is not UTF-8; encode its texts so.") from error
         place += length
-    return found
+    return texts
 
 
 def _rows(body: InferRequest, card: ModelCard) -> list[Any]:
@@ -217,8 +217,8 @@ def _tensors(answered: Answered) -> list[dict[str, Any]]:
         for item, prediction in zip(answered.items, predictions, strict=True)
     ]
     name = _outputs(card)[0]["name"]
-    found: list[dict[str, Any]] = [{"name": name, "datatype": "BYTES", "shape": [count], "data": answers}]
+    outputs: list[dict[str, Any]] = [{"name": name, "datatype": "BYTES", "shape": [count], "data": answers}]
     if card.output is Output.LABEL:
         flat = [prediction.scores.get(label, 0.0) for prediction in predictions for label in card.labels]
-        found.append({"name": "probabilities", "datatype": "FP32", "shape": [count, len(card.labels)], "data": flat})
-    return found
+        outputs.append({"name": "probabilities", "datatype": "FP32", "shape": [count, len(card.labels)], "data": flat})
+    return outputs

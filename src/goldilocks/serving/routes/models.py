@@ -31,7 +31,7 @@ def described(service: Service, deployment: Deployment) -> dict[str, Any]:
     """A model as a JSON object."""
     version = deployment.current
     card = version.card
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "id": deployment.name,
         "object": "model",
         "created": version.created,
@@ -41,7 +41,7 @@ def described(service: Service, deployment: Deployment) -> dict[str, Any]:
         "ready": version.ready,
     }
     if card is not None:
-        found |= {
+        description |= {
             "task": card.task,
             "output": card.output.value,
             "labels": list(card.labels),
@@ -52,4 +52,4 @@ def described(service: Service, deployment: Deployment) -> dict[str, Any]:
             "created_by": card.created_by,
             "operations": [operation.value for operation in card.operations],
         }
-    return found
+    return description

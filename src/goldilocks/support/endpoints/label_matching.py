@@ -154,7 +154,7 @@ class _Matcher:
         if self.pattern is None:
             return []
         folded, places = _folded_with_places(text)
-        found: list[_Mention] = []
+        mentions: list[_Mention] = []
         for match in self.pattern.finditer(folded):
             start, end = places[match.start()], places[match.end()]
             label = self._meant(match[0], text[start:end])
@@ -163,8 +163,8 @@ class _Matcher:
                 continue
             alone = _apart(before.rstrip(" \t")[-1:]) and _apart(behind.lstrip(" \t")[:1])
             cued = _CUE.search(before[-60:]) is not None
-            found.append(_Mention(label, start, end, alone, cued))
-        return found
+            mentions.append(_Mention(label, start, end, alone, cued))
+        return mentions
 
     def _meant(self, name: str, spelt: str) -> str | None:
         """The label of a folded name; of labels that differ by case or ``-_`` only, the one spelt so."""

@@ -59,7 +59,7 @@ class Meter:
 
 def _processor(powercap: Path) -> list[Counter]:
     """The packages and their memory. Other zones are parts of a package or (``psys``) the whole of it again."""
-    found: list[Counter] = []
+    counters: list[Counter] = []
     for zone in sorted(powercap.glob("intel-rapl:*")):  # AMD processors report under this name too
         try:
             name = (zone / "name").read_text().strip()
@@ -70,8 +70,8 @@ def _processor(powercap: Path) -> list[Counter]:
             counter.joules()
         except (OSError, ValueError):  # not ours to read
             continue
-        found.append(counter)
-    return found
+        counters.append(counter)
+    return counters
 
 
 def _joules(microjoules: Path) -> float:

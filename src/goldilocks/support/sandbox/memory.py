@@ -98,17 +98,17 @@ def _own_bytes(number: int) -> int:
 
 def _children(number: int) -> list[int]:
     """Of all threads of a process; where the kernel lists none, found by looking at every process."""
-    found: list[int] = []
+    processes: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{number}/task"):  # noqa: PTH208
             with open(f"/proc/{number}/task/{thread}/children", encoding="ascii") as file:  # noqa: PTH123
-                found += map(int, file.read().split())
+                processes += map(int, file.read().split())
     except ProcessLookupError:
         return []
     except FileNotFoundError:
         if os.path.exists(f"/proc/{number}/task"):  # noqa: PTH110
             return children_by_parent(number)
-    return found
+    return processes
 
 
 def children_by_parent(number: int) -> list[int]:

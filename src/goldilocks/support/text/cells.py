@@ -123,8 +123,8 @@ def list_of(cell: Any) -> list[Any] | None:
     """
     if isinstance(cell, list | tuple):
         return list(cell)
-    found = value_of(cell) if isinstance(cell, str) and _LISTED.match(cell) else None
-    return found if isinstance(found, list) else None
+    parsed = value_of(cell) if isinstance(cell, str) and _LISTED.match(cell) else None
+    return parsed if isinstance(parsed, list) else None
 
 
 def value_of(cell: str) -> Any:
@@ -137,13 +137,13 @@ def value_of(cell: str) -> Any:
         True
     """
     try:
-        found = json.loads(cell)
+        parsed = json.loads(cell)
     except (ValueError, RecursionError):
         try:
-            found = _as_lists(ast.literal_eval(_with_commas(cell)))
+            parsed = _as_lists(ast.literal_eval(_with_commas(cell)))
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             return None
-    return found if isinstance(found, list | dict) else None
+    return parsed if isinstance(parsed, list | dict) else None
 
 
 def _with_commas(cell: str) -> str:

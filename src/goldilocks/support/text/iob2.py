@@ -74,11 +74,11 @@ def in_one(words: str | Sequence[str]) -> str:
     """
     if isinstance(words, str):
         return words
-    found = ""
+    problem = ""
     for word in words:
-        apart = found and not (_CJK.match(found[-1]) or _CJK.match(word))
-        found += f" {word}" if apart else word
-    return found
+        apart = problem and not (_CJK.match(problem[-1]) or _CJK.match(word))
+        problem += f" {word}" if apart else word
+    return problem
 
 
 def tags_of(cell: Any) -> tuple[str, ...]:
@@ -96,8 +96,8 @@ def listed(cell: Any) -> Any:
         >>> listed("['to' 'Rome']"), listed("[sic] to Rome"), listed("[1]")
         (['to', 'Rome'], '[sic] to Rome', '[1]')
     """
-    found = list_of(cell) if isinstance(cell, str) else None
-    return found if found and all(isinstance(match, str | list) for match in found) else cell
+    parsed = list_of(cell) if isinstance(cell, str) else None
+    return parsed if parsed and all(isinstance(match, str | list) for match in parsed) else cell
 
 
 def has_sentences(cell: Any) -> bool:
@@ -186,9 +186,9 @@ def _flat_tags_problem(role: str, cell: Any, n_words: int) -> str | None:
     for name, tag in tags:
         if problem := label_problem(name, tag):
             return problem
-    found = len(tags_of(cell))
-    many = "" if found == 1 else "s"
-    return None if found == n_words else f"{found} tag{many} for {n_words} words; there must be one for each"
+    n_tags = len(tags_of(cell))
+    many = "" if n_tags == 1 else "s"
+    return None if n_tags == n_words else f"{n_tags} tag{many} for {n_words} words; there must be one for each"
 
 
 def entity_tag_problem(tags: Sequence[str]) -> str | None:
@@ -219,18 +219,18 @@ def iob2(tags: Sequence[str]) -> tuple[str, ...]:
         >>> iob2(["S-LOC", "B-PER", "M-PER", "E-PER", "I-PER"])
         ('B-LOC', 'B-PER', 'I-PER', 'I-PER', 'B-PER')
     """
-    found = []
+    repaired = []
     open_type = ""  # of the entity that the previous word belongs to and that may continue
     for tag in tags:
         mark, dash, kind = tag.partition("-")
         if not dash or mark not in _BEGINS + _GOES_ON or not mark:
-            found.append(tag)
+            repaired.append(tag)
             open_type = ""
             continue
         goes_on = mark in _GOES_ON and kind == open_type
-        found.append(f"I-{kind}" if goes_on else f"B-{kind}")
+        repaired.append(f"I-{kind}" if goes_on else f"B-{kind}")
         open_type = "" if mark in _ENDS else kind
-    return tuple(found)
+    return tuple(repaired)
 
 
 def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -240,14 +240,14 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
         >>> entities(["B-PER", "I-PER", "O", "I-LOC"])
         [('PER', 0, 2), ('LOC', 3, 4)]
     """
-    found: list[tuple[str, int, int]] = []
+    entities: list[tuple[str, int, int]] = []
     for place, tag in enumerate(iob2(tags)):
         if tag.startswith("B-"):
-            found.append((tag[2:], place, place + 1))
+            entities.append((tag[2:], place, place + 1))
         elif tag.startswith("I-"):
-            kind, start, _ = found[-1]
-            found[-1] = (kind, start, place + 1)
-    return found
+            kind, start, _ = entities[-1]
+            entities[-1] = (kind, start, place + 1)
+    return entities
 
 
 # ------------------------------------------------------------------------------------------------------------ counting
@@ -260,13 +260,13 @@ def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
         InputError: there is not one tag for each word.
     """
     _check(gold, predicted)
-    found = np.zeros((len(gold), 3), dtype=np.float32)
-    for row, right, given in zip(found, gold, predicted, strict=True):
+    counts = np.zeros((len(gold), 3), dtype=np.float32)
+    for row, right, given in zip(counts, gold, predicted, strict=True):
         if all(tag == OUTSIDE for tag in right) and all(tag == OUTSIDE for tag in given):
             continue
         real, claimed = set(entities(right)), set(entities(given))
         row[:] = len(real & claimed), len(claimed), len(real)
-    return found
+    return counts
 
 
 def flat_tags(

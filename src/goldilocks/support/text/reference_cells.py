@@ -29,8 +29,8 @@ def all_references(target: str, cell: Any) -> str | tuple[str, ...]:
         (('a', 'b'), 'a')
     """
     others = [] if empty(cell) else [str(reference) for reference in list_of(cell) or []]
-    found = tuple(dict.fromkeys((target, *others)))
-    return found if len(found) > 1 else target
+    references = tuple(dict.fromkeys((target, *others)))
+    return references if len(references) > 1 else target
 
 
 def said(turn: Any) -> Any:
@@ -45,16 +45,16 @@ def said(turn: Any) -> Any:
 
 def turns_problem(role: str, cell: Any) -> str | None:
     """Why a cell cannot be used as turns (one text, or a list of texts or messages); ``None`` where it can."""
-    found = None if empty(cell) else list_of(cell)
-    if found is None:
+    tests = None if empty(cell) else list_of(cell)
+    if tests is None:
         return text_problem(role, cell)
-    return f"{role} is empty" if not found else _list_problem(role, f"turn of {role}", list(map(said, found)))
+    return f"{role} is empty" if not tests else _list_problem(role, f"turn of {role}", list(map(said, tests)))
 
 
 def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
-    found = list_of(cell)
-    return (str(cell),) if found is None else tuple(str(said(match)) for match in found)
+    values = list_of(cell)
+    return (str(cell),) if values is None else tuple(str(said(match)) for match in values)
 
 
 def so_far(row: Mapping[str, Any]) -> Any:
@@ -75,8 +75,8 @@ def so_far_problem(row: Mapping[str, Any]) -> str | None:
 
 
 def _list_problem(role: str, each: str, cell: Any) -> str | None:
-    found = list_of(cell)
-    if found is None:
+    values = list_of(cell)
+    if values is None:
         return f"{role} is a {type(cell).__name__}, not a list of texts"
-    wrong = (text_problem(f"{each} {number}", match) for number, match in enumerate(found, start=1))
+    wrong = (text_problem(f"{each} {number}", match) for number, match in enumerate(values, start=1))
     return next(filter(None, wrong), None)

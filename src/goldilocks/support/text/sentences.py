@@ -19,13 +19,13 @@ def sentences_of(words: Sequence[str]) -> list[tuple[str, ...]]:
         >>> sentences_of(["To", "Rome", "!", "\n", "Why", "?"])
         [('To', 'Rome', '!'), ('Why', '?')]
     """
-    found: list[list[str]] = [[]]
+    sentences: list[list[str]] = [[]]
     for word in words:
         if word == SENTENCE_END:
-            found.append([])
+            sentences.append([])
         else:
-            found[-1].append(word)
-    return [tuple(match) for match in found]
+            sentences[-1].append(word)
+    return [tuple(match) for match in sentences]
 
 
 def without_ends(words: Sequence[str]) -> tuple[str, ...]:

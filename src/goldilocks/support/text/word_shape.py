@@ -65,31 +65,31 @@ def features(words: Sequence[str], segmentation: int = FIRST_SEGMENTATION) -> It
     own = [_alone(word, small) for word, small in zip(short, lower, strict=True)]
     last = len(words) - 1
     for place in range(len(words)):
-        found = ["bias", shapes[place], *own[place]]
+        word_features = ["bias", shapes[place], *own[place]]
         for step in (-2, -1, 1, 2):
             other = place + step
             if 0 <= other <= last:
-                found += (f"{step}:lower={lower[other]}", f"{step}:{shapes[other]}")
-        found.append(f"-1|0={lower[place - 1]}|{lower[place]}" if place else "first")
-        found.append(f"0|1={lower[place]}|{lower[place + 1]}" if place < last else "last")
+                word_features += (f"{step}:lower={lower[other]}", f"{step}:{shapes[other]}")
+        word_features.append(f"-1|0={lower[place - 1]}|{lower[place]}" if place else "first")
+        word_features.append(f"0|1={lower[place]}|{lower[place + 1]}" if place < last else "last")
         if 0 < place < last:
-            found.append(f"-1|1={lower[place - 1]}|{lower[place + 1]}")
-        yield found
+            word_features.append(f"-1|1={lower[place - 1]}|{lower[place + 1]}")
+        yield word_features
 
 
 def numbers(words: Sequence[str]) -> npt.NDArray[np.int32]:
     """The features of each word as numbers below ``BUCKETS``, ``(n_words, MOST)``; 0 where it has no more."""
-    found = np.zeros((len(words), MOST), dtype=np.int32)
-    for row, strings in zip(found, features(words), strict=True):
+    codes = np.zeros((len(words), MOST), dtype=np.int32)
+    for row, strings in zip(codes, features(words), strict=True):
         row[: len(strings)] = [1 + zlib.crc32(string.encode()) % (BUCKETS - 1) for string in strings]
-    return found
+    return codes
 
 
 def _alone(word: str, lower: str) -> list[str]:
-    found = [f"word={word}", f"lower={lower}"]
+    shape_features = [f"word={word}", f"lower={lower}"]
     for length in range(1, min(AFFIXES, len(lower) - 1) + 1):
-        found += (f"begins={lower[:length]}", f"ends={lower[-length:]}")
-    return found
+        shape_features += (f"begins={lower[:length]}", f"ends={lower[-length:]}")
+    return shape_features
 
 
 def _clean(word: str) -> str:

@@ -112,7 +112,7 @@ def cutter(cuts: WordTokenization = UNITS) -> Cutter:
     def spans(text: str) -> list[Span]:
         units = [match.span() for match in pattern.finditer(text)]
         tied = _tied(text, units, joins, cuts.segmentation)
-        found: list[Span] = []
+        spans: list[Span] = []
         place = 0
         while place < len(units):
             begins = units[place][0]
@@ -122,9 +122,9 @@ def cutter(cuts: WordTokenization = UNITS) -> Cutter:
             furthest = min(len(units), place + reach.get(text[slice(*units[place])], 0))
             longest = (end for end in range(furthest, behind, -1) if text[begins : units[end - 1][1]] in known)
             behind = next(longest, behind)
-            found.append((begins, units[behind - 1][1]))
+            spans.append((begins, units[behind - 1][1]))
             place = behind
-        return found
+        return spans
 
     return spans
 
