@@ -317,6 +317,23 @@ class FitsInClosedForm(Protocol):
 
 
 @runtime_checkable
+class AddsVirtualTokens(Protocol):
+    """A method (beside ``Method``) that adds trained vectors to the input: answers change before any training."""
+
+    def virtual_tokens(self, options: Any) -> int:
+        """How many vectors it puts before the tokens of an item."""
+
+
+@runtime_checkable
+class OnRequest(Protocol):
+    """A method (beside ``Method``) that is a candidate only where ``candidates.methods`` of the task file names it."""
+
+    @property
+    def ON_REQUEST(self) -> str:  # noqa: N802
+        """Why it is not in the default pool, for the user."""
+
+
+@runtime_checkable
 class DeclinesOutputs(Protocol):
     """A method (beside ``Method``) that makes no sense for some outputs."""
 

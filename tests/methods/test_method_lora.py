@@ -16,4 +16,4 @@ def test_reasons_say_what_is_missing() -> None:
     assert lora.incompatibility(COUNTS) == "not trained by gradient descent; use `scratch`"
     assert lora.incompatibility(UNTRAINED) == "not pretrained, so frozen weights would stay random; use `scratch`"
     table = replace(ENCODER, groups=("embeddings", "head"))
-    assert lora.incompatibility(table) == "has no attention or mlp weights to adapt, only embeddings, head"
+    assert lora.incompatibility(table) == "has no attention or mlp weights to adapt, only embeddings, head; use `full`"

@@ -25,6 +25,7 @@ from goldilocks.protocols import (
     Family,
     FreezesLayers,
     Method,
+    OnRequest,
     RestrictsOutputs,
     Task,
 )
@@ -108,10 +109,18 @@ def _families(spec: TaskSpec, search: _Search) -> dict[str, Family]:
 
 def _methods(spec: TaskSpec, search: _Search) -> dict[str, Method]:
     chosen = _chosen("methods", spec.candidates.methods)
+    loaded: dict[str, Method] = {}
     for name in plugins.names("methods"):
         if name not in chosen:
             search.drop(f"*/*/{name}", Reason("not among candidates.methods in the task file", (8, 0.0)))
-    return {name: plugins.load("methods", name) for name in plugins.names("methods") if name in chosen}
+            continue
+        method = plugins.load("methods", name)
+        if spec.candidates.methods is None and isinstance(method, OnRequest):
+            words = f"{method.ON_REQUEST}; name it under candidates.methods to include it"
+            search.drop(f"*/*/{name}", Reason(words, (8, 0.0)))
+            continue
+        loaded[name] = method
+    return loaded
 
 
 def _chosen(shelf: plugins.Shelf, wanted: Sequence[str] | None) -> Sequence[str]:

@@ -5,12 +5,16 @@ Source: Hu et al. 2021, "LoRA"; on all linear layers rather than two of them, as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from goldilocks.methods._shared.fine_tuning import not_tunable
+from goldilocks.methods._shared.low_rank import adapter_config, add_adapters
 from goldilocks.records import ModelInfo, TrainingConfig
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from goldilocks.nets.network import Network
 
 
@@ -28,13 +32,7 @@ class Options:
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if not set(info.groups) - {"prompt"}:
-        return "not trained by gradient descent; use `scratch`"
-    if not info.pretrained:
-        return "not pretrained, so frozen weights would stay random; use `scratch`"
-    if not {"attention", "mlp"} & set(info.groups):
-        return f"has no attention or mlp weights to adapt, only {', '.join(info.groups)}"
-    return None
+    return not_tunable(info)
 
 
 def effort(info: ModelInfo) -> float:  # noqa: ARG001
@@ -48,34 +46,21 @@ def prepare(network: Network, options: Options) -> None:
     Raises:
         InputError: rank or roles are not usable with this network.
     """
-    from goldilocks.errors import InputError
-    from goldilocks.nets.layers import lora
+    from goldilocks.nets.layers.lora import LoraLinear
 
-    if options.rank < 1:
-        raise InputError(f"lora: rank is {options.rank}; it must be at least 1.")
-    groups = network.groups()
-    layers = [
-        name.removesuffix(".weight")
-        for role in options.roles
-        for name in groups.get(role, [])
-        if name.endswith(".weight")
-    ]
-    network.module.requires_grad_(False)
-    if not lora.add(network.module, layers, rank=options.rank, alpha=options.alpha):
-        raise InputError(
-            f"lora: no linear layer in the groups {', '.join(options.roles)}; there are {', '.join(groups)}."
-        )
-    for name in groups.get("head", []):  # a pretrained decoder is no head: it gets adapters too
-        network.module.get_parameter(name).requires_grad_(True)
+    def make(layer: nn.Module) -> LoraLinear:
+        return LoraLinear(layer, rank=options.rank, alpha=options.alpha)
+
+    add_adapters(network, "lora", rank=options.rank, roles=options.roles, make=make)
 
 
 def fold(network: Network) -> None:
     """Merge the adapters into the frozen matrices."""
-    from goldilocks.nets.layers import lora
+    from goldilocks.nets.layers.wrapped_linear import merge
 
-    lora.merge(network.module)
+    merge(network.module)
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Adapters start at zero and tolerate ten times the rate."""
-    return replace(config, learning_rate=10 * config.learning_rate, layer_ratio=1.0)
+    """Ten times the rate of full fine-tuning."""
+    return adapter_config(config)

@@ -18,7 +18,7 @@ import torch
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.generation.prompts import answer_limit
-from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
+from goldilocks.nets.network import Addition, HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
 from goldilocks.records import Goal, Output, Part, as_text
@@ -218,6 +218,11 @@ def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Networ
 
         empty_table(backbone, str(backbone.word_embedding))
     loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
+    if config.additions:
+        from goldilocks.nets.additions import build as build_addition
+
+        for addition in config.additions:
+            build_addition(loaded, addition)
     loaded.load_weights(folder)
     return loaded
 
@@ -232,7 +237,8 @@ def read_config(folder: Path) -> NetworkConfig:
     raw: dict[str, Any] = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     settled = raw.pop("settled", None)
     head = raw.pop("head", None) or _head_of_settled(str(raw.get("output", Output.LABEL)), settled or {})
-    return NetworkConfig(**{**raw, "labels": tuple(raw["labels"]), "head": _head_config(head)})
+    additions = tuple(Addition(str(one["kind"]), dict(one["options"])) for one in raw.pop("additions", ()))
+    return NetworkConfig(**{**raw, "labels": tuple(raw["labels"]), "head": _head_config(head)}, additions=additions)
 
 
 def _head_config(raw: Mapping[str, Any]) -> HeadConfig:

@@ -42,6 +42,15 @@ class HeadConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """Modules that a method added to a network and that stay in it; ``nets/additions.py`` builds them."""
+
+    kind: str
+    options: dict[str, Any]
+    """Everything needed to build the same modules again."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Everything needed to build the same network again; written to ``network.json``."""
 
@@ -62,6 +71,8 @@ class NetworkConfig:
     """Options of the head that are not weights, e.g. the range of the scores."""
     int8_embeddings: bool = False
     """Whether the table of word embeddings is stored as int8 (``layers/int8_embedding``), for inference only."""
+    additions: tuple[Addition, ...] = ()
+    """What the method added and could not merge, in this order."""
 
     @property
     def goal(self) -> Goal:
@@ -134,6 +145,10 @@ class Network:
         if parameter.startswith("head."):
             return self.backbone.depth
         return self.backbone.block_of(parameter.removeprefix("backbone."))
+
+    def key_value_outputs(self, layer: str) -> slice:
+        """Outputs of an attention projection (a submodule of ``module``) that are keys and values; else all of them."""
+        return self.backbone.key_value_outputs(layer.removeprefix("backbone."))
 
     def frozen_blocks(self) -> int:
         """How many blocks from the bottom are frozen, together with the embeddings; -1: the embeddings are trained."""

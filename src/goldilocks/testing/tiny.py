@@ -233,6 +233,31 @@ def _bert_shapes(vocabulary: int, width: int, depth: int) -> dict[str, tuple[int
     return shapes
 
 
+def hub_encoder_folder(path: Path, *, seed: int = 0) -> Path:
+    """A tiny ModernBERT (an encoder that transformers runs) with random weights; ``path`` is returned."""
+    import torch
+    from transformers import ModernBertConfig, ModernBertModel
+
+    encoder_folder(path)  # for the tokenizer
+    vocabulary = json.loads((path / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    config = ModernBertConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+        cls_token_id=2,
+        sep_token_id=3,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(seed)
+    ModernBertModel(config).save_pretrained(path)
+    return path
+
+
 def decoder_folder(path: Path, *, kind: str = "gemma3_text", width: int = 32, depth: int = 2, seed: int = 0) -> Path:
     """A tiny decoder with random weights, in the Hub's format; ``path`` (made if need be) is returned.
 

@@ -175,6 +175,11 @@ class Run:
         network.module.eval()
         return network
 
+    @property
+    def network(self) -> Network:
+        """The network as it is trained, adapters not merged; only where gradient descent trains it."""
+        return self._learning().settle()
+
     def _fitted_model(self) -> Model:
         if self._fitted is None:
             raise InputError(f"{self.candidate.name} is not fitted yet; call advance first.")

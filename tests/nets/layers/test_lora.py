@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from goldilocks.nets.layers import lora
+from goldilocks.nets.layers import lora, wrapped_linear
 
 
 def layers(across: bool = False) -> nn.Sequential:
@@ -57,4 +57,46 @@ def test_merging_keeps_the_answers_and_leaves_plain_layers(across: bool) -> None
     before = module(inputs)
     lora.merge(module)
     assert [type(one) for one in module] == [type(one) for one in layers(across)]
+    assert torch.allclose(module(inputs), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("kind", ["rslora", "dora"])
+def test_variants_answer_as_those_of_peft(kind: str, across: bool) -> None:
+    peft = pytest.importorskip("peft")
+    ours, inputs = layers(across), torch.randn(5, 8)
+    flags = {"use_rslora": kind == "rslora", "use_dora": kind == "dora"}
+    config = peft.LoraConfig(r=3, lora_alpha=6, target_modules=["0", "2"], fan_in_fan_out=across, **flags)
+    theirs = peft.get_peft_model(layers(across), config)
+
+    def make(name: str, layer: nn.Module) -> nn.Module:
+        stabilised = kind == "rslora"
+        build = lora.DoraLinear if kind == "dora" else lora.LoraLinear
+        return build(layer, rank=3, alpha=6, rank_stabilised=stabilised)
+
+    wrapped_linear.wrap(ours, ["0", "2"], make)
+    for name in ("0", "2"):
+        wrapped, peft_layer = ours.get_submodule(name), theirs.base_model.model.get_submodule(name)
+        assert isinstance(wrapped, lora.LoraLinear)
+        nn.init.normal_(wrapped.up)
+        peft_layer.lora_A["default"].weight.data = wrapped.down.data
+        peft_layer.lora_B["default"].weight.data = wrapped.up.data
+        if isinstance(wrapped, lora.DoraLinear):
+            nn.init.uniform_(wrapped.magnitude, 0.5, 2)
+            peft_layer.lora_magnitude_vector["default"].weight.data = wrapped.magnitude.data
+
+    theirs.eval()
+    assert torch.allclose(ours(inputs), theirs(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_merged_dora_keeps_its_answers(across: bool) -> None:
+    module, inputs = layers(across), torch.randn(5, 8)
+    wrapped_linear.wrap(module, ["0", "2"], lambda _, layer: lora.DoraLinear(layer, rank=2, alpha=4))
+    wrapped = module[0]
+    assert isinstance(wrapped, lora.DoraLinear)
+    nn.init.normal_(wrapped.up)
+    nn.init.uniform_(wrapped.magnitude, 0.5, 2)
+    before = module(inputs)
+    lora.merge(module)
     assert torch.allclose(module(inputs), before, atol=1e-5)

@@ -62,6 +62,10 @@ class Backbone(nn.Module):
         """Role (embeddings, attention, mlp, norm) -> names of this backbone's parameters."""
         raise NotImplementedError
 
+    def key_value_outputs(self, layer: str) -> slice:  # noqa: ARG002
+        """Outputs of an attention projection that are keys and values; all, where a backbone does not know."""
+        return slice(None)
+
     def block_of(self, parameter: str) -> int:
         """The block a parameter of this backbone belongs to; -1: the embeddings."""
         raise NotImplementedError

@@ -171,6 +171,10 @@ class BertBackbone(Backbone):
             names[_role(name)].append(name)
         return names
 
+    def key_value_outputs(self, layer: str) -> slice:
+        """See ``Backbone.key_value_outputs``."""
+        return slice(self.width, None) if layer.endswith("qkv") else slice(None)
+
     def block_of(self, parameter: str) -> int:
         """See ``Backbone.block_of``."""
         parts = parameter.split(".")

@@ -82,6 +82,10 @@ class BiEncoderBackbone(Backbone):
         """See ``Backbone.groups``."""
         return {role: [f"inner.{name}" for name in names] for role, names in self.inner.groups().items()}
 
+    def key_value_outputs(self, layer: str) -> slice:
+        """See ``Backbone.key_value_outputs``."""
+        return self.inner.key_value_outputs(layer.removeprefix("inner."))
+
     def block_of(self, parameter: str) -> int:
         """See ``Backbone.block_of``."""
         return self.inner.block_of(parameter.removeprefix("inner."))

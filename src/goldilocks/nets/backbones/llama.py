@@ -332,6 +332,10 @@ class LlamaBackbone(Backbone, CausalLM):
             names[_role(name)].append(name)
         return names
 
+    def key_value_outputs(self, layer: str) -> slice:
+        """See ``Backbone.key_value_outputs``."""
+        return slice(self.options.heads * self.options.head_width, None) if layer.endswith("qkv") else slice(None)
+
     def block_of(self, parameter: str) -> int:
         """See ``Backbone.block_of``; final norm and LM head belong to the top block."""
         parts = parameter.split(".")

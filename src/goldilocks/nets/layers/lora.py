@@ -1,8 +1,8 @@
-"""LoRA: low-rank adapters of linear layers; W is frozen, the product of two thin matrices beside it is trained.
+"""LoRA and DoRA: W is frozen, the product of two thin matrices beside it is trained.
 
-Ours rather than peft's: importing peft (and with it transformers) takes 5 s, this takes none, and merging is a sum.
-
-Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models".
+Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"; scale alpha / sqrt(rank): Kalajdzievski
+2023, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA"; magnitudes trained apart: Liu et al. 2024, "DoRA:
+Weight-Decomposed Low-Rank Adaptation".
 """
 
 from __future__ import annotations
@@ -13,26 +13,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from goldilocks.nets.layers import wrapped_linear
+from goldilocks.nets.layers.wrapped_linear import WrappedLinear
+from goldilocks.nets.layers.wrapped_linear import merge as merge
 
-class LoraLinear(nn.Module):
-    """``base(x) + alpha / rank · up(down(x))``. Starts as ``base``: ``up`` is zero."""
 
-    def __init__(self, base: nn.Module, *, rank: int, alpha: float) -> None:
-        """Wrap and freeze ``base``: a linear layer, or a ``Conv1D`` of GPT-2, whose matrix is transposed."""
-        super().__init__()
-        self.base = base.requires_grad_(False)
-        self.scale = alpha / rank
+class LoraLinear(WrappedLinear):
+    """``base(x) + scale · up(down(x))``. Starts as ``base``: ``up`` is zero."""
+
+    def __init__(self, base: nn.Module, *, rank: int, alpha: float, rank_stabilised: bool = False) -> None:
+        """Wrap and freeze ``base``.
+
+        Args:
+            base: The layer.
+            rank: Rank of the addition.
+            alpha: The scale is alpha / rank.
+            rank_stabilised: The scale is alpha / sqrt(rank), with which higher ranks learn as fast as lower ones.
+        """
+        super().__init__(base)
+        self.scale = alpha / (math.sqrt(rank) if rank_stabilised else rank)
         like = self.weight
-        self.across = not isinstance(base, nn.Linear)
-        inputs, outputs = like.shape if self.across else reversed(like.shape)
-        self.down = nn.Parameter(torch.empty(rank, inputs, dtype=like.dtype, device=like.device))
-        self.up = nn.Parameter(torch.zeros(outputs, rank, dtype=like.dtype, device=like.device))
+        self.down = nn.Parameter(torch.empty(rank, self.inputs, dtype=like.dtype, device=like.device))
+        self.up = nn.Parameter(torch.zeros(self.outputs, rank, dtype=like.dtype, device=like.device))
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
-
-    @property
-    def weight(self) -> Tensor:
-        """The frozen matrix (some models ask a layer for its weight's type)."""
-        return self.base.get_parameter("weight")
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(..., in)`` -> ``(..., out)``."""
@@ -41,36 +44,47 @@ class LoraLinear(nn.Module):
         return outputs
 
     def merged(self) -> nn.Module:
-        """The same function as one layer; ``base`` is changed in place."""
+        """See ``WrappedLinear.merged``."""
         with torch.no_grad():
             delta = self.scale * (self.up @ self.down)
-            self.weight.add_(delta.T if self.across else delta)
+            self.weight.add_(delta.T if self.transposed else delta)
+        return self.base
+
+
+class DoraLinear(LoraLinear):
+    """``magnitude · (W + scale · up down) / norm``, row by row: direction and magnitude of each output learn apart.
+
+    The norm counts as a constant in the gradient (section 4.3 of the paper), which saves memory at no loss of score.
+    """
+
+    def __init__(self, base: nn.Module, *, rank: int, alpha: float, rank_stabilised: bool = False) -> None:
+        """See ``LoraLinear``; the magnitudes start as the norms of the rows of W."""
+        super().__init__(base, rank=rank, alpha=alpha, rank_stabilised=rank_stabilised)
+        self.magnitude = nn.Parameter(self._norms())
+
+    def _norms(self) -> Tensor:
+        """Norm of each row of the adapted matrix, ``(out,)``."""
+        with torch.no_grad():
+            weight = self.weight.T if self.transposed else self.weight
+            norms: Tensor = (weight + self.scale * (self.up @ self.down)).norm(dim=1)
+            return norms.clamp(min=torch.finfo(norms.dtype).tiny)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(..., in)`` -> ``(..., out)``."""
+        weight = self.weight.T if self.transposed else self.weight
+        turned = F.linear(inputs, weight) + F.linear(F.linear(inputs, self.down), self.up) * self.scale
+        outputs = turned * (self.magnitude / self._norms())
+        return outputs if self.bias is None else outputs + self.bias
+
+    def merged(self) -> nn.Module:
+        """See ``WrappedLinear.merged``."""
+        factor = (self.magnitude / self._norms()).detach()
+        super().merged()
+        with torch.no_grad():
+            self.weight.mul_(factor[None, :] if self.transposed else factor[:, None])
         return self.base
 
 
 def add(module: nn.Module, names: list[str], *, rank: int, alpha: float) -> int:
     """Wrap the linear layers among ``names`` (submodules of ``module``) and return their number."""
-    count = 0
-    for name in names:
-        layer = module.get_submodule(name)
-        if isinstance(layer, nn.Linear) or _conv1d(layer):
-            _replace(module, name, LoraLinear(layer, rank=rank, alpha=alpha))
-            count += 1
-    return count
-
-
-def _conv1d(layer: nn.Module) -> bool:
-    """Whether a layer is transformers' ``Conv1D`` (GPT-2); by its name, so that transformers is not imported."""
-    return type(layer).__name__ == "Conv1D" and type(layer).__module__ == "transformers.pytorch_utils"
-
-
-def merge(module: nn.Module) -> None:
-    """Put plain linear layers back wherever ``add`` wrapped them."""
-    wrapped = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LoraLinear)]
-    for name, layer in wrapped:
-        _replace(module, name, layer.merged())
-
-
-def _replace(module: nn.Module, name: str, new: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(module.get_submodule(parent), child, new)
+    return wrapped_linear.wrap(module, names, lambda _, layer: LoraLinear(layer, rank=rank, alpha=alpha))

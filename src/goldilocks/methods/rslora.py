@@ -1,0 +1,69 @@
+"""Rank-stabilised LoRA: the scale of the adapters is alpha / sqrt(rank), so that high ranks learn as fast as low ones.
+
+Source: Kalajdzievski 2023, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goldilocks.methods._shared.fine_tuning import not_tunable
+from goldilocks.methods._shared.low_rank import adapter_config, add_adapters
+from goldilocks.records import ModelInfo, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from goldilocks.nets.network import Network
+
+
+ON_REQUEST = "within noise of `lora` at its default rank"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Size and scale of the adapters."""
+
+    rank: int = 32
+    """Rank of the two factors."""
+    alpha: float = 16.0
+    """Scale of the adapters, divided by the square root of the rank."""
+    roles: tuple[str, ...] = ("attention", "mlp")
+    """Weight groups whose linear layers get an adapter."""
+
+
+def incompatibility(info: ModelInfo) -> str | None:
+    """See ``protocols.Method``."""
+    return not_tunable(info)
+
+
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
+    """No gradients of the large matrices and hardly any optimiser, but all the rest."""
+    return 0.75
+
+
+def prepare(network: Network, options: Options) -> None:
+    """Freeze the backbone and add the adapters.
+
+    Raises:
+        InputError: rank or roles are not usable with this network.
+    """
+    from goldilocks.nets.layers.lora import LoraLinear
+
+    def make(layer: nn.Module) -> LoraLinear:
+        return LoraLinear(layer, rank=options.rank, alpha=options.alpha, rank_stabilised=True)
+
+    add_adapters(network, "rslora", rank=options.rank, roles=options.roles, make=make)
+
+
+def fold(network: Network) -> None:
+    """Merge the adapters into the frozen matrices."""
+    from goldilocks.nets.layers.wrapped_linear import merge
+
+    merge(network.module)
+
+
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """Ten times the rate of full fine-tuning."""
+    return adapter_config(config)

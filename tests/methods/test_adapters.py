@@ -1,0 +1,61 @@
+"""Methods that add modules beside frozen layers: which layers they find, how many weights, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.errors import InputError
+from goldilocks.methods import adapter, dora, ia3, layer_norm, lora, rslora
+from goldilocks.nets.network import Network
+from goldilocks.testing import tiny
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    family = plugins.load("families", "encoder")
+    folder = tiny.encoder_folder(tmp_path, depth=3)  # 32 wide, the MLP 64
+    info = family.describe(folder, str(folder))
+    assert info is not None
+    made = family.create(info, folder, tiny.part(), tiny.GOAL, seed=0)
+    assert isinstance(made, Network)
+    return made
+
+
+def trained(network: Network) -> dict[str, int]:
+    """Trained weights below the head by name."""
+    weights = network.module.named_parameters()
+    return {name: one.numel() for name, one in weights if one.requires_grad and not name.startswith("head.")}
+
+
+def test_ia3_has_a_vector_for_keys_values_and_inner_activations(network: Network) -> None:
+    ia3.prepare(network, ia3.Options())
+    # In each block: keys and values (2 x 32, queries are left alone) and the input of the MLP's second layer (64).
+    assert sorted(trained(network).values()) == [64] * 6
+    assert all(name.endswith(("qkv.factors", "down.factors")) for name in trained(network))
+
+
+def test_layer_norm_trains_scales_and_shifts(network: Network) -> None:
+    layer_norm.prepare(network, layer_norm.Options())
+    assert sum(trained(network).values()) == (1 + 2 * 3) * 2 * 32
+
+
+@pytest.mark.parametrize(("placement", "layers"), [("pfeiffer", {"down"}), ("houlsby", {"out", "down"})])
+def test_adapters_come_behind_the_output_layers(placement: str, layers: set[str], network: Network) -> None:
+    adapter.prepare(network, adapter.Options(placement=placement))  # type: ignore[arg-type]
+    assert {name.split(".")[3] for name in trained(network)} == layers
+    # Down (32 to 8), up (8 to 32) and their biases, in each of 3 blocks.
+    assert sum(trained(network).values()) == 3 * len(layers) * (32 * 8 + 8 + 8 * 32 + 32)
+
+
+@pytest.mark.parametrize("method", [lora, rslora, dora])
+def test_rank_above_the_width_is_refused_with_the_largest_there_is(method: object, network: Network) -> None:
+    with pytest.raises(InputError, match=r"rank is 33, but backbone.* is only 32 wide; set options.*rank to at most"):
+        method.prepare(network, method.Options(rank=33))  # type: ignore[attr-defined]
+
+
+def test_adapter_width_below_zero_is_refused(network: Network) -> None:
+    with pytest.raises(InputError, match="width is -1"):
+        adapter.prepare(network, adapter.Options(width=-1))
