@@ -23,7 +23,8 @@ import numpy as np
 from goldilocks import plugins
 from goldilocks.protocols import Metric
 from goldilocks.records import Candidate, Cost, DataSpec, Footprint, Measured, ModelInfo, TaskSpec, Trial
-from goldilocks.selection.decide import Finished, decide
+from goldilocks.selection.decide import decide
+from goldilocks.selection.loss_table import Finished
 
 SIZES = ((10, 500), (100, 500), (500, 500), (2_000, 500), (100, 2_000), (500, 2_000))
 """Candidates and items."""

@@ -45,7 +45,8 @@ from goldilocks.records import (
     Trial,
     Verdict,
 )
-from goldilocks.selection.decide import Finished, decide
+from goldilocks.selection.decide import decide
+from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.verdict import VerdictContext, verdict_on
 
 CANDIDATES = 15

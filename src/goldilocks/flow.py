@@ -216,6 +216,7 @@ def _race_context(
         n_test=len(dataset.test),
         rule=_loss_rule(spec, task, dataset),
         task=task,
+        repeat=store.repeat,
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 

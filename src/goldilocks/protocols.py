@@ -527,6 +527,18 @@ class Purchases:
     best finished one, ``(n, rungs)``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Finished candidates that can be trained again with another seed, as arrays with one entry a candidate."""
+
+    candidates: tuple[str, ...]
+    seconds: Floats
+    """Predicted seconds of the whole run, ``(n,)``."""
+    savings: Floats
+    """Money over the horizon by which the mean over one more seed is expected to lower J of the best candidate: 0 where
+    no seed could change which candidate that is, ``(n,)``."""
+
+
 class Race(Protocol):
     """The state of a race that a policy decides from. Losses are those of the task's metric."""
 
@@ -555,6 +567,9 @@ class Race(Protocol):
 
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
+
+    def repeats(self) -> Repeats:
+        """Further seeds that can be bought; naming a finished candidate in ``Policy.choose`` buys one."""
 
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
@@ -602,7 +617,10 @@ class Policy(Protocol):
         """Paper the policy follows, and where we differ."""
 
     def choose(self, race: Race) -> tuple[str, int, str] | None:
-        """(candidate, rung to run it up to, reason), or ``None`` to stop. A pure function of the race's state."""
+        """(candidate, rung to run it up to, reason), or ``None`` to stop. A pure function of the race's state.
+
+        A candidate that is finished is run again with another seed (one of ``Race.repeats``, to the last rung).
+        """
 
 
 @runtime_checkable

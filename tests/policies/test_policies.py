@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.protocols import ExplainsStopping, Policy, Purchases, Race
+from goldilocks.protocols import ExplainsStopping, Policy, Purchases, Race, Repeats
 
 RUNGS = (0.1, 0.3, 1.0)
 
@@ -28,6 +28,8 @@ class FakeRace:
     """Money that every rung of a candidate is expected to save."""
     prices: dict[str, float] = field(default_factory=dict)
     promising: float = 0.0
+    again: dict[str, float] = field(default_factory=dict)
+    """Finished candidate -> what another seed of it is expected to save."""
     time_error: float = 0.01
     second_price: float = 0.0
     seconds_left: float = 100.0
@@ -74,6 +76,11 @@ class FakeRace:
             savings=np.array([[self.values.get(name, 0.0)] * len(RUNGS) for name in names]).reshape(shape),
             promising=np.full(shape, self.promising),
         )
+
+    def repeats(self) -> Repeats:
+        names = tuple(self.again)
+        seconds = np.array([self.prices.get(name, 10.0) for name in names])
+        return Repeats(names, seconds, np.array([self.again[name] for name in names]))
 
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         return max((self.values.get(name, 0.0) for name in candidates), default=0.0)
@@ -226,6 +233,33 @@ def test_value_stops_when_no_saving_is_worth_the_wait() -> None:
     assert stopped(value, race) == (
         "the best remaining purchase is expected to save 0.4 USD, less than the 0.5 USD that waiting 10 s costs"
     )
+
+
+def test_second_seed_is_bought_where_it_saves_more_per_second_than_anything_else() -> None:
+    race = FakeRace({"a": {}, "b": DONE, "c": DONE}, values={"a": 10.0}, again={"b": 5.0, "c": 20.0})
+    assert bought(race) == ("c", 2)  # 20 in 10 s against 10 in 10 s
+    race.again = {"b": 5.0, "c": 4.0}
+    assert bought(race)[0] == "a"
+
+
+def test_second_seed_must_be_worth_the_wait_and_fit_beside_the_reserved_run() -> None:
+    value = plugins.load("policies", "value")
+    race = FakeRace({"a": {}, "b": DONE}, again={"b": 30.0}, second_price=2.0, prices={"a": 50.0})
+    assert bought(race) == ("b", 2)  # 3 a second
+    race.second_price = 4.0
+    assert value.choose(race) is None
+    race.second_price, race.seconds_left, race.reserved = 2.0, 55.0, "a"  # 50 of the 55 s are kept for a
+    assert value.choose(race) is None
+
+
+def test_second_seed_is_bought_when_nothing_else_is_left() -> None:
+    assert bought(FakeRace({"a": DONE, "b": DONE}, again={"b": 1.0})) == ("b", 2)
+
+
+def test_second_seed_below_the_indifference_is_not_bought() -> None:
+    value = plugins.load("policies", "value")
+    race = FakeRace({"a": DONE, "b": DONE}, again={"b": 1.0}, indifference=2.0)
+    assert value.choose(race) is None
 
 
 def test_value_says_how_much_more_time_would_finish_the_next() -> None:

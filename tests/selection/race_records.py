@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from goldilocks.records import Candidate, DataSpec, Forecast, Measured, ModelInfo, TaskSpec, Trial
@@ -27,6 +28,13 @@ def candidate(name: str) -> Candidate:
         size_bytes=1,
     )
     return Candidate(facts, method)
+
+
+def network(name: str) -> Candidate:
+    """A candidate that is trained by gradient descent; a decoder can be prompted too."""
+    plain = candidate(name)
+    groups = ("head", "prompt") if plain.model.family == "decoder" else ("head",)
+    return replace(plain, model=replace(plain.model, groups=groups))
 
 
 def trial(name: str, rung: int, loss: float, seconds: float, n: int = 400) -> Trial:

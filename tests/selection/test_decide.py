@@ -5,14 +5,15 @@ from typing import cast
 
 import numpy as np
 import pytest
-from race_records import SPEC, candidate, trial
+from race_records import SPEC, candidate, network, trial
 
 from goldilocks import plugins
 from goldilocks.errors import LimitError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Cost, Footprint, Limits, Measured, Objective, Output
-from goldilocks.selection.decide import Finished, Prospect, decide
+from goldilocks.selection.decide import Prospect, decide
 from goldilocks.selection.decision_map import decision_map
+from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.support.scoring.statistics import wilson
 
 GOLD = ["a", "b"] * 200
@@ -237,3 +238,48 @@ def test_gap_of_a_metric_that_is_not_about_labels_is_resampled_however_few_answe
     # No answer equals its gold, so counting right ones would see no difference. Every draw of 1,000 has the same gap.
     p_value = next(one.p_value for one in choice.standings if one.p_value is not None)
     assert p_value == pytest.approx(1 / 1001 if off > 0.1 else 1.0)
+
+
+def seeded(name: str, first: range, second: range, cost: float) -> Finished:
+    """A network with two seeds that err on different items."""
+    one, other = finished(name, first, cost), finished(name, second, cost)
+    run = SeedRun(replace(other.trial, repeat=1), other.answers)
+    return replace(one, candidate=network(name), further=(run,))
+
+
+def test_mean_over_two_seeds_decides_and_both_noises_are_apart() -> None:
+    lucky = seeded("encoder/m/full", range(0, 20), range(0, 60), cost=1)  # .05 and .15
+    steady = finished("cnn/m/scratch", range(0, 32), cost=1)  # .08
+
+    choice = decide([lucky, steady], GOLD, ACCURACY, SPEC)
+
+    assert choice.winner.candidate == "cnn/m/scratch"
+    other = choice.standings[1]
+    assert other.seed_losses == (0.05, 0.15)
+    assert pytest.approx(1 + 10_000 * 0.1) == other.J
+    assert other.score is not None
+    assert other.score.value == pytest.approx(0.9)
+    # Items: 20 err in both runs and 40 in one, so .1 is the mean of 1, .5 and 0.
+    items = (20 * 0.9**2 + 40 * 0.4**2 + 340 * 0.1**2) / 400 / 400
+    assert other.item_error == pytest.approx(items**0.5, rel=0.1)
+    # Seeds: (.1**2 - variance of the difference by items) / 2, averaged with the prior of .057 * .1.
+    difference = (40 / 400 * (1 - 40 / 400)) / 400
+    spread = ((0.1**2 - difference) / 2 + 0.0057**2) / 2
+    assert other.seed_noise == pytest.approx(spread**0.5, rel=0.01)
+    assert other.seed_error == pytest.approx((spread / 2) ** 0.5, rel=0.01)
+
+
+def test_training_seed_makes_a_narrow_lead_less_certain_but_excludes_nobody() -> None:
+    lead, next_ = finished("encoder/m/full", range(0, 40), cost=1), finished("encoder/n/full", range(0, 46), cost=1)
+    rivals = (lead, next_)
+    choices = [
+        decide([replace(one, candidate=kind(one.candidate.name)) for one in rivals], GOLD, ACCURACY, SPEC)
+        for kind in (candidate, network)
+    ]
+    deterministic, trained = (choice.winner for choice in choices)
+    assert deterministic.seed_error == 0
+    assert trained.seed_error == pytest.approx(0.057 * 0.1)
+    assert deterministic.p_best is not None
+    assert trained.p_best is not None
+    assert trained.p_best < deterministic.p_best - 0.02
+    assert choices[0].tied == choices[1].tied

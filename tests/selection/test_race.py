@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from race_records import MACHINE, SPEC, candidate, standings, trial
+from race_records import MACHINE, SPEC, candidate, network, standings, trial
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
@@ -525,3 +525,62 @@ def test_candidate_for_whose_answers_the_metric_is_undefined_is_excluded_and_the
 
     assert {one.candidate for one in trials if one.share >= 1} == set(SKILLS) - {"encoder/m/full"}
     assert "the metric is not defined for its answers" in context.workspace.read_dropped()["encoder/m/full"].reason
+
+
+class Seeds:
+    """A policy that runs all to the end, then buys each seed that is offered."""
+
+    SOURCE = ""
+
+    @staticmethod
+    def choose(race: Race) -> tuple[str, int, str] | None:
+        last = len(race.rungs) - 1
+        name = next((name for name in race.candidates if race.bought(name) <= last), None)
+        return (name or race.repeats().candidates[0], last, "") if name or race.repeats().candidates else None
+
+
+def with_seeds(folder: Path, log: list[tuple[str, float]], kept: dict[str, float] | None = None) -> RaceContext:
+    plain = setting(folder, log, Clock(), kept)
+    members = tuple(network(one.name) if "encoder" in one.name else one for one in plain.pool.candidates)
+
+    def repeat(one: Candidate, number: int) -> FakeRun:
+        return FakeRun(SKILLS[one.name] - 0.1 * number, log, f"{one.name} with seed {number}")
+
+    return replace(plain, pool=replace(plain.pool, candidates=members), repeat=repeat)
+
+
+def test_second_seed_is_a_trial_with_answers_of_its_own_beside_the_first(tmp_path: Path) -> None:
+    log: list[tuple[str, float]] = []
+    kept: dict[str, float] = {}
+    trials, _ = race(with_seeds(tmp_path, log, kept), cast(Policy, Seeds))
+
+    encoder = [one for one in trials if one.candidate == "encoder/m/full"]
+    assert [one.repeat for one in encoder] == [0, 1, 2]  # of the others, which are deterministic, none
+    assert len(trials) == 5
+    assert len({one.predictions for one in encoder}) == 3
+    # .95, .85 and .75 of 60 items
+    assert [one.score.value for one in encoder] == [pytest.approx(x) for x in (57 / 60, 51 / 60, 45 / 60)]
+    assert ("encoder/m/full with seed 2", 1.0) in log  # from scratch
+    assert set(kept) == set(SKILLS)  # the first run's model stays, and nothing of the others
+
+
+def test_race_goes_on_behind_a_second_seed(tmp_path: Path) -> None:
+    first, _ = race(with_seeds(tmp_path, []), cast(Policy, Seeds))
+    lines = Workspace(tmp_path).trials.read_text().splitlines(keepends=True)
+    Workspace(tmp_path).trials.write_text("".join(lines[:-1]))
+    log: list[tuple[str, float]] = []
+
+    again, _ = race(with_seeds(tmp_path, log), cast(Policy, Seeds))
+
+    assert log == [("encoder/m/full with seed 2", 1.0)]
+    assert [one.repeat for one in again] == [one.repeat for one in first]
+
+
+def test_second_seed_that_fails_leaves_the_candidate_in_the_race(tmp_path: Path) -> None:
+    def broken(one: Candidate, number: int) -> Runner:
+        raise MemoryError
+
+    trials, _ = race(replace(with_seeds(tmp_path, []), repeat=broken), cast(Policy, Seeds))
+
+    assert len(trials) == 3
+    assert set(Workspace(tmp_path).read_dropped()) == {"encoder/m/full (seed 2)"}

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 import pytest
-from race_records import curve, standings
+from race_records import curve, standings, trial
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
@@ -33,3 +35,21 @@ def test_missing_rung_is_named() -> None:
         replay(
             standings({"encoder/m/full": 1.0}), RECORD[3:5], plugins.load("policies", "exhaustive"), budget_seconds=1e9
         )
+
+
+def test_seeds_of_the_record_can_be_bought_again() -> None:
+    close = {"encoder/m/full": 100.0, "encoder/n/full": 100.0}
+    record = [
+        *curve("encoder/m/full", [0.3, 0.2, 0.100], [10, 20, 70]),
+        *curve("encoder/n/full", [0.3, 0.2, 0.101], [10, 20, 70]),
+        replace(trial("encoder/m/full", 2, 0.14, 100.0), repeat=1),
+        replace(trial("encoder/n/full", 2, 0.11, 100.0), repeat=1),
+    ]
+    race = standings(close)
+    bought = replay(race, record, plugins.load("policies", "value"), budget_seconds=1e9)
+
+    assert {one.candidate for one in bought if one.repeat} >= {"encoder/m/full"}
+    assert bought[-1].elapsed == pytest.approx(sum(one.seconds for one in bought))
+    assert race.best == "encoder/n/full"
+    without = replay(standings(close), record[:6], plugins.load("policies", "value"), budget_seconds=1e9)
+    assert not any(one.repeat for one in without)

@@ -14,7 +14,8 @@ from goldilocks import plugins
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import Answer, Cost, Goal, Objective, Output, Verdict
-from goldilocks.selection.decide import Finished, decide
+from goldilocks.selection.decide import decide
+from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
 
 TASK = plugins.load("tasks", "text_classification")

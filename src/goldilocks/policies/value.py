@@ -6,6 +6,9 @@ seconds up to the rung and, as only a finished candidate can be chosen, those fr
 probability that the score will be good enough to go on. So a score at a tenth of the run is cheap where it would
 probably end the matter, and no cheaper than the full run where the candidate will be finished anyway.
 
+A second seed of a finished candidate is a purchase like the others: its saving is what the mean over both seeds is
+expected to save by changing which candidate is the best (``Race.repeats``), its seconds are those of a whole run.
+
     plan = candidates in the order of their value per second, as many as fit    the greedy plan
     the single run that saves most, where it saves more than that plan           it does not fit behind the cheap ones
     nothing is worth prices.waiting_hour                                         stop
@@ -52,7 +55,7 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     """The next purchase, or why there is none."""
     offered = race.purchases()
     if not offered.candidates:
-        return "nothing is left to buy"
+        return _second_seed(race, 0.0) or "nothing is left to buy"
     last = len(race.rungs) - 1
     if race.best is None:
         # Nothing is finished, so there is nothing to improve on: the cheapest is what others are compared with.
@@ -63,12 +66,16 @@ def _next(race: Race) -> tuple[str, int, str] | str:
     if len(free):
         return offered.candidates[int(free[0])], last, f"takes less than {_FREE_SECONDS:g} s"
     if not offers.fits.any():
-        return _does_not_fit(offers, race)
+        return _second_seed(race, offers.kept) or _does_not_fit(offers, race)
     if race.indifference > 0:
         regret = race.saving_of_all(offered.candidates) / race.horizon_months
         if regret < race.indifference:
-            return f"the expected regret left, {_money(regret, race)} a month, is below the indifference stated"
+            why = f"the expected regret left, {_money(regret, race)} a month, is below the indifference stated"
+            return _second_seed(race, offers.kept) or why
     worth = offers.fits & (offers.rates > race.second_price)
+    seed = _second_seed(race, offers.kept, above=float(offers.rates[worth].max(initial=0.0)))
+    if seed is not None:
+        return seed
     if not worth.any():
         return _not_worth(offers, race)
     place = _by_plan(offers, worth, race)
@@ -100,6 +107,8 @@ class _Offers:
     rates: Floats
     """Money per second at the best rung, times the probability that the run fits, ``(n,)``."""
     best_rungs: npt.NDArray[np.intp]
+    kept: float
+    """Seconds of the reserved run."""
 
     @classmethod
     def of(cls, race: Race, offered: Purchases) -> _Offers:
@@ -108,7 +117,7 @@ class _Offers:
         to_finish = offered.seconds[:, last]
         whole = np.maximum(offered.whole, 1e-3)
         room = np.full(len(whole), race.seconds_left)
-        reserved = race.reserved
+        reserved, kept = race.reserved, 0.0
         if reserved is not None:
             place = offered.candidates.index(reserved)
             kept = whole[place] * (1 + offered.time_error[place])
@@ -132,7 +141,27 @@ class _Offers:
             rates=rates.max(axis=1),
             # The last rung among equals: a score on the way that changes nothing is not worth its checkpoint.
             best_rungs=last - rates[:, ::-1].argmax(axis=1),
+            kept=float(kept),
         )
+
+
+def _second_seed(race: Race, reserved: float, above: float = 0.0) -> tuple[str, int, str] | None:
+    """The second seed that saves most per second, where that is worth its price and more than ``above``."""
+    repeats = race.repeats()
+    if not repeats.candidates:
+        return None
+    seconds = np.maximum(repeats.seconds, 1e-3)
+    fits = seconds <= race.seconds_left - reserved
+    rates = np.where(fits, repeats.savings / seconds, 0.0)
+    place = int(np.argmax(rates))
+    if rates[place] <= max(above, race.second_price) or repeats.savings[place] <= 0:
+        return None
+    if repeats.savings[place] < race.indifference * race.horizon_months:
+        return None
+    name = repeats.candidates[place]
+    saving = _money(float(repeats.savings[place]), race)
+    why = f"a second seed: the best candidates are closer than two seeds of one may be; expected to save {saving}"
+    return name, len(race.rungs) - 1, f"{why} over the horizon for {seconds[place]:.3g} s"
 
 
 def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:

@@ -70,6 +70,9 @@ class Trial:
     data_fingerprint: str
     usage: Usage | None = None
     """What its questions to an endpoint took; ``None``: it was answered on this machine."""
+    repeat: int = 0
+    """0: the run whose model may be handed over; 1 and more: the whole run once more from scratch with another seed
+    (the task's seed plus this number), of which the score and the answers are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,14 @@ class Standing:
     seed_noise: float | None = None
     """Standard deviation of the loss from one training seed to the next, noise of the items taken out; ``None``: it was
     run with one seed, and its interval covers the choice of items only."""
+    seed_losses: tuple[float, ...] = ()
+    """Validation loss of each seed, the one whose model is handed over first; score and J are of their mean. Empty: it
+    was run with one seed."""
+    item_error: float | None = None
+    """Standard error of the (mean) loss by the choice of validation items; only of candidates that finished."""
+    seed_error: float | None = None
+    """Standard error of the (mean) loss by the choice of training seeds: 0 where the training is deterministic, from
+    published runs where it was run with one seed; only of candidates that finished."""
     review_below: float | None = None
     """Certainty below which an answer goes to a person (``AnswerRule.review_below``); ``None``: none does."""
     review_share: float = 0.0

@@ -67,13 +67,17 @@ def colours_of(decision: Decision) -> dict[str, int]:
 
 
 def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
-    """Candidate -> loss at its last rung; derived from J if there is no trial."""
+    """Candidate -> loss at its last rung, the mean over its seeds; derived from J if there is no trial."""
     losses: dict[str, float] = {}
     for standing in decision.candidates:
         if standing.J is not None and standing.cost is not None and decision.alpha > 0:
             losses[standing.candidate] = (standing.J - standing.cost.total) / decision.alpha
     for trial in sorted(trials, key=lambda entry: entry.share):
-        losses[trial.candidate] = trial.loss
+        if not trial.repeat:
+            losses[trial.candidate] = trial.loss
+    for standing in decision.candidates:
+        if standing.seed_losses:
+            losses[standing.candidate] = sum(standing.seed_losses) / len(standing.seed_losses)
     return losses
 
 
@@ -201,7 +205,7 @@ def rank_table(
     """
     final: dict[str, float] = {}
     for trial in trials:
-        if trial.share >= 1:
+        if trial.share >= 1 and not trial.repeat:
             model = trial.candidate.rsplit("/", 1)[0]
             final[model] = min(final.get(model, trial.loss), trial.loss)
     places = {name: {model: i for i, model in enumerate(order, 1)} for name, order in screening.rankings.items()}

@@ -95,6 +95,26 @@ def winners_curse(decision: Decision) -> str:
     )
 
 
+def noise(decision: Decision) -> str:
+    """How far the winner's loss may be off by the validation items and by the training seed, apart."""
+    winner = decision.winner
+    if winner.item_error is None or winner.seed_error is None:
+        return ""
+    items = f"The winner's validation loss is uncertain by ±{score(winner.item_error)} from the choice of items"
+    if winner.seed_losses:
+        seeds = ", ".join(score(loss) for loss in winner.seed_losses)
+        return (
+            f"{items} and by ±{score(winner.seed_error)} from the training seed (one standard error each); trained "
+            f"with {len(winner.seed_losses)} seeds, its losses were {seeds}, and their mean is used."
+        )
+    if winner.seed_error > 0:
+        return (
+            f"{items} and by about ±{score(winner.seed_error)} from the training seed (one standard error each; it was "
+            "trained with one seed, so the second is that of published runs)."
+        )
+    return f"{items} (one standard error); its training is deterministic, so another seed changes nothing."
+
+
 def _more(factor: float) -> str:
     return f"{number(factor, 2)} times as much" if factor >= 1.5 else f"{number((factor - 1) * 100, 2)}% more"
 

@@ -114,6 +114,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "assumed": assumed_values(decision),
         "distance": story.distance(decision, labels),
         "curse": story.winners_curse(decision),
+        "noise": story.noise(decision),
         "holds": story.holds(decision),
         "board": board.leaderboard(decision, trials),
         "slider": slider_data(decision, board.losses_of(decision, trials), labels),
@@ -124,9 +125,10 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
 
 def _of_race(decision: Decision, trials: Sequence[Trial], screening: Screening | None) -> dict[str, Any]:
     drawn = None
-    if trials:
+    first = [trial for trial in trials if not trial.repeat]  # a further seed is no step of a run
+    if first:
         labels, colours = board.labels_of(decision), board.colours_of(decision)
-        drawn = race_chart(trials, labels, colours, decision.winner.candidate, decision.objective.currency)
+        drawn = race_chart(first, labels, colours, decision.winner.candidate, decision.objective.currency)
     rows, agreement = board.rank_table(trials, screening) if screening else ([], {})
     return {"race": drawn, "ranks": rows, "agreement": agreement}
 

@@ -10,10 +10,11 @@ from goldilocks.answers import certainty
 from goldilocks.events import FootprintStarted
 from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Standing, Text, Trial, Verdict
 from goldilocks.selection.cost import cost
-from goldilocks.selection.decide import Choice, Finished, decide
+from goldilocks.selection.decide import Choice, decide
 from goldilocks.selection.digests import digests
 from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.needs import needs
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
@@ -163,6 +164,8 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
     for trial in trials:
+        if trial.repeat:
+            continue
         spent[trial.candidate] = spent.get(trial.candidate, 0.0) + trial.seconds
         share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share)
     behind = {name: pool.forecasts[name].behind(share[name]) for name in spent}
@@ -185,7 +188,7 @@ def _measured(
     texts = setting.dataset.validation.texts[:FOOTPRINT_TEXTS]
     footprints: dict[str, Footprint] = {}
     dropped = setting.workspace.read_dropped()
-    done = [trial for trial in trials if trial.share >= 1 and trial.candidate not in dropped]
+    done = [trial for trial in trials if trial.share >= 1 and not trial.repeat and trial.candidate not in dropped]
     for number, trial in enumerate(done):
         setting.progress(FootprintStarted(trial.candidate, number + 1, len(done)))
         with guard.watch("measuring", [trial.candidate]) as fallen:
@@ -196,11 +199,14 @@ def _measured(
 
 
 def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
-    by_name = {entry.name: entry for entry in records.pool.candidates}
-    spent: dict[str, float] = {}
-    for entry in records.trials:
-        spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
-    last = {trial.candidate: trial for trial in records.trials if trial.share >= 1 and trial.candidate in footprints}
+    by_name = {trial.name: trial for trial in records.pool.candidates}
+    spent: dict[str, float] = {}  # on the runs that are handed over; further seeds cost the search, not the model
+    on_seeds: dict[str, float] = {}
+    for trial in records.trials:
+        seconds = on_seeds if trial.repeat else spent
+        seconds[trial.candidate] = seconds.get(trial.candidate, 0.0) + trial.seconds
+    ends = [trial for trial in records.trials if trial.share >= 1 and trial.candidate in footprints]
+    last = {trial.candidate: trial for trial in ends if not trial.repeat}
     finished: list[Finished] = []
     for name, trial in last.items():
         candidate, footprint = by_name[name], footprints[name]
@@ -214,23 +220,30 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
             asked=trial.usage,
             spent=usage.money if usage else 0.0,
         )
-        answers = records.workspace.read_answers(trial.predictions, records.goal)
-        rule = records.rule
-        if rule is not None:
-            answers = rule.answers(answers)
+        repeats = [end for end in ends if end.repeat and end.candidate == name]
+        first, *others = (_seed_run(run, records) for run in (trial, *repeats))
         finished.append(
             Finished(
                 candidate=candidate,
                 trial=trial,
-                answers=answers.values,
-                seconds=spent[name],
+                answers=first.answers,
+                seconds=spent[name] + on_seeds.get(name, 0.0),
                 footprint=footprint,
                 cost=monthly,
                 usage=usage,
-                certainty=certainty(answers, rule.answer_rule) if rule is not None else None,
+                certainty=first.certainty,
+                further=tuple(others),
             )
         )
     return finished
+
+
+def _seed_run(trial: Trial, records: RunRecords) -> SeedRun:
+    """What a finished run answered."""
+    answers, rule = records.workspace.read_answers(trial.predictions, records.goal), records.rule
+    if rule is not None:
+        answers = rule.answers(answers)
+    return SeedRun(trial, answers.values, certainty(answers, rule.answer_rule) if rule is not None else None)
 
 
 def _with_tokens(footprint: Footprint, trial: Trial) -> Footprint:

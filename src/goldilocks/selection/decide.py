@@ -15,32 +15,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import LimitError
 from goldilocks.evaluation.error_cost import LossRule
-from goldilocks.evaluation.pseudo_values import is_share, pseudo_values
 from goldilocks.evaluation.score import loss_of
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import (
     AlphaRange,
-    Answer,
-    Candidate,
-    Cost,
-    Footprint,
     Gold,
     LossNoise,
     Measured,
     Standing,
     TaskSpec,
-    Trial,
-    Usage,
 )
 from goldilocks.selection.decision_map import decision_map
 from goldilocks.selection.limits import broken_limit
 from goldilocks.selection.loss_money import monthly_loss
+from goldilocks.selection.loss_table import Finished, LossTable, loss_table
 from goldilocks.support.scoring.best_set import BestSet, Shrinkage, best_set, paired_errors, selection_error, shrink
 from goldilocks.support.scoring.statistics import (
     bootstrap_weights,
@@ -51,26 +46,6 @@ from goldilocks.support.scoring.statistics import (
 
 _MOST_ON_THE_PAGE = 40
 """Candidates whose pairwise errors are kept for other values of α."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A candidate that ran to the end, with all that the decision needs of it."""
-
-    candidate: Candidate
-    trial: Trial
-    answers: tuple[Answer, ...]
-    """Its answer to each validation item, in order."""
-    seconds: float
-    """Spent on it in the race: what tuning it took."""
-    footprint: Footprint
-    cost: Cost
-    usage: Usage | None = None
-    """What the search asked an endpoint for it."""
-    seed_noise: float | None = None
-    """See ``Standing.seed_noise``."""
-    certainty: Floats | None = None
-    """How sure each of ``answers`` is (``answers.certainty``); ``None``: not known, so no answer is reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +87,7 @@ class _Field:
     """The candidates within the limits as arrays, all of shape ``(n_candidates,)`` unless it says otherwise."""
 
     members: Sequence[Finished]
+    table: LossTable
     losses: npt.NDArray[np.float64]
     costs: npt.NDArray[np.float64]
     cost_errors: npt.NDArray[np.float64]
@@ -122,12 +98,6 @@ class _Field:
     """Loss that one item makes up; 0 where items are not just right or wrong."""
     posterior: Shrinkage
     names: Sequence[str]
-    item_losses: npt.NDArray[np.float64]
-    """``(n_items, n_candidates)``."""
-    reviews: Mapping[int, tuple[float, float]]
-    """Position -> certainty below which answers are reviewed, and the share of items whose answers are."""
-    is_share: bool
-    """Whether the displayed metric is a share of items."""
 
 
 def decide(
@@ -168,7 +138,7 @@ def decide(
     lowest = int(np.argmin(observed))
     gaps = observed - observed[lowest]
     low, high = gaps + np.quantile(noise - noise[:, lowest, None], [0.025, 0.975], axis=0)
-    rows: list[Standing] = []
+    rows, reviews = list[Standing](), field.table.reviews
     for i in sorted(range(len(within)), key=lambda i: (i != chosen, expected[i], field.names[i])):
         name = field.names[i]
         status = "winner" if i == chosen else "tied" if name in tied else "raced"
@@ -177,8 +147,9 @@ def decide(
             replace(
                 standing_of(within[i], status),
                 score=_own_score(field, i, metric),
-                review_below=field.reviews[i][0] if i in field.reviews else None,
-                review_share=field.reviews[i][1] if i in field.reviews else 0.0,
+                review_below=reviews[i][0] if i in reviews else None,
+                review_share=reviews[i][1] if i in reviews else 0.0,
+                **_noises(field, i),
                 J=float(observed[i]),
                 expected_j=float(expected[i]),
                 gap=gap,
@@ -206,7 +177,7 @@ def decide(
         loss_noise=_loss_noise(field, best, ranges, expected),
         p_best=p_best,
         names=tuple(field.names),
-        item_losses=field.item_losses,
+        item_losses=field.table.per_item,
     )
 
 
@@ -218,53 +189,22 @@ def _field(
     rule: LossRule | None,
     n_draws: int,
 ) -> _Field:
-    losses = np.array([member.trial.loss for member in members])
-    reviews: dict[int, tuple[float, float]] = {}
-    if rule is None or rule.count is None:
-        table = pseudo_values(metric, gold, [member.answers for member in members], seed=spec.seed)
-        per_item = loss_of(metric, table)
-        # An item without which the metric is not defined tells nothing about the others.
-        per_item = np.where(np.isfinite(per_item), per_item, losses)
-        shares = steps = is_share(table, metric.RANGE)
-    else:
-        raw = np.stack([rule.count(gold, member.answers) for member in members], axis=1)
-        per_item, reviews = _with_reviews(raw, members, rule)
-        losses = per_item.mean(axis=0)
-        steps = is_share(per_item, (0.0, 1.0))
-        shares = is_share(pseudo_values(metric, gold, [members[0].answers], seed=spec.seed), metric.RANGE)
-    centred = (per_item - per_item.mean(axis=0)).astype(np.float32)
+    table = loss_table(members, gold, metric, rule, seed=spec.seed)
+    centred = (table.per_item - table.per_item.mean(axis=0)).astype(np.float32)
     rows = len(centred)
     noise = weighted_sums(bootstrap_weights(rows, n_draws, seed=spec.seed), centred) / np.float32(rows)
     noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little
     return _Field(
         members=members,
-        losses=losses,
+        table=table,
+        losses=table.losses,
         costs=np.array([member.cost.total for member in members]),
         cost_errors=np.array([member.cost.error for member in members]) / normal_quantile(),
         noise=noise,
-        step=1 / len(gold) if steps else 0.0,
-        posterior=shrink(losses, noise),
+        step=1 / len(gold) if table.steps else 0.0,
+        posterior=shrink(table.losses, noise),
         names=[member.candidate.name for member in members],
-        item_losses=per_item,
-        reviews=reviews,
-        is_share=shares,
     )
-
-
-def _with_reviews(
-    raw: npt.NDArray[np.float64], members: Sequence[Finished], rule: LossRule
-) -> tuple[npt.NDArray[np.float64], dict[int, tuple[float, float]]]:
-    """The losses of items with unsure answers reviewed, and each candidate's threshold and share of reviews."""
-    if rule.review is None:
-        return raw, {}
-    priced, reviews = raw.copy(), {}
-    for position, member in enumerate(members):
-        if member.certainty is not None:
-            reviewed = rule.reviewed(raw[:, position], member.certainty)
-            priced[:, position] = reviewed.losses
-            if reviewed.below is not None:
-                reviews[position] = reviewed.below, reviewed.share
-    return priced, reviews
 
 
 def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: float) -> int:
@@ -292,6 +232,7 @@ def _probabilities(
 ) -> tuple[dict[str, float], float]:
     """P(lowest J) of every candidate, and the expected regret of the winner, from draws of the posterior."""
     losses = field.posterior.draws(field.noise, rng)
+    losses += field.table.seed_errors * rng.standard_normal(losses.shape)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
     if prospects:
         mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects])
@@ -310,10 +251,29 @@ def _probabilities(
     return dict(zip(names, shares.tolist(), strict=True)), float((drawn[:, chosen] - lowest[:, 0]).mean())
 
 
+def _noises(field: _Field, position: int) -> dict[str, Any]:
+    """How far a candidate's loss may be off: by the items and by the training seeds, apart."""
+    seeds = field.table.seed_losses[position]
+    loss = float(field.losses[position])
+    return {
+        "item_error": float(field.noise[:, position].std()),
+        "seed_error": float(field.table.seed_errors[position]),
+        "seed_losses": seeds if len(seeds) > 1 else (),
+        "seed_noise": field.table.spread.error(loss, 1) if len(seeds) > 1 else None,
+    }
+
+
+def _mean_score(member: Finished) -> Measured:
+    """Mean over the seeds, ends of the intervals included: it covers the choice of items only."""
+    scores = [run.trial.score for run in member.runs()]
+    value, low, high = (float(np.mean([getattr(one, key) for one in scores])) for key in ("value", "low", "high"))
+    return replace(scores[0], value=value, low=low, high=high)
+
+
 def _own_score(field: _Field, position: int, metric: Metric) -> Measured:
     """A candidate's validation score; of a share with Wilson's interval, which earlier versions did not record."""
-    score = field.members[position].trial.score
-    if not field.is_share or score.n < 1:
+    score = _mean_score(field.members[position])
+    if not field.table.is_share or score.n < 1:
         return score
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
     loss, z = float(loss_of(metric, score.value)), normal_quantile()
@@ -331,7 +291,7 @@ def _selected_score(field: _Field, chosen: int, metric: Metric, spec: TaskSpec) 
         field.noise, field.posterior, field.costs / alpha, n_items=n if field.step else 0, seed=spec.seed
     )
     worst, best = metric.RANGE if metric.HIGHER_IS_BETTER else metric.RANGE[::-1]
-    if field.is_share:
+    if field.table.is_share:
         loss = float(loss_of(metric, score.value))
         end = best + (worst - best) * wilson_end(loss, n, z)
     else:
@@ -392,7 +352,6 @@ def standing_of(entry: Finished, status: str) -> Standing:
         footprint=entry.footprint,
         cost=entry.cost,
         usage=entry.usage,
-        seed_noise=entry.seed_noise,
     )
 
 

@@ -60,6 +60,9 @@ class Experience:
     shared: Mapping[str, float] = field(default_factory=dict)
     """Share (as text) -> standard deviation, from one data set to the next, of the rung's bias for all networks; with
     ``/rows`` behind it, for all candidates not trained by gradient descent (absent: the same)."""
+    seed_spread: float = 0.057
+    """Standard deviation of log loss from one training seed to the next: the median over 35 tasks and six base models
+    (20 seeds each) of the published table ``results_model_recycling``."""
     spread_freedom: float = 4.0
     """Degrees of freedom of the prior of the run's own scale of the spreads within it: fewer, heavier tails."""
     source: str = ""

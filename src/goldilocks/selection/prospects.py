@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from goldilocks.records import Measured
 from goldilocks.selection.cost import running_cost
-from goldilocks.selection.decide import Finished, Prospect
+from goldilocks.selection.decide import Prospect
+from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.standings import Standings
 

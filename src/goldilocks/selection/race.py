@@ -23,6 +23,7 @@ from goldilocks.protocols import ExplainsStopping, Metric, Policy, Task
 from goldilocks.records import Candidate, Dataset, Failure, Gold, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.reserve import Reserve
+from goldilocks.selection.seeds import seed_name, seeds_available
 from goldilocks.selection.standings import RUNGS, Standings
 from goldilocks.selection.watchdog import limit_of, time_limit
 from goldilocks.selection.workspace import Workspace
@@ -75,6 +76,9 @@ class RaceContext:
     """How answers become loss in money; ``None``: by the metric's loss."""
     task: Task | None = None
     """For the verdict; ``None``: there is none."""
+    repeat: Callable[[Candidate, int], Runner] | None = None
+    """Makes a run from scratch with another training seed, the task's plus this number; ``None``: further seeds are not
+    for sale."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
@@ -107,10 +111,11 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         if full:
             stopped = full
             break
+        repeat = _repeat(name, standings)
         if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
-        with guard.watch("race", [name]) as failed:
-            trial = _within_limit(members[name], rung, why, standings, setting, runs)
+        with guard.watch("race", [seed_name(name, repeat) if repeat else name]) as failed:
+            trial = _within_limit(members[name], rung, why, standings, setting, runs, repeat)
         if failed:
             standings.dropped = setting.workspace.read_dropped()
             continue
@@ -120,7 +125,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
-        if trial.share >= 1 and setting.measure is not None:
+        if trial.share >= 1 and not repeat and setting.measure is not None:
             _measure(members[name], setting, guard, reserve)
             standings.dropped = setting.workspace.read_dropped()
     _check_decides(standings, setting, full)
@@ -142,6 +147,8 @@ def _standings(setting: RaceContext) -> Standings:
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
+    if setting.repeat is not None:
+        standings.seeds = seeds_available(standings.pool)
     standings.begun_before = {trial.candidate for trial in standings.trials}
     return standings
 
@@ -171,6 +178,13 @@ def _checked(setting: RaceContext, members: Collection[str]) -> list[Trial]:
                 f"{setting.workspace.decision.name}), then --resume."
             )
     return trials
+
+
+def _repeat(name: str, standings: Standings) -> int:
+    """Number of the further seed that buying a candidate now would be; 0 where its first run is not finished."""
+    if standings.bought(name) < len(standings.rungs):
+        return 0
+    return 1 + max((trial.repeat for trial in standings.trials if trial.candidate == name), default=0)
 
 
 def _over_disk(candidate: Candidate, setting: RaceContext) -> str:
@@ -263,30 +277,53 @@ def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
 
 
 def _within_limit(
-    candidate: Candidate, rung: int, why: str, standings: Standings, setting: RaceContext, runs: dict[str, Runner]
+    candidate: Candidate,
+    rung: int,
+    why: str,
+    standings: Standings,
+    setting: RaceContext,
+    runs: dict[str, Runner],
+    repeat: int,
 ) -> Trial | None:
     """``_buy``, given up where it hangs; see ``selection/watchdog.py``."""
-    name, begun = candidate.name, setting.clock.elapsed()
-    seconds = limit_of(standings.price(name, rung), setting.clock.left())
+    name, begun = seed_name(candidate.name, repeat) if repeat else candidate.name, setting.clock.elapsed()
+    seconds = limit_of(_price(candidate.name, rung, repeat, standings), setting.clock.left())
 
     def give_up(reason: str) -> None:
         setting.workspace.add_dropped(Failure(name, "race", reason, seconds, begun + seconds))
 
     what = f"{name}, up to {standings.rungs[rung]:.0%} of its run"
     with time_limit(setting.step_seconds or seconds, what, give_up=give_up):
-        return _buy(candidate, rung, why, standings, setting, runs)
+        return _buy(candidate, rung, why, standings, setting, runs, repeat)
+
+
+def _price(name: str, rung: int, repeat: int, standings: Standings) -> float:
+    """Predicted seconds of a purchase."""
+    if not repeat:
+        return standings.price(name, rung)
+    offered = standings.repeats()
+    return float(offered.seconds[offered.candidates.index(name)])
 
 
 def _buy(
-    candidate: Candidate, rung: int, why: str, standings: Standings, setting: RaceContext, runs: dict[str, Runner]
+    candidate: Candidate,
+    rung: int,
+    why: str,
+    standings: Standings,
+    setting: RaceContext,
+    runs: dict[str, Runner],
+    repeat: int,
 ) -> Trial | None:
     """Carry out one purchase; ``None`` where the budget ended before the rung was reached."""
     name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
-    predicted, value = standings.price(name, rung), standings.value(name)
+    predicted, value = _price(name, rung, repeat, standings), standings.value(name)
     setting.progress(PurchaseStarted(name, share, predicted, why))
     begun, used = time.perf_counter(), setting.workspace.spending_log(name).own()
     until = setting.clock.elapsed() + standings.left
-    run = runs.pop(name, None) or setting.start(candidate)
+    if repeat and setting.repeat is not None:
+        run = setting.repeat(candidate, repeat)
+    else:
+        run = runs.pop(name) if name in runs else setting.start(candidate)
     run.advance(
         share,
         stop=lambda: setting.clock.elapsed() >= until,
@@ -300,10 +337,11 @@ def _buy(
         answers = setting.rule.answers(answers)
     per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
     usage = setting.workspace.spending_log(name).own() - used if candidate.model.remote else None
-    setting.keep(candidate, run)
+    if not repeat:  # of a further seed nothing but its answers is needed
+        setting.keep(candidate, run)
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
-    relative = setting.workspace.write_answers(name, rung, answers)
+    relative = setting.workspace.write_answers(name, rung, answers, repeat)
     _refuse_undefined(setting.metric, dataset.validation.gold, answers)
     score = measured(setting.metric, dataset.validation.gold, answers.values, seed=standings.seed)
     return Trial(
@@ -325,6 +363,7 @@ def _buy(
         why=why,
         data_fingerprint=dataset.fingerprint,
         usage=usage,
+        repeat=repeat,
     )
 
 

@@ -16,7 +16,7 @@ from goldilocks.selection.standings import Standings
 
 
 def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, budget_seconds: float) -> list[Trial]:
-    """Let a policy buy from a record.
+    """Let a policy buy from a record; further seeds of a candidate as far as they are in it.
 
     Args:
         standings: A race that has not begun (no trials); its pool must be in the record.
@@ -31,8 +31,13 @@ def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, b
         InputError: a candidate that the policy wants is not in the record up to that rung.
     """
     curves: dict[str, dict[int, Trial]] = {}
+    repeats: dict[str, list[Trial]] = {}
     for trial in recorded:
-        curves.setdefault(trial.candidate, {})[trial.rung] = trial
+        if trial.repeat:
+            repeats.setdefault(trial.candidate, []).append(trial)
+        else:
+            curves.setdefault(trial.candidate, {})[trial.rung] = trial
+    standings.seeds = {name: 1 + len(further) for name, further in repeats.items()}
     spent = 0.0
     while spent < budget_seconds:
         standings.left = budget_seconds - spent
@@ -45,13 +50,18 @@ def replay(standings: Standings, recorded: Sequence[Trial], policy: Policy, *, b
             raise InputError(
                 f"{name} is not in the record at rung {rung}; record the exhaustive race of the same pool."
             )
-        steps = range(standings.bought(name), rung + 1)
-        seconds = sum(curve[step].seconds for step in steps if step in curve)
+        if standings.bought(name) >= len(standings.rungs):
+            bought = sum(trial.candidate == name and trial.repeat > 0 for trial in standings.trials)
+            wanted = repeats[name][bought]
+            seconds = wanted.seconds
+        else:
+            steps = range(standings.bought(name), rung + 1)
+            wanted, seconds = curve[rung], sum(curve[step].seconds for step in steps if step in curve)
         spent += seconds
         if spent > budget_seconds:
             break
         predicted, value = standings.price(name, rung), standings.value(name)
         standings.trials.append(
-            replace(curve[rung], seconds=seconds, elapsed=spent, predicted_seconds=predicted, value=value, why=why)
+            replace(wanted, seconds=seconds, elapsed=spent, predicted_seconds=predicted, value=value, why=why)
         )
     return standings.trials

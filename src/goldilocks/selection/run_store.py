@@ -69,24 +69,31 @@ class RunStore:
 
     def start(self, candidate: Candidate) -> Run:
         """The candidate's run, from its checkpoint where there is one."""
+        run = self._run(candidate, self.seed)
+        checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
+        if checkpoint.is_dir():
+            run.resume_from(checkpoint)
+        return run
+
+    def repeat(self, candidate: Candidate, number: int) -> Run:
+        """The candidate's run from scratch with another seed: the task's plus ``number``."""
+        return self._run(candidate, self.seed + number)
+
+    def _run(self, candidate: Candidate, seed: int) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
 
-        run = Run(
+        return Run(
             candidate,
             self.dataset.train,
             self.dataset.goal,
             RunSetup(
                 model_folder=self._folder(candidate.model),
                 work=self.work,
-                seed=self.seed,
+                seed=seed,
                 options=options_of(candidate.method, self.options),
                 spending_log=self.workspace.spending_log(candidate.name),
             ),
         )
-        checkpoint = self.workspace.of_candidate(candidate.name) / "checkpoint"
-        if checkpoint.is_dir():
-            run.resume_from(checkpoint)
-        return run
 
     def keep(self, candidate: Candidate, run: Run) -> None:
         """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled.

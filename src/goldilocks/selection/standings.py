@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.protocols import Purchases
+from goldilocks.protocols import Purchases, Repeats
 from goldilocks.records import Candidate, Forecast, Screening, TaskSpec, Trial
 from goldilocks.selection import savings
 from goldilocks.selection.cost import machine_hour, running_cost
 from goldilocks.selection.experience import Experience, recorded_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
+from goldilocks.selection.seeds import SeedSpread, learnt_spread, movement, pairs_of, saved_by_seed, seeds_in
 from goldilocks.selection.time_correction import FIXED_SECONDS
 from goldilocks.support.machine.hardware import Machine
 
@@ -82,6 +83,8 @@ class Standings:
     """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
     footprint_seconds: float = FOOTPRINT_SECONDS
     """What measuring one finished model takes, after the race."""
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    """Candidate -> training seeds that can be bought of it, the first included; absent: one."""
     posterior: Posterior = field(init=False)
     _names: list[str] = field(init=False)
     _place: dict[str, int] = field(init=False)
@@ -99,6 +102,10 @@ class Standings:
     _cost: Floats = field(init=False)
     """Measured running cost, money per month; not a number where the candidate has not run."""
     _losses: dict[str, dict[int, float]] = field(init=False)
+    _repeats: dict[str, list[float]] = field(init=False, default_factory=dict)
+    """Losses of further seeds."""
+    _first_runs: dict[str, float] = field(init=False)
+    """Losses that the first runs ended with."""
     _seen: int = field(init=False, default=0)
     """Trials that the arrays hold."""
     _pretrained: npt.NDArray[np.bool_] = field(init=False)
@@ -198,6 +205,44 @@ class Standings:
             promising=view.promising[open_],
         )
 
+    def repeats(self) -> Repeats:
+        """Further seeds of finished candidates; see ``protocols.Race``."""
+        self._catch_up()
+        finished = np.flatnonzero(self._finished())
+        had = np.array([1 + len(self._repeats.get(self._names[place], ())) for place in finished], dtype=np.int64)
+        offered = [
+            number
+            for number, place in enumerate(finished.tolist())
+            if had[number] < self.seeds.get(self._names[place], 1) and not seeds_in(self.dropped, self._names[place])
+        ]
+        view = self._view()
+        if not offered or view.best is None:
+            return Repeats((), np.zeros(0), np.zeros(0))
+        expected = view.expected[finished]
+        own = float(np.hypot(self.experience.own, self.experience.within_model))
+        level = np.maximum(expected - view.costs[finished], 0.0)  # money that the errors cost
+        moved = level * movement(self.seed_spread.relative, own, had)
+        offer = [self._names[place] in self.seeds for place in finished.tolist()]
+        monthly = saved_by_seed(expected, np.where(offer, moved, 0.0), finished.tolist().index(view.best[0]))
+        places = finished[offered]
+        return Repeats(
+            candidates=tuple(self._names[place] for place in places.tolist()),
+            seconds=np.array([self._spent[place] for place in places.tolist()]),
+            savings=monthly[offered] * self.horizon_months,
+        )
+
+    @property
+    def seed_spread(self) -> SeedSpread:
+        """How far losses vary from seed to seed, as far as this run tells."""
+        self._catch_up()
+        pairs = [
+            pair
+            for name, losses in self._repeats.items()
+            if name in self._first_runs
+            for pair in pairs_of([self._first_runs[name], *losses], n_items=self.n_items)
+        ]
+        return learnt_spread(self.experience.seed_spread, pairs)
+
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
         self._catch_up()
@@ -233,8 +278,12 @@ class Standings:
         return None if finished[place] else self.pool[place].name
 
     def value(self, candidate: str) -> float:
-        """Money per month that finishing this candidate is expected to save."""
+        """Money per month that finishing this candidate is expected to save; of a finished one, another seed of it."""
         self._catch_up()
+        if self._done[self._place[candidate]] >= len(self.rungs):
+            offered = self.repeats()
+            saving = dict(zip(offered.candidates, offered.savings.tolist(), strict=True)).get(candidate, 0.0)
+            return float(saving / self.horizon_months)
         return float(self._view().saved[self._place[candidate], -1]) / self.horizon_months
 
     # ------------------------------------------------------------------------------------------- bringing up to date
@@ -247,6 +296,7 @@ class Standings:
         self._spent = np.zeros(n)
         self._cost = np.full(n, np.nan)
         self._losses = {}
+        self._first_runs = {}
         self._seen = 0
         self._prices = None
         self._view_of = None
@@ -255,10 +305,19 @@ class Standings:
 
     def _catch_up(self) -> None:
         if self._seen > len(self.trials):  # some were taken back
+            self._repeats = {}
             self._begin()
+        if any(trial.repeat for trial in self.trials[self._seen :]):
+            self._repeats = {}
+            for trial in self.trials:
+                if trial.repeat:
+                    self._repeats.setdefault(trial.candidate, []).append(trial.loss)
+            self._begin()  # the mean over the seeds takes the place of the first run's loss
         while self._seen < len(self.trials):
             trial = self.trials[self._seen]
             self._seen += 1
+            if trial.repeat:
+                continue
             if self.chance is None and trial.candidate.startswith("majority/") and trial.share >= 1:
                 self.chance = trial.loss
                 self._begin()  # rungs at chance that were taken for evidence no longer are
@@ -266,8 +325,12 @@ class Standings:
             self._take(trial)
 
     def _take(self, trial: Trial) -> None:
-        self.posterior.observe(Observation(trial.candidate, trial.loss, trial.share))
-        self._losses.setdefault(trial.candidate, {})[trial.rung] = trial.loss
+        loss = trial.loss
+        if trial.share >= 1:
+            self._first_runs[trial.candidate] = trial.loss
+            loss = float(np.mean([trial.loss, *self._repeats.get(trial.candidate, ())]))
+        self.posterior.observe(Observation(trial.candidate, loss, trial.share))
+        self._losses.setdefault(trial.candidate, {})[trial.rung] = loss
         place = self._place.get(trial.candidate)
         if place is None:
             return

@@ -22,7 +22,8 @@ from goldilocks.evaluation.score import loss_of, score
 from goldilocks.evaluation.trivial_baselines import CONSTANT, INCUMBENT, RANDOM, BaselineAnswers, random_losses
 from goldilocks.protocols import HasFloors, Task
 from goldilocks.records import Answer, Comparison, Gold, Objective, Verdict, in_words
-from goldilocks.selection.decide import Choice, Finished
+from goldilocks.selection.decide import Choice
+from goldilocks.selection.loss_table import Finished
 from goldilocks.support.scoring.permutation import selected_p
 
 LEVEL = 0.05

@@ -260,7 +260,8 @@ class Workspace:
 
     def _has_files(self, trial: Trial) -> bool:
         model = self.of_candidate(trial.candidate) / "model"
-        return self.inside(trial.predictions).is_file() and model.is_dir() and any(model.iterdir())
+        has_model = bool(trial.repeat) or (model.is_dir() and any(model.iterdir()))
+        return has_model and self.inside(trial.predictions).is_file()
 
     def _trials_of_decision(self) -> int:
         """How many there were; 0 without a decision that can be read."""
@@ -354,13 +355,14 @@ class Workspace:
                 f"{self.baselines}: damaged; remove it, then --resume answers for the baselines again."
             ) from error
 
-    def write_answers(self, candidate: str, rung: int, answers: Answers) -> str:
+    def write_answers(self, candidate: str, rung: int, answers: Answers, repeat: int = 0) -> str:
         """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
 
         Returns:
             The file, relative to the workspace.
         """
-        path = self.of_candidate(candidate) / f"rung-{rung}{'.npy' if answers.labels else '.json'}"
+        seed = f"-seed-{repeat + 1}" if repeat else ""
+        path = self.of_candidate(candidate) / f"rung-{rung}{seed}{'.npy' if answers.labels else '.json'}"
         if answers.labels:
             buffer = io.BytesIO()
             table = np.array(answers.probabilities, dtype=np.float32)

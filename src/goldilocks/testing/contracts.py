@@ -39,6 +39,7 @@ from goldilocks.protocols import (
     OneShotEstimator,
     Policy,
     Purchases,
+    Repeats,
     RestrictsOutputs,
     Task,
 )
@@ -516,6 +517,10 @@ class TinyRace:
             savings=np.array(savings).reshape(shape),
             promising=np.full(shape, 0.5),
         )
+
+    def repeats(self) -> Repeats:
+        """No second seeds."""
+        return Repeats((), np.zeros(0), np.zeros(0))
 
     def saving_of_all(self, candidates: Sequence[str]) -> float:
         """The largest of theirs."""
