@@ -107,7 +107,8 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
             f"`goldilocks decide {run} --out OTHER` lists them."
         )
     opened = workspace.test_opened()
-    trial = next((entry for entry in workspace.read_trials() if entry.candidate == name and entry.share >= 1), None)
+    ends = (entry for entry in workspace.read_trials() if entry.candidate == name and entry.share >= 1)
+    trial = next((entry for entry in ends if not entry.repeat), None)
     store_folder = workspace.of_candidate(name) / "model"
     if trial is None or not store_folder.is_dir():
         return tune_one(spec, name, settings, {}, progress, test_opened=opened)

@@ -199,7 +199,7 @@ def _measured(
 
 
 def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[Finished]:
-    by_name = {trial.name: trial for trial in records.pool.candidates}
+    by_name = {candidate.name: candidate for candidate in records.pool.candidates}
     spent: dict[str, float] = {}  # on the runs that are handed over; further seeds cost the search, not the model
     on_seeds: dict[str, float] = {}
     for trial in records.trials:

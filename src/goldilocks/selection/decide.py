@@ -266,7 +266,7 @@ def _noises(field: _Field, position: int) -> dict[str, Any]:
 def _mean_score(member: Finished) -> Measured:
     """Mean over the seeds, ends of the intervals included: it covers the choice of items only."""
     scores = [run.trial.score for run in member.runs()]
-    value, low, high = (float(np.mean([getattr(one, key) for one in scores])) for key in ("value", "low", "high"))
+    value, low, high = (float(np.mean([getattr(score, key) for score in scores])) for key in ("value", "low", "high"))
     return replace(scores[0], value=value, low=low, high=high)
 
 

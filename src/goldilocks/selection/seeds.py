@@ -172,4 +172,4 @@ def seed_name(candidate: str, repeat: int) -> str:
 
 def seeds_available(candidates: Sequence[Candidate]) -> Mapping[str, int]:
     """Candidate -> seeds that a race may buy of it; those that do not depend on the seed are left out."""
-    return {one.name: MOST_SEEDS for one in candidates if depends_on_seed(one)}
+    return {candidate.name: MOST_SEEDS for candidate in candidates if depends_on_seed(candidate)}
