@@ -51,6 +51,46 @@ def test_refused_with_a_reason(api: TestClient, body: Any, status: int, code: st
     assert ask(api, {"input": "rain"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [(3, 422, "is int"), (None, 422, "is null"), ([{"type": "image_url"}], 400, "takes text only"), ("", 422, "empty")],
+)
+def test_the_content_of_a_message_is_text(api: TestClient, content: Any, status: int, words: str) -> None:
+    got = api.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]})
+    assert got.status_code == status
+    assert words in got.json()["error"]["message"]
+
+
+def test_a_huge_max_tokens_is_refused_by_a_classifier_too(api: TestClient) -> None:
+    got = api.post(
+        "/v1/chat/completions", json={"messages": [{"role": "user", "content": "rain"}], "max_tokens": 10**30}
+    )
+    assert (got.status_code, got.json()["error"]["code"]) == (422, "too_many_tokens")
+
+
+@pytest.mark.parametrize(("path", "name"), [("decisions", "questions"), ("systemone", "criteria")])
+def test_300_choices_are_more_than_a_question_may_have(api: TestClient, path: str, name: str) -> None:
+    options = [f"label {number}" for number in range(300)]
+    choice = {"type": "choice", "instructions": "which?", "choices": [{"value": one} for one in options]}
+    body: dict[str, Any] = {"input": "rain", "questions": [choice]}
+    if path == "systemone":
+        body = {"state": "rain", "questions": {"q": {"type": "choice", "criteria": options}}}
+    got = api.post(f"/v1/{path}", json=body)
+    assert got.status_code == 422
+    assert name in got.json()["error"]["message"]
+    assert "at most 255" in got.json()["error"]["message"]
+
+
+def test_a_slash_at_the_end_of_a_route_is_another_route(api: TestClient) -> None:
+    got = api.post("/v1/classify/", json={"input": "rain"}, follow_redirects=False)
+    assert (got.status_code, got.json()["error"]["code"]) == (404, "route_not_found")
+
+
+def test_types_of_the_validator_are_not_part_of_a_message(api: TestClient) -> None:
+    message = ask(api, {"input": 17}).json()["error"]["message"]
+    assert message.startswith("input: ")
+
+
 def test_a_body_without_its_length_is_cut_off_where_it_grows_too_large(api: TestClient) -> None:
     def parts() -> Any:
         for _ in range(100):

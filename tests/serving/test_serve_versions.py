@@ -107,7 +107,12 @@ def test_bundles_that_do_not_fit_change_nothing(weather_bundle: Path, second: Pa
         "language_modelling",
     )
     with client(settings({"weather": weather_bundle})) as api:
-        for folder, words in ((damaged, "was changed"), (other, "use another name"), (tmp_path, "no bundle")):
+        for folder, words in (
+            (damaged, "was changed"),
+            (other, "use another name"),
+            (tmp_path, "no bundle"),
+            ("a\0b", "no bundle"),
+        ):
             got = change(api, "versions", bundle=str(folder))
             assert (got.status_code, got.json()["error"]["code"]) == (422, "bundle_refused")
             assert words in got.json()["error"]["message"]
@@ -115,6 +120,20 @@ def test_bundles_that_do_not_fit_change_nothing(weather_bundle: Path, second: Pa
         (model,) = api.get("/v1/admin/models").json()["data"]
         assert [one["role"] for one in model["versions"]] == ["current"]
         assert api.post("/v1/admin/models/wether/rollback", json={}).status_code == 404
+
+
+def test_a_bundle_that_is_removed_is_served_until_it_must_be_loaded_again(
+    weather_bundle: Path, second: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(weather_bundle, folder)
+    with client(settings({"weather": folder})) as api:
+        shutil.rmtree(folder)
+        assert asked(api) == version_of(weather_bundle)
+        assert change(api, "versions", bundle=str(second)).status_code == 200
+        back = change(api, "rollback")
+        assert (back.status_code, back.json()["error"]["code"]) == (422, "bundle_refused")
+        assert asked(api) == version_of(second)
 
 
 def test_changes_at_the_same_time_are_409(weather_bundle: Path, second: Path) -> None:

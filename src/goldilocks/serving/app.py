@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,6 +32,8 @@ from goldilocks.serving.routes import (
 from goldilocks.serving.service import Service, context_of
 from goldilocks.serving.version import VERSION
 
+_UNION_BRANCH = re.compile(r"str|int|float|bool|(list|dict)\[.*\]")
+"""What pydantic adds to the place of an error in a value of several types; it says nothing to a client."""
 _CODES = {404: "route_not_found", 405: "method_not_allowed", 400: "invalid_body"}
 
 
@@ -48,6 +51,7 @@ def make_app(service: Service) -> FastAPI:
         description="Tuned language models: classification, tags, spans, scores, embeddings, text.",
         docs_url=None,  # the pages that come with the framework need a CDN
         redoc_url=None,
+        redirect_slashes=False,  # a redirect has no error body, and clients do not repeat a POST
         lifespan=lifespan,
     )
     app.state.service = service
@@ -87,8 +91,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    first: dict[str, Any] = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+    # Of a value that fits none of several types: the branch of the right type says what is wrong with the value.
+    first: dict[str, Any] = min(error.errors(), key=lambda detail: detail["type"].endswith("_type"))
+    parts = [str(part) for part in first["loc"] if part != "body"]
+    where = ".".join(part for part in parts if not _UNION_BRANCH.fullmatch(part)) or "the body"
     text = f"{where}: {first['msg']}.".encode("utf-8", "replace").decode()
     return await _refused(request, RequestError(422, "invalid_body", text))
 

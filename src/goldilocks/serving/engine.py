@@ -178,5 +178,5 @@ def version_of(folder: Path) -> str:
     """
     try:
         return hashlib.sha256((folder / _INFO).read_bytes()).hexdigest()[:10]
-    except OSError as error:
-        raise InputError(f"{folder}: holds no {_INFO}, so it is no bundle; pass a bundle's folder.") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL or a lone surrogate in the path
+        raise InputError(f"{str(folder)!r} holds no {_INFO}, so it is no bundle; pass a bundle's folder.") from error

@@ -28,7 +28,8 @@ class VersionRequest(BaseModel):
     bundle: str = Field(max_length=4096, description="The bundle's folder, on the machine of the service.")
     share: float = Field(1.0, gt=0, le=1, description="Share of the requests that it answers; 1: it is promoted.")
     shadow: bool = Field(
-        False, description="It answers every request too, unseen; agreement is counted in the metrics."
+        False,
+        description="It receives a copy of every request; its answers are compared in the metrics, never returned.",
     )
 
 

@@ -102,14 +102,13 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     service = service_of(request)
     deployment, version, card = service.chosen(request, body.model)
     items = items_from([_chat_row(body.messages, card)], card, service.settings.limits)
-    if Operation.GENERATE in card.operations:
-        call = _call(body, body.max_completion_tokens or body.max_tokens, service.settings.limits.max_tokens)
-    elif card.output in (Output.TEXT, Output.LABEL):
+    call = _call(body, body.max_completion_tokens or body.max_tokens, service.settings.limits.max_tokens)
+    if Operation.GENERATE not in card.operations:
+        if card.output not in (Output.TEXT, Output.LABEL):
+            raise RequestError(
+                400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
+            )
         call = Call()
-    else:
-        raise RequestError(
-            400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
-        )
     results = await service.run(request, deployment, version, call, items)
     text = results[0].label if isinstance(results[0], Prediction) else ""
     head = {"id": f"chatcmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
@@ -245,10 +244,13 @@ def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
 def _content(content: JsonValue) -> str:
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts) or content is None:
+    if not isinstance(content, list):
+        kind = "null" if content is None else type(content).__name__
+        raise RequestError(422, "invalid_body", f"the content of a message is {kind}; send a text or text parts.")
+    parts = content
+    if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
         raise RequestError(
-            400, "not_supported", "a message holds something other than text; this model reads text only."
+            400, "not_supported", "a message contains something other than text; this model takes text only."
         )
     return "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
 
