@@ -32,9 +32,10 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.evaluation.score import measured
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload, as_text, labels_of
+from goldilocks.settings import with_training
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.support.text.sentences import sentences_of
-from goldilocks.tuning.run import Run, RunSetup, adjusted
+from goldilocks.tuning.run import Run, RunSetup
 
 CANDIDATES = (
     "majority/shares/scratch",
@@ -125,7 +126,7 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
         own = plugins.load("methods", method).training_config(usual) if usual else None
         assert own is not None, f"{name} is a one-shot estimator: it takes no training config"
         whole = {key: int(value) if isinstance(getattr(own, key), int) else value for key, value in wanted.items()}
-        recipe = adjusted(own, whole)
+        recipe = with_training(own, whole)
     options_ = plugins.load("methods", method).Options(heads=heads) if heads > 1 else None
     made: dict[str, Any] = {"model_folder": folder, "work": work, "seed": seed, "config": recipe, "options": options_}
     if not head:

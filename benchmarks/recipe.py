@@ -27,8 +27,9 @@ from bench_data import keep, machine, options, rows, sample
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue
 from goldilocks.records import Candidate, Goal, Part, TrainingConfig, Workload
+from goldilocks.settings import with_training
 from goldilocks.support.machine.hardware import set_threads
-from goldilocks.tuning.run import Run, RunSetup, adjusted
+from goldilocks.tuning.run import Run, RunSetup
 
 DRAWN = {"banking77": 4_000, "trec": 3_000}
 """Set -> training rows that a search may see; the rest is what variants are scored on."""
@@ -51,8 +52,10 @@ def part_of(found: list[dict[str, Any]]) -> Part:
 
 
 def changed(recipe: TrainingConfig, variant: str) -> TrainingConfig:
-    """The recipe with the fields of a variant, each as its old value's type."""
-    return adjusted(recipe, {name: type(getattr(recipe, name))(float(value)) for name, value in parse_qsl(variant)})
+    """The recipe with the fields of a variant."""
+    return with_training(
+        recipe, {name: type(getattr(recipe, name))(float(value)) for name, value in parse_qsl(variant)}
+    )
 
 
 def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, variant: str, seed: int) -> Any:

@@ -73,7 +73,7 @@ def tune_one(
         dataset.sealed(),
         metric,
         overrides,
-        plan=TuningPlan(spec.seed, settings.offline, spec.options, rule),
+        plan=TuningPlan(spec.seed, settings.offline, spec.options, spec.training, rule),
         progress=progress,
     )
     tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule)
@@ -125,7 +125,9 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
         )
     metric_name, metric = deciding_metric(spec, task)
     progress(StageStarted("bundle"))
-    store = RunStore(dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options)
+    store = RunStore(
+        dataset.sealed(), workload(dataset), workspace, settings.offline, spec.seed, spec.options, spec.training
+    )
     model = store.restore(candidate)
     tuned = Tuned(
         candidate,

@@ -93,7 +93,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
-    store = RunStore(sealed, workload(sealed), workspace, settings.offline, spec.seed, spec.options)
+    store = RunStore(sealed, workload(sealed), workspace, settings.offline, spec.seed, spec.options, spec.training)
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.records import Generation, Serving, TaskSpec
+from goldilocks.records import Generation, Serving, TaskSpec, TrainingConfig
 from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
@@ -105,6 +105,66 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
         raise InputError(f"task file: {key} is {first['input']!r}: {first['msg']}.") from error
     _check_ranges(spec)
     return spec
+
+
+def with_training(config: TrainingConfig, overrides: Mapping[str, Any], where: str = "training.") -> TrainingConfig:
+    """A training config with some of its fields replaced.
+
+    Args:
+        config: The config of family and method.
+        overrides: Field -> value; text is converted to the field's type.
+        where: Stands before the name of a field in an error.
+
+    Raises:
+        InputError: there is no such field (the nearest is named), or a value is not of its type or range.
+
+    Example:
+        >>> with_training(TrainingConfig(3, 1e-4, 1e-3), {"schedule": "cosine", "epochs": "2"}).epochs
+        2.0
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not overrides:
+        return config
+    known = [one.name for one in fields(TrainingConfig)]
+    for key in overrides:
+        if key not in known:
+            raise InputError(
+                f"unknown key {where + str(key)!r}.{suggest(str(key), known)} There are: {', '.join(known)}."
+            )
+    try:
+        made: TrainingConfig = TypeAdapter(TrainingConfig).validate_python({**asdict(config), **overrides})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}{key} is {first['input']!r}: {first['msg']}.") from error
+    for key in overrides:
+        low, high = _TRAINING_RANGES.get(key, (0.0, math.inf))
+        value = getattr(made, key)
+        if isinstance(value, int | float) and not low <= value <= high:
+            most = f" and at most {high:g}" if high < math.inf else ""
+            raise InputError(f"{where}{key} is {value}; it must be at least {low:g}{most}.")
+    return made
+
+
+_TRAINING_RANGES = {
+    "epochs": (0.01, math.inf),
+    "batch_rows": (1, math.inf),
+    "batch_tokens": (1, math.inf),
+    "warmup_share": (0.0, 0.99),
+    "dropout": (0.0, 0.95),
+    "label_smoothing": (0.0, 0.95),
+    "layer_ratio": (0.01, 1e6),
+    "accumulation": (1, math.inf),
+    "ema_decay": (0.0, 0.99999),
+    "swa_start": (0.0, 0.99),
+    "adversarial_radius": (1e-6, math.inf),
+    "adversarial_steps": (1, 100),
+    "mixout": (0.0, 0.95),
+    "contrastive_weight": (0.0, 1.0),
+    "contrastive_temperature": (0.01, math.inf),
+}
+"""Field -> lowest and highest value; the other numbers start at 0."""
 
 
 def seconds_in(duration: Any) -> float:
@@ -247,6 +307,9 @@ def _check_ranges(spec: TaskSpec) -> None:
         column = getattr(spec.data, key)
         if column is not None and not column.strip():
             raise InputError(f"task file: data.{key} is empty; name a column, or leave it out.")
+    with_training(
+        TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0), spec.training, "task file: training."
+    )
     _check_telling(spec)
 
 

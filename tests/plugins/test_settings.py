@@ -146,3 +146,16 @@ def test_values_that_the_user_did_not_state_are_remembered_as_assumed() -> None:
     )
     assert stated.assumed == ()
     assert task_from(GOOD | {"objective": {"point_cost": 0.1}}).assumed[0] == "objective.requests_per_month"
+
+
+def test_training_options_of_the_task_file_are_checked() -> None:
+    def training(**options: Any) -> TaskSpec:
+        return task_from({"data": {"train": "rows.csv"}, "training": options})
+
+    assert training(schedule="cosine", epochs=2).training == {"schedule": "cosine", "epochs": 2}
+    with pytest.raises(InputError, match=r"unknown key 'task file: training.shedule'.* Did you mean 'schedule'"):
+        training(shedule="cosine")
+    with pytest.raises(InputError, match=r"training\.schedule is 'cosin'"):
+        training(schedule="cosin")
+    with pytest.raises(InputError, match=r"training\.mixout is 1\.5; it must be at least 0 and at most 0\.95"):
+        training(mixout=1.5)

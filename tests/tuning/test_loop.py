@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import TrainingConfig
+from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning import cache
 from goldilocks.tuning.loop import Learner
@@ -44,7 +46,7 @@ def learner(folder: Path, method: str = "full", config: TrainingConfig = RECIPE,
 
 
 def weights(one: Learner) -> dict[str, torch.Tensor]:
-    return {name: weight.clone() for name, weight in one.settle().module.state_dict().items()}
+    return {name: weight.clone() for name, weight in one.settled().module.state_dict().items()}
 
 
 def differ(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
@@ -198,3 +200,96 @@ def test_dropout_is_off_when_answering(folder: Path) -> None:
     one.advance(0.5)
     texts = PART.texts[:6]
     assert np.array_equal(one.predict(texts).probabilities, one.predict(texts).probabilities)
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("accumulation", [2, 3, 8])
+def test_accumulated_passes_are_the_step_of_the_whole_batch(folder: Path, accumulation: int) -> None:
+    whole, divided = learner(folder), learner(folder, config=replace(RECIPE, accumulation=accumulation))
+    sizes: list[int] = []
+    inner = divided._loss
+    divided._loss = lambda rows: sizes.append(len(rows)) or inner(rows)  # type: ignore[method-assign,func-returns-value]
+    for each in (whole, divided):
+        each.advance(1.0)
+    assert max(sizes) == -(-8 // accumulation)
+    assert whole.steps == divided.steps
+    assert differ(weights(whole), weights(divided)) < 1e-4
+
+
+@pytest.mark.usefixtures("exact")
+def test_recomputed_activations_give_equal_gradients(folder: Path) -> None:
+    kept, recomputed = learner(folder), learner(folder, config=replace(RECIPE, checkpoint_activations=True))
+    for each in (kept, recomputed):
+        each.advance(1.0)
+    assert differ(weights(kept), weights(recomputed)) == 0
+
+
+def test_activations_of_blocks_are_not_kept(folder: Path) -> None:
+    def saved_bytes(each: Learner) -> int:
+        total = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal total
+            total += tensor.numel() * tensor.element_size()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            each._loss(list(range(8)))
+        return total
+
+    kept, recomputed = learner(folder), learner(folder, config=replace(RECIPE, checkpoint_activations=True))
+    assert saved_bytes(recomputed) < saved_bytes(kept) / 2
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"average": "ema", "ema_decay": 0.9},
+        {"average": "swa", "swa_start": 0.3, "schedule": "constant"},
+        {"optimizer": "sgd", "schedule": "cosine"},
+        {"optimizer": "adafactor"},
+        {"mixout": 0.3},
+        {"adversarial": "fgm", "adversarial_radius": 0.1},
+        {"adversarial": "pgd", "adversarial_radius": 0.1},
+        {"adversarial": "freelb", "adversarial_radius": 0.1, "dropout": 0.2},
+        {"r_drop": 1.0, "dropout": 0.2, "accumulation": 2},
+        {"focal_gamma": 2.0, "class_weights": "balanced"},
+        {"logit_adjustment": 1.0},
+        {"contrastive_weight": 0.5},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_with_any_option_a_run_put_back_goes_on_and_learns(folder: Path, changes: dict[str, Any]) -> None:
+    config = with_training(RECIPE, changes)
+    straight, first, second, plain = (learner(folder, config=each) for each in (config, config, config, RECIPE))
+    before = straight._first_loss(straight._work)
+    straight.advance(1.0)
+    plain.advance(1.0)
+    first.advance(0.4)
+    second.put_back({name: value.clone() for name, value in first.state().items()}, first.place())
+    second.advance(1.0)
+    assert differ(weights(straight), weights(second)) == 0
+    assert differ(weights(straight), weights(plain)) > 0
+    assert straight._first_loss(straight._work) < before
+
+
+@pytest.mark.usefixtures("exact")
+def test_the_average_answers_and_training_goes_on_from_the_last_weights(folder: Path) -> None:
+    config = with_training(RECIPE, {"average": "swa", "swa_start": 0.0})
+    averaged, plain = learner(folder, config=config), learner(folder)
+    for each in (averaged, plain):
+        each.advance(0.5)
+        each.predict(PART.texts[:4])
+    assert differ(weights(averaged), weights(plain)) > 0
+    for own, other in zip(averaged._optimizer.slots, plain._optimizer.slots, strict=True):
+        assert torch.equal(own.master, other.master)
+
+
+def test_adversarial_training_reaches_through_frozen_layers(folder: Path) -> None:
+    attacked = learner(folder, "head_only", with_training(RECIPE, {"adversarial": "fgm"}))
+    plain = learner(folder, "head_only")
+    for each in (attacked, plain):
+        each.advance(1.0)
+    assert attacked._states is None
+    assert differ(weights(attacked), weights(plain)) > 0

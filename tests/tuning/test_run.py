@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,9 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.network import Network
-from goldilocks.records import Candidate, Part, Text, TrainingConfig, Workload
+from goldilocks.records import Candidate, Part, Schedule, Text, TrainingConfig, Workload
 from goldilocks.testing import tiny
-from goldilocks.tuning.run import Run, RunSetup, adjusted, tune
+from goldilocks.tuning.run import Run, RunSetup, tune
 
 PART = tiny.part(48)
 WORK = Workload(rows=48, characters=30, words=6, labels=3)
@@ -25,12 +27,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.encoder_folder(tmp_path_factory.mktemp("run") / "tiny-encoder")
 
 
-def network_run(folder: Path, method: str = "full", *, seed: int = 0, config: TrainingConfig | None = RECIPE) -> Run:
+def network_run(
+    folder: Path,
+    method: str = "full",
+    *,
+    seed: int = 0,
+    config: TrainingConfig | None = RECIPE,
+    training: Mapping[str, Any] | None = None,
+) -> Run:
     info = plugins.load("families", "encoder").describe(folder, str(folder))
     assert info is not None
-    return Run(
-        Candidate(info, method), PART, tiny.GOAL, RunSetup(model_folder=folder, work=WORK, seed=seed, config=config)
-    )
+    setup = RunSetup(model_folder=folder, work=WORK, seed=seed, config=config, training=training or {})
+    return Run(Candidate(info, method), PART, tiny.GOAL, setup)
 
 
 def fitted_run(seed: int = 0) -> Run:
@@ -227,7 +235,24 @@ def test_without_patience_it_runs_to_the_end(folder: Path) -> None:
     assert run.share == 1
 
 
-def test_an_unknown_field_of_the_recipe_is_named() -> None:
-    assert adjusted(RECIPE, {"epochs": 5}).epochs == 5
-    with pytest.raises(InputError, match="its fields are epochs, learning_rate"):
-        adjusted(RECIPE, {"epoch": 5})
+def test_fields_of_the_task_file_replace_those_of_the_method(folder: Path) -> None:
+    run = network_run(folder, config=replace(RECIPE, epochs=3), training={"schedule": "cosine", "epochs": 5})
+    assert run.config is not None
+    assert (run.config.schedule, run.config.epochs) == (Schedule.COSINE, 5.0)
+
+
+def test_the_range_test_scales_both_rates_and_a_resumed_run_keeps_them(folder: Path, tmp_path: Path) -> None:
+    run = network_run(folder, training={"rate_test": True})
+    run.advance(0.5)
+    assert run.config is not None
+    factor = run.config.learning_rate / RECIPE.learning_rate
+    assert 0.001 <= factor <= 10.0
+    assert run.config.head_learning_rate == pytest.approx(RECIPE.head_learning_rate * factor)
+    run.save(tmp_path)
+
+    again = network_run(folder, training={"rate_test": True})
+    again.resume_from(tmp_path)
+    again.advance(1.0)
+    run.advance(1.0)
+    assert again.config == run.config
+    assert np.array_equal(again.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities)

@@ -18,6 +18,7 @@ from goldilocks.cli.task_file import (
     UnsafeOption,
     spec_of,
 )
+from goldilocks.errors import InputError
 
 
 def tune(
@@ -47,6 +48,13 @@ def tune(
     patience: Annotated[
         int, typer.Option(min=0, help="Early stopping: number of validations without improvement; 0: off.")
     ] = 0,
+    training: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--training",
+            help="Any training option as NAME=VALUE, e.g. --training schedule=cosine; see docs/training.md.",
+        ),
+    ] = None,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
@@ -61,7 +69,6 @@ def tune(
 
     Example: goldilocks tune --from run encoder/all-MiniLM-L6-v2/head_only --out other
     """
-    from goldilocks.errors import InputError
     from goldilocks.fine_tune import tune_from, tune_one
     from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
@@ -75,7 +82,7 @@ def tune(
         "label_smoothing": label_smoothing,
         "patience": patience or None,
     }
-    overrides = {name: value for name, value in given.items() if value is not None}
+    overrides = {name: value for name, value in given.items() if value is not None} | training_of(training)
     settings = RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution)
     if run is not None:
         stated = {"--field": field, "--task": kind, "--language": language, "--metric": metric} | overrides
@@ -93,3 +100,16 @@ def tune(
             score = tune_one(spec, candidate, settings, overrides, live)
     say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     say(f"bundle: {out}")
+
+
+def training_of(pairs: list[str] | None) -> dict[str, str]:
+    """Field -> value of ``--training`` options.
+
+    Raises:
+        InputError: one is not ``NAME=VALUE``.
+    """
+    split = [pair.partition("=") for pair in pairs or ()]
+    wrong = next((pair for pair, parts in zip(pairs or (), split, strict=True) if not parts[0] or not parts[2]), None)
+    if wrong is not None:
+        raise InputError(f"--training {wrong}: write NAME=VALUE, e.g. --training schedule=cosine.")
+    return {name: value for name, _, value in split}

@@ -26,11 +26,18 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone, pool
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
+from goldilocks.nets.training.losses.criterion import Criterion
 from goldilocks.nets.training.weight_names import read_weights
 from goldilocks.records import Goal, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+
+LOSS_OPTIONS = frozenset(
+    {"label_smoothing", "class_weights", "focal_gamma", "logit_adjustment", "r_drop", "contrastive_weight"}
+)
+"""Fields of a ``TrainingConfig`` that change the loss of single labels."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,8 @@ class Network:
         self.labels = config.labels
         self.dropout = nn.Dropout(0.0)
         self.label_smoothing = 0.0
+        self.criterion = Criterion()
+        """Loss of single labels; other losses know ``label_smoothing`` only."""
         self.head = self.new_head()
         self.module = nn.ModuleDict({"backbone": backbone, "head": self.head})
         """Everything with weights: what is trained, counted and saved."""
@@ -208,6 +217,15 @@ class Network:
 
     # --------------------------------------------------------------------------------------------------------- training
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """Fields of a ``TrainingConfig`` that change the loss and that this network's loss knows."""
+        return frozenset() if self.config.several else LOSS_OPTIONS
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:  # noqa: ARG002
+        """How many terms ``loss`` is the mean of, for these rows of a batch."""
+        return len(rows)
+
     def halve(self) -> None:
         """Convert the parts with most of the work to bfloat16 (of a working copy, see ``tuning/loop.py``)."""
         self.backbone.to(torch.bfloat16)
@@ -218,12 +236,11 @@ class Network:
 
     def loss_pooled(self, pooled: Tensor, targets: Sequence[Any]) -> Tensor:
         """The same from pooled vectors ``(n_rows, pooled_width)``; only where the head ``pools``."""
-        scores = self.score_pooled(pooled)
         if self.config.several:
-            wanted = torch.from_numpy(np.stack(targets)).to(scores.device)
-            return F.binary_cross_entropy_with_logits(scores, wanted)
-        wanted = torch.tensor(targets, device=scores.device)
-        return F.cross_entropy(scores, wanted, label_smoothing=self.label_smoothing)
+            wanted = torch.from_numpy(np.stack(targets)).to(pooled.device)
+            return F.binary_cross_entropy_with_logits(self.score_pooled(pooled), wanted)
+        wanted = torch.tensor(targets, device=pooled.device)
+        return self.criterion(lambda: self.score_pooled(pooled), wanted, pooled)
 
     # -------------------------------------------------------------------------------------------------------- inference
 

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import IntegrityError
-from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.adamw import MasterAdamW
 from goldilocks.nets.training.denormals import flushed_denormals
+from goldilocks.nets.training.schedules import rate_share
+from goldilocks.nets.training.slots import Slot
 from goldilocks.pretrain.settings import PretrainSettings
 from goldilocks.support.machine.hardware import machine
 

@@ -11,7 +11,6 @@ from goldilocks.records.candidates import Excluded as Excluded
 from goldilocks.records.candidates import Forecast as Forecast
 from goldilocks.records.candidates import ModelInfo as ModelInfo
 from goldilocks.records.candidates import Pool as Pool
-from goldilocks.records.candidates import TrainingConfig as TrainingConfig
 from goldilocks.records.candidates import Workload as Workload
 from goldilocks.records.compression import Compression as Compression
 from goldilocks.records.compression import CompressionTrial as CompressionTrial
@@ -60,5 +59,11 @@ from goldilocks.records.task import Prices as Prices
 from goldilocks.records.task import Serving as Serving
 from goldilocks.records.task import ServingMode as ServingMode
 from goldilocks.records.task import TaskSpec as TaskSpec
+from goldilocks.records.training import Adversarial as Adversarial
+from goldilocks.records.training import Averaging as Averaging
+from goldilocks.records.training import ClassWeights as ClassWeights
+from goldilocks.records.training import OptimizerName as OptimizerName
+from goldilocks.records.training import Schedule as Schedule
+from goldilocks.records.training import TrainingConfig as TrainingConfig
 from goldilocks.support.endpoints.usage import Usage as Usage
 from goldilocks.support.machine.hardware import Machine as Machine

@@ -136,30 +136,3 @@ class Workload:
     def batch_rows(self) -> int:
         """Items of a training batch: 32; of several sentences fewer, but no fewer than 8."""
         return max(8, min(32, round(32 / self.sentences)))
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How a network is trained. Made by its family for the data at hand, then adjusted by the method."""
-
-    epochs: float
-    learning_rate: float
-    """Peak rate of everything below the head; with ``layer_ratio`` that of the middle."""
-    head_learning_rate: float
-    batch_rows: int = 32
-    batch_tokens: int = 4096
-    """A batch is full at ``batch_rows`` texts or this many tokens (padding included), whichever comes first."""
-    weight_decay: float = 0.01
-    warmup_share: float = 0.06
-    """Share of the steps over which the rate climbs; then it falls linearly to 0."""
-    dropout: float = 0.0
-    """Dropout before the head."""
-    label_smoothing: float = 0.0
-    clip_norm: float = 1.0
-    layer_ratio: float = 1.0
-    """How many times as fast the topmost block learns as the lowest; the others in equal steps between, the embeddings
-    one below. 1: all alike."""
-    deep_head: bool = False
-    """Whether the head has layers of its own, which learn at a network's pace and not at a linear model's."""
-    patience: int = 0
-    """Early stopping: validations without improvement before training stops; 0: off."""

@@ -179,6 +179,9 @@ class TaskSpec:
     """Decoding settings of generative models (decoders, endpoints)."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> its own choices, e.g. ``in_context: {shots: 4}``; see the ``Options`` in methods/NAME.py."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of ``records.TrainingConfig`` that replace those of family and method, e.g. ``{schedule: cosine}``; for
+    all candidates that are trained by gradient descent."""
     objective: Objective = field(default_factory=Objective)
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class RunStore:
     seed: int
     options: Chosen = field(default_factory=dict)
     """Method -> its own choices."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of ``records.TrainingConfig`` that the task file sets."""
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ class RunStore:
                 work=self.work,
                 seed=seed,
                 options=options_of(candidate.method, self.options),
+                training=self.training,
                 spending_log=self.workspace.spending_log(candidate.name),
             ),
         )

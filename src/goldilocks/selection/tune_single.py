@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from goldilocks import plugins
@@ -28,6 +28,8 @@ class TuningPlan:
     """Never ask the Hub."""
     options: Chosen | None = None
     """Method -> its own options."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of ``records.TrainingConfig`` that the task file sets."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
 
@@ -57,7 +59,7 @@ def tune_candidate(
     Raises:
         InputError: a training config is given for a model that is not trained by gradient descent.
     """
-    from goldilocks.tuning.run import Run, RunSetup, adjusted, tune
+    from goldilocks.tuning.run import Run, RunSetup, tune
 
     work = workload(dataset)
     own = plugins.load("families", candidate.model.family).training_config(candidate.model, work)
@@ -65,8 +67,6 @@ def tune_candidate(
         raise InputError(
             f"{candidate.name} is not trained by gradient descent; leave out {', '.join(overrides)}: it has no effect."
         )
-    whole = plugins.load("methods", candidate.method).training_config(own) if own else None
-    config = adjusted(whole, dict(overrides)) if whole else None
     folder = folder_of(candidate.model, offline=plan.offline) if candidate.model.pretrained else None
     run = Run(
         candidate,
@@ -76,7 +76,7 @@ def tune_candidate(
             model_folder=folder,
             work=work,
             seed=plan.seed,
-            config=config,
+            training={**plan.training, **overrides},
             options=options_of(candidate.method, plan.options or {}),
         ),
     )

@@ -7,8 +7,9 @@ out changes nothing but the time). The float32 weights of the network itself are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,13 +18,20 @@ from torch import Tensor, nn
 
 from goldilocks.answers import Answers
 from goldilocks.errors import IntegrityError
-from goldilocks.nets.network import Network
+from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row, padded
-from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.adversarial import AdversarialTraining
+from goldilocks.nets.training.averaging import WeightAverage
 from goldilocks.nets.training.denormals import flushed_denormals
-from goldilocks.records import Gold, Text, TrainingConfig
+from goldilocks.nets.training.losses.criterion import criterion_for
+from goldilocks.nets.training.mixout import Mixout
+from goldilocks.nets.training.schedules import rate_share
+from goldilocks.nets.training.slots import Slot
+from goldilocks.nets.training.torch_optimizers import optimizer_for
+from goldilocks.records import Adversarial, Gold, Text, TrainingConfig
 from goldilocks.support.machine.hardware import machine
 from goldilocks.tuning.cache import FrozenStates
+from goldilocks.tuning.config import check_config
 from goldilocks.tuning.schedule import batches_of
 
 _KEPT_IDS = 8
@@ -41,7 +49,7 @@ class Objective(Protocol):
 
 
 class Learner:
-    """A network while it learns. ``network`` itself stays in float32; call ``settle`` before it answers or is saved."""
+    """A network while it learns. ``network`` itself stays in float32; ``settled`` is what answers and is saved."""
 
     def __init__(
         self,
@@ -62,23 +70,34 @@ class Learner:
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
             objective: What is minimised; ``None``: the loss of the network's head. With one no weight may be frozen.
+
+        Raises:
+            InputError: the config has an option that this network cannot be trained with.
         """
+        check_config(config, network)
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows = network.rows_to_learn(texts, gold)
         self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
         self._targets = objective.targets(self._rows) if objective else network.targets(self._rows, gold)
-        self._costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
+        self.costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
         whole = self._start >= depth and network.backbone.by_token
-        self._frozen_below = self._start >= min(1, depth) and (network.backbone.resumable or whole)
+        frozen = self._start >= min(1, depth) and (network.backbone.resumable or whole)
+        # Perturbed embeddings change the states of frozen layers too: these run in every step.
+        self._frozen_below = frozen and config.adversarial is Adversarial.NONE
         self._used = self._compact_ids()
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
-        self._optimizer = MasterAdamW(self._slots(), clip_norm=config.clip_norm)
+        self._optimizer = optimizer_for(config.optimizer, self._slots(), clip_norm=config.clip_norm)
+        self._average = WeightAverage(config)
+        self._mixout = Mixout(self._mixed_slots(), config.mixout)
+        self._adversary = AdversarialTraining(config, self._work.backbone.input_embedding)
+        self.last_loss: Tensor | None = None
+        """Loss of the last step."""
         self.epoch, self.batch, self.steps = 0, 0, 0
         self._batches: list[list[int]] = []
         self._asked: tuple[int, Tensor] | None = None
@@ -107,9 +126,7 @@ class Learner:
             on_step: Called with the share done after each step.
         """
         goal = share * self.config.epochs
-        self._work.module.train()
-        if self._start >= self._work.backbone.depth:
-            self._work.backbone.eval()  # what is kept of a frozen backbone is what it answers with, without dropout
+        self.begin_training()
         while self._position() < goal - 1e-9 and not (stop and stop()):
             self._step(self._plan()[self.batch])
             self.batch += 1
@@ -118,21 +135,50 @@ class Learner:
             if on_step:
                 on_step(self.share)
 
+    def begin_training(self) -> None:
+        """Switch dropout on."""
+        self._work.module.train()
+        if self._start >= self._work.backbone.depth:
+            self._work.backbone.eval()  # what is kept of a frozen backbone is what it answers with, without dropout
+
     def _position(self) -> float:
         return self.epoch + (self.batch / len(self._plan()) if self.batch else 0.0)
 
     def _plan(self) -> list[list[int]]:
         if not self._batches:
-            self._batches = batches_of(self.epoch, self._costs, self.config, self.seed)
+            self._batches = batches_of(self.epoch, self.costs, self.config, self.seed)
         return self._batches
 
     def _step(self, rows: list[int]) -> None:
         progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.config.epochs
         # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
         torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
-        self._loss(rows).backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step(rate_share(progress, self.config.warmup_share))
+        self.train_batch(rows, rate_share(progress, self.config.warmup_share, self.config.schedule))
+        self._average.update(self._optimizer.slots, progress)
         self.steps += 1
+
+    def train_batch(self, rows: list[int], rate_share: float) -> None:
+        """One step of the optimiser on these rows, at a share of the peak rates; ``last_loss`` is then its loss."""
+        with self._mixout.mixed():
+            self.last_loss = torch.stack([self._adversary.backward(part) for part in self._passes(rows)]).sum()
+        self._optimizer.step(rate_share)
+
+    def _passes(self, rows: list[int]) -> Iterator[Callable[[], Tensor]]:
+        """The loss of a batch as a sum over passes, so that gradients add up to those of the whole batch."""
+        size = -(-len(rows) // self.config.accumulation)
+        if size >= len(rows):
+            yield lambda: self._loss(rows)
+            return
+        total = max(1, self._terms(rows))
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            yield partial(self._share_of_loss, part, self._terms(part) / total)
+
+    def _share_of_loss(self, rows: list[int], share: float) -> Tensor:
+        return share * self._loss(rows)
+
+    def _terms(self, rows: list[int]) -> int:
+        return self.network.loss_terms([self._rows[row] for row in rows], [self._targets[row] for row in rows])
 
     def _loss(self, rows: list[int]) -> Tensor:
         work, states = self._work, self._states
@@ -211,6 +257,10 @@ class Learner:
         if own is not None and own.padding_idx is not None and self._used is not None:
             own.padding_idx = int(torch.searchsorted(self._used, own.padding_idx))
         work.dropout.p, work.label_smoothing = self.config.dropout, self.config.label_smoothing
+        if self._objective is None and work.loss_options >= LOSS_OPTIONS:
+            work.criterion = criterion_for(self.config, self._targets, len(work.labels))
+        if self.config.checkpoint_activations:
+            work.backbone.checkpoint_activations()
         return work, tables
 
     def _first_loss(self, work: Network) -> float:
@@ -244,6 +294,11 @@ class Learner:
             )
         return slots
 
+    def _mixed_slots(self) -> list[Slot]:
+        groups = self.network.groups()
+        mixed = {name for role in ("attention", "mlp") for name in groups.get(role, ())}
+        return [slot for slot in self._optimizer.slots if slot.name in mixed and slot.working.ndim > 1]
+
     def _peak(self, name: str, role: str) -> float:
         """Peak rate of a weight. Source of the steps: Howard & Ruder 2018, arXiv:1801.06146, section 3.2."""
         if role == "head":
@@ -265,8 +320,13 @@ class Learner:
 
     # ------------------------------------------------------------------------------------------------- what is kept
 
+    def settled(self) -> Network:
+        """A copy of the network with the weights trained so far (or their average), in evaluation mode."""
+        with self._average.applied(self._optimizer.slots):
+            return self.settle().twin()
+
     def settle(self) -> Network:
-        """The network with the weights trained so far, in evaluation mode."""
+        """``network`` itself with the last weights (not their average), in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
         if self._used is not None:
             for slot in self._optimizer.slots:
@@ -277,26 +337,25 @@ class Learner:
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Answers as of now. Where only the head learns, the vectors of the last items asked about are kept."""
-        network = self.settle()
-        if self._states is None or not self._states.pooled:
-            return network.predict(texts)
-        key = hash(tuple(texts))
-        if self._asked is None or self._asked[0] != key:
-            self._asked = (key, network.pooled(texts))
-        return network.answer_pooled(self._asked[1])
+        with self._average.applied(self._optimizer.slots):
+            network = self.settle()
+            if self._states is None or not self._states.pooled:
+                return network.predict(texts)
+            key = hash(tuple(texts))
+            if self._asked is None or self._asked[0] != key:
+                self._asked = (key, network.pooled(texts))
+            return network.answer_pooled(self._asked[1])
 
     def state(self) -> dict[str, Tensor]:
         """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""
-        state: dict[str, Tensor] = {}
-        for slot in self._optimizer.slots:
-            state[f"weight/{slot.name}"] = slot.master.detach()
-            if not self.done:
-                state |= {f"first/{slot.name}": slot.first, f"second/{slot.name}": slot.second}
-        return state
+        weights = {f"weight/{slot.name}": slot.master.detach() for slot in self._optimizer.slots}
+        memory = {} if self.done else self._optimizer.state()
+        return weights | memory | self._average.state()
 
     def place(self) -> dict[str, int]:
         """Where in the run it stands; goes with ``state``."""
-        return {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "updates": self._optimizer.updates}
+        place = {"epoch": self.epoch, "batch": self.batch, "steps": self.steps, "updates": self._optimizer.updates}
+        return place | ({"averaged": self._average.count} if self._average.count else {})
 
     def put_back(self, state: Mapping[str, Tensor], place: Mapping[str, int]) -> None:
         """Go on from ``state``, taken at this place by a learner of the same texts, method and seed.
@@ -305,7 +364,6 @@ class Learner:
             IntegrityError: it does not fit.
         """
         self.epoch, self.batch, self.steps, self._batches = place["epoch"], place["batch"], place["steps"], []
-        self._optimizer.updates = place["updates"]
         with torch.no_grad():
             for slot in self._optimizer.slots:
                 weight = state.get(f"weight/{slot.name}")
@@ -315,7 +373,5 @@ class Learner:
                     )
                 slot.master.copy_(weight)
                 slot.working.copy_(slot.master)
-                slot.steps.fill_(place["updates"])
-                if f"first/{slot.name}" in state:
-                    slot.first.copy_(state[f"first/{slot.name}"])
-                    slot.second.copy_(state[f"second/{slot.name}"])
+        self._optimizer.put_back(state, place["updates"])
+        self._average.put_back(state, place.get("averaged", 0))

@@ -10,8 +10,8 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +21,7 @@ from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
 from goldilocks.protocols import FitsInClosedForm, Model, OneShotEstimator, TracksSpending
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
+from goldilocks.settings import with_training
 from goldilocks.tuning.schedule import nested_order
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class RunSetup:
     """Of head, order and dropout: the same seed gives the same run."""
     config: TrainingConfig | None = None
     """Replaces the family's training config as the method adjusted it."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the training config that the task file sets; models that are not trained by gradient descent ignore
+    them."""
     options: Any = None
     """The method's own (its ``Options``); ``None``: its defaults."""
     spending_log: SpendingLog | None = None
@@ -78,11 +82,14 @@ class Run:
             raise InputError(
                 f"{candidate.name} is not trained by gradient descent: it takes no training config (epochs, rates)."
             )
-        self.config = setup.config or (None if own is None else self._method.training_config(own))
+        config = setup.config or (None if own is None else self._method.training_config(own))
+        self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
         self._spending_log = setup.spending_log
         self._fitted: Model | None = None
         self._learner: Learner | None = None
+        self._tested_factor: float | None = None
+        """What the learning-rate range test found."""
 
     # -------------------------------------------------------------------------------------------------------- training
 
@@ -149,8 +156,19 @@ class Run:
             network = cast("Network", self._created(self.train))
             torch.manual_seed(self.seed)
             self._method.prepare(network, self._options)
+            if self.config.rate_test:
+                self.config = self._with_tested_rates(network, self.config)
             self._learner = Learner(network, self.config, self.train.texts, self.train.gold, seed=self.seed)
         return self._learner
+
+    def _with_tested_rates(self, network: Network, config: TrainingConfig) -> TrainingConfig:
+        from goldilocks.tuning.loop import Learner
+        from goldilocks.tuning.rate_range import rate_range_test, with_tested_rates
+
+        if self._tested_factor is None:
+            trial = Learner(network.twin(), config, self.train.texts, self.train.gold, seed=self.seed)
+            self._tested_factor = rate_range_test(trial).best
+        return with_tested_rates(config, self._tested_factor)
 
     # ------------------------------------------------------------------------------------------------------- answering
 
@@ -169,7 +187,7 @@ class Run:
         """The model as it is now, adapters merged, ready for inference and to be saved. Training may continue."""
         if self.config is None:
             return self._fitted_model()
-        network = self._learning().settle().twin()
+        network = self._learning().settled()
         self._method.fold(network)
         network.module.requires_grad_(False)
         network.module.eval()
@@ -178,7 +196,7 @@ class Run:
     @property
     def network(self) -> Network:
         """The network as it is trained, adapters not merged; only where gradient descent trains it."""
-        return self._learning().settle()
+        return self._learning().settled()
 
     def _fitted_model(self) -> Model:
         if self._fitted is None:
@@ -202,6 +220,7 @@ class Run:
             "options": self._chosen(),
             "share": self.share,
             "seconds": self.seconds,
+            "rate_factor": self._tested_factor,
         }
         if self._learner is not None:
             write_checkpoint(folder, {**content, "place": self._learner.place()}, self._learner.state())
@@ -241,6 +260,7 @@ class Run:
                     f"{folder}: the checkpoint is of {key} {content.get(key)!r}, this run of {value!r}; "
                     "remove it to start the run anew."
                 )
+        self._tested_factor = content.get("rate_factor")
         if "place" in content:
             self._learning().put_back(tensors, content["place"])
         elif "model" in content:
@@ -287,17 +307,3 @@ def tune(
             break
     assert best is not None
     return best
-
-
-def adjusted(config: TrainingConfig, overrides: dict[str, Any]) -> TrainingConfig:
-    """The training config with some of its fields replaced.
-
-    Raises:
-        InputError: it has no such field.
-    """
-    try:
-        return replace(config, **overrides)
-    except TypeError as error:
-        raise InputError(
-            f"training config: {error}; its fields are {', '.join(TrainingConfig.__dataclass_fields__)}."
-        ) from error

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
-from goldilocks.nets.training.adamw import MasterAdamW, Slot, rate_share
+from goldilocks.nets.training.adamw import MasterAdamW
+from goldilocks.nets.training.slots import Slot
 
 
 def slot(weight: nn.Parameter, *, low: bool = False, decay: float = 0.01) -> Slot:
@@ -62,11 +62,3 @@ def test_large_weights_get_buckets_of_their_own(monkeypatch: object) -> None:
     slots = [slot(nn.Parameter(torch.zeros(size))) for size in sizes]
     buckets = MasterAdamW(slots, clip_norm=1.0)._buckets
     assert [[one.master.numel() for one in bucket] for bucket in buckets] == [[600_000], [600_000, 10]]
-
-
-def test_rate_climbs_falls_and_ends_at_nothing() -> None:
-    assert [rate_share(at, 0.2) for at in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-
-
-def test_without_warm_up_it_starts_at_the_peak() -> None:
-    assert rate_share(0.0, 0.0) == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from goldilocks.nets.tokenization.batching import Batch
 
@@ -35,6 +36,8 @@ class Backbone(nn.Module):
     """Channels of ``nets/backbones/casing_embeddings`` that it supports, for tokenizers that lower-case."""
     channel_width: int = 0
     """Width of the embeddings that ``channel_embeddings`` are added to."""
+    checkpoints_activations: bool = False
+    """Whether the activations of each block are recomputed in the backward pass; set by training."""
     channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | None
     """Embeddings of the batch's channels, added to those of the tokens; ``None``: no channel is embedded."""
 
@@ -55,8 +58,20 @@ class Backbone(nn.Module):
         if hidden is None:
             hidden = self.embed(batch)
         for number in range(start, self.depth if stop is None else stop):
-            hidden = self.block(number, hidden, batch.mask)
+            if self.checkpoints_activations and torch.is_grad_enabled():
+                hidden = cast(Tensor, checkpoint(self.block, number, hidden, batch.mask, use_reentrant=False))
+            else:
+                hidden = self.block(number, hidden, batch.mask)
         return hidden
+
+    def checkpoint_activations(self) -> None:
+        """Recompute activations in the backward pass instead of keeping them."""
+        self.checkpoints_activations = True
+
+    @property
+    def input_embedding(self) -> nn.Module | None:
+        """The module that looks up the vectors of the token ids; ``None``: there is none to name."""
+        return self.get_submodule(self.word_embedding) if self.word_embedding else None
 
     def groups(self) -> dict[str, list[str]]:
         """Role (embeddings, attention, mlp, norm) -> names of this backbone's parameters."""

@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from goldilocks.nets.backbones.base import Backbone, pool
 from goldilocks.nets.tokenization.batching import Batch, Row
@@ -46,6 +46,15 @@ class BiEncoderBackbone(Backbone):
         self.word_embedding = f"inner.{inner.word_embedding}" if inner.word_embedding else None
         self._cached: dict[bytes, int] = {}
         self._vectors = torch.zeros((0, self.width))
+
+    def checkpoint_activations(self) -> None:
+        """See ``Backbone.checkpoint_activations``."""
+        self.inner.checkpoint_activations()
+
+    @property
+    def input_embedding(self) -> nn.Module | None:
+        """See ``Backbone.input_embedding``."""
+        return self.inner.input_embedding
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """A vector for each text, ``(n_texts, width)``; always of the whole backbone."""

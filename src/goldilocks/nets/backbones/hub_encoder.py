@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -49,6 +49,15 @@ class HubEncoderBackbone(Backbone):
             words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
             inputs["inputs_embeds"] = self.channel_embeddings(words, batch.channels)
         return inputs if types is None else inputs | {"token_type_ids": types}
+
+    def checkpoint_activations(self) -> None:
+        """See ``Backbone.checkpoint_activations``."""
+        self.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+
+    @property
+    def input_embedding(self) -> nn.Module | None:
+        """See ``Backbone.input_embedding``."""
+        return cast(nn.Module, self.model.get_input_embeddings())  # type: ignore[operator]
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Backbone.block``; ``hidden`` must come from the last ``embed`` and the blocks below."""

@@ -152,6 +152,15 @@ class DecoderGenerator(DecoderClassifier):
         """None: the rows hold the answers."""
         return [None] * len(rows)
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset({"label_smoothing"})
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:  # noqa: ARG002
+        """See ``Network.loss_terms``."""
+        return sum(len(row) - int(row.places[0]) for row in rows)
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
         """Mean cross-entropy of the answers' tokens."""
         states = self.head(self.dropout(states))

@@ -152,6 +152,16 @@ class PairScorer(Network):
         self.config = replace(self.config, head=replace(self._options, low=low, high=high))
         return (values - low) / (high - low)
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset()
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:
+        """See ``Network.loss_terms``; lists without a relevant candidate are not counted."""
+        lists = self._options.bi_encoder and isinstance(targets[0], np.ndarray)
+        return sum(bool(target.any()) for target in targets) if lists else len(rows)
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``Network.loss``."""
         if not self._options.bi_encoder:

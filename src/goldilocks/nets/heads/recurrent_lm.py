@@ -157,6 +157,15 @@ class RecurrentLM(Network):
 
     # --------------------------------------------------------------------------------------------------------- training
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset({"label_smoothing"})
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:  # noqa: ARG002
+        """See ``Network.loss_terms``."""
+        return sum(len(row) - max(1, int(row.places[0])) for row in rows)
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:  # noqa: ARG002
         """Mean cross entropy of the tokens behind the warm-up."""
         asked = _asked(batch, 1, batch.ids.shape[1])

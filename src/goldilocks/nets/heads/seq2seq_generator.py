@@ -167,6 +167,15 @@ class Seq2SeqGenerator(Network):
         """See ``Network.halve``: the decoder has most of the work."""
         self.module.to(torch.bfloat16)
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset({"label_smoothing"})
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:  # noqa: ARG002
+        """See ``Network.loss_terms``."""
+        return sum(map(len, targets))
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Mean cross entropy over the target tokens of a batch."""
         lengths = np.fromiter(map(len, targets), dtype=np.int64, count=len(targets))

@@ -143,6 +143,11 @@ class SpanExtractor(Network):
 
     # --------------------------------------------------------------------------------------------------------- training
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset()
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Mean cross entropy of the start and of the end position."""
         return F.cross_entropy(self._scores(states, batch), torch.tensor(targets, device=states.device))

@@ -286,6 +286,15 @@ class TokenClassifier(Network):
 
     # --------------------------------------------------------------------------------------------------------- training
 
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """See ``Network.loss_options``."""
+        return frozenset(() if self._options.chain else {"label_smoothing"})
+
+    def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:  # noqa: ARG002
+        """See ``Network.loss_terms``."""
+        return sum(map(len, targets))
+
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Negative log-likelihood per word: of each tag, or with a CRF of the whole tag sequence.
 

@@ -1,1 +1,1 @@
-"""Optimiser and checkpoints."""
+"""Optimisers, schedules, losses, averaging, regularisers and checkpoints: one file each."""

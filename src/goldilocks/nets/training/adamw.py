@@ -1,4 +1,4 @@
-"""AdamW with float32 master weights for training in bfloat16, and the learning-rate schedule.
+"""AdamW with float32 master weights for training in bfloat16.
 
 On a CPU the optimiser is bound by memory, not arithmetic: each step moves some 30 bytes per weight. So the gradient
 stays bfloat16 until it is used, and weights are done in buckets small enough that a bucket's float32 gradient never
@@ -7,50 +7,17 @@ leaves the cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from goldilocks.nets.training.slots import Slot, gradient_norm
+
 BUCKET = 1_000_000
 """Weights per bucket: 4 MB of gradient."""
-
-
-def rate_share(progress: float, warmup_share: float) -> float:
-    """Share of the peak learning rate at ``progress`` (0 to 1): linear warm-up, then linear decay to 0.
-
-    Example:
-        >>> [rate_share(at, 0.5) for at in (0.25, 0.5, 0.75, 1.0)]
-        [0.5, 1.0, 0.5, 0.0]
-    """
-    if progress < warmup_share:
-        return progress / warmup_share
-    return (1 - progress) / (1 - warmup_share) if progress < 1 else 0.0
-
-
-@dataclass(slots=True)
-class Slot:
-    """One trained weight with its optimiser state."""
-
-    name: str
-    master: Tensor
-    """float32."""
-    working: Tensor
-    """The parameter that has gradients; the master itself where it is float32."""
-    peak: float
-    """Peak learning rate."""
-    decay: float
-    first: Tensor = field(init=False)
-    second: Tensor = field(init=False)
-    """First and second moment of the gradient."""
-    steps: Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Moments start at 0."""
-        self.first = torch.zeros_like(self.master)
-        self.second = torch.zeros_like(self.master)
-        self.steps = torch.zeros((), dtype=torch.float32, device=self.master.device)
 
 
 class MasterAdamW:
@@ -60,6 +27,8 @@ class MasterAdamW:
         """Put weights of equal rate and decay into buckets."""
         self.slots = slots
         self.clip_norm = clip_norm
+        for slot in slots:
+            slot.begin_moments()
         self.updates = 0
         kinds: dict[tuple[float, float], list[list[Slot]]] = {}
         for slot in slots:
@@ -72,17 +41,29 @@ class MasterAdamW:
     @torch.no_grad()
     def step(self, rate_share: float) -> None:
         """Apply the gradients and clear them. A step whose gradient is not finite is skipped."""
-        grads = [slot.working.grad for slot in self.slots if slot.working.grad is not None]
-        # Each weight's norm in its own precision (bfloat16: to 0.4 %, enough to clip by), their sum in float32.
-        norm = float(torch.stack([grad.norm().float() for grad in grads]).norm())
-        if norm == norm and norm != float("inf"):  # NaN is the one value that differs from itself
+        norm = gradient_norm(self.slots)
+        if math.isfinite(norm):
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
             self.updates += 1
-            over = None if scale == 1.0 else torch.tensor(1 / scale, device=grads[0].device)
+            over = None if scale == 1.0 else torch.tensor(1 / scale, device=self.slots[0].master.device)
             for bucket in self._buckets:
                 _step(bucket, rate_share, over)
         for slot in self.slots:
             slot.working.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments of each weight, under ``first/NAME`` and ``second/NAME``."""
+        return {f"{moment}/{slot.name}": getattr(slot, moment) for slot in self.slots for moment in ("first", "second")}
+
+    @torch.no_grad()
+    def put_back(self, state: Mapping[str, Tensor], updates: int) -> None:
+        """Continue from a ``state`` taken after ``updates`` updates."""
+        self.updates = updates
+        for slot in self.slots:
+            slot.steps.fill_(updates)
+            if f"first/{slot.name}" in state:
+                slot.first.copy_(state[f"first/{slot.name}"])
+                slot.second.copy_(state[f"second/{slot.name}"])
 
 
 def _step(bucket: list[Slot], rate_share: float, over: Tensor | None) -> None:

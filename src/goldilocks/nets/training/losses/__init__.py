@@ -1,0 +1,1 @@
+"""Losses of classification: one file per option, composed by ``criterion.py``."""
