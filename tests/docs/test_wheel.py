@@ -85,7 +85,7 @@ def test_every_data_file_of_the_sources_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     assert wanted <= names, sorted(wanted - names)
-    for name in ("py.typed", "report/template.html", "selection/experience.json", "catalog/models.json"):
+    for name in ("py.typed", "report/templates/page.html", "selection/experience.json", "catalog/models.json"):
         assert f"goldilocks/{name}" in names
 
 

@@ -82,7 +82,8 @@ def test_every_section_is_there_in_order(page: Reader) -> None:
     sections = [a["id"] for tag, a in page.tags if tag == "section"]
 
     assert sections == [
-        "decision", "front", "board", "race", "screening", "excluded", "errors", "data", "reproduce", "glossary",
+        "summary", "decision", "front", "board", "race", "screening", "excluded", "errors", "data", "reproduce",
+        "glossary",
     ]  # fmt: skip
     assert len(page.ids) == len(set(page.ids))
     for tag, attributes in page.tags:

@@ -1,6 +1,6 @@
-"""The two plots of the decision: candidates by cost and loss, and the decision map over α.
+"""The plot of the candidates by cost and loss (the decision map is in ``map_chart.py``).
 
-Each is drawn twice, for wide and for narrow pages, because text scales with an SVG image.
+It is drawn twice, for wide and for narrow pages, because text scales with an SVG image.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from goldilocks.records import AlphaRange, Objective
 from goldilocks.report.scales import Scale, spread
 from goldilocks.report.svg import (
     Box,
@@ -24,9 +23,9 @@ from goldilocks.report.svg import (
     place_labels,
     point_box,
     tag,
-    width_of,
 )
-from goldilocks.report.words import compact, money, number, shorten_middle
+from goldilocks.report.words import money, number, plural, shorten_middle
+from goldilocks.support.text.translation import _, localised
 
 WIDTHS = {"wide": 1160, "narrow": 350}
 """Width of the plots in pixels for wide and narrow pages."""
@@ -110,9 +109,9 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
     y = loss_scale(
         [trial.loss for trial in near], [end for trial in near for end in (trial.low, trial.high)], height - 52, 28
     )
-    kind = ", log scale" if x.log else ""
+    title = _("cost per month ({currency}, log scale)") if x.log else _("cost per month ({currency})")
     parts = axes(
-        x, y, f"cost per month ({currency}{kind})", "loss" + (" (log scale)" if y.log else ""),
+        x, y, title.format(currency=currency), _("loss (log scale)") if y.log else _("loss"),
         x_ticks=8 if wide else 4,
     )  # fmt: skip
     able = [point for point in points if point.status != "excluded"]
@@ -141,12 +140,15 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
     boxes: list[Box] = [point_box(x(point.cost), y(point.loss)) for point in points]
     parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start), lines)
     best = min(able or points, key=lambda entry: entry.loss)
-    described = (
-        f"{len(points)} candidates. On the hull, cheapest first: "
-        + ", ".join(trial.label for cost, loss in hull for trial in able if (trial.cost, trial.loss) == (cost, loss))
-        + f". Lowest loss: {best.label}, {number(best.loss)}."
+    described = _("{candidates}. On the hull, cheapest first: {names}. Lowest loss: {best}, {loss}.").format(
+        candidates=plural(len(points), "candidate"),
+        names=", ".join(
+            point.label for cost, loss in hull for point in able if (point.cost, point.loss) == (cost, loss)
+        ),
+        best=best.label,
+        loss=number(best.loss),
     )
-    return picture(f"front-{role}", "Cost per month against loss", described, width, height, parts, role=role)
+    return picture(f"front-{role}", _("Cost per month against loss"), described, width, height, parts, role=role)
 
 
 def _is_far(point: Point, points: Sequence[Point]) -> bool:
@@ -172,14 +174,19 @@ def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple
 
 def _dot(point: Point, x: float, scale: Scale, colours: Mapping[str, int], currency: str) -> Markup:
     y = scale(point.loss)
-    title = (
-        f"{point.name}: {money(point.cost)} {currency} per month, loss {number(point.loss)} "
-        f"({number(point.low)} to {number(point.high)}), {point.status}"
+    title = _("{name}: {cost} {currency} per month, loss {loss} ({low} to {high}), {status}").format(
+        name=point.name,
+        cost=money(point.cost),
+        currency=currency,
+        loss=number(point.loss),
+        low=number(point.low),
+        high=number(point.high),
+        status=localised(point.status),
     )
     colour = f"c{colours[point.name]}" if point.name in colours else "plain"
     if point.status == "excluded":
         cross = f"M{x - 4:.1f} {y - 4:.1f} l8 8 m0 -8 l-8 8"
-        return tag("path", tag("title", f"{title}: violates a limit"), class_="cross", d=cross)
+        return tag("path", tag("title", _("{title}: violates a limit").format(title=title)), class_="cross", d=cross)
     if point.loss > scale.high:
         arrow = f"M{x - 6:.1f} {y + 5:.1f} h12 l-6 -10 Z"
         return tag("path", tag("title", title), class_=f"dot {colour}", d=arrow)
@@ -189,91 +196,3 @@ def _dot(point: Point, x: float, scale: Scale, colours: Mapping[str, int], curre
     elif point.status == "tied":
         parts.insert(0, tag("circle", class_="ring tied", cx=x, cy=y, r=8.5))
     return tag("g", *parts)
-
-
-def decision_map(
-    ranges: Sequence[AlphaRange], labels: Mapping[str, str], colours: Mapping[str, int], alpha: float, work: Objective
-) -> Markup:
-    """A bar over α, coloured by the candidate with the lowest J, with the task's α marked.
-
-    Args:
-        ranges: Adjacent, in increasing α.
-        labels: Candidate -> display name.
-        colours: Candidate -> colour index.
-        alpha: α of the task.
-        work: Requests per month and currency.
-    """
-    return Markup("").join(_map(ranges, labels, colours, alpha, work, role) for role in WIDTHS)
-
-
-def alpha_axis(ranges: Sequence[AlphaRange], alpha: float) -> tuple[float, float]:
-    """Lowest and highest α of the axis: every change of the best candidate and the task's α, with margins."""
-    marks = [interval.alpha_from for interval in ranges if interval.alpha_from > 0] + ([alpha] if alpha > 0 else [])
-    marks = marks or [1.0]
-    low, high = min(marks), max(marks)
-    margin = max((high / low) ** 0.12, 4.0)
-    return low / margin, high * margin
-
-
-def _map(
-    ranges: Sequence[AlphaRange],
-    labels: Mapping[str, str],
-    colours: Mapping[str, int],
-    alpha: float,
-    work: Objective,
-    role: str,
-) -> Markup:
-    width, wide = WIDTHS[role], role == "wide"
-    low, high = alpha_axis(ranges, alpha)
-    x = Scale(low, high, 8, width - 8, log=True)
-    top, bar, height = 44.0, 40.0, 148.0
-    parts: list[Markup] = []
-    at = x(alpha) if alpha > 0 else x.start
-    for interval in ranges:
-        end = high if interval.alpha_to is None else interval.alpha_to
-        left, right = x(interval.alpha_from), x(end)
-        upper = "upwards" if interval.alpha_to is None else f"to {compact(interval.alpha_to)}"
-        title = f"{interval.candidate}: α from {compact(interval.alpha_from)} {upper}"
-        colour = f"c{colours.get(interval.candidate, 0)}"
-        parts.append(
-            tag("rect", tag("title", title), class_=f"piece {colour}", x=left, y=top, width=max(right - left, 1.0),
-                height=bar)
-        )  # fmt: skip
-        # The marker of the task's α crosses the bar: the name is placed on its wider side.
-        sides = [(left, at), (at, right)] if left < at < right else [(left, right)]
-        start, stop = max(sides, key=lambda side: side[1] - side[0])
-        label = shorten_middle(labels.get(interval.candidate, interval.candidate), 40)
-        if width_of(label) + 16 < stop - start:
-            parts.append(tag("text", label, class_="inside", x=(start + stop) / 2, y=top + bar / 2 + 4,
-                             text_anchor="middle"))  # fmt: skip
-    for value in x.ticks(8 if wide else 4):
-        spot = x(value)
-        parts.append(tag("line", class_="axis", x1=spot, x2=spot, y1=top + bar, y2=top + bar + 5))
-        anchor = "start" if spot < 24 else "end" if spot > width - 24 else "middle"
-        parts.append(tag("text", compact(value), class_="tick", x=spot, y=top + bar + 20, text_anchor=anchor))
-        each = compact(value / work.requests_per_month)
-        parts.append(tag("text", each, class_="tick", x=spot, y=top + bar + 38, text_anchor=anchor))
-    titles = f"above: α, {work.currency} per month · below: {work.currency} per error" if wide else (
-        f"α per month; below: {work.currency} per error"
-    )  # fmt: skip
-    parts.append(tag("text", titles, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
-    marker = f"this task: α = {compact(alpha)}" + (
-        f" ({number(alpha / work.requests_per_month)} {work.currency} per error)" if wide else ""
-    )
-    anchor = "start" if at < width / 2 else "end"
-    parts += [
-        tag("path", class_="here", d=f"M{at:.1f} {top + bar:.1f} V{top - 8:.1f} l-5 -8 h10 l-5 8"),
-        tag(
-            "text",
-            marker,
-            class_="label strong",
-            x=at + (9 if anchor == "start" else -9),
-            y=top - 14,
-            text_anchor=anchor,
-        ),
-    ]
-    order = ", then ".join(labels.get(interval.candidate, interval.candidate) for interval in ranges)
-    described = f"In increasing α, the lowest J is that of {order}. This task: α = {compact(alpha)}."
-    return picture(
-        f"map-{role}", "The candidate with the lowest J for each α", described, width, height, parts, role=role
-    )

@@ -10,7 +10,8 @@ from goldilocks.records import Trial
 from goldilocks.report.charts import WIDTHS, loss_scale
 from goldilocks.report.scales import Scale, spread
 from goldilocks.report.svg import Label, axes, line_boxes, path_of, picture, place_labels, point_box, tag
-from goldilocks.report.words import duration, money, number, percent, shorten_middle
+from goldilocks.report.words import duration, money, number, percent, plural, shorten_middle
+from goldilocks.support.text.translation import _
 
 _MOST_TIMES = 1e5
 """Maximum ratio of the highest value to the lower end of the axis."""
@@ -46,7 +47,7 @@ def _race(
     x = Scale(0.0, max(trial.elapsed for trial in trials) * 1.02 or 1.0, 56, width - 16)
     y = loss_scale([trial.loss for trial in trials], [], height - 52 - lower, 28)
     parts = axes(
-        x, y, "" if valued else "search time (s)", "loss" + (" (log scale)" if y.log else ""),
+        x, y, "" if valued else _("search time (s)"), _("loss (log scale)") if y.log else _("loss"),
         x_ticks=8 if wide else 4,
     )  # fmt: skip
     runs: dict[str, list[Trial]] = {}
@@ -75,19 +76,27 @@ def _race(
     if valued:
         parts += _values(trials, x, height, colours, currency, wide=wide)
     best = min(trials, key=lambda trial: trial.loss)
-    described = (
-        f"{len(trials)} purchases of {len(runs)} candidates in {duration(trials[-1].elapsed)}. "
-        f"Lowest loss: {number(best.loss)}, {best.candidate}, after {duration(best.elapsed)}."
+    described = _("{purchases} of {candidates} in {time}. Lowest loss: {loss}, {candidate}, after {elapsed}.").format(
+        purchases=plural(len(trials), "purchase"),
+        candidates=plural(len(runs), "candidate"),
+        time=duration(trials[-1].elapsed),
+        loss=number(best.loss),
+        candidate=best.candidate,
+        elapsed=duration(best.elapsed),
     )
-    return picture(f"race-{role}", "Loss of each candidate over time", described, width, height, parts, role=role)
+    return picture(f"race-{role}", _("Loss of each candidate over time"), described, width, height, parts, role=role)
 
 
 def _line(run: Sequence[Trial], x: Scale, y: Scale, colour: str, winner: bool) -> Markup:
     path = path_of([(x(purchase.elapsed), y(purchase.loss)) for purchase in run])
     parts = [tag("path", class_=f"run {colour}" + (" strong" if winner else ""), d=path)]
     for purchase in run:
-        loss = f"loss {number(purchase.loss)} after {duration(purchase.elapsed)}"
-        title = f"{purchase.candidate} at {percent(purchase.share)} of its run: {loss}"
+        title = _("{candidate} at {share} of its run: loss {loss} after {elapsed}").format(
+            candidate=purchase.candidate,
+            share=percent(purchase.share),
+            loss=number(purchase.loss),
+            elapsed=duration(purchase.elapsed),
+        )
         done = "dot" if purchase.share >= 1 else "hollow"
         parts.append(
             tag(
@@ -113,19 +122,29 @@ def _values(
     scale = spread([foot, max(worth)], height - 52, height - 52 - 64, log=max(worth) > 20 * min(worth))
     if not scale.log:
         scale = spread([0.0, max(worth)], height - 52, height - 52 - 64)
-    kind = ", log scale" if scale.log else ""
+    title = (
+        _("expected saving ({currency} per month, log scale)")
+        if scale.log
+        else _("expected saving ({currency} per month)")
+    )
     parts = axes(
-        x, scale, "search time (s)", f"expected saving ({currency} per month{kind})",
+        x, scale, _("search time (s)"), title.format(currency=currency),
         x_ticks=8 if wide else 4, y_ticks=3,
     )  # fmt: skip
     for trial in trials:
         if trial.value <= 0:
             continue
         left, right = x(max(trial.elapsed - trial.seconds, 0.0)), x(trial.elapsed)
-        title = (
-            f"{trial.candidate} up to {percent(trial.share)}: "
-            f"expected saving {money(trial.value)} {currency} per month; "
-            f"took {duration(trial.seconds)}, predicted {duration(trial.predicted_seconds)}"
+        title = _(
+            "{candidate} up to {share}: expected saving {saving} {currency} per month; took {time}, predicted "
+            "{predicted}"
+        ).format(
+            candidate=trial.candidate,
+            share=percent(trial.share),
+            saving=money(trial.value),
+            currency=currency,
+            time=duration(trial.seconds),
+            predicted=duration(trial.predicted_seconds),
         )
         top = scale(trial.value)
         colour = f"c{colours[trial.candidate]}" if trial.candidate in colours else "plain"

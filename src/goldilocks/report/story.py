@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from goldilocks.records import AlphaRange, Decision
 from goldilocks.report.words import number, score
+from goldilocks.support.text.translation import _
 
 
 def task_name(task_yaml: str) -> str:
@@ -31,36 +32,40 @@ def distance(decision: Decision, labels: Mapping[str, str]) -> list[str]:
     """How far the task's α is from the next change of the best candidate, one sentence per direction."""
     position = range_at(decision)
     if position is None or decision.alpha <= 0:
-        return ["An error costs nothing in this task, so the cheapest candidate wins; set objective.error_cost."]
+        return [_("An error costs nothing in this task, so the cheapest candidate wins; set objective.error_cost.")]
     here = decision.map[position]
     if len(decision.map) == 1 and here.candidate == decision.winner.candidate:
-        return ["No cost of an error changes this decision."]
+        return [_("No cost of an error changes this decision.")]
     both_sides = [_upwards(decision, position, labels), _downwards(decision, position, labels)]
     if here.candidate == decision.winner.candidate:
         return both_sides
-    observed = (
-        f"At this α, {_name(here, labels)} has the lowest observed J; the winner has the lowest expected J, "
-        "or is cheaper within the stated margin."
-    )
+    observed = _(
+        "At this α, {name} has the lowest observed J; the winner has the lowest expected J, or is cheaper within the "
+        "stated margin."
+    ).format(name=_name(here, labels))
     return [observed, *both_sides]
 
 
 def _upwards(decision: Decision, position: int, labels: Mapping[str, str]) -> str:
     end = decision.map[position].alpha_to
     if end is None:
-        return "No higher error cost changes this decision."
-    following = _name(decision.map[position + 1], labels) if position + 1 < len(decision.map) else "another candidate"
-    return f"If an error cost {_more(end / decision.alpha)} ({_each(end, decision)}), {following} would be best."
+        return _("No higher error cost changes this decision.")
+    last = position + 1 >= len(decision.map)
+    following = _("another candidate") if last else _name(decision.map[position + 1], labels)
+    return _would_be_best(_more(end / decision.alpha), _each(end, decision), following)
 
 
 def _downwards(decision: Decision, position: int, labels: Mapping[str, str]) -> str:
     start = decision.map[position].alpha_from
     if start <= 0:
-        return "No lower error cost changes this decision."
-    return (
-        f"If an error cost {_less(start / decision.alpha)} ({_each(start, decision)}), "
-        f"{_name(decision.map[position - 1], labels)} would be best."
+        return _("No lower error cost changes this decision.")
+    return _would_be_best(
+        _less(start / decision.alpha), _each(start, decision), _name(decision.map[position - 1], labels)
     )
+
+
+def _would_be_best(change: str, price: str, name: str) -> str:
+    return _("If an error cost {change} ({price}), {name} would be best.").format(change=change, price=price, name=name)
 
 
 def holds(decision: Decision) -> tuple[float, float | None] | None:
@@ -73,25 +78,32 @@ def holds(decision: Decision) -> tuple[float, float | None] | None:
 
 def _opened(decision: Decision) -> str:
     if decision.test_openings > 1:
-        return f"scored {decision.test_openings} times in this run, as it was resumed after a decision"
-    return "opened once, after the decision"
+        message = _("scored {n} times in this run, as it was resumed after a decision")
+        return message.format(n=decision.test_openings)
+    return _("opened once, after the decision")
 
 
 def winners_curse(decision: Decision) -> str:
     """How to interpret the validation and the test score of the winner."""
     chosen, test = decision.winner.score, decision.test_score
-    why = "The best of many scores is partly chance (winner's curse), so the validation score is optimistic."
+    why = _("The best of many scores is partly chance (winner's curse), so the validation score is optimistic.")
     if test is None or not test.n:
-        return f"{why} There is no test score; expect slightly less than the validation score."
+        return _("{why} There is no test score; expect slightly less than the validation score.").format(why=why)
     if chosen is None:
-        return f"{why} Expect the test score."
+        return _("{why} Expect the test score.").format(why=why)
     change = test.value - chosen.value
-    change_text = "the same" if abs(change) < 0.0005 else f"{score(abs(change))} {'lower' if change < 0 else 'higher'}"
-    overlap = "their intervals overlap" if test.low <= chosen.high and chosen.low <= test.high else (
-        "their intervals do not overlap, which is rare by chance: check how the two sets differ"
-    )  # fmt: skip
-    return (
-        f"{why} The test set was {_opened(decision)}; its score is {change_text}, and {overlap}. Expect the test score."
+    if abs(change) < 0.0005:
+        changed = _("the same")
+    elif change < 0:
+        changed = _("{amount} lower").format(amount=score(-change))
+    else:
+        changed = _("{amount} higher").format(amount=score(change))
+    if test.low <= chosen.high and chosen.low <= test.high:
+        overlap = _("their intervals overlap")
+    else:
+        overlap = _("their intervals do not overlap, which is rare by chance: check how the two sets differ")
+    return _("{why} The test set was {opened}; its score is {changed}, and {overlap}. Expect the test score.").format(
+        why=why, opened=_opened(decision), changed=changed, overlap=overlap
     )
 
 
@@ -116,16 +128,22 @@ def noise(decision: Decision) -> str:
 
 
 def _more(factor: float) -> str:
-    return f"{number(factor, 2)} times as much" if factor >= 1.5 else f"{number((factor - 1) * 100, 2)}% more"
+    if factor >= 1.5:
+        return _("{factor} times as much").format(factor=number(factor, 2))
+    return _("{percent}% more").format(percent=number((factor - 1) * 100, 2))
 
 
 def _less(factor: float) -> str:
-    return f"at most 1/{number(1 / factor, 2)} as much" if factor <= 0.5 else f"{number((1 - factor) * 100, 2)}% less"
+    if factor <= 0.5:
+        return _("at most 1/{factor} as much").format(factor=number(1 / factor, 2))
+    return _("{percent}% less").format(percent=number((1 - factor) * 100, 2))
 
 
 def _each(alpha: float, decision: Decision) -> str:
     work = decision.objective
-    return f"{number(alpha / work.requests_per_month)} {work.currency} per error, α = {number(alpha)}"
+    return _("{amount} {currency} per error, α = {alpha}").format(
+        amount=number(alpha / work.requests_per_month), currency=work.currency, alpha=number(alpha)
+    )
 
 
 def _name(entry: AlphaRange, labels: Mapping[str, str]) -> str:

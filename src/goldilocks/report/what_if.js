@@ -4,7 +4,9 @@
   const data = JSON.parse(document.getElementById("what-if-data").textContent);
   const slider = document.getElementById("alpha");
   const [low, high] = [Math.log(data.from), Math.log(data.to)];
-  const number = (value) => Number(value.toPrecision(3)).toLocaleString("en");
+  const number = (value) => Number(value.toPrecision(3)).toLocaleString(data.language);
+  const filled = (message, values) => message.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const words = data.words;
   const argmin = (values) => values.reduce((best, value, i) => (value < values[best] ? i : best), 0);
 
   function decide(alpha) {
@@ -28,18 +30,21 @@
   function show() {
     const alpha = Math.exp(low + (high - low) * (Number(slider.value) / 1000));
     const { observed, expected, winner, inside } = decide(alpha);
-    document.getElementById("what-if-price").textContent =
-      `${number(alpha / data.requests)} ${data.currency} (\u03b1 = ${number(alpha)} ${data.currency} per month)`;
+    const currency = data.currency;
+    document.getElementById("what-if-price").textContent = filled(words.price, {
+      each: number(alpha / data.requests), alpha: number(alpha), currency,
+    });
     const several = inside.filter(Boolean).length;
-    document.getElementById("what-if-winner").textContent =
-      `${data.candidates[winner].name}: ${number(observed[winner])} ${data.currency} per month; ` +
-      (several > 1 ? `${several} candidates in the best set` : "no other candidate in the best set");
+    document.getElementById("what-if-winner").textContent = filled(words.winner, {
+      name: data.candidates[winner].name, total: number(observed[winner]), currency,
+      best: several > 1 ? filled(words.several, { n: several }) : words.alone,
+    });
     const order = observed.map((_, i) => i).sort((a, b) => (b === winner) - (a === winner) || expected[a] - expected[b]);
     const rows = order.map((i) => {
       const one = data.candidates[i];
       const row = document.createElement("tr");
       if (i === winner) row.className = "winner";
-      const texts = [one.name, inside[i] ? "yes" : "no", number(observed[i]), number(one.cost), number(alpha * one.loss)];
+      const texts = [one.name, inside[i] ? words.yes : words.no, number(observed[i]), number(one.cost), number(alpha * one.loss)];
       texts.forEach((text, column) => {
         const cell = document.createElement(column ? "td" : "th");
         if (column > 1) cell.className = "n";

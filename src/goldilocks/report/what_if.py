@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from goldilocks.records import Decision
+from goldilocks.support.text.translation import _, language
 
 
 def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping[str, str]) -> Markup | None:
@@ -45,6 +46,15 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
         "requests": float(decision.objective.requests_per_month),  # an int before it was written and read back
         "indifference": float(decision.objective.indifference),
         "currency": decision.objective.currency,
+        "language": language(),
+        "words": {
+            "price": _("{each} {currency} (α = {alpha} {currency} per month)"),
+            "winner": _("{name}: {total} {currency} per month; {best}"),
+            "several": _("{n} candidates in the best set"),
+            "alone": _("no other candidate in the best set"),
+            "yes": _("yes"),
+            "no": _("no"),
+        },
     }
     # In a script element only "<" could end it.
     return Markup(json.dumps(content).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

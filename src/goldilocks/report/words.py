@@ -9,6 +9,7 @@ import unicodedata
 from markupsafe import Markup, escape
 
 from goldilocks.records import Usage
+from goldilocks.support.text.translation import _, localised, ngettext
 
 NOTHING = "–"
 """Shown in place of a missing number."""
@@ -101,12 +102,14 @@ def duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds < 59.5:
-        return f"{number(seconds, 2)} s"
+        return _("{seconds} s").format(seconds=number(seconds, 2))
     if seconds < 3570:
         minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min" + (f" {rest} s" if rest else "")
+        message = _("{minutes} min {seconds} s") if rest else _("{minutes} min")
+        return message.format(minutes=minutes, seconds=rest)
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours:,} h" + (f" {minutes} min" if minutes else "")
+    message = _("{hours} h {minutes} min") if minutes else _("{hours} h")
+    return message.format(hours=f"{hours:,}", minutes=minutes)
 
 
 def size(n_bytes: float | None) -> str:
@@ -131,15 +134,17 @@ def word(name: str) -> str:
         >>> word("macro_f1"), word("log_me"), word("knn@last")
         ('macro F1', 'LogME', 'kNN, last layer')
     """
-    name, _, layer = name.partition("@")
+    name, _at, layer = name.partition("@")
     spoken = {"f1": "F1", "mcc": "MCC", "knn": "kNN", "h": "H", "auc": "AUC"}
     words = " ".join(spoken.get(part, part) for part in name.replace("log_me", "LogME").split("_"))
-    return f"{words}, {layer} layer" if layer else words
+    words = localised(words)
+    return _("{estimator}, {layer} layer").format(estimator=words, layer=localised(layer)) if layer else words
 
 
 def plural(n: int, singular: str, plural_form: str = "") -> str:
     """``1 label``, ``2 labels``."""
-    return f"{n:,} {singular if n == 1 else plural_form or singular + 's'}"
+    message = ngettext(f"{{n}} {singular}", f"{{n}} {plural_form or singular + 's'}", n)
+    return message.format(n=f"{n:,}")
 
 
 def unanswered(usage: Usage) -> str:
@@ -151,15 +156,24 @@ def unanswered(usage: Usage) -> str:
     """
     if not usage.unanswered:
         return ""
-    remedy = "word the instruction: in the task file more strictly, or use the method in_context"
+    remedy = _("word the instruction: in the task file more strictly, or use the method in_context")
     if usage.truncated * 2 >= usage.unanswered:
-        remedy = "raise generation: {max_tokens: ...} in the task file, or turn the model's reasoning off on the server"
+        remedy = _(
+            "raise generation: {max_tokens: ...} in the task file, or turn the model's reasoning off on the server"
+        )
     elif usage.refused * 2 >= usage.unanswered:
-        remedy = "check whether such items can be left out or shortened"
-    return (
-        f"{usage.unanswered:,} of {plural(usage.items, 'item')} ({percent(usage.unanswered_share)}) got no usable "
-        f"answer and count as wrong; {usage.empty:,} answers were empty, {usage.truncated:,} were cut off at the "
-        f"token limit, {plural(usage.refused, 'item was', 'items were')} refused. To get more answers, {remedy}."
+        remedy = _("check whether such items can be left out or shortened")
+    return _(
+        "{n} of {items} ({share}) got no usable answer and count as wrong; {empty} answers were empty, {truncated} "
+        "were cut off at the token limit, {refused} refused. To get more answers, {remedy}."
+    ).format(
+        n=f"{usage.unanswered:,}",
+        items=plural(usage.items, "item"),
+        share=percent(usage.unanswered_share),
+        empty=f"{usage.empty:,}",
+        truncated=f"{usage.truncated:,}",
+        refused=plural(usage.refused, "item was", "items were"),
+        remedy=remedy,
     )
 
 

@@ -20,6 +20,7 @@ from goldilocks.records import (
     Decision,
     Evaluation,
     Finding,
+    Measured,
     Pool,
     Screening,
     Severity,
@@ -27,14 +28,17 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.records.assumptions import assumed_values
-from goldilocks.report import board, charts, confusion, story, words
+from goldilocks.report import board, charts, confusion, story, summary, words
 from goldilocks.report.calibration_chart import reliability_diagram
+from goldilocks.report.map_chart import decision_map, price_map
 from goldilocks.report.race_chart import race_chart
 from goldilocks.report.what_if import slider_data
+from goldilocks.support import amounts
 from goldilocks.support.control_characters import visible
 from goldilocks.support.files import write_text
 from goldilocks.support.own_paths import without_own_paths
 from goldilocks.support.scoring.statistics import class_totals
+from goldilocks.support.text.translation import _, language, localised
 
 _HERE = Path(__file__).parent
 _BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
@@ -93,10 +97,14 @@ def render(records: ReportRecords) -> str:
         "evaluation": evaluation,
         "task_yaml": words.clean(records.task_yaml),
         "name": story.task_name(records.task_yaml) or decision.task,
+        "page_language": language(),
+        "winner": decision.winner,
+        "currency": decision.objective.currency,
     }
     views = _of_decision(decision, trials) | _of_race(decision, trials, screening) | _of_evaluation(evaluation)
     views["excluded"] = board.excluded(decision, records.pool, screening)
-    html = _environment().get_template("template.html").render(shown | views)
+    views |= _of_summary(records, views)
+    html = _environment().get_template("page.html").render(shown | views)
     return visible(html).encode("utf-8", "replace").decode("utf-8")
 
 
@@ -110,16 +118,60 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "loss": board.losses_of(decision, trials).get(decision.winner.candidate),
         "others": [name for name in decision.tied if name != decision.winner.candidate],
         "front": charts.front(points, colours, decision.objective.currency) if points else None,
-        "map": charts.decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
+        "map": decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
         "assumed": assumed_values(decision),
         "distance": story.distance(decision, labels),
         "curse": story.winners_curse(decision),
         "noise": story.noise(decision),
         "holds": story.holds(decision),
-        "board": board.leaderboard(decision, trials),
+        "board": (rows := board.leaderboard(decision, trials)),
+        "finished": [line for line in rows if line.standing.J is not None],
         "slider": slider_data(decision, board.losses_of(decision, trials), labels),
         "remote": any(candidate.usage is not None for candidate in decision.candidates),
         "dearest": max(costs, default=0.0),
+    }
+
+
+def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, Any]:
+    """The first screen; ``views`` are those of the decision and the evaluation."""
+    decision, evaluation = records.decision, records.evaluation
+    labels, work = views["labels"], decision.objective
+    counted, unit = summary.counts_errors(decision), summary.price_unit(decision)
+    leads = summary.values_assumed(decision)
+    message = _("{currency} per error") if counted else _("{currency} per hundredth of {metric}")
+    price = message.format(currency=work.currency, metric=words.word(decision.metric))
+    rate = summary.error_rate(decision, evaluation)
+    others = [labels.get(name, name) for name in views["others"]]
+    names = ", ".join(words.shorten(name, 60) for name in others[:3])
+    more = _("and {n} more").format(n=len(others) - 3)
+    drawn = (
+        price_map(
+            decision.map, labels, views["colours"], decision.alpha, work.requests_per_month,
+            price=price, unit=unit, assumed=leads,
+        )
+        if decision.map and work.requests_per_month else None
+    )  # fmt: skip
+    ranges = summary.choices(decision, labels, board.losses_of(decision, records.trials))
+    n_far, near = summary.listed(ranges, decision.alpha * unit / (work.requests_per_month or 1))
+    return {
+        "useful": summary.useful(decision),
+        "map_leads": leads,
+        "counted": counted,
+        "price": price,
+        "price_unit": unit,
+        "price_map": drawn,
+        "one_choice": drawn is None or len(decision.map) == 1,
+        "n_far": n_far,
+        "choices": near if drawn else [],
+        "rate": rate,
+        "rate_is_share": rate is not None and decision.error != "a missed or spurious entity",
+        "n_errors": round(rate.value * rate.n) if rate else 0,
+        "quality": summary.plain_quality(decision, evaluation),
+        "higher_is_better": board.loss_per_score(records.trials) < 0,
+        "examples": summary.examples(evaluation.errors),
+        "top_confusion": next(iter(views["pairs"]), None) if decision.error in ("", "a wrong label") else None,
+        "others_named": f"{names} {more}" if len(others) > 3 else names,
+        "data_warnings": summary.data_warnings(records.findings),
     }
 
 
@@ -145,6 +197,10 @@ def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "n_evaluated": evaluation.score.n,
         "totals": class_totals(evaluation.confusion),
         "calibration": evaluation.calibration,
+        "curves": None,
+        "latency": None,
+        "entity_types": (),
+        "errors_shown": evaluation.errors,
         "reliability": reliability_diagram(evaluation.calibration) if evaluation.calibration else None,
     }
 
@@ -152,7 +208,7 @@ def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -173,6 +229,8 @@ def _environment() -> Environment:
         "tidy": words.clean,
         "plural": words.plural,
         "unanswered": words.unanswered,
+        "local": localised,
+        "amount": amounts.money,
     }
     environment.filters.update(filters)
     environment.globals.update(
@@ -182,5 +240,23 @@ def _environment() -> Environment:
         whisker=board.whisker,
         cost_bar=board.cost_bar,
         COST_PARTS=board.COST_PARTS,
+        chance_in_words=summary.chance_in_words,
+        number_with_interval=_number_with_interval,
+        _=_translated,
     )
     return environment
+
+
+def _translated(message: str, **values: object) -> Markup:
+    """A message of a template, which may hold HTML, with values escaped."""
+    translation = Markup(_(message))
+    return translation.format(**values) if values else translation
+
+
+def _number_with_interval(score: Measured) -> Markup:
+    value = Markup("<strong>{}</strong>").format(words.score(score.value))
+    if score.low == score.high or not score.n:
+        return value
+    return value + Markup(" ({})").format(
+        _("{low} to {high}").format(low=words.score(score.low), high=words.score(score.high))
+    )
