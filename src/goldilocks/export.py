@@ -1,51 +1,59 @@
-"""Export of a bundle to a format that runs without this package."""
+"""Export of a bundle to a format that other software runs."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from goldilocks import plugins
+from goldilocks.bundle.card import exported_card
+from goldilocks.bundle.layout import CARD
 from goldilocks.bundle.read import load
-from goldilocks.errors import InputError, MissingError
+from goldilocks.errors import GoldilocksError, InputError, MissingError
+from goldilocks.protocols import TracksSpending
+from goldilocks.records import Exported, ExportSettings
+from goldilocks.support.files import write_text
 
-TARGETS = ("onnx",)
 
-
-def export_bundle(bundle: Path, target: str, out: Path) -> Path:
-    """Write a bundle's model in another format.
+def export_bundle(bundle: Path, target: str, out: Path) -> Exported:
+    """Write a bundle's model in another format, with a model card.
 
     Args:
         bundle: The bundle's folder.
-        target: ``onnx``: one graph, tokenizer and a script that needs numpy, onnxruntime and tokenizers only.
-        out: A folder that is empty or does not exist.
+        target: File name in exporters/.
+        out: A folder that is empty or does not exist. It stays empty where the export fails.
 
     Returns:
-        ``out``.
+        How the folder is used.
 
     Raises:
-        InputError: no such target, ``out`` is not empty, or this kind of model cannot be exported.
-        MissingError: the package onnx, which writes graphs, is not installed.
+        InputError: ``out`` is not empty, or this kind of model has no such form with the same answers.
+        MissingError: no such target, or a package that it needs is not installed.
     """
-    import importlib.util
-
-    if target not in TARGETS:
-        raise InputError(f"--to is {target!r}; it can be {', '.join(TARGETS)}.")
+    exporter = plugins.load("exporters", target)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is not an empty folder; choose another --out.")
-    if importlib.util.find_spec("onnx") is None:
-        raise MissingError(
-            "writing ONNX needs the package onnx, which is not installed: pip install 'goldilocks-lm[onnx]'"
-        )
+    missing = exporter.unavailable()
+    if missing:
+        raise MissingError(f"--to {target}: {missing}")
     loaded = load(bundle)
-    if not hasattr(loaded.model, "module"):
-        raise InputError(f"{bundle}: {loaded.info.family} models are no neural networks and have no ONNX form.")
-    from goldilocks.nets.export.onnx_classifier import not_exportable, save_classifier
-    from goldilocks.nets.network import Network
-
-    model = loaded.model
-    reason = not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
+    if isinstance(loaded.model, TracksSpending):
+        raise InputError(f"{bundle}: its model answers at an endpoint, so there are no weights to export.")
+    reason = exporter.incompatibility(loaded.model)
     if reason is not None:
-        raise InputError(f"{bundle}: cannot be exported to ONNX: {reason}.")
-    assert isinstance(model, Network)
+        raise InputError(f"{bundle}: cannot be exported to {target}: {reason}.")
+    info = loaded.info
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{info.task}-{info.model}").strip("_")
+    settings = ExportSettings(name, info.answer_rule, info.normalisation)
     out.mkdir(parents=True, exist_ok=True)
-    save_classifier(model, out, rule=loaded.info.answer_rule, normalisation=loaded.info.normalisation)
-    return out
+    try:
+        exported = exporter.export(loaded.model, settings, out)
+        exported = replace(exported, command=exported.command.replace("FOLDER", str(out)))
+        write_text(out / CARD, exported_card(info, exported))
+    except GoldilocksError:
+        for path in out.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+    return exported

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.protocols import Compressor, Engine, Estimator, Family, Method, Metric, Policy, Task
+from goldilocks.protocols import Compressor, Engine, Estimator, Exporter, Family, Method, Metric, Policy, Task
 from goldilocks.support.suggest import suggest
 
-Shelf = Literal["tasks", "families", "methods", "metrics", "estimators", "policies", "compressors", "engines"]
+Shelf = Literal[
+    "tasks", "families", "methods", "metrics", "estimators", "policies", "compressors", "engines", "exporters"
+]
 
 PROTOCOLS: dict[Shelf, type[Any]] = {
     "tasks": Task,
@@ -31,6 +33,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "policies": Policy,
     "compressors": Compressor,
     "engines": Engine,
+    "exporters": Exporter,
 }
 
 
@@ -55,6 +58,8 @@ def load(shelf: Literal["policies"], name: str) -> Policy: ...
 def load(shelf: Literal["compressors"], name: str) -> Compressor: ...
 @overload
 def load(shelf: Literal["engines"], name: str) -> Engine: ...
+@overload
+def load(shelf: Literal["exporters"], name: str) -> Exporter: ...
 def load(shelf: Shelf, name: str) -> Any:
     """Import one plug-in and check its shape.
 

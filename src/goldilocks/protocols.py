@@ -14,6 +14,8 @@ from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
 from goldilocks.records import (
     Answer,
+    Exported,
+    ExportSettings,
     Forecast,
     Generation,
     Goal,
@@ -490,6 +492,19 @@ class Compressor(Protocol):
 
     def compress(self, model: Model, level: float, folder: Path, calibration: Calibration) -> None:
         """Write the compressed model into the empty ``folder``, for ``ENGINE``. ``model`` may be changed."""
+
+
+class Exporter(Protocol):
+    """exporters/NAME.py: one format that other software runs. It gives the bundle's answers, or says what it cannot."""
+
+    def unavailable(self) -> str | None:
+        """Why it cannot write on this machine, for the user; ``None``: it can. Imports nothing heavy."""
+
+    def incompatibility(self, model: Model) -> str | None:
+        """Why the model cannot be exported with the same answers, for the user; ``None``: it can."""
+
+    def export(self, model: Model, settings: ExportSettings, folder: Path) -> Exported:
+        """Write a model that ``incompatibility`` says nothing against into the empty ``folder``."""
 
 
 class Estimator(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import BundleInfo
-from goldilocks.records import Compression, Decision, Measured, Output
+from goldilocks.records import Compression, Decision, Exported, Measured, Output
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
 
@@ -69,6 +69,16 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
         _made(info, decision),
     ]
     return visible(f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n")
+
+
+def exported_card(info: BundleInfo, exported: Exported) -> str:
+    """``README.md`` of an exported folder: the bundle's YAML head and scores, and how the exported form is used."""
+    import yaml
+
+    head = _head(info) | {"library_name": exported.library}
+    text = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=1_000)
+    sections = [_title(info), exported.usage, _scores(info, None), _use(info), _limits(info, None), _made(info, None)]
+    return visible(f"---\n{text}---\n\n" + "\n\n".join(sections) + "\n")
 
 
 def _example(info: BundleInfo) -> str:

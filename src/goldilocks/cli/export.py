@@ -1,4 +1,4 @@
-"""``goldilocks export``: a bundle in a format that runs without Goldilocks."""
+"""``goldilocks export``: a bundle in a format that other software runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from goldilocks.cli.console import say
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder. It does not change.")],
     out: Annotated[Path, typer.Option(help="An empty folder to write to.")],
-    to: Annotated[str, typer.Option(help="The format: onnx.")] = "onnx",
+    to: Annotated[str, typer.Option(help="The format; `goldilocks list exporters` lists them.")] = "onnx",
 ) -> None:
-    """Write a classifier as one ONNX graph with its tokenizer and a script.
+    """Write a bundle's model in a format that runs without Goldilocks, with a model card that says how.
 
-    The folder holds model.onnx, model.json, tokenizer.json and predict.py, which needs numpy, onnxruntime and
-    tokenizers only. Its probabilities agree with the bundle's to 1e-5. For BERT-shaped encoders and static embeddings.
+    The exported model gives the bundle's answers; where a format cannot express the model, the command says why and
+    writes nothing.
 
-    Exit code 0: written; 2: this bundle cannot be exported.
+    Exit code 0: written; 2: this bundle cannot be exported to this format.
 
-    Example: goldilocks export run/bundle --to onnx --out exported
+    Example: goldilocks export run/bundle --to hub --out exported
     """
     from goldilocks.export import export_bundle
 
-    folder = export_bundle(bundle, to, out)
-    say(f'exported: {folder}; try: python {folder / "predict.py"} "a text"')
+    exported = export_bundle(bundle, to, out)
+    say(f"exported: {out}" + (f"; try: {exported.command}" if exported.command else f"; see {out / 'README.md'}"))

@@ -10,7 +10,9 @@ import typer
 def list_plugins(
     shelf: Annotated[
         str | None,
-        typer.Argument(help="tasks, families, methods, metrics, estimators, policies, compressors or engines."),
+        typer.Argument(
+            help="tasks, families, methods, metrics, estimators, policies, compressors, engines or exporters."
+        ),
     ] = None,
 ) -> None:
     """List the installed plug-ins with a one-line description each.

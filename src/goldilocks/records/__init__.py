@@ -40,6 +40,8 @@ from goldilocks.records.evaluation import ErrorRow as ErrorRow
 from goldilocks.records.evaluation import Evaluation as Evaluation
 from goldilocks.records.evaluation import Prediction as Prediction
 from goldilocks.records.evaluation import SliceRow as SliceRow
+from goldilocks.records.export import Exported as Exported
+from goldilocks.records.export import ExportSettings as ExportSettings
 from goldilocks.records.items import Answer as Answer
 from goldilocks.records.items import AnswerRule as AnswerRule
 from goldilocks.records.items import Generation as Generation

@@ -418,7 +418,7 @@ def read_backbone(folder: Path, options: LlamaOptions) -> LlamaBackbone:
     filled: dict[str, Tensor] = {}
     for name, parameter in backbone.state_dict().items():
         sources = []
-        for source in _sources(name, options):
+        for source in checkpoint_names(name, options):
             tensor = checkpoint.get(source, checkpoint.get(source.removeprefix("model.")))
             if tensor is None:
                 raise InputError(f"{folder}: the weights have no {source!r}; is config.json of the same model?")
@@ -451,8 +451,8 @@ _GEMMA_BLOCK = _BLOCK | {
 }
 
 
-def _sources(name: str, options: LlamaOptions) -> Iterator[str]:
-    """Names in the checkpoint whose weights, stacked, make up ours."""
+def checkpoint_names(name: str, options: LlamaOptions) -> Iterator[str]:
+    """Names in a checkpoint whose weights, stacked, make up the one that is ``name`` here."""
     parts = name.split(".")
     if parts[0] != "blocks":
         yield {"words": "model.embed_tokens", "norm": "model.norm", "last": "lm_head"}[parts[0]] + f".{parts[1]}"

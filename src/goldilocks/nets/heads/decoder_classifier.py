@@ -109,8 +109,14 @@ class DecoderClassifier(Network):
         return cast(CausalLM, self.backbone)
 
     @property
-    def _options(self) -> DecoderConfig:
+    def options(self) -> DecoderConfig:
+        """The head's config."""
         return cast(DecoderConfig, self.config.head)
+
+    @property
+    def max_positions(self) -> int:
+        """Tokens of the context."""
+        return self._lm.max_positions
 
     # ----------------------------------------------------------------------------------------------------- tokenization
 
@@ -143,7 +149,7 @@ class DecoderClassifier(Network):
         most = self.config.max_tokens
         lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
         encoded = self._encoded([line[: 12 * most] for line in lines])
-        truncated = [[*self._options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
+        truncated = [[*self.options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
         return [Row(np.asarray(ids, dtype=np.int32), item) for item, ids in enumerate(truncated)]
 
     # -------------------------------------------------------------------------------------------------------- prompting
@@ -153,11 +159,11 @@ class DecoderClassifier(Network):
         self._use_checkpoint_precision()
         chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
         examples = [(self._cut(texts[i], EXAMPLE_TOKENS), self._short(gold[i])) for i in chosen]
-        goal = replace(self.config.goal, instruction=self._options.instruction)
+        goal = replace(self.config.goal, instruction=self.options.instruction)
         generates = goal.output is Output.TEXT
         continues = generates and prompts.completes_code(texts, gold)
         one_line = not generates or prompts.one_line(gold)
-        chat = ("", "") if continues else self._options.chat
+        chat = ("", "") if continues else self.options.chat
         prompt = Prompt(goal, tuple(examples), one_line, continues, chat=chat)
         limit = self._limit(gold) if generates else 0
         room = self._lm.max_positions - ITEM_TOKENS - 64 - limit
@@ -171,12 +177,12 @@ class DecoderClassifier(Network):
 
     def _use_checkpoint_precision(self) -> None:
         """Weights in the checkpoint's precision, or in one that is exact and faster on this machine."""
-        self.module.to(inference_dtype(getattr(torch, self._options.precision)))
+        self.module.to(inference_dtype(getattr(torch, self.options.precision)))
         self.module.eval()
 
     def _limit(self, gold: Sequence[Gold]) -> int:
         """Most tokens of an answer, after the training rows."""
-        own = self._options.generation.max_tokens
+        own = self.options.generation.max_tokens
         answers = [references(answer)[0] for answer in gold[:1000]]
         return own or prompts.answer_limit([len(ids) for ids in self._encoded(answers)])
 
@@ -196,7 +202,7 @@ class DecoderClassifier(Network):
 
     def _prefix_ids(self) -> list[int]:
         if self._lead_ids is None:
-            self._lead_ids = [*self._options.begin_ids, *self._encoded([self._prompt_state().prompt.lead])[0]]
+            self._lead_ids = [*self.options.begin_ids, *self._encoded([self._prompt_state().prompt.lead])[0]]
         return self._lead_ids
 
     def _prefix(self) -> Sequence[int] | CachedContext:

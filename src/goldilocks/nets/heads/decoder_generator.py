@@ -98,7 +98,7 @@ class DecoderGenerator(DecoderClassifier):
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
         """See ``DecoderClassifier``."""
         super().__init__(backbone, tokenizer, config)
-        self.generation = self._options.generation
+        self.generation = self.options.generation
         """See ``protocols.SupportsGeneration``."""
 
     @property
@@ -126,13 +126,13 @@ class DecoderGenerator(DecoderClassifier):
             # Of an item that begins a program the end is kept, below.
             cut = texts if prompt.completes_code else [self._cut(text, self.config.max_tokens // 2) for text in texts]
             prompts = [[*lead, *ids] for ids in self._encoded([prompt.ask(text) for text in cut])]
-        begun = [[*self._options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
+        begun = [[*self.options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
         return [Row(np.asarray(ids[-self.config.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(begun)]
 
     def _plain_prompt(self) -> Prompt:
         """The prompt without examples that a tuned decoder is trained with."""
-        goal = replace(self.config.goal, instruction=self._options.instruction)
-        return Prompt(goal, one_line=self._options.one_line, completes_code=self._options.continues_program)
+        goal = replace(self.config.goal, instruction=self.options.instruction)
+        return Prompt(goal, one_line=self.options.one_line, completes_code=self.options.continues_program)
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
         """Prompt and right answer as one row; ``places`` holds the position where the answer begins."""
@@ -143,7 +143,7 @@ class DecoderGenerator(DecoderClassifier):
             answers = self._encoded([self._plain_prompt().reply(answer) for answer in gold])
         rows = []
         for row, ids in zip(prompts, answers, strict=True):
-            target = [*ids[: self.config.max_tokens], *self._options.end_ids[:1]] or [self.config.pad_id]
+            target = [*ids[: self.config.max_tokens], *self.options.end_ids[:1]] or [self.config.pad_id]
             joined = np.concatenate([row.ids, np.asarray(target, dtype=np.int32)])
             rows.append(replace(row, ids=joined, places=np.array([len(row.ids)], dtype=np.int32)))
         return rows
@@ -203,18 +203,35 @@ class DecoderGenerator(DecoderClassifier):
             )
         prompts = self._prompt_ids(texts, most)
         written = generate(
-            self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self._options.end_ids
+            self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self.options.end_ids
         )
         # In the rest of a program indentation matters.
         return [text.text.rstrip() if state.prompt.completes_code else text.text.strip() for text in written]
 
     def _prompt_state(self) -> PromptState:
         """A tuned decoder gets the prompt it was trained with: the instruction and no examples."""
-        return self.prompt_state or PromptState(self._plain_prompt(), max_tokens=self._options.max_tokens)
+        return self.prompt_state or PromptState(self._plain_prompt(), max_tokens=self.options.max_tokens)
+
+    def prompt_around(self) -> tuple[str, str]:
+        """What the prompt has before and after an item of one text, without the tokens that every text begins with."""
+        prompt = self._prompt_state().prompt
+        mark = "\ue000"
+        before, _, after = (prompt.lead + prompt.ask(mark)).partition(mark)
+        return before, after
+
+    @property
+    def answer_tokens(self) -> int:
+        """Most tokens of an answer, unless a request says otherwise."""
+        return self.generation.max_tokens or self._prompt_state().max_tokens
+
+    @property
+    def answer_stops(self) -> tuple[str, ...]:
+        """Stop sequences, unless a request says otherwise."""
+        return self._prompt_state().prompt.stops if self.generation.stops is None else self.generation.stops
 
     def _likelihoods(self, texts: Sequence[Text]) -> list[float]:
         """Log-likelihoods; of long texts chunk by chunk, each conditioned on the tokens right before it."""
-        begin, end = self._options.begin_ids, self._options.end_ids[:1]
+        begin, end = self.options.begin_ids, self.options.end_ids[:1]
         chunks: list[tuple[int, list[int], list[int]]] = []
         for item, text in enumerate(texts):
             before, own = self._encoded(["" if isinstance(text, str) else _before(text), _own(text)])
@@ -246,14 +263,14 @@ class DecoderGenerator(DecoderClassifier):
         self.module.eval()
         settings = {"max_tokens": 16, **generation_to_plain(how)}
         prompts = [self._given_ids(text, int(settings["max_tokens"])) for text in texts]
-        end_ids = self._options.end_ids
+        end_ids = self.options.end_ids
         generated = generate(self._lm, self.tokenizer, prompts, Sampling(**settings), end_ids=end_ids)
         return [text.text for text in generated]
 
     def _given_ids(self, item: Text, more: int) -> list[int]:
         """Token ids of a text, with those that every text begins with; ids that are given stay as they are."""
         if isinstance(item, str):
-            ids = [*self._options.begin_ids, *self._encoded([item])[0]] or [self.config.pad_id]
+            ids = [*self.options.begin_ids, *self._encoded([item])[0]] or [self.config.pad_id]
         else:
             ids = [int(token) for token in item]
         if not ids or not all(0 <= token < self.tokenizer.get_vocab_size() for token in ids):

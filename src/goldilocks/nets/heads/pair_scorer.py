@@ -105,26 +105,27 @@ class PairScorer(Network):
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
         """Put the parts together; ``config.head`` says which encoder it is."""
         self.config = config
-        self.pools = not self._options.bi_encoder
-        if self._options.bi_encoder:
+        self.pools = not self.options.bi_encoder
+        if self.options.bi_encoder:
             backbone = BiEncoderBackbone(backbone, config.pooling)
         super().__init__(backbone, tokenizer, config)
 
     @property
-    def _options(self) -> PairScorerConfig:
+    def options(self) -> PairScorerConfig:
+        """The head's config."""
         return cast(PairScorerConfig, self.config.head)
 
     def new_head(self) -> nn.Module:
         """See ``Network.new_head``."""
-        if not self._options.bi_encoder:
+        if not self.options.bi_encoder:
             return linear_head(self.backbone.width, 1)
-        return CosineHead(self.backbone.width, lists=self._options.lists)
+        return CosineHead(self.backbone.width, lists=self.options.lists)
 
     # --------------------------------------------------------------------------------------------------------- training
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """Cross-encoder: a row for each pair. Bi-encoder: a row with all texts of the item, a long list in several."""
-        if not self._options.bi_encoder:
+        if not self.options.bi_encoder:
             return super().rows(texts)
         distinct = list(dict.fromkeys(text for item in texts for text in item))
         row_of = dict(zip(distinct, super().rows(distinct), strict=True))
@@ -149,7 +150,7 @@ class PairScorer(Network):
         values: npt.NDArray[np.float64] = np.array(gold, dtype=np.float64)
         low, high = float(values.min()), float(values.max())
         high = high if high > low else low + 1
-        self.config = replace(self.config, head=replace(self._options, low=low, high=high))
+        self.config = replace(self.config, head=replace(self.options, low=low, high=high))
         return (values - low) / (high - low)
 
     @property
@@ -164,7 +165,7 @@ class PairScorer(Network):
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``Network.loss``."""
-        if not self._options.bi_encoder:
+        if not self.options.bi_encoder:
             return super().loss(states, batch, targets)
         scores = self._scores(states, batch)
         if not isinstance(targets[0], np.ndarray):
@@ -193,8 +194,8 @@ class PairScorer(Network):
         Scores of pairs are a line of the cosine, by least squares over at most ``LINE_PAIRS`` pairs, so that they have
         the scale of the training scores; candidates are ranked by their cosine alone.
         """
-        made = self if self._options.bi_encoder else self._as_bi_encoder()
-        if not self._options.lists:
+        made = self if self.options.bi_encoder else self._as_bi_encoder()
+        if not self.options.lists:
             some = slice(0, None, max(1, -(-len(texts) // LINE_PAIRS)))
             cosines = made._compared([(item[0], item[1]) for item in texts[some]])
             wanted = np.array(made._scaled(gold), dtype=np.float64)[some]
@@ -209,7 +210,7 @@ class PairScorer(Network):
         return made
 
     def _as_bi_encoder(self) -> PairScorer:
-        head = replace(self._options, bi_encoder=True)
+        head = replace(self.options, bi_encoder=True)
         return PairScorer(self.backbone, self.tokenizer, replace(self.config, head=head))
 
     # -------------------------------------------------------------------------------------------------------- inference
@@ -217,7 +218,7 @@ class PairScorer(Network):
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``. A cross-encoder scores a list candidate by candidate."""
         pairs = [(item[0], other) for item in texts for other in item[1:]]
-        bi_encoder = self._options.bi_encoder
+        bi_encoder = self.options.bi_encoder
         return self._answers(texts, self._compared(pairs) if bi_encoder else self._sigmoids(self.pooled(pairs)))
 
     def answer_pooled(self, pooled: Tensor) -> Answers:
@@ -225,7 +226,7 @@ class PairScorer(Network):
         return self._answers([("", "")] * len(pooled), self._sigmoids(pooled))
 
     def _answers(self, texts: Sequence[Text], scores: npt.NDArray[np.float64]) -> Answers:
-        low, high = self._options.low, self._options.high
+        low, high = self.options.low, self.options.high
         values: list[Answer] = []
         start = 0
         for item in texts:

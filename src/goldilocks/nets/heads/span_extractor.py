@@ -94,7 +94,8 @@ class SpanExtractor(Network):
         self._frame = frame_of(tokenizer, config.pad_id)
 
     @property
-    def _options(self) -> SpanExtractorConfig:
+    def options(self) -> SpanExtractorConfig:
+        """The head's config."""
         return cast(SpanExtractorConfig, self.config.head)
 
     def new_head(self) -> nn.Module:
@@ -172,7 +173,7 @@ class SpanExtractor(Network):
         """
         best: list[tuple[float, str, float]] = [(-math.inf, "", 0.0)] * len(texts)
         no_answer = np.ones(len(texts), dtype=np.float32)
-        options = self._options
+        options = self.options
         rows = self.rows(texts) if texts else []
         self.module.eval()
         with torch.inference_mode():
@@ -200,8 +201,8 @@ def frame_of(tokenizer: Tokenizer, pad_id: int) -> Frame:
     """
     pair = tokenizer.encode("a", "b")
     types = (pair.type_ids[0], pair.type_ids[-1]) if pair.type_ids else (0, 0)
-    places = [[i for i, side in enumerate(pair.sequence_ids) if side == wanted] for wanted in (0, 1)]
-    if all(places) and places[0][0] > 0 and places[1][0] > places[0][-1] + 1:
+    places = _places(pair)
+    if has_pair_template(tokenizer):
         (start, stop), (again, end) = ((side[0], side[-1] + 1) for side in places)
         parts = [pair.ids[:start], pair.ids[stop:again], pair.ids[end:]]
     else:
@@ -211,6 +212,17 @@ def frame_of(tokenizer: Tokenizer, pad_id: int) -> Frame:
         parts = [single.ids[: inside[0]] or [pad_id], after or [pad_id], after]
     before, between, after_ids = (np.asarray(ids, dtype=np.int32) for ids in parts)
     return Frame(before, between, after_ids, types)
+
+
+def has_pair_template(tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer puts special tokens before and between the texts of a pair."""
+    places = _places(tokenizer.encode("a", "b"))
+    return all(places) and places[0][0] > 0 and places[1][0] > places[0][-1] + 1
+
+
+def _places(pair: Encoding) -> list[list[int]]:
+    """Positions of the tokens of each text of a pair."""
+    return [[i for i, side in enumerate(pair.sequence_ids) if side == wanted] for wanted in (0, 1)]
 
 
 def _pair(item: Text) -> tuple[str, str]:
