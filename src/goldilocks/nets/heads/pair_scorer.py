@@ -160,7 +160,7 @@ class PairScorer(Network):
 
     def loss_terms(self, rows: Sequence[Row], targets: Sequence[Any]) -> int:
         """See ``Network.loss_terms``; lists without a relevant candidate are not counted."""
-        lists = self._options.bi_encoder and isinstance(targets[0], np.ndarray)
+        lists = self.options.bi_encoder and isinstance(targets[0], np.ndarray)
         return sum(bool(target.any()) for target in targets) if lists else len(rows)
 
     def loss(self, states: Tensor, batch: Batch, targets: Sequence[Any]) -> Tensor:
