@@ -20,6 +20,7 @@ from goldilocks.records import Measured, Pool, TaskSpec
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
+from goldilocks.selection.tuning_search import SearchPlan, TuningSearch
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
@@ -36,6 +37,7 @@ def tune_one(
     progress: Progress = silent,
     *,
     test_opened: bool = False,
+    trials: int = 0,
 ) -> Measured:
     """Tune one candidate to the end and write it as a bundle to ``settings.out``; its validation score is returned.
 
@@ -46,6 +48,8 @@ def tune_one(
         overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
         progress: Called as work goes on.
         test_opened: Whether a test score of another candidate is known for these data; the bundle records it.
+        trials: Trials of a search over the training options (``selection/tuning_search.py``), which is kept in the
+            folder ``NAME.search`` beside ``settings.out``; 0: a single run.
 
     Raises:
         MissingError: no candidate of that name fits the task; the nearest is named.
@@ -68,15 +72,19 @@ def tune_one(
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
-    model, score = tune_candidate(
-        candidate,
-        dataset.sealed(),
-        metric,
-        overrides,
-        plan=TuningPlan(spec.seed, settings.offline, spec.options, spec.training, rule),
-        progress=progress,
-    )
-    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule)
+    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, rule)
+    sealed, origin = dataset.sealed(), ""
+    if trials:
+        search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
+        model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, progress).run()
+        chosen = ", ".join(f"{option} {value:.3g}" for option, value in best.options.items())
+        origin = (
+            f"{name} was named by the user. The best of {trials} settings on the validation set was taken ({chosen}), "
+            "so its validation score is optimistic."
+        )
+    else:
+        model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=progress)
+    tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule, decision=origin)
     write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return score
 

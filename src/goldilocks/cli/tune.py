@@ -55,6 +55,15 @@ def tune(
             help="Any training option as NAME=VALUE, e.g. --training schedule=cosine; see docs/training.md.",
         ),
     ] = None,
+    search: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Search rates, epochs, weight decay and dropout with this many trials (needs the extra 'search'); 0: "
+            "no search. The trials are kept in OUT.search.",
+        ),
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted search.")] = False,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
@@ -66,6 +75,8 @@ def tune(
     first; the bundle records whether the test set was already opened.
 
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --patience 2
+
+    Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --search 20
 
     Example: goldilocks tune --from run encoder/all-MiniLM-L6-v2/head_only --out other
     """
@@ -83,9 +94,17 @@ def tune(
         "patience": patience or None,
     }
     overrides = {name: value for name, value in given.items() if value is not None} | training_of(training)
-    settings = RunSettings(out=out, offline=not online, unsafe_execution=unsafe_execution)
+    settings = RunSettings(out=out, resume=resume, offline=not online, unsafe_execution=unsafe_execution)
+    if resume and not search:
+        raise InputError("--resume continues a search; add --search with the number of trials.")
     if run is not None:
-        stated = {"--field": field, "--task": kind, "--language": language, "--metric": metric} | overrides
+        stated = {
+            "--field": field,
+            "--task": kind,
+            "--language": language,
+            "--metric": metric,
+            "--search": search,
+        } | overrides
         extra = next((key for key, value in stated.items() if value), None)
         if extra is not None:
             raise InputError(f"{extra}: with --from, the run determines this; omit it, or tune the task file.")
@@ -97,7 +116,7 @@ def tune(
     else:
         spec = spec_of(task, field, kind=kind, language=language, metric=metric)
         with Live() as live:
-            score = tune_one(spec, candidate, settings, overrides, live)
+            score = tune_one(spec, candidate, settings, overrides, live, trials=search)
     say(f"{candidate}: validation {score.value:.4f} ({score.low:.4f} to {score.high:.4f}, n = {score.n})")
     say(f"bundle: {out}")
 

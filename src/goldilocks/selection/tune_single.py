@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldilocks import plugins
 from goldilocks.answers import by_rule
@@ -16,6 +16,9 @@ from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import Metric, Model
 from goldilocks.records import AnswerRule, Candidate, Dataset, Measured
+
+if TYPE_CHECKING:
+    from goldilocks.tuning.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,39 @@ class TuningPlan:
     """Fields of ``records.TrainingConfig`` that the task file sets."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
+
+    @property
+    def answer_rule(self) -> AnswerRule:
+        """``rule``, or the rule of the most probable label."""
+        return self.rule or AnswerRule()
+
+
+def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: Mapping[str, Any]) -> Run:
+    """The candidate's run on the training part, with fields of its training config replaced.
+
+    Raises:
+        InputError: ``overrides`` are given for a model that is not trained by gradient descent.
+    """
+    from goldilocks.tuning.run import Run, RunSetup
+
+    work = workload(dataset)
+    if overrides and plugins.load("families", candidate.model.family).training_config(candidate.model, work) is None:
+        raise InputError(
+            f"{candidate.name} is not trained by gradient descent; leave out {', '.join(overrides)}: it has no effect."
+        )
+    folder = folder_of(candidate.model, offline=plan.offline) if candidate.model.pretrained else None
+    return Run(
+        candidate,
+        dataset.train,
+        dataset.goal,
+        RunSetup(
+            model_folder=folder,
+            work=work,
+            seed=plan.seed,
+            training={**plan.training, **overrides},
+            options=options_of(candidate.method, plan.options or {}),
+        ),
+    )
 
 
 def tune_candidate(
@@ -59,35 +95,17 @@ def tune_candidate(
     Raises:
         InputError: a training config is given for a model that is not trained by gradient descent.
     """
-    from goldilocks.tuning.run import Run, RunSetup, tune
+    from goldilocks.tuning.run import tune
 
-    work = workload(dataset)
-    own = plugins.load("families", candidate.model.family).training_config(candidate.model, work)
-    if own is None and overrides:
-        raise InputError(
-            f"{candidate.name} is not trained by gradient descent; leave out {', '.join(overrides)}: it has no effect."
-        )
-    folder = folder_of(candidate.model, offline=plan.offline) if candidate.model.pretrained else None
-    run = Run(
-        candidate,
-        dataset.train,
-        dataset.goal,
-        RunSetup(
-            model_folder=folder,
-            work=work,
-            seed=plan.seed,
-            training={**plan.training, **overrides},
-            options=options_of(candidate.method, plan.options or {}),
-        ),
-    )
+    run = run_of(candidate, dataset, plan, overrides)
     validation = dataset.validation
 
     progress(PurchaseStarted(candidate.name, 1.0, 0.0, "named by the user"))
     model = tune(
         run,
         validation,
-        lambda answers: score(metric, validation.gold, by_rule(answers, plan.rule or AnswerRule()).values),
+        lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share)),
     )
-    answers = by_rule(model.predict(validation.texts), plan.rule or AnswerRule())
+    answers = by_rule(model.predict(validation.texts), plan.answer_rule)
     return model, measured(metric, validation.gold, answers.values, seed=plan.seed)

@@ -1,0 +1,277 @@
+"""Search over continuous training options of one candidate: ``goldilocks tune --search N``.
+
+Trials are proposed by Optuna's tree-structured Parzen estimator through its ask-and-tell interface; the first one is
+the candidate's own config. A trial is scored at the rungs of the race, and ends where its score is below the median of
+the earlier trials at that rung. Every finished trial is a line on disk, from which an interrupted search continues with
+the proposals it would have made. Only the validation set is used, so the winner's score is optimistic.
+
+Sources: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Akiba et al. 2019, "Optuna"; pruning by
+the median as in Golovin et al. 2017, "Google Vizier".
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks import plugins
+from goldilocks.answers import by_rule
+from goldilocks.errors import InputError, IntegrityError, MissingError
+from goldilocks.evaluation.score import measured, score
+from goldilocks.events import Progress, PurchaseStarted, TrainingStep
+from goldilocks.protocols import Metric, Model
+from goldilocks.records import Candidate, Dataset, Measured, TrainingConfig
+from goldilocks.selection.standings import RUNGS
+from goldilocks.selection.tune_single import TuningPlan, run_of
+from goldilocks.support.files import append_line, read_text, write_text
+
+if TYPE_CHECKING:
+    import optuna
+
+_STARTUP = 4
+"""Trials before the first is pruned, and before proposals depend on the scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values of one searched option."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Drawn evenly on the logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTrial:
+    """One finished trial; a line of ``trials.jsonl``."""
+
+    number: int
+    """From 0."""
+    options: Mapping[str, float]
+    """Value of each searched option."""
+    scores: Mapping[str, float]
+    """Share of the run -> validation score there, higher is better."""
+    seconds: float
+    pruned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """How long to search, and where to keep the trials."""
+
+    trials: int
+    folder: Path
+    """``search.json`` (what is searched), ``trials.jsonl`` and ``best/`` (the best model so far)."""
+    resume: bool = False
+
+
+@dataclass(slots=True)
+class TuningSearch:
+    """One search: proposals, trials and the best model."""
+
+    candidate: Candidate
+    dataset: Dataset
+    metric: Metric
+    overrides: Mapping[str, Any]
+    """Options that the user fixed; they are not searched."""
+    plan: TuningPlan
+    search: SearchPlan
+    progress: Progress
+    finished: list[SearchTrial] = field(default_factory=list)
+
+    def run(self) -> tuple[Model, Measured, SearchTrial]:
+        """Run the trials that are missing; the best model, its validation score, and its trial.
+
+        Raises:
+            InputError: the candidate is not trained by gradient descent, or the folder holds another search.
+            MissingError: Optuna is not installed.
+        """
+        config = self._own_config()
+        ranges = searched(config, {**self.plan.training, **self.overrides})
+        if not ranges:
+            raise InputError("--search: all options that it searches are given; leave one out.")
+        self._begin(ranges)
+        study = _study(ranges, config, self.finished)
+        for number in range(len(self.finished), self.search.trials):
+            self._try(study, number, ranges, config)
+        best = max((trial for trial in self.finished if not trial.pruned), key=lambda trial: trial.scores["1"])
+        model: Model = plugins.load("families", self.candidate.model.family).restore(self.search.folder / "best")
+        validation = self.dataset.validation
+        answers = by_rule(model.predict(validation.texts), self.plan.answer_rule)
+        return model, measured(self.metric, validation.gold, answers.values, seed=self.plan.seed), best
+
+    def _own_config(self) -> TrainingConfig:
+        run = run_of(self.candidate, self.dataset, self.plan, self.overrides)
+        if run.config is None:
+            raise InputError(
+                f"{self.candidate.name} is not trained by gradient descent; --search has nothing to search, leave it "
+                "out."
+            )
+        return run.config
+
+    # ---------------------------------------------------------------------------------------------------------- on disk
+
+    def _begin(self, ranges: Mapping[str, Range]) -> None:
+        """Write what is searched, or read the trials of the search that was interrupted."""
+        head, lines = self.search.folder / "search.json", self.search.folder / "trials.jsonl"
+        identity = json.loads(
+            json.dumps(
+                {
+                    "candidate": self.candidate.name,
+                    "data": self.dataset.fingerprint,
+                    "seed": self.plan.seed,
+                    "given": {key: str(value) for key, value in {**self.plan.training, **self.overrides}.items()},
+                    "ranges": {name: asdict(span) for name, span in ranges.items()},
+                }
+            )
+        )
+        if not head.exists():
+            self.search.folder.mkdir(parents=True, exist_ok=True)
+            write_text(head, json.dumps(identity, ensure_ascii=False, indent=2))
+            return
+        if not self.search.resume:
+            raise InputError(
+                f"{self.search.folder}: holds a search; continue it with --resume, or choose another --out."
+            )
+        before = json.loads(read_text(head))
+        other = next((key for key in identity if before.get(key) != identity[key]), None)
+        if other is not None:
+            raise InputError(
+                f"{self.search.folder}: was a search with another {other} ({before.get(other)!r}, now "
+                f"{identity[other]!r}); choose another --out."
+            )
+        for number, line in enumerate(read_text(lines).splitlines() if lines.exists() else (), start=1):
+            try:
+                self.finished.append(SearchTrial(**json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise IntegrityError(f"{lines} line {number}: is no trial ({error}); remove the line.") from error
+
+    def _keep(self, trial: SearchTrial, model: Model | None) -> None:
+        """Write the trial, and before it the model where it is the best so far."""
+        complete = [earlier.scores["1"] for earlier in self.finished if not earlier.pruned]
+        if model is not None and trial.scores["1"] > max(complete, default=float("-inf")):
+            beside, best = self.search.folder / "best.part", self.search.folder / "best"
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(parents=True)
+            model.save(beside)
+            shutil.rmtree(best, ignore_errors=True)
+            beside.rename(best)
+        self.finished.append(trial)
+        append_line(self.search.folder / "trials.jsonl", json.dumps(asdict(trial)))
+
+    # ----------------------------------------------------------------------------------------------------------- trials
+
+    def _try(self, study: optuna.Study, number: int, ranges: Mapping[str, Range], config: TrainingConfig) -> None:
+        import optuna
+
+        # A sampler for each trial, seeded by its number: a search that was interrupted proposes what it would have.
+        study.sampler = _sampler(self.plan.seed + number)
+        asked = study.ask(_distributions(ranges))
+        options = {name: float(value) for name, value in asked.params.items()}
+        shown = ", ".join(f"{name} {value:.3g}" for name, value in options.items())
+        self.progress(
+            PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
+        )
+        begun = time.monotonic()
+        run = run_of(self.candidate, self.dataset, self.plan, {**self.overrides, **as_fields(options, config)})
+        scores: dict[str, float] = {}
+        for rung, share in enumerate(RUNGS):
+            run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done)))
+            answers = by_rule(run.predict(self.dataset.validation.texts), self.plan.answer_rule)
+            scores[f"{share:g}"] = score(self.metric, self.dataset.validation.gold, answers.values)
+            asked.report(scores[f"{share:g}"], rung)
+            if share < 1 and asked.should_prune():
+                study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+                self._keep(SearchTrial(number, options, scores, time.monotonic() - begun, pruned=True), None)
+                return
+        study.tell(asked, scores["1"])
+        self._keep(SearchTrial(number, options, scores, time.monotonic() - begun), run.model)
+
+
+def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Range]:
+    """Option -> range, around the config of family and method; options that the user gave are left out.
+
+    ``rate_factor`` multiplies both learning rates, ``epoch_factor`` the epochs.
+
+    Example:
+        >>> list(searched(TrainingConfig(3, 1e-4, 1e-3), {"epochs": 2}))
+        ['rate_factor', 'weight_decay', 'dropout']
+    """
+    ranges = {
+        "rate_factor": Range(0.2, 5.0, log=True),
+        "epoch_factor": Range(0.5, 2.0, log=True),
+        "weight_decay": Range(1e-3, 0.3, log=True),
+        "dropout": Range(0.0, min(0.9, max(0.3, config.dropout + 0.2))),
+    }
+    fields_of = {"rate_factor": {"learning_rate", "head_learning_rate", "rate_test"}, "epoch_factor": {"epochs"}}
+    return {name: span for name, span in ranges.items() if not fields_of.get(name, {name}) & given.keys()}
+
+
+def as_fields(options: Mapping[str, float], config: TrainingConfig) -> dict[str, float]:
+    """Fields of the training config that the values of the searched options stand for.
+
+    Example:
+        >>> as_fields({"epoch_factor": 0.5, "dropout": 0.1}, TrainingConfig(3, 1e-4, 1e-3))
+        {'epochs': 1.5, 'dropout': 0.1}
+    """
+    fields: dict[str, float] = {}
+    for name, value in options.items():
+        if name == "rate_factor":
+            fields["learning_rate"] = value * config.learning_rate
+            fields["head_learning_rate"] = value * config.head_learning_rate
+        elif name == "epoch_factor":
+            fields["epochs"] = value * config.epochs
+        else:
+            fields[name] = value
+    return fields
+
+
+# ------------------------------------------------------------------------------------------------------------- Optuna
+
+
+def _distributions(ranges: Mapping[str, Range]) -> dict[str, Any]:
+    import optuna
+
+    return {
+        name: optuna.distributions.FloatDistribution(span.low, span.high, log=span.log) for name, span in ranges.items()
+    }
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP)
+
+
+def _study(ranges: Mapping[str, Range], config: TrainingConfig, finished: list[SearchTrial]) -> optuna.Study:
+    """A study in memory that knows the finished trials and begins with the candidate's own config."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingError("--search needs Optuna: pip install 'goldilocks-lm[search]'.") from error
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=0)
+    study = optuna.create_study(direction="maximize", sampler=_sampler(0), pruner=pruner)
+    for trial in finished:
+        state = optuna.trial.TrialState.PRUNED if trial.pruned else optuna.trial.TrialState.COMPLETE
+        values = dict(enumerate(trial.scores.values()))
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=dict(trial.options),
+                distributions=_distributions(ranges),
+                intermediate_values=values,
+                value=trial.scores["1"] if not trial.pruned else None,
+                state=state,
+            )
+        )
+    if not finished:
+        own = {"rate_factor": 1.0, "epoch_factor": 1.0, "weight_decay": config.weight_decay, "dropout": config.dropout}
+        study.enqueue_trial({name: min(max(own[name], span.low), span.high) for name, span in ranges.items()})
+    return study

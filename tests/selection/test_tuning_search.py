@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.events import Event, PurchaseStarted, silent
+from goldilocks.records import Candidate, DataProfile, Dataset, TrainingConfig
+from goldilocks.selection.tune_single import TuningPlan
+from goldilocks.selection.tuning_search import SearchPlan, TuningSearch, as_fields, searched
+from goldilocks.testing import tiny
+
+DATA = Dataset(
+    tiny.part(48), tiny.part(30, seed=1), tiny.part(0), tiny.LABELS, "abc", DataProfile({}, {}, {}, {}, "en", {})
+)
+METRIC = plugins.load("metrics", "accuracy")
+
+
+def search(
+    folder: Path, trials: int, *, resume: bool = False, candidate: str = "cnn", **overrides: str
+) -> TuningSearch:
+    model = plugins.load("families", candidate).models()[0]
+    given = {"epochs": "2", **overrides} if candidate == "cnn" else overrides
+    plan = SearchPlan(trials, folder, resume)
+    return TuningSearch(Candidate(model, "scratch"), DATA, METRIC, given, TuningPlan(0), plan, silent)
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    trials = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in trial.items() if key != "seconds"} for trial in trials]
+
+
+def test_an_interrupted_search_continues_with_the_same_proposals(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    model, score, best = search(whole, 7).run()
+    search(cut, 3).run()
+    again, score_again, best_again = search(cut, 7, resume=True).run()
+
+    assert lines(whole) == lines(cut)
+    assert best.options == best_again.options
+    assert score.value == score_again.value == best.scores["1"]
+    texts = DATA.validation.texts
+    assert (model.predict(texts).probabilities == again.predict(texts).probabilities).all()
+    complete = [trial["scores"]["1"] for trial in lines(whole) if not trial["pruned"]]  # type: ignore[index]
+    assert best.scores["1"] == max(complete)
+
+
+def test_the_first_trial_is_the_candidate_s_own_config(tmp_path: Path) -> None:
+    search(tmp_path, 1).run()
+    (trial,) = lines(tmp_path)
+    assert trial["options"]["rate_factor"] == 1.0  # type: ignore[index]
+    assert set(trial["options"]) == {"rate_factor", "weight_decay", "dropout"}  # type: ignore[call-overload]
+
+
+def test_a_trial_below_the_median_of_a_rung_ends_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.5, 0.6, 0.7] * 4 + [0.1])  # four trials up to the end, then one that begins badly
+    monkeypatch.setattr("goldilocks.selection.tuning_search.score", lambda *_: next(scores))
+    search(tmp_path, 5).run()
+    *complete, last = lines(tmp_path)
+    assert [trial["pruned"] for trial in complete] == [False] * 4
+    assert last["pruned"] is True
+    assert last["scores"] == {"0.1": 0.1}
+
+
+def test_given_options_are_not_searched_and_ranges_lie_around_the_config() -> None:
+    config = TrainingConfig(4, 1e-4, 1e-3, dropout=0.5)
+    assert set(searched(config, {})) == {"rate_factor", "epoch_factor", "weight_decay", "dropout"}
+    assert set(searched(config, {"head_learning_rate": 1, "dropout": 0})) == {"epoch_factor", "weight_decay"}
+    assert searched(config, {})["dropout"].high == 0.7
+    fields = as_fields({"rate_factor": 2.0, "epoch_factor": 0.5}, config)
+    assert fields == {"learning_rate": 2e-4, "head_learning_rate": 2e-3, "epochs": 2.0}
+
+
+def test_a_folder_with_a_search_is_neither_overwritten_nor_mixed(tmp_path: Path) -> None:
+    search(tmp_path, 1).run()
+    with pytest.raises(InputError, match="holds a search; continue it with --resume"):
+        search(tmp_path, 2).run()
+    with pytest.raises(InputError, match="search with another given"):
+        search(tmp_path, 2, resume=True, batch_rows="8").run()
+    other = search(tmp_path, 2, resume=True)
+    other.dataset = replace(DATA, fingerprint="def")
+    with pytest.raises(InputError, match="search with another data"):
+        other.run()
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    search(tmp_path, 1).run()
+    with (tmp_path / "trials.jsonl").open("a") as file:
+        file.write('{"number": 1}\n')
+    with pytest.raises(IntegrityError, match=r"trials\.jsonl line 2: is no trial"):
+        search(tmp_path, 2, resume=True).run()
+
+
+def test_nothing_to_search_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not trained by gradient descent; --search has nothing"):
+        search(tmp_path, 2, candidate="majority").run()
+    with pytest.raises(InputError, match="all options that it searches are given"):
+        search(tmp_path, 2, learning_rate="0.001", weight_decay="0", dropout="0").run()
+
+
+def test_each_trial_is_announced(tmp_path: Path) -> None:
+    seen: list[Event] = []
+    announced = search(tmp_path, 2)
+    announced.progress = seen.append
+    announced.run()
+    starts = [event.why for event in seen if isinstance(event, PurchaseStarted)]
+    assert [start.split(":")[0] for start in starts] == ["trial 1 of 2", "trial 2 of 2"]
