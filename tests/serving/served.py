@@ -33,6 +33,7 @@ from goldilocks.serving.engine import Call, ModelCard, Operation, Result
 from goldilocks.serving.server import listen
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ServeSettings, settings_from
+from goldilocks.testing import tiny
 
 BASE = "http://127.0.0.1"
 TEXTS = tuple(f"{words} {number}" for number in range(15) for words in ("the sun shines on day", "rain falls on day"))
@@ -63,6 +64,16 @@ def ship(folder: Path, model: Model, candidate: Candidate, part: Part, goal: Goa
         part, part, Part(), goal.labels, "0123456789abcdef", profile, output=goal.output, several=goal.several
     )
     return write_tuned(model, Tuned(candidate, task, "accuracy", Measured(1, 1, 1, 30, "accuracy")), dataset, folder)
+
+
+def decoder(place: Path, goal: Goal, part: Part, task: str) -> Path:
+    """A tiny decoder as a bundle."""
+    checkpoint = tiny.decoder_folder(place / "checkpoint", kind="llama")
+    family = plugins.load("families", "decoder")
+    facts = family.describe(checkpoint, str(checkpoint))
+    assert facts is not None
+    model = family.create(facts, checkpoint, part, goal, seed=0)
+    return ship(place / "bundle", model, Candidate(facts, "full"), part, goal, task)
 
 
 def settings(models: dict[str, Path], **more: Any) -> ServeSettings:

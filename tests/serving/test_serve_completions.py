@@ -4,13 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from served import client, live, settings, ship
+from served import client, decoder, live, settings
 from starlette.testclient import TestClient
 
 import goldilocks
-from goldilocks import plugins
-from goldilocks.records import Candidate, Goal, Output, Part
-from goldilocks.testing import tiny
+from goldilocks.records import Goal, Output, Part
 
 TEXTS = ("we saw soup", "they saw a match", "the bank", "a loan again") * 3
 
@@ -18,22 +16,13 @@ TEXTS = ("we saw soup", "they saw a match", "the bank", "a loan again") * 3
 @pytest.fixture(scope="module")
 def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     goal = Goal(Output.LIKELIHOOD)
-    return _decoder(tmp_path_factory.mktemp("lm"), goal, Part(TEXTS, TEXTS, tuple(range(1, 13))), "language_modelling")
+    return decoder(tmp_path_factory.mktemp("lm"), goal, Part(TEXTS, TEXTS, tuple(range(1, 13))), "language_modelling")
 
 
 @pytest.fixture(scope="module")
 def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     part = Part(TEXTS, tuple(text.upper() for text in TEXTS), tuple(range(1, 13)))
-    return _decoder(tmp_path_factory.mktemp("writer"), Goal(Output.TEXT), part, "generation")
-
-
-def _decoder(place: Path, goal: Goal, part: Part, task: str) -> Path:
-    checkpoint = tiny.decoder_folder(place / "checkpoint", kind="llama")
-    family = plugins.load("families", "decoder")
-    facts = family.describe(checkpoint, str(checkpoint))
-    assert facts is not None
-    model = family.create(facts, checkpoint, part, goal, seed=0)
-    return ship(place / "bundle", model, Candidate(facts, "full"), part, goal, task)
+    return decoder(tmp_path_factory.mktemp("writer"), Goal(Output.TEXT), part, "generation")
 
 
 def test_log_probabilities_of_a_prompt_are_those_of_the_bundle(language_model: Path) -> None:
@@ -174,3 +163,44 @@ def test_the_language_model_gives_no_chat(language_model: Path) -> None:
     assert got.status_code == many.status_code == 400
     assert long.status_code == 422
     assert "the model's context is 2,048" in long.json()["error"]["message"]
+
+
+def test_harnesses_score_continuations_as_transformers_does(language_model: Path) -> None:
+    """The request and its evaluation of lm-evaluation-harness 0.4 (``local-completions``, tokenised requests)."""
+    encode = goldilocks.load(language_model).model.tokenizer.encode  # type: ignore[attr-defined]
+    context = encode("we saw", add_special_tokens=True).ids
+    endings = (" soup", " a match", " soup again and again")
+    prompts = [context + encode(ending, add_special_tokens=False).ids for ending in endings]
+    body = {"model": "lm", "temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True}
+    with client(settings({"lm": language_model})) as api:
+        got = api.post("/v1/completions", json={**body, "prompt": prompts})
+    assert got.status_code == 200, got.text
+    choices = sorted(got.json()["choices"], key=lambda choice: choice["index"])
+    expected = [_reference(language_model.parent / "checkpoint", prompt, len(context)) for prompt in prompts]
+    for choice, (logprob, greedy) in zip(choices, expected, strict=True):
+        # What the harness takes: the places behind the context, without the token that was generated.
+        logprobs = choice["logprobs"]["token_logprobs"][len(context) : -1]
+        tops = [max(top.values()) for top in choice["logprobs"]["top_logprobs"][len(context) : -1]]
+        assert sum(logprobs) == pytest.approx(logprob, abs=1e-2)
+        assert (logprobs == tops) is greedy
+    assert len({logprob for logprob, _ in expected}) == 3  # equal ones could hide scores at chance
+
+
+def _reference(checkpoint: Path, prompt: list[int], start: int) -> tuple[float, bool]:
+    """Log-likelihood of the tokens from ``start`` on by transformers, and whether each is the most probable one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    with torch.no_grad():
+        scores = model(torch.tensor([prompt])).logits[0].log_softmax(-1)[start - 1 : -1]
+    wanted = torch.tensor(prompt[start:])
+    return float(scores.gather(1, wanted[:, None]).sum()), bool((scores.argmax(-1) == wanted).all())
+
+
+def test_harnesses_generate_until_a_stop(language_model: Path) -> None:
+    body = {"model": "lm", "prompt": ["we saw"], "max_tokens": 8, "temperature": 0, "seed": 1234}
+    with client(settings({"lm": language_model})) as api:
+        free = api.post("/v1/completions", json={**body, "stop": ["\n\n"]}).json()["choices"][0]["text"]
+        stopped = api.post("/v1/completions", json={**body, "stop": [free[2:3], "\n\n"]}).json()["choices"][0]["text"]
+    assert stopped == free[: free.index(free[2:3])]

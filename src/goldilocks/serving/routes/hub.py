@@ -13,15 +13,19 @@ from pydantic import BaseModel, Field, JsonValue
 from goldilocks.errors import RequestError
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.engine import Call, ModelCard, Operation
+from goldilocks.serving.generation import generation
+from goldilocks.serving.items import task_of
 from goldilocks.serving.routes.classify import fields_of, positions
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import Answered, service_of
 
 router = APIRouter(tags=["Hugging Face"])
+_NEW_TOKENS = 20
+"""Tokens with which a language model continues a text if ``max_new_tokens`` is absent, as in transformers."""
 
 
 class HubParameters(BaseModel):
-    """Those that are heeded; others are accepted."""
+    """The supported parameters; others are ignored."""
 
     top_k: int | None = Field(None, ge=1)
     max_new_tokens: int | None = Field(None, ge=1)
@@ -29,6 +33,7 @@ class HubParameters(BaseModel):
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = None
     stop: list[str] | None = None
+    return_full_text: bool = False
 
 
 class HubRequest(BaseModel):
@@ -36,6 +41,7 @@ class HubRequest(BaseModel):
 
     inputs: JsonValue
     parameters: HubParameters | None = None
+    stream: bool = False
 
 
 @router.post("/models/{model}", responses=ASKING)
@@ -51,9 +57,13 @@ async def hub_root(request: Request, body: HubRequest) -> Any:
 
 
 async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
+    if body.stream:
+        raise RequestError(
+            400, "not_supported", "this route does not stream; send stream: false, or use /v1/chat/completions."
+        )
     service = service_of(request)
     card = service.card(service.find(request, model)[0].current)
-    rows, alone = _rows(body.inputs)
+    rows, alone = _rows(body.inputs, card)
     answered = await service.ask(request, model, rows, _call(body.parameters, card, service.settings.limits.max_tokens))
     pairs = zip(answered.items, answered.results, strict=True)
     elements = [
@@ -61,16 +71,19 @@ async def _answer(request: Request, model: str | None, body: HubRequest) -> Any:
         for item, prediction in pairs
         if isinstance(prediction, Prediction)
     ]
-    # Of one text the pipelines of labels still give a list of lists; those of tags and spans do not.
-    return elements[0] if alone and card.output is not Output.LABEL else elements
+    # Of one text the pipelines of labels give a list of lists, those of texts a list; those of tags and spans do not.
+    lists = card.output in (Output.LABEL, Output.TEXT, Output.LIKELIHOOD)
+    return elements[0] if alone and not lists else elements
 
 
-def _rows(inputs: JsonValue) -> tuple[list[Any], bool]:
+def _rows(inputs: JsonValue, card: ModelCard) -> tuple[list[Any], bool]:
     if isinstance(inputs, dict) and {"source_sentence", "sentences"} == inputs.keys():
-        sentences = inputs["sentences"]
-        return [[inputs["source_sentence"], sentence] for sentence in sentences] if isinstance(
-            sentences, list
-        ) else [], False
+        source, sentences = inputs["source_sentence"], inputs["sentences"]
+        if not isinstance(sentences, list):
+            raise RequestError(422, "invalid_input", f"sentences is {type(sentences).__name__}; send a list of texts.")
+        if sentences and any(role.endswith("+") for role in task_of(card).LINE):
+            return [[source, *sentences]], True  # a model of candidates scores them together
+        return [[source, sentence] for sentence in sentences], False
     if isinstance(inputs, dict) and {"text", "text_pair"} == inputs.keys():
         return [[inputs["text"], inputs["text_pair"]]], True
     if isinstance(inputs, list):
@@ -79,15 +92,15 @@ def _rows(inputs: JsonValue) -> tuple[list[Any], bool]:
 
 
 def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
-    if parameters is None or Operation.GENERATE not in card.operations:
+    operation = next((one for one in (Operation.GENERATE, Operation.CONTINUE) if one in card.operations), None)
+    if operation is None or (parameters is None and operation is Operation.GENERATE):
         return Call()
-    from goldilocks.serving.generation import generation
-
+    parameters = parameters or HubParameters(max_new_tokens=_NEW_TOKENS)
     return Call(
-        Operation.GENERATE,
+        operation,
         generation(
             most,
-            max_tokens=parameters.max_new_tokens,
+            max_tokens=parameters.max_new_tokens or (_NEW_TOKENS if operation is Operation.CONTINUE else None),
             temperature=parameters.temperature,
             top_p=parameters.top_p,
             seed=parameters.seed,
@@ -120,6 +133,9 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
         case Output.SCORE:
             answer = prediction.answer
             return list(answer) if isinstance(answer, tuple) else answer
+        case Output.LIKELIHOOD if isinstance(prediction.answer, str):
+            text = str(item) if parameters is not None and parameters.return_full_text else ""
+            return {"generated_text": text + prediction.answer}
         case Output.TEXT:
             key = {"translation": "translation_text", "summarisation": "summary_text"}.get(card.task, "generated_text")
             return {key: prediction.answer}

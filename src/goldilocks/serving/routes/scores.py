@@ -73,6 +73,7 @@ async def score(request: Request, body: ScoreRequest) -> dict[str, Any]:
 
 @router.post("/v1/rerank", responses=ASKING)
 @router.post("/v2/rerank", responses=ASKING, include_in_schema=False)
+@router.post("/rerank", responses=ASKING, include_in_schema=False)  # where clients of vLLM look for it
 async def rerank(request: Request, body: RerankRequest) -> dict[str, Any]:
     """Documents in the order in which they fit the query, best first."""
     texts = [document if isinstance(document, str) else document.get("text", "") for document in body.documents]
