@@ -175,6 +175,25 @@ def test_where_nothing_is_faster_nothing_is_taken(model: SavedModel, comparison:
     assert result.taken is None
 
 
+def test_compressor_without_texts_and_harsher_levels_are_not_tried(
+    model: SavedModel, comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compressor = plugins.load("compressors", "feature_pruning")
+    monkeypatch.setattr(compressor, "FEWEST_TEXTS", 10, raising=False)
+    baseline = comparison.baseline(model)
+
+    without = search(model, baseline, comparison, tmp_path / "1", calibration=calibration(), only=["feature_pruning"])
+    assert without.trials == ()
+    assert without.skipped == (
+        ("feature_pruning", "it needs at least 10 unlabelled texts that are no rows of the gate, not 0"),
+    )
+
+    monkeypatch.setattr(compressor, "LEVELS", (0.9, 0.01, 0.001))
+    texts = calibration([str(number) for number in range(10)])
+    tried = search(model, baseline, comparison, tmp_path / "2", calibration=texts, only=["feature_pruning"])
+    assert [trial.passed for trial in tried.trials] == [True, False]  # 0.001 is harsher than what failed
+
+
 def test_unknown_compressor_is_named(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     baseline = comparison.baseline(model)
     with pytest.raises(MissingError, match="No compressors plug-in is named 'int8'"):

@@ -1,9 +1,10 @@
-"""Compressing networks of bundles that version 0.1 wrote."""
+"""Compressing networks: of bundles that version 0.1 wrote, and tiny ones tuned here."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from goldilocks import plugins
@@ -12,7 +13,10 @@ from goldilocks.bundle.read import read_info
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
 from goldilocks.protocols import Model
+from goldilocks.records import TrainingConfig
+from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
+from goldilocks.tuning.loop import Learner
 
 OLD = Path(__file__).parents[1] / "fixtures" / "v0.1"
 
@@ -59,3 +63,46 @@ def test_networks_of_other_shapes_are_not_exported() -> None:
     for name, backbone in (("text_classification-cnn", "CnnBackbone"), ("translation-decoder", "LlamaBackbone")):
         reason = plugins.load("compressors", "onnx_int8").incompatibility(model(name))
         assert reason == f"only BERT-shaped encoders are exported, this backbone is a {backbone}"
+
+
+@pytest.mark.parametrize("name", ["layer_pruning", "width_pruning", "low_rank", "vocabulary_pruning"])
+def test_pruned_encoder_is_smaller_keeps_its_answers_and_runs_on_onnx(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    part, family = tiny.part(200), plugins.load("families", "encoder")
+    network = tiny.encoder(tmp_path / "checkpoint", part, depth=3)
+    learner = Learner(network, TrainingConfig(8, 2e-3, 2e-3), part.texts, part.gold, seed=0)
+    learner.advance(1.0)
+    network = learner.settle()
+    original_bytes, compressor = network.size_bytes(), plugins.load("compressors", name)
+
+    (tmp_path / "small").mkdir()
+    compressor.compress(network, compressor.LEVELS[0], tmp_path / "small", calibration(part.texts, most_epochs=4))
+
+    small, unseen = family.restore(tmp_path / "small"), tiny.part(100, seed=1)
+    assert isinstance(small, Network)
+    assert small.size_bytes() < original_bytes
+    right = sum(answer == gold for answer, gold in zip(small.predict(unseen.texts).values, unseen.gold, strict=True))
+    assert right >= 95
+    (tmp_path / "onnx").mkdir()
+    plugins.load("compressors", "onnx_float32").compress(small, 1.0, tmp_path / "onnx", calibration())
+    exported = plugins.load("engines", "onnxruntime").load(tmp_path / "onnx", "encoder")
+    np.testing.assert_allclose(
+        exported.predict(unseen.texts).probabilities, small.predict(unseen.texts).probabilities, atol=1e-4
+    )
+
+
+def test_factorised_matrices_are_not_pruned_again(tmp_path: Path) -> None:
+    family = plugins.load("families", "encoder")
+    network = tiny.encoder(tmp_path / "checkpoint", tiny.part())
+    (tmp_path / "small").mkdir()
+    plugins.load("compressors", "low_rank").compress(network, 0.4, tmp_path / "small", calibration(tiny.part().texts))
+
+    reason = plugins.load("compressors", "width_pruning").incompatibility(family.restore(tmp_path / "small"))
+
+    assert reason == "its matrices are factorised already"
+
+
+def test_whole_words_of_the_training_rows_are_not_pruned() -> None:
+    reason = plugins.load("compressors", "vocabulary_pruning").incompatibility(model("text_classification-cnn"))
+
+    assert reason == "its vocabulary is made of whole words (WordLevel), which come from its training rows"

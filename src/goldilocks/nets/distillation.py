@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch, Row
-from goldilocks.records import Answer, Gold, Output, Text
+from goldilocks.records import Answer, Gold, Output, Text, TrainingConfig
 
 TEMPERATURE = 2.0
 _HIDDEN = 1.0
@@ -123,3 +123,17 @@ def answers_as_gold(answers: Sequence[Answer], texts: Sequence[Text], output: Ou
         ((context.find(str(answer)), str(answer)),) if answer else ()
         for answer, context in zip(answers, contexts, strict=True)
     ]
+
+
+def distillation_config(network: Network, n_texts: int, *, steps: int, rate: float | None = None) -> TrainingConfig:
+    """About ``steps`` batches of 32, at least one epoch and at most 30.
+
+    Args:
+        network: The student; wider ones learn at a lower rate, as the encoders' own training config has it.
+        n_texts: Training texts.
+        steps: Batches.
+        rate: Learning rate of all weights; ``None``: that of a pretrained encoder.
+    """
+    rate = rate or min(2e-4, max(2e-5, 1e-4 * 384 / max(1, network.backbone.width)))
+    epochs = min(30.0, max(1.0, steps * 32 / max(1, n_texts)))
+    return TrainingConfig(epochs, learning_rate=rate, head_learning_rate=rate, batch_rows=32)

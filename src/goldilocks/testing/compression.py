@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.search import KINDS
 from goldilocks.errors import GoldilocksError
 from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Engine, Model, NeedsTexts
-from goldilocks.records import Goal, Text
+from goldilocks.records import Goal, Text, TrainingConfig
 from goldilocks.testing.contracts import PICKLES, check_answers
 
 _QUANTISED = 0.05
@@ -34,9 +35,13 @@ class CompressionCase:
     """What the model was trained on: the calibration texts."""
 
 
-def calibration(texts: Sequence[Text] = ()) -> Calibration:
-    """Calibration texts, with training."""
-    return Calibration(tuple(texts), SeededDistil())
+def calibration(texts: Sequence[Text] = (), *, most_epochs: float = 1.0) -> Calibration:
+    """Calibration texts, with training that is cut short."""
+
+    def distil(student: Any, teacher: Any, texts: Sequence[Text], config: TrainingConfig) -> None:
+        SeededDistil()(student, teacher, texts, replace(config, epochs=min(config.epochs, most_epochs)))
+
+    return Calibration(tuple(texts), distil)
 
 
 def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], folder: Path) -> list[str]:

@@ -15,6 +15,8 @@ from goldilocks.records import Goal, Gold, Output, Part, Text
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from goldilocks.nets.network import Network
+
 LABELS = ("food", "money", "sport")
 """Sorted, as in a ``Dataset``."""
 GOAL = Goal(labels=LABELS)
@@ -187,6 +189,19 @@ def encoder_folder(path: Path, *, width: int = 32, depth: int = 2, seed: int = 0
     }
     save_file(weights, path / "model.safetensors")
     return path
+
+
+def encoder(folder: Path, rows: Part, goal: Goal = GOAL, *, width: int = 32, depth: int = 2) -> Network:
+    """The encoder of ``encoder_folder`` (written to ``folder``) with an untrained head."""
+    from goldilocks import plugins
+    from goldilocks.nets.network import Network
+
+    family = plugins.load("families", "encoder")
+    info = family.describe(encoder_folder(folder, width=width, depth=depth), str(folder))
+    assert info is not None
+    network = family.create(info, folder, rows, goal, seed=0)
+    assert isinstance(network, Network)
+    return network
 
 
 def _word_pieces() -> Tokenizer:

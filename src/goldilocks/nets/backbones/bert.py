@@ -25,6 +25,9 @@ from goldilocks.nets.tokenization.batching import Batch
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
 """``model_type`` of the configurations this backbone can read."""
 
+MATRICES = ("qkv", "out", "up", "down")
+"""Names of a block's matrices."""
+
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "relu": F.relu,
@@ -56,6 +59,23 @@ class BertOptions:
     embedding_width: int
     first_position: int
     """Position number of the first token (RoBERTa counts from its padding id + 1)."""
+    block_heads: tuple[int, ...] = ()
+    """Heads left in each block after pruning; empty: ``heads`` in all. A head is ``width / heads`` wide either way."""
+    block_inner: tuple[int, ...] = ()
+    """Width of the MLP's hidden layer left in each block after pruning; empty: ``inner`` in all."""
+    block_ranks: tuple[tuple[int, ...], ...] = ()
+    """Rank of each matrix of a block (``MATRICES``) that is a product of two, 0: it is one matrix; empty: all are."""
+
+    @property
+    def pruned(self) -> bool:
+        """Whether blocks differ from those of a checkpoint on the Hub, which has no such options."""
+        return bool(self.block_heads or self.block_inner or self.block_ranks)
+
+    def of_block(self, number: int) -> tuple[int, int, tuple[int, ...]]:
+        """Heads, inner width and ranks of a block."""
+        heads = self.block_heads[number] if self.block_heads else self.heads
+        inner = self.block_inner[number] if self.block_inner else self.inner
+        return heads, inner, self.block_ranks[number] if self.block_ranks else (0,) * len(MATRICES)
 
 
 def read_options(config: Mapping[str, Any]) -> BertOptions | None:
@@ -98,24 +118,29 @@ class _Embedding(nn.Embedding):
         """Initialise nothing."""
 
 
+def _matrix(width: int, outputs: int, rank: int) -> nn.Module:
+    return nn.Sequential(_Linear(width, rank, bias=False), _Linear(rank, outputs)) if rank else _Linear(width, outputs)
+
+
 class _Block(nn.Module):
-    def __init__(self, options: BertOptions) -> None:
+    def __init__(self, options: BertOptions, number: int) -> None:
         super().__init__()
         width = options.width
-        self.heads = options.heads
-        self.qkv = _Linear(width, 3 * width)
-        self.out = _Linear(width, width)
+        self.heads, inner, ranks = options.of_block(number)
+        attended = self.heads * (width // options.heads)
+        self.qkv = _matrix(width, 3 * attended, ranks[0])
+        self.out = _matrix(attended, width, ranks[1])
         self.attention_norm = nn.LayerNorm(width, eps=options.epsilon)
-        self.up = _Linear(width, options.inner)
-        self.down = _Linear(options.inner, width)
+        self.up = _matrix(width, inner, ranks[2])
+        self.down = _matrix(inner, width, ranks[3])
         self.norm = nn.LayerNorm(width, eps=options.epsilon)
         self.activation = _ACTIVATIONS[options.activation]
 
     def forward(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
-        texts, tokens, width = hidden.shape
-        # (texts, tokens, 3 * width) -> three of (texts, heads, tokens, width / heads)
+        texts, tokens, _ = hidden.shape
+        # (texts, tokens, 3 * attended) -> three of (texts, heads, tokens, width of a head)
         query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
-        attended = _attend(query, key, value, keep).transpose(1, 2).reshape(texts, tokens, width)
+        attended = _attend(query, key, value, keep).transpose(1, 2).flatten(2)
         hidden = self.attention_norm(hidden + self.out(attended))
         inner = self.activation(self.up(hidden))
         above: Tensor = self.norm(hidden + self.down(inner))
@@ -141,7 +166,7 @@ class BertBackbone(Backbone):
         self.channel_width, self.channel_embeddings = options.embedding_width, None
         wider = options.embedding_width != options.width
         self.widen = _Linear(options.embedding_width, options.width) if wider else None
-        self.blocks = nn.ModuleList(_Block(options) for _ in range(options.depth))
+        self.blocks = nn.ModuleList(_Block(options, number) for number in range(options.depth))
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
@@ -290,7 +315,12 @@ def _sources(name: str, kind: str) -> Iterator[str]:
 
 def backbone_from(options: Mapping[str, Any]) -> BertBackbone:
     """A backbone without weights from ``NetworkConfig.options``, for ``Network.load_weights`` to fill."""
-    return BertBackbone(BertOptions(**options))
+    lists = {
+        "block_heads": tuple(options.get("block_heads", ())),
+        "block_inner": tuple(options.get("block_inner", ())),
+        "block_ranks": tuple(tuple(ranks) for ranks in options.get("block_ranks", ())),
+    }
+    return BertBackbone(BertOptions(**{**options, **lists}))
 
 
 def shape_options(backbone: BertBackbone) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Layer pruning of BERT-shaped encoders: blocks whose absence moves the answers least are removed, one by one.
+
+Then the smaller network is tuned on the answers of the one it came from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goldilocks.protocols import Calibration, Model
+
+KIND = "prune"
+ENGINE = "native"
+LEVELS = (0.67, 0.5, 0.34)
+FEWEST_TEXTS = 64
+SOURCE = (
+    "Kim et al. 2024, Shortened LLaMA (blocks ranked by the effect of their removal), on the hidden states; recovery "
+    "by distillation as in Xia et al. 2022, CoFi."
+)
+_RANKED, _STEPS = 256, 300
+"""Calibration texts that blocks are ranked on, and batches of the recovery tuning."""
+
+
+def incompatibility(model: Model) -> str | None:
+    """See ``protocols.Compressor``."""
+    if not hasattr(model, "module"):
+        return "it is no neural network"
+    from goldilocks.nets.pruning import not_prunable
+
+    reason = not_prunable(model)
+    if reason is None and model.backbone.depth < 2:  # type: ignore[attr-defined]
+        return "it has one block only"
+    return reason
+
+
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
+    """See ``protocols.Compressor``."""
+    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.network import Network
+    from goldilocks.nets.pruning import block_order, with_blocks
+
+    assert isinstance(model, Network)
+    depth, texts = model.backbone.depth, calibration.texts
+    n_kept = min(depth - 1, max(1, round(level * depth)))
+    removed = block_order(model, texts[:_RANKED], depth - n_kept)
+    student = with_blocks(model, sorted(set(range(depth)) - set(removed)))
+    calibration.distil(student, model, texts, distillation_config(student, len(texts), steps=_STEPS))
+    student.save(folder)

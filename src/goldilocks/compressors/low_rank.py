@@ -1,0 +1,41 @@
+"""Low-rank factorisation of BERT-shaped encoders: each matrix of the blocks becomes the product of two thin ones.
+
+The product is the best of its rank for the activations of the calibration texts; then the network is tuned on the
+answers of the one it came from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goldilocks.protocols import Calibration, Model
+
+KIND = "prune"
+ENGINE = "native"
+LEVELS = (0.6, 0.4)
+FEWEST_TEXTS = 64
+SOURCE = "Wang et al. 2024, SVD-LLM (SVD weighted by the activations), with recovery by distillation."
+_MEASURED, _STEPS = 500, 300
+"""Calibration texts whose activations are measured, and batches of the recovery tuning."""
+
+
+def incompatibility(model: Model) -> str | None:
+    """See ``protocols.Compressor``."""
+    if not hasattr(model, "module"):
+        return "it is no neural network"
+    from goldilocks.nets.pruning import not_prunable
+
+    return not_prunable(model)
+
+
+def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
+    """See ``protocols.Compressor``."""
+    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.network import Network
+    from goldilocks.nets.pruning import factorised, second_moments
+
+    assert isinstance(model, Network)
+    texts = calibration.texts
+    student = factorised(model, second_moments(model, texts[:_MEASURED]), level)
+    calibration.distil(student, model, texts, distillation_config(student, len(texts), steps=_STEPS))
+    student.save(folder)
