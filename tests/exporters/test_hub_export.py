@@ -17,7 +17,9 @@ from goldilocks import plugins
 from goldilocks.nets.heads.pair_scorer import PairScorer
 from goldilocks.nets.heads.token_classifier import TokenClassifier, TokenClassifierConfig
 from goldilocks.nets.network import Network
+from goldilocks.nets.pruning import narrowed
 from goldilocks.records import AnswerRule, ExportSettings, Text
+from goldilocks.testing import tiny
 
 HUB = plugins.load("exporters", "hub")
 
@@ -208,3 +210,12 @@ def test_what_transformers_cannot_express_is_declined_with_the_reason(tmp_path: 
     family = plugins.load("families", "cnn")
     cnn = family.create(family.models()[0], None, CASES["en"].part, CASES["en"].goal, seed=0)
     assert "its backbone (CnnBackbone) is not exported" in str(HUB.incompatibility(cnn))
+
+
+def test_pruned_blocks_have_no_form_in_transformers(tmp_path: Path) -> None:
+    network = tiny.encoder(tmp_path / "checkpoint", tiny.part())
+    pruned = narrowed(network, [[0, 1], [2]], [list(range(16))] * 2)
+
+    reason = plugins.load("exporters", "hub").incompatibility(pruned)
+
+    assert reason == "its blocks are pruned or factorised, which transformers' encoders cannot be; use --to onnx"

@@ -51,6 +51,8 @@ def incompatibility(model: Network) -> str | None:
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped encoders are"
     if model.config.int8_embeddings:
         return "its embeddings are int8 tables; export the bundle that it was compressed from"
+    if backbone.options.pruned:
+        return "its blocks are pruned or factorised, which transformers' encoders cannot be; use --to onnx"
     if isinstance(model, TokenClassifier):
         return _tagging_problem(model, backbone)
     if backbone.channel_embeddings is not None:
