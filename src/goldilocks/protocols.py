@@ -319,6 +319,14 @@ class FitsInClosedForm(Protocol):
 
 
 @runtime_checkable
+class HasObjective(Protocol):
+    """A method (beside ``Method``) that minimises something else than the loss of the network's head."""
+
+    def objective(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], options: Any) -> Any:
+        """What is minimised (``tuning.loop.Objective``) for a prepared network and its training items."""
+
+
+@runtime_checkable
 class AddsVirtualTokens(Protocol):
     """A method (beside ``Method``) that adds trained vectors to the input: answers change before any training."""
 

@@ -8,8 +8,10 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.errors import InputError
-from goldilocks.methods import adapter, dora, ia3, layer_norm, lora, rslora
+from goldilocks.methods import adalora, adapter, dora, ia3, layer_norm, lora, reft, rslora
+from goldilocks.nets.export.onnx_folder import not_exportable
 from goldilocks.nets.network import Network
+from goldilocks.records import Output
 from goldilocks.testing import tiny
 
 
@@ -59,3 +61,47 @@ def test_rank_above_the_width_is_refused_with_the_largest_there_is(method: objec
 def test_adapter_width_below_zero_is_refused(network: Network) -> None:
     with pytest.raises(InputError, match="width is -1"):
         adapter.prepare(network, adapter.Options(width=-1))
+
+
+def test_reft_has_an_edit_above_each_block(network: Network) -> None:
+    reft.prepare(network, reft.Options(rank=2))
+    # R and W (32 x 2 each) and b, above each of 3 blocks.
+    assert sum(trained(network).values()) == 3 * (2 * 32 * 2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (reft.Options(rank=33), "rank is 33; it must be at least 1 and at most the width, 32"),
+        (reft.Options(last=-1), "first is 0 and last -1"),
+    ],
+)
+def test_edits_that_do_not_fit_are_refused(options: reft.Options, message: str, network: Network) -> None:
+    with pytest.raises(InputError, match=message):
+        reft.prepare(network, options)
+
+
+def test_reft_is_no_method_for_text_that_is_generated() -> None:
+    assert reft.declined(Output.TEXT) == "edits are not applied while text is generated; use `lora`"
+    assert reft.declined(Output.TAGS) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (adalora.Options(target_rank=13), r"target_rank is 13; it must be above 0 and at most rank \(12\)"),
+        (adalora.Options(warmup=0.5, final=0.5), "leave no time for pruning"),
+        (adalora.Options(rank=33), "rank is 33, but"),
+    ],
+)
+def test_adalora_schedules_that_cannot_be_are_refused(options: adalora.Options, message: str, network: Network) -> None:
+    with pytest.raises(InputError, match=message):
+        adalora.prepare(network, options)
+
+
+def test_networks_with_edits_are_not_exported_as_a_graph(network: Network) -> None:
+    assert not_exportable(network) is None
+    adapter.prepare(network, adapter.Options())
+    assert not_exportable(network) is None  # adapters are inside the layers
+    reft.prepare(network, reft.Options())
+    assert not_exportable(network) == "its method added edits between the blocks, which are not exported"

@@ -12,7 +12,17 @@ from goldilocks.errors import InputError
 from goldilocks.nets.network import Addition as Addition
 
 if TYPE_CHECKING:
-    from goldilocks.nets.network import Network
+    from goldilocks.nets.network import Network, NetworkConfig
+
+
+_IN_LAYERS = ("adapters",)
+"""Kinds that are inside layers, so that they are part of a backbone's blocks."""
+
+
+def not_traceable(config: NetworkConfig) -> str | None:
+    """Why a network's blocks alone do not give its states, for the user; ``None``: they do."""
+    kinds = [addition.kind for addition in config.additions if addition.kind not in _IN_LAYERS]
+    return f"its method added {kinds[0]} between the blocks, which are not exported" if kinds else None
 
 
 def add(network: Network, addition: Addition) -> None:
@@ -34,6 +44,12 @@ def build(network: Network, addition: Addition) -> None:
 
             width = int(addition.options["width"])
             wrap(network.module, addition.options["layers"], lambda _, layer: BottleneckAdapter(layer, width=width))
+        case "edits":
+            from goldilocks.nets.layers.loreft import LoReft
+
+            backbone = network.backbone.stack
+            made = [LoReft(backbone.width, **addition.options) for _ in range(backbone.depth)]
+            backbone.add_edits(made)
         case _:
             raise InputError(
                 f"network.json: no addition is named {addition.kind!r}; the file is damaged or of a newer version."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import time
@@ -20,7 +21,7 @@ from goldilocks.protocols import Floats, Model, TracksSpending
 from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, Trial, Workload
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import read_record, to_json, write_text
+from goldilocks.support.files import read_record, read_text, to_json, write_text
 from goldilocks.support.machine.clock import OutOfTimeError
 
 if TYPE_CHECKING:
@@ -132,9 +133,10 @@ class RunStore:
     def footprint(self, candidate: Candidate, texts: Sequence[Text]) -> Footprint:
         """What a finished candidate needs to answer; measured once, of an endpoint once over all sessions."""
         facts = candidate.model
-        # Methods are folded into the model, so that one model answers with the same network whatever the method; but
-        # a prompted model gets a different prompt from each.
-        key = candidate.name if "prompt" in facts.groups else f"{facts.family}/{facts.name}"
+        # Most methods are folded into the model, so that one model answers with the same network whatever the method;
+        # but a prompted model gets a different prompt from each, and some additions stay.
+        own = "prompt" in facts.groups or _has_additions(self.model_folder(candidate.name))
+        key = candidate.name if own else f"{facts.family}/{facts.name}"
         if key not in self._footprints:
             kept = self.workspace.of_candidate(candidate.name) / "footprint.json"
             if facts.remote and kept.exists():
@@ -161,3 +163,9 @@ class RunStore:
         if key not in self._folders:
             self._folders[key] = folder_of(facts, offline=self.offline)
         return self._folders[key]
+
+
+def _has_additions(folder: Path) -> bool:
+    """Whether a model folder is of a network to which its method added something that stays."""
+    path = folder / "network.json"
+    return path.exists() and bool(json.loads(read_text(path)).get("additions"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ from goldilocks.tuning.schedule import batches_of
 
 _KEPT_IDS = 8
 """Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
+_OBJECTIVE = "objective/"
+"""Before the names of an objective's tensors in a checkpoint."""
 
 
 class Objective(Protocol):
@@ -46,6 +48,23 @@ class Objective(Protocol):
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """Mean loss of a batch, with gradients."""
+
+
+@runtime_checkable
+class AdjustsSteps(Protocol):
+    """An objective (beside ``Objective``) that acts before and after each step of the optimiser, and has a state."""
+
+    def before_step(self, slots: Mapping[str, Slot]) -> None:
+        """Gradients are there. ``slots``: name of a trained weight -> the weight."""
+
+    def after_step(self, slots: Mapping[str, Slot], progress: float) -> None:
+        """The weights have moved; ``progress`` is the share of the run, 0 to 1."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What a resumed run needs."""
+
+    def put_back(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from ``state``."""
 
 
 class Learner:
@@ -93,6 +112,7 @@ class Learner:
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
         self._optimizer = optimizer_for(config.optimizer, self._slots(), clip_norm=config.clip_norm)
+        self._named_slots = {slot.name: slot for slot in self._optimizer.slots}
         self._average = WeightAverage(config)
         self._mixout = Mixout(self._mixed_slots(), config.mixout)
         self._adversary = AdversarialTraining(config, self._work.backbone.input_embedding)
@@ -154,6 +174,8 @@ class Learner:
         # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
         torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
         self.train_batch(rows, rate_share(progress, self.config.warmup_share, self.config.schedule))
+        if isinstance(self._objective, AdjustsSteps):
+            self._objective.after_step(self._named_slots, progress)
         self._average.update(self._optimizer.slots, progress)
         self.steps += 1
 
@@ -161,6 +183,8 @@ class Learner:
         """One step of the optimiser on these rows, at a share of the peak rates; ``last_loss`` is then its loss."""
         with self._mixout.mixed():
             self.last_loss = torch.stack([self._adversary.backward(part) for part in self._passes(rows)]).sum()
+        if isinstance(self._objective, AdjustsSteps):
+            self._objective.before_step(self._named_slots)
         self._optimizer.step(rate_share)
 
     def _passes(self, rows: list[int]) -> Iterator[Callable[[], Tensor]]:
@@ -349,8 +373,13 @@ class Learner:
     def state(self) -> dict[str, Tensor]:
         """Everything that learns, and what the optimiser remembers of it (left out once the run is done)."""
         weights = {f"weight/{slot.name}": slot.master.detach() for slot in self._optimizer.slots}
-        memory = {} if self.done else self._optimizer.state()
+        memory = {} if self.done else self._optimizer.state() | self._objective_state()
         return weights | memory | self._average.state()
+
+    def _objective_state(self) -> dict[str, Tensor]:
+        if not isinstance(self._objective, AdjustsSteps):
+            return {}
+        return {f"{_OBJECTIVE}{name}": value for name, value in self._objective.state().items()}
 
     def place(self) -> dict[str, int]:
         """Where in the run it stands; goes with ``state``."""
@@ -364,6 +393,9 @@ class Learner:
             IntegrityError: it does not fit.
         """
         self.epoch, self.batch, self.steps, self._batches = place["epoch"], place["batch"], place["steps"], []
+        if isinstance(self._objective, AdjustsSteps):
+            own = {name.removeprefix(_OBJECTIVE): value for name, value in state.items() if name.startswith(_OBJECTIVE)}
+            self._objective.put_back(own)
         with torch.no_grad():
             for slot in self._optimizer.slots:
                 weight = state.get(f"weight/{slot.name}")

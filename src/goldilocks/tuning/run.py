@@ -19,7 +19,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
-from goldilocks.protocols import FitsInClosedForm, Model, OneShotEstimator, TracksSpending
+from goldilocks.protocols import FitsInClosedForm, HasObjective, Model, OneShotEstimator, TracksSpending
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.settings import with_training
 from goldilocks.tuning.schedule import nested_order
@@ -158,8 +158,17 @@ class Run:
             self._method.prepare(network, self._options)
             if self.config.rate_test:
                 self.config = self._with_tested_rates(network, self.config)
-            self._learner = Learner(network, self.config, self.train.texts, self.train.gold, seed=self.seed)
+            objective = self._objective(network)
+            self._learner = Learner(
+                network, self.config, self.train.texts, self.train.gold, seed=self.seed, objective=objective
+            )
         return self._learner
+
+    def _objective(self, network: Network) -> Any:
+        """What the method minimises; ``None``: the loss of the network's head."""
+        if not isinstance(self._method, HasObjective):
+            return None
+        return self._method.objective(network, self.train.texts, self.train.gold, self._options)
 
     def _with_tested_rates(self, network: Network, config: TrainingConfig) -> TrainingConfig:
         from goldilocks.tuning.loop import Learner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -41,6 +42,27 @@ class Backbone(nn.Module):
     channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | None
     """Embeddings of the batch's channels, added to those of the tokens; ``None``: no channel is embedded."""
 
+    edits: nn.ModuleList | None
+    """Changes of the hidden states above each block (``layers/loreft``); ``None``: none."""
+
+    def __init__(self) -> None:
+        """Nothing is added."""
+        super().__init__()
+        self.edits = None
+
+    @property
+    def stack(self) -> Backbone:
+        """The backbone that runs the blocks: itself, unless it wraps another."""
+        return self
+
+    def add_edits(self, edits: Sequence[nn.Module]) -> None:
+        """Change the hidden states above each block; see ``edits``.
+
+        Raises:
+            InputError: the states between its blocks cannot be changed.
+        """
+        self.edits = nn.ModuleList(edits)
+
     def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
         """Add untrained casing or entity-marker embeddings; only backbones with a ``channel_width`` use them."""
         self.channel_embeddings = tables
@@ -62,6 +84,8 @@ class Backbone(nn.Module):
                 hidden = cast(Tensor, checkpoint(self.block, number, hidden, batch.mask, use_reentrant=False))
             else:
                 hidden = self.block(number, hidden, batch.mask)
+            if self.edits is not None:
+                hidden = self.edits[number](hidden, batch.mask)
         return hidden
 
     def checkpoint_activations(self) -> None:

@@ -56,6 +56,11 @@ class BiEncoderBackbone(Backbone):
         """See ``Backbone.input_embedding``."""
         return self.inner.input_embedding
 
+    @property
+    def stack(self) -> Backbone:
+        """See ``Backbone.stack``."""
+        return self.inner.stack
+
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """A vector for each text, ``(n_texts, width)``; always of the whole backbone."""
         assert (start, hidden, stop) == (0, None, None)

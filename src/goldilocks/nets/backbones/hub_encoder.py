@@ -6,12 +6,15 @@ started from cached hidden states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from torch import Tensor, nn
 
+from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.hub.quiet_transformers import quiet
 from goldilocks.nets.tokenization.batching import Batch
@@ -37,8 +40,37 @@ class HubEncoderBackbone(Backbone):
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
-        self._layers = self.model(**self._inputs(batch), output_hidden_states=True).hidden_states
+        with self._edited(batch.mask):
+            self._layers = self.model(**self._inputs(batch), output_hidden_states=True).hidden_states
         return self._layers[0]
+
+    def add_edits(self, edits: Sequence[nn.Module]) -> None:
+        """See ``Backbone.add_edits``."""
+        count = len(self._blocks())
+        if count != self.depth:
+            kind = self.model.config.model_type  # type: ignore[union-attr]
+            raise InputError(
+                f"reft: models of type {kind!r} share {count} layers between {self.depth} blocks, whose states cannot "
+                "be edited apart; use `lora`."
+            )
+        super().add_edits(edits)
+
+    def _blocks(self) -> Sequence[nn.Module]:
+        return list(self.model.get_submodule(self._stack).children()) if self._stack else []
+
+    @contextmanager
+    def _edited(self, mask: Tensor) -> Iterator[None]:
+        """Inside, the model's layers give edited states. Hooks are not kept: copies of this module would share them."""
+        edits = list(self.edits) if self.edits is not None else []
+        handles = [
+            layer.register_forward_hook(partial(_edited_output, edit, mask))
+            for layer, edit in zip(self._blocks(), edits, strict=False)
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def _inputs(self, batch: Batch) -> dict[str, Tensor]:
         types = batch.channels.get("types") if getattr(self.model.config, "type_vocab_size", 0) > 1 else None
@@ -66,9 +98,14 @@ class HubEncoderBackbone(Backbone):
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """See ``Backbone.forward``."""
         if hidden is None and stop in (None, self.depth):
-            states: Tensor = self.model(**self._inputs(batch)).last_hidden_state
+            with self._edited(batch.mask):
+                states: Tensor = self.model(**self._inputs(batch)).last_hidden_state
             return states
-        return super().forward(batch, start=start, hidden=hidden, stop=stop)
+        # The states between blocks come from the model, edited already.
+        hidden = self.embed(batch) if hidden is None else hidden
+        for number in range(start, self.depth if stop is None else stop):
+            hidden = self.block(number, hidden, batch.mask)
+        return hidden
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``; by the type of a module, and inside a layer by its name."""
@@ -93,6 +130,13 @@ class HubEncoderBackbone(Backbone):
             number = int(parameter.removeprefix(stack).split(".")[0])
             return min(number, self.depth - 1)  # ALBERT shares one layer between all blocks
         return self.depth - 1 if "final" in parameter else -1
+
+
+def _edited_output(edit: nn.Module, mask: Tensor, layer: nn.Module, inputs: Any, output: Any) -> Any:  # noqa: ARG001
+    """A forward hook: the first output of a layer is its hidden states."""
+    if isinstance(output, tuple):
+        return (edit(output[0], mask), *output[1:])
+    return edit(output, mask)
 
 
 def read_hub_backbone(folder: Path) -> HubEncoderBackbone:

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from goldilocks.nets.additions import not_traceable
 from goldilocks.nets.backbones.base import pool
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
@@ -36,6 +37,8 @@ def not_exportable(model: Network) -> str | None:
         return f"its backbone ({type(model.backbone).__name__}) is not exported; BERT-shaped and static embeddings are"
     if model.config.pooling not in _POOLINGS:
         return f"its pooling ({model.config.pooling}) is not exported"
+    if reason := not_traceable(model.config):
+        return reason
     return None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from goldilocks.nets.additions import not_traceable
 from goldilocks.nets.assemble import network, read_config
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
@@ -40,6 +41,8 @@ def not_exportable(model: Network) -> str | None:
         return "its embeddings are int8 tables already"
     if model.config.head.KIND not in _HEADS:
         return f"its head ({model.config.head.KIND}) is not exported"
+    if reason := not_traceable(model.config):
+        return reason
     return None
 
 
