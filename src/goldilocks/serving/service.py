@@ -24,12 +24,13 @@ from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Versi
 from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
 from goldilocks.serving.gate import CONTEXT, Context
 from goldilocks.serving.items import items_from
+from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.process_engine import ProcessEngine
 from goldilocks.serving.queue import Job
-from goldilocks.serving.request_log import LogRow, RequestLog
+from goldilocks.serving.request_log import RequestLog
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
 

@@ -118,7 +118,9 @@ class LogSettings:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     path: Path | None = None
-    """SQLite file; absent: nothing is logged."""
+    """SQLite file, or folder of Parquet files; absent: nothing is logged."""
+    format: str = "sqlite"
+    """``sqlite``: one file, written at once; ``parquet``: a folder of files, written every 30 seconds."""
     share: float = 1.0
     """Share of requests that are logged, 0 to 1."""
     texts: str = "masked"
@@ -126,7 +128,8 @@ class LogSettings:
     days: float = 30.0
     """Rows are removed after so many days."""
     megabytes: float = 500.0
-    """The file is rotated above this size (in 10**6 bytes); one older file is kept."""
+    """In 10**6 bytes. Above this size the SQLite file is rotated (one older file is kept), and the oldest Parquet files
+    are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,8 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         raise InputError(f"{where}: port is {settings.port}; it must be at most 65535.")
     if not 0 <= settings.log.share <= 1:
         raise InputError(f"{where}: log.share is {settings.log.share}; it must be between 0 and 1.")
+    if settings.log.format not in ("sqlite", "parquet"):
+        raise InputError(f"{where}: log.format is {settings.log.format!r}; it must be sqlite or parquet.")
     if settings.log.texts not in ("masked", "hash"):
         raise InputError(f"{where}: log.texts is {settings.log.texts!r}; it must be masked or hash.")
 
