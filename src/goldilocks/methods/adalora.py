@@ -20,7 +20,8 @@ from goldilocks.records import Gold, ModelInfo, Text, TrainingConfig
 if TYPE_CHECKING:
     from torch import nn
 
-    from goldilocks.nets.layers.adalora import AdaLoraLinear, AdaLoraObjective
+    from goldilocks.nets.adalora_objective import AdaLoraObjective
+    from goldilocks.nets.layers.adalora import AdaLoraLinear
     from goldilocks.nets.network import Network
 
 ON_REQUEST = "scores like `lora` and takes longer"
@@ -82,7 +83,7 @@ def prepare(network: Network, options: Options) -> None:
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> AdaLoraObjective:  # noqa: ARG001
     """See ``protocols.HasObjective``."""
-    from goldilocks.nets.layers.adalora import AdaLoraObjective
+    from goldilocks.nets.adalora_objective import AdaLoraObjective
 
     return AdaLoraObjective(
         network,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from goldilocks.nets.layers.adalora import AdaLoraLinear, AdaLoraObjective, budget
+from goldilocks.nets.adalora_objective import AdaLoraObjective, budget
+from goldilocks.nets.layers.adalora import AdaLoraLinear
 from goldilocks.nets.layers.wrapped_linear import merge, wrap
 
 
