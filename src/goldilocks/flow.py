@@ -217,6 +217,7 @@ def _race_context(
         rule=_loss_rule(spec, task, dataset),
         task=task,
         repeat=store.repeat,
+        on_half=store.on_half,
         max_disk_bytes=math.inf if settings.max_disk_mb is None else settings.max_disk_mb * 1e6,
     )
 

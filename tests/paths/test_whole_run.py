@@ -53,6 +53,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+def test_cheap_winner_is_refitted_on_half_of_the_rows_for_its_learning_curve(finished: Path) -> None:
+    decision = json.loads((finished / "decision.json").read_text())
+    steps = {step["step"]: step for step in decision["next_steps"]}
+    assert steps["more_data"]["basis"].startswith("a refit on half of the ")
+    (half,) = finished.glob("runs/*/half-rows.npy")
+    assert str(half.relative_to(finished)) in decision["inputs"]
+
+
 def test_run_leaves_every_record_the_contract_names(finished: Path) -> None:
     names = {one.name for one in finished.iterdir()}
     assert names >= {

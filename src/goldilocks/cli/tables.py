@@ -20,6 +20,7 @@ from goldilocks.records import (
     Standing,
 )
 from goldilocks.records.assumptions import assumed_values
+from goldilocks.records.outlook import next_steps_basis, next_steps_line
 from goldilocks.report.board import without_address
 from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.amounts import money
@@ -141,6 +142,8 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
             f"Probability of being the best: {decision.p_best:.0%}; expected regret: {money(decision.expected_regret)} "
             f"{decision.objective.currency} per month; candidates in the best set: {len(decision.tied)}."
         )
+    if decision.next_steps:
+        out_console.print(f"{next_steps_line(decision)} {next_steps_basis(decision)}", markup=False)
     assumed = assumed_values(decision)
     if assumed:
         out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False, soft_wrap=True)

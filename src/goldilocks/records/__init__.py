@@ -27,6 +27,7 @@ from goldilocks.records.decision import Decision as Decision
 from goldilocks.records.decision import Failure as Failure
 from goldilocks.records.decision import Footprint as Footprint
 from goldilocks.records.decision import LossNoise as LossNoise
+from goldilocks.records.decision import NextStep as NextStep
 from goldilocks.records.decision import ProbeResult as ProbeResult
 from goldilocks.records.decision import Screening as Screening
 from goldilocks.records.decision import Search as Search

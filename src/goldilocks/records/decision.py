@@ -266,6 +266,22 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """What could be done after the decision, and what J it is expected to lead to."""
+
+    step: str
+    """``stop``, ``more_data`` (label as many rows again and train the winner on them) or ``larger_model``."""
+    candidate: str
+    """The candidate that would be used."""
+    expected_j: Measured
+    """Money per month, with a 95 % interval. Of ``more_data`` without the cost of labelling."""
+    basis: str
+    """What the number rests on, for the user."""
+    rows: int = 0
+    """Rows to label; 0: none, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The winner, the candidates that may be as good, and for which α the choice holds."""
 
@@ -312,6 +328,8 @@ class Decision:
     """Whether the winner is better than the baselines; ``None``: the records of an earlier version do not tell."""
     error: str = ""
     """What one error is (``a wrong label``); empty in older decisions: the loss is that of the metric."""
+    next_steps: tuple[NextStep, ...] = ()
+    """More data, a larger model, or stop: what each is expected to lead to; empty in older decisions."""
     assumed: tuple[str, ...] = ()
     """Keys of the task file that the user did not state and whose default values are part of the money above."""
 

@@ -28,6 +28,7 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.records.assumptions import assumed_values
+from goldilocks.records.outlook import next_steps_basis, next_steps_line
 from goldilocks.report import board, charts, confusion, story, summary, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.map_chart import decision_map, price_map
@@ -123,6 +124,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "distance": story.distance(decision, labels),
         "curse": story.winners_curse(decision),
         "noise": story.noise(decision),
+        "next_steps": (next_steps_line(decision), next_steps_basis(decision)),
         "holds": story.holds(decision),
         "board": (rows := board.leaderboard(decision, trials)),
         "finished": [line for line in rows if line.standing.J is not None],

@@ -13,14 +13,16 @@ from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Choice, decide
 from goldilocks.selection.digests import digests
 from goldilocks.selection.explain_choice import advice, sentence
-from goldilocks.selection.failures import Guard
+from goldilocks.selection.failures import Guard, own_fault
 from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.needs import needs
+from goldilocks.selection.next_steps import next_steps
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.time_correction import pace
 from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
+from goldilocks.selection.watchdog import time_limit
 
 _VERSIONS = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 _DISTURBED = 1.3
@@ -81,7 +83,42 @@ def conclude(
         stopped=stopped,
         money=setting.workspace.spending_log().total().money,
     )
-    return replace(decision_from(records, footprints, search), inputs=digests(setting.workspace, len(trials)))
+    decision = decision_from(records, footprints, search)
+    if _refit_on_half(decision, setting):
+        decision = decision_from(records, footprints, search)
+    return replace(decision, inputs=digests(setting.workspace, len(trials)))
+
+
+_CHEAP_SECONDS = 4.0
+"""A winner whose run took no longer is trained once more on half of the rows, for its learning curve."""
+
+
+def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
+    """Train a cheap winner on half of the rows and keep its validation answers; whether that was done now."""
+    name, workspace = decision.winner.candidate, setting.workspace
+    seconds = sum(trial.seconds for trial in workspace.read_trials() if trial.candidate == name and not trial.repeat)
+    candidate = next(entry for entry in setting.pool.candidates if entry.name == name)
+    if setting.on_half is None or candidate.model.remote or workspace.half_answers(name) is not None:
+        return False
+    affordable = seconds <= _CHEAP_SECONDS and setting.clock.left() >= 2 * _CHEAP_SECONDS
+    if not affordable or len(setting.dataset.train) < _LEAST_ROWS:
+        return False
+    try:
+        with time_limit(_PATIENCE * _CHEAP_SECONDS, f"{name}, on half of the rows"):
+            run = setting.on_half(candidate)
+            run.advance(1.0)
+            answers = run.predict(setting.dataset.validation.texts)
+    except Exception as error:  # without the refit the prior stands
+        if own_fault(error) is None:
+            raise
+        return False
+    workspace.write_half(name, answers)
+    return True
+
+
+_LEAST_ROWS = 20
+"""Half of fewer training rows says nothing."""
+_PATIENCE = 10.0
 
 
 def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], search: Search) -> Decision:
@@ -127,6 +164,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         loss_noise=choice.loss_noise,
         verdict=verdict,
         error=records.rule.what if records.rule else "",
+        next_steps=next_steps(records, choice, finished, forecasts.prospects),
         assumed=spec.assumed,
     )
 

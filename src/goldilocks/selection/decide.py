@@ -60,6 +60,13 @@ class Prospect:
     cost: float
     """Money per month, as far as it is known."""
 
+    def draws(self, n_draws: int, seed: int) -> npt.NDArray[np.float64]:
+        """Draws of its final loss, log-normal, at most 1, ``(n_draws,)``."""
+        mean = max(self.loss, 1e-9)
+        spread = np.sqrt(np.log1p((self.spread / mean) ** 2))
+        drawn = np.random.default_rng(seed).standard_normal(n_draws)
+        return np.asarray(np.minimum(np.exp(np.log(mean) - spread**2 / 2 + spread * drawn), 1.0))
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -80,6 +87,20 @@ class Choice:
     """The candidates within the limits."""
     item_losses: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
     """What each item (or group of items) contributes to their losses, ``(n_items, n_names)``."""
+    loss_draws: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
+    """Draws of their losses from the posterior, ``(n_draws, n_names)``."""
+    j_draws: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)), compare=False, repr=False)
+    """Draws of their J, errors of the timing included, in the same shape."""
+    seed_spread: float = 0.0
+    """See ``SeedSpread.relative``."""
+
+    def loss_of(self, candidate: str) -> npt.NDArray[np.float64]:
+        """Draws of a candidate's loss, ``(n_draws,)``."""
+        return np.asarray(self.loss_draws[:, self.names.index(candidate)])
+
+    def j_of(self, candidate: str) -> npt.NDArray[np.float64]:
+        """Draws of a candidate's J, ``(n_draws,)``."""
+        return np.asarray(self.j_draws[:, self.names.index(candidate)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +155,9 @@ def decide(
     noise = monthly_loss(field.noise, spec.objective) + timing
     best = best_set(observed, noise, step=float(monthly_loss(field.step, spec.objective)))
     tied = {field.names[i] for i in np.flatnonzero(best.members).tolist()} | {field.names[chosen]}
-    p_best, regret = _probabilities(field, timing, chosen, prospects, spec, rng)
+    losses = _loss_draws(field, rng)
+    drawn = field.costs + monthly_loss(losses, spec.objective) + timing
+    p_best, regret = _probabilities(field, drawn, chosen, prospects, spec, rng)
     lowest = int(np.argmin(observed))
     gaps = observed - observed[lowest]
     low, high = gaps + np.quantile(noise - noise[:, lowest, None], [0.025, 0.975], axis=0)
@@ -178,6 +201,9 @@ def decide(
         p_best=p_best,
         names=tuple(field.names),
         item_losses=field.table.per_item,
+        loss_draws=losses,
+        j_draws=drawn,
+        seed_spread=field.table.spread.relative,
     )
 
 
@@ -222,18 +248,21 @@ def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: floa
     return min([best, *near], key=lambda i: (field.costs[i], size[i], field.names[i]))
 
 
+def _loss_draws(field: _Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Draws of the losses from the posterior, errors by the training seed included, ``(n_draws, n_candidates)``."""
+    drawn = field.posterior.draws(field.noise, rng)
+    return np.asarray(drawn + field.table.seed_errors * rng.standard_normal(drawn.shape))
+
+
 def _probabilities(
     field: _Field,
-    timing: Floats,
+    drawn: Floats,
     chosen: int,
     prospects: Sequence[Prospect],
     spec: TaskSpec,
     rng: np.random.Generator,
 ) -> tuple[dict[str, float], float]:
-    """P(lowest J) of every candidate, and the expected regret of the winner, from draws of the posterior."""
-    losses = field.posterior.draws(field.noise, rng)
-    losses += field.table.seed_errors * rng.standard_normal(losses.shape)
-    drawn = field.costs + monthly_loss(losses, spec.objective) + timing
+    """P(lowest J) of every candidate, and the expected regret of the winner, from draws of J."""
     if prospects:
         mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects])
         most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1

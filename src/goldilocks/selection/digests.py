@@ -27,6 +27,9 @@ def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
             digests[path.name] = sha256_of(path)
     for trial in workspace.read_trials()[:n_trials]:
         digests[trial.predictions] = sha256_of(workspace.inside(trial.predictions))
+    for name in sorted({trial.candidate for trial in workspace.read_trials()[:n_trials]}):
+        if (half := workspace.half_answers(name)) is not None:
+            digests[half] = sha256_of(workspace.inside(half))
     return digests
 
 

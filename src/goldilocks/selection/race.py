@@ -79,6 +79,8 @@ class RaceContext:
     repeat: Callable[[Candidate, int], Runner] | None = None
     """Makes a run from scratch with another training seed, the task's plus this number; ``None``: further seeds are not
     for sale."""
+    on_half: Callable[[Candidate], Runner] | None = None
+    """Makes a run on half of the training rows, for the learning curve of the winner; ``None``: there is none."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 

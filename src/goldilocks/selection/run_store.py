@@ -7,7 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
-from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Text, Trial, Workload
+from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Part, Text, Trial, Workload
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, read_text, to_json, write_text
@@ -82,16 +82,25 @@ class RunStore:
         """The candidate's run from scratch with another seed: the task's plus ``number``."""
         return self._run(candidate, self.seed + number)
 
-    def _run(self, candidate: Candidate, seed: int) -> Run:
+    def on_half(self, candidate: Candidate) -> Run:
+        """The candidate's run on half of the training rows, in which every label occurs about as often."""
+        from goldilocks.tuning.schedule import nested_order
+
+        train = self.dataset.train
+        half = train.take(nested_order(train.gold, self.seed)[: max(1, len(train) // 2)])
+        return self._run(candidate, self.seed, half)
+
+    def _run(self, candidate: Candidate, seed: int, rows: Part | None = None) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
 
+        train = self.dataset.train if rows is None else rows
         return Run(
             candidate,
-            self.dataset.train,
+            train,
             self.dataset.goal,
             RunSetup(
                 model_folder=self._folder(candidate.model),
-                work=self.work,
+                work=replace(self.work, rows=len(train)),
                 seed=seed,
                 options=options_of(candidate.method, self.options),
                 training=self.training,

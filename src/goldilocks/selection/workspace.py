@@ -362,7 +362,19 @@ class Workspace:
             The file, relative to the workspace.
         """
         seed = f"-seed-{repeat + 1}" if repeat else ""
-        path = self.of_candidate(candidate) / f"rung-{rung}{seed}{'.npy' if answers.labels else '.json'}"
+        return self._write_answers(candidate, f"rung-{rung}{seed}", answers)
+
+    def write_half(self, candidate: str, answers: Answers) -> None:
+        """Validation answers of a candidate that was trained on half of the rows."""
+        self._write_answers(candidate, _HALF, answers)
+
+    def half_answers(self, candidate: str) -> str | None:
+        """The file of ``write_half``, relative to the workspace; ``None``: there is none."""
+        paths = (self.of_candidate(candidate) / f"{_HALF}{suffix}" for suffix in (".npy", ".json"))
+        return next((str(path.relative_to(self.folder)) for path in paths if path.is_file()), None)
+
+    def _write_answers(self, candidate: str, name: str, answers: Answers) -> str:
+        path = self.of_candidate(candidate) / f"{name}{'.npy' if answers.labels else '.json'}"
         if answers.labels:
             buffer = io.BytesIO()
             table = np.array(answers.probabilities, dtype=np.float32)
@@ -392,6 +404,7 @@ class Workspace:
             raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
 
 
+_HALF = "half-rows"
 _NO_ANSWER = -1.0
 """Stands on disk for every probability of an item without an answer; NaN there is damage."""
 
