@@ -50,10 +50,10 @@ def export_bundle(bundle: Path, target: str, out: Path) -> Exported:
     out.mkdir(parents=True, exist_ok=True)
     try:
         exported = exporter.export(loaded.model, settings, out)
-        exported = replace(exported, command=exported.command.replace("FOLDER", str(out)))
-        write_text(out / CARD, exported_card(info, exported))
+        card = exported_card(info, replace(exported, usage=exported.usage.replace("FOLDER", "path/to/this/folder")))
+        write_text(out / CARD, card)
     except GoldilocksError:
         for path in out.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
-    return exported
+    return replace(exported, command=exported.command.replace("FOLDER", str(out)))

@@ -13,8 +13,16 @@ _USAGE = """\
 
 ```sh
 pip install numpy onnxruntime tokenizers
-python FOLDER/predict.py "a text"
-```"""
+python predict.py ARGUMENTS
+```
+
+In Python: `import predict; model = predict.load(Path("."))`, then `model.predict(ARGUMENTS)`; it returns WHAT."""
+_KINDS = {
+    "classifier": ('"a text"', "the label and the probabilities"),
+    "pair_scorer": ('"a text" "another"', "the score, or the scores of several candidates"),
+    "span_extractor": ('"a question" "its context"', "the answer and its start in the context"),
+    "token_classifier": ("the words of a sentence", "a tag for each word"),
+}
 
 
 def unavailable() -> str | None:
@@ -28,7 +36,7 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Exporter``."""
     if not hasattr(model, "module"):
         return "it is no neural network and has no ONNX form"
-    from goldilocks.nets.export.onnx_classifier import not_exportable
+    from goldilocks.nets.export.onnx_graph import not_exportable
     from goldilocks.nets.network import Network
 
     return not_exportable(model) if isinstance(model, Network) else "its network was built elsewhere"
@@ -36,9 +44,12 @@ def incompatibility(model: Model) -> str | None:
 
 def export(model: Model, settings: ExportSettings, folder: Path) -> Exported:
     """See ``protocols.Exporter``."""
-    from goldilocks.nets.export.onnx_classifier import save_classifier
+    from goldilocks.nets.export.onnx_graph import save_model
     from goldilocks.nets.network import Network
 
     assert isinstance(model, Network)
-    save_classifier(model, folder, rule=settings.rule, normalisation=settings.normalisation)
-    return Exported("onnxruntime", _USAGE, 'python FOLDER/predict.py "a text"')
+    save_model(model, folder, rule=settings.rule, normalisation=settings.normalisation)
+    arguments, what = _KINDS[model.config.head.KIND]
+    usage = _USAGE.replace("predict.py ARGUMENTS", f"predict.py {arguments}")
+    usage = usage.replace("ARGUMENTS", '"…"').replace("WHAT", what)
+    return Exported("onnxruntime", usage, f"python FOLDER/predict.py {arguments}")

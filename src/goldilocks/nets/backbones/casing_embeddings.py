@@ -7,37 +7,20 @@ to the token embeddings. The tables start at zero: before training the network p
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
-from goldilocks.support.text.word_shape import shape_of
+from goldilocks.support.text.word_shape import CASING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-AFFIX_LETTERS = 3
-_BUCKETS = 2048
-"""Hash buckets for first (and for last) letters; words that share one by chance are distinguished by their tokens."""
-
-
-def _bucket(letters: str) -> int:
-    return 1 + zlib.crc32(letters.lower().encode("utf-8", "surrogatepass")) % (_BUCKETS - 1)
-
-
-_FEATURES: dict[str, tuple[int, Callable[[str], int]]] = {
-    "shapes": (65, shape_of),
-    "prefixes": (_BUCKETS, lambda word: _bucket(word[:AFFIX_LETTERS])),
-    "suffixes": (_BUCKETS, lambda word: _bucket(word[-AFFIX_LETTERS:])),
-}
-"""Channel -> rows of its table (0: no word), and the row of a word."""
-
 
 def casing_feature(channel: str, word: str) -> int:
     """The row of ``word`` in the table of ``channel``."""
-    return _FEATURES[channel][1](word)
+    return CASING[channel][1](word)
 
 
 class CasingEmbeddings(nn.ModuleDict):
@@ -45,7 +28,7 @@ class CasingEmbeddings(nn.ModuleDict):
 
     def __init__(self, channels: tuple[str, ...], width: int) -> None:
         """Tables of zeros, ``width`` wide."""
-        super().__init__({name: nn.Embedding(_FEATURES[name][0], width) for name in channels})
+        super().__init__({name: nn.Embedding(CASING[name][0], width) for name in channels})
         for table in self.values():
             nn.init.zeros_(cast(nn.Embedding, table).weight)
 

@@ -382,6 +382,25 @@ class TokenClassifier(Network):
         each = F.log_softmax(scores, dim=2).gather(2, paths.unsqueeze(2)).squeeze(2)
         return paths, (each * mask).sum(1).exp()
 
+    def transitions(self) -> tuple[Tensor, Tensor]:
+        """Scores of decoding from tag to tag ``(n_labels, n_labels)``, and of the first tag: CRF and IOB2 rules."""
+        n_labels, chain = len(self.labels), self._chain()
+        moves, first = self._rules or (torch.zeros(n_labels, n_labels), torch.zeros(n_labels))
+        if chain is None:
+            return moves, first
+        return moves + chain.transitions.detach().cpu(), first + chain.start_transitions.detach().cpu()
+
+    @property
+    def frame(self) -> tuple[Ids, Ids]:
+        """Ids of the special tokens before and after a row."""
+        return self._before, self._after
+
+    @property
+    def word_limits(self) -> dict[str, Any]:
+        """What long words are truncated to, and the ids of a word for which the tokenizer gives no token."""
+        limits = {"word_characters": WORD_CHARACTERS, "word_tokens": WORD_TOKENS}
+        return {**limits, "no_token_ids": self._nothing.tolist()}
+
     def _chain(self) -> LinearChainCrf | None:
         """The head's CRF, or the mean of all heads' CRFs."""
         chains = [head.chain for head in self.heads if head.chain is not None]

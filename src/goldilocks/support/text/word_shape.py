@@ -2,17 +2,17 @@
 
 Its letters (first and last ones, lower-cased form, how it is written) and its two neighbours on either side; of words
 of one sign, as in Chinese tagged by character, that is the signs around them and the pairs they form.
+
+Exported taggers carry a copy of this file, so it needs NumPy only.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from goldilocks.support.text.units import FIRST_SEGMENTATION, normalised
 
 AFFIXES = 4
 """Longest first and last letters that count."""
@@ -22,6 +22,11 @@ BUCKETS = 2**17
 """Numbers that strings are hashed to, 0 (nothing) among them."""
 MOST = 28
 """Features a word can have."""
+_FIRST_SEGMENTATION = 1
+"""``units.FIRST_SEGMENTATION``."""
+_AFFIX_LETTERS = 3
+_AFFIX_BUCKETS = 2048
+"""Hash buckets for first (and for last) letters; words that share one by chance are distinguished by their tokens."""
 
 
 def shape_of(word: str) -> int:
@@ -49,7 +54,19 @@ def shape_of(word: str) -> int:
     return 1 + 16 * kind + 8 * lower + 4 * upper + 2 * digit + other
 
 
-def features(words: Sequence[str], segmentation: int = FIRST_SEGMENTATION) -> Iterator[list[str]]:
+def _affix(letters: str) -> int:
+    return 1 + zlib.crc32(letters.lower().encode("utf-8", "surrogatepass")) % (_AFFIX_BUCKETS - 1)
+
+
+CASING: dict[str, tuple[int, Callable[[str], int]]] = {
+    "shapes": (65, shape_of),
+    "prefixes": (_AFFIX_BUCKETS, lambda word: _affix(word[:_AFFIX_LETTERS])),
+    "suffixes": (_AFFIX_BUCKETS, lambda word: _affix(word[-_AFFIX_LETTERS:])),
+}
+"""Channel of casing features -> rows of its table (0: no word), and the row of a word."""
+
+
+def features(words: Sequence[str], segmentation: int = _FIRST_SEGMENTATION) -> Iterator[list[str]]:
     """What is known of each word, as strings; in NFC from segmentation version 2 on.
 
     Example:
@@ -57,7 +74,9 @@ def features(words: Sequence[str], segmentation: int = FIRST_SEGMENTATION) -> It
         >>> "lower=rome" in two, "-1:lower=in" in two, "last" in two
         (True, True, True)
     """
-    if segmentation > FIRST_SEGMENTATION:
+    if segmentation > _FIRST_SEGMENTATION:
+        from goldilocks.support.text.units import normalised
+
         words = [normalised(word) for word in words]
     short = [_clean(word[:LONGEST]) for word in words]
     lower = [word.lower() for word in short]

@@ -1,0 +1,230 @@
+"""A network as one ONNX graph with tokenizer and a script: it runs without this package.
+
+model.onnx       ids, mask (and types, …), each ``(rows, tokens)`` int64 -> what the kind of answer needs, see ``Form``
+model.json       labels and what the script needs
+tokenizer.json
+predict.py       numpy, onnxruntime and tokenizers only
+word_shape.py    of taggers: the features of words
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from goldilocks.nets.additions import not_traceable
+from goldilocks.nets.backbones.base import Backbone, pool
+from goldilocks.nets.backbones.bert import BertBackbone
+from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
+from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
+from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
+from goldilocks.nets.export.onnx_folder import OPSET
+from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
+from goldilocks.nets.heads.span_extractor import OVERLAP_SHARE, QUESTION_SHARE, SpanExtractor, frame_of
+from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch
+from goldilocks.records import AnswerRule
+from goldilocks.support.text import word_shape
+
+GRAPH = "model.onnx"
+_POOLINGS = ("mean", "max", "first")
+_HEADS = ("classifier", "pair_scorer", "token_classifier", "span_extractor")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Inputs and output of a graph: name -> names of its open axes, or their sizes."""
+
+    inputs: dict[str, tuple[str | int, ...]]
+    """int64, all of them."""
+    output: str
+    """``probabilities`` (rows, labels); ``scores`` of a cross-encoder (rows, 1), of a span extractor (rows, tokens,
+    start and end), of a tagger (rows, words, tags); ``vectors`` of a bi-encoder (rows, width), normalised."""
+    axes: tuple[str | int, ...]
+    """Of the output."""
+
+
+def not_exportable(model: Network) -> str | None:
+    """Why a network cannot be exported as one graph, for the user; ``None``: it can."""
+    kind, backbone = model.config.head.KIND, _inner(model.backbone)
+    if kind not in _HEADS:
+        return f"its head is a {kind}; {', '.join(_HEADS)} are exported as one graph"
+    if not isinstance(backbone, BertBackbone) and type(backbone) is not EmbeddingBackbone:
+        return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped and static embeddings are"
+    if model.config.int8_embeddings:
+        return "its embeddings are int8 tables; export the bundle that it was compressed from"
+    pools = model.pools or isinstance(model.backbone, BiEncoderBackbone)
+    if pools and model.config.pooling not in _POOLINGS:
+        return f"its pooling ({model.config.pooling}) is not exported"
+    return not_traceable(model.config)
+
+
+def _inner(backbone: Backbone) -> Backbone:
+    return backbone.inner if isinstance(backbone, BiEncoderBackbone) else backbone
+
+
+def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation: str) -> Form:
+    """Write a network that ``not_exportable`` says nothing against.
+
+    Args:
+        model: The network.
+        folder: An empty folder.
+        rule: How probabilities become answers.
+        normalisation: Unicode form that texts are brought to; empty: none.
+
+    Returns:
+        What the graph takes and gives.
+    """
+    form = form_of(model)
+    write_graph(model, form, folder / GRAPH)
+    model.tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "kind": model.config.head.KIND,
+        "labels": model.labels,
+        "max_tokens": model.config.max_tokens,
+        "pad_id": model.config.pad_id,
+        "normalisation": normalisation,
+        **_answer_config(model, rule),
+    }
+    (folder / "model.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
+    shutil.copy(Path(__file__).with_name("standalone_predict.py"), folder / "predict.py")
+    if isinstance(model, TokenClassifier):
+        shutil.copy(Path(word_shape.__file__), folder / "word_shape.py")
+    return form
+
+
+def form_of(model: Network) -> Form:
+    """What the graph of a network takes and gives."""
+    backbone = _inner(model.backbone)
+    names = ["ids", "mask"]
+    if isinstance(backbone, BertBackbone) and backbone.types is not None and backbone.types.num_embeddings > 1:
+        names.append("types")
+    if isinstance(backbone, BertBackbone) and isinstance(backbone.channel_embeddings, CasingEmbeddings):
+        names += list(backbone.channel_embeddings.keys())
+    inputs: dict[str, tuple[str | int, ...]] = dict.fromkeys(names, ("rows", "tokens"))
+    match model:
+        case TokenClassifier():
+            inputs["places"] = ("rows", "words")
+            if model.heads[0].wide is not None:
+                inputs["features"] = ("rows", "words", word_shape.MOST)
+            return Form(inputs, "scores", ("rows", "words", len(model.labels)))
+        case SpanExtractor():
+            return Form(inputs, "scores", ("rows", "tokens", 2))
+        case PairScorer() if isinstance(model.backbone, BiEncoderBackbone):
+            return Form(inputs, "vectors", ("rows", backbone.width))
+        case PairScorer():
+            return Form(inputs, "scores", ("rows", 1))
+        case _:
+            return Form(inputs, "probabilities", ("rows", len(model.labels)))
+
+
+def _answer_config(model: Network, rule: AnswerRule) -> dict[str, Any]:
+    """What the script needs to turn the graph's output into answers."""
+    match model:
+        case TokenClassifier():
+            return _tag_config(model)
+        case SpanExtractor():
+            frame = frame_of(model.tokenizer, model.config.pad_id)
+            ids = {part: getattr(frame, part).tolist() for part in ("before", "between", "after")}
+            shares = {"overlap_share": OVERLAP_SHARE, "question_share": QUESTION_SHARE}
+            options = model.options
+            limits = {"max_answer_tokens": options.max_answer_tokens, "may_be_empty": options.may_be_empty}
+            return {**ids, "types": list(frame.types), **shares, **limits}
+        case PairScorer():
+            options = model.options
+            return {"low": options.low, "high": options.high, "lists": options.lists, **_cosine_config(model.head)}
+        case _:
+            return {"several": model.config.several, "error_costs": rule.error_costs}
+
+
+def _cosine_config(head: nn.Module) -> dict[str, Any]:
+    if not isinstance(head, CosineHead):
+        return {"bi_encoder": False}
+    prior = None if head.wanted is None else head.wanted.detach().tolist()
+    return {"bi_encoder": True, "scale": head.scale.item(), "offset": head.offset.item(), "prior": prior}
+
+
+def _tag_config(model: TokenClassifier) -> dict[str, Any]:
+    moves, first = model.transitions()
+    before, after = model.frame
+    return {
+        "transitions": moves.tolist(),
+        "start_transitions": first.tolist(),
+        "crf": any(head.chain is not None for head in model.heads),
+        "before": before.tolist(),
+        "after": after.tolist(),
+        **model.word_limits,
+    }
+
+
+class _Graph(nn.Module):
+    """Ids to what the kind of answer needs, without branches that depend on values."""
+
+    def __init__(self, model: Network, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.backbone, self.head, self.names = _inner(model.backbone), model.head, names
+        self.kind, self.pooling, self.several = type(model), model.config.pooling, model.config.several
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        given = dict(zip(self.names, tensors, strict=True))
+        ids, mask = given.pop("ids"), given.pop("mask")
+        hidden = self.backbone.embed(Batch(ids, mask, given, ()))
+        if isinstance(self.backbone, BertBackbone):
+            keep = mask.bool()[:, None, None, :]
+            for block in self.backbone.blocks:
+                hidden = block(hidden, keep)
+        if self.kind is TokenClassifier:
+            return _tag_scores(self.head, hidden, given["places"], given.get("features"))
+        if self.kind is SpanExtractor:
+            return cast(Tensor, self.head(hidden)).float()
+        pooled = self.head(pool(hidden, mask, self.pooling)).float()
+        if isinstance(self.head, CosineHead):
+            return cast(Tensor, pooled)
+        sigmoid = self.several or self.kind is PairScorer
+        return cast(Tensor, pooled.sigmoid() if sigmoid else pooled.softmax(-1))
+
+
+def _tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tensor | None) -> Tensor:
+    """Scores of the tags of the words at ``places``, ``(rows, words, n_labels)``; of several heads their mean."""
+    words = hidden.gather(1, places.unsqueeze(2).expand(-1, -1, hidden.shape[2]))
+    heads = [head] if isinstance(head, TagHead) else [cast(TagHead, each) for each in head.children()]
+    scores = torch.stack([each.linear(words) for each in heads]).mean(0)
+    if features is None:
+        return scores
+    keep = (features > 0).to(scores.dtype).unsqueeze(3)
+    tables = torch.stack([cast(nn.Module, each.wide).table.weight for each in heads]).mean(0)
+    return scores + (tables[features] * keep).sum(2) * GAIN
+
+
+def write_graph(model: Network, form: Form, path: Path) -> None:
+    """The graph alone."""
+    names = tuple(form.inputs)
+    # Few tokens: then attention is traced as plain products, which hold for any length.
+    sizes = {"rows": 2, "tokens": 3, "words": 2}
+    shapes = [[sizes[size] if isinstance(size, str) else size for size in form.inputs[name]] for name in names]
+    example = tuple(torch.ones(shape, dtype=torch.int64) for shape in shapes)
+    axes = {**form.inputs, form.output: form.axes}
+    graph = _Graph(model, names).eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter is called legacy; the newer one needs another package
+        torch.onnx.export(
+            graph,
+            example,
+            str(path),
+            input_names=list(names),
+            output_names=[form.output],
+            dynamic_axes={
+                name: {place: size for place, size in enumerate(sizes) if isinstance(size, str)}
+                for name, sizes in axes.items()
+            },
+            opset_version=OPSET,
+            dynamo=False,
+        )
