@@ -28,7 +28,7 @@ from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
 from goldilocks.nets.export.onnx_folder import OPSET
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import OVERLAP_SHARE, QUESTION_SHARE, SpanExtractor, frame_of
-from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier
+from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import AnswerRule
@@ -135,8 +135,8 @@ def _answer_config(model: Network, rule: AnswerRule) -> dict[str, Any]:
             frame = frame_of(model.tokenizer, model.config.pad_id)
             ids = {part: getattr(frame, part).tolist() for part in ("before", "between", "after")}
             shares = {"overlap_share": OVERLAP_SHARE, "question_share": QUESTION_SHARE}
-            options = model.options
-            limits = {"max_answer_tokens": options.max_answer_tokens, "may_be_empty": options.may_be_empty}
+            spans = model.options
+            limits = {"max_answer_tokens": spans.max_answer_tokens, "may_be_empty": spans.may_be_empty}
             return {**ids, "types": list(frame.types), **shares, **limits}
         case PairScorer():
             options = model.options
@@ -200,7 +200,7 @@ def _tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tenso
     if features is None:
         return scores
     keep = (features > 0).to(scores.dtype).unsqueeze(3)
-    tables = torch.stack([cast(nn.Module, each.wide).table.weight for each in heads]).mean(0)
+    tables = torch.stack([cast(Wide, each.wide).table.weight for each in heads]).mean(0)
     return scores + (tables[features] * keep).sum(2) * GAIN
 
 
