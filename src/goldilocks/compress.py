@@ -178,6 +178,7 @@ def _searched(
         chosen=result.taken.steps if result.taken else (),
         frontier=frontier(baseline, result.trials),
         machine=f"{machine().name} ({machine().cores} cores)",
+        n_texts=len(calibration.texts),
         load=load_per_core(),
     )
     return record, result.taken

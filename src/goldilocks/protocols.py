@@ -438,7 +438,7 @@ class Distil(Protocol):
 
         Args:
             student: A ``TrainableNetwork``; it is changed.
-            teacher: A ``TrainableNetwork`` with the same labels.
+            teacher: A ``Model`` with the same labels.
             texts: What both answer.
             config: Of the training.
         """
@@ -467,8 +467,8 @@ class ChangesFamily(Protocol):
     """A compressor (beside ``Compressor``) whose result is a model of another family."""
 
     @property
-    def RESULT(self) -> str:  # noqa: N802
-        """``family/model``: file name in families/, and the name that the family or the bundle gives the model."""
+    def FAMILY(self) -> str:  # noqa: N802
+        """File name in families/ of what restores the result."""
 
 
 class Compressor(Protocol):

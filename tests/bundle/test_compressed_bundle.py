@@ -15,6 +15,7 @@ from goldilocks.bundle.verify import verify
 from goldilocks.bundle.write import write_compressed
 from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.records import Compression, CompressionTrial, Footprint, Measured
+from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
 
 
@@ -81,6 +82,23 @@ def test_scores_of_the_original_are_not_claimed(compressed: Path) -> None:
     assert info.validation == {"macro_f1": share(0.905)}
     assert info.test == {}
     assert info.test_opened
+
+
+def test_student_of_another_family_is_what_the_bundle_loads(tmp_path: Path) -> None:
+    original = load(bundle(tmp_path / "original", "tfidf_linear"))
+    family, part = plugins.load("families", "cnn"), tiny.part(60)
+    student = family.create(family.models()[0], None, part, original.info.goal, seed=0)
+    student.save(tmp_path / "student")
+    taken = replace(trial("distilled_cnn"), family="cnn")
+    record = replace(RECORD, trials=(taken,), chosen=taken.steps)
+
+    write_compressed(original, record, tmp_path / "student", tmp_path / "small")
+
+    small = load(tmp_path / "small")
+    assert verify(tmp_path / "small").ok
+    assert small.info.family == "cnn"
+    assert small.info.facts.family == "tfidf_linear"  # of the model that was tuned
+    assert "goldilocks tune --candidate tfidf_linear/" in (tmp_path / "small" / "README.md").read_text()
 
 
 def test_card_shows_every_trial(compressed: Path) -> None:

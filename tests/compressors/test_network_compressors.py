@@ -12,12 +12,13 @@ from goldilocks.bundle.layout import MODEL
 from goldilocks.bundle.read import read_info
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
-from goldilocks.protocols import Model
-from goldilocks.records import TrainingConfig
+from goldilocks.protocols import ChangesFamily, Model
+from goldilocks.records import Part, TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
 from goldilocks.tuning.loop import Learner
 
+CONFIG = TrainingConfig(8, 2e-3, 2e-3)
 OLD = Path(__file__).parents[1] / "fixtures" / "v0.1"
 
 
@@ -65,14 +66,44 @@ def test_networks_of_other_shapes_are_not_exported() -> None:
         assert reason == f"only BERT-shaped encoders are exported, this backbone is a {backbone}"
 
 
+def tuned(folder: Path, part: Part) -> Network:
+    """A tiny encoder that knows the tiny data."""
+    learner = Learner(tiny.encoder(folder, part, depth=3), CONFIG, part.texts, part.gold, seed=0)
+    learner.advance(1.0)
+    return learner.settle()
+
+
+def right_share(small: Model) -> float:
+    unseen = tiny.part(100, seed=1)
+    answers = small.predict(unseen.texts).values
+    return float(np.mean([answer == gold for answer, gold in zip(answers, unseen.gold, strict=True)]))
+
+
+@pytest.mark.parametrize("name", ["shallow_copy", "distilled_cnn", "distilled_rnn", "distilled_embedding"])
+def test_student_learns_the_task_from_texts_without_labels(name: str, tmp_path: Path) -> None:
+    part, compressor = tiny.part(200), plugins.load("compressors", name)
+    teacher = tuned(tmp_path / "checkpoint", part)
+    (tmp_path / "student").mkdir()
+
+    compressor.compress(teacher, 1.0, tmp_path / "student", calibration(part.texts, most_epochs=12))
+
+    family = compressor.FAMILY if isinstance(compressor, ChangesFamily) else "encoder"
+    student = plugins.load("families", family).restore(tmp_path / "student")
+    assert student.labels == teacher.labels
+    assert right_share(student) >= 0.95
+
+
+def test_students_are_made_of_networks_with_layers_only() -> None:
+    reason = plugins.load("compressors", "distilled_embedding").incompatibility(model("text_classification-cnn"))
+
+    assert reason == "it is no network of several layers, so a student would hardly be smaller"
+
+
 @pytest.mark.parametrize("name", ["layer_pruning", "width_pruning", "low_rank", "vocabulary_pruning"])
 def test_pruned_encoder_is_smaller_keeps_its_answers_and_runs_on_onnx(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     part, family = tiny.part(200), plugins.load("families", "encoder")
-    network = tiny.encoder(tmp_path / "checkpoint", part, depth=3)
-    learner = Learner(network, TrainingConfig(8, 2e-3, 2e-3), part.texts, part.gold, seed=0)
-    learner.advance(1.0)
-    network = learner.settle()
+    network = tuned(tmp_path / "checkpoint", part)
     original_bytes, compressor = network.size_bytes(), plugins.load("compressors", name)
 
     (tmp_path / "small").mkdir()
@@ -81,8 +112,7 @@ def test_pruned_encoder_is_smaller_keeps_its_answers_and_runs_on_onnx(name: str,
     small, unseen = family.restore(tmp_path / "small"), tiny.part(100, seed=1)
     assert isinstance(small, Network)
     assert small.size_bytes() < original_bytes
-    right = sum(answer == gold for answer, gold in zip(small.predict(unseen.texts).values, unseen.gold, strict=True))
-    assert right >= 95
+    assert right_share(small) >= 0.95
     (tmp_path / "onnx").mkdir()
     plugins.load("compressors", "onnx_float32").compress(small, 1.0, tmp_path / "onnx", calibration())
     exported = plugins.load("engines", "onnxruntime").load(tmp_path / "onnx", "encoder")

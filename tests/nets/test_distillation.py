@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from goldilocks import plugins
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.nets.distillation import TEMPERATURE, Distillation, answers_as_gold, matched_layers
+from goldilocks.nets.distillation import TEMPERATURE, Distillation, answers_as_gold, logits_of, matched_layers
 from goldilocks.nets.network import Network
 from goldilocks.nets.pruning import with_blocks
 from goldilocks.nets.tokenization.batching import padded
+from goldilocks.protocols import Model, OneShotEstimator
 from goldilocks.records import Output, TrainingConfig
 from goldilocks.testing import tiny
 
@@ -24,7 +26,7 @@ def made(folder: Path, output: Output = Output.LABEL, name: str = "en", depth: i
     return tiny.encoder(folder / f"depth{depth}", case.part, case.goal, depth=depth), case
 
 
-def distance(student: Network, teacher: Network) -> float:
+def distance(student: Model, teacher: Model) -> float:
     tables = [np.asarray(network.predict(TEXTS).probabilities) for network in (student, teacher)]
     return float(np.abs(tables[0] - tables[1]).mean())
 
@@ -78,3 +80,23 @@ def test_answers_of_other_outputs_become_right_answers(tmp_path: Path) -> None:
     student = teacher.twin()
     SeededDistil()(student, teacher, case.part.texts, TrainingConfig(1, 1e-3, 1e-3))
     assert student.predict(case.part.texts[:2]).values
+
+
+def test_model_of_any_family_can_teach(tmp_path: Path) -> None:
+    part, family = tiny.part(60), plugins.load("families", "naive_bayes")
+    teacher = family.create(family.models()[0], None, part, tiny.GOAL, seed=0)
+    assert isinstance(teacher, OneShotEstimator)
+    teacher.fit(part.texts, part.gold, seed=0)
+    student = tiny.encoder(tmp_path / "student", part)
+    before = distance(student, teacher)
+
+    SeededDistil()(student, teacher, TEXTS, TrainingConfig(8, 3e-3, 3e-2))
+
+    assert distance(student, teacher) < 0.5 * before
+
+
+def test_logits_give_the_probabilities_back() -> None:
+    table = np.array([[0.7, 0.2, 0.1], [1.0, 0.0, 0.0]], dtype=np.float32)
+
+    torch.testing.assert_close(logits_of(table, several=False).softmax(-1), torch.from_numpy(table), atol=1e-5, rtol=0)
+    torch.testing.assert_close(logits_of(table, several=True).sigmoid(), torch.from_numpy(table), atol=1e-5, rtol=0)

@@ -229,7 +229,9 @@ def _made(info: BundleInfo, decision: Decision | None) -> str:
     seed = f" Seed {info.seed}." if info.seed is not None else ""
     versions = ", ".join(f"{name} {version}" for name, version in info.versions.items())
     command = (
-        "goldilocks select" if decision else f"goldilocks tune --candidate {info.family}/{info.model}/{info.method}"
+        "goldilocks select"
+        if decision
+        else f"goldilocks tune --candidate {info.facts.family}/{info.model}/{info.method}"
     )
     return (
         "## Reproduce\n\n"

@@ -22,6 +22,8 @@ def markdown(record: Compression) -> str:
         f"the least {record.prefer} is taken. † on the frontier: no other that passed "
         "is as good in size, latency and score, and better in one.",
     ]
+    if record.n_texts:
+        lines.append(f"Pruning and distillation learned from {record.n_texts:,} texts without labels.")
     if record.skipped:
         lines.append("Not tried: " + "; ".join(f"{name} ({reason})" for name, reason in record.skipped) + ".")
     return "\n\n".join(lines)

@@ -52,7 +52,7 @@ class BundleInfo:
     task: str
     """File name in tasks/."""
     family: str
-    """File name in families/: what reads ``model/``."""
+    """File name in families/: what reads ``model/``; ``facts`` are of the model that was tuned."""
     model: str
     method: str
     labels: tuple[str, ...]

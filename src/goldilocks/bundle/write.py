@@ -248,12 +248,14 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
         raise IntegrityError(f"{folder}: not written, because no trial of the compression was taken.")
     folder = folder.absolute()
     _check_target(folder)
-    model = plugins.load("engines", taken.engine).load(model_folder, original.info.family)
+    family = taken.family or original.info.family
+    model = plugins.load("engines", taken.engine).load(model_folder, family)
     steps = ", ".join(taken.steps)
     info = replace(
         original.info,
         format_version=FORMAT_VERSION,
         created_by=_created_by(),
+        family=family,
         engine=taken.engine,
         compression=record,
         validation={record.metric: taken.score},

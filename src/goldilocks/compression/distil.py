@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from goldilocks.protocols import Model
 from goldilocks.records import Text, TrainingConfig
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ class SeededDistil:
 
     seed: int = 0
 
-    def __call__(self, student: Network, teacher: Network, texts: Sequence[Text], config: TrainingConfig) -> None:
+    def __call__(self, student: Network, teacher: Model, texts: Sequence[Text], config: TrainingConfig) -> None:
         """See ``protocols.Distil``."""
         from goldilocks.nets.distillation import Distillation, answers_as_gold, has_soft_targets
         from goldilocks.tuning.loop import Learner
 
         student.module.requires_grad_(True)
-        if has_soft_targets(teacher) and has_soft_targets(student):
+        if has_soft_targets(student):
             objective = Distillation(student, teacher, texts)
             learner = Learner(student, config, texts, (), seed=self.seed, objective=objective)
         else:
-            gold = answers_as_gold(teacher.predict(texts).values, texts, teacher.config.goal.output)
+            gold = answers_as_gold(teacher.predict(texts).values, texts, student.config.goal.output)
             learner = Learner(student, config, texts, gold, seed=self.seed)
         learner.advance(1.0)
         learner.settle()

@@ -110,8 +110,7 @@ def _levels(
         step = name if compressor.LEVELS == (1.0,) else f"{name} {level:g}"
         model = replace(base, folder=scratch / str(number), engine=compressor.ENGINE, steps=(*base.steps, step))
         if isinstance(compressor, ChangesFamily):
-            family, _, result = compressor.RESULT.partition("/")
-            model = replace(model, family=family, model=result)
+            model = replace(model, family=compressor.FAMILY)
         model.folder.mkdir(parents=True)
         try:
             compressor.compress(base.load(), level, model.folder, calibration)

@@ -29,8 +29,6 @@ class SavedModel:
     family: str
     engine: str
     steps: tuple[str, ...] = ()
-    model: str = ""
-    """Name of a model of another family than the original's (``protocols.ChangesFamily``); empty: as the original."""
 
     def load(self) -> Model:
         """The model, ready for inference."""
@@ -75,6 +73,7 @@ class Comparison:
             size_bytes=model.size_bytes(),
             passed=passed,
             reason="" if passed else self._why_not(loss),
+            family=model.family,
         )
 
     def baseline(self, model: SavedModel) -> CompressionTrial:

@@ -1,16 +1,17 @@
 """Knowledge distillation: a network (the student) is trained on the outputs of another (the teacher).
 
-Where the answer is a label, the student learns the teacher's logits, softened by a temperature of 2 (Hinton et al.
-2015), and, where both encode the same tokens in the same width, the mean hidden states of the teacher's layers, evenly
-assigned to its own (patient distillation, Sun et al. 2019, of mean instead of [CLS] vectors). For other outputs the
-teacher's answers are its right answers (hard targets; for sequences Kim & Rush 2016).
+Where the answer is a label, the student learns the teacher's probabilities, softened by a temperature of 2 (Hinton et
+al. 2015), and, where both encode the same tokens in the same width, the mean hidden states of the teacher's layers,
+evenly assigned to its own (patient distillation, Sun et al. 2019, of mean instead of [CLS] vectors). For other outputs
+the teacher's answers are its right answers (hard targets; for sequences Kim & Rush 2016).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -18,11 +19,14 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch, Row
-from goldilocks.records import Answer, Gold, Output, Text, TrainingConfig
+from goldilocks.protocols import Floats, Model
+from goldilocks.records import Answer, Gold, Output, Part, Text, TrainingConfig
 
 TEMPERATURE = 2.0
 _HIDDEN = 1.0
 """Weight of the hidden states beside the logits."""
+_LEAST = 1e-6
+"""Smallest probability that has a logit of its own."""
 Layers = tuple[tuple[int, int], ...]
 """Pairs of a student's layer and the teacher's that it learns, counted from 1 (0: the embeddings)."""
 
@@ -30,17 +34,23 @@ Layers = tuple[tuple[int, int], ...]
 class Distillation:
     """The teacher's outputs for the training texts, and the student's distance to them (``tuning.loop.Objective``)."""
 
-    def __init__(self, student: Network, teacher: Network, texts: Sequence[Text]) -> None:
+    def __init__(self, student: Network, teacher: Model, texts: Sequence[Text]) -> None:
         """Let the teacher answer.
 
         Args:
-            student: What will be trained.
-            teacher: A network of the same labels that ``has_soft_targets``.
+            student: What will be trained; it ``has_soft_targets``.
+            teacher: A model with the same labels.
             texts: Training texts; the student must make one row of each.
         """
-        self.several = teacher.config.several
-        self.layers = matched_layers(student, teacher)
-        self.logits, self.vectors = outputs(teacher, texts, [layer for _, layer in self.layers])
+        self.several = student.config.several
+        self.logits = logits_of(teacher.predict(texts).probabilities, several=self.several)
+        self.layers: Layers = ()
+        self.vectors = torch.empty(0)
+        if isinstance(teacher, Network):
+            self.layers = matched_layers(student, teacher)
+        if self.layers:
+            assert isinstance(teacher, Network)
+            self.vectors = layer_vectors(teacher, texts, [layer for _, layer in self.layers])
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
         """The number of each row's text."""
@@ -86,20 +96,23 @@ def matched_layers(student: Network, teacher: Network) -> Layers:
     return tuple((layer, round(layer * above.depth / below.depth)) for layer in range(1, below.depth + 1))
 
 
-def outputs(network: Network, texts: Sequence[Text], layers: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Logits ``(n_texts, n_labels)``, and the overview of the layers ``(n_texts, n_layers, pooled_width)``, float32."""
-    logits = torch.empty((len(texts), len(network.labels)))
-    vectors = torch.empty((len(texts), len(layers), network.pooled_width if layers else 0))
+def logits_of(probabilities: Floats, *, several: bool) -> Tensor:
+    """Logits, up to a constant of each text, whose softmax (or sigmoid) gives these probabilities, float32."""
+    table = torch.from_numpy(np.asarray(probabilities, dtype=np.float64)).clamp(_LEAST, 1 - _LEAST if several else 1.0)
+    return (table.logit() if several else table.log()).float()
+
+
+def layer_vectors(network: Network, texts: Sequence[Text], layers: Sequence[int]) -> Tensor:
+    """``Network.overview`` of some layers for each text, ``(n_texts, n_layers, pooled_width)``, float32."""
+    vectors = torch.empty((len(texts), len(layers), network.pooled_width))
     network.module.eval()
     rows = network.rows(texts)
-    with torch.inference_mode():
+    with torch.no_grad():
         for chosen, batch in network.batches(rows):
-            items = [rows[position].item for position in chosen]
-            scores, own = _outputs(network, batch, layers)
-            logits[items] = scores.cpu()
-            if own is not None:
-                vectors[items] = own.cpu()
-    return logits.clone(), vectors.clone()
+            own = _outputs(network, batch, layers)[1]
+            assert own is not None
+            vectors[[rows[position].item for position in chosen]] = own.cpu()
+    return vectors
 
 
 def _outputs(network: Network, batch: Batch, layers: Sequence[int]) -> tuple[Tensor, Tensor | None]:
@@ -137,3 +150,26 @@ def distillation_config(network: Network, n_texts: int, *, steps: int, rate: flo
     rate = rate or min(2e-4, max(2e-5, 1e-4 * 384 / max(1, network.backbone.width)))
     epochs = min(30.0, max(1.0, steps * 32 / max(1, n_texts)))
     return TrainingConfig(epochs, learning_rate=rate, head_learning_rate=rate, batch_rows=32)
+
+
+def not_distillable(model: object, family: str, outputs: Collection[Output]) -> str | None:
+    """Why a model has no student of a smaller family, for the user; ``None``: it has.
+
+    Args:
+        model: The teacher.
+        family: Of the student.
+        outputs: That the student supports.
+    """
+    if not isinstance(model, Network) or model.backbone.depth < 2:
+        return "it is no network of several layers, so a student would hardly be smaller"
+    output = model.config.goal.output
+    if output not in outputs:
+        return f"{family} does not give {output.value}"
+    return None
+
+
+def rows_for(teacher: Network, texts: Sequence[Text]) -> Part:
+    """The texts with the teacher's answers as right answers, as a family creates a student from."""
+    output = teacher.config.goal.output
+    gold = answers_as_gold(teacher.predict(texts).values, texts, output)
+    return Part(tuple(texts), tuple(gold), tuple(range(1, len(texts) + 1)))

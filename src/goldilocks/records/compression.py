@@ -33,6 +33,8 @@ class CompressionTrial:
     """Whether it is not inferior by more than ``max_loss``."""
     reason: str
     """Why it failed, or was not taken; empty where it was."""
+    family: str = ""
+    """File name in families/ of what restores the model; empty: that of the original (records of earlier versions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Compression:
     load: float | None
     """Load average of the machine over the last minute, divided by its cores, when the trials ended: above about 1,
     times were measured on a busy machine."""
+    n_texts: int = 0
+    """Unlabelled texts that pruning and distillation learned from."""
 
     @property
     def taken(self) -> CompressionTrial | None:

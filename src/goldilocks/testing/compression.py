@@ -80,7 +80,7 @@ def _check_compressed(compressor: Compressor, case: CompressionCase, level: floa
     compressor.compress(case.make(), level, folder, calibration(case.training_texts))
     for path in folder.rglob("*"):
         assert path.suffix not in PICKLES, f"{path.name}: no pickles"
-    family = compressor.RESULT.split("/")[0] if isinstance(compressor, ChangesFamily) else case.family
+    family = compressor.FAMILY if isinstance(compressor, ChangesFamily) else case.family
     model = plugins.load("engines", compressor.ENGINE).load(folder, family)
     original = case.make()
     assert model.labels == original.labels, f"{case.name}: labels are {model.labels}, were {original.labels}"
