@@ -35,6 +35,7 @@ def test_every_route_stands_there_and_no_other(monkeypatch: Any) -> None:
     from goldilocks.serving.metrics import Metrics
 
     service.settings, service.access, service.metrics = ServeSettings(), Access(None), Metrics(lambda: ())
+    service.telemetry = None
     paths = make_app(service).openapi()["paths"]
     table = DOCS[DOCS.index("## The API") : DOCS.index("**Decisions.**")]
     named = set(re.findall(r"`(GET|POST) (/[^`]*)`", table))

@@ -11,15 +11,15 @@ from pathlib import Path
 from goldilocks.errors import GoldilocksError, InputError, RequestError
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, Engine, ModelCard, version_of
-from goldilocks.serving.queue import Job, RequestQueue
+from goldilocks.serving.queue import BatchRun, Job, RequestQueue
 from goldilocks.serving.replica import Replica
 from goldilocks.serving.settings import BatchingSettings, ReplicaSettings, RequestLimits
 
 _AGAIN = 30.0
 """Seconds after which a replica that could not be started is tried again."""
 OpenEngine = Callable[[Path], Engine]
-OnVersionBatch = Callable[[str, str, int, int, float], None]
-"""Told of each batch: model, version, items, characters, seconds."""
+OnVersionBatch = Callable[[str, str, BatchRun], None]
+"""Called with each batch that was processed, and its model and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Version:
                 f"{self.model}@{self.id}#{self._number}",
                 self.queue,
                 lambda: serving.open_engine(folder),
-                lambda items, characters, seconds: serving.on_batch(self.model, self.id, items, characters, seconds),
+                lambda batch: serving.on_batch(self.model, self.id, batch),
                 self._ended,
             )
             self.replicas.append(replica)
@@ -140,7 +140,15 @@ class Version:
         if (error := self.error) is not None:
             self.queue.fail_all(RequestError(503, "model_failed", f"{self.model}: {error}", retry_after=30))
 
-    def submit(self, call: Call, items: Sequence[Text], *, key: str = "", seconds: float | None = None) -> Job:
+    def submit(
+        self,
+        call: Call,
+        items: Sequence[Text],
+        *,
+        key: str = "",
+        seconds: float | None = None,
+        trace: object = None,
+    ) -> Job:
         """Let items wait for a replica.
 
         Raises:
@@ -148,7 +156,8 @@ class Version:
         """
         if (error := self.error) is not None:
             raise RequestError(503, "model_failed", f"{self.model}: {error}", retry_after=30)
-        job = Job(call, items, key=key, seconds=self._serving.limits.seconds if seconds is None else seconds)
+        most = self._serving.limits.seconds if seconds is None else seconds
+        job = Job(call, items, key=key, seconds=most, trace=trace)
         with self._lock:
             self._ongoing += 1
         job.future.add_done_callback(self._done)

@@ -13,12 +13,15 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import RequestError
 from goldilocks.serving.access import Access, Caller
 from goldilocks.serving.metrics import Metrics
 from goldilocks.serving.settings import RequestLimits
+
+if TYPE_CHECKING:
+    from goldilocks.serving.telemetry import Telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,6 +32,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CONTEXT = "goldilocks.context"
 """Key of the ``Context`` in an ASGI scope."""
 _OPEN_PATHS = ("/v2/health/live", "/v2/health/ready", "/healthz")
+_UNTRACED = (*_OPEN_PATHS, "/metrics")
+"""Probes and scrapes."""
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _BODY_METHODS = ("POST", "PUT", "PATCH")
@@ -45,6 +50,8 @@ class Context:
     model: str = ""
     version: str = ""
     since: float = field(default_factory=time.monotonic)
+    trace: object = None
+    """The span of the request, where requests are traced."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has closed the connection."""
 
@@ -52,7 +59,16 @@ class Context:
 class Gate:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: App, *, access: Access, limits: RequestLimits, metrics: Metrics, loopback: bool) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        access: Access,
+        limits: RequestLimits,
+        metrics: Metrics,
+        loopback: bool,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         """Wrap an app.
 
         Args:
@@ -62,9 +78,10 @@ class Gate:
             metrics: Counts requests.
             loopback: Only names of this machine are accepted in ``Host``. Where there are no keys, no page of a
                 browser can then reach the service under a name of its own (DNS rebinding).
+            telemetry: Where requests are traced to, if anywhere.
         """
         self._app, self._access, self._limits, self._metrics = app, access, limits, metrics
-        self._loopback = loopback
+        self._loopback, self._telemetry = loopback, telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -75,6 +92,8 @@ class Gate:
         given = headers.get("x-request-id", "")
         context = Context(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex, scope["path"])
         scope[CONTEXT] = context
+        if self._telemetry is not None and scope["path"] not in _UNTRACED:
+            context.trace = self._telemetry.begin(scope["method"], headers, context.request_id, context.since)
         status = 500
         begun = False
 
@@ -152,6 +171,8 @@ class Gate:
         self._metrics.requests.labels(route, context.model, context.version, str(status)).inc()
         seconds = time.monotonic() - context.since
         self._metrics.seconds.labels(route, context.model, context.version).observe(seconds)
+        if self._telemetry is not None and context.trace is not None:
+            self._telemetry.end(context.trace, scope["method"], route, context.model, context.version, status, seconds)
 
 
 def _whole(body: bytes, receive: Receive, context: Context) -> Receive:

@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from goldilocks.serving.queue import BatchRun
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -89,12 +91,12 @@ class Metrics:
         )
         registry.register(_Running(state))
 
-    def on_batch(self, model: str, version: str, items: int, characters: int, seconds: float) -> None:
+    def on_batch(self, model: str, version: str, batch: BatchRun) -> None:
         """Count a batch."""
-        self.batch_items.labels(model, version).observe(items)
-        self.batch_seconds.labels(model, version).observe(seconds)
-        self.items.labels(model, version).inc(items)
-        self.characters.labels(model, version).inc(characters)
+        self.batch_items.labels(model, version).observe(batch.items)
+        self.batch_seconds.labels(model, version).observe(batch.seconds)
+        self.items.labels(model, version).inc(batch.items)
+        self.characters.labels(model, version).inc(batch.characters)
 
     def text(self) -> bytes:
         """Everything in the text format of Prometheus."""

@@ -27,7 +27,9 @@ _PER_ITEM = 16
 class Job:
     """The items of one request, and the future that will hold their results in order."""
 
-    def __init__(self, call: Call, items: Sequence[Text], *, key: str = "", seconds: float = math.inf) -> None:
+    def __init__(
+        self, call: Call, items: Sequence[Text], *, key: str = "", seconds: float = math.inf, trace: object = None
+    ) -> None:
         """Take up a request.
 
         Args:
@@ -35,8 +37,9 @@ class Job:
             items: Of what; at least one.
             key: Whose request it is.
             seconds: After which nobody waits for the answer any more.
+            trace: The span of its request, where requests are traced.
         """
-        self.call, self.items, self.key = call, items, key
+        self.call, self.items, self.key, self.trace = call, items, key, trace
         self.costs = [cost_of(item) for item in items]
         self.deadline = time.monotonic() + seconds
         self.future: Future[list[Result]] = Future()
@@ -145,7 +148,9 @@ class RequestQueue:
 
     def again(self, part: Slice) -> None:
         """Put items back in front, after the replica that had them crashed."""
-        job = Job(part.job.call, list(part.items), key=part.job.key, seconds=part.job.deadline - time.monotonic())
+        old = part.job
+        left = old.deadline - time.monotonic()
+        job = Job(old.call, list(part.items), key=old.key, seconds=left, trace=old.trace)
         job.attempts = part.job.attempts
         job.future.add_done_callback(lambda done: _hand_on(done, part))
         with self._changed:
@@ -260,5 +265,33 @@ def _hand_on(done: Future[list[Result]], part: Slice) -> None:
         part.job.settle(part.start, done.result())
 
 
-OnBatch = Callable[[int, int, float], None]
-"""Told of each batch: items, characters, seconds."""
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """A batch that an engine has processed; times are those of ``time.monotonic``."""
+
+    slices: Sequence[Slice]
+    began: float
+    """When it was taken from the queue."""
+    engine_began: float
+    engine_ended: float
+    ended: float
+    """When the results were with their requests."""
+
+    @property
+    def items(self) -> int:
+        """Number of its items."""
+        return sum(part.end - part.start for part in self.slices)
+
+    @property
+    def characters(self) -> int:
+        """What its items take of a batch's characters."""
+        return sum(sum(part.job.costs[part.start : part.end]) for part in self.slices)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.began
+
+
+OnBatch = Callable[[BatchRun], None]
+"""Called with each batch that was processed."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from goldilocks.errors import GoldilocksError, InputError, RequestError
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, Engine, ModelCard, Result
-from goldilocks.serving.queue import OnBatch, RequestQueue, Slice
+from goldilocks.serving.queue import BatchRun, OnBatch, RequestQueue, Slice
 
 _LOG = logging.getLogger("goldilocks.serving")
 _IDLE = 0.5
@@ -45,7 +45,7 @@ class Replica(threading.Thread):
             name: Of the thread.
             queue: Where batches are taken from.
             open_engine: Makes an engine; called again after a crash.
-            on_batch: Told of each batch that was answered.
+            on_batch: Called with each batch that was processed.
             on_end: Called when it answers no more.
         """
         super().__init__(name=name, daemon=True)
@@ -128,7 +128,9 @@ class Replica(threading.Thread):
         items = [item for part in batch for item in part.items]
         call = batch[0].job.call
         try:
+            engine_began = time.monotonic()
             results = self._run(call, items)
+            engine_ended = time.monotonic()
         except EngineCrashedError as error:
             self._crashed(batch, error)
             return False
@@ -139,9 +141,9 @@ class Replica(threading.Thread):
             count = part.end - part.start
             part.job.settle(part.start, results[start : start + count])
             start += count
-        seconds = time.monotonic() - since
-        self._queue.note_done(len(items), seconds)
-        self._on_batch(len(items), sum(sum(part.job.costs[part.start : part.end]) for part in batch), seconds)
+        done = BatchRun(batch, since, engine_began, engine_ended, time.monotonic())
+        self._queue.note_done(len(items), done.seconds)
+        self._on_batch(done)
         return True
 
     def _run(self, call: Call, items: list[Text]) -> list[Result]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -12,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
@@ -26,17 +25,19 @@ from goldilocks.serving.gate import CONTEXT, Context
 from goldilocks.serving.items import items_from
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
-from goldilocks.serving.metrics import Metrics
+from goldilocks.serving.metrics import Metrics, State
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.process_engine import ProcessEngine
-from goldilocks.serving.queue import Job
+from goldilocks.serving.queue import BatchRun, Job
 from goldilocks.serving.request_log import RequestLog
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
+from goldilocks.serving.waiting import result_of
+
+if TYPE_CHECKING:
+    from goldilocks.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("goldilocks.serving")
-_AT_ONCE = 0.05
-"""Seconds before the service looks whether a client has left."""
 _LOOK = 0.5
 """Seconds between two looks at the load."""
 _LOOKS_TO_SAVE = 120
@@ -88,6 +89,7 @@ class Service:
         self.access = Access(settings.keys, open_to_all=settings.allow_open, usage=usage)
         self.metrics = Metrics(self._state)
         self.deployments: dict[str, Deployment] = {}
+        self.telemetry = _telemetry(settings, self._state)
         self._aliases: dict[str, str] = {}
         self._find = joined(find)
         self._filter = MaskingFilter(self._find)
@@ -103,7 +105,7 @@ class Service:
         for name, model in settings.models.items():
             replicas = model.replicas or settings.replicas
             opened = open_engine or opener(replicas, settings.limits.seconds)
-            serving = Serving(settings.batching, settings.limits, replicas, opened, self.metrics.on_batch)
+            serving = Serving(settings.batching, settings.limits, replicas, opened, self._on_batch)
             state = known.get(name)
             folder = Path(state.current) if state else model.bundle
             self.deployments[name] = Deployment(name, folder, serving, positive=model.positive)
@@ -287,7 +289,7 @@ class Service:
         missing = [place for place, kept_item in enumerate(kept) if kept_item is None]
         if missing:
             job = self._submit(context, deployment, version, call, [items[place] for place in missing])
-            answers = await _result(request, job, self.settings.limits.seconds)
+            answers = await result_of(request, job, self.settings.limits.seconds)
             if job.started is not None:
                 waited = job.started - job.created
                 self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
@@ -303,12 +305,12 @@ class Service:
     ) -> Job:
         """Let items wait for a version; one that has just been replaced hands them to its successor."""
         try:
-            return version.submit(call, items, key=context.caller.id)
+            return version.submit(call, items, key=context.caller.id, trace=context.trace)
         except RequestError:
             if self.stopping or version in deployment.versions:
                 raise
             context.version = deployment.current.id
-            return deployment.current.submit(call, items, key=context.caller.id)
+            return deployment.current.submit(call, items, key=context.caller.id, trace=context.trace)
 
     def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
         if not self.settings.cache_items or call.operation is Operation.GENERATE:
@@ -412,7 +414,14 @@ class Service:
         self.access.save()
         if self.log is not None:
             self.log.close()
+        if self.telemetry is not None:
+            self.telemetry.close()
         _LOG.removeFilter(self._filter)
+
+    def _on_batch(self, model: str, version: str, batch: BatchRun) -> None:
+        self.metrics.on_batch(model, version, batch)
+        if self.telemetry is not None:
+            self.telemetry.on_batch(model, version, batch)
 
     def _state(self) -> Iterator[tuple[str, str, Callable[[str], float]]]:
         for deployment in list(self.deployments.values()):
@@ -424,6 +433,14 @@ def _kept(deployment: Deployment) -> ModelState:
     """Versions as they are written down; what is only tried out ends with the service."""
     previous = deployment.previous
     return ModelState(str(deployment.current.folder.absolute()), None if previous is None else str(previous.absolute()))
+
+
+def _telemetry(settings: ServeSettings, state: State) -> Telemetry | None:
+    if settings.telemetry is None:
+        return None
+    from goldilocks.serving.telemetry import export_to
+
+    return export_to(settings.telemetry, state)
 
 
 def opener(replicas: ReplicaSettings, seconds: float) -> OpenEngine:
@@ -458,38 +475,6 @@ def _comparing(metrics: Metrics, shadow: Version, results: Sequence[Result]) -> 
             metrics.shadow.labels(shadow.model, shadow.id, "yes" if same else "no").inc()
 
     return compare
-
-
-async def _result(request: Request, job: Job, seconds: float) -> list[Result]:
-    """Wait for a job, its time limit or the client's leaving, whichever comes first."""
-    answer = asyncio.wrap_future(job.future)
-    try:
-        # Most answers come at once: only of the others it is worth watching whether somebody still waits for them.
-        await asyncio.wait((answer,), timeout=min(_AT_ONCE, seconds))
-        if not answer.done():
-            await _answer_or_leaving(request, answer, seconds - _AT_ONCE)
-        return answer.result()
-    finally:
-        answer.cancel()
-
-
-async def _answer_or_leaving(request: Request, answer: asyncio.Future[list[Result]], seconds: float) -> None:
-    gone = asyncio.ensure_future(_left(request))
-    waited_for: set[asyncio.Future[Any]] = {answer, gone}
-    try:
-        await asyncio.wait(waited_for, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-    if answer.done():
-        return
-    if gone.done() and not gone.cancelled():
-        raise RequestError(499, "client_gone", "the client closed the connection.")
-    raise RequestError(503, "timeout", "not answered within the time limit; ask for less at a time.", retry_after=1)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def context_of(request: Request) -> Context:

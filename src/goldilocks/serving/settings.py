@@ -133,6 +133,20 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """Traces and metrics sent to an OpenTelemetry collector (OTLP over HTTP); needs the extra ``otel``."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    endpoint: str
+    """Address of the collector, such as http://127.0.0.1:4318; nothing is sent anywhere else."""
+    share: float = 1.0
+    """Share of requests that are traced, 0 to 1; a request with ``traceparent`` is traced if its caller traces it."""
+    seconds: float = 60.0
+    """Metrics are sent this often."""
+
+
+@dataclass(frozen=True, slots=True)
 class MaskingSettings:
     """Personal data in what models are given and what they answer; in the request log it is always masked."""
 
@@ -172,6 +186,8 @@ class ServeSettings:
     """Answers kept for items that are asked again; 0: none."""
     log: LogSettings = field(default_factory=LogSettings)
     masking: MaskingSettings = field(default_factory=MaskingSettings)
+    telemetry: TelemetrySettings | None = None
+    """Absent: no traces, and metrics at ``/metrics`` only."""
 
 
 def read_settings(path: Path) -> ServeSettings:
@@ -244,10 +260,23 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         raise InputError(f"{where}: port is {settings.port}; it must be at most 65535.")
     if not 0 <= settings.log.share <= 1:
         raise InputError(f"{where}: log.share is {settings.log.share}; it must be between 0 and 1.")
+    if settings.telemetry is not None:
+        _check_telemetry(settings.telemetry, where)
     if settings.log.format not in ("sqlite", "parquet"):
         raise InputError(f"{where}: log.format is {settings.log.format!r}; it must be sqlite or parquet.")
     if settings.log.texts not in ("masked", "hash"):
         raise InputError(f"{where}: log.texts is {settings.log.texts!r}; it must be masked or hash.")
+
+
+def _check_telemetry(telemetry: TelemetrySettings, where: str) -> None:
+    if not telemetry.endpoint.startswith(("http://", "https://")):
+        raise InputError(
+            f"{where}: telemetry.endpoint is {telemetry.endpoint!r}; it must be an address such as http://127.0.0.1:4318."
+        )
+    if not 0 <= telemetry.share <= 1:
+        raise InputError(f"{where}: telemetry.share is {telemetry.share}; it must be between 0 and 1.")
+    if not 0.1 <= telemetry.seconds < float("inf"):
+        raise InputError(f"{where}: telemetry.seconds is {telemetry.seconds}; it must be at least 0.1.")
 
 
 def with_bundles(settings: ServeSettings, bundles: list[Path]) -> ServeSettings:
