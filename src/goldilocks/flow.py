@@ -27,7 +27,7 @@ from goldilocks.evaluation.evaluation import evaluate
 from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.evaluation.trivial_baselines import trivial_answers
 from goldilocks.events import Decided, Progress, StageStarted, silent
-from goldilocks.protocols import HasBaselines, Task
+from goldilocks.protocols import HasBaselines, SupportsTokenLikelihoods, Task
 from goldilocks.records import (
     AnswerRule,
     DataProfile,
@@ -241,6 +241,8 @@ def _hand_over(
             source=("test", dataset.fingerprint),
             language_of=language_of,
             seed=decision.seed,
+            roles=task.READS,
+            token_likelihoods=model.token_likelihoods if isinstance(model, SupportsTokenLikelihoods) else None,
         )
         decision = replace(
             decision,

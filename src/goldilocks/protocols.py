@@ -105,6 +105,18 @@ class SupportsGeneration(Protocol):
 
 
 @runtime_checkable
+class SupportsTokenLikelihoods(Protocol):
+    """A language model (``Output.LIKELIHOOD``) that tells how probable each token of a text is."""
+
+    def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
+        """The tokens of a text and the natural logarithm of the probability of each, its end (``""``) included.
+
+        Of several texts, those of the last one. Their sum is what ``predict`` answers; empty: it cannot tell for this
+        text.
+        """
+
+
+@runtime_checkable
 class SupportsEmbeddings(Protocol):
     """A model that can give a vector for each item."""
 
@@ -406,6 +418,14 @@ class ReportsConditions(Protocol):
 
     def conditions(self, gold: Sequence[Gold]) -> str:
         """The settings that apply to these right answers, for the user."""
+
+
+@runtime_checkable
+class ExplainsErrors(Protocol):
+    """A metric (beside ``Metric``) that can show where an answer goes wrong."""
+
+    def explanation(self, gold: Gold, answer: Answer) -> tuple[str, str] | None:
+        """What fails (such as a test), and why in words; ``None``: nothing to show."""
 
 
 @runtime_checkable

@@ -233,6 +233,15 @@ def test_likelihood_of_a_long_text_is_that_of_its_pieces(folder: Path) -> None:
     assert isinstance(both, float)
 
 
+@pytest.mark.parametrize("item", ["soup bread", ("soup", "bread"), "soup " * 20])
+def test_likelihoods_of_the_tokens_add_up_to_that_of_the_text(folder: Path, item: str | tuple[str, ...]) -> None:
+    network = decoder.create(_facts(folder), folder, Part(), Goal(Output.LIKELIHOOD), seed=0)
+    assert isinstance(network, DecoderGenerator)
+    tokens = network.token_likelihoods(item)
+    assert sum(value for _, value in tokens) == pytest.approx(network.predict([item]).values[0], rel=1e-4)
+    assert network.token_likelihoods("soup " * 5_000) == []
+
+
 def test_example_rows_that_cannot_all_be_read_are_left_out(folder: Path) -> None:
     part = Part(("word " * 200,) * 40, ("food", "money") * 20, tuple(range(40)))
     network = decoder.create(_facts(folder), folder, part, GOAL, seed=0)

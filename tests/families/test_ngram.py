@@ -30,6 +30,16 @@ def test_pieces_joined_are_the_text(text: str) -> None:
     assert "".join(_WORDS.cut(text)) == text
 
 
+@pytest.mark.parametrize("unit", ["word", "char"])
+@pytest.mark.parametrize("item", ["a new cat", ("the dog", "龙 ran"), "", "the"])
+def test_likelihoods_of_the_tokens_add_up_to_that_of_the_text(unit: str, item: str | tuple[str, ...]) -> None:
+    model = fitted(unit, ["the cat ran", "the dog ran", "a cat sat"])
+    tokens = model.token_likelihoods(item)
+    assert "".join(piece for piece, _ in tokens) == (item if isinstance(item, str) else item[-1])
+    assert tokens[-1][0] == ""
+    assert sum(value for _, value in tokens) == pytest.approx(model.log_likelihoods([item])[0], abs=1e-5)
+
+
 def test_character_never_seen_is_one_of_all_there_may_be() -> None:
     model = fitted("char", ["aaaa", "abab"])
     known, strange = model.log_likelihoods(["a", "龙"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
@@ -10,11 +11,24 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
+from goldilocks.evaluation.passages import ErrorContext, passages_of
 from goldilocks.evaluation.score import item_values, loss_of
 from goldilocks.protocols import Metric
-from goldilocks.records import Answer, ClassRow, ErrorRow, Gold, Output, Part, Text, as_text, in_words, labels_of
+from goldilocks.records import (
+    Answer,
+    ClassRow,
+    EntityRow,
+    ErrorRow,
+    Gold,
+    Output,
+    Part,
+    Text,
+    as_text,
+    in_words,
+    labels_of,
+)
 from goldilocks.support.scoring.statistics import class_scores
-from goldilocks.support.text.iob2 import words_of
+from goldilocks.support.text.iob2 import entities, words_of
 from goldilocks.support.text.sentences import SENTENCE_END, tagged_sentences
 
 
@@ -48,7 +62,9 @@ def class_rows(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[s
     )
 
 
-def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> tuple[ErrorRow, ...]:
+def worst_errors(
+    part: Part, answers: Answers, metric: Metric, n: int = 20, context: ErrorContext | None = None
+) -> tuple[ErrorRow, ...]:
     """The ``n`` worst answers: of labels the wrong ones the model was surest of, else those of the lowest score.
 
     They are where wrong labels in the data, unclear guidelines and true blind spots are found.
@@ -58,6 +74,7 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
         answers: The model's.
         metric: What an answer is worth.
         n: At most so many.
+        context: For the passages of each; absent: they are left out.
 
     Raises:
         InputError: there is not one answer for each item.
@@ -77,9 +94,27 @@ def worst_errors(part: Part, answers: Answers, metric: Metric, n: int = 20) -> t
             gold=in_words(part.gold[i]),
             predicted=in_words(answers.values[i]),
             score=float(np.nan_to_num(answers.scores[i])),
+            passages=passages_of(part.texts[i], part.gold[i], answers.values[i], context) if context else (),
         )
         for i in wrong[:n]
     )
+
+
+def entity_rows(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> tuple[EntityRow, ...]:
+    """Entities of each type, most frequent first.
+
+    Args:
+        gold: The right tags of each sentence, in IOB2.
+        predicted: The model's, as many.
+    """
+    real, claimed, found = Counter[str](), Counter[str](), Counter[str]()
+    for right, given in zip(gold, predicted, strict=True):
+        own, said = set(entities(right)), set(entities(given))
+        real.update(entity[0] for entity in own)
+        claimed.update(entity[0] for entity in said)
+        found.update(entity[0] for entity in own & said)
+    kinds = sorted({*real, *claimed}, key=lambda kind: (-real[kind], kind))
+    return tuple(EntityRow(kind, real[kind], claimed[kind], found[kind]) for kind in kinds)
 
 
 def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.evaluation.calibration import calibration
-from goldilocks.evaluation.classes import by_sentence, class_rows, confusion, worst_errors
+from goldilocks.evaluation.classes import by_sentence, class_rows, confusion, entity_rows, worst_errors
+from goldilocks.evaluation.passages import ErrorContext, TokenLikelihoods
 from goldilocks.evaluation.score import measured
 from goldilocks.evaluation.slices import slices
 from goldilocks.protocols import ReportsConditions
-from goldilocks.records import Answer, Evaluation, Goal, Gold, Output, Part, labels_of
+from goldilocks.records import Answer, EntityRow, Evaluation, Goal, Gold, Output, Part, labels_of
+from goldilocks.support.text.iob2 import spells_entities
 
 _ERRORS_SHOWN = 25
 
@@ -25,6 +27,8 @@ def evaluate(
     source: tuple[str, str],
     language_of: Callable[[str], str],
     seed: int = 0,
+    roles: Sequence[str] = (),
+    token_likelihoods: TokenLikelihoods | None = None,
 ) -> Evaluation:
     """Score answers.
 
@@ -36,6 +40,8 @@ def evaluate(
         source: What the part is called in tables, and the fingerprint of the data it belongs to.
         language_of: Text -> BCP 47 tag, for the slices.
         seed: Of the resampling.
+        roles: ``Task.READS``, for the passages of wrong answers.
+        token_likelihoods: Of the model, where it tells them (``protocols.SupportsTokenLikelihoods``).
 
     Raises:
         InputError: there are no rows, or not one answer for each.
@@ -44,6 +50,8 @@ def evaluate(
     metric, (part_name, data_fingerprint) = metrics[0], source
     scores = {name: measured(value, part.gold, answers.values, seed=seed) for name, value in named.items()}
     gold, given = _single(part.gold, answers.values, goal)
+    sentences = by_sentence(part, answers)
+    context = ErrorContext(goal, named[metric], roles, token_likelihoods)
     every_label = sorted({*goal.labels, *gold, *given}) if gold else []
     return Evaluation(
         metric=metric,
@@ -53,7 +61,7 @@ def evaluate(
         labels=tuple(every_label),
         confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
         slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
-        errors=worst_errors(*by_sentence(part, answers), named[metric], _ERRORS_SHOWN),
+        errors=worst_errors(*sentences, named[metric], _ERRORS_SHOWN, context),
         part=part_name,
         data_fingerprint=data_fingerprint,
         conditions={
@@ -61,7 +69,15 @@ def evaluate(
         },
         calibration=calibration(answers, part.gold, goal, seed=seed),
         unanswered=sum(map(bool, answers.problems)),
+        entities=_entities(*sentences, goal),
     )
+
+
+def _entities(part: Part, answers: Answers, goal: Goal) -> tuple[EntityRow, ...]:
+    if goal.output is not Output.TAGS or not spells_entities(goal.labels):
+        return ()
+    gold, given = ([labels_of(value, goal.output) for value in values] for values in (part.gold, answers.values))
+    return entity_rows(gold, given)
 
 
 def _single(gold: Sequence[Gold], answers: Sequence[Answer], goal: Goal) -> tuple[list[str], list[str]]:

@@ -223,6 +223,14 @@ class NgramModel:
             log_likelihoods.append(min(0.0, float(log[len(before) :].sum()) + unknown))
         return log_likelihoods
 
+    def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
+        """See ``protocols.SupportsTokenLikelihoods``; the characters of an unknown piece count with it."""
+        before, own = self._before(item), self.cut(item if isinstance(item, str) else item[-1])
+        (log,) = self.grams.log_probabilities([self.pieces.of(before + own)])
+        spelled = self._spelled([piece for piece in own if piece not in self.pieces.number])
+        values = log[len(before) :].tolist()
+        return [(piece, value + spelled.get(piece, 0.0)) for piece, value in zip([*own, ""], values, strict=True)]
+
     def _spelled(self, pieces: Sequence[str]) -> dict[str, float]:
         """Natural log of the probability of the characters of each piece."""
         strange = float(np.log(CODE_POINTS))

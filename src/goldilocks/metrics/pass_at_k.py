@@ -18,6 +18,7 @@ import numpy as np
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Answer, Gold, Output
+from goldilocks.support.sandbox.failing_test import failing_test
 from goldilocks.support.sandbox.harness import Judged, is_harness, judged, parsed, with_tests
 from goldilocks.support.sandbox.sandbox import judge, protection
 from goldilocks.support.text.units import references
@@ -65,6 +66,15 @@ def total(sums: Floats) -> Floats:
 def conditions(gold: Sequence[Gold]) -> str:  # noqa: ARG001
     """How programs are kept in on this machine."""
     return f"programs were run in the sandbox ({protection()})"
+
+
+def explanation(gold: Gold, answer: Answer) -> tuple[str, str] | None:
+    """See ``protocols.ExplainsErrors``: the first test that fails, and why."""
+    right = references(gold)
+    harness = next((text for text in right if is_harness(text)), None)
+    if harness is None:
+        return None
+    return failing_test(harness, str(answer), next((text for text in right if not is_harness(text)), ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,11 @@ from goldilocks.records.decision import Verdict as Verdict
 from goldilocks.records.evaluation import Calibration as Calibration
 from goldilocks.records.evaluation import ClassRow as ClassRow
 from goldilocks.records.evaluation import ConfidenceBin as ConfidenceBin
+from goldilocks.records.evaluation import EntityRow as EntityRow
 from goldilocks.records.evaluation import ErrorRow as ErrorRow
 from goldilocks.records.evaluation import Evaluation as Evaluation
+from goldilocks.records.evaluation import Mark as Mark
+from goldilocks.records.evaluation import Passage as Passage
 from goldilocks.records.evaluation import Prediction as Prediction
 from goldilocks.records.evaluation import SliceRow as SliceRow
 from goldilocks.records.export import Exported as Exported

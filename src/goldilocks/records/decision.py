@@ -113,6 +113,8 @@ class Footprint:
     batch_mean_ms: Measured | None = None
     """Mean time of one text within a batch of ``batch_size``."""
     batch_size: int = 32
+    latency_quantiles_ms: tuple[float, ...] = ()
+    """Time of one text alone at the quantiles 0, 5, ..., 100 %; empty: measured by an earlier version."""
     drift: float | None = None
     """Mean time of single texts measured again at the end, as a multiple of the first; far from 1: the machine was
     disturbed. ``None``: measured once."""

@@ -68,6 +68,58 @@ class SliceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A piece of a passage that matters."""
+
+    start: int
+    end: int
+    """In characters from 0, the end behind the last one."""
+    kind: str
+    """``gold`` (missed), ``predicted`` (spurious), ``found`` (both), or ``wrong``."""
+    label: str = ""
+    """Type of the entity, wrong tag, or log-likelihood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text that belongs to a wrong answer."""
+
+    role: str
+    """What it is, in English, e.g. ``Question``; may be empty."""
+    text: str
+    marks: tuple[Mark, ...] = ()
+    note: str = ""
+    """What there is to say about it, in English, e.g. ``rank 3 of 8``."""
+    code: bool = False
+    """A program: line ends and indentation matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRow:
+    """How well the entities of one type are found: type and both ends right."""
+
+    type: str
+    gold: int
+    predicted: int
+    found: int
+
+    @property
+    def precision(self) -> float:
+        """Of the predicted ones; 0 where there are none."""
+        return self.found / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Of the gold ones; 0 where there are none."""
+        return self.found / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        """2 · found / (gold + predicted)."""
+        return 2 * self.found / (self.gold + self.predicted) if self.gold + self.predicted else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRow:
     """One text that was answered wrongly."""
 
@@ -78,6 +130,8 @@ class ErrorRow:
     predicted: str
     score: float
     """Probability the model gave to ``predicted``."""
+    passages: tuple[Passage, ...] = ()
+    """The texts it is about, for a person; empty: ``text`` says it all, or an earlier version wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +193,8 @@ class Evaluation:
     """Items that got no answer (from an endpoint); they count as wrong."""
     calibration: Calibration | None = None
     """``None``: the model does not say how sure it is, or its answers are not just right or wrong."""
+    entities: tuple[EntityRow, ...] = ()
+    """By type, most frequent first; empty for other kinds of answer."""
 
     def __repr__(self) -> str:
         return display.evaluation_repr(self)

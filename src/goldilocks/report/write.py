@@ -31,7 +31,10 @@ from goldilocks.records.assumptions import assumed_values
 from goldilocks.records.outlook import next_steps_basis, next_steps_line
 from goldilocks.report import board, charts, confusion, story, summary, words
 from goldilocks.report.calibration_chart import reliability_diagram
+from goldilocks.report.latency_chart import latency_chart, latency_words
+from goldilocks.report.learning_curves import learning_curves
 from goldilocks.report.map_chart import decision_map, price_map
+from goldilocks.report.passage_text import passage_text
 from goldilocks.report.race_chart import race_chart
 from goldilocks.report.what_if import slider_data
 from goldilocks.support import amounts
@@ -178,13 +181,23 @@ def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, A
 
 
 def _of_race(decision: Decision, trials: Sequence[Trial], screening: Screening | None) -> dict[str, Any]:
-    drawn = None
+    drawn = curves = None
     first = [trial for trial in trials if not trial.repeat]  # a further seed is no step of a run
     if first:
         labels, colours = board.labels_of(decision), board.colours_of(decision)
-        drawn = race_chart(first, labels, colours, decision.winner.candidate, decision.objective.currency)
+        winner = decision.winner.candidate
+        drawn = race_chart(first, labels, colours, winner, decision.objective.currency)
+        curves = learning_curves(first, labels, colours, winner, decision.metric)
     rows, agreement = board.rank_table(trials, screening) if screening else ([], {})
-    return {"race": drawn, "ranks": rows, "agreement": agreement}
+    footprint = decision.winner.footprint
+    return {
+        "race": drawn,
+        "curves": curves,
+        "ranks": rows,
+        "agreement": agreement,
+        "latency": latency_chart(footprint) if footprint else None,
+        "latency_words": latency_words(footprint) if footprint and footprint.latency_quantiles_ms else "",
+    }
 
 
 def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
@@ -199,9 +212,14 @@ def _of_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "n_evaluated": evaluation.score.n,
         "totals": class_totals(evaluation.confusion),
         "calibration": evaluation.calibration,
-        "curves": None,
-        "latency": None,
-        "entity_types": (),
+        "entity_types": evaluation.entities,
+        "has_marks": any(
+            mark.kind in ("gold", "predicted", "found")
+            for error in evaluation.errors
+            for passage in error.passages
+            for mark in passage.marks
+        ),
+        "answers_are_short": not _answers_are_texts(evaluation),
         "errors_shown": evaluation.errors,
         "reliability": reliability_diagram(evaluation.calibration) if evaluation.calibration else None,
     }
@@ -244,9 +262,17 @@ def _environment() -> Environment:
         COST_PARTS=board.COST_PARTS,
         chance_in_words=summary.chance_in_words,
         number_with_interval=_number_with_interval,
+        passage_text=passage_text,
         _=_translated,
     )
     return environment
+
+
+def _answers_are_texts(evaluation: Evaluation) -> bool:
+    """Whether passages show the gold and the predicted answer, so that nothing is left to say beside them."""
+    roles = {passage.role for error in evaluation.errors for passage in error.passages}
+    marked = any(passage.marks and not passage.role for error in evaluation.errors for passage in error.passages)
+    return marked or bool(roles & {"Gold text", "Gold reply", "Gold candidate", "Text"})
 
 
 def _translated(message: str, **values: object) -> Markup:

@@ -90,6 +90,15 @@ def test_likelihood_is_the_sum_of_the_steps(name: str) -> None:
     assert found == pytest.approx(step_by_step(network, [START_ID, *context], reply), rel=1e-5)
 
 
+@pytest.mark.parametrize("item", ["soup today", ("soup today", "bread"), "", "soup and bread " * 60])
+def test_likelihoods_of_the_tokens_add_up_to_that_of_the_text(item: str | tuple[str, ...]) -> None:
+    network = made()
+    tokens = network.token_likelihoods(item)
+    assert tokens[-1][0] == ""
+    assert "".join(piece for piece, _ in tokens) == (item if isinstance(item, str) else item[-1])
+    assert sum(value for _, value in tokens) == pytest.approx(network.predict([item]).values[0], rel=1e-5)
+
+
 def test_texts_that_differ_in_a_space_only_or_spell_out_an_end_have_tokens_of_their_own() -> None:
     network = made()
     texts = ["soup", " soup", "soup ", "  soup", "[END]", "soup[END]", "[START]", "\n", "汤", "\u200b"]

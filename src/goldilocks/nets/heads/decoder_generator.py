@@ -242,6 +242,18 @@ class DecoderGenerator(DecoderClassifier):
             sums[item] += value
         return sums
 
+    def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
+        """See ``protocols.SupportsTokenLikelihoods``; none for texts of more tokens than are computed at a time."""
+        begin, end = self._options.begin_ids, self._options.end_ids[:1]
+        before, own = self._encoded(["" if isinstance(item, str) else _before(item), _own(item)])
+        context, target = [*begin, *before] or [self.config.pad_id], [*own, *end]
+        if len(context) > _PIECE or len(target) > _PIECE:
+            return []
+        self.module.eval()
+        values = token_logprobs(self._lm, self.tokenizer, [*context, *target])
+        pieces = [*values.tokens[len(context) : len(context) + len(own)], *([""] * len(end))]
+        return [(piece, float(log or 0.0)) for piece, log in zip(pieces, values.logprobs[len(context) :], strict=True)]
+
     # ------------------------------------------------------------------------------------------ as a language model
 
     @property

@@ -200,9 +200,26 @@ class RecurrentLM(Network):
                     answers[draft.number] = draft.text(decode, how.stops)
         return answers
 
+    def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
+        """See ``protocols.SupportsTokenLikelihoods``."""
+        self.module.eval()
+        row = self.rows([item])[0]
+        with torch.inference_mode():
+            ((_, batch),) = self.batches([row])
+            logs = torch.cat([logs for _, logs in self._token_logs(batch)]).tolist()
+        ids = row.ids[int(row.places[0]) :].tolist()
+        pieces = ["" if token == END_ID else self.tokenizer.decode([token]) for token in ids]
+        return list(zip(pieces, logs, strict=True))
+
     def _likelihoods(self, batch: Batch) -> Tensor:
         """Natural log of the probability of the scored tokens of each row, ``(n_rows,)``, float64."""
         sums = torch.zeros(len(batch.ids), dtype=torch.float64, device=batch.ids.device)
+        for rows, logs in self._token_logs(batch):
+            sums.index_add_(0, rows, logs)
+        return sums.clamp(max=0.0)
+
+    def _token_logs(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows of the scored tokens and the natural log of the probability of each, segment by segment."""
         table = self.head.table(self.backbone.words.weight)
         hidden, memory = self.backbone.embed(batch), None
         for start in range(0, batch.ids.shape[1] - 1, _AT_ONCE):
@@ -211,8 +228,7 @@ class RecurrentLM(Network):
             asked = _asked(batch, start + 1, end + 1)
             wanted = batch.ids[:, start + 1 : end + 1][asked]
             logs = _logs(self.head(states[asked]), table, wanted)
-            sums.index_add_(0, asked.nonzero()[:, 0], logs)
-        return sums.clamp(max=0.0)
+            yield asked.nonzero()[:, 0], logs
 
 
 class _RecurrentSource(NextTokenModel):

@@ -72,13 +72,23 @@ def in_one(words: str | Sequence[str]) -> str:
         >>> in_one(["New", "York"]), in_one(["北", "京"]), in_one("New York")
         ('New York', '北京', 'New York')
     """
-    if isinstance(words, str):
-        return words
-    problem = ""
+    return words if isinstance(words, str) else spaced(words)[0]
+
+
+def spaced(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Words as one text (see ``in_one``), and where each begins and ends in it.
+
+    Example:
+        >>> spaced(["去", "New", "York"])
+        ('去New York', [(0, 1), (1, 4), (5, 9)])
+    """
+    text, places = "", list[tuple[int, int]]()
     for word in words:
-        apart = problem and not (_CJK.match(problem[-1]) or _CJK.match(word))
-        problem += f" {word}" if apart else word
-    return problem
+        apart = bool(text) and not (_CJK.match(text[-1]) or _CJK.match(word))
+        text += " " if apart else ""
+        places.append((len(text), len(text) + len(word)))
+        text += word
+    return text, places
 
 
 def tags_of(cell: Any) -> tuple[str, ...]:
