@@ -17,6 +17,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.records import Measured, Pool, TaskSpec
+from goldilocks.selection.augmentation import check_augmentation, is_prompted, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
@@ -60,6 +61,7 @@ def tune_one(
     if settings.out.exists() and any(settings.out.iterdir()):
         raise InputError(f"{settings.out}: is not empty; choose another --out.")
     task = plugins.load("tasks", spec.task)
+    check_augmentation(spec.augment, task.OUTPUT)
     progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
@@ -74,6 +76,8 @@ def tune_one(
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
     plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, rule)
     sealed, origin = dataset.sealed(), ""
+    if not is_prompted(candidate):
+        sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     if trials:
         search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
         model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, progress).run()

@@ -40,6 +40,7 @@ from goldilocks.records import (
     TaskSpec,
 )
 from goldilocks.report.write import ReportRecords, write_report
+from goldilocks.selection.augmentation import check_augmentation, with_copies
 from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
@@ -87,13 +88,16 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     """From a task to a bundle. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name, _ = deciding_metric(spec, task)
+    check_augmentation(spec.augment, task.OUTPUT)
     guard = Guard(workspace, Clock(spec.budget_seconds, workspace.elapsed()), progress)
 
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
     _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
-    store = RunStore(sealed, workload(sealed), workspace, settings.offline, spec.seed, spec.options, spec.training)
+    trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
+    store = RunStore(sealed, workload(trained), workspace, settings.offline, spec.seed, spec.options, spec.training)
+    store.augmented = trained.train
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 

@@ -17,11 +17,31 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from goldilocks.errors import InputError, MissingError
-from goldilocks.protocols import Compressor, Engine, Estimator, Exporter, Family, Method, Metric, Policy, Task
+from goldilocks.protocols import (
+    Augmenter,
+    Compressor,
+    Engine,
+    Estimator,
+    Exporter,
+    Family,
+    Method,
+    Metric,
+    Policy,
+    Task,
+)
 from goldilocks.support.suggest import suggest
 
 Shelf = Literal[
-    "tasks", "families", "methods", "metrics", "estimators", "policies", "compressors", "engines", "exporters"
+    "tasks",
+    "families",
+    "methods",
+    "metrics",
+    "estimators",
+    "policies",
+    "compressors",
+    "engines",
+    "exporters",
+    "augmenters",
 ]
 
 PROTOCOLS: dict[Shelf, type[Any]] = {
@@ -34,6 +54,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "compressors": Compressor,
     "engines": Engine,
     "exporters": Exporter,
+    "augmenters": Augmenter,
 }
 
 
@@ -58,6 +79,8 @@ def load(shelf: Literal["policies"], name: str) -> Policy: ...
 def load(shelf: Literal["compressors"], name: str) -> Compressor: ...
 @overload
 def load(shelf: Literal["engines"], name: str) -> Engine: ...
+@overload
+def load(shelf: Literal["augmenters"], name: str) -> Augmenter: ...
 @overload
 def load(shelf: Literal["exporters"], name: str) -> Exporter: ...
 def load(shelf: Shelf, name: str) -> Any:

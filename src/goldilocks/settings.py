@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, Serving, TaskSpec, TrainingConfig
@@ -219,10 +219,15 @@ def _refuse_unknown(given: Mapping[str, Any], record: Any, prefix: str) -> None:
                 f"task file: unknown key {prefix + str(key)!r}.{suggest(str(key), shown)} "
                 f"There are: {', '.join(shown)}."
             )
-        if is_dataclass(types[key]):
+        if _record_of(types[key]) is not None and value is not None:
             if not isinstance(value, Mapping):
                 raise InputError(f"task file: {prefix + key} is {value!r}; it takes keys of its own, one a line.")
-            _refuse_unknown(value, types[key], f"{prefix}{key}.")
+            _refuse_unknown(value, _record_of(types[key]), f"{prefix}{key}.")
+
+
+def _record_of(annotation: Any) -> Any:
+    """The dataclass that a field takes, optional or not; ``None``: it takes none."""
+    return next((kind for kind in (annotation, *get_args(annotation)) if is_dataclass(kind)), None)
 
 
 def _refuse_two_prices(prices: Mapping[str, Any]) -> None:
@@ -310,6 +315,8 @@ def _check_ranges(spec: TaskSpec) -> None:
     with_training(
         TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0), spec.training, "task file: training."
     )
+    if spec.augment is not None and not 1 <= spec.augment.copies <= 20:
+        raise InputError(f"task file: augment.copies is {spec.augment.copies}; it must be from 1 to 20.")
     _check_telling(spec)
 
 

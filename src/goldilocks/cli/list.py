@@ -11,7 +11,8 @@ def list_plugins(
     shelf: Annotated[
         str | None,
         typer.Argument(
-            help="tasks, families, methods, metrics, estimators, policies, compressors, engines or exporters."
+            help="tasks, families, methods, metrics, estimators, policies, compressors, engines, exporters or "
+            "augmenters."
         ),
     ] = None,
 ) -> None:

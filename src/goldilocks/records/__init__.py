@@ -57,6 +57,7 @@ from goldilocks.records.items import Text as Text
 from goldilocks.records.items import as_text as as_text
 from goldilocks.records.items import in_words as in_words
 from goldilocks.records.items import labels_of as labels_of
+from goldilocks.records.task import Augmentation as Augmentation
 from goldilocks.records.task import CandidateFilter as CandidateFilter
 from goldilocks.records.task import DataSpec as DataSpec
 from goldilocks.records.task import Limits as Limits

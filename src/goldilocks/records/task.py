@@ -159,6 +159,18 @@ class CandidateFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Varied copies of the training rows."""
+
+    method: str
+    """File name in augmenters/."""
+    copies: int = 1
+    """Copies of each row; those that lose the evidence of the answer, or repeat a row, are left out."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The augmenter's own choices, e.g. ``{share: 0.2}``; see the ``Options`` in augmenters/NAME.py."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """A task file, read and checked."""
 
@@ -182,6 +194,8 @@ class TaskSpec:
     training: Mapping[str, Any] = field(default_factory=dict)
     """Fields of ``records.TrainingConfig`` that replace those of family and method, e.g. ``{schedule: cosine}``; for
     all candidates that are trained by gradient descent."""
+    augment: Augmentation | None = None
+    """Varied copies of the training rows, e.g. ``{method: eda, copies: 1}``; absent: none. Prompted models get none."""
     objective: Objective = field(default_factory=Objective)
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)

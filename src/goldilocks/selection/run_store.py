@@ -19,6 +19,7 @@ from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
 from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Part, Text, Trial, Workload
+from goldilocks.selection.augmentation import is_prompted
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, read_text, to_json, write_text
@@ -46,6 +47,8 @@ class RunStore:
     """Method -> its own choices."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Fields of ``records.TrainingConfig`` that the task file sets."""
+    augmented: Part | None = None
+    """Training rows with varied copies, for all candidates but prompted ones; ``None``: those of ``dataset``."""
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
@@ -90,13 +93,20 @@ class RunStore:
         half = train.take(nested_order(train.gold, self.seed)[: max(1, len(train) // 2)])
         return self._run(candidate, self.seed, half)
 
+    def _with_copies(self, candidate: Candidate, train: Part) -> Part:
+        """Training rows with their copies."""
+        if self.augmented is None or is_prompted(candidate):
+            return train
+        kept = set(train.rows)  # a copy has the number of the row it was made from
+        return self.augmented.take([at for at, row in enumerate(self.augmented.rows) if row in kept])
+
     def _run(self, candidate: Candidate, seed: int, rows: Part | None = None) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
 
         train = self.dataset.train if rows is None else rows
         return Run(
             candidate,
-            train,
+            self._with_copies(candidate, train),
             self.dataset.goal,
             RunSetup(
                 model_folder=self._folder(candidate.model),

@@ -1,0 +1,1 @@
+"""Augmenters: varied copies of training items whose right answer stays right; one file each."""

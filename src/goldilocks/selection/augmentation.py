@@ -1,0 +1,167 @@
+"""Augmented training rows: the augmenter that the task file names, with the resources it may use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks import plugins
+from goldilocks.bundle.layout import INFO
+from goldilocks.bundle.read import Bundle, load
+from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.known import catalogue, source_of
+from goldilocks.data.augment import copies_of
+from goldilocks.errors import GoldilocksError, InputError
+from goldilocks.protocols import Augmenter
+from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, TrainingConfig
+from goldilocks.support.suggest import suggest
+
+_TABLE = "embedding.weight"
+
+
+def with_copies(dataset: Dataset, choice: Augmentation | None, folder: Path, *, offline: bool, seed: int) -> Dataset:
+    """The data set with varied copies behind its training rows; validation and test rows stay as they are.
+
+    Args:
+        dataset: With its validation part, which no copy may equal.
+        choice: The augmenter, and how many copies; ``None``: none.
+        folder: Where relative folders of its options start.
+        offline: Whether the Hub must not be asked.
+        seed: The same seed gives the same copies.
+
+    Raises:
+        InputError: the augmenter does not fit the task, an option is unknown, or it loses the evidence of the answers.
+        MissingError: there is no such augmenter, or what it needs is not there.
+    """
+    if choice is None:
+        return dataset
+    augmenter, options = _chosen(choice, dataset.output)
+    resources = _Resources(folder, offline)
+    reason = augmenter.unavailable(options, resources)
+    if reason is not None:
+        raise InputError(f"task file: augment: {choice.method} {reason}.")
+    copies = copies_of(
+        dataset.train,
+        dataset.output,
+        lambda texts, at: augmenter.varied(texts, options, resources, seed=at),
+        copies=choice.copies,
+        seed=seed,
+        name=choice.method,
+        paraphrases=augmenter.PARAPHRASES,
+        held_out=dataset.validation,
+    )
+    return replace(dataset, train=_joined(dataset.train, copies.part))
+
+
+def is_prompted(candidate: Candidate) -> bool:
+    """Whether a candidate is prompted and not trained: copies of its few-shot examples would only take their place."""
+    method = plugins.load("methods", candidate.method)
+    trained = method.training_config(TrainingConfig(epochs=1, learning_rate=1, head_learning_rate=1)) is not None
+    return "prompt" in candidate.model.groups and not trained
+
+
+def check_augmentation(choice: Augmentation | None, output: Output) -> None:
+    """See that there is such an augmenter with such options, and that it fits the kind of output.
+
+    Raises:
+        InputError: it does not.
+        MissingError: there is no such augmenter.
+    """
+    if choice is not None:
+        _chosen(choice, output)
+
+
+def _chosen(choice: Augmentation, output: Output) -> tuple[Augmenter, Any]:
+    from pydantic import TypeAdapter, ValidationError
+
+    augmenter = plugins.load("augmenters", choice.method)
+    if output not in augmenter.OUTPUTS:
+        fitting = [name for name in plugins.names("augmenters") if output in plugins.load("augmenters", name).OUTPUTS]
+        there = f"use {', '.join(fitting)}" if fitting else "no augmenter does; leave it out"
+        raise InputError(
+            f"task file: augment: {choice.method} does not keep right answers of the kind {output.value}; {there}."
+        )
+    known = [option.name for option in fields(augmenter.Options)]
+    unknown = next((name for name in choice.options if name not in known), None)
+    if unknown is not None:
+        raise InputError(
+            f"task file: unknown key 'augment.options.{unknown}'.{suggest(unknown, known)} "
+            f"There are: {', '.join(known)}."
+        )
+    try:
+        return augmenter, TypeAdapter(augmenter.Options).validate_python(dict(choice.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, ("augment.options", *first["loc"])))
+        raise InputError(f"task file: {key} is {first['input']!r}: {first['msg']}.") from error
+
+
+def _joined(train: Part, copies: Part) -> Part:
+    return Part(
+        train.texts + copies.texts,
+        train.gold + copies.gold,
+        train.rows + copies.rows,
+        train.documents + copies.documents,
+        {name: cells + copies.attributes[name] for name, cells in train.attributes.items()},
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------- resources
+
+
+@dataclass(frozen=True, slots=True)
+class _Resources:
+    """See ``protocols.AugmentationResources``."""
+
+    folder: Path
+    offline: bool
+
+    def embed_words(self, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
+        source = next((info.source for info in catalogue() if info.family == "static_embedding"), None)
+        try:
+            folder = folder_of(source, offline=True) if source else None
+        except GoldilocksError:  # the package is not installed
+            return None
+        return None if folder is None else _embedded(folder, words)
+
+    def model_folder(self, name: str) -> Path:
+        return folder_of(source_of(name, self.folder), offline=self.offline)
+
+    def is_bundle(self, folder: str) -> bool:
+        return (self.folder / folder / INFO).is_file()
+
+    def translated(self, bundle: str, texts: Sequence[str], *, temperature: float, seed: int) -> list[str]:
+        opened = _opened(self.folder / bundle)
+        if opened.info.output != Output.TEXT:
+            raise InputError(f"{bundle}: answers with {opened.info.output}, not with text; name a translation bundle.")
+        answers = opened.answers(list(texts), generation=Generation(temperature=temperature, seed=seed))
+        return [str(value) for value in answers.values]
+
+
+@cache
+def _opened(folder: Path) -> Bundle:
+    return load(folder)
+
+
+def _embedded(folder: Path, words: Sequence[str]) -> npt.NDArray[np.float32] | None:
+    """Mean of the vectors of each word's tokens, from a folder laid out as wordllama's."""
+    from safetensors import safe_open
+    from tokenizers import Tokenizer
+
+    tables, tokenizers = sorted(folder.glob("weights/*.safetensors")), sorted(folder.glob("tokenizers/*.json"))
+    if not tables or not tokenizers or not words:
+        return None
+    with safe_open(tables[0], framework="numpy") as file:
+        table = np.asarray(file.get_tensor(_TABLE), dtype=np.float32)
+    tokenizer = Tokenizer.from_str(json.dumps(json.loads(tokenizers[0].read_text(encoding="utf-8"))))
+    tokenizer.no_padding()
+    encoded = tokenizer.encode_batch([f" {word}" for word in words], add_special_tokens=False)
+    ids = [[number for number in code.ids if number < len(table)] or [0] for code in encoded]
+    return np.stack([table[tokens].mean(0) for tokens in ids])
