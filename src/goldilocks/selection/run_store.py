@@ -103,10 +103,10 @@ class RunStore:
     def _run(self, candidate: Candidate, seed: int, rows: Part | None = None) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
 
-        train = self.dataset.train if rows is None else rows
+        train = self._with_copies(candidate, self.dataset.train if rows is None else rows)
         return Run(
             candidate,
-            self._with_copies(candidate, train),
+            train,
             self.dataset.goal,
             RunSetup(
                 model_folder=self._folder(candidate.model),
