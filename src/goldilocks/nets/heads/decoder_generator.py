@@ -244,7 +244,7 @@ class DecoderGenerator(DecoderClassifier):
 
     def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
         """See ``protocols.SupportsTokenLikelihoods``; none for texts of more tokens than are computed at a time."""
-        begin, end = self._options.begin_ids, self._options.end_ids[:1]
+        begin, end = self.options.begin_ids, self.options.end_ids[:1]
         before, own = self._encoded(["" if isinstance(item, str) else _before(item), _own(item)])
         context, target = [*begin, *before] or [self.config.pad_id], [*own, *end]
         if len(context) > _PIECE or len(target) > _PIECE:
