@@ -122,6 +122,22 @@ def by_rule(answers: Answers, rule: AnswerRule) -> Answers:
     return replace(answers, reviews=tuple(unsure.tolist()))
 
 
+_LEAST = 1e-6
+"""Smallest probability that has a logit of its own."""
+
+
+def logits_of(probabilities: Floats, *, several: bool) -> npt.NDArray[np.float64]:
+    """Logits, up to a constant of each row, whose softmax (``several``: sigmoid) gives these probabilities.
+
+    Example:
+        >>> logits_of(np.array([[0.5, 0.5], [0.8, 0.2]]), several=True).round(3).tolist()
+        [[0.0, 0.0], [1.386, -1.386]]
+    """
+    table = np.clip(np.asarray(probabilities, dtype=np.float64), _LEAST, 1 - _LEAST if several else 1.0)
+    logits: npt.NDArray[np.float64] = np.log(table) - (np.log1p(-table) if several else 0.0)
+    return logits
+
+
 def certainty(answers: Answers, rule: AnswerRule) -> npt.NDArray[np.float64]:
     """How sure each answer is, 0 to 1, as ``AnswerRule.review_below`` takes it, ``(n_items,)``.
 

@@ -124,6 +124,17 @@ class SupportsEmbeddings(Protocol):
         """Vectors ``(n_items, width)``, float32, as the model's head sees them; ``None``: its head sees no vector."""
 
 
+@runtime_checkable
+class SupportsTemperature(Protocol):
+    """A model whose probabilities are calibrated by a temperature."""
+
+    def divide_logits(self, temperature: float) -> bool:
+        """Divide the scores before softmax (or sigmoid) by a temperature from now on; ``False``: it has none."""
+
+    def save(self, folder: Path) -> None:
+        """As ``Model.save``; may replace files that are there."""
+
+
 class Task(Protocol):
     """tasks/NAME.py: what the user wants, in terms of columns and kinds of output."""
 

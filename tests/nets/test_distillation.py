@@ -10,7 +10,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.nets.distillation import TEMPERATURE, Distillation, answers_as_gold, logits_of, matched_layers
+from goldilocks.nets.distillation import TEMPERATURE, Distillation, answers_as_gold, matched_layers
 from goldilocks.nets.network import Network
 from goldilocks.nets.pruning import with_blocks
 from goldilocks.nets.tokenization.batching import padded
@@ -93,10 +93,3 @@ def test_model_of_any_family_can_teach(tmp_path: Path) -> None:
     SeededDistil()(student, teacher, TEXTS, TrainingConfig(8, 3e-3, 3e-2))
 
     assert distance(student, teacher) < 0.5 * before
-
-
-def test_logits_give_the_probabilities_back() -> None:
-    table = np.array([[0.7, 0.2, 0.1], [1.0, 0.0, 0.0]], dtype=np.float32)
-
-    torch.testing.assert_close(logits_of(table, several=False).softmax(-1), torch.from_numpy(table), atol=1e-5, rtol=0)
-    torch.testing.assert_close(logits_of(table, several=True).sigmoid(), torch.from_numpy(table), atol=1e-5, rtol=0)

@@ -50,10 +50,19 @@ def _row(trial: CompressionTrial, record: Compression) -> str:
         f"{trial.score.value:.4f}" if trial.score else "",
         f"{trial.loss.value:+.4f} ({trial.loss.high:.4f})" if trial.loss else "",
         _percent(trial.changed),
-        f"{trial.ece_change:+.4f}" if trial.ece_change is not None else "",
+        _calibration(trial),
         verdict(trial, record),
     ]
     return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+
+def _calibration(trial: CompressionTrial) -> str:
+    """The change of the calibration error, and what fitting the temperature again did to it."""
+    if trial.ece_change is None:
+        return ""
+    if trial.temperature is None or trial.ece_change_before is None:
+        return f"{trial.ece_change:+.4f}"
+    return f"{trial.ece_change:+.4f} (temperature {trial.temperature:.2f}; without {trial.ece_change_before:+.4f})"
 
 
 def name_of(trial: CompressionTrial) -> str:

@@ -183,6 +183,11 @@ class NgramLinear:
         scores /= np.float32(self.temperature)
         return of_labels(sigmoid(scores) if self.several else softmax(scores), self.labels, several=self.several)
 
+    def divide_logits(self, temperature: float) -> bool:
+        """See ``protocols.SupportsTemperature``."""
+        self.temperature *= temperature
+        return True
+
     def _rows(self, texts: Sequence[str]) -> Iterator[tuple[Ints, Array]]:
         for block in blocks(texts):
             n_texts = block.stop - block.start

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldilocks import plugins
+from goldilocks.compression.temperature import recalibrated
 from goldilocks.compression.trial import Comparison, SavedModel, failed
 from goldilocks.errors import GoldilocksError
 from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Model, NeedsTexts
@@ -50,7 +51,7 @@ def search(
     only: Sequence[str] = (),
     progress: Callable[[CompressionTrial], None] = lambda _: None,
 ) -> SearchResult:
-    """Try the compressors.
+    """Try the compressors, then fit the temperature of the model that is taken.
 
     Args:
         original: The model; its folder is read only.
@@ -88,7 +89,14 @@ def search(
                     break
                 if _measure_of(trial, prefer) < best:
                     current, best = tried, _measure_of(trial, prefer)
-    return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
+    if current is original:
+        return SearchResult(tuple(trials), tuple(skipped.items()), None)
+    place = next(place for place, trial in enumerate(trials) if trial.steps == current.steps)
+    fitted = recalibrated(current, trials[place], comparison, scratch / "recalibrated")
+    if fitted is not None:
+        current, trials[place] = fitted
+        progress(trials[place])
+    return SearchResult(tuple(trials), tuple(skipped.items()), current)
 
 
 def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, n_texts: int) -> str | None:

@@ -54,18 +54,20 @@ class Comparison:
     """How a model's predictions become answers, as they did for ``original``."""
     seed: int = 0
 
-    def trial(self, model: SavedModel) -> CompressionTrial:
-        """Compare a model with the original; its footprint is measured where it passes."""
+    def trial(self, model: SavedModel, *, footprint: Footprint | None = None) -> CompressionTrial:
+        """Compare a model with the original; its footprint, unless it is given, is measured where it passes."""
         try:
             answers = _finite(self.answer(model.load(), self.part.texts))
         except (GoldilocksError, RuntimeError, ValueError, KeyError, TypeError) as error:
             return failed(model, f"cannot be run ({type(error).__name__}: {' '.join(str(error).split())})")
         loss = paired_loss(self.metric, self.part.gold, self.original.values, answers.values, seed=self.seed)
         passed = loss.high <= self.max_loss
+        if passed and footprint is None:
+            footprint = self.measure(model.family, model.engine, model.folder, self.part.texts)
         return CompressionTrial(
             steps=model.steps,
             engine=model.engine,
-            footprint=self.measure(model.family, model.engine, model.folder, self.part.texts) if passed else None,
+            footprint=footprint if passed else None,
             score=measured(self.metric, self.part.gold, answers.values, seed=self.seed),
             loss=loss,
             changed=changed_share(self.original.values, answers.values),

@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from goldilocks.answers import logits_of
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch, Row
-from goldilocks.protocols import Floats, Model
+from goldilocks.protocols import Model
 from goldilocks.records import Answer, Gold, Output, Part, Text, TrainingConfig
 
 TEMPERATURE = 2.0
 _HIDDEN = 1.0
 """Weight of the hidden states beside the logits."""
-_LEAST = 1e-6
-"""Smallest probability that has a logit of its own."""
 Layers = tuple[tuple[int, int], ...]
 """Pairs of a student's layer and the teacher's that it learns, counted from 1 (0: the embeddings)."""
 
@@ -43,7 +41,7 @@ class Distillation:
             texts: Training texts; the student must make one row of each.
         """
         self.several = student.config.several
-        self.logits = logits_of(teacher.predict(texts).probabilities, several=self.several)
+        self.logits = torch.from_numpy(logits_of(teacher.predict(texts).probabilities, several=self.several)).float()
         self.layers: Layers = ()
         self.vectors = torch.empty(0)
         if isinstance(teacher, Network):
@@ -94,12 +92,6 @@ def matched_layers(student: Network, teacher: Network) -> Layers:
     if student.tokenizer.to_str() != teacher.tokenizer.to_str():
         return ()
     return tuple((layer, round(layer * above.depth / below.depth)) for layer in range(1, below.depth + 1))
-
-
-def logits_of(probabilities: Floats, *, several: bool) -> Tensor:
-    """Logits, up to a constant of each text, whose softmax (or sigmoid) gives these probabilities, float32."""
-    table = torch.from_numpy(np.asarray(probabilities, dtype=np.float64)).clamp(_LEAST, 1 - _LEAST if several else 1.0)
-    return (table.logit() if several else table.log()).float()
 
 
 def layer_vectors(network: Network, texts: Sequence[Text], layers: Sequence[int]) -> Tensor:

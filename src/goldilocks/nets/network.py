@@ -40,6 +40,10 @@ LOSS_OPTIONS = frozenset(
 """Fields of a ``TrainingConfig`` that change the loss of single labels."""
 
 
+_CALIBRATED = ("classifier", "relation_classifier", "pair_classifier")
+"""Heads whose output are the logits of the labels."""
+
+
 @dataclass(frozen=True)
 class HeadConfig:
     """Config of a linear head on the pooled vector, which has no options; other heads have subclasses of their own."""
@@ -249,6 +253,15 @@ class Network:
         dtype = next(self.head.parameters()).dtype
         scores: Tensor = self.head(self.dropout(pooled).to(dtype))
         return scores.float()
+
+    def divide_logits(self, temperature: float) -> bool:
+        """See ``protocols.SupportsTemperature``: by scaling the linear head, which costs nothing in inference."""
+        if self.config.head.KIND not in _CALIBRATED or not isinstance(self.head, nn.Linear):
+            return False
+        with torch.no_grad():
+            for weight in self.head.parameters():
+                weight.div_(temperature)
+        return True
 
     def twin(self) -> Network:
         """The same network with weights of its own; the tokenizer is shared."""

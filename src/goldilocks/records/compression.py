@@ -35,6 +35,10 @@ class CompressionTrial:
     """Why it failed, or was not taken; empty where it was."""
     family: str = ""
     """File name in families/ of what restores the model; empty: that of the original (records of earlier versions)."""
+    temperature: float | None = None
+    """What the logits were divided by after compression, fitted on the rows; ``None``: they are as compressed."""
+    ece_change_before: float | None = None
+    """``ece_change`` before that; ``None``: the temperature was not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
