@@ -23,6 +23,7 @@ def serve(
     ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM file with the certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file with its private key.")] = None,
+    executor: Annotated[str, typer.Option(help="What runs the replicas: local, or ray (Ray Serve).")] = "local",
 ) -> None:
     """Serve BUNDLES over HTTP until SIGTERM or Ctrl-C, then finish the accepted requests.
 
@@ -34,14 +35,17 @@ def serve(
     """
     from dataclasses import replace
 
+    from goldilocks.errors import InputError
+
     try:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingError(f"{error.name} is not installed; pip install 'goldilocks-lm[serve]'.") from error
+    if executor not in ("local", "ray"):
+        raise InputError(f"--executor is {executor!r}; it must be local or ray.")
     from goldilocks.data.mask import find
-    from goldilocks.errors import InputError
     from goldilocks.serving.server import serve as run
     from goldilocks.serving.settings import ServeSettings, TlsSettings, read_settings, with_bundles
 
@@ -58,4 +62,6 @@ def serve(
         keys=keys if keys is not None else settings.keys,
         allow_open=allow_open or settings.allow_open,
     )
+    if executor == "ray":
+        from goldilocks.serving.ray_executor import serve_on_ray as run
     run(settings, lambda line: typer.echo(line, err=True), find)

@@ -70,7 +70,12 @@ class Service:
     """Models that are served, and what they share."""
 
     def __init__(
-        self, settings: ServeSettings, open_engine: OpenEngine | None = None, find: Finder | None = None
+        self,
+        settings: ServeSettings,
+        open_engine: OpenEngine | None = None,
+        find: Finder | None = None,
+        *,
+        changeable: bool = True,
     ) -> None:
         """Start to load every model.
 
@@ -78,13 +83,14 @@ class Service:
             settings: What to serve, and how.
             open_engine: Makes the engine of a replica; absent: as ``settings.replicas`` says.
             find: Finds personal data (addresses are found anyway).
+            changeable: Whether versions may be changed through the admin API.
 
         Raises:
             GoldilocksError: a bundle or the key file is missing, or two models have one name.
         """
         if not settings.models:
             raise InputError("there is nothing to serve; pass a bundle's folder, or name models in serve.yaml.")
-        self.settings = settings
+        self.settings, self.changeable = settings, changeable
         usage = settings.state.with_name("keys.usage.json") if settings.state else None
         self.access = Access(settings.keys, open_to_all=settings.allow_open, usage=usage)
         self.metrics = Metrics(self._state)

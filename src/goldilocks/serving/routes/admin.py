@@ -43,7 +43,7 @@ async def list_models(request: Request) -> dict[str, Any]:
 @router.post("/models/{model}/versions", responses=ASKING | _CONFLICT)
 async def add_version(request: Request, model: str, body: VersionRequest) -> dict[str, Any]:
     """Load a bundle; then promote it, or let it answer a share of the requests, or all of them unseen."""
-    service = _admin(request)
+    service = _changing(request)
     deployment = service.find(request, model)[0]
 
     def change() -> None:
@@ -63,7 +63,7 @@ async def add_version(request: Request, model: str, body: VersionRequest) -> dic
 @router.post("/models/{model}/promote", responses=READING | _CONFLICT)
 async def promote(request: Request, model: str) -> dict[str, Any]:
     """Let the version that is tried out (or the shadow) answer from now on."""
-    service = _admin(request)
+    service = _changing(request)
     deployment = service.find(request, model)[0]
 
     def change() -> None:
@@ -82,7 +82,7 @@ async def promote(request: Request, model: str) -> dict[str, Any]:
 @router.post("/models/{model}/rollback", responses=READING | _CONFLICT)
 async def rollback(request: Request, model: str) -> dict[str, Any]:
     """End what is tried out; where nothing is, go back to the version before the last promotion."""
-    service = _admin(request)
+    service = _changing(request)
     deployment = service.find(request, model)[0]
 
     def change() -> None:
@@ -124,6 +124,15 @@ def _admin(request: Request) -> Service:
     if not context_of(request).caller.admin:
         raise RequestError(403, "admin_only", "this key may not change what is served; use one made with --admin.")
     return service_of(request)
+
+
+def _changing(request: Request) -> Service:
+    service = _admin(request)
+    if not service.changeable:
+        raise RequestError(
+            409, "not_changeable", "on Ray a change would reach one replica only; change serve.yaml and deploy again."
+        )
+    return service
 
 
 async def _changed(change: Any) -> None:
