@@ -14,6 +14,7 @@ from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
 from goldilocks.records import (
     Answer,
+    DataIssue,
     Exported,
     ExportSettings,
     Forecast,
@@ -22,7 +23,6 @@ from goldilocks.records import (
     Gold,
     Machine,
     ModelInfo,
-    Oddity,
     Output,
     Part,
     Text,
@@ -198,7 +198,7 @@ class Task(Protocol):
 class ReportsDataStats(Protocol):
     """A task (beside ``Task``) with statistics of its own beside label counts and lengths."""
 
-    def facts(self, part: Part) -> Mapping[str, float]:
+    def statistics(self, part: Part) -> Mapping[str, float]:
         """Name of a statistic -> its value in a part that is not empty."""
 
 
@@ -206,7 +206,7 @@ class ReportsDataStats(Protocol):
 class ReportsDataIssues(Protocol):
     """A task (beside ``Task``) with data checks of its own."""
 
-    def oddities(self, part: Part) -> Iterable[Oddity]:
+    def issues(self, part: Part) -> Iterable[DataIssue]:
         """Findings that deserve a look in a part that is not empty."""
 
 
@@ -214,7 +214,7 @@ class ReportsDataIssues(Protocol):
 class ReportsRowRepairs(Protocol):
     """A task (beside ``Task``) that repairs some rows."""
 
-    def mended(self, row: Mapping[str, Any]) -> str | None:
+    def repair(self, row: Mapping[str, Any]) -> str | None:
         """How a row without problems was repaired, for the user; ``None``: it was not."""
 
 

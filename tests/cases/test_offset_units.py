@@ -31,7 +31,7 @@ def test_chinese_names_of_other_rows_show_that_an_emoji_counts_as_two(tmp_path: 
     ]
     got = ner(tmp_path, rows)
     assert entities(got) == ["北京", "北京"]
-    assert got.mended == {UTF16: (2,)}
+    assert got.repaired == {UTF16: (2,)}
 
 
 def test_text_of_the_entity_shows_it_too(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_text_of_the_entity_shows_it_too(tmp_path: Path) -> None:
     ]
     got = ner(tmp_path, rows)  # 2 + 2 + 4 units before Rome, 6 characters
     assert entities(got) == ["Rome"]
-    assert got.mended == {UTF16: (1,)}
+    assert got.repaired == {UTF16: (1,)}
 
 
 def test_offsets_in_characters_stay_as_they_are(tmp_path: Path) -> None:
@@ -51,14 +51,14 @@ def test_offsets_in_characters_stay_as_they_are(tmp_path: Path) -> None:
     ]
     got = ner(tmp_path, rows)
     assert entities(got) == ["北京", "北京", "Rome"]
-    assert got.mended == {}
+    assert got.repaired == {}
 
 
 def test_where_nothing_decides_the_rows_are_named(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [{"text": "😀他去北京出差", "entities": [[4, 6, "LOC"]]}]
     got = ner(tmp_path, rows)
     assert entities(got) == ["京出"]
-    ((how, numbers),) = got.mended.items()
+    ((how, numbers),) = got.repaired.items()
     assert "before an entity: offsets are taken to count it as one, tools written in JavaScript count it as two" in how
     assert numbers == (1,)
 
@@ -69,7 +69,7 @@ def test_offsets_in_bytes_are_recognised(tmp_path: Path) -> None:
     ]
     got = ner(tmp_path, rows)
     assert entities(got) == ["Rome"]
-    assert list(got.mended) == ["offsets that count bytes of UTF-8 (taken so, since the entities fit then)"]
+    assert list(got.repaired) == ["offsets that count bytes of UTF-8 (taken so, since the entities fit then)"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,9 @@ def test_brat_offsets_count_line_ends_once_or_twice(tmp_path: Path, text: bytes,
     got = read("brat", {}, plugins.load("tasks", "ner"), tmp_path)
     assert got.part.texts == (("First", "line", "."), ("Anna", "is", "here", "."))
     assert got.part.gold[1] == ("B-PER", "O", "O", "O")
-    assert got.mended == ({f"offsets that count {unit} (taken so, since the entities fit then)": (2,)} if unit else {})
+    assert got.repaired == (
+        {f"offsets that count {unit} (taken so, since the entities fit then)": (2,)} if unit else {}
+    )
 
 
 def test_brat_entity_in_an_empty_line_is_reported(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_answer_beside_its_offset_and_reference_without_a_place_are_told_with_th
     assert (beside.rows, nowhere.rows) == ((5,), (7,))
 
 
-# --------------------------------------------------------------------------------------------------------- oddities
+# --------------------------------------------------------------------------------------------------------- issues
 
 
 def test_letters_that_look_alike_and_rows_in_another_script_are_named(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_scores_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
 
 def test_scores_of_a_part_to_score_on_that_are_all_the_same_are_named() -> None:
     part = Part((("a", "b"), ("c", "d")), (3.0, 3.0), (1, 2))
-    assert [one.code for one in similarity.oddities(part)] == ["one_score"]
+    assert [one.code for one in similarity.issues(part)] == ["one_score"]
 
 
 def test_pairs_of_one_text_twice_are_named(tmp_path: Path) -> None:

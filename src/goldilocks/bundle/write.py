@@ -181,11 +181,11 @@ def _word_cuts(dataset: Dataset, mask: Mask) -> WordTokenization:
     return replace(cuts, known=tuple(text for text in cuts.known if mask(text) == text), lines=lines)
 
 
-def _without_path(facts: ModelInfo) -> ModelInfo:
+def _without_path(info: ModelInfo) -> ModelInfo:
     """Local paths of the machine that tuned the model are not disclosed."""
-    if facts.source == "builtin" or "://" in facts.source:
-        return facts
-    return replace(facts, source=Path(facts.source).name)
+    if info.source == "builtin" or "://" in info.source:
+        return info
+    return replace(info, source=Path(info.source).name)
 
 
 def _stored(model: Model, dataset: Dataset, mask: Mask, rule: AnswerRule | None) -> tuple[StoredPrediction, ...]:

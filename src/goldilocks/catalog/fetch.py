@@ -110,24 +110,24 @@ def _converted(source: ModelInfo | str, folder: Path, convert: Callable[[str | N
     return made
 
 
-def check_files(folder: Path, facts: ModelInfo) -> None:
+def check_files(folder: Path, info: ModelInfo) -> None:
     """Compare the files in ``folder`` with the SHA-256 the catalogue knows.
 
     Raises:
         IntegrityError: a file is missing or is another one.
     """
-    for name, wanted in facts.sha256.items():
+    for name, wanted in info.sha256.items():
         path = folder / name
         try:
             stat = path.stat()
         except OSError as error:
-            raise IntegrityError(f"{facts.name}: {path} is missing; install or fetch the model again.") from error
+            raise IntegrityError(f"{info.name}: {path} is missing; install or fetch the model again.") from error
         key = (str(path), stat.st_size, stat.st_mtime_ns)
         if key not in _hashes:
             _hashes[key] = sha256_of(path)
         if _hashes[key] != wanted:
             raise IntegrityError(
-                f"{facts.name}: {path} has sha256 {_hashes[key][:12]}…, the catalogue knows {wanted[:12]}…; "
+                f"{info.name}: {path} has sha256 {_hashes[key][:12]}…, the catalogue knows {wanted[:12]}…; "
                 "it was changed or is another version: install or fetch the model again."
             )
 

@@ -38,9 +38,9 @@ def source_of(named: str, folder: Path) -> str:
     Raises:
         InputError: it is none of these; the nearest name is in the message.
     """
-    for facts in catalogue():
-        if named == facts.name or named == facts.source.removeprefix("hf://"):
-            return facts.source
+    for info in catalogue():
+        if named == info.name or named == info.source.removeprefix("hf://"):
+            return info.source
     if named.startswith(("hf://", "pypi://", "api://")):
         return named
     path = folder / Path(named).expanduser()
@@ -50,7 +50,7 @@ def source_of(named: str, folder: Path) -> str:
         return f"hf://{named}"
     raise InputError(
         f"task file: candidates.models names {named!r}, which is no model of the catalogue, no folder and no Hub id "
-        f"(org/name).{suggest(named, [facts.name for facts in catalogue()])}"
+        f"(org/name).{suggest(named, [info.name for info in catalogue()])}"
     )
 
 
@@ -65,38 +65,38 @@ def described(source: str, families: Mapping[str, Family], *, offline: bool) -> 
     unread = f"no family reads this kind of model; the families are {', '.join(families)}"
     for family in families.values():
         try:
-            facts = family.describe(folder, source)
+            info = family.describe(folder, source)
         except GoldilocksError as error:  # its kind, but damaged; or no kind of it at all
             unread = str(error)
             continue
-        if facts is not None:
-            return _with_card(replace(facts, name=facts.name.replace("/", "--")), folder)
+        if info is not None:
+            return _with_card(replace(info, name=info.name.replace("/", "--")), folder)
     raise InputError(f"{source}: cannot be used ({unread.rstrip('.')}).")
 
 
 def unique(models: list[ModelInfo]) -> list[ModelInfo]:
     """The same models, one per source, with a number behind a name that a family has already given away."""
     by_name: dict[tuple[str, str], ModelInfo] = {}
-    for facts in models:
-        name, number = facts.name, 1
-        while (facts.family, name) in by_name and by_name[facts.family, name].source != facts.source:
+    for info in models:
+        name, number = info.name, 1
+        while (info.family, name) in by_name and by_name[info.family, name].source != info.source:
             number += 1
-            name = f"{facts.name}-{number}"
-        by_name.setdefault((facts.family, name), replace(facts, name=name))
+            name = f"{info.name}-{number}"
+        by_name.setdefault((info.family, name), replace(info, name=name))
     return list(by_name.values())
 
 
-def _with_card(facts: ModelInfo, folder: Path) -> ModelInfo:
+def _with_card(info: ModelInfo, folder: Path) -> ModelInfo:
     """Licence and languages from the head of the model card, where the family could not know them."""
     head = _card_head(folder / "README.md")
     licence = head.get("license")
     languages = head.get("language")
-    if facts.licence in _UNKNOWN and isinstance(licence, str):
-        facts = replace(facts, licence=licence.lower())
-    if not facts.languages and languages:
+    if info.licence in _UNKNOWN and isinstance(licence, str):
+        info = replace(info, licence=licence.lower())
+    if not info.languages and languages:
         listed = languages if isinstance(languages, list) else [languages]
-        facts = replace(facts, languages=tuple("*" if model == "multilingual" else str(model) for model in listed))
-    return facts
+        info = replace(info, languages=tuple("*" if model == "multilingual" else str(model) for model in listed))
+    return info
 
 
 def _card_head(path: Path) -> Mapping[str, object]:

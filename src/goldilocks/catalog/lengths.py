@@ -23,15 +23,15 @@ def token_counters() -> Mapping[str, Counter]:
     from tokenizers import Tokenizer
 
     counters: dict[str, Counter] = {}
-    for facts in catalogue():
+    for info in catalogue():
         try:
-            path = _tokenizer_of(folder_of(facts, offline=True, make=False))
+            path = _tokenizer_of(folder_of(info, offline=True, make=False))
         except GoldilocksError:  # not on this machine; `candidates` says why
             continue
         if path is not None:
             # The library raises bare Exception; a damaged tokenizer fails, with its reason, where it is tuned.
             with suppress(Exception):
-                counters[facts.name] = partial(_counts, Tokenizer.from_file(str(path)))
+                counters[info.name] = partial(_counts, Tokenizer.from_file(str(path)))
     return counters
 
 

@@ -30,36 +30,36 @@ def pattern(patterns: Iterable[str], *names: str) -> Reason | None:
     return None
 
 
-def licence(facts: ModelInfo, limits: Limits) -> Reason | None:
+def licence(info: ModelInfo, limits: Limits) -> Reason | None:
     """A licence that is not among the allowed ones; what is made here needs none."""
-    if limits.licenses is None or facts.licence == "none-needed":
+    if limits.licenses is None or info.licence == "none-needed":
         return None
     allowed = [license.lower() for license in limits.licenses]
-    if facts.licence.lower() in allowed:
+    if info.licence.lower() in allowed:
         return None
-    words = f"its licence is {facts.licence or 'unknown'}; limits.licenses allows {', '.join(allowed) or 'none'}"
+    words = f"its licence is {info.licence or 'unknown'}; limits.licenses allows {', '.join(allowed) or 'none'}"
     return Reason(words, (2, 0.0))
 
 
-def language(facts: ModelInfo, wanted: str) -> Reason | None:
+def language(info: ModelInfo, wanted: str) -> Reason | None:
     """A model made for other languages than that of the texts (BCP 47; only the language itself is compared).
 
     A model without language metadata was named by the user and is allowed.
     """
     main = _main(wanted)
-    known = {_main(language) for language in facts.languages}
+    known = {_main(language) for language in info.languages}
     if not known or main in _ANY_LANGUAGE or "*" in known or main in known:
         return None
     listed = ", ".join(sorted(known)[:6]) + (", …" if len(known) > 6 else "")
     return Reason(f"trained for {listed}; the texts are in {wanted}", (3, 0.0))
 
 
-def size(facts: ModelInfo, limits: Limits) -> Reason | None:
+def size(info: ModelInfo, limits: Limits) -> Reason | None:
     """Weights that alone are over a limit; what else it takes is measured after the run.
 
     The size of a model made here is only an estimate before it is made, so that it does not count.
     """
-    weights = facts.size_bytes if facts.pretrained else 0
+    weights = info.size_bytes if info.pretrained else 0
     on_disk, in_memory = limits.size_mb, limits.memory_mb
     if on_disk is not None and weights > on_disk * 1e6:
         return Reason(f"takes {megabytes(weights)}; limits.size_mb is {on_disk:g}", (1, weights / (on_disk * 1e6)))

@@ -56,7 +56,7 @@ def profile(
     counters = {"words": words} | dict(tokenizers or {})
     facts: dict[str, Mapping[str, float]] = {}
     if isinstance(task, ReportsDataStats):
-        facts = {name: dict(task.facts(part)) for name, part in parts.items() if len(part)}
+        facts = {name: dict(task.statistics(part)) for name, part in parts.items() if len(part)}
     return DataProfile(
         rows={name: len(part) for name, part in parts.items()},
         label_counts={name: dict(sorted(label_counts(part, output).items())) for name, part in parts.items()},

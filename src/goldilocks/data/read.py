@@ -42,7 +42,7 @@ class Reading:
     """What is wrong -> the numbers of the rows."""
     remarks: tuple[str, ...] = ()
     """How the source had to be read, where that is not the usual way."""
-    mended: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    repaired: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """How rows were taken, where not as they are written -> their numbers."""
     skipped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Why rows were left out on purpose, such as rejected annotations -> their numbers."""
@@ -57,7 +57,7 @@ class _Source:
     roles: list[str]
     rows: Rows
     remarks: list[str] = field(default_factory=list)
-    mended: dict[str, list[int]] = field(default_factory=dict)
+    repaired: dict[str, list[int]] = field(default_factory=dict)
     lines: int = 0
 
 
@@ -139,8 +139,8 @@ def _refuse_columns(source: str, keep: Sequence[str]) -> None:
 
 def _open_folder(path: Path, source: str, task: Task) -> _Source:
     if task.OUTPUT is Output.TAGS:
-        mended: dict[str, list[int]] = {}
-        return _Source(["tokens", "tags", "document"], brat_rows(path, source, mended), mended=mended)
+        repaired: dict[str, list[int]] = {}
+        return _Source(["tokens", "tags", "document"], brat_rows(path, source, repaired), repaired=repaired)
     roles = ["text", "label"]
     if set(roles) != set(task.FIELDS):
         raise InputError(
@@ -169,7 +169,7 @@ def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequenc
     rows = table.rows([*columns, *attributes], optional | (set(attributes) - set(keep)))
     opened = _Source([*roles, *(PREFIX + name for name in attributes)], rows, remarks)
     if marked is not None:
-        opened.rows = tagged(rows, opened.mended)
+        opened.rows = tagged(rows, opened.repaired)
     if kind:
         remarks.append("read as CoNLL columns, as in a .conll file")
     opened.lines = 0 if table.kind in BINARY else text_facts(path).lines
@@ -215,9 +215,9 @@ def _collect(opened: _Source, task: Task, source: str, sentences: int, keep: Seq
             kind.setdefault(str(problem), []).append(number)
             continue
         answer = task.gold(row)
-        how = task.mended(row) if isinstance(task, ReportsRowRepairs) else None
+        how = task.repair(row) if isinstance(task, ReportsRowRepairs) else None
         if how is not None:
-            opened.mended.setdefault(how, []).append(number)
+            opened.repaired.setdefault(how, []).append(number)
         texts.append(task.item(row))
         gold.append(known.setdefault(answer, answer))
         numbers.append(number)
@@ -237,7 +237,7 @@ def _collect(opened: _Source, task: Task, source: str, sentences: int, keep: Seq
         problems=_frozen(problems),
         # what is filled while the rows are drawn is copied only now
         remarks=tuple(opened.remarks),
-        mended=_frozen(opened.mended),
+        repaired=_frozen(opened.repaired),
         skipped=_frozen(skipped),
         lines=opened.lines,
     )

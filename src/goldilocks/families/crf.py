@@ -144,8 +144,8 @@ class WordCrf:
         """The tags of a sentence and the probability of all of them."""
         tags = tuple(self._tagger.tag(list(features(words, self.segmentation))))
         sure = float(self._tagger.probability(list(tags)))
-        mended = iob2(tags) if self._spelled else tags
-        kept = tuple(entry if entry in self.labels else tag for entry, tag in zip(mended, tags, strict=True))
+        repaired = iob2(tags) if self._spelled else tags
+        kept = tuple(entry if entry in self.labels else tag for entry, tag in zip(repaired, tags, strict=True))
         return kept, sure if math.isfinite(sure) else 0.0
 
     def size_bytes(self) -> int:

@@ -14,10 +14,10 @@ from goldilocks.records.candidates import Pool as Pool
 from goldilocks.records.candidates import Workload as Workload
 from goldilocks.records.compression import Compression as Compression
 from goldilocks.records.compression import CompressionTrial as CompressionTrial
+from goldilocks.records.data import DataIssue as DataIssue
 from goldilocks.records.data import DataProfile as DataProfile
 from goldilocks.records.data import Dataset as Dataset
 from goldilocks.records.data import Finding as Finding
-from goldilocks.records.data import Oddity as Oddity
 from goldilocks.records.data import Part as Part
 from goldilocks.records.data import Severity as Severity
 from goldilocks.records.decision import AlphaRange as AlphaRange

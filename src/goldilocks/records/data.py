@@ -66,7 +66,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Oddity:
+class DataIssue:
     """What a task finds odd in a part of the data; ``check`` makes a ``Finding`` of it."""
 
     code: str

@@ -53,23 +53,23 @@ class RunStore:
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
     def features(
-        self, facts: ModelInfo, texts: Sequence[Text], seconds_left: Callable[[], float] = lambda: math.inf
+        self, info: ModelInfo, texts: Sequence[Text], seconds_left: Callable[[], float] = lambda: math.inf
     ) -> Floats:
         """``Network.overview`` of every layer of a pretrained model, ``(n_texts, depth + 1, width)``.
 
         Raises:
             OutOfTimeError: the first texts took so long that all of them would take more than ``seconds_left()``.
         """
-        network = plugins.load("families", facts.family).create(
-            facts, self._folder(facts), self.dataset.train, self.dataset.goal, seed=self.seed
+        network = plugins.load("families", info.family).create(
+            info, self._folder(info), self.dataset.train, self.dataset.goal, seed=self.seed
         )
-        assert not hasattr(network, "fit"), f"{facts.name} is a one-shot estimator: it has no features"
+        assert not hasattr(network, "fit"), f"{info.name} is a one-shot estimator: it has no features"
         begun = time.monotonic()
         parts = [np.asarray(network.features(texts[:_FIRST_TEXTS]))]
         for place in range(_FIRST_TEXTS, len(texts), _NEXT_TEXTS):
             ahead = (time.monotonic() - begun) / place * (len(texts) - place)
             if ahead > seconds_left():
-                raise OutOfTimeError(f"{facts.name}: {len(texts):,} texts would take {ahead:.0f} s more")
+                raise OutOfTimeError(f"{info.name}: {len(texts):,} texts would take {ahead:.0f} s more")
             parts.append(np.asarray(network.features(texts[place : place + _NEXT_TEXTS])))
         return np.concatenate(parts)
 
@@ -175,12 +175,12 @@ class RunStore:
             model.spending_log = self.workspace.spending_log(f"{candidate.name} (test)")  # no cost of the search
         return model
 
-    def _folder(self, facts: ModelInfo) -> Path | None:
-        if not facts.pretrained:
+    def _folder(self, info: ModelInfo) -> Path | None:
+        if not info.pretrained:
             return None
-        key = f"{facts.family}/{facts.name}"
+        key = f"{info.family}/{info.name}"
         if key not in self._folders:
-            self._folders[key] = folder_of(facts, offline=self.offline)
+            self._folders[key] = folder_of(info, offline=self.offline)
         return self._folders[key]
 
 

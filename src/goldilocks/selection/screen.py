@@ -178,7 +178,7 @@ class _Timing:
         return time.monotonic() > self.until
 
 
-def _probe(facts: ModelInfo, features: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
+def _probe(info: ModelInfo, features: Floats, labels: Ints, seed: int, resamples: int, timing: _Timing) -> ProbeResult:
     """The estimates of one model from its features ``(n_texts, depth + 1, width)``: the probe's, and others in time."""
     layers = [np.ascontiguousarray(features[:, layer]) for layer in range(features.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
@@ -199,7 +199,7 @@ def _probe(facts: ModelInfo, features: Floats, labels: Ints, seed: int, resample
     mean, low, high = corrected_interval(errors, linear_probe.HELD_OUT)
     estimates[ACCURACY] = Measured(1 - mean, max(0.0, 1 - high), min(1.0, 1 - low), len(errors), "share")
     return ProbeResult(
-        model=_name(facts),
+        model=_name(info),
         layer=best,
         estimates=estimates,
         probe_loss=mean,
@@ -278,9 +278,9 @@ def _models(pool: Pool) -> list[ModelInfo]:
     return sorted(models.values(), key=lambda facts: (_body(facts), facts.parameters, _name(facts)))
 
 
-def _body(facts: ModelInfo) -> float:
+def _body(info: ModelInfo) -> float:
     """About how many weights each token is multiplied with; tables are only looked up, so they count as a small net."""
-    return max(12.0 * facts.depth * facts.width**2, 5e6)
+    return max(12.0 * info.depth * info.width**2, 5e6)
 
 
 def _has_features(candidate: Candidate) -> bool:
@@ -289,8 +289,8 @@ def _has_features(candidate: Candidate) -> bool:
     return candidate.model.pretrained and bool(groups) and "prompt" not in groups
 
 
-def _name(facts: ModelInfo) -> str:
-    return f"{facts.family}/{facts.name}"
+def _name(info: ModelInfo) -> str:
+    return f"{info.family}/{info.name}"
 
 
 def _percent(share: float) -> str:

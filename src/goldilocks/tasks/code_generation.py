@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from goldilocks.errors import MissingError
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.sandbox.harness import parsed, with_tests
 from goldilocks.support.sandbox.sandbox import protection, safe
 from goldilocks.support.text.cells import empty, list_of, text_problem
@@ -88,16 +88,16 @@ def _undefined(solution: str, harness: str) -> bool:
     return entry is not None and not re.search(made, f"{harness}\n{solution}")
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {"with tests": sum(isinstance(answer, tuple) for answer in part.gold)}
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Rows without tests, and what keeps the programs in that the others run."""
     bare = tuple(place for place, answer in enumerate(part.gold) if not isinstance(answer, tuple))
     if bare:
-        yield Oddity(
+        yield DataIssue(
             "without_tests",
             Severity.NOTE,
             f"{len(bare):,} of {len(part):,} rows have no tests",
@@ -111,7 +111,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
         place for place, answer in enumerate(part.gold) if isinstance(answer, tuple) and _undefined(*answer)
     )
     if undefined:
-        yield Oddity(
+        yield DataIssue(
             "undefined_entry_point",
             Severity.WARNING,
             f"{len(undefined):,} of {len(part):,} rows have an entry_point that neither prompt nor solution defines",
@@ -122,7 +122,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
         kept_in, severity = protection(), Severity.NOTE if safe() else Severity.WARNING
     except MissingError as error:
         kept_in, severity = str(error), Severity.WARNING
-    yield Oddity(
+    yield DataIssue(
         "sandbox",
         severity,
         f"programs are run in the sandbox ({kept_in})",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean, median
 from typing import Any
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import text_problem
 from goldilocks.support.text.reference_cells import all_references, references_problem, so_far, so_far_problem, turns_of
 from goldilocks.support.text.units import references
@@ -54,7 +54,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     return all_references(str(row["reply"]), row.get("references"))
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     replies = [references(answer)[0] for answer in part.gold]
     return {
@@ -64,13 +64,13 @@ def facts(part: Part) -> Mapping[str, float]:
     }
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Replies repeated so often that models learn to fall back on them."""
     replies = Counter(references(answer)[0] for answer in part.gold)
     reply, count = replies.most_common(1)[0] if replies else ("", 0)
     if count > 1 and count >= STOCK_SHARE * len(part):
         places = (k for k, answer in enumerate(part.gold) if reply == references(answer)[0])
-        yield Oddity(
+        yield DataIssue(
             "stock_reply",
             Severity.NOTE,
             f"{count:,} of {len(part):,} replies are the same",

@@ -66,7 +66,7 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(float(entry == row["reply"]) for entry in list_of(row["candidates"]) or ())
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {
         "dialogues": len(set(part.rows)),

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean, median
 from typing import Any
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import empty, text_problem, value_of
 from goldilocks.support.text.units import count_words, unit_name
 
@@ -79,7 +79,7 @@ def gold(row: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     return tuple(spans)
 
 
-def mended(row: Mapping[str, Any]) -> str | None:
+def repair(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.ReportsRowRepairs``."""
     context = row["context"]
     for text, start in _claims(row["answers"]):
@@ -91,7 +91,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     contexts = {text[-1] for text in part.texts}
     unit = unit_name(list(contexts))
@@ -106,11 +106,11 @@ def facts(part: Part) -> Mapping[str, float]:
     }
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Rows from which a model cannot learn to answer, or to abstain."""
     without = sum(not answer for answer in part.gold)
     if part.gold and without == len(part):
-        yield Oddity(
+        yield DataIssue(
             "no_answers",
             Severity.WARNING,
             "no question has an answer",

@@ -45,7 +45,7 @@ def gold(row: Mapping[str, Any]) -> str:
     return str(row["target"])
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {
         "different prompts": len(set(part.texts)),

@@ -52,7 +52,7 @@ def gold(row: Mapping[str, Any]) -> str:
     return str(row["text"])
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     gold = list(map(str, part.gold))
     return {

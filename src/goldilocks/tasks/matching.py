@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean
 from typing import Any, cast
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import empty, list_of, number_problem, shortened, text_problem
 
 OUTPUT = Output.SCORE
@@ -87,7 +87,7 @@ def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(map(float, _listed(row["relevance"])))
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     lengths = [len(text) - 1 for text in part.texts]
     fitting = [sum(number > 0 for number in numbers) for numbers in _numbers(part)]
@@ -100,11 +100,11 @@ def facts(part: Part) -> Mapping[str, float]:
     }
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Lists whose candidates are all equally relevant, and candidates listed twice."""
     alike = tuple(place for place, numbers in enumerate(_numbers(part)) if len(set(numbers)) == 1)
     if alike:
-        yield Oddity(
+        yield DataIssue(
             "equal_relevance",
             Severity.WARNING,
             f"{len(alike):,} of {len(part):,} lists have candidates of one relevance only",
@@ -114,7 +114,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
         )
     twice = tuple(place for place, text in enumerate(part.texts) if len(set(text[1:])) < len(text) - 1)
     if twice:
-        yield Oddity(
+        yield DataIssue(
             "candidate_twice",
             Severity.WARNING,
             f"{len(twice):,} of {len(part):,} lists hold a candidate twice",

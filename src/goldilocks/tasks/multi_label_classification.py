@@ -57,7 +57,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted({label_of(label) for label in _labels(row["labels"])}))
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     counts = [len(labels_of(answer, OUTPUT)) for answer in part.gold]
     return {"labels of a text, mean": sum(counts) / len(counts), "without a label": counts.count(0)}

@@ -59,7 +59,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     return iob2_of(tags_of(row["tags"]), words_of(row["tokens"]))
 
 
-def mended(row: Mapping[str, Any]) -> str | None:
+def repair(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.ReportsRowRepairs``."""
     tags = tags_of(row["tags"])
     if tags == gold(row):
@@ -69,7 +69,7 @@ def mended(row: Mapping[str, Any]) -> str | None:
     return "an I- tag that continues no entity (taken for the beginning of one, as IOB1 means it)"
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     every = [entities(labels_of(answer, OUTPUT)) for answer in part.gold]
     kinds = Counter(kind for entities_of_item in every for kind, _, _ in entities_of_item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import label_of, label_problem, text_problem
 
 OUTPUT = Output.LABEL
@@ -41,11 +41,11 @@ def gold(row: Mapping[str, Any]) -> str:
     return label_of(row["label"])
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Pairs that are one text twice, nearly all of them."""
     alike = sum(text[0] == text[1] for text in part.texts)
     if alike >= ALIKE_SHARE * len(part):
-        yield Oddity(
+        yield DataIssue(
             "equal_texts",
             Severity.WARNING,
             f"in {alike:,} of {len(part):,} pairs both texts are the same",

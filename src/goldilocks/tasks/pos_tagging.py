@@ -51,7 +51,7 @@ def gold(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tags_of(row["tags"])
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {"words": sum(len(labels_of(answer, OUTPUT)) for answer in part.gold)}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean
 from typing import Any, cast
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import number_problem, text_problem
 
 OUTPUT = Output.SCORE
@@ -41,16 +41,16 @@ def gold(row: Mapping[str, Any]) -> float:
     return float(row["score"])
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     numbers = cast(tuple[float, ...], part.gold)
     return {"lowest score": min(numbers), "mean score": mean(numbers), "highest score": max(numbers)}
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Scores that are all equal."""
     if len(set(part.gold)) == 1:
-        yield Oddity(
+        yield DataIssue(
             "one_score",
             Severity.WARNING,
             f"all {len(part):,} pairs have the score {part.gold[0]}",

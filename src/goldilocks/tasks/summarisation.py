@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import text_problem
 from goldilocks.support.text.reference_cells import all_references, references_problem
 from goldilocks.support.text.units import references
@@ -46,7 +46,7 @@ def gold(row: Mapping[str, Any]) -> str | tuple[str, ...]:
     return all_references(str(row["target"]), row.get("references"))
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     lengths = [(len(str(text)), len(references(answer)[0])) for text, answer in zip(part.texts, part.gold, strict=True)]
     return {
@@ -55,12 +55,12 @@ def facts(part: Part) -> Mapping[str, float]:
     }
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Summaries that are no shorter than what they sum up."""
     pairs = zip(part.texts, part.gold, strict=True)
     longer = tuple(place for place, (text, entry) in enumerate(pairs) if len(references(entry)[0]) >= len(str(text)))
     if longer:
-        yield Oddity(
+        yield DataIssue(
             "long_summary",
             Severity.WARNING,
             f"{len(longer):,} of {len(part):,} summaries are at least as long as their text",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from goldilocks.records import Oddity, Output, Part, Severity
+from goldilocks.records import DataIssue, Output, Part, Severity
 from goldilocks.support.text.cells import text_problem
 from goldilocks.support.text.reference_cells import all_references, references_problem
 from goldilocks.support.text.units import references
@@ -63,7 +63,7 @@ def instruction(source: str, target: str) -> str:
     return f"Translate from {source} to {target}." if source else f"Translate the text to {target}."
 
 
-def facts(part: Part) -> Mapping[str, float]:
+def statistics(part: Part) -> Mapping[str, float]:
     """See ``protocols.ReportsDataStats``."""
     return {
         "characters of a translation, median": median(len(references(answer)[0]) for answer in part.gold),
@@ -71,7 +71,7 @@ def facts(part: Part) -> Mapping[str, float]:
     }
 
 
-def oddities(part: Part) -> Iterator[Oddity]:
+def issues(part: Part) -> Iterator[DataIssue]:
     """Translations that are their source, and those too long or too short for it."""
     pairs = [(str(text), references(gold)[0]) for text, gold in zip(part.texts, part.gold, strict=True)]
     copies = tuple(
@@ -80,7 +80,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
         if source.split() == target.split() and any(map(str.isalpha, source))
     )
     if copies:
-        yield Oddity(
+        yield DataIssue(
             "untranslated",
             Severity.WARNING,
             f"{len(copies):,} of {len(part):,} translations are their source, word for word",
@@ -95,7 +95,7 @@ def oddities(part: Part) -> Iterator[Oddity]:
         if abs(math.log(ratio / middle)) > math.log(ODD_RATIO) and max(map(len, pair)) >= SHORTEST
     )
     if odd:
-        yield Oddity(
+        yield DataIssue(
             "odd_length",
             Severity.WARNING,
             f"{len(odd):,} of {len(part):,} translations are over {ODD_RATIO} times as long or as short, for their "

@@ -32,7 +32,9 @@ def test_iob1_becomes_iob2_with_a_remark_and_documents_are_dropped(tmp_path: Pat
     assert found.part.texts == (("EU", "rejects", "German", "call"), ("Peter", "Blackburn", "Anna"))
     assert found.part.gold == (("B-ORG", "O", "B-MISC", "O"), ("B-PER", "I-PER", "B-PER"))
     assert found.part.rows == (1, 2)
-    assert [(how[:34], rows) for how, rows in found.mended.items()] == [("an I- tag that continues no entity", (1, 2))]
+    assert [(how[:34], rows) for how, rows in found.repaired.items()] == [
+        ("an I- tag that continues no entity", (1, 2))
+    ]
 
 
 @pytest.mark.parametrize("name", ["x.txt", "eng.train", "train"])
@@ -48,7 +50,7 @@ def test_text_that_holds_no_columns_says_what_is_wanted(tmp_path: Path) -> None:
 
 
 def test_iob2_is_read_without_a_remark(tmp_path: Path) -> None:
-    assert _read(tmp_path, "Rome B-LOC\n. O\n").mended == {}
+    assert _read(tmp_path, "Rome B-LOC\n. O\n").repaired == {}
 
 
 @pytest.mark.parametrize("name", ["x.conll", "x.bio", "x.iob"])

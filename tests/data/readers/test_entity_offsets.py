@@ -71,7 +71,7 @@ def test_a_word_in_chinese_text_is_cut_where_an_entity_ends_and_the_row_is_named
     found = _read(tmp_path, [{"text": "看CPL2011", "entities": [[1, 4, "game"]]}])
     assert found.part.texts == (("看", "CPL", "2011"),)
     assert found.part.gold == (("O", "B-game", "O"),)
-    assert found.mended == {"an entity that begins or ends inside a word (the word was cut there)": (1,)}
+    assert found.repaired == {"an entity that begins or ends inside a word (the word was cut there)": (1,)}
 
 
 def test_elsewhere_words_are_cut_only_where_that_is_rare(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_elsewhere_words_are_cut_only_where_that_is_rare(tmp_path: Path) -> None
     inside = {"text": "the mRNA", "entities": [[5, 8, "X"]]}
     found = _read(tmp_path, [*whole, inside])  # 1 of 10
     assert found.part.texts[-1] == ("the", "m", "RNA")
-    assert list(found.mended.values()) == [(10,)]
+    assert list(found.repaired.values()) == [(10,)]
     found = _read(tmp_path, [*whole[:8], inside])  # 1 of 9: too often to be meant
     assert list(found.problems.values()) == [(9,)]
     assert "begins inside a word" in next(iter(found.problems))

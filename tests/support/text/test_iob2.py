@@ -30,10 +30,10 @@ def test_entities_are_those_of_seqeval_however_ill_formed_the_tags(tags: list[st
 
 @given(st.lists(TAGS, max_size=12))
 def test_iob2_keeps_the_entities_and_is_well_formed(tags: list[str]) -> None:
-    mended = iob2(tags)
-    assert entities(mended) == entities(tags)
-    assert iob2(mended) == mended
-    for before, tag in zip(("O", *mended), mended, strict=False):
+    repaired = iob2(tags)
+    assert entities(repaired) == entities(tags)
+    assert iob2(repaired) == repaired
+    for before, tag in zip(("O", *repaired), repaired, strict=False):
         assert not tag.startswith("I-") or before[2:] == tag[2:]
 
 

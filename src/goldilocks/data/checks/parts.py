@@ -61,20 +61,18 @@ def survey(parts: Mapping[str, Part], task: Task) -> list[Finding]:
     if not isinstance(task, ReportsDataIssues):
         return []
     findings = []
-    odd = {name: tuple(task.oddities(part)) for name, part in parts.items() if len(part)}
-    everywhere = {oddity for oddity in next(iter(odd.values()), ()) if all(oddity in others for others in odd.values())}
+    odd = {name: tuple(task.issues(part)) for name, part in parts.items() if len(part)}
+    everywhere = {issue for issue in next(iter(odd.values()), ()) if all(issue in others for others in odd.values())}
     for name, part in parts.items():
-        for oddity in odd.get(name, ()):
-            rows = list(dict.fromkeys(part.rows[place] for place in oddity.places))
+        for issue in odd.get(name, ()):
+            rows = list(dict.fromkeys(part.rows[place] for place in issue.places))
             if rows:
-                message = f"{oddity.message} ({rows_in_words(rows)})"
-                findings.append(finding(oddity.code, oddity.severity, message, oddity.meaning, part=name, rows=rows))
-            elif oddity not in everywhere:
-                findings.append(
-                    finding(oddity.code, oddity.severity, oddity.message, oddity.meaning, part=name, rows=())
-                )
+                message = f"{issue.message} ({rows_in_words(rows)})"
+                findings.append(finding(issue.code, issue.severity, message, issue.meaning, part=name, rows=rows))
+            elif issue not in everywhere:
+                findings.append(finding(issue.code, issue.severity, issue.message, issue.meaning, part=name, rows=()))
     return findings + [
-        finding(oddity.code, oddity.severity, oddity.message, oddity.meaning, part="all", rows=())
-        for oddity in sorted(everywhere, key=lambda oddity: oddity.code)
-        if not oddity.places
+        finding(issue.code, issue.severity, issue.message, issue.meaning, part="all", rows=())
+        for issue in sorted(everywhere, key=lambda issue: issue.code)
+        if not issue.places
     ]

@@ -54,7 +54,7 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
             part=name,
             rows=rows,
         )
-        for how, rows in reading.mended.items()
+        for how, rows in reading.repaired.items()
     ]
     findings += [
         finding(

@@ -15,11 +15,11 @@ _ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
 """How a line of an .ann begins: entity, relation, event, attribute, normalisation, note, equivalence."""
 
 
-def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
+def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]]) -> Rows:
     """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
 
     The cell behind words and tags is the file, as the document. Numbers of rows that were not taken as they are written
-    go to ``mended``.
+    go to ``repaired``.
 
     Raises:
         InputError: there is no .txt with an .ann, or a file is not UTF-8.
@@ -35,12 +35,12 @@ def brat_rows(folder: Path, source: str, mended: dict[str, list[int]]) -> Rows:
     for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
         made = list(_lines(file, text, entities[place], wrong, len(rows)))
         if place in moved:
-            mended.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
+            repaired.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
                 number for number, _, found, *_ in made if found
             )
         rows += made
     # Offsets were converted in the whole text; within a line the line ends before it no longer count.
-    yield from all_tagged(rows, mended, moved=False)
+    yield from all_tagged(rows, repaired, moved=False)
 
 
 def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: int) -> Iterator[MarkedRow]:

@@ -65,12 +65,12 @@ def _has_spans(cell: Any) -> bool:
     return bool(cell) and isinstance(cell, list) and all(isinstance(span, dict) and "start" in span for span in cell)
 
 
-def tagged(rows: Rows, mended: dict[str, list[int]]) -> Rows:
+def tagged(rows: Rows, repaired: dict[str, list[int]]) -> Rows:
     """Rows of text, entities and further cells as rows of words, tags and these cells.
 
-    ``mended`` gets the numbers of those with cut words or offsets in another unit.
+    ``repaired`` gets the numbers of those with cut words or offsets in another unit.
     """
-    return all_tagged([_marked(number, cells) for number, cells in rows], mended)
+    return all_tagged([_marked(number, cells) for number, cells in rows], repaired)
 
 
 def _marked(number: int, cells: list[Any] | str) -> MarkedRow:
@@ -80,15 +80,15 @@ def _marked(number: int, cells: list[Any] | str) -> MarkedRow:
     return number, text, text_problem("text", text) or _read(text, listed), "", others
 
 
-def all_tagged(marked: Sequence[MarkedRow], mended: dict[str, list[int]], *, moved: bool = True) -> Rows:
+def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, moved: bool = True) -> Rows:
     """Texts with entities as rows of words and tags; see ``tagged``.
 
     Args:
         marked: Rows.
-        mended: Gets the numbers of rows that were not taken as they are written.
+        repaired: Gets the numbers of rows that were not taken as they are written.
         moved: Whether offsets may count something else than characters.
     """
-    marked = _in_characters(marked, mended) if moved else marked
+    marked = _in_characters(marked, repaired) if moved else marked
     units = cutter()
     inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, *_ in marked]
     # Where words have blanks between them: is an edge inside a word the exception, or are all offsets off?
@@ -105,21 +105,21 @@ def all_tagged(marked: Sequence[MarkedRow], mended: dict[str, list[int]], *, mov
             yield number, f"{made}{where}" if where else made
             continue
         if edges:
-            mended.setdefault(CUT, []).append(number)
+            repaired.setdefault(CUT, []).append(number)
         yield number, [*made, *others]
 
 
-def _in_characters(marked: Sequence[MarkedRow], mended: dict[str, list[int]]) -> list[MarkedRow]:
+def _in_characters(marked: Sequence[MarkedRow], repaired: dict[str, list[int]]) -> list[MarkedRow]:
     """The same rows with offsets in characters, whatever the source counts."""
     usable = [place for place, row in enumerate(marked) if not isinstance(row[2], str)]
     pairs = [(text, spans) for _, text, spans, *_ in marked if not isinstance(spans, str)]
     entities, unit, moved, undecided = in_characters(pairs)
     if unit:
-        mended[f"offsets that count {unit} (taken so, since the entities fit then)"] = [
+        repaired[f"offsets that count {unit} (taken so, since the entities fit then)"] = [
             marked[usable[place]][0] for place in moved
         ]
     if undecided:
-        mended[UNDECIDED] = [marked[usable[place]][0] for place in undecided]
+        repaired[UNDECIDED] = [marked[usable[place]][0] for place in undecided]
     converted = list(marked)
     for place, spans in zip(usable, entities, strict=True):
         number, text, _, where, others = marked[place]

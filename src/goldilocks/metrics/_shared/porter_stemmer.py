@@ -102,11 +102,11 @@ def _participle(word: str) -> str:
     for ending in ("ed", "ing"):
         rest = word.removesuffix(ending)
         if rest != word and not all(_consonants(rest)):
-            return _mended(rest)
+            return _restored(rest)
     return word
 
 
-def _mended(rest: str) -> str:
+def _restored(rest: str) -> str:
     """What is left of a word without -ed or -ing, with its e again or without its second consonant."""
     if rest.endswith(("at", "bl", "iz")):
         return rest + "e"
