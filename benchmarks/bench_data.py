@@ -38,17 +38,17 @@ def rows(data: Path, name: str, part: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def sample(found: list[dict[str, Any]], most: int, seed: int) -> list[dict[str, Any]]:
+def sample(result: list[dict[str, Any]], most: int, seed: int) -> list[dict[str, Any]]:
     """At most ``most`` rows, drawn with ``seed``, in their old order."""
-    if len(found) <= most:
-        return found
-    return [found[i] for i in sorted(random.Random(seed).sample(range(len(found)), most))]
+    if len(result) <= most:
+        return result
+    return [result[i] for i in sorted(random.Random(seed).sample(range(len(result)), most))]
 
 
-def write_rows(path: Path, found: list[dict[str, Any]]) -> None:
+def write_rows(path: Path, result: list[dict[str, Any]]) -> None:
     """JSON Lines with text and label."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps({"text": one["text"], "label": str(one["label"])}, ensure_ascii=False) for one in found)
+    lines = (json.dumps({"text": match["text"], "label": str(match["label"])}, ensure_ascii=False) for match in result)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -79,15 +79,15 @@ def machine() -> dict[str, Any]:
 
     from goldilocks.support.machine.hardware import machine as this
 
-    found = this()
+    result = this()
     names = ("goldilocks-lm", "torch", "transformers", "tokenizers", "scikit-learn", "numpy")
     return {
-        "processor": found.name,
-        "cores": found.cores,
-        "gflops": found.gflops,
-        "memory_gb": round(found.memory_bytes / 1e9, 1),
+        "processor": result.name,
+        "cores": result.cores,
+        "gflops": result.gflops,
+        "memory_gb": round(result.memory_bytes / 1e9, 1),
         "python": platform.python_version(),
-        "versions": {one: version(one) for one in names},
+        "versions": {name: version(name) for name in names},
     }
 
 

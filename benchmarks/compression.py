@@ -36,12 +36,12 @@ def main() -> None:
     parser.add_argument("--prefer", default="size")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    found = rows(chosen.data, chosen.set, chosen.part)
-    random.Random(chosen.seed).shuffle(found)
+    got = rows(chosen.data, chosen.set, chosen.part)
+    random.Random(chosen.seed).shuffle(got)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         edge = chosen.train + chosen.dev
-        parts = {"train": found[: chosen.train], "dev": found[chosen.train : edge], "test": found[edge:]}
+        parts = {"train": got[: chosen.train], "dev": got[chosen.train : edge], "test": got[edge:]}
         for name, part in parts.items():
             write_rows(folder / f"{name}.jsonl", part)
         train, dev, test = (str(folder / f"{name}.jsonl") for name in parts)

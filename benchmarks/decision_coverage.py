@@ -67,7 +67,7 @@ def simulate(weights: np.ndarray, losses: np.ndarray, errors: np.ndarray, rng: n
     posterior = shrink(observed, noise)
     # Coverage, best set and P(best): all costs equal, so that the selection is by loss alone and misleads most.
     selected = int(np.argmin(posterior.mean))
-    found = best_set(observed, noise, step=1 / n)
+    result = best_set(observed, noise, step=1 / n)
     z = selection_error(noise, posterior, np.zeros(k), n_items=n) if k > 1 else normal_quantile()
     own = wilson(observed[selected] * n, n)
     low, high = own[0], wilson_end(float(observed[selected]), n, z)
@@ -79,8 +79,8 @@ def simulate(weights: np.ndarray, losses: np.ndarray, errors: np.ndarray, rng: n
     return {
         "covered": low <= losses[selected] <= high,
         "covered_by_own": own[0] <= losses[selected] <= own[1],
-        "best_in_set": bool(found.members[best]),
-        "size": int(found.members.sum()),
+        "best_in_set": bool(result.members[best]),
+        "size": int(result.members.sum()),
         "regret": float(truth[by_rule] - truth.min()),
         "regret_argmin": float(truth[by_argmin] - truth.min()),
         "p_best": np.bincount(np.argmin(drawn, axis=1), minlength=k) / len(drawn),
@@ -106,8 +106,8 @@ def cell(design: str, n: int, loss: float, k: int, most: int, seconds: float) ->
             kept.append(simulate(weights, losses, errors_of(losses, n, rng), rng))
     row: dict[str, Any] = {"design": design, "n": n, "loss": loss, "candidates": k, "simulations": len(kept)}
     for name in ("covered", "covered_by_own", "best_in_set", "size", "regret", "regret_argmin"):
-        row[name] = round(float(np.mean([one[name] for one in kept])), 5)
-    difference = np.array([one["regret"] - one["regret_argmin"] for one in kept])
+        row[name] = round(float(np.mean([kept_item[name] for kept_item in kept])), 5)
+    difference = np.array([kept_item["regret"] - kept_item["regret_argmin"] for kept_item in kept])
     row["regret_difference_error"] = round(float(difference.std() / len(kept) ** 0.5), 5)
     row["bins"] = bins(kept) if design == "spread" and k > 1 else None
     return row
@@ -115,8 +115,8 @@ def cell(design: str, n: int, loss: float, k: int, most: int, seconds: float) ->
 
 def bins(kept: list[dict[str, Any]]) -> list[list[float]]:
     """Of each tenth of P(best): candidates, their summed P(best), how many of them were the best."""
-    p = np.concatenate([one["p_best"] for one in kept])
-    best = np.concatenate([np.arange(len(one["p_best"])) == one["best"] for one in kept])
+    p = np.concatenate([kept_item["p_best"] for kept_item in kept])
+    best = np.concatenate([np.arange(len(kept_item["p_best"])) == kept_item["best"] for kept_item in kept])
     tenth = np.minimum((p * 10).astype(int), 9)
     return [[int((tenth == i).sum()), float(p[tenth == i].sum()), int(best[tenth == i].sum())] for i in range(10)]
 
@@ -126,25 +126,27 @@ def summary(cells: list[dict[str, Any]]) -> list[str]:
     lines = [
         "design    k    cells  simulations  covered mean/min  Wilson mean  best set mean/min  size   regret rule/argmin"
     ]
-    for design, k in dict.fromkeys((one["design"], one["candidates"]) for one in cells):
-        rows = [one for one in cells if (one["design"], one["candidates"]) == (design, k)]
-        mean = {name: float(np.mean([one[name] for one in rows])) for name in rows[0] if name not in ("design", "bins")}
-        least = {name: min(one[name] for one in rows) for name in ("covered", "best_in_set", "simulations")}
-        most = max(one["simulations"] for one in rows)
+    for design, k in dict.fromkeys((cell["design"], cell["candidates"]) for cell in cells):
+        rows = [cell for cell in cells if (cell["design"], cell["candidates"]) == (design, k)]
+        mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if name not in ("design", "bins")}
+        least = {name: min(row[name] for row in rows) for name in ("covered", "best_in_set", "simulations")}
+        most = max(row["simulations"] for row in rows)
         lines.append(
             f"{design:9} {k:3}  {len(rows):5}  {least['simulations']:4} to {most:4}  {mean['covered']:.3f} / "
             f"{least['covered']:.3f}     {mean['covered_by_own']:.3f}        {mean['best_in_set']:.3f} / "
             f"{least['best_in_set']:.3f}     {mean['size']:6.1f} {mean['regret']:.3f} / {mean['regret_argmin']:.3f}"
         )
-    worse = [one for one in cells if one["regret"] - one["regret_argmin"] > 2 * one["regret_difference_error"] > 0]
-    better = [one for one in cells if one["regret_argmin"] - one["regret"] > 2 * one["regret_difference_error"] > 0]
-    lines.append(f"{len(cells)} cells, covered {np.mean([one['covered'] for one in cells]):.4f} on average")
+    worse = [cell for cell in cells if cell["regret"] - cell["regret_argmin"] > 2 * cell["regret_difference_error"] > 0]
+    better = [
+        cell for cell in cells if cell["regret_argmin"] - cell["regret"] > 2 * cell["regret_difference_error"] > 0
+    ]
+    lines.append(f"{len(cells)} cells, covered {np.mean([cell['covered'] for cell in cells]):.4f} on average")
     lines.append(f"regret above argmin J by more than two standard errors: {len(worse)} cells; below: {len(better)}")
     for name, bar in (("covered", 0.93), ("best_in_set", 0.94)):
-        for one in cells:
-            if one[name] < bar:
-                lines.append(f"{name} {one[name]:.3f}: " + str({key: one[key] for key in list(one)[:5]}))
-    table = np.sum([one["bins"] for one in cells if one["bins"]], axis=0)
+        for cell in cells:
+            if cell[name] < bar:
+                lines.append(f"{name} {cell[name]:.3f}: " + str({key: cell[key] for key in list(cell)[:5]}))
+    table = np.sum([cell["bins"] for cell in cells if cell["bins"]], axis=0)
     lines += [
         f"P(best) {i / 10:.1f} to {(i + 1) / 10:.1f}: {int(n)} candidates, stated {p / max(n, 1):.3f}, "
         f"were the best {hits / max(n, 1):.3f}"

@@ -58,22 +58,22 @@ def models(
     data: Path, train: Sequence[dict[str, Any]], work: Path, arms: Sequence[str], epochs: float, new_epochs: float
 ) -> dict[str, tuple[Path, Pretrained | None]]:
     """Arm -> folder of its model, and how it was pretrained."""
-    known = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
+    known = next(entry for entry in catalogue() if entry.name == "all-MiniLM-L6-v2")
     start = folder_of(known, offline=True)
     corpora = {"domain": train, "foreign": rows(data, "ag_news", "train_part")}
-    for name, found in corpora.items():
+    for name, result in corpora.items():
         path = work / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps({"text": one["text"]}) + "\n" for one in found), encoding="utf-8")
+        path.write_text("".join(json.dumps({"text": match["text"]}) + "\n" for match in result), encoding="utf-8")
     made: dict[str, tuple[Path, Pretrained | None]] = {"plain": (start, None)}
 
     def arm(name: str, corpus: str, **given: Any) -> Pretrained:
         out = work / name.replace(" + ", "-")
-        found = pretrain([work / f"{corpus}.jsonl"], PretrainSettings(out=out, resume=True, **given), documents)
-        print(f"{name}: {found.tokens_read:,} tokens in {found.steps} steps, {found.seconds:.0f} s; held-out loss "
-              f"{found.held_out_before} before, {found.held_out_after} after", flush=True)  # fmt: skip
-        made[name] = (out, found)
-        return found
+        result = pretrain([work / f"{corpus}.jsonl"], PretrainSettings(out=out, resume=True, **given), documents)
+        print(f"{name}: {result.tokens_read:,} tokens in {result.steps} steps, {result.seconds:.0f} s; held-out loss "
+              f"{result.held_out_before} before, {result.held_out_after} after", flush=True)  # fmt: skip
+        made[name] = (out, result)
+        return result
 
     if "domain" in arms or "foreign" in arms:
         domain = arm("domain", "domain", start=start, epochs=epochs)
@@ -86,12 +86,12 @@ def models(
     return {name: made[name] for name in arms}
 
 
-def part_of(found: Sequence[dict[str, Any]]) -> Part:
+def part_of(result: Sequence[dict[str, Any]]) -> Part:
     """Rows as tuning takes them."""
     return Part(
-        tuple(str(one["text"]) for one in found),
-        tuple(str(one["label"]) for one in found),
-        tuple(range(1, len(found) + 1)),
+        tuple(str(match["text"]) for match in result),
+        tuple(str(match["label"]) for match in result),
+        tuple(range(1, len(result) + 1)),
     )
 
 
@@ -100,7 +100,7 @@ def tuned(folder: Path, train: Part, test: Part, goal: Goal, seed: int) -> dict[
     family = plugins.load("families", "encoder")
     facts = family.describe(folder, str(folder))
     assert facts is not None
-    lengths = [(len(str(one)), len(str(one).split())) for one in train.texts]
+    lengths = [(len(str(text)), len(str(text).split())) for text in train.texts]
     characters, words = np.mean(lengths, axis=0)
     work = Workload(len(train), float(characters), float(words), len(goal.labels))
     run = Run(Candidate(facts, "full"), train, goal, RunSetup(model_folder=folder, work=work, seed=seed))
@@ -134,7 +134,7 @@ def main() -> None:
     work = given.work / given.set
     train, test_rows = parts(given.data, given.set)
     test = part_of(test_rows)
-    goal = Goal(labels=tuple(sorted({str(one["label"]) for one in train})))
+    goal = Goal(labels=tuple(sorted({str(entry["label"]) for entry in train})))
     arms = models(given.data, train, work, given.arms, given.epochs, given.new_epochs)
     kept = work / "scores.json"
     scores: dict[str, dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -152,30 +152,32 @@ def main() -> None:
         return [scores[f"{count}/{seed}/{name}"][metric] for seed in range(given.seeds)]
 
     table = {
-        str(count): {name: {one: float(np.mean(column(count, name, one))) for one in METRICS} for name in arms}
+        str(count): {name: {entry: float(np.mean(column(count, name, entry))) for entry in METRICS} for name in arms}
         for count in given.rows
     }
     gaps = {
         str(count): {
-            f"{first} - {second}": {one: gap(column(count, first, one), column(count, second, one)) for one in METRICS}
+            f"{first} - {second}": {
+                entry: gap(column(count, first, entry), column(count, second, entry)) for entry in METRICS
+            }
             for first, second in PAIRS
             if first in arms and second in arms
         }
         for count in given.rows
     }
     for count, differences in gaps.items():
-        for name, found in differences.items():
-            told = found["accuracy"]
+        for name, got in differences.items():
+            told = got["accuracy"]
             print(f"{count} rows: {name}: {told['mean']:+.4f} ({told['low']} to {told['high']})")
     pretraining = {
         name: {
-            "steps": found.steps,
-            "tokens": found.tokens_read,
-            "seconds": found.seconds,
-            "held_out": [found.held_out_before, found.held_out_after],
+            "steps": got.steps,
+            "tokens": got.tokens_read,
+            "seconds": got.seconds,
+            "held_out": [got.held_out_before, got.held_out_after],
         }
-        for name, (_, found) in arms.items()
-        if found is not None
+        for name, (_, got) in arms.items()
+        if got is not None
     }
     result = {
         "set": given.set,

@@ -102,17 +102,17 @@ def left_out(records: dict[str, RaceRecord], group: dict[str, str], within_model
 
 def setfit(data: Path) -> tuple[dict[str, RaceRecord], dict[str, str]]:
     """The published learning curves as races, one a split; and the data set of each."""
-    found: dict[tuple[str, str], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    result: dict[tuple[str, str], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     with (data / "results_setfit" / "few_shot_long.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["dataset"] in LABELS and row["examples_per_class"] in map(str, EXAMPLES):
                 method = "head_only" if row["model"].endswith("linear-probe") else "full"
                 name = f"{row['method']}/{row['model']}/{method}"
                 loss = 1 - float(row["score"]) / 100
-                found[row["dataset"], row["split"]][name][int(row["examples_per_class"])] = loss
+                result[row["dataset"], row["split"]][name][int(row["examples_per_class"])] = loss
     records: dict[str, RaceRecord] = {}
     group: dict[str, str] = {}
-    for (data_set, split), losses in found.items():
+    for (data_set, split), losses in result.items():
         whole = {name: curve for name, curve in losses.items() if {min(EXAMPLES), max(EXAMPLES)} <= set(curve)}
         if len(whole) >= 3:
             key = f"{data_set}, split {split}"
@@ -152,9 +152,9 @@ def main() -> None:
     }
     for collection in ("races", "results_setfit"):
         print(collection)
-        for situation, one in result[collection].items():
-            sets = ", ".join(f"{name} {value:.2f}" for name, value in one["by_data_set"].items())
-            print(f"  {situation:20s} {one['coverage']:.3f} of {one['forecasts']:4d}   {sets}")
+        for situation, entry in result[collection].items():
+            sets = ", ".join(f"{name} {value:.2f}" for name, value in entry["by_data_set"].items())
+            print(f"  {situation:20s} {entry['coverage']:.3f} of {entry['forecasts']:4d}   {sets}")
     keep("forecast_coverage", result | machine())
 
 

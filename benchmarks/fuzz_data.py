@@ -342,13 +342,13 @@ def run(n_mutations: int, seed: int, deep_every: int = 10) -> tuple[Counter[str]
         @given(mutated())
         def check(file: Seed) -> None:
             try:
-                found = outcome(file, Path(name), deep=outcomes.total() % deep_every == 0)
+                result = outcome(file, Path(name), deep=outcomes.total() % deep_every == 0)
             except Exception as error:  # noqa: BLE001 - any at all: it is what this script looks for
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 place = f"{Path(where.filename).name}:{where.lineno}"
-                found = f"FAILED {type(error).__name__} in {place}: {str(error)[:80]}"
-                failures.setdefault(found, file)
-            outcomes[found] += 1
+                result = f"FAILED {type(error).__name__} in {place}: {str(error)[:80]}"
+                failures.setdefault(result, file)
+            outcomes[result] += 1
 
         check()
     return outcomes, failures

@@ -32,12 +32,12 @@ SIDES = ("ours", "theirs", "theirs_float32")
 
 def prompts(data: Path) -> list[str]:
     """Prompts of unlike length: one to eight questions each."""
-    questions = [str(one["text"]) for one in rows(data, "trec", "test")[:36]]
-    found, place = [], 0
+    questions = [str(row["text"]) for row in rows(data, "trec", "test")[:36]]
+    result, place = [], 0
     for number in range(1, ROWS + 1):
-        found.append("Questions people ask:\n" + "\n".join(questions[place : place + number]) + "\n")
+        result.append("Questions people ask:\n" + "\n".join(questions[place : place + number]) + "\n")
         place += number
-    return found
+    return result
 
 
 def ours(folder: str, texts: list[str]) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def ours(folder: str, texts: list[str]) -> dict[str, Any]:
     tokenizer = read_tokenizer(Path(folder) / "tokenizer.json", 10_000)
 
     def once(tokens: int) -> list[list[int]]:
-        ids = [one.ids for one in tokenizer.encode_batch_fast(texts)]
+        ids = [entry.ids for entry in tokenizer.encode_batch_fast(texts)]
         written = generate(backbone, tokenizer, ids, Sampling(max_tokens=tokens, rows=ROWS))
-        return [tokenizer.encode(one.text, add_special_tokens=False).ids for one in written]
+        return [tokenizer.encode(text.text, add_special_tokens=False).ids for text in written]
 
     precision = str(next(backbone.parameters()).dtype)
     return timed(once) | {"precision": precision, "settle_seconds": settling}
@@ -79,7 +79,7 @@ def theirs(folder: str, texts: list[str], **precision: Any) -> dict[str, Any]:
         given = tokenizer(texts, return_tensors="pt", padding=True)
         made = model.generate(**given, max_new_tokens=tokens, do_sample=False)
         new = tokenizer.batch_decode(made[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
-        return [tokenizer(one, add_special_tokens=False)["input_ids"] for one in new]
+        return [tokenizer(entry, add_special_tokens=False)["input_ids"] for entry in new]
 
     return timed(once) | {"precision": str(model.dtype)}
 
@@ -110,8 +110,8 @@ def one_side(name: str, folder: str, data: Path) -> dict[str, Any]:
     """A side in a process of its own."""
     command = [sys.executable, __file__, "--side", name, "--folder", folder, "--data", str(data)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
 
 
 def parting(ours_: list[int], theirs_: list[int]) -> int:
@@ -136,25 +136,25 @@ def main() -> None:
     from goldilocks.catalog.fetch import folder_of
     from goldilocks.catalog.known import catalogue
 
-    gemma = next(one for one in catalogue() if one.name == "gemma-3-270m")
+    gemma = next(entry for entry in catalogue() if entry.name == "gemma-3-270m")
     folder = chosen.folder or str(folder_of(gemma, offline=True))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in SIDES}
     for _ in range(chosen.repeats):
-        for name, found in runs.items():
-            found.append(one_side(name, folder, chosen.data))
-            print(f"{name}: {found[-1]['seconds']:.2f} s, first token {found[-1]['first_seconds']:.2f} s", flush=True)
+        for name, got in runs.items():
+            got.append(one_side(name, folder, chosen.data))
+            print(f"{name}: {got[-1]['seconds']:.2f} s, first token {got[-1]['first_seconds']:.2f} s", flush=True)
     result: dict[str, Any] = {"benchmark": "generation_speed", "rows": ROWS, "tokens": TOKENS}
-    for name, found in runs.items():
-        seconds = [one["seconds"] for one in found]
-        firsts = [one["first_seconds"] for one in found]
+    for name, got in runs.items():
+        seconds = [match["seconds"] for match in got]
+        firsts = [match["first_seconds"] for match in got]
         result[name] = {
-            "precision": found[0]["precision"],
+            "precision": got[0]["precision"],
             "tokens_per_second": ROWS * TOKENS / statistics.median(seconds),
             "seconds": seconds,
-            "cpu_seconds": [one["cpu_seconds"] for one in found],
+            "cpu_seconds": [match["cpu_seconds"] for match in got],
             "first_seconds": firsts,
         }
-    result["ours"]["settle_seconds"] = [one["settle_seconds"] for one in runs["ours"]]
+    result["ours"]["settle_seconds"] = [run["settle_seconds"] for run in runs["ours"]]
     for name in SIDES[1:]:
         result[name] |= {
             "ratio": result["ours"]["tokens_per_second"] / result[name]["tokens_per_second"],

@@ -90,7 +90,7 @@ def one_point(what: str, file: str, epoch_seconds: float) -> dict[str, float]:
     if what == "screening":
         screen(dataset.sealed(), pool, features=entrants.features, plan=ScreeningPlan(1e9, seed=0))
     else:
-        candidate: Candidate = next(one for one in pool.candidates if one.name == what)
+        candidate: Candidate = next(entry for entry in pool.candidates if entry.name == what)
         family = plugins.load("families", candidate.model.family)
         recipe = family.training_config(candidate.model, workload(dataset))
         return one_epoch(entrants.start(candidate), 1.0 / recipe.epochs if recipe else 1.0, epoch_seconds)
@@ -148,7 +148,7 @@ def main() -> None:
                 print(f"{what:40s} {n:>9,} rows  {figures}", flush=True)
             path.unlink()
     for what, points in result["points"].items():
-        far = {int(n): one["seconds"] for n, one in points.items() if int(n) >= 10_000}
+        far = {int(n): entry["seconds"] for n, entry in points.items() if int(n) >= 10_000}
         if len(far) > 1:
             low, high = min(far), max(far)
             result["slope"][what] = round(math.log(far[high] / far[low]) / math.log(high / low), 3)

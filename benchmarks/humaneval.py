@@ -42,20 +42,22 @@ PIECE = 16
 TEMPERATURE, TOP_P = 0.8, 0.95
 
 
-def problems(found: list[dict[str, Any]], most: int) -> tuple[Part, list[str]]:
+def problems(result: list[dict[str, Any]], most: int) -> tuple[Part, list[str]]:
     """The problems as the task reads them, and their names; at most ``most`` (0: all)."""
     task = plugins.load("tasks", "code_generation")
     names = {"prompt": "prompt", "solution": "canonical_solution", "tests": "test", "entry_point": "entry_point"}
-    given = [{role: one[column] for role, column in names.items()} for one in sample(found, most or len(found), seed=0)]
-    wrong = [one for one in map(task.problem, given) if one]
+    given = [
+        {role: entry[column] for role, column in names.items()} for entry in sample(result, most or len(result), seed=0)
+    ]
+    wrong = [setting for setting in map(task.problem, given) if setting]
     assert not wrong, wrong
     part = Part(tuple(map(task.item, given)), tuple(map(task.gold, given)), tuple(range(1, len(given) + 1)))
-    return part, [str(one["task_id"]) for one in sample(found, most or len(found), seed=0)]
+    return part, [str(entry["task_id"]) for entry in sample(result, most or len(result), seed=0)]
 
 
 def told(part: Part) -> Run:
     """The candidate, told what to do."""
-    facts = next(one for one in catalogue() if one.name == MODEL)
+    facts = next(entry for entry in catalogue() if entry.name == MODEL)
     work = Workload(len(part), 400.0, 60.0, 0, Output.TEXT)
     instruction = plugins.load("tasks", "code_generation").INSTRUCTION
     goal = Goal(Output.TEXT, instruction=instruction)
@@ -73,7 +75,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
     done = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     run: Run | None = None
     for number in range(samples + 1):
-        there = {one["problem"] for one in done if one["sample"] == number}
+        there = {trial["problem"] for trial in done if trial["sample"] == number}
         missing = [place for place, name in enumerate(names) if name not in there]
         for start in range(0, len(missing), PIECE):
             run = run or told(part)
@@ -88,7 +90,7 @@ def write_missing(part: Part, names: list[str], samples: int, file: Path) -> lis
                 for place, program in zip(chosen, made, strict=True)
             ]
             with file.open("a", encoding="utf-8") as put:
-                put.writelines(json.dumps(one) + "\n" for one in new)
+                put.writelines(json.dumps(entry) + "\n" for entry in new)
             done += new
             print(f"  sample {number}: {len(there) + start + len(chosen)} of {len(names)} problems", flush=True)
     return done
@@ -107,7 +109,7 @@ def main() -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
     part, names = problems(rows(chosen.data, "humaneval", "test"), chosen.rows)
     done = write_missing(part, names, chosen.samples, chosen.work / f"rows-{chosen.rows}.jsonl")
-    programs = {(one["problem"], one["sample"]): one["program"] for one in done}
+    programs = {(trial["problem"], trial["sample"]): trial["program"] for trial in done}
     metric: Any = plugins.load("metrics", METRIC)
     greedy = [programs[name, 0] for name in names]
     passed = metric.items(part.gold, greedy)[:, 0]
@@ -117,7 +119,7 @@ def main() -> None:
         "method": METHOD,
         "protection": protection(),
         "pass_at_1": asdict(measured(metric, part.gold, greedy)),
-        "seconds": sum(one["seconds"] for one in done if one["sample"] == 0 and one["problem"] in names),
+        "seconds": sum(trial["seconds"] for trial in done if trial["sample"] == 0 and trial["problem"] in names),
         "passed": [name for name, right in zip(names, passed.tolist(), strict=True) if right],
     }
     if chosen.samples:
@@ -125,7 +127,7 @@ def main() -> None:
         tries = [metric.items(part.gold, [programs[name, number] for name in names])[:, 0] for number in every]
         right = np.sum(tries, axis=0).astype(int).tolist()
         result["drawn"] = {"samples": chosen.samples, "temperature": TEMPERATURE, "top_p": TOP_P} | {
-            f"pass_at_{k}": float(np.mean([metric.estimate(chosen.samples, one, k) for one in right]))
+            f"pass_at_{k}": float(np.mean([metric.estimate(chosen.samples, reference, k) for reference in right]))
             for k in (1, 10)
             if k <= chosen.samples
         }

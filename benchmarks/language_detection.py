@@ -110,7 +110,7 @@ def detectors() -> dict[str, Detector]:
 
     every = LanguageIdentifier.from_model_file(MODEL_FILE)
     some = LanguageIdentifier.from_model_file(MODEL_FILE)
-    some.set_languages([one for one in KNOWN.split() if one in every.labels])
+    some.set_languages([piece for piece in KNOWN.split() if piece in every.labels])
     return {
         "rules": by_rules,
         f"py3langid, {len(every.labels)} languages": lambda text: str(every.classify(text)[0]),
@@ -126,7 +126,7 @@ def accuracy(detect: Detector, texts: Mapping[str, Sequence[str]]) -> dict[str, 
 
 def real_texts(folder: Path) -> dict[str, dict[str, list[str]]]:
     """Short texts of development sets: name -> language -> texts."""
-    found = {}
+    result = {}
     for name, language in (("trec", "en"), ("sms_spam", "en"), ("airline_tweets", "en"), ("tnews", "zh")):
         for path in sorted((folder / name).glob("test.jsonl*")) + sorted((folder / name).glob("*.jsonl*")):
             opened = gzip.open if path.suffix == ".gz" else open
@@ -134,9 +134,9 @@ def real_texts(folder: Path) -> dict[str, dict[str, list[str]]]:
                 texts = [str(json.loads(line).get("text", "")) for line in file]
             short = [text for text in texts if text and len(text) <= 60][:1000]
             if short:
-                found[name] = {language: short}
+                result[name] = {language: short}
                 break
-    return found
+    return result
 
 
 def main() -> None:

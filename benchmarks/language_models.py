@@ -55,7 +55,7 @@ def wikitext(data: Path, most: int) -> Parts:
 
 def poems(data: Path, most: int) -> Parts:
     """Poems with an empty line between them."""
-    text = "\n\n".join(str(one["text"]).strip() for one in rows(data, "chinese_poetry", "all"))
+    text = "\n\n".join(str(row["text"]).strip() for row in rows(data, "chinese_poetry", "all"))
     return {"train": text.encode()[:most].decode(errors="ignore")}
 
 
@@ -96,12 +96,12 @@ def main() -> None:
             task, decides = plugins.load("tasks", spec.task), plugins.load("metrics", METRICS[0])
             parts = {"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)}
             runs.setdefault(name, {"paragraphs": parts, "runs": {}})
-            for one in candidates(spec, task, dataset, RunSettings(), this_machine()).candidates:
-                if one.name in runs[name]["runs"]:
+            for candidate in candidates(spec, task, dataset, RunSettings(), this_machine()).candidates:
+                if candidate.name in runs[name]["runs"]:
                     continue
                 begun, used = time.perf_counter(), time.process_time()
                 model, validation = tune_candidate(
-                    one, dataset.sealed(), decides, {}, plan=TuningPlan(chosen.seed), progress=lambda _: None
+                    candidate, dataset.sealed(), decides, {}, plan=TuningPlan(chosen.seed), progress=lambda _: None
                 )
                 seconds, processor = time.perf_counter() - begun, time.process_time() - used
                 answers = model.predict(dataset.test.texts).values
@@ -109,12 +109,12 @@ def main() -> None:
                     metric: asdict(measured(plugins.load("metrics", metric), dataset.test.gold, answers))
                     for metric in METRICS
                 }
-                found = {"validation": validation.value, "seconds": seconds, "processor_seconds": processor}
-                runs[name]["runs"][one.name] = scores | found
+                result = {"validation": validation.value, "seconds": seconds, "processor_seconds": processor}
+                runs[name]["runs"][candidate.name] = scores | result
                 file.write_text(json.dumps(runs))
                 bits = scores["bits_per_byte"]
                 told = f"{bits['value']:.3f} bits per byte ({bits['low']:.3f} to {bits['high']:.3f})"
-                print(f"{name}: {one.name}: {told}, {processor:.1f} s of processor", flush=True)
+                print(f"{name}: {candidate.name}: {told}, {processor:.1f} s of processor", flush=True)
     keep("language_models", {"benchmark": "language_models", "bytes": chosen.bytes, "sets": runs} | machine())
 
 

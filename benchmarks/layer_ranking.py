@@ -37,7 +37,7 @@ ROWS = 1_500
 
 def minilm() -> ModelInfo:
     """Facts of the encoder."""
-    return next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
+    return next(entry for entry in catalogue() if entry.name == "all-MiniLM-L6-v2")
 
 
 def features(texts: list[str], labels: list[str]) -> np.ndarray[Any, Any]:
@@ -61,11 +61,11 @@ def ours(path: Path, estimator: str) -> dict[str, Any]:
     assert network
     plugin = plugins.load("estimators", estimator)
     imported = time.perf_counter() - begun
-    found = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    result = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     begun = time.perf_counter()
-    labels = [one["label"] for one in found]
+    labels = [match["label"] for match in result]
     numbers = np.unique(labels, return_inverse=True)[1]
-    layers = features([one["text"] for one in found], labels)
+    layers = features([match["text"] for match in result], labels)
     scores = [plugin.estimate(layers[:, layer], numbers, seed=0) for layer in range(1, layers.shape[1])]
     return {"seconds": time.perf_counter() - begun, "import_seconds": imported, "scores": [None, *scores]}
 
@@ -76,16 +76,16 @@ def probe_accuracies(train: list[dict[str, Any]], test: list[dict[str, Any]]) ->
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    gold = [str(one["label"]) for one in train]
-    learnt = features([one["text"] for one in train], gold)
-    held = features([one["text"] for one in test], gold)
-    answers = [str(one["label"]) for one in test]
-    found = []
+    gold = [str(entry["label"]) for entry in train]
+    learnt = features([entry["text"] for entry in train], gold)
+    held = features([entry["text"] for entry in test], gold)
+    answers = [str(entry["label"]) for entry in test]
+    result = []
     for layer in range(learnt.shape[1]):
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
         probe.fit(learnt[:, layer], gold)
-        found.append(float(probe.score(held[:, layer], answers)))
-    return found
+        result.append(float(probe.score(held[:, layer], answers)))
+    return result
 
 
 def regret(scores: list[float | None], accuracies: list[float]) -> float:
@@ -126,12 +126,12 @@ def main() -> None:
                         runs[side].append(json.loads(done.stdout.strip().splitlines()[-1]))
                 summary: dict[str, Any] = {
                     side: {
-                        "seconds_median": statistics.median(one["seconds"] for one in found),
-                        "seconds_all": [one["seconds"] for one in found],
-                        "scores": found[0]["scores"],
-                        "regret": regret(found[0]["scores"], accuracies),
+                        "seconds_median": statistics.median(match["seconds"] for match in got),
+                        "seconds_all": [match["seconds"] for match in got],
+                        "scores": got[0]["scores"],
+                        "regret": regret(got[0]["scores"], accuracies),
                     }
-                    for side, found in runs.items()
+                    for side, got in runs.items()
                 }
                 if "peer" in summary:
                     summary["ratio"] = summary["peer"]["seconds_median"] / summary["ours"]["seconds_median"]
@@ -139,7 +139,7 @@ def main() -> None:
                 print(
                     name,
                     estimator,
-                    {side: round(one["seconds_median"], 2) for side, one in summary.items() if side != "ratio"},
+                    {side: round(value["seconds_median"], 2) for side, value in summary.items() if side != "ratio"},
                 )
     keep("layer_ranking", result | machine())
 

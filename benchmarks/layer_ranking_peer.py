@@ -18,8 +18,8 @@ def main(model: str, rows: str, estimator: str) -> None:
 
     imported = time.perf_counter() - begun
     with open(rows, encoding="utf-8") as file:  # noqa: PTH123
-        found = [json.loads(line) for line in file]
-    columns = {"text": [one["text"] for one in found], "label": [one["label"] for one in found]}
+        result = [json.loads(line) for line in file]
+    columns = {"text": [match["text"] for match in result], "label": [match["label"] for match in result]}
     begun = time.perf_counter()
     ranker = TransformerRanker(DatasetDict({"train": Dataset.from_dict(columns)}), dataset_downsample=1.0)
     scores: list[float] = []

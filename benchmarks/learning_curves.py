@@ -72,16 +72,16 @@ def recorded() -> list[Curve]:
 
 def published(data: Path) -> list[Curve]:
     """Networks on a few examples per class."""
-    found: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    result: dict[tuple[str, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     with (data / "results_setfit" / "few_shot_long.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["examples_per_class"] in map(str, PER_CLASS):
                 loss = max(1 - float(row["score"]) / 100, 1e-3)
                 key = row["method"], row["model"], row["dataset"]
-                found[key][int(row["examples_per_class"])].append(loss)
+                result[key][int(row["examples_per_class"])].append(loss)
     return [
         Curve(key[2], tuple(float(np.mean(sizes[size])) for size in PER_CLASS), (2.0, 2.0), 10_000)  # type: ignore[arg-type]
-        for key, sizes in found.items()
+        for key, sizes in result.items()
         if set(PER_CLASS) <= set(sizes)
     ]
 

@@ -43,9 +43,9 @@ def main() -> None:
                 begun = time.perf_counter()
                 subprocess.run([sys.executable, "-c", PROGRAM, bundle], check=True)
                 seconds[name].append(time.perf_counter() - begun)
-    for name, found in seconds.items():
-        result["seconds"][name] = {"median": statistics.median(found), "all": found}
-        print(f"{name}: {statistics.median(found):.2f} s ({min(found):.2f} to {max(found):.2f})")
+    for name, got in seconds.items():
+        result["seconds"][name] = {"median": statistics.median(got), "all": got}
+        print(f"{name}: {statistics.median(got):.2f} s ({min(got):.2f} to {max(got):.2f})")
     keep("load_speed", result | machine())
 
 

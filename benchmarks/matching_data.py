@@ -38,11 +38,11 @@ def lists(
         most: Part -> rows at most, drawn evenly; absent: 4,000, 1,000 and 2,000.
         seed: Of all drawing.
     """
-    films = {one["item"]: f"{one['title']}: {', '.join(one['genres'])}" for one in rows(data, "ml_100k", "items")}
-    ratings = sorted(rows(data, "ml_100k", "ratings"), key=lambda one: (one["ts"], one["user"], one["item"]))
-    found = _events(ratings, films, others, random.Random(seed))
+    films = {row["item"]: f"{row['title']}: {', '.join(row['genres'])}" for row in rows(data, "ml_100k", "items")}
+    ratings = sorted(rows(data, "ml_100k", "ratings"), key=lambda row: (row["ts"], row["user"], row["item"]))
+    result = _events(ratings, films, others, random.Random(seed))
     limits = most or {"train": 4_000, "validation": 1_000, "test": 2_000}
-    return {part: sample(found[part], limits[part], seed) for part in SHARES}
+    return {part: sample(result[part], limits[part], seed) for part in SHARES}
 
 
 def _events(
@@ -50,53 +50,53 @@ def _events(
 ) -> dict[str, list[dict[str, Any]]]:
     """One row for each liked film whose user has liked enough before, part by part."""
     ends = {part: ratings[min(len(ratings) - 1, int(share * len(ratings)))]["ts"] for part, share in SHARES.items()}
-    found: dict[str, list[dict[str, Any]]] = {part: [] for part in SHARES}
+    result: dict[str, list[dict[str, Any]]] = {part: [] for part in SHARES}
     known: dict[int, None] = {}  # films with a rating before this moment, in order
     seen: dict[int, set[int]] = {}
     liked: dict[int, list[int]] = {}
     for together in _moments(ratings):
         moment = together[0]["ts"]
         part = next(name for name, end in ends.items() if moment < end or name == "test")
-        now = {(one["user"], one["item"]) for one in together}
-        for one in together:
-            user, history = one["user"], liked.get(one["user"], [])
-            if one["rating"] < LIKED or len(history) < FEWEST or len(known) <= others:
+        now = {(entry["user"], entry["item"]) for entry in together}
+        for entry in together:
+            user, history = entry["user"], liked.get(entry["user"], [])
+            if entry["rating"] < LIKED or len(history) < FEWEST or len(known) <= others:
                 continue
             drawn = rng.sample([*known], min(len(known), 3 * others))
             rated = seen.get(user, set())
             wrong = [item for item in drawn if item not in rated and (user, item) not in now][:others]
-            candidates = [one["item"], *wrong]
+            candidates = [entry["item"], *wrong]
             rng.shuffle(candidates)
             query = "; ".join(films[item] for item in history[: -HISTORY - 1 : -1])
-            found[part].append(
+            result[part].append(
                 {
                     "query": query,
                     "candidates": [films[item] for item in candidates],
-                    "relevance": [int(item == one["item"]) for item in candidates],
+                    "relevance": [int(item == entry["item"]) for item in candidates],
                     "user": user,
                     "time": moment,
                 }
             )
         _remember(together, known, seen, liked)
-    return found
+    return result
 
 
 def _moments(ratings: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Ratings of the same second together: none of them is before another."""
-    found: list[list[dict[str, Any]]] = []
-    for one in ratings:
-        if found and found[-1][0]["ts"] == one["ts"]:
-            found[-1].append(one)
+    result: list[list[dict[str, Any]]] = []
+    for rating in ratings:
+        if result and result[-1][0]["ts"] == rating["ts"]:
+            result[-1].append(rating)
         else:
-            found.append([one])
-    return found
+            result.append([rating])
+    return result
 
 
 def _remember(
     together: list[dict[str, Any]], known: dict[int, None], seen: dict[int, set[int]], liked: dict[int, list[int]]
 ) -> None:
-    for one in together:
-        known.setdefault(one["item"])
-        seen.setdefault(one["user"], set()).add(one["item"])
-        if one["rating"] >= LIKED:
-            liked.setdefault(one["user"], []).append(one["item"])
+    for entry in together:
+        known.setdefault(entry["item"])
+        seen.setdefault(entry["user"], set()).add(entry["item"])
+        if entry["rating"] >= LIKED:
+            liked.setdefault(entry["user"], []).append(entry["item"])

@@ -49,17 +49,19 @@ PIECES = 8
 """A run is written down after each such piece."""
 
 
-def part_of(found: list[dict[str, Any]]) -> Part:
+def part_of(result: list[dict[str, Any]]) -> Part:
     """Rows as the task reads them."""
     task = plugins.load("tasks", "ner")
     return Part(
-        tuple(task.item(one) for one in found), tuple(task.gold(one) for one in found), tuple(range(1, len(found) + 1))
+        tuple(task.item(match) for match in result),
+        tuple(task.gold(match) for match in result),
+        tuple(range(1, len(result) + 1)),
     )
 
 
-def together(found: list[dict[str, Any]], context: int) -> list[dict[str, Any]]:
+def together(result: list[dict[str, Any]], context: int) -> list[dict[str, Any]]:
     """Rows of ``context`` sentences each."""
-    pieces = [found[start : start + context] for start in range(0, len(found), context)]
+    pieces = [result[start : start + context] for start in range(0, len(result), context)]
     return [{name: [row[name] for row in piece] for name in ("tokens", "tags")} for piece in pieces]
 
 
@@ -67,9 +69,9 @@ def parts(data: Path, name: str, on: str, most: int, context: int = 1, *, with_d
     """Training rows, at most ``most``, and those that are scored."""
     train = rows(data, name, "train") + (rows(data, name, "dev") if with_dev else [])
     if on == "held-out":
-        aside = {id(one) for one in sample(train, len(train) // 10, seed=0)}
-        scored = [one for one in train if id(one) in aside]
-        train = [one for one in train if id(one) not in aside]
+        aside = {id(entry) for entry in sample(train, len(train) // 10, seed=0)}
+        scored = [entry for entry in train if id(entry) in aside]
+        train = [entry for entry in train if id(entry) not in aside]
     else:
         scored = rows(data, name, on)
     if context > 1:
@@ -80,7 +82,7 @@ def parts(data: Path, name: str, on: str, most: int, context: int = 1, *, with_d
 def facts_of(family: str, model: str) -> ModelInfo:
     """Of a model of the catalogue, or one the family makes."""
     known = [*catalogue(), *plugins.load("families", family).models()]
-    return next(one for one in known if (one.family, one.name) == (family, model))
+    return next(entry for entry in known if (entry.family, entry.name) == (family, model))
 
 
 class HeadRun(Run):
@@ -109,15 +111,15 @@ def run_of(spelled: str, train: Part, goal: Goal, seed: int) -> Run:
     heads = int(wanted.pop("heads", 1))
     family, model, method = name.split("/")
     facts = facts_of(family, model)
-    lengths = [len(as_text(one)) for one in train.texts]
-    words = [len(one) for one in train.texts]
+    lengths = [len(as_text(text)) for text in train.texts]
+    words = [len(text) for text in train.texts]
     work = Workload(
         len(train),
         float(np.mean(lengths)),
         float(np.mean(words)),
         len(goal.labels),
         Output.TAGS,
-        sentences=float(np.mean([len(sentences_of(one)) for one in train.texts])),
+        sentences=float(np.mean([len(sentences_of(text)) for text in train.texts])),
     )
     folder = folder_of(facts, offline=True) if facts.pretrained else None
     recipe = None
@@ -151,11 +153,11 @@ def one_run(spelled: str, train: Part, scored: Part, seed: int, folder: Path) ->
     begun = time.perf_counter()
     answers = run.predict(scored.texts)
     answering = time.perf_counter() - begun
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: asdict(measured(plugins.load("metrics", name), scored.gold, answers.values)) for name in METRICS
     }
     recipe = asdict(run.config) if run.config else None
-    return found | {"seconds": run.seconds, "answer_seconds": answering, "recipe": recipe}
+    return result | {"seconds": run.seconds, "answer_seconds": answering, "recipe": recipe}
 
 
 def main() -> None:
@@ -182,7 +184,7 @@ def main() -> None:
     done = [json.loads(line) for line in done_file.read_text().splitlines()] if done_file.exists() else []
     for spelled in chosen.candidates:
         for seed in range(chosen.seeds):
-            if any((one["candidate"], one["seed"]) == (spelled, seed) for one in done):
+            if any((trial["candidate"], trial["seed"]) == (spelled, seed) for trial in done):
                 continue
             place = chosen.work / f"{setting}-{spelled.replace('/', '_')}-{seed}"
             one = {"candidate": spelled, "seed": seed} | one_run(spelled, train, scored, seed, place)

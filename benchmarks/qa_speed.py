@@ -67,10 +67,10 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
     mark = CasingEmbeddings()
     answers = RUNNERS[chosen.side](chosen, train, scored, mark)
     mark("answered")
-    gold = [plugins.load("tasks", "extractive_qa").gold(one) for one in scored]
+    gold = [plugins.load("tasks", "extractive_qa").gold(entry) for entry in scored]
     scores = {name: plugins.load("metrics", name) for name in ("span_f1", "span_exact_match")}
     return mark.record(chosen) | {
-        name: float(one.total(one.items(gold, answers).sum(0, keepdims=True))[0]) for name, one in scores.items()
+        name: float(score.total(score.items(gold, answers).sum(0, keepdims=True))[0]) for name, score in scores.items()
     }
 
 
@@ -83,11 +83,11 @@ def ours(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: 
     from goldilocks.records import Goal, Output, Part, Workload
 
     task = plugins.load("tasks", "extractive_qa")
-    words = statistics.mean(len(one["context"].split()) for one in train)
+    words = statistics.mean(len(entry["context"].split()) for entry in train)
     part = Part(tuple(map(task.item, train)), tuple(map(task.gold, train)), tuple(range(1, len(train) + 1)))
     work = Workload(len(part), 0.0, words, 0, Output.SPAN)
     learner = by_goldilocks(chosen, mark, part, Goal(Output.SPAN), work)
-    return [str(one) for one in learner.predict([task.item(one) for one in scored]).values]
+    return [str(value) for value in learner.predict([task.item(entry) for entry in scored]).values]
 
 
 def trainer(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: CasingEmbeddings) -> list[str]:
@@ -104,11 +104,11 @@ def trainer(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mar
     return answers_of(model, tokenizer, scored)
 
 
-def cut(tokenizer: Any, found: list[Any]) -> Any:
+def cut(tokenizer: Any, result: list[Any]) -> Any:
     """Questions with windows of their contexts, as the tutorials cut them."""
     return tokenizer(
-        [one["question"] for one in found],
-        [one["context"] for one in found],
+        [match["question"] for match in result],
+        [match["context"] for match in result],
         truncation="only_second",
         max_length=MAX_TOKENS,
         stride=OVERLAP,

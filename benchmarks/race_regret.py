@@ -75,7 +75,7 @@ def one(
 
 def budgets(records: dict[str, RaceRecord], priors: dict[str, Experience], draws: int) -> dict[str, Any]:
     """Mean regret of every policy at every budget."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for policy in POLICIES:
         regrets: dict[float, list[float]] = defaultdict(list)
         by_set: dict[float, dict[str, float]] = defaultdict(dict)
@@ -84,7 +84,7 @@ def budgets(records: dict[str, RaceRecord], priors: dict[str, Experience], draws
                 values = [one(record, priors[name], policy, share, 0.0, seed)[0] for seed in range(draws)]
                 regrets[share] += values
                 by_set[share][name] = round(float(np.mean(values)), 2)
-        found[policy] = {
+        result[policy] = {
             f"{share:g}": {
                 "regret": round(float(np.mean(regrets[share])), 3),
                 "standard_error": round(float(np.std(regrets[share], ddof=1) / len(regrets[share]) ** 0.5), 3),
@@ -93,9 +93,9 @@ def budgets(records: dict[str, RaceRecord], priors: dict[str, Experience], draws
             | _rise(regrets, share)
             for share in SHARES
         }
-        line = "  ".join(f"{share:.0%} {found[policy][f'{share:g}']['regret']:.2f}" for share in SHARES)
+        line = "  ".join(f"{share:.0%} {result[policy][f'{share:g}']['regret']:.2f}" for share in SHARES)
         print(f"{policy:15s} {line}", flush=True)
-    return found
+    return result
 
 
 def _rise(regrets: dict[float, list[float]], share: float) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def _rise(regrets: dict[float, list[float]], share: float) -> dict[str, Any]:
 
 def stopping(records: dict[str, RaceRecord], priors: dict[str, Experience], draws: int) -> dict[str, Any]:
     """Where ``value`` stops by itself."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for waiting in WAITING:
         runs = {
             name: [one(record, priors[name], "value", PLENTY, waiting, seed) for seed in range(draws)]
             for name, record in records.items()
         }
-        found[f"{waiting:g}"] = {
+        result[f"{waiting:g}"] = {
             "regret": round(float(np.mean([run[0] for seen in runs.values() for run in seen])), 3),
             "share_of_exhaustive": round(float(np.mean([run[1] for seen in runs.values() for run in seen])), 3),
             "by_data_set": {
@@ -126,11 +126,11 @@ def stopping(records: dict[str, RaceRecord], priors: dict[str, Experience], draw
                 for name, seen in runs.items()
             },
         }
-        mean = found[f"{waiting:g}"]
+        mean = result[f"{waiting:g}"]
         print(
             f"waiting_hour {waiting:5g}: regret {mean['regret']:.2f}, {mean['share_of_exhaustive']:.0%} of the seconds"
         )
-    return found
+    return result
 
 
 def choosing(candidates: int = 1_000, purchases: int = 60) -> dict[str, float]:

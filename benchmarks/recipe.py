@@ -38,17 +38,21 @@ SCORED = 4_000
 
 def parts(data: Path, name: str, most: int, seed: int) -> tuple[Part, Part, tuple[str, ...]]:
     """Rows to tune on, rows to score on, labels."""
-    found = rows(data, name, "train")
-    drawn = sample(found, DRAWN[name], seed=0)
-    seen = {id(one) for one in drawn}
-    left = sample([one for one in found if id(one) not in seen], SCORED, seed=1)
-    return part_of(sample(drawn, most, seed=seed)), part_of(left), tuple(sorted({str(one["label"]) for one in found}))
+    result = rows(data, name, "train")
+    drawn = sample(result, DRAWN[name], seed=0)
+    seen = {id(entry) for entry in drawn}
+    left = sample([match for match in result if id(match) not in seen], SCORED, seed=1)
+    return (
+        part_of(sample(drawn, most, seed=seed)),
+        part_of(left),
+        tuple(sorted({str(match["label"]) for match in result})),
+    )
 
 
-def part_of(found: list[dict[str, Any]]) -> Part:
+def part_of(result: list[dict[str, Any]]) -> Part:
     """Rows as tuning takes them."""
-    texts, gold = tuple(str(one["text"]) for one in found), tuple(str(one["label"]) for one in found)
-    return Part(texts, gold, tuple(range(1, len(found) + 1)))
+    texts, gold = tuple(str(match["text"]) for match in result), tuple(str(match["label"]) for match in result)
+    return Part(texts, gold, tuple(range(1, len(result) + 1)))
 
 
 def changed(recipe: TrainingConfig, variant: str) -> TrainingConfig:
@@ -60,9 +64,12 @@ def changed(recipe: TrainingConfig, variant: str) -> TrainingConfig:
 
 def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, variant: str, seed: int) -> Any:
     """Which rows were answered rightly, the recipe, seconds."""
-    facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
-    texts = [str(one) for one in train.texts]
-    characters, words = float(np.mean([len(one) for one in texts])), float(np.mean([len(one.split()) for one in texts]))
+    facts = next(entry for entry in catalogue() if entry.name == "all-MiniLM-L6-v2")
+    texts = [str(text) for text in train.texts]
+    characters, words = (
+        float(np.mean([len(text) for text in texts])),
+        float(np.mean([len(text.split()) for text in texts])),
+    )
     run = Run(
         Candidate(facts, method),
         train,
@@ -79,7 +86,7 @@ def one_run(train: Part, held_out: Part, labels: tuple[str, ...], method: str, v
     run.advance(1.0)
     seconds = time.perf_counter() - begun
     answers = run.predict(held_out.texts).values
-    right = [int(one == other) for one, other in zip(answers, held_out.gold, strict=True)]
+    right = [int(answer == other) for answer, other in zip(answers, held_out.gold, strict=True)]
     return {"seconds": seconds, "accuracy": float(np.mean(right)), "right": right, "recipe": asdict(run.config)}
 
 
@@ -105,19 +112,19 @@ def main() -> None:
             one = json.loads(file.read_text())
             runs.setdefault(variant, []).append(one)
             print(f"{variant or 'own':30} seed {seed}: {one['accuracy']:.4f} in {one['seconds']:.0f} s", flush=True)
-    first = np.concatenate([one["right"] for one in runs[chosen.variants[0]]])
-    found: dict[str, Any] = {}
+    first = np.concatenate([run["right"] for run in runs[chosen.variants[0]]])
+    got: dict[str, Any] = {}
     for variant, of_seeds in runs.items():
-        gaps = np.concatenate([one["right"] for one in of_seeds]) - first
-        found[variant] = {
-            "accuracy_all": [one["accuracy"] for one in of_seeds],
+        gaps = np.concatenate([of_seed["right"] for of_seed in of_seeds]) - first
+        got[variant] = {
+            "accuracy_all": [of_seed["accuracy"] for of_seed in of_seeds],
             "minus_first": float(gaps.mean()),
             "standard_error": float(gaps.std(ddof=1) / len(gaps) ** 0.5),
-            "seconds_all": [one["seconds"] for one in of_seeds],
+            "seconds_all": [of_seed["seconds"] for of_seed in of_seeds],
             "recipe": of_seeds[0]["recipe"],
         }
     result = {"benchmark": "recipe", "set": chosen.set, "method": chosen.method, "train_rows": chosen.rows}
-    keep(f"recipe-{chosen.set}", result | {"scored_rows": len(held_out), "variants": found} | machine())
+    keep(f"recipe-{chosen.set}", result | {"scored_rows": len(held_out), "variants": got} | machine())
 
 
 if __name__ == "__main__":

@@ -84,8 +84,8 @@ def record(data: Path, work: Path, name: str) -> None:
     labels = {str(row["label"]) for row in train}
     parts = {"train": train, "validation": rest[:n_validation], "test": rest[n_validation:][:50]}
     folder = work / name
-    for part, found in parts.items():
-        write_rows(folder / f"{part}.jsonl", [row for row in found if str(row["label"]) in labels])
+    for part, result in parts.items():
+        write_rows(folder / f"{part}.jsonl", [row for row in result if str(row["label"]) in labels])
     task = folder / "task.yaml"
     files = {part: f"{part}.jsonl" for part in parts}
     pool = {"families": FAMILIES, "exclude": EXCLUDED.get(name, ("*/bias_only", "*/lora"))}
@@ -180,7 +180,7 @@ def _gaps(
     """Kind -> share -> what was seen; under ``*`` those of all kinds."""
     gaps: dict[str, dict[str, list[Gap]]] = defaultdict(lambda: defaultdict(list))
     for name, record in records.items():
-        chance = next((loss for one, loss in finals(record).items() if one.startswith("majority/")), 1.0)
+        chance = next((loss for key, loss in finals(record).items() if key.startswith("majority/")), 1.0)
         bar = chance - 2 * (chance * (1 - chance) / record.n_items) ** 0.5
         for trial in record.trials:
             # At chance it says nothing, and is not asked: see selection/loss_posterior.py.
@@ -196,7 +196,9 @@ def _rungs(
 ) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, float]]:
     """Kind -> share -> how a rung relates to the end; and share -> what all candidates of a run share of it."""
     gaps = _gaps(records, logs, middle)
-    one_go = {_kind(one.name): not one.model.groups for record in records.values() for one in record.pool}
+    one_go = {
+        _kind(candidate.name): not candidate.model.groups for record in records.values() for candidate in record.pool
+    }
     kinds: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in sorted(gaps)}
     for kind, shares in gaps.items():
         for share, seen in sorted(shares.items()):
@@ -264,7 +266,7 @@ def _pooled(own: list[Gap], all_: list[Gap], weight: float) -> tuple[float, floa
 
 def _line(seen: list[Gap]) -> tuple[float, float]:
     """Height at 0, and slope."""
-    x, y = (np.array([one[index] for one in seen]) for index in (1, 2))
+    x, y = (np.array([entry[index] for entry in seen]) for index in (1, 2))
     slope = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean()) + len(x) / SLOPE_DOUBT))
     return float(y.mean() - slope * x.mean()), slope
 
@@ -282,7 +284,7 @@ def fit_probe(records: dict[str, RaceRecord], logs: dict[str, dict[str, float]])
     return round(float(np.mean(gaps)), 3), round(max(float(np.std(gaps)), 0.1), 3)
 
 
-def together_with_earlier(found: dict[str, Any], sets: int) -> dict[str, Any]:
+def together_with_earlier(result: dict[str, Any], sets: int) -> dict[str, Any]:
     """The fit, pooled with that of the earlier races in proportion to the data sets."""
     earlier = json.loads(EARLIER.read_text(encoding="utf-8"))
     weight = EARLIER_SETS / (EARLIER_SETS + sets)
@@ -292,21 +294,21 @@ def together_with_earlier(found: dict[str, Any], sets: int) -> dict[str, Any]:
             return float((new or 0.0) if old is None else old)
         return round((1 - weight) * new + weight * old, 3)
 
-    kinds = sorted(set(found["level"]) | set(earlier["level"]))
-    found["level"] = {kind: mixed(found["level"].get(kind), earlier["level"].get(kind)) for kind in kinds}
+    kinds = sorted(set(result["level"]) | set(earlier["level"]))
+    result["level"] = {kind: mixed(result["level"].get(kind), earlier["level"].get(kind)) for kind in kinds}
     for key in ("between_data", "base", "within_family", "own"):
-        found[key] = mixed(found[key], earlier[key])
+        result[key] = mixed(result[key], earlier[key])
     for kind, shares in earlier["rungs"].items():
         for share, old in shares.items():
             # What the earlier fit calls spread is the whole of it; only what is a candidate's own is kept of it.
             whole = old["spread"] ** 2
             own = max(whole * (1 - SHARED_PRIOR[0]), 0.08**2) ** 0.5
-            new = found["rungs"].setdefault(kind, {}).get(share)
+            new = result["rungs"].setdefault(kind, {}).get(share)
             pair = {"loading": 1.0} | old | {"spread": own}
-            found["rungs"][kind][share] = {key: mixed(new[key] if new else None, pair[key]) for key in pair}
-    found["labels"] = round(float(np.exp(mixed(float(np.log(found["labels"])), float(np.log(earlier["labels"]))))), 2)
-    found["source"] += f"; pooled with {earlier['source']}"
-    return found
+            result["rungs"][kind][share] = {key: mixed(new[key] if new else None, pair[key]) for key in pair}
+    result["labels"] = round(float(np.exp(mixed(float(np.log(result["labels"])), float(np.log(earlier["labels"]))))), 2)
+    result["source"] += f"; pooled with {earlier['source']}"
+    return result
 
 
 def spread_of_models(data: Path) -> float:

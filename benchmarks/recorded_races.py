@@ -76,7 +76,10 @@ class RaceRecord:
         The recorded ones are of a machine that other work slowed up to sixfold in the middle of a race.
         """
         errors = np.random.default_rng(seed).standard_normal(len(self.pool))
-        factor = {one.name: float(np.exp(TIME_ERROR * error)) for one, error in zip(self.pool, errors, strict=True)}
+        factor = {
+            candidate.name: float(np.exp(TIME_ERROR * error))
+            for candidate, error in zip(self.pool, errors, strict=True)
+        }
         done: dict[str, float] = {}
         trials = []
         for trial in self.trials:
@@ -157,21 +160,21 @@ def read(path: Path) -> RaceRecord:
     raw = json.loads(path.read_text(encoding="utf-8"))
     right: dict[tuple[str, int], Bits] = {}
     trials: list[Trial] = []
-    for one in raw["trials"]:
-        bits = np.unpackbits(np.frombuffer(bytes.fromhex(one["right"]), dtype=np.uint8))[: raw["items"]].astype(bool)
-        right[one["candidate"], one["rung"]] = bits
-        trials.append(_trial(one, bits))
+    for entry in raw["trials"]:
+        bits = np.unpackbits(np.frombuffer(bytes.fromhex(entry["right"]), dtype=np.uint8))[: raw["items"]].astype(bool)
+        right[entry["candidate"], entry["rung"]] = bits
+        trials.append(_trial(entry, bits))
     probes = tuple(ProbeResult(probe["model"], 0, {}, probe["loss"], 0.0) for probe in raw["probes"])
-    names = tuple(one["name"] for one in raw["candidates"])
+    names = tuple(entry["name"] for entry in raw["candidates"])
     return RaceRecord(
         name=raw["name"],
         n_items=raw["items"],
         n_labels=raw["labels"],
         pool=tuple(
-            named(one["name"], one["parameters"], pretrained=one["pretrained"], one_go=one["one_go"])
-            for one in raw["candidates"]
+            named(entry["name"], entry["parameters"], pretrained=entry["pretrained"], one_go=entry["one_go"])
+            for entry in raw["candidates"]
         ),
-        forecasts={one["name"]: Forecast(one["seconds"], 0.0, one["once"]) for one in raw["candidates"]},
+        forecasts={entry["name"]: Forecast(entry["seconds"], 0.0, entry["once"]) for entry in raw["candidates"]},
         screening=Screening(probes, {}, names, (), 0.0, ""),
         trials=tuple(trials),
         right=right,

@@ -64,7 +64,7 @@ def main() -> None:
 
 def _processor_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(entry.ru_utime + entry.ru_stime for entry in used)
 
 
 if __name__ == "__main__":

@@ -36,29 +36,31 @@ def parts(data: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, A
     train = rows(data, name, train_name)
     if test_name is not None:
         return train, rows(data, name, test_name)
-    held_out = {id(one) for one in sample(train, len(train) // 5, seed=0)}
-    return [one for one in train if id(one) not in held_out], [one for one in train if id(one) in held_out]
+    held_out = {id(entry) for entry in sample(train, len(train) // 5, seed=0)}
+    return [entry for entry in train if id(entry) not in held_out], [entry for entry in train if id(entry) in held_out]
 
 
 def one_run(train: list[dict[str, Any]], test: list[dict[str, Any]], seed: int) -> dict[str, float]:
     """Test accuracy and tuning seconds."""
     from goldilocks.tuning.run import Run, RunSetup
 
-    facts = next(one for one in catalogue() if one.name == "all-MiniLM-L6-v2")
+    facts = next(entry for entry in catalogue() if entry.name == "all-MiniLM-L6-v2")
     part = Part(
-        tuple(one["text"] for one in train), tuple(str(one["label"]) for one in train), tuple(range(1, len(train) + 1))
+        tuple(entry["text"] for entry in train),
+        tuple(str(entry["label"]) for entry in train),
+        tuple(range(1, len(train) + 1)),
     )
-    labels = tuple(sorted({str(one["label"]) for one in train}))
-    words = float(np.mean([len(one["text"].split()) for one in train]))
-    characters = float(np.mean([len(one["text"]) for one in train]))
+    labels = tuple(sorted({str(entry["label"]) for entry in train}))
+    words = float(np.mean([len(entry["text"].split()) for entry in train]))
+    characters = float(np.mean([len(entry["text"]) for entry in train]))
     work = Workload(len(part), characters, words, len(labels))
     folder = folder_of(facts, offline=True)
     run = Run(Candidate(facts, "full"), part, Goal(labels=labels), RunSetup(model_folder=folder, work=work, seed=seed))
     begun = time.perf_counter()
     run.advance(1.0)
     seconds = time.perf_counter() - begun
-    answers = run.predict([one["text"] for one in test]).values
-    right = [answer == str(one["label"]) for answer, one in zip(answers, test, strict=True)]
+    answers = run.predict([entry["text"] for entry in test]).values
+    right = [answer == str(entry["label"]) for answer, entry in zip(answers, test, strict=True)]
     return {"accuracy": float(np.mean(right)), "seconds": seconds}
 
 
@@ -85,7 +87,7 @@ def main() -> None:
                 file.write_text(json.dumps(one_run(train, test, seed) | {"threads": threads}))
             runs.append(json.loads(file.read_text()))
             print(f"{name} seed {seed}: {runs[-1]['accuracy']:.4f} in {runs[-1]['seconds']:.0f} s", flush=True)
-        accuracies = [one["accuracy"] for one in runs]
+        accuracies = [run["accuracy"] for run in runs]
         mean = float(np.mean(accuracies))
         low, high = wilson(round(mean * len(test)), len(test))
         sets[name] = {
@@ -95,8 +97,8 @@ def main() -> None:
             "interval_95_of_the_test_rows": [low, high],
             "seeds_standard_deviation": float(np.std(accuracies, ddof=1)) if len(runs) > 1 else None,
             "accuracy_all": accuracies,
-            "seconds_all": [one["seconds"] for one in runs],
-            "threads": [one["threads"] for one in runs],
+            "seconds_all": [run["seconds"] for run in runs],
+            "threads": [run["threads"] for run in runs],
         } | machine()
         print(f"{name}: {mean:.4f} ({low:.4f} to {high:.4f}) over seeds {accuracies}, {len(test)} test rows")
     keep("scores", {"benchmark": "scores", "candidate": "encoder/all-MiniLM-L6-v2/full", "sets": sets})

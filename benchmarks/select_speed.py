@@ -58,16 +58,16 @@ def test_accuracies(run: Path, test: list[dict[str, Any]]) -> dict[str, float]:
     if kept.exists():
         loaded: dict[str, float] = json.loads(kept.read_text())
         return loaded
-    texts, gold = [one["text"] for one in test], [str(one["label"]) for one in test]
-    found = {}
+    texts, gold = [entry["text"] for entry in test], [str(entry["label"]) for entry in test]
+    result = {}
     for trial in Workspace(run).read_trials():
         if trial.share >= 1:
             folder = Workspace(run).of_candidate(trial.candidate) / "model"
             model = plugins.load("families", trial.candidate.split("/")[0]).restore(folder)
             answers = model.predict(texts).values
-            found[trial.candidate] = float(np.mean([a == g for a, g in zip(answers, gold, strict=True)]))
-    kept.write_text(json.dumps(found, indent=1))
-    return found
+            result[trial.candidate] = float(np.mean([a == g for a, g in zip(answers, gold, strict=True)]))
+    kept.write_text(json.dumps(result, indent=1))
+    return result
 
 
 def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, Any]:
@@ -79,17 +79,17 @@ def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, An
     gold = validation_gold(run)
     goal = Goal(labels=tuple(labels))
     right = {
-        (one.candidate, one.rung): np.array(workspace.read_answers(one.predictions, goal).values) == gold
-        for one in recorded
+        (entry.candidate, entry.rung): np.array(workspace.read_answers(entry.predictions, goal).values) == gold
+        for entry in recorded
     }
-    total = sum(one.seconds for one in recorded)
+    total = sum(entry.seconds for entry in recorded)
     best_accuracy = max(accuracies.values())
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for policy in POLICIES:
         shares, regrets = [], []
         for seed in range(seeds):
             drawn = np.random.default_rng(seed).integers(0, len(gold), len(gold))
-            redrawn = [_rescored(one, right[one.candidate, one.rung][drawn]) for one in recorded]
+            redrawn = [_rescored(entry, right[entry.candidate, entry.rung][drawn]) for entry in recorded]
             standings = Standings(
                 pool=pool.candidates,
                 forecasts=pool.forecasts,
@@ -103,17 +103,17 @@ def replays(run: Path, accuracies: dict[str, float], seeds: int) -> dict[str, An
             # Random search stops at no point of its own: it is given a quarter of the exhaustive seconds.
             budget = 0.25 * total if policy == "random" else BUDGET_SECONDS
             bought = replay(standings, redrawn, plugins.load("policies", policy), budget_seconds=budget)
-            finished = [one for one in bought if one.share >= 1]
-            chosen = min(finished, key=lambda one: one.loss).candidate if finished else ""
+            finished = [entry for entry in bought if entry.share >= 1]
+            chosen = min(finished, key=lambda entry: entry.loss).candidate if finished else ""
             shares.append(bought[-1].elapsed / total)
             regrets.append(best_accuracy - accuracies.get(chosen, 0.0))
-        found[policy] = {
+        result[policy] = {
             "share_of_exhaustive_median": float(np.median(shares)),
-            "share_all": [round(one, 4) for one in shares],
+            "share_all": [round(share, 4) for share in shares],
             "test_regret_mean": float(np.mean(regrets)),
-            "test_regret_all": [round(one, 4) for one in regrets],
+            "test_regret_all": [round(regret, 4) for regret in regrets],
         }
-    return found
+    return result
 
 
 def on_validation(run: Path, one: str, other: str) -> dict[str, Any]:
@@ -162,11 +162,11 @@ def main() -> None:
             policy: json.loads((chosen.work / name / policy / "decision.json").read_text())
             for policy in ("value", "exhaustive")
         }
-        best = max(accuracies, key=lambda one: accuracies[one])
-        chosen_name, full_name = (decisions[one]["winner"]["candidate"] for one in ("value", "exhaustive"))
+        best = max(accuracies, key=lambda accuracy: accuracies[accuracy])
+        chosen_name, full_name = (decisions[entry]["winner"]["candidate"] for entry in ("value", "exhaustive"))
         error = float(np.sqrt(accuracies[full_name] * (1 - accuracies[full_name]) / len(test)))
         chosen_accuracy = decisions["value"]["test_scores"]["accuracy"]["value"]
-        seconds = {policy: one["search"]["seconds"] for policy, one in decisions.items()}
+        seconds = {policy: decision["search"]["seconds"] for policy, decision in decisions.items()}
         result["sets"][name] = {
             "seconds": seconds,
             "share": seconds["value"] / seconds["exhaustive"],

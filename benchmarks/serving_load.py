@@ -139,12 +139,12 @@ def one_run(side: str, bundle: str, texts: list[str], seconds: float) -> dict[st
     started = subprocess.Popen(command(side, bundle, port), stderr=subprocess.DEVNULL, env=environment)
     with started as process, ending(process):
         asyncio.run(_first_answer(port, texts))
-        found: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
+        result: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
         for clients in CLIENTS:
             load = Load(port, texts)
             asyncio.run(load.run(clients, seconds))
             cuts = statistics.quantiles(load.milliseconds or [float("nan")] * 2, n=100)
-            found["clients"][clients] = {
+            result["clients"][clients] = {
                 "requests": len(load.milliseconds),
                 "per_second": round(len(load.milliseconds) / seconds, 1),
                 "p50_ms": round(cuts[49], 1),
@@ -152,10 +152,10 @@ def one_run(side: str, bundle: str, texts: list[str], seconds: float) -> dict[st
                 "p99_ms": round(cuts[98], 1),
                 "failures": load.failures,
             }
-        found["memory_mb"] = round(psutil.Process(process.pid).memory_info().rss / 1e6)
+        result["memory_mb"] = round(psutil.Process(process.pid).memory_info().rss / 1e6)
         process.terminate()
-        found["exit_code"] = process.wait(60)
-    return found
+        result["exit_code"] = process.wait(60)
+    return result
 
 
 def main() -> None:
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--repeats", type=int, default=2)
     chosen = parser.parse_args()
-    texts = [one["text"] for one in rows(chosen.data, "trec", "test")]
+    texts = [row["text"] for row in rows(chosen.data, "trec", "test")]
     result: dict[str, Any] = {
         "benchmark": "serving_load",
         "data": f"trec: tuned on 600 rows (seed 0), {len(texts)} questions asked in turn",

@@ -94,15 +94,15 @@ def kept(comparison: Comparison, chosen: argparse.Namespace) -> list[Run]:
     """With ``--more`` the runs that were done before, which must be of the same data and epochs."""
     if not (chosen.more and chosen.out.exists()):
         return []
-    found = json.loads(chosen.out.read_text(encoding="utf-8"))
+    result = json.loads(chosen.out.read_text(encoding="utf-8"))
     wanted = {"benchmark": comparison.name, "data": comparison.data(chosen), "epochs": chosen.epochs}
     for key, value in wanted.items():
-        if found[key] != value:
+        if result[key] != value:
             raise SystemExit(
-                f"error: {chosen.out}: its runs are of {key} {found[key]!r}, these would be of {value!r}; "
+                f"error: {chosen.out}: its runs are of {key} {result[key]!r}, these would be of {value!r}; "
                 "name another --out."
             )
-    runs: list[Run] = found["runs"]
+    runs: list[Run] = result["runs"]
     return runs
 
 
@@ -115,8 +115,8 @@ def in_own_process(comparison: Comparison, chosen: argparse.Namespace, side: str
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"error: {side} seed {seed} ended with code {done.returncode}:\n{done.stderr}")
-    found: Run = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: Run = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------------- the result
@@ -154,11 +154,11 @@ def setting() -> dict[str, Any]:
     """Versions; the processor, the cores this process may use, and how fast they multiply."""
     from goldilocks.support.machine.hardware import machine
 
-    found = machine()
+    result = machine()
     return {
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "accelerate")}
         | {"python": platform.python_version()},
-        "machine": {"processor": found.name, "cores": found.cores, "gflops": found.gflops, "bfloat16": found.bf16},
+        "machine": {"processor": result.name, "cores": result.cores, "gflops": result.gflops, "bfloat16": result.bf16},
     }
 
 

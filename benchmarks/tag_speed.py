@@ -82,21 +82,23 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
     return record | {"entity_f1": entity_f1(right, predicted), "threads": threads}
 
 
-def columns(found: list[dict[str, Any]]) -> tuple[list[Words], list[Tags]]:
+def columns(result: list[dict[str, Any]]) -> tuple[list[Words], list[Tags]]:
     """Words and tags as the task reads them, for both sides."""
     from goldilocks import plugins
     from goldilocks.records import Output, labels_of
     from goldilocks.support.text.iob2 import words_of
 
     task = plugins.load("tasks", "ner")
-    return [words_of(task.item(one)) for one in found], [labels_of(task.gold(one), Output.TAGS) for one in found]
+    return [words_of(task.item(match)) for match in result], [
+        labels_of(task.gold(match), Output.TAGS) for match in result
+    ]
 
 
 def entity_f1(gold: list[Tags], predicted: list[Tags]) -> float:
     """As seqeval counts it: micro average, words and type exactly right."""
     from seqeval.metrics import f1_score
 
-    return float(f1_score([list(one) for one in gold], [list(one) for one in predicted], zero_division=0))
+    return float(f1_score([list(answer) for answer in gold], [list(answer) for answer in predicted], zero_division=0))
 
 
 # -------------------------------------------------------------------------------------------------------- the sides
@@ -110,10 +112,10 @@ def ours(
 
     part = Part(tuple(words), tuple(gold), tuple(range(1, len(words) + 1)))
     goal = Goal(Output.TAGS, tuple(known(gold)))
-    characters = statistics.mean(len(as_text(one)) for one in words)
+    characters = statistics.mean(len(as_text(word)) for word in words)
     work = Workload(len(part), characters, statistics.mean(map(len, words)), len(goal.labels), Output.TAGS)
     learner = by_goldilocks(chosen, mark, part, goal, work)
-    return [labels_of(one, Output.TAGS) for one in learner.predict(asked).values]
+    return [labels_of(value, Output.TAGS) for value in learner.predict(asked).values]
 
 
 def trainer(
@@ -136,12 +138,12 @@ def trainer(
 
 def known(gold: list[Tags]) -> list[str]:
     """The tags that occur, sorted."""
-    return sorted({tag for one in gold for tag in one})
+    return sorted({tag for answer in gold for tag in answer})
 
 
 def cut(tokenizer: Any, words: list[Words], **form: Any) -> Any:
     """Word pieces of sentences that are parted into words."""
-    parted = [list(one) for one in words]
+    parted = [list(word) for word in words]
     return tokenizer(parted, is_split_into_words=True, truncation=True, max_length=MAX_TOKENS, **form)
 
 

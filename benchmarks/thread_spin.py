@@ -47,12 +47,12 @@ def main() -> None:
         for side in SIDES:
             runs[side].append(one_run(chosen.data, chosen.rows, seed, SIDES[side]))
             print(f"{side:8} {runs[side][-1]['seconds']:6.2f} s, load {runs[side][-1]['load']:.1f}", flush=True)
-    medians = {side: statistics.median(one["seconds"] for one in found) for side, found in runs.items()}
+    medians = {side: statistics.median(match["seconds"] for match in got) for side, got in runs.items()}
     result: dict[str, Any] = {"benchmark": "thread_spin", "rows": chosen.rows, "epochs": 1, "sides": {}}
-    for side, found in runs.items():
+    for side, got in runs.items():
         ratio = medians[side] / medians["counted"]
         print(f"{side:8} median {medians[side]:.2f} s, {ratio:.2f} times counted")
-        result["sides"][side] = {"median": medians[side], "to_counted": ratio, "all": found}
+        result["sides"][side] = {"median": medians[side], "to_counted": ratio, "all": got}
     keep("thread_spin", result | machine())
 
 
@@ -64,8 +64,8 @@ def one_run(data: Path, rows: int, seed: int, variables: dict[str, str]) -> dict
     done = subprocess.run(
         [*command, "--data", str(data)], check=True, capture_output=True, text=True, env=ours | variables
     )
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": found["train_seconds"], "load": found["load_average"]}
+    result = json.loads(done.stdout.splitlines()[-1])
+    return {"seconds": result["train_seconds"], "load": result["load_average"]}
 
 
 if __name__ == "__main__":

@@ -56,13 +56,13 @@ def one_run(options: argparse.Namespace) -> sides.Run:
     labels = sorted(set(train[1]))
     mark = CasingEmbeddings()
     predicted = RUNNERS[options.side](options, train, test[0], labels, mark)
-    right = sum(labels[one] == gold for one, gold in zip(predicted, test[1], strict=True))
+    right = sum(labels[answer] == gold for answer, gold in zip(predicted, test[1], strict=True))
     return mark.record(options) | {"accuracy": right / len(test[1]), "threads": threads}
 
 
-def columns(found: list[dict[str, Any]]) -> Rows:
+def columns(result: list[dict[str, Any]]) -> Rows:
     """Texts and labels."""
-    return [row["text"] for row in found], [str(row["label"]) for row in found]
+    return [row["text"] for row in result], [str(row["label"]) for row in result]
 
 
 # -------------------------------------------------------------------------------------------------------- the sides
@@ -118,7 +118,10 @@ def trainer(
 
     def tokenized(tokenizer: Any) -> list[dict[str, Any]]:
         ids = tokenizer(train[0], truncation=True, max_length=MAX_TOKENS)["input_ids"]
-        return [{"input_ids": one, "labels": labels.index(label)} for one, label in zip(ids, train[1], strict=True)]
+        return [
+            {"input_ids": identifier, "labels": labels.index(label)}
+            for identifier, label in zip(ids, train[1], strict=True)
+        ]
 
     model, tokenizer = by_trainer(
         options,

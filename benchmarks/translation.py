@@ -35,9 +35,9 @@ TESTS = {"test_2016": "test", "test_2017": "test_2017"}
 
 def part_of(data: Path, name: str) -> Part:
     """A part of Multi30k."""
-    found = rows(data, "multi30k", name)
-    texts, gold = tuple(one["source"] for one in found), tuple(one["target"] for one in found)
-    return Part(texts, gold, tuple(range(1, len(found) + 1)))
+    result = rows(data, "multi30k", name)
+    texts, gold = tuple(match["source"] for match in result), tuple(match["target"] for match in result)
+    return Part(texts, gold, tuple(range(1, len(result) + 1)))
 
 
 def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def scores(gold: list[str], answers: list[str]) -> dict[str, Any]:
     from sacrebleu.metrics.chrf import CHRF
 
     bleu, chrf = BLEU(), CHRF()
-    found = bleu.corpus_score(answers, [gold], n_bootstrap=1)
-    counts = np.array([bleu._extract_corpus_statistics([one], [[right]])[0] for one, right in zip(answers, gold)])  # noqa: B905
+    result = bleu.corpus_score(answers, [gold], n_bootstrap=1)
+    counts = np.array([bleu._extract_corpus_statistics([answer], [[right]])[0] for answer, right in zip(answers, gold)])  # noqa: B905
     rng = np.random.default_rng(0)
     draws = rng.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=1_000)
     drawn = [bleu._compute_score_from_stats(row.tolist()).score for row in draws @ counts]
     return {
-        "bleu": found.score,
+        "bleu": result.score,
         "bleu_interval_95": np.percentile(drawn, [2.5, 97.5]).tolist(),
         "bleu_signature": str(bleu.get_signature()),
         "chrf": chrf.corpus_score(answers, [gold]).score,
@@ -67,12 +67,12 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     family, model, *method = name.split("/")
     plugin = plugins.load("families", family)
     known = [*catalogue(), *plugin.models()]
-    facts = next(one for one in known if (one.family, one.name) == (family, model))
+    facts = next(entry for entry in known if (entry.family, entry.name) == (family, model))
     candidate = Candidate(facts, method[0] if method else "scratch")
     begun, used = time.perf_counter(), time.process_time()
     train = part_of(data, "train")
-    words = float(np.mean([len(str(one).split()) for one in train.texts]))
-    characters = float(np.mean([len(one) for one in train.texts]))
+    words = float(np.mean([len(str(text).split()) for text in train.texts]))
+    characters = float(np.mean([len(text) for text in train.texts]))
     work = Workload(len(train), characters, words, 0)
     own = plugin.training_config(facts, work)
     recipe = plugins.load("methods", candidate.method).training_config(own) if own else None
@@ -94,8 +94,8 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     result: dict[str, Any] = {"recipe_epochs": recipe.epochs if recipe else 0, "model_bytes": model_now.size_bytes()}
     for label, file in TESTS.items():
         test = part_of(data, file)
-        answers = [str(one) for one in model_now.predict(test.texts).values]
-        result[label] = scores([str(one) for one in test.gold], answers) | {"first_answers": answers[:3]}
+        answers = [str(value) for value in model_now.predict(test.texts).values]
+        result[label] = scores([str(answer) for answer in test.gold], answers) | {"first_answers": answers[:3]}
     result |= {
         "training_seconds": trained,
         "training_processor_seconds": trained_used,
@@ -117,14 +117,14 @@ def main() -> None:
     kept = json.loads(file.read_text(encoding="utf-8"))["models"] if file.exists() else {}
     result: dict[str, Any] = {"benchmark": "translation", "data": "multi30k en-de", "seed": chosen.seed, "models": kept}
     for name in chosen.models:
-        found = one_model(chosen.data, name, epochs=chosen.epochs, seed=chosen.seed)
-        result["models"][name] = found
-        low, high = found["test_2016"]["bleu_interval_95"]
+        got = one_model(chosen.data, name, epochs=chosen.epochs, seed=chosen.seed)
+        result["models"][name] = got
+        low, high = got["test_2016"]["bleu_interval_95"]
         print(
-            f"{name}: BLEU {found['test_2016']['bleu']:.1f} ({low:.1f} to {high:.1f}), chrF "
-            f"{found['test_2016']['chrf']:.1f} on test 2016; BLEU {found['test_2017']['bleu']:.1f} on test 2017; "
-            f"{found['seconds']:.0f} s, {found['processor_seconds']:.0f} s of processor\n"
-            f"  {found['test_2016']['bleu_signature']}"
+            f"{name}: BLEU {got['test_2016']['bleu']:.1f} ({low:.1f} to {high:.1f}), chrF "
+            f"{got['test_2016']['chrf']:.1f} on test 2016; BLEU {got['test_2017']['bleu']:.1f} on test 2017; "
+            f"{got['seconds']:.0f} s, {got['processor_seconds']:.0f} s of processor\n"
+            f"  {got['test_2016']['bleu_signature']}"
         )
     if chosen.epochs is None or chosen.epochs >= 1:
         keep("translation", result | machine())

@@ -69,7 +69,7 @@ def finished(number: int, answers: list[str], gold: list[str]) -> Finished:
         parameters=number,
         size_bytes=1,
     )
-    loss = float(np.mean([one != other for one, other in zip(answers, gold, strict=True)]))
+    loss = float(np.mean([answer != other for answer, other in zip(answers, gold, strict=True)]))
     candidate = Candidate(info, "full")
     score = Measured(1 - loss, 1 - loss, 1 - loss, len(gold), "score")
     trial = Trial(candidate.name, 2, 1.0, 1.0, score, loss, "", 1e-3, 0.0, 1.0, 0.0, "", "0" * 16)
@@ -119,17 +119,17 @@ def effect_answers(
 def verdict(gold: Labels, shares: npt.NDArray[np.float64], answers: list[Labels], rng: np.random.Generator) -> Verdict:
     """Decision and verdict, as in a run."""
     names = [f"label {number}" for number in range(len(shares))]
-    right = [names[one] for one in gold]
-    nearest = tuple(names[one] for one in rng.choice(len(shares), size=len(gold), p=shares))
+    right = [names[answer] for answer in gold]
+    nearest = tuple(names[entry] for entry in rng.choice(len(shares), size=len(gold), p=shares))
     order = np.argsort(-shares)
     baselines = BaselineAnswers(
         {"constant": (names[int(order[0])],) * len(gold), "nearest": nearest},
-        values=tuple(names[int(one)] for one in order),
-        shares=tuple(float(shares[one]) for one in order),
+        values=tuple(names[int(entry)] for entry in order),
+        shares=tuple(float(shares[entry]) for entry in order),
         random=True,
     )
     rule = loss_rule(SPEC.objective, TASK, Goal(Output.LABEL, tuple(names)), METRIC, right)
-    members = [finished(number, [names[one] for one in own], right) for number, own in enumerate(answers)]
+    members = [finished(number, [names[statement] for statement in own], right) for number, own in enumerate(answers)]
     choice = decide(members, right, METRIC, SPEC, rule=rule)
     context = VerdictContext(TASK, "accuracy", right, rule, SPEC.objective, baselines)
     return verdict_on(choice, members, context)
@@ -156,15 +156,15 @@ def main() -> None:
     print(f"noise: {len(useful)} of {given.noise} called useful ({len(useful) / max(given.noise, 1):.1%})")
     power: dict[str, dict[str, float]] = {}
     for effect in EFFECTS:
-        found, sizes = 0, []
+        outcome, sizes = 0, []
         for _ in range(given.effect):
             gold, shares, _ = set_of_items(rng)
             while float(shares.max()) + effect > 0.98:
                 gold, shares, _ = set_of_items(rng)
-            found += verdict(gold, shares, effect_answers(gold, shares, effect, rng), rng).useful
+            outcome += verdict(gold, shares, effect_answers(gold, shares, effect, rng), rng).useful
             sizes.append(len(gold))
-        power[f"{effect:.2f}"] = {"useful": found, "of": given.effect, "mean_items": float(np.mean(sizes))}
-        print(f"effect {effect:.2f}: {found} of {given.effect} called useful (mean {np.mean(sizes):.0f} items)")
+        power[f"{effect:.2f}"] = {"useful": outcome, "of": given.effect, "mean_items": float(np.mean(sizes))}
+        print(f"effect {effect:.2f}: {outcome} of {given.effect} called useful (mean {np.mean(sizes):.0f} items)")
     result = {
         "benchmark": "verdicts",
         "noise": {"sets": given.noise, "useful": len(useful), "which": useful, "against": dict(against)},

@@ -79,8 +79,8 @@ def api(weather_bundle: Path) -> Iterator[TestClient]:
     """A client of a service of that bundle, in this process."""
     from served import client, settings
 
-    with client(settings({"weather": weather_bundle})) as found:
-        yield found
+    with client(settings({"weather": weather_bundle})) as result:
+        yield result
 
 
 @pytest.fixture(scope="module")
@@ -88,5 +88,5 @@ def address(weather_bundle: Path) -> Iterator[str]:
     """The address of such a service behind a real socket."""
     from served import live, settings
 
-    with live(settings({"weather": weather_bundle})) as found:
-        yield found
+    with live(settings({"weather": weather_bundle})) as result:
+        yield result

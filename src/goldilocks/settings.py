@@ -126,7 +126,7 @@ def with_training(config: TrainingConfig, overrides: Mapping[str, Any], where: s
 
     if not overrides:
         return config
-    known = [one.name for one in fields(TrainingConfig)]
+    known = [field.name for field in fields(TrainingConfig)]
     for key in overrides:
         if key not in known:
             raise InputError(

@@ -76,9 +76,12 @@ def test_frames_and_rows_are_checked_as_files_are(make: Any) -> None:
 def test_bundle_predicts_frames_with_the_columns_of_training(run: Path) -> None:
     bundle = goldilocks.load(run / "bundle")
     frame = pd.DataFrame({"id": [1, 2], "body": ["referee goal", "loan interest"]}, index=[7, 9])
-    assert [one.label for one in bundle.predict(frame)] == ["sport", "money"]
-    assert [one.label for one in bundle.predict(pl.from_pandas(frame))] == ["sport", "money"]
-    assert [one.label for one in bundle.predict([{"body": "referee goal"}, {"text": "loan"}])] == ["sport", "money"]
+    assert [prediction.label for prediction in bundle.predict(frame)] == ["sport", "money"]
+    assert [prediction.label for prediction in bundle.predict(pl.from_pandas(frame))] == ["sport", "money"]
+    assert [prediction.label for prediction in bundle.predict([{"body": "referee goal"}, {"text": "loan"}])] == [
+        "sport",
+        "money",
+    ]
 
 
 def test_frame_without_the_column_is_refused(run: Path) -> None:

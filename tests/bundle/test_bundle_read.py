@@ -194,7 +194,7 @@ def test_row_that_cannot_be_answered_is_named_by_its_place(written: Path) -> Non
 
 def tagging(folder: Path, sentences: list[list[str]]) -> Bundle:
     """A bundle of a CRF that learnt from these words that what begins with a capital is a name."""
-    gold = [tuple("B-X" if word[0].isupper() else "O" for word in one) for one in sentences]
+    gold = [tuple("B-X" if word[0].isupper() else "O" for word in sentence) for sentence in sentences]
     part = Part(tuple(map(tuple, sentences)), tuple(gold), tuple(range(1, len(gold) + 1)))
     profile = DataProfile({"train": len(gold)}, {}, {}, {}, "en", {"en": 1.0})
     dataset = Dataset(part, part, Part(), ("B-X", "O"), "0" * 16, profile, output=Output.TAGS)
@@ -245,8 +245,11 @@ def test_lines_of_a_text_are_sentences_where_such_items_were_learnt_from(tmp_pat
 def test_sentences_of_a_row_are_told_apart_in_its_answer(tmp_path: Path) -> None:
     bundle = tagging(tmp_path / "news", [["in", "Rome", "."], ["saw", "Rome", "."]])
     row = {"tokens": [["in", "Rome"], ["no", "Rome", "."]]}
-    found = as_fields(bundle.predict([row])[0], bundle.info.goal)
-    assert found["tokens"] == ["in", "Rome", "no", "Rome", "."]
-    assert found["sentences"] == [[0, 2], [2, 5]]
-    assert [(one["start"], one["end"], one["text"]) for one in found["entities"]] == [(1, 2, "Rome"), (3, 4, "Rome")]
+    result = as_fields(bundle.predict([row])[0], bundle.info.goal)
+    assert result["tokens"] == ["in", "Rome", "no", "Rome", "."]
+    assert result["sentences"] == [[0, 2], [2, 5]]
+    assert [(match["start"], match["end"], match["text"]) for match in result["entities"]] == [
+        (1, 2, "Rome"),
+        (3, 4, "Rome"),
+    ]
     assert "sentences" not in as_fields(bundle.predict([("in", "Rome")])[0], bundle.info.goal)

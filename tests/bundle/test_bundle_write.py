@@ -58,8 +58,8 @@ def test_twenty_predictions_over_all_labels_are_stored(tmp_path: Path) -> None:
     stored = load(bundle(tmp_path / "bundle")).info.predictions
 
     gold: dict[Text, str] = dict(zip(TEXTS, GOLD, strict=True))
-    assert len({one.text for one in stored}) == 20
-    assert sum(gold[one.text] == "dry" for one in stored) == 10
+    assert len({record.text for record in stored}) == 20
+    assert sum(gold[record.text] == "dry" for record in stored) == 10
 
 
 def test_personal_data_are_taken_out_of_stored_texts(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_bundle_that_is_there_is_replaced_whole(tmp_path: Path) -> None:
     bundle(tmp_path / "bundle", "majority")
 
     assert load(tmp_path / "bundle").info.family == "majority"
-    assert [one.name for one in tmp_path.iterdir()] == ["bundle"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -210,6 +210,6 @@ def test_killed_in_the_middle_leaves_no_half_bundle_and_the_next_run_cleans_up(t
     killed()
     assert not (tmp_path / "bundle").exists()
     bundle(tmp_path / "bundle", "naive_bayes")
-    assert [one.name for one in tmp_path.iterdir()] == ["bundle"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     killed()
     assert load(tmp_path / "bundle").info.family == "naive_bayes"

@@ -22,7 +22,9 @@ def test_hub_reads_the_head(folder: Path) -> None:
     assert data.language == ["en"]
     assert vars(data)["library_name"] == "goldilocks"
     assert data.license is None, "nothing pretrained is in it"
-    results = {(one.dataset_split, one.metric_name): one for one in data.eval_results or ()}
+    results = {
+        (eval_result.dataset_split, eval_result.metric_name): eval_result for eval_result in data.eval_results or ()
+    }
     assert set(results) == {("validation", "macro_f1"), ("test", "macro_f1"), ("test", "accuracy")}
     test = results["test", "macro_f1"]
     assert (test.metric_type, test.metric_value) == ("f1", 0.8)

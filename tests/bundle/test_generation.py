@@ -86,7 +86,7 @@ def test_generate_yields_predictions_before_it_has_all_rows(labels: Bundle) -> N
 
     assert next(answers).answer == "a 0.5"
     assert taken == ["a", "b"]
-    assert [one.answer for one in answers] == ["b 0.5", "c 0.5", "d 0.5", "e 0.5"]
+    assert [answer.answer for answer in answers] == ["b 0.5", "c 0.5", "d 0.5", "e 0.5"]
 
 
 @pytest.mark.parametrize("name", ["translation-decoder", "translation-seq2seq"])
@@ -96,7 +96,7 @@ def test_two_threads_with_two_temperatures_get_what_each_asked_for(name: str) ->
     requests = [Generation(max_tokens=6, temperature=value, seed=3) for value in (0.0, 2.0)]
 
     def answers(request: Generation) -> list[Answer]:
-        return [one.answer for one in model.predict(rows, generation=request)]
+        return [prediction.answer for prediction in model.predict(rows, generation=request)]
 
     expected = [answers(request) for request in requests]
     with ThreadPoolExecutor(2) as threads:

@@ -61,7 +61,7 @@ def test_bundle_with_a_fifo_or_a_link_is_refused_without_reading_it(
 def test_bundle_with_nan_weights_is_refused_though_its_checksums_are_right(bundle: Path) -> None:
     (path,) = bundle.glob("model/*.safetensors")
     arrays = load_file(path)
-    name = next(key for key, one in arrays.items() if one.dtype.kind == "f")
+    name = next(key for key, array in arrays.items() if array.dtype.kind == "f")
     arrays[name] = np.full_like(arrays[name], np.nan)
     save_file(arrays, path)
     info = json.loads((bundle / "bundle.json").read_text())

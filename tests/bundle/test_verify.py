@@ -15,12 +15,12 @@ def spoil(folder: Path, **stored: object) -> None:
 
 
 def test_whole_bundle_answers_as_it_did(tmp_path: Path) -> None:
-    found = verify(bundle(tmp_path / "bundle"))
+    result = verify(bundle(tmp_path / "bundle"))
 
-    assert found.ok
-    assert found.checked == 20
-    assert found.worst < 1e-6
-    assert "20 of 20 stored predictions reproduced" in found.message
+    assert result.ok
+    assert result.checked == 20
+    assert result.worst < 1e-6
+    assert "20 of 20 stored predictions reproduced" in result.message
 
 
 @pytest.mark.parametrize("stored", [{"score": 0.123}, {"answer": "wet"}, {"answer": "snow"}])
@@ -28,10 +28,10 @@ def test_other_answer_than_the_stored_one_is_found(tmp_path: Path, stored: dict[
     folder = bundle(tmp_path / "bundle")
     spoil(folder, **stored)
 
-    found = verify(folder)
+    result = verify(folder)
 
-    assert not found.ok
-    assert "1 of 20 stored predictions came out differently" in found.message
+    assert not result.ok
+    assert "1 of 20 stored predictions came out differently" in result.message
 
 
 def test_difference_in_the_last_digits_is_the_same_answer(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def a_matrix(base: Path) -> str:
     weights = load_file(base / "model.safetensors")
-    return next(name for name, one in weights.items() if one.shape == (32, 32) and name.endswith("query.weight"))
+    return next(name for name, weight in weights.items() if weight.shape == (32, 32) and name.endswith("query.weight"))
 
 
 def test_adapter_is_merged_where_its_base_is_at_hand(tmp_path: Path, base: Path) -> None:
@@ -163,7 +163,7 @@ def test_adapter_is_merged_where_its_base_is_at_hand(tmp_path: Path, base: Path)
     up, down = tensors[f"base_model.model.{module}.lora_B.weight"], tensors[f"base_model.model.{module}.lora_A.weight"]
     # scale = lora_alpha / r = 8 / 2
     np.testing.assert_allclose(after[name], before[name] + 4 * up @ down, rtol=1e-5, atol=1e-6)
-    assert all(np.array_equal(before[one], after[one]) for one in before if one != name)
+    assert all(np.array_equal(before[entry], after[entry]) for entry in before if entry != name)
     assert (made / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
     assert folder_of(str(folder), offline=True) == made  # made once
 
@@ -172,13 +172,13 @@ def test_rank_stabilised_adapter_of_a_model_with_one_more_level_is_merged(tmp_pa
     name = a_matrix(base)
     module = "bert." + name.removesuffix(".weight")
     tensors = pair(module)
-    bias = next(one for one in load_file(base / "model.safetensors") if "LayerNorm.bias" in one)
+    bias = next(entry for entry in load_file(base / "model.safetensors") if "LayerNorm.bias" in entry)
     tensors[f"base_model.model.bert.{bias}"] = np.full(32, 7, np.float32)
     made = folder_of(str(adapter(tmp_path / "lora", "base", tensors, use_rslora=True)), offline=True)
     before, after = load_file(base / "model.safetensors"), load_file(made / "model.safetensors")
     up, down = tensors[f"base_model.model.{module}.lora_B.weight"], tensors[f"base_model.model.{module}.lora_A.weight"]
     np.testing.assert_allclose(after[name], before[name] + 8 / 2**0.5 * up @ down, rtol=1e-5, atol=1e-6)
-    assert any((one == 7).all() for one in after.values())
+    assert any((entry == 7).all() for entry in after.values())
 
 
 def test_adapter_without_its_base_is_named_for_what_it_is(tmp_path: Path, base: Path) -> None:
@@ -213,7 +213,7 @@ def test_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path, base: Pat
     wide = pair(a_matrix(base).removesuffix(".weight"), outputs=5)
     with pytest.raises(IntegrityError, match=r"has the shape \(5, 32\), the base's \(32, 32\)"):
         folder_of(str(adapter(tmp_path / "b", "base", wide)), offline=True)
-    lone = {key: one for key, one in pair("x").items() if "lora_A" in key}
+    lone = {key: value for key, value in pair("x").items() if "lora_A" in key}
     with pytest.raises(IntegrityError, match="has no pair of matrices"):
         folder_of(str(adapter(tmp_path / "c", "base", lone)), offline=True)
     odd = pair("x") | {"base_model.model.x.lora_embedding_A": np.zeros((2, 2), np.float32)}

@@ -51,10 +51,10 @@ def test_predict_reads_the_same_encodings(tmp_path: Path, codec: str) -> None:
 )
 def test_a_single_sentence_is_enough(codec: str, name: str) -> None:
     for text in TEXTS[codec]:
-        found = detect(text.encode(codec))
-        assert found is not None
-        assert found[1] == name
-        assert text.encode(codec).decode(found[0]) == text
+        result = detect(text.encode(codec))
+        assert result is not None
+        assert result[1] == name
+        assert text.encode(codec).decode(result[0]) == text
 
 
 def test_few_bad_lines_are_named_and_nothing_is_converted(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_generated_text_has_neither_reasoning_nor_fence(server: Server) -> None:
     server.replies = [say("<think>Word by word.</think>\n\n```\nBONJOUR\n```"), say("Answer: salut"), say("<think>Wor")]
     made = model(server, TEXT)
     answers = [made.predict([text]) for text in ("hello", "hi", "hey")]
-    assert [one.values[0] for one in answers] == ["BONJOUR", "salut", ""]
+    assert [answer.values[0] for answer in answers] == ["BONJOUR", "salut", ""]
     assert answers[2].problems == ("the endpoint's answer is empty",)
 
 
@@ -133,7 +133,9 @@ def test_endpoint_that_never_names_a_label_is_given_up_after_thirty_items(server
 def test_rows_of_a_bundle_are_errors_one_by_one_however_many(server: Server, tmp_path: Path) -> None:
     model(server).save(tmp_path)
     server.replies = [say("well")]
-    assert [bool(one.error) for one in api.restore(tmp_path).predict(["a"] * 40).predictions()] == [True] * 40
+    assert [bool(prediction.error) for prediction in api.restore(tmp_path).predict(["a"] * 40).predictions()] == [
+        True
+    ] * 40
 
 
 # -------------------------------------------------------------------------------------------------------- refused items

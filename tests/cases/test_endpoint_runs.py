@@ -89,8 +89,8 @@ def label_of(body: dict[str, Any]) -> str:
 
 def standing(folder: Path) -> dict[str, Any]:
     decision = json.loads((folder / "run" / "decision.json").read_text())
-    found: dict[str, Any] = next(one for one in decision["candidates"] if one["family"] == "api")
-    return found
+    result: dict[str, Any] = next(entry for entry in decision["candidates"] if entry["family"] == "api")
+    return result
 
 
 def test_withheld_and_refused_answers_are_wrong_counted_and_shown(

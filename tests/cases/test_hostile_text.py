@@ -44,8 +44,8 @@ def evaluation(labels: tuple[str, ...] = LABELS) -> Evaluation:
 def printed(*things: object) -> str:
     out = io.StringIO()
     console = PlainConsole(file=out, width=200)
-    for one in things:
-        console.print(one)
+    for thing in things:
+        console.print(thing)
     return out.getvalue()
 
 

@@ -101,7 +101,7 @@ def shelved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(own)])
     before = set(sys.modules)
     yield
-    for name in [one for one in sys.modules if one not in before and ".fake" in one]:
+    for name in [module for module in sys.modules if module not in before and ".fake" in module]:
         del sys.modules[name]
 
 

@@ -19,11 +19,11 @@ def fakes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 def out(pool: Pool) -> dict[str, str]:
-    return {one.candidate: one.reason for one in pool.excluded}
+    return {exclusion.candidate: exclusion.reason for exclusion in pool.excluded}
 
 
 def names(pool: Pool) -> list[str]:
-    return [one.name for one in pool.candidates]
+    return [candidate.name for candidate in pool.candidates]
 
 
 def test_every_model_is_paired_with_every_method_that_fits() -> None:
@@ -84,10 +84,10 @@ def test_family_that_gives_another_answer_is_out() -> None:
 
 
 def test_families_and_methods_left_out_by_the_task_file_are_named() -> None:
-    found = out(find(spec(families=("fake",), methods=("fake_all",))))
+    result = out(find(spec(families=("fake",), methods=("fake_all",))))
 
-    assert found["fake_tags"] == "not among candidates.families in the task file"
-    assert found["*/*/fake_top"] == "not among candidates.methods in the task file"
+    assert result["fake_tags"] == "not among candidates.families in the task file"
+    assert result["*/*/fake_top"] == "not among candidates.methods in the task file"
 
 
 @pytest.mark.parametrize("pattern", ["fake/small", "fake/small/*", "*/small", "*/small/fake_all"])
@@ -225,7 +225,7 @@ def test_catalogue_hub_models_are_out_offline_with_the_reason(monkeypatch: pytes
     if "encoder" not in plugins.names("families"):
         pytest.skip("the family encoder is not on the shelf")
 
-    found = out(find(spec(families=("fake", "encoder"))))
+    result = out(find(spec(families=("fake", "encoder"))))
 
-    assert "not on this machine, and the run is offline" in found["encoder/bert-base-uncased"]
-    assert found["encoder/bert-base-chinese"] == "trained for zh; the texts are in en"
+    assert "not on this machine, and the run is offline" in result["encoder/bert-base-uncased"]
+    assert result["encoder/bert-base-chinese"] == "trained for zh; the texts are in en"

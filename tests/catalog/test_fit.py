@@ -50,7 +50,7 @@ def test_sentences_of_what_is_tagged_are_counted() -> None:
 @pytest.mark.parametrize("name", ["cnn", "recurrent", "encoder", "decoder"])
 def test_sentences_read_together_are_passed_over_as_often_in_smaller_batches(name: str) -> None:
     family = plugins.load("families", name)
-    facts = next(one for one in [*family.models(), *catalogue()] if one.family == name and "lm" not in one.name)
+    facts = next(model for model in [*family.models(), *catalogue()] if model.family == name and "lm" not in model.name)
     apart = Workload(rows=8_000, characters=90, words=15, labels=9, output=Output.TAGS)
     together = replace(apart, rows=1_000, characters=720, words=120, sentences=8)
 

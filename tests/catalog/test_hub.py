@@ -52,7 +52,9 @@ class Hub(BaseHTTPRequestHandler):
         elif "nowhere" in parts:
             self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif parts[2:3] == ["tree"]:
-            listed = [{"type": "file", "path": name, "size": len(one), "oid": "0" * 40} for name, one in files.items()]
+            listed = [
+                {"type": "file", "path": name, "size": len(file), "oid": "0" * 40} for name, file in files.items()
+            ]
             self.answer(200, json.dumps(listed).encode())
         elif parts[2:3] == ["resolve"]:
             content = files["/".join(parts[4:])]
@@ -90,13 +92,13 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
 def test_model_is_fetched_without_its_pickle_and_kept_for_offline(asked: list[str]) -> None:
     folder = folder_of("hf://org/good", offline=False)
 
-    assert sorted(one.name for one in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "README.md",
         "config.json",
         "model.safetensors",
         "tokenizer.json",
     ]
-    assert not any("pytorch_model.bin" in one or "onnx" in one for one in asked)
+    assert not any("pytorch_model.bin" in entry or "onnx" in entry for entry in asked)
     before = len(asked)
     assert folder_of("hf://org/good", offline=True) == folder
     assert len(asked) == before, "offline the Hub is not asked"
@@ -149,7 +151,7 @@ def test_hub_tells_beforehand_what_could_not_be_used(asked: list[str], source: s
     refusal = hub.refusal(source)
 
     assert (refusal is None) if words is None else (words in str(refusal))
-    assert not any("resolve" in one for one in asked), "nothing is fetched"
+    assert not any("resolve" in entry for entry in asked), "nothing is fetched"
 
 
 def test_named_hub_model_stands_in_the_pool(
@@ -158,5 +160,5 @@ def test_named_hub_model_stands_in_the_pool(
     with shelved(tmp_path_factory.mktemp("shelf"), monkeypatch):
         pool = find(spec(models=("org/good",)), offline=False)
 
-    facts = next(one.model for one in pool.candidates if one.model.pretrained)
+    facts = next(candidate.model for candidate in pool.candidates if candidate.model.pretrained)
     assert (facts.source, facts.licence, facts.languages) == ("hf://org/good", "mit", ("en",))

@@ -35,11 +35,11 @@ def test_packaged_model_is_what_its_family_finds_in_the_files(name: str) -> None
     except MissingError as error:
         pytest.skip(str(error))
 
-    found = plugins.load("families", facts.family).describe(folder, facts.source)
+    result = plugins.load("families", facts.family).describe(folder, facts.source)
 
-    assert found is not None
+    assert result is not None
     for field in ("family", "architecture", "parameters", "size_bytes", "groups", "depth", "width", "max_tokens"):
-        assert getattr(found, field) == getattr(facts, field), field
+        assert getattr(result, field) == getattr(facts, field), field
 
 
 # BERT's weights: embeddings (vocabulary + 512 positions + 2 types) x width with their norm; a layer has 4 square
@@ -83,14 +83,14 @@ def test_third_model_of_a_name_gets_a_third_name() -> None:
 
     models = unique([named("a"), named("b"), named("a"), named("c"), named("b")])
 
-    assert [(one.name, one.source) for one in models] == [("mine", "a"), ("mine-2", "b"), ("mine-3", "c")]
+    assert [(model.name, model.source) for model in models] == [("mine", "a"), ("mine-2", "b"), ("mine-3", "c")]
 
 
 def test_reading_a_packaged_model_does_not_import_the_package() -> None:
     import subprocess
     import sys
 
-    if not any(one.name == "wordllama" for one in importlib.metadata.distributions()):
+    if not any(distribution.name == "wordllama" for distribution in importlib.metadata.distributions()):
         pytest.skip("wordllama is not installed")
     code = (
         "import sys; from goldilocks.catalog.fetch import folder_of;"

@@ -12,7 +12,7 @@ def test_damaged_tokenizer_of_one_model_leaves_the_lengths_to_the_others(
 ) -> None:
     folders = [tiny.encoder_folder(tmp_path / name) for name in ("damaged", "whole")]
     (folders[0] / "tokenizer.json").write_text("{")
-    known = tuple(ModelInfo(one.name, "encoder", str(one), "", "", (), "mit", 1, 1) for one in folders)
+    known = tuple(ModelInfo(folder.name, "encoder", str(folder), "", "", (), "mit", 1, 1) for folder in folders)
     monkeypatch.setattr(lengths, "catalogue", lambda: known)
 
     counters = lengths.token_counters()

@@ -11,7 +11,7 @@ from goldilocks.testing import tiny
 
 
 def names(pool: Pool) -> list[str]:
-    return [one.name for one in pool.candidates]
+    return [candidate.name for candidate in pool.candidates]
 
 
 def test_method_on_request_is_a_candidate_only_where_it_is_named(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_method_on_request_is_a_candidate_only_where_it_is_named(tmp_path: Path)
     pool = candidates(asked, task, dataset(), RunSettings(), roomy)
     assert "encoder/e/lora" in names(pool)
     assert "encoder/e/dora" not in names(pool)
-    reasons = {one.candidate: one.reason for one in pool.excluded}
+    reasons = {exclusion.candidate: exclusion.reason for exclusion in pool.excluded}
     assert reasons["*/*/dora"].endswith("; name it under candidates.methods to include it")
     named = replace(asked, candidates=replace(asked.candidates, methods=("dora",)))
     assert "encoder/e/dora" in names(candidates(named, task, dataset(), RunSettings(), roomy))

@@ -11,17 +11,17 @@ A, B, C = 2, 3, 4
 
 
 def model(sequences: Sequence[Sequence[int]], order: int, size: int = 5) -> KneserNey:
-    return fitted([np.array(one, dtype=np.int64) for one in sequences], order=order, size=size)
+    return fitted([np.array(sequence, dtype=np.int64) for sequence in sequences], order=order, size=size)
 
 
 def logs(of: KneserNey, sequence: Sequence[int]) -> list[float]:
-    found: list[float] = np.exp(of.log_probabilities([np.array(sequence, dtype=np.int64)])[0]).tolist()
-    return found
+    result: list[float] = np.exp(of.log_probabilities([np.array(sequence, dtype=np.int64)])[0]).tolist()
+    return result
 
 
 def test_bigrams_of_two_texts_worked_out_by_hand() -> None:
     # <s> a b </s>  and  <s> a c </s>; too few counts to estimate discounts, so 1/2, 1 and 3/2 are taken.
-    found = model([[A, B], [A, C]], order=2)
+    result = model([[A, B], [A, C]], order=2)
     # Order 1 counts different tokens before: a 1 (<s>), b 1 (a), c 1 (a), </s> 2 (b, c); 5 in all, kept 5 - 3·½ - 1.
     left = (3 * 0.5 + 1) / 5
     uniform = 1 / 4  # </s>, a, b, c
@@ -30,40 +30,40 @@ def test_bigrams_of_two_texts_worked_out_by_hand() -> None:
     begin = (2 - 1) / 2 + 1 / 2 * one[A]
     after_a = (1 - 0.5) / 2 + 2 * 0.5 / 2 * one[B]
     after_b = (1 - 0.5) / 1 + 0.5 / 1 * one[END]
-    assert logs(found, [A, B]) == pytest.approx([begin, after_a, after_b])
+    assert logs(result, [A, B]) == pytest.approx([begin, after_a, after_b])
     # c was never followed by a: the share left over times the lower order.
-    assert logs(found, [C, A])[1] == pytest.approx(0.5 * one[A])
+    assert logs(result, [C, A])[1] == pytest.approx(0.5 * one[A])
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_probabilities_sum_to_1_after_any_context(order: int) -> None:
     rng = np.random.default_rng(order)
     texts = [rng.integers(2, 9, rng.integers(0, 12)).tolist() for _ in range(60)]
-    found = model(texts, order, size=9)
+    result = model(texts, order, size=9)
     for context in ([], [2], [3, 4], [8, 8, 8, 8, 8], [2, 3, 4, 5, 6, 7]):
-        following = [logs(found, [*context, token, 2])[len(context)] for token in range(2, 9)]
-        end = logs(found, context)[-1]
+        following = [logs(result, [*context, token, 2])[len(context)] for token in range(2, 9)]
+        end = logs(result, context)[-1]
         assert sum(following) + end == pytest.approx(1)
 
 
 @pytest.mark.parametrize("order", [1, 3, 5])
 def test_distribution_after_a_context_is_that_of_the_tokens_one_by_one(order: int) -> None:
     rng = np.random.default_rng(order)
-    found = model([rng.integers(2, 9, rng.integers(0, 12)).tolist() for _ in range(60)], order, size=10)
+    result = model([rng.integers(2, 9, rng.integers(0, 12)).tolist() for _ in range(60)], order, size=10)
     for context in ([], [2], [3, 4], [8, 8, 8, 8, 8], [9, 2], [2, 3, 4, 5, 6, 7]):
-        whole = found.distribution(found.after(found.begin(), context))
-        following = [logs(found, [*context, token])[len(context)] for token in range(2, 10)]
-        assert whole.tolist() == pytest.approx([0, logs(found, context)[-1], *following])
+        whole = result.distribution(result.after(result.begin(), context))
+        following = [logs(result, [*context, token])[len(context)] for token in range(2, 10)]
+        assert whole.tolist() == pytest.approx([0, logs(result, context)[-1], *following])
         assert whole.sum() == pytest.approx(1)
 
 
 def test_discounts_come_from_counts_of_counts() -> None:
     # Unigrams in a model of order 1 seen 1, 1, 1, 1, 2, 2, 3, 4 times: n1 = 4, n2 = 2, n3 = 1, n4 = 1; the end: 1 text.
     sequence = [2, 3, 4, *[5, 5], *[6, 6], *[7] * 3, *[8] * 4]
-    found = model([sequence], order=1, size=9)
+    result = model([sequence], order=1, size=9)
     share = 4 / (4 + 2 * 2)
     expected = [0, 1 - 2 * share * 2 / 4, 2 - 3 * share * 1 / 2, 3 - 4 * share * 1 / 1]
-    assert found.discounts[0].tolist() == pytest.approx(expected)
+    assert result.discounts[0].tolist() == pytest.approx(expected)
 
 
 def test_texts_do_not_run_into_each_other() -> None:
@@ -78,13 +78,13 @@ def test_texts_do_not_run_into_each_other() -> None:
 
 def test_draws_follow_the_probabilities() -> None:
     rng = np.random.default_rng(0)
-    found = model([[A, B, A], [A, C], [B], [A, B, C]], order=3)
-    place = found.after(found.begin(), [A])
-    drawn = np.bincount([found.sample(place, rng) for _ in range(20_000)], minlength=5) / 20_000
-    expected = [logs(found, [A, token])[1] for token in (A, B, C)]
+    result = model([[A, B, A], [A, C], [B], [A, B, C]], order=3)
+    place = result.after(result.begin(), [A])
+    drawn = np.bincount([result.sample(place, rng) for _ in range(20_000)], minlength=5) / 20_000
+    expected = [logs(result, [A, token])[1] for token in (A, B, C)]
     assert drawn[2:].tolist() == pytest.approx(expected, abs=0.015)
     assert drawn[BEGIN] == 0
-    assert drawn[END] == pytest.approx(logs(found, [A])[1], abs=0.015)
+    assert drawn[END] == pytest.approx(logs(result, [A])[1], abs=0.015)
 
 
 def test_counts_come_back_from_arrays() -> None:

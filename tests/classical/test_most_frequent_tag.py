@@ -22,10 +22,10 @@ def _fitted() -> WordTags:
 
 
 def test_word_gets_its_commonest_tag_and_another_the_commonest_of_all() -> None:
-    found = _fitted().predict([("Rome", "Paris")])
-    assert found.values == (("B-LOC", "O"),)
+    result = _fitted().predict([("Rome", "Paris")])
+    assert result.values == (("B-LOC", "O"),)
     # Rome: 2 of 3 times B-LOC; New has O once and B-LOC once, of which B-LOC is the first; other words: O 3 of 3 times.
-    assert found.scores[0] == pytest.approx(2 / 3)
+    assert result.scores[0] == pytest.approx(2 / 3)
 
 
 def test_inside_tag_without_a_beginning_is_mended() -> None:

@@ -23,7 +23,7 @@ from goldilocks.testing import tiny
 
 def _trained(family: str, name: str, language: str = "en") -> NgramLinear:
     plugin = plugins.load("families", family)
-    facts = next(one for one in plugin.models() if one.name == name)
+    facts = next(entry for entry in plugin.models() if entry.name == name)
     part = tiny.part(language=language)
     model = plugin.create(facts, None, Part(), tiny.GOAL, seed=0)
     assert isinstance(model, NgramLinear)
@@ -57,7 +57,7 @@ def test_separable_texts_never_seen_are_answered_right(family: str, name: str, l
     model = _trained(family, name, language)
     new = tiny.part(60, language=language, seed=1)
     answers = [model.labels[i] for i in model.predict(new.texts).probabilities.argmax(1)]
-    right = sum(one == other for one, other in zip(answers, new.gold, strict=True))
+    right = sum(answer == other for answer, other in zip(answers, new.gold, strict=True))
     # Written without spaces, half the 2- to 4-character runs lie across words, and counting them misleads.
     assert right >= (48 if (name, language) == ("char24", "zh") else 57)
 
@@ -81,13 +81,13 @@ def test_probabilities_are_about_as_often_right_as_they_say() -> None:
     noisy = [label if rng.random() < 0.7 else str(rng.choice(tiny.LABELS)) for label in part.gold]  # 80 % stay right
     for name in ("word12", "char24"):
         plugin = plugins.load("families", "naive_bayes")
-        facts = next(one for one in plugin.models() if one.name == name)
+        facts = next(entry for entry in plugin.models() if entry.name == name)
         model = plugin.create(facts, None, Part(), tiny.GOAL, seed=0)
         assert isinstance(model, NgramLinear)
         model.fit(part.texts[:600], noisy[:600], seed=0)
-        found = model.predict(part.texts[600:]).probabilities
-        right = np.mean([model.labels[i] == one for i, one in zip(found.argmax(1), noisy[600:], strict=True)])
-        assert float(found.max(1).mean()) == pytest.approx(float(right), abs=0.1)
+        result = model.predict(part.texts[600:]).probabilities
+        right = np.mean([model.labels[i] == entry for i, entry in zip(result.argmax(1), noisy[600:], strict=True)])
+        assert float(result.max(1).mean()) == pytest.approx(float(right), abs=0.1)
 
 
 def test_labels_without_a_text_are_answered_too() -> None:
@@ -95,9 +95,9 @@ def test_labels_without_a_text_are_answered_too() -> None:
     model = plugin.create(plugin.models()[0], None, Part(), Goal(labels=("a", "b", "never")), seed=0)
     assert isinstance(model, NgramLinear)
     model.fit(["soup", "match"], ["a", "b"], seed=0)
-    found = model.predict(["soup", "nothing known"]).probabilities
-    assert found[0].argmax() == 0
-    assert np.isfinite(found).all()
+    result = model.predict(["soup", "nothing known"]).probabilities
+    assert result[0].argmax() == 0
+    assert np.isfinite(result).all()
 
 
 def test_one_label_is_answered_throughout() -> None:

@@ -4,23 +4,23 @@ from goldilocks.classical.pair_features import STEPS, marked
 
 
 def _grams(first: str, second: str) -> set[str]:
-    return {one for one in marked(first, second, words=True, characters=False).split() if not one.startswith("~")}
+    return {piece for piece in marked(first, second, words=True, characters=False).split() if not piece.startswith("~")}
 
 
 def _reached(first: str, second: str, name: str) -> int:
-    found = marked(first, second, words=True, characters=True).split()
-    return max(int(one.rpartition(".")[2]) for one in found if one.rpartition(".")[0] == name)
+    result = marked(first, second, words=True, characters=True).split()
+    return max(int(match.rpartition(".")[2]) for match in result if match.rpartition(".")[0] == name)
 
 
 def test_shared_words_are_told_from_words_of_one_side() -> None:
-    found = _grams("the cat sat", "the cat ran")
-    assert {"=the", "=cat", "=the_cat", "<sat", "-sat", ">ran", "-ran"} <= found
-    assert not {"<the", ">the", "-the"} & found
+    result = _grams("the cat sat", "the cat ran")
+    assert {"=the", "=cat", "=the_cat", "<sat", "-sat", ">ran", "-ran"} <= result
+    assert not {"<the", ">the", "-the"} & result
 
 
 def test_turned_pair_keeps_what_is_missing_but_not_where() -> None:
     here, there = _grams("the cat", "the dog"), _grams("the dog", "the cat")
-    assert {one for one in here if one[0] in "=-"} == {one for one in there if one[0] in "=-"}
+    assert {entry for entry in here if entry[0] in "=-"} == {entry for entry in there if entry[0] in "=-"}
     assert here != there
 
 

@@ -17,7 +17,7 @@ from goldilocks.records import Evaluation, Measured
 def test_classification_report_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(1)
     gold = rng.choice(["card", "login", "rare"], 200, p=[0.6, 0.37, 0.03]).tolist()
-    answers = [one if rng.random() < 0.7 else str(rng.choice(["card", "login"])) for one in gold]
+    answers = [answer if rng.random() < 0.7 else str(rng.choice(["card", "login"])) for answer in gold]
     labels = ("card", "login", "never", "rare")
     score = Measured(0.7, 0.6, 0.8, 200, "score")
     counts = tuple(tuple(row) for row in confusion(gold, answers, labels).tolist())
@@ -29,7 +29,7 @@ def test_classification_report_is_that_of_scikit_learn() -> None:
     Console(file=out, width=100).print(classification_report(evaluation))
 
     split = [re.split(r"\s+(?=[\d.,])", line.strip(), maxsplit=1) for line in out.getvalue().splitlines()]
-    shown = {name: numbers.split() for name, numbers in (one for one in split if len(one) == 2)}
+    shown = {name: numbers.split() for name, numbers in (piece for piece in split if len(piece) == 2)}
     theirs = sklearn_report(gold, answers, digits=3, zero_division=0).splitlines()
     lines = [line for line in theirs[1:] if line.strip()]
     assert len(lines) == 6

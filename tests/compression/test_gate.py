@@ -69,7 +69,7 @@ def test_unchanged_answers_bound_the_loss_of_any_metric_by_the_number_of_rows() 
 def test_loss_of_macro_f1_has_an_interval_about_it() -> None:
     gold = ["a", "b"] * 200
     original = list(gold)
-    compressed = [("b" if one == "a" else "a") if place % 10 == 0 else one for place, one in enumerate(gold)]
+    compressed = [("b" if answer == "a" else "a") if place % 10 == 0 else answer for place, answer in enumerate(gold)]
 
     loss = paired_loss(plugins.load("metrics", "macro_f1"), gold, original, compressed)
 

@@ -15,21 +15,21 @@ from goldilocks.testing.contracts import check_method
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[ModelInfo, Callable[[], Any]]]:
     """One untrained network of each family, and a pretrained one where a tiny one can be made."""
-    found: list[tuple[ModelInfo, Path | None]] = []
+    result: list[tuple[ModelInfo, Path | None]] = []
     folder = tmp_path_factory.mktemp("checkpoints")
     checkpoints = [tiny.encoder_folder(folder / "tiny-encoder"), tiny.decoder_folder(folder / "tiny-decoder")]
     for name in plugins.names("families"):
         family = plugins.load("families", name)
-        found += [(facts, None) for facts in family.models()[:1] if facts.groups]
+        result += [(facts, None) for facts in family.models()[:1] if facts.groups]
         described = [(family.describe(checkpoint, str(checkpoint)), checkpoint) for checkpoint in checkpoints]
-        found += [(facts, checkpoint) for facts, checkpoint in described if facts is not None]
+        result += [(facts, checkpoint) for facts, checkpoint in described if facts is not None]
 
     def maker(facts: ModelInfo, folder: Path | None) -> Callable[[], Any]:
         family = plugins.load("families", facts.family)
         case = tiny.cases(family.OUTPUTS)[0]
         return lambda: family.create(facts, folder, case.part, case.goal, seed=0)
 
-    return [(facts, maker(facts, folder)) for facts, folder in found]
+    return [(facts, maker(facts, folder)) for facts, folder in result]
 
 
 @pytest.mark.parametrize("name", plugins.names("methods"))

@@ -16,9 +16,9 @@ TRAINED = [name for name in plugins.names("methods") if plugins.load("methods", 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("checkpoints")
-    found = {"bert": tiny.encoder_folder(folder / "bert"), "gemma": tiny.decoder_folder(folder / "gemma")}
-    found["modernbert"] = tiny.hub_encoder_folder(folder / "modernbert")
-    return found
+    result = {"bert": tiny.encoder_folder(folder / "bert"), "gemma": tiny.decoder_folder(folder / "gemma")}
+    result["modernbert"] = tiny.hub_encoder_folder(folder / "modernbert")
+    return result
 
 
 @pytest.mark.parametrize("model", ["bert", "modernbert", "gemma"])

@@ -25,15 +25,15 @@ def checked(folder: Path, task: str, rows: Rows) -> Dataset:
     return load(TaskSpec("tried", DataSpec("rows.jsonl"), task=task, folder=folder), plugins.load("tasks", task))
 
 
-def found(dataset: Dataset, code: str) -> Finding:
-    one = next(one for one in dataset.findings if one.code == code)
+def finding_of(dataset: Dataset, code: str) -> Finding:
+    one = next(finding for finding in dataset.findings if finding.code == code)
     assert "\n" not in one.message + one.meaning
     return one
 
 
 def rows_found(dataset: Dataset, code: str) -> list[int]:
     """Of all parts: where a row comes to stand is the split's business."""
-    return sorted(row for one in dataset.findings if one.code == code for row in one.rows)
+    return sorted(row for finding in dataset.findings if finding.code == code for row in finding.rows)
 
 
 def tagged(n: int = 40) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def test_i_without_b_and_other_schemes_are_told_with_their_rows(tmp_path: Path) 
     rows[4]["tags"][0] = "I-X"
     rows[6]["tags"][0] = "S-X"
     got = checked(tmp_path, "ner", rows)
-    lone, scheme = (one for one in got.findings if one.code == "mended_row")
+    lone, scheme = (finding for finding in got.findings if finding.code == "mended_row")
     assert "an I- tag that continues no entity" in lone.message
     assert (lone.rows, scheme.rows) == ((5,), (7,))
     assert lone.message.endswith("in row 5")
@@ -114,7 +114,7 @@ def test_answer_beside_its_offset_and_reference_without_a_place_are_told_with_th
     rows[4]["answers"][0]["answer_start"] += 1
     rows[6]["answers"].append({"text": "nowhere at all", "answer_start": 0})
     got = checked(tmp_path, "extractive_qa", rows)
-    beside, nowhere = (one for one in got.findings if one.code == "mended_row")
+    beside, nowhere = (finding for finding in got.findings if finding.code == "mended_row")
     assert "is not at its answer_start" in beside.message
     assert "does not occur in the context" in nowhere.message
     assert (beside.rows, nowhere.rows) == ((5,), (7,))
@@ -154,19 +154,22 @@ def test_summary_that_is_no_shorter_is_named(tmp_path: Path) -> None:
 
 def test_questions_are_counted_with_and_without_answers(tmp_path: Path) -> None:
     rows = asked()
-    for one in rows:
-        one["answers"] = []
+    for row in rows:
+        row["answers"] = []
     got = checked(tmp_path, "extractive_qa", rows)
-    assert sum(one["without an answer"] for one in got.profile.facts.values()) == 40
+    assert sum(fact["without an answer"] for fact in got.profile.facts.values()) == 40
     assert got.profile.facts["train"]["words of a context, median"] == 6  # as ``sentences`` makes them
-    assert "no question has an answer" in found(got, "no_answers").message
+    assert "no question has an answer" in finding_of(got, "no_answers").message
 
 
 def test_questions_on_one_context_are_said_to_stay_together_and_not_to_be_alike(tmp_path: Path) -> None:
-    rows = [{**one, "question": f"{k}: {one['question']}"} for one in asked(60) for k in range(3)]
+    rows = [{**entry, "question": f"{k}: {entry['question']}"} for entry in asked(60) for k in range(3)]
     got = checked(tmp_path, "extractive_qa", rows)
-    assert not [one for one in got.findings if one.code == "near_duplicates"]
-    assert found(got, "split").meaning == "Rows with one context stay in one part, so the score is about new contexts."
+    assert not [finding for finding in got.findings if finding.code == "near_duplicates"]
+    assert (
+        finding_of(got, "split").meaning
+        == "Rows with one context stay in one part, so the score is about new contexts."
+    )
 
 
 def test_turns_of_a_dialogue_stay_in_one_part_and_its_row_is_named_once(tmp_path: Path) -> None:
@@ -178,11 +181,12 @@ def test_turns_of_a_dialogue_stay_in_one_part_and_its_row_is_named_once(tmp_path
     parts = [set(part.rows) for part in (got.train, got.validation, got.test)]
     assert sum(map(len, parts)) == 60
     assert got.profile.facts["train"]["dialogues"] == len(parts[0])
-    named = next(one for one in got.findings if one.code == "personal_data" and one.part == "train")
+    named = next(finding for finding in got.findings if finding.code == "personal_data" and finding.part == "train")
     assert named.count == len(parts[0])
     assert len(set(named.rows)) == len(named.rows)
     assert (
-        found(got, "split").meaning == "Rows with one dialogue stay in one part, so the score is about new dialogues."
+        finding_of(got, "split").meaning
+        == "Rows with one dialogue stay in one part, so the score is about new dialogues."
     )
 
 
@@ -190,9 +194,9 @@ def test_entities_are_counted_by_type(tmp_path: Path) -> None:
     rows = tagged()
     rows[0]["tags"][0] = "O"
     facts = checked(tmp_path, "ner", rows).profile.facts.values()
-    assert sum(one["X entities"] for one in facts) == 39
-    assert sum(one["without an entity"] for one in facts) == 1
-    assert sum(one["words"] for one in facts) == 40 * 6
+    assert sum(fact["X entities"] for fact in facts) == 39
+    assert sum(fact["without an entity"] for fact in facts) == 1
+    assert sum(fact["words"] for fact in facts) == 40 * 6
 
 
 def test_lists_with_nothing_to_tell_apart_are_named(tmp_path: Path) -> None:
@@ -213,18 +217,20 @@ def test_scores_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
 
 def test_scores_of_a_part_to_score_on_that_are_all_the_same_are_named() -> None:
     part = Part((("a", "b"), ("c", "d")), (3.0, 3.0), (1, 2))
-    assert [one.code for one in similarity.issues(part)] == ["one_score"]
+    assert [issue.code for issue in similarity.issues(part)] == ["one_score"]
 
 
 def test_pairs_of_one_text_twice_are_named(tmp_path: Path) -> None:
     rows = [{"text1": text, "text2": text, "label": str(k % 2)} for k, text in enumerate(SAID[:40])]
-    assert "both texts are the same" in found(checked(tmp_path, "pair_classification", rows), "equal_texts").message
+    assert (
+        "both texts are the same" in finding_of(checked(tmp_path, "pair_classification", rows), "equal_texts").message
+    )
 
 
 def test_one_target_for_everything_is_named(tmp_path: Path) -> None:
     rows = [{"source": text, "target": "the same"} for text in SAID[:40]]
     got = checked(tmp_path, "translation", rows)
-    assert [one.part for one in got.findings if one.code == "one_target"] == ["train", "validation", "test"]
+    assert [finding.part for finding in got.findings if finding.code == "one_target"] == ["train", "validation", "test"]
 
 
 def test_entry_point_that_nothing_defines_is_named(tmp_path: Path) -> None:
@@ -246,6 +252,6 @@ def test_programs_say_how_they_are_kept_in(tmp_path: Path) -> None:
     del rows[3]["tests"]
     rows[3]["tests"] = None
     got = checked(tmp_path, "code_generation", rows)
-    (kept,) = [one for one in got.findings if one.code == "sandbox"]
+    (kept,) = [finding for finding in got.findings if finding.code == "sandbox"]
     assert (kept.part, "sandbox (" in kept.message) == ("all", True)
     assert rows_found(got, "without_tests") == [4]

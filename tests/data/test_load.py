@@ -21,14 +21,14 @@ from goldilocks.records import Dataset, DataSpec, Finding, Output, Severity, Tas
 PARCEL = "the parcel that you sent to me last week has not come and nobody answers when I call"
 
 
-def found(dataset: Dataset, code: str, part: str | None = None) -> Finding:
+def finding_of(dataset: Dataset, code: str, part: str | None = None) -> Finding:
     (one,) = [each for each in dataset.findings if each.code == code and part in (None, each.part)]
     assert one.meaning
     return one
 
 
 def codes(dataset: Dataset) -> set[str]:
-    return {one.code for one in dataset.findings}
+    return {finding.code for finding in dataset.findings}
 
 
 def texts(dataset: Dataset) -> list[set[str]]:
@@ -47,7 +47,7 @@ def test_parts_that_are_not_given_are_split_from_train(tmp_path: Path) -> None:
     assert (len(got.test), len(got.validation), len(got.train)) == (150, 128, 722)
     assert got.labels == ("bad", "good")
     assert sorted(got.train.rows + got.validation.rows + got.test.rows) == list(range(1, 1001))
-    assert {one.part for one in got.findings if one.code == "split"} == {"validation", "test"}
+    assert {finding.part for finding in got.findings if finding.code == "split"} == {"validation", "test"}
 
 
 def test_only_what_is_missing_is_split_off(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_rows_of_train_that_stand_in_another_part_are_left_out(tmp_path: Path) -
     assert got.train.rows == tuple(range(1, 101))
     assert got.validation.rows == tuple(range(1, 51))
     assert len(got.test) == 50
-    assert found(got, "duplicates_across_parts", "train").rows == (101, 102)
-    assert found(got, "duplicates_across_parts", "validation").rows == (51,)
-    assert found(got, "duplicates_across_parts", "train").severity == Severity.WARNING
+    assert finding_of(got, "duplicates_across_parts", "train").rows == (101, 102)
+    assert finding_of(got, "duplicates_across_parts", "validation").rows == (51,)
+    assert finding_of(got, "duplicates_across_parts", "train").severity == Severity.WARNING
     one, two, three = texts(got)
     assert one.isdisjoint(two | three)
     assert two.isdisjoint(three)
@@ -138,7 +138,7 @@ def test_near_duplicates_between_given_parts_are_named_and_kept(tmp_path: Path) 
     test: list[Row] = [*labelled(50, start=2000), (PARCEL + "!", "bad")]
     got = load(spec(tmp_path, train=[*labelled(100), (PARCEL, "bad")], test=test), TASK)
 
-    finding = found(got, "near_duplicates_across_parts")
+    finding = finding_of(got, "near_duplicates_across_parts")
     assert finding.rows == (51,)
     assert "too high" in finding.meaning
     assert len(got.test) == 51
@@ -153,10 +153,10 @@ def test_repeats_and_contradictions_are_named(tmp_path: Path) -> None:
     rows: list[Row] = [*labelled(100), (PARCEL, "bad"), (PARCEL + " ", "good"), (PARCEL + "!", "bad")]
     got = load(spec(tmp_path, train=rows), TASK)
 
-    assert found(got, "contradictory_duplicates").rows == (101, 102)
-    assert found(got, "contradictory_duplicates").severity == Severity.WARNING
-    assert found(got, "duplicates").rows == (102,)
-    assert found(got, "near_duplicates").rows == (101, 102, 103)
+    assert finding_of(got, "contradictory_duplicates").rows == (101, 102)
+    assert finding_of(got, "contradictory_duplicates").severity == Severity.WARNING
+    assert finding_of(got, "duplicates").rows == (102,)
+    assert finding_of(got, "near_duplicates").rows == (101, 102, 103)
 
 
 # ---------------------------------------------------------------------------------------------------------- labels
@@ -185,11 +185,11 @@ def test_labels_seen_once_or_rarely_are_named(tmp_path: Path) -> None:
     rows: list[Row] = [*labelled(100), ("the only one of its kind", "rare")]
     got = load(spec(tmp_path, train=rows), TASK)
 
-    assert found(got, "label_seen_once").rows == (101,)
-    assert "'rare'" in found(got, "label_seen_once").message
-    assert "times as many" in found(got, "class_imbalance").message
-    assert found(got, "label_untested", "test").count == 1
-    assert found(got, "few_rows", "test").count == len(got.test)
+    assert finding_of(got, "label_seen_once").rows == (101,)
+    assert "'rare'" in finding_of(got, "label_seen_once").message
+    assert "times as many" in finding_of(got, "class_imbalance").message
+    assert finding_of(got, "label_untested", "test").count == 1
+    assert finding_of(got, "few_rows", "test").count == len(got.test)
 
 
 # -------------------------------------------------------------------------------------------------- rows, by number
@@ -201,12 +201,12 @@ def test_less_than_one_percent_of_unusable_rows_is_left_out(tmp_path: Path) -> N
 
     got = load(spec(tmp_path, train=rows), TASK)
 
-    errors = [one for one in got.findings if one.severity == Severity.ERROR]
-    assert [(one.message, one.rows) for one in errors] == [
+    errors = [finding for finding in got.findings if finding.severity == Severity.ERROR]
+    assert [(error.message, error.rows) for error in errors] == [
         ("train.jsonl: text is empty in row 7", (7,)),
         ("train.jsonl: label is empty in row 9", (9,)),
     ]
-    assert found(got, "rows_left_out").rows == (7, 9)
+    assert finding_of(got, "rows_left_out").rows == (7, 9)
     assert got.findings[0].severity == Severity.ERROR
     assert sum(got.profile.rows.values()) == 298
 
@@ -229,8 +229,8 @@ def test_a_row_of_a_megabyte_is_warned_of(tmp_path: Path) -> None:
     rows = labelled(100)
     rows[3] = ("word " * 200_000, "good")
     got = load(spec(tmp_path, train=rows), TASK)
-    assert found(got, "very_long_text").rows == (4,)
-    assert found(got, "very_long_text").severity == Severity.WARNING
+    assert finding_of(got, "very_long_text").rows == (4,)
+    assert finding_of(got, "very_long_text").severity == Severity.WARNING
 
 
 # ------------------------------------------------------------------------------------- language, personal data, more
@@ -238,7 +238,7 @@ def test_a_row_of_a_megabyte_is_warned_of(tmp_path: Path) -> None:
 
 def test_a_language_that_is_not_the_one_given_is_named(tmp_path: Path) -> None:
     rows = [(f"{text} 这家酒店的服务态度非常好", label) for text, label in labelled(60)]
-    assert "zh 100%" in found(load(spec(tmp_path, train=rows, language="en"), TASK), "other_language").message
+    assert "zh 100%" in finding_of(load(spec(tmp_path, train=rows, language="en"), TASK), "other_language").message
     assert "other_language" not in codes(load(spec(tmp_path, train=rows, language="zh-Hans"), TASK))
 
 
@@ -247,7 +247,7 @@ def test_several_languages_are_named(tmp_path: Path) -> None:
              for place, text in enumerate(sentences(90))]  # fmt: skip
     got = load(spec(tmp_path, train=mixed), TASK)
     assert got.profile.language == "de"
-    assert found(got, "several_languages").count == 2
+    assert finding_of(got, "several_languages").count == 2
 
 
 def test_personal_data_are_counted_and_never_shown(tmp_path: Path) -> None:
@@ -255,15 +255,15 @@ def test_personal_data_are_counted_and_never_shown(tmp_path: Path) -> None:
     rows[0] = ("write to ann@example.org about it", "good")
     got = load(spec(tmp_path, train=rows, test=labelled(30, start=500)), TASK)
 
-    finding = found(got, "personal_data")
+    finding = finding_of(got, "personal_data")
     assert (finding.count, finding.rows) == (1, (1,))
     assert "e-mail" in finding.message
-    assert not any("ann@example.org" in one.message + one.meaning for one in got.findings)
+    assert not any("ann@example.org" in entry.message + entry.meaning for entry in got.findings)
 
 
 def test_long_texts_are_named(tmp_path: Path) -> None:
     rows = [(" ".join([text] * 80), label) for text, label in labelled(60)]
-    assert "more than 480 words" in found(load(spec(tmp_path, train=rows), TASK), "long_texts").message
+    assert "more than 480 words" in finding_of(load(spec(tmp_path, train=rows), TASK), "long_texts").message
 
 
 def test_each_step_is_reported(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_clean_data_have_nothing_to_say_but_how_they_were_split(tmp_path: Path) 
 
 
 def several(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(one for one in str(row["label"]).split("+") if one != "none"))
+    return tuple(sorted(piece for piece in str(row["label"]).split("+") if piece != "none"))
 
 
 MANY = cast(
@@ -334,7 +334,7 @@ def test_one_label_that_some_items_have_and_others_not_tells_them_apart(tmp_path
 def test_same_text_with_another_set_of_labels_is_a_contradiction(tmp_path: Path) -> None:
     rows = [*labelled(200, names=SETS), (sentences(1)[0], "a+b")]
 
-    assert found(load(spec(tmp_path, train=rows), MANY), "contradictory_duplicates").rows == (1, 201)
+    assert finding_of(load(spec(tmp_path, train=rows), MANY), "contradictory_duplicates").rows == (1, 201)
 
 
 def rows_of(n_rows: int, start: int) -> list[Row]:
@@ -348,12 +348,12 @@ def test_pairs_cut_in_different_places_are_no_leak(tmp_path: Path) -> None:
         return str(tmp_path / name)
 
     said = sentences(40)
-    train = [(one, f"{one[::-1]} and more") for one in said]
-    moved = [(f"{one} {other.split()[0]}", " ".join(other.split()[1:])) for one, other in train[:4]]
+    train = [(entry, f"{entry[::-1]} and more") for entry in said]
+    moved = [(f"{entry} {other.split()[0]}", " ".join(other.split()[1:])) for entry, other in train[:4]]
     files = DataSpec(
         train=write("train.jsonl", train),
         validation=write("validation.jsonl", moved),
-        test=write("test.jsonl", [(one, one) for one in sentences(4, start=90)]),
+        test=write("test.jsonl", [(sentence, sentence) for sentence in sentences(4, start=90)]),
     )
     dataset = load(TaskSpec("pairs", files, task="pair_classification"), plugins.load("tasks", "pair_classification"))
     assert len(dataset.train) == len(train)

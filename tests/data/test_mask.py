@@ -38,10 +38,10 @@ NOT_FOUND = [
 
 @pytest.mark.parametrize("text", FOUND)
 def test_personal_data_are_found_and_masked(text: str) -> None:
-    (found,) = find(text)
-    assert found[0] == FOUND[text]
+    (result,) = find(text)
+    assert result[0] == FOUND[text]
     assert f"<{FOUND[text]}>" in mask(text)
-    assert text[found[1] : found[2]] not in mask(text)
+    assert text[result[1] : result[2]] not in mask(text)
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)

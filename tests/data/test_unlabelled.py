@@ -16,12 +16,12 @@ HOW = "separate them by tabs (in Python pass a tuple), or name them in a JSON ob
 
 def read(path: Path, task: str = "text_classification", **fields: str) -> list[tuple[int, object]]:
     plugin = plugins.load("tasks", task)
-    return told([one for batch in arriving(path, plugin, columns_of(plugin, fields)) for one in batch])
+    return told([entry for batch in arriving(path, plugin, columns_of(plugin, fields)) for entry in batch])
 
 
 def told(asked: list[Asked]) -> list[tuple[int, object]]:
     """Errors as their words."""
-    return [(number, str(one) if isinstance(one, InputError) else one) for number, one in asked]
+    return [(number, str(entry) if isinstance(entry, InputError) else entry) for number, entry in asked]
 
 
 def test_bad_rows_stand_among_the_others_with_their_numbers(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_rows_before_the_end_of_a_truncated_file_are_handed_on(tmp_path: Path) -
     batches = arriving(file, plugin, columns_of(plugin, {}))
     got: list[Asked] = []
     with pytest.raises(InputError, match=r"rows\.jsonl\.gz: .* ends in the middle; is it truncated"):
-        got.extend(one for batch in batches for one in batch)
+        got.extend(entry for batch in batches for entry in batch)
     assert len(got) > 1_000
     assert got[:2] == [(1, "0"), (2, "7919")]
 

@@ -25,6 +25,6 @@ def test_task_file_on_the_page_is_read() -> None:
 
 def test_flags_on_the_page_are_those_of_the_commands() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    flags = {flag for name in ("predict", "evaluate") for one in commands[name].params for flag in one.opts}
+    flags = {flag for name in ("predict", "evaluate") for param in commands[name].params for flag in param.opts}
 
     assert set(re.findall(r"--[a-z][a-z-]*", PAGE)) <= flags

@@ -17,14 +17,14 @@ YAML: dict[str, Any] = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", DOCS, fla
 
 def test_every_setting_stands_there_with_its_default() -> None:
     made, plain = settings_from(YAML), ServeSettings()
-    for one in fields(ServeSettings):
-        assert one.name in YAML
-        if one.name == "models":
+    for field in fields(ServeSettings):
+        assert field.name in YAML
+        if field.name == "models":
             continue
-        assert getattr(made, one.name) == getattr(plain, one.name), one.name
-        value = getattr(plain, one.name)
+        assert getattr(made, field.name) == getattr(plain, field.name), field.name
+        value = getattr(plain, field.name)
         if is_dataclass(value):
-            assert set(YAML[one.name]) == {part.name for part in fields(value)}
+            assert set(YAML[field.name]) == {part.name for part in fields(value)}
     (model,) = made.models.values()
     assert set(YAML["models"]["tickets"]) == {part.name for part in fields(model)}
 
@@ -54,5 +54,5 @@ def test_every_route_stands_there_and_no_other(monkeypatch: Any) -> None:
 
 def test_replicas_are_named_in_ray_serves_words() -> None:
     assert {"min_replicas", "max_replicas", "target_ongoing_requests", "upscale_delay_s", "downscale_delay_s"} <= {
-        one.name for one in fields(ReplicaSettings)
+        field.name for field in fields(ReplicaSettings)
     }

@@ -25,7 +25,7 @@ def test_row_is_read(task: str, row: str, tmp_path: Path) -> None:
     json.loads(row)
     (tmp_path / "rows.jsonl").write_text(row + "\n", encoding="utf-8")
 
-    found = read("rows.jsonl", {}, plugins.load("tasks", task), tmp_path)
+    result = read("rows.jsonl", {}, plugins.load("tasks", task), tmp_path)
 
-    assert found.problems == {}
-    assert len(found.part) >= 1
+    assert result.problems == {}
+    assert len(result.part) >= 1

@@ -23,7 +23,7 @@ def test_brier_score_and_log_loss_are_those_of_scikit_learn() -> None:
     got = calibration(of_labels(table, "abc"), gold, GOAL)
     assert got is not None
     assert got.log_loss.value == pytest.approx(log_loss(gold, table, labels=["a", "b", "c"]), rel=1e-4)
-    ones = np.array([[one == label for label in "abc"] for one in gold], dtype=float)
+    ones = np.array([[answer == label for label in "abc"] for answer in gold], dtype=float)
     by_label = sum(brier_score_loss(ones[:, i], table[:, i]) for i in range(3))
     assert got.brier.value == pytest.approx(by_label, rel=1e-4)
     assert got.brier.low < got.brier.value < got.brier.high
@@ -48,14 +48,14 @@ def test_bins_hold_every_answer_once_and_thresholds_those_above() -> None:
     table = np.array([[0.55, 0.45], [0.55, 0.45], [0.95, 0.05], [1.0, 0.0]])
     got = calibration(of_labels(table, "ab"), ["a", "b", "a", "a"], Goal(Output.LABEL, ("a", "b")))
     assert got is not None
-    assert [one.n for one in got.bins] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]
+    assert [bin_.n for bin_ in got.bins] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2]
     assert got.bins[0].right is None
     half = got.bins[5].right
     assert half is not None
     assert half.value == 0.5
     # Wilson's interval of 1 of 2.
     assert (half.low, half.high) == pytest.approx((0.0945, 0.9055), abs=1e-4)
-    above = {one.low: one for one in got.above}
+    above = {entry.low: entry for entry in got.above}
     assert (above[0.0].n, above[0.9].n, above[0.99].n) == (4, 2, 1)
 
 

@@ -18,7 +18,7 @@ ACCURACY = plugins.load("metrics", "accuracy")
 def _random() -> tuple[list[str], list[str]]:
     rng = np.random.default_rng(0)
     gold = rng.choice(["a", "b", "c"], 120, p=[0.7, 0.25, 0.05]).tolist()
-    return gold, [one if rng.random() < 0.6 else str(rng.choice(list(LABELS))) for one in gold]
+    return gold, [answer if rng.random() < 0.6 else str(rng.choice(list(LABELS))) for answer in gold]
 
 
 def test_confusion_has_gold_in_rows() -> None:
@@ -48,7 +48,10 @@ def test_unknown_label_and_missing_answers_are_refused() -> None:
 def test_surest_mistakes_come_first_with_their_row_in_the_file() -> None:
     answers = of_labels(np.array([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.3, 0.7]]), ("a", "b"))
     got = worst_errors(Part(("w", "x", "y", "z"), ("a", "b", "b", "new"), (5, 6, 7, 8)), answers, ACCURACY, 2)
-    assert [(one.row, one.text, one.gold, one.predicted) for one in got] == [(7, "y", "b", "a"), (8, "z", "new", "b")]
+    assert [(entry.row, entry.text, entry.gold, entry.predicted) for entry in got] == [
+        (7, "y", "b", "a"),
+        (8, "z", "new", "b"),
+    ]
     assert got[0].score == pytest.approx(0.8)
 
 
@@ -72,7 +75,7 @@ def test_another_number_of_answers_is_refused() -> None:
 def test_the_number_furthest_from_the_right_one_is_the_worst_error() -> None:
     part = Part((("a", "b"), ("c", "d"), ("e", "f")), (1.0, 2.0, 5.0), (1, 2, 3))
     got = worst_errors(part, of_values((1.5, 2.0, 1.0)), plugins.load("metrics", "pearson"))
-    assert [one.row for one in got] == [3, 1]
+    assert [entry.row for entry in got] == [3, 1]
 
 
 def test_of_several_sentences_the_wrong_one_is_shown() -> None:
@@ -81,6 +84,8 @@ def test_of_several_sentences_the_wrong_one_is_shown() -> None:
     answers = of_values([("O", "B-X", "O", "O"), ("O",)], np.array([0.5, 0.9], dtype=np.float32))
     apart, given = by_sentence(part, answers)
     assert apart.texts == (("in", "Rome"), ("no", "Oslo"), ("so",))
-    found = worst_errors(apart, given, plugins.load("metrics", "entity_f1"))
-    assert [(one.row, one.text, one.gold, one.predicted) for one in found] == [(3, "no Oslo", "O, B-X", "O, O")]
-    assert found[0].score == pytest.approx(0.5)
+    result = worst_errors(apart, given, plugins.load("metrics", "entity_f1"))
+    assert [(match.row, match.text, match.gold, match.predicted) for match in result] == [
+        (3, "no Oslo", "O, B-X", "O, O")
+    ]
+    assert result[0].score == pytest.approx(0.5)

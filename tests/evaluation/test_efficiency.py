@@ -98,8 +98,8 @@ def test_percentile_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     truth = {0.5: np.exp(0.0), 0.95: np.exp(1.6449)}  # of a log-normal
     for share, value in truth.items():
-        found = [percentile(np.exp(rng.normal(size=100)), share) for _ in range(2000)]
-        covered = np.mean([one.low <= value <= one.high for one in found])
+        result = [percentile(np.exp(rng.normal(size=100)), share) for _ in range(2000)]
+        covered = np.mean([match.low <= value <= match.high for match in result])
         assert 0.92 <= covered <= 0.99
 
 

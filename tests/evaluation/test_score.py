@@ -44,7 +44,8 @@ def _replies(rng: np.random.Generator, n: int) -> list[str]:
     words = rng.choice(1000, size=(n, 8), p=chance / chance.sum())
     stock = rng.random(n) < 0.2
     return [
-        "i do not know" if one else " ".join(f"w{word}" for word in row) for row, one in zip(words, stock, strict=True)
+        "i do not know" if entry else " ".join(f"w{word}" for word in row)
+        for row, entry in zip(words, stock, strict=True)
     ]
 
 
@@ -52,12 +53,14 @@ def _replies(rng: np.random.Generator, n: int) -> list[str]:
 def test_interval_of_a_metric_that_counts_different_things_covers_and_holds_its_value(name: str) -> None:
     metric, n, rng = plugins.load("metrics", name), 40, np.random.default_rng(0)
     truth = np.mean([score(metric, [""] * n, _replies(rng, n)) for _ in range(300)])
-    found = [measured(metric, [""] * n, _replies(rng, n), n_draws=100) for _ in range(120)]
-    assert all(one.low <= one.value <= one.high for one in found)
+    result = [measured(metric, [""] * n, _replies(rng, n), n_draws=100) for _ in range(120)]
+    assert all(match.low <= match.value <= match.high for match in result)
     # 95 % is asked for; of 120 runs the share is known to ±4 points (two standard errors).
-    assert 0.9 <= np.mean([one.low <= truth <= one.high for one in found]) <= 1
-    spread = np.std([one.value for one in found])
-    assert np.mean([one.high - one.low for one in found]) == pytest.approx(2 * 2.02 * spread, rel=0.25)  # t of 39
+    assert 0.9 <= np.mean([match.low <= truth <= match.high for match in result]) <= 1
+    spread = np.std([match.value for match in result])
+    assert np.mean([match.high - match.low for match in result]) == pytest.approx(
+        2 * 2.02 * spread, rel=0.25
+    )  # t of 39
 
 
 def test_thirty_items_without_a_repeated_word_do_not_prove_that_there_are_none() -> None:
@@ -113,7 +116,7 @@ def test_pseudo_values_of_a_mean_are_the_values_of_the_items() -> None:
 def test_pseudo_values_tell_the_spread_of_a_metric_that_is_no_mean() -> None:
     rng = np.random.default_rng(1)
     gold = rng.choice(["x", "y", "z"], 400, p=[0.6, 0.3, 0.1]).tolist()
-    predicted = [one if rng.random() < 0.8 else "x" for one in gold]
+    predicted = [answer if rng.random() < 0.8 else "x" for answer in gold]
     table = pseudo_values(MACRO_F1, gold, [predicted])[:, 0]
     resampled = draws(MACRO_F1, gold, predicted, bootstrap_weights(400, 3000, 0))
     assert table.mean() == pytest.approx(score(MACRO_F1, gold, predicted), abs=0.005)

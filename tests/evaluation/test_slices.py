@@ -11,7 +11,7 @@ ACCURACY = plugins.load("metrics", "accuracy")
 
 
 def _language(text: str) -> str:
-    return "zh" if any("一" <= one <= "鿿" for one in text) else "en"
+    return "zh" if any("一" <= character <= "鿿" for character in text) else "en"
 
 
 def test_lengths_fall_into_parts_of_equal_size() -> None:

@@ -42,7 +42,7 @@ def pipeline(task: str, folder: Path, **options: Any) -> Any:
 def probabilities(classify: Any, texts: Sequence[Text], labels: Sequence[str], **options: Any) -> np.ndarray[Any, Any]:
     items = [text if isinstance(text, str) else dict(zip(("text", "text_pair"), text, strict=True)) for text in texts]
     answers = classify(items, truncation=True, top_k=None, **options)
-    return np.array([[{one["label"]: one["score"] for one in row}[label] for label in labels] for row in answers])
+    return np.array([[{entry["label"]: entry["score"] for entry in row}[label] for label in labels] for row in answers])
 
 
 @pytest.mark.parametrize("kind", ["bert", "electra"])
@@ -92,7 +92,7 @@ def test_tags_of_a_tagger_without_crf(tmp_path: Path) -> None:
 
     tag = pipeline("token-classification", tmp_path / "hub")
     for words in CASES["tags"].part.texts[:6]:
-        theirs = tuple(one["entity"] for one in tag(" ".join(words), ignore_labels=[]))
+        theirs = tuple(entry["entity"] for entry in tag(" ".join(words), ignore_labels=[]))
         assert theirs == plain.predict([words]).values[0]
 
 

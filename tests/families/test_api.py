@@ -40,11 +40,11 @@ def _client(server: Server, waits: list[float] | None = None, **terms: Any) -> C
 
 
 def test_endpoint_is_read_from_its_source() -> None:
-    found = parse("api://api.example.com/v1/org/model?key=MY_KEY&input=0.15&output=0.6&cap=2")
+    result = parse("api://api.example.com/v1/org/model?key=MY_KEY&input=0.15&output=0.6&cap=2")
 
-    assert found == Endpoint("https://api.example.com/v1", "org/model", "MY_KEY", 0.15, 0.6, 2.0)
-    assert parse(found.source) == found
-    assert not found.local
+    assert result == Endpoint("https://api.example.com/v1", "org/model", "MY_KEY", 0.15, 0.6, 2.0)
+    assert parse(result.source) == result
+    assert not result.local
     assert parse(priced("api://h/m?input=1", 5, 6, 7)) == Endpoint("https://h/v1", "m", "", 1, 6, 7)
 
 
@@ -70,13 +70,13 @@ def test_source_that_cannot_be_read_says_why(source: str, words: str) -> None:
 
 
 def test_dialect_is_read_from_its_source() -> None:
-    found = parse("api://[::1]:8000/v1/m?limit=max_completion_tokens&system=off&structured=off&temperature=on")
+    result = parse("api://[::1]:8000/v1/m?limit=max_completion_tokens&system=off&structured=off&temperature=on")
 
-    assert found.url == "http://[::1]:8000/v1"
-    assert found.dialect == Dialect("max_completion_tokens", system=False, structured=False)
-    assert parse(found.source) == found
+    assert result.url == "http://[::1]:8000/v1"
+    assert result.dialect == Dialect("max_completion_tokens", system=False, structured=False)
+    assert parse(result.source) == result
     assert (
-        found.source
+        result.source
         == "api://[::1]:8000/v1/m?per_minute=0&timeout=60&limit=max_completion_tokens&system=off&structured=off"
     )
 
@@ -184,8 +184,8 @@ def test_count_of_tokens_that_cannot_be_is_guessed_as_one_that_is_missing(server
     missing, impossible, unreadable = (client.ask(ASK, max_tokens=5) for _ in range(3))
 
     assert missing.output_tokens == 1 + 4 / 2  # half a token a character
-    for one in (impossible, unreadable):
-        assert (one.input_tokens, one.output_tokens) == (missing.input_tokens, missing.output_tokens)
+    for entry in (impossible, unreadable):
+        assert (entry.input_tokens, entry.output_tokens) == (missing.input_tokens, missing.output_tokens)
     assert client.spent == pytest.approx(3 * (missing.input_tokens * 1e-3 + 3 * 2e-3))
 
 

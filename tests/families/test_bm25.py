@@ -24,12 +24,12 @@ def _model() -> OneShotEstimator:
 def test_score_is_bm25_by_hand() -> None:
     model = _model()
     model.fit([("cat", "a cat cat", "a dog", "the the the the")], [(1.0, 0.0, 0.0)], seed=0)
-    found = model.predict([("cat a", "a cat cat", "a dog", "the the the the")]).values[0]
+    result = model.predict([("cat a", "a cat cat", "a dog", "the the the the")]).values[0]
     # Three candidates of 3, 2 and 4 words, 3 in the mean; "cat" is in one of them, "a" in two.
     cat, a = log(1 + 2.5 / 1.5), log(1 + 1.5 / 2.5)
     first = cat * 2 * 2.2 / (2 + 1.2) + a * 2.2 / (1 + 1.2)
     second = a * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 2 / 3))
-    assert found == pytest.approx((first, second, 0.0))
+    assert result == pytest.approx((first, second, 0.0))
 
 
 def test_pairs_get_scores_on_the_scale_of_train() -> None:
@@ -48,11 +48,11 @@ def test_pairs_get_scores_on_the_scale_of_train() -> None:
 
 
 def test_ranking_finds_the_candidate_with_the_words_of_the_query() -> None:
-    case = next(one for one in tiny.cases([Output.SCORE]) if one.name == "ranking")
+    case = next(entry for entry in tiny.cases([Output.SCORE]) if entry.name == "ranking")
     model = _model()
     model.fit(case.part.texts, case.part.gold, seed=0)
     queries = [("fresh bread", "old bank", "the bread", "match"), ("bank", "bread", "match", "a bank")]
-    assert [int(np.argmax(np.array(one))) for one in model.predict(queries).values] == [1, 2]
+    assert [int(np.argmax(np.array(value))) for value in model.predict(queries).values] == [1, 2]
 
 
 def test_scores_come_back_from_disk(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_network_has_the_weights_that_the_info_estimates_but_for_the_vocabulary(
 
 def test_fewer_rows_get_more_epochs() -> None:
     work = [Workload(rows, characters=30, words=6, labels=2) for rows in (40, 1_000, 4_000, 10**6)]
-    configs = [CNN.training_config(TEXTCNN, one) for one in work]
+    configs = [CNN.training_config(TEXTCNN, entry) for entry in work]
     assert [config.epochs for config in configs if config is not None] == [60, 24, 12, 4]
 
 

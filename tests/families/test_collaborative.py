@@ -22,7 +22,7 @@ def _rows(n_rows: int = 60) -> tuple[list[tuple[str, ...]], list[tuple[float, ..
         liked, next_film = ("Alien", "Scream") if row % 2 else ("Babe", "Shrek")
         candidates = ("Scream", "Shrek", "Heat", "Alien", "Babe")
         texts.append((f"{liked}; Heat", *candidates))
-        gold.append(tuple(float(one == next_film) for one in candidates))
+        gold.append(tuple(float(candidate == next_film) for candidate in candidates))
     return texts, gold
 
 
@@ -116,5 +116,5 @@ def test_saved_model_scores_as_before(name: str, tmp_path: Path) -> None:
 
     again = collaborative.restore(tmp_path)
 
-    for one, other in zip(again.predict(texts[:4]).values, model.predict(texts[:4]).values, strict=True):
-        assert _scores(one) == pytest.approx(_scores(other))
+    for value, other in zip(again.predict(texts[:4]).values, model.predict(texts[:4]).values, strict=True):
+        assert _scores(value) == pytest.approx(_scores(other))

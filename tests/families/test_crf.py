@@ -45,7 +45,7 @@ def test_file_is_no_pickle_and_restores(tmp_path: Path) -> None:
     model = _model()
     model.fit(TEXTS, GOLD, seed=0)
     model.save(tmp_path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["crf.json", "model.crfsuite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crf.json", "model.crfsuite"]
     refuse_pickle(tmp_path / "model.crfsuite")
     again = crf.restore(tmp_path)
     assert again.labels == LABELS
@@ -56,10 +56,10 @@ def test_odd_words_and_no_words_are_answered() -> None:
     model = _model()
     model.fit(TEXTS, GOLD, seed=0)
     odd = [(), ("",), ("a\x00b", "\ud800"), ("x" * 100_000,), ("🙂",) * 300]
-    found = model.predict(odd)
-    assert [len(one) for one in found.values] == [0, 1, 2, 1, 300]  # type: ignore[arg-type]
-    assert all(iob2(one) == one for one in found.values)  # type: ignore[arg-type]
-    assert np.isfinite(found.scores).all()
+    result = model.predict(odd)
+    assert [len(value) for value in result.values] == [0, 1, 2, 1, 300]  # type: ignore[arg-type]
+    assert all(iob2(value) == value for value in result.values)  # type: ignore[arg-type]
+    assert np.isfinite(result.scores).all()
 
 
 def test_unknown_tag_no_sentences_and_no_fit_are_refused() -> None:
@@ -80,25 +80,25 @@ def test_chinese_by_character_is_learnt_from_neighbours() -> None:
 
 
 def test_features_as_numbers_are_the_same_for_the_same_strings() -> None:
-    found = numbers(("in", "New", "York"))
-    assert found.shape == (3, MOST)
-    assert found.max() < BUCKETS
-    assert [int((row > 0).sum()) for row in found] == [len(one) for one in features(("in", "New", "York"))]
-    assert (found[1] == numbers(("in", "New", "York"))[1]).all()
+    result = numbers(("in", "New", "York"))
+    assert result.shape == (3, MOST)
+    assert result.max() < BUCKETS
+    assert [int((row > 0).sum()) for row in result] == [len(feature) for feature in features(("in", "New", "York"))]
+    assert (result[1] == numbers(("in", "New", "York"))[1]).all()
     assert numbers(()).shape == (0, MOST)
 
 
 def test_no_word_has_more_features_than_there_is_room_for() -> None:
-    for item in [("longword",) * 9, *[tuple(str(one).split()) for one in tiny.part(9).texts]]:
-        assert max(len(one) for one in features(item)) <= MOST
+    for item in [("longword",) * 9, *[tuple(str(text).split()) for text in tiny.part(9).texts]]:
+        assert max(len(feature) for feature in features(item)) <= MOST
 
 
 def test_sentences_of_an_item_are_tagged_each_by_itself() -> None:
     model = _model()
     joined = [(*TEXTS[0], "\n", *TEXTS[1], "\n", *TEXTS[2], "\n", *TEXTS[3])]
-    model.fit(joined * 5, [tuple(tag for one in GOLD[:4] for tag in one)] * 5, seed=0)
+    model.fit(joined * 5, [tuple(tag for answer in GOLD[:4] for tag in answer)] * 5, seed=0)
     apart = _model()
     apart.fit(TEXTS, GOLD, seed=0)
-    found, each = model.predict(joined), apart.predict(TEXTS[:4])
-    assert found.values == (tuple(tag for one in each.values for tag in one),)  # type: ignore[union-attr]
-    assert found.scores[0] == pytest.approx(float(np.prod(each.scores)), rel=1e-5)
+    result, each = model.predict(joined), apart.predict(TEXTS[:4])
+    assert result.values == (tuple(tag for value in each.values for tag in value),)  # type: ignore[union-attr]
+    assert result.scores[0] == pytest.approx(float(np.prod(each.scores)), rel=1e-5)

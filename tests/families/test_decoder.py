@@ -106,7 +106,7 @@ def test_tuned_decoder_learns_labels(folder: Path, method: str) -> None:
     part = tiny.part(60)
     run.advance(1.0)
     answers = run.predict(part.texts).values
-    right = sum(one == gold for one, gold in zip(answers, part.gold, strict=True))
+    right = sum(answer == gold for answer, gold in zip(answers, part.gold, strict=True))
 
     assert right > 36  # 20 would be chance
 
@@ -123,7 +123,7 @@ def test_tuned_decoder_writes_what_it_learnt(folder: Path) -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     items = tuple(f"def f{number}(x):\n    'Say {number}.'\n" for number in range(8))
-    rests = tuple((f"    return {n}\n", with_tests(one, f"check(f{n})")) for n, one in enumerate(items))
+    rests = tuple((f"    return {n}\n", with_tests(item, f"check(f{n})")) for n, item in enumerate(items))
     goal = Goal(Output.TEXT, instruction="Write.")
     network = decoder.create(_facts(folder), folder, Part(items, rests, tuple(range(8))), goal, seed=0)
     assert isinstance(network, DecoderGenerator)
@@ -133,7 +133,7 @@ def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeyp
 
     def writes(_: object, tokenizer: Any, prompts: Any, sampling: Any, **__: object) -> list[GeneratedText]:
         before = network._prefix_ids()
-        asked.extend(tokenizer.decode([*before, *one], skip_special_tokens=True) for one in prompts)
+        asked.extend(tokenizer.decode([*before, *prompt], skip_special_tokens=True) for prompt in prompts)
         assert "\ndef" in sampling.stops
         return [GeneratedText("    return 1\n\n", 5, True, 0.1) for _ in prompts]
 
@@ -290,7 +290,7 @@ NEXT = Goal(Output.TAGS, ("B-X", "O"))
 def _tagged(count: int) -> Part:
     rng = np.random.default_rng(0)
     items = tuple(tuple(rng.choice(["a", "b", "c"], 5).tolist()) for _ in range(count))
-    gold = tuple(tuple("B-X" if two == "b" else "O" for two in (*one[1:], "")) for one in items)
+    gold = tuple(tuple("B-X" if two == "b" else "O" for two in (*item[1:], "")) for item in items)
     return Part(items, gold, tuple(range(count)))
 
 
@@ -394,11 +394,11 @@ def test_words_have_blanks_before_them_where_their_language_has(
     folder: Path, words: tuple[str, ...], blank: str
 ) -> None:
     network = decoder.create(_facts(folder), folder, _tagged(4), NEXT, seed=0)
-    spelled = [network.tokenizer.encode(blank + one, add_special_tokens=False).ids for one in words]
+    spelled = [network.tokenizer.encode(blank + word, add_special_tokens=False).ids for word in words]
 
     row = network.rows([words])[0]
 
-    assert row.ids.tolist()[-sum(map(len, spelled)) :] == [token for one in spelled for token in one]
+    assert row.ids.tolist()[-sum(map(len, spelled)) :] == [token for entry in spelled for token in entry]
 
 
 @pytest.mark.parametrize("output", [Output.LABEL, Output.TAGS])
@@ -408,10 +408,10 @@ def test_decoder_reads_no_further_than_it_has_positions(tmp_path: Path, output: 
     tiny.decoder_folder(tmp_path)
     config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=1)
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
-    case = next(one for one in tiny.cases([output]) if one.goal.output is output)
+    case = next(entry for entry in tiny.cases([output]) if entry.goal.output is output)
     part = case.part.take([*range(6)])
-    long = tuple((one * 200) if isinstance(one, tuple) else f"{one} " * 200 for one in part.texts)
-    gold = tuple(one * 200 if output is Output.TAGS else one for one in part.gold)
+    long = tuple((text * 200) if isinstance(text, tuple) else f"{text} " * 200 for text in part.texts)
+    gold = tuple(answer * 200 if output is Output.TAGS else answer for answer in part.gold)
     run = _run(tmp_path, "full", Part(long, gold, part.rows), case.goal, epochs=0.5)
 
     run.advance(1.0)

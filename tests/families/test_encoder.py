@@ -102,8 +102,8 @@ def test_restoring_needs_neither_transformers_nor_the_compiler(folder: Path, tmp
         f"plugins.load('families', 'encoder').restore(Path({str(saved)!r})).predict(['soup']).probabilities\n"
         "print([name for name in ('transformers', 'peft', 'sympy', 'torch._dynamo', 'scipy') if name in sys.modules])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_forecast_grows_with_rows_and_length_and_falls_with_speed(folder: Path) -> None:

@@ -44,13 +44,13 @@ def test_nearest_answers_as_the_most_similar_item_was_answered(tmp_path: Path) -
     items: list[Text] = [("hi", "where is the station"), ("hi", "what is the time"), "thank you"]
     model.fit(items, ["over there", ("noon", "twelve"), "welcome"], seed=0)
     asked: list[Text] = [("hello", "the time please"), "you", "xyz"]
-    found = model.predict(asked)
-    assert found.values == ("noon", "welcome", "over there")
-    assert found.scores.tolist()[2] == 0
+    result = model.predict(asked)
+    assert result.values == ("noon", "welcome", "over there")
+    assert result.scores.tolist()[2] == 0
     model.save(tmp_path)
     again = extractive.restore(tmp_path)
-    assert again.predict(asked).values == found.values
-    assert again.predict(asked).scores.tolist() == pytest.approx(found.scores.tolist())
+    assert again.predict(asked).values == result.values
+    assert again.predict(asked).scores.tolist() == pytest.approx(result.scores.tolist())
 
 
 def test_cosine_is_that_of_scikit_learn() -> None:

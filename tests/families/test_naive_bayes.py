@@ -18,7 +18,7 @@ MACHINE = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=188.6, b
 @pytest.mark.parametrize("name", ["word12", "char24"])
 def test_probabilities_are_those_of_scikit_learn_at_the_temperature(name: str) -> None:
     part, new = tiny.part(90), tiny.part(20, seed=3)
-    info = next(one for one in naive_bayes.models() if one.name == name)
+    info = next(entry for entry in naive_bayes.models() if entry.name == name)
     model = naive_bayes.create(info, None, Part(), tiny.GOAL, seed=0)
     assert isinstance(model, NgramLinear)
     model.fit(part.texts, part.gold, seed=0)

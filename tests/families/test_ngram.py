@@ -138,7 +138,7 @@ def test_longest_and_stops_bound_an_answer() -> None:
 def test_told_how_to_write_it_writes_so_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
     model = writer(**how)
     together = model.predict(PROMPTS).values
-    assert tuple(model.predict([one]).values[0] for one in PROMPTS) == together
+    assert tuple(model.predict([prompt]).values[0] for prompt in PROMPTS) == together
     model.save(tmp_path)
     again = ngram.restore(tmp_path)
     assert again.generation == Generation(**how)

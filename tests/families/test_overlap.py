@@ -21,11 +21,11 @@ def test_family_keeps_the_contract(tmp_path: Path) -> None:
 def test_sentence_with_the_words_of_the_question_is_the_answer() -> None:
     model = overlap.create(overlap.models()[0], None, Part(), Goal(Output.SPAN), seed=0)
 
-    found = model.predict(
+    result = model.predict(
         [("What do dogs bark at?", CATS), ("How many fish sing?", CATS), ("谁写的？", "他来了。谁写的书？")]
     )
 
-    assert found.values == ("Dogs bark at the moon!", "Fish swim, and 3.5 of them sing.", "谁写的书？")
+    assert result.values == ("Dogs bark at the moon!", "Fish swim, and 3.5 of them sing.", "谁写的书？")
 
 
 def test_rare_word_weighs_more_than_common_ones() -> None:

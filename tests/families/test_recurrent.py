@@ -80,7 +80,7 @@ def test_the_estimate_of_a_language_model_is_right_for_the_pieces_it_assumes(inf
 
 
 def test_forecast_of_a_text_that_is_gone_on_with_is_that_of_item_and_answer_as_one() -> None:
-    gone_on, judging = (next(one for one in RECURRENT.models() if one.name == name) for name in ("gru_lm", "gru"))
+    gone_on, judging = (next(model for model in RECURRENT.models() if model.name == name) for name in ("gru_lm", "gru"))
     machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="")
     work = Workload(1_000, 140, 26, 0, Output.TEXT, answer_characters=100, answer_words=20)
     both = Workload(1_000, 240, 46, 0, Output.LIKELIHOOD)
@@ -112,7 +112,7 @@ def test_forecast_grows_with_rows_words_and_a_slower_machine(info: ModelInfo) ->
 
 def test_forecast_of_a_writer_grows_with_its_answers() -> None:
     machine = Machine(cores=2, memory_bytes=10**10, device="cpu", gflops=100.0, bf16=False, name="m")
-    info = next(one for one in RECURRENT.models() if one.name == "lstm")
+    info = next(model for model in RECURRENT.models() if model.name == "lstm")
     title = Workload(3_000, 8, 8, 0, Output.TEXT, answer_characters=8, answer_words=8)
     poem = replace(title, answer_characters=100, answer_words=100)
     reports = replace(title, characters=100, words=100)
@@ -123,7 +123,7 @@ def test_forecast_of_a_writer_grows_with_its_answers() -> None:
 
 def test_forecast_of_a_language_model_grows_with_its_text_and_a_slower_machine() -> None:
     family = plugins.load("families", "recurrent")
-    info = next(one for one in ALL if one.name == "lstm")
+    info = next(entry for entry in ALL if entry.name == "lstm")
     machine = Machine(cores=2, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="")
     # 140,000 characters: 1,000 pieces of words, 20 passes.
     work = Workload(rows=1_000, characters=140, words=26, labels=0, output=Output.LIKELIHOOD)

@@ -22,7 +22,7 @@ COUNTING = [("naive_bayes", "word12"), ("tfidf_linear", "word"), ("tfidf_linear"
 
 def _fitted(family: str, name: str, part: Part, goal: Goal) -> OneShotEstimator:
     plugin = plugins.load("families", family)
-    info = next(one for one in plugin.models() if one.name == name)
+    info = next(entry for entry in plugin.models() if entry.name == name)
     model = plugin.create(info, None, part, goal, seed=0)
     assert isinstance(model, OneShotEstimator)
     model.fit(part.texts, part.gold, seed=0)
@@ -32,8 +32,10 @@ def _fitted(family: str, name: str, part: Part, goal: Goal) -> OneShotEstimator:
 def _sets(rows: int, seed: int) -> Part:
     """Texts of two halves: their labels are those of both."""
     first, second = tiny.part(rows, seed=seed), tiny.part(rows, seed=seed + 100)
-    texts = tuple(f"{one} {other}" for one, other in zip(first.texts, second.texts, strict=True))
-    gold = tuple(tuple(sorted({str(one), str(other)})) for one, other in zip(first.gold, second.gold, strict=True))
+    texts = tuple(f"{text} {other}" for text, other in zip(first.texts, second.texts, strict=True))
+    gold = tuple(
+        tuple(sorted({str(answer), str(other)})) for answer, other in zip(first.gold, second.gold, strict=True)
+    )
     return Part(texts, gold, first.rows)
 
 
@@ -44,7 +46,7 @@ def test_several_labels_of_new_texts_are_found(family: str, name: str) -> None:
     answers = model.predict(new.texts)
     assert score(plugins.load("metrics", "micro_f1"), new.gold, answers.values) > 0.9
     assert (
-        (answers.probabilities >= 0.5).sum(1) == [len(labels_of(one, Output.LABEL)) for one in answers.values]
+        (answers.probabilities >= 0.5).sum(1) == [len(labels_of(value, Output.LABEL)) for value in answers.values]
     ).all()
 
 
@@ -52,11 +54,11 @@ def test_naive_bayes_of_several_labels_is_that_of_each_label_against_the_rest() 
     rng = np.random.default_rng(0)
     values = sp.csr_array(rng.poisson(1.0, (40, 7)).astype(np.float32))
     answers = (rng.random((40, 3)) < 0.4).astype(np.int64)
-    found = naive_bayes.solve(values, answers, 3, None)
+    result = naive_bayes.solve(values, answers, 3, None)
     for label in range(3):
         reference = MultinomialNB(alpha=0.1).fit(values, answers[:, label])
         expected = np.diff(reference.predict_joint_log_proba(values), axis=1)[:, 0]
-        ours = values @ found.weights[:, label] + found.bias[label]
+        ours = values @ result.weights[:, label] + result.bias[label]
         assert np.allclose(ours, expected, atol=1e-3)
 
 
@@ -80,8 +82,8 @@ def _pairs(rows: int, seed: int) -> Part:
     first, second = tiny.part(rows, seed=seed), tiny.part(rows, seed=seed + 100)
     same = ["same" if i % 2 else "other" for i in range(rows)]
     texts = [
-        (str(one), " ".join(reversed(str(one).split())) if gold == "same" else str(other))
-        for one, other, gold in zip(first.texts, second.texts, same, strict=True)
+        (str(text), " ".join(reversed(str(text).split())) if gold == "same" else str(other))
+        for text, other, gold in zip(first.texts, second.texts, same, strict=True)
     ]
     return Part(tuple(texts), tuple(same), first.rows)
 

@@ -46,16 +46,16 @@ def test_the_loss_comes_within_two_percent_of_the_exact_solver(n_labels: int) ->
 
 def test_two_labels_are_each_others_mirror() -> None:
     values, answers = _problem(2)
-    found = tfidf_linear.solve(values, answers, 2, None)
-    assert np.array_equal(found.weights[:, 0], -found.weights[:, 1])
-    assert found.bias[0] == -found.bias[1]
+    result = tfidf_linear.solve(values, answers, 2, None)
+    assert np.array_equal(result.weights[:, 0], -result.weights[:, 1])
+    assert result.bias[0] == -result.bias[1]
 
 
 def test_a_label_that_no_text_has_is_not_answered() -> None:
     values, answers = _problem(3)
-    found = tfidf_linear.solve(values, answers, 4, None)
-    assert np.isfinite(found.weights).all()
-    assert ((values @ found.weights + found.bias).argmax(1) != 3).all()
+    result = tfidf_linear.solve(values, answers, 4, None)
+    assert np.isfinite(result.weights).all()
+    assert ((values @ result.weights + result.bias).argmax(1) != 3).all()
 
 
 def test_forecast_follows_what_was_measured_to_a_factor_of_two() -> None:

@@ -29,7 +29,7 @@ def network(tmp_path: Path) -> Network:
 def trained(network: Network) -> dict[str, int]:
     """Trained weights below the head by name."""
     weights = network.module.named_parameters()
-    return {name: one.numel() for name, one in weights if one.requires_grad and not name.startswith("head.")}
+    return {name: entry.numel() for name, entry in weights if entry.requires_grad and not name.startswith("head.")}
 
 
 def test_ia3_has_a_vector_for_keys_values_and_inner_activations(network: Network) -> None:

@@ -48,9 +48,9 @@ def _vectors(folder: Path, texts: list[str]) -> np.ndarray[Any, Any]:
     info = encoder.describe(folder, str(folder))
     assert info is not None
     plain = encoder.create(info, folder, Part(("a",), ("x",), (0,)), Goal(labels=("x", "y")), seed=0)
-    found = plain.embed(texts)
-    assert found is not None
-    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
+    result = plain.embed(texts)
+    assert result is not None
+    return np.asarray(result / np.linalg.norm(result, axis=1, keepdims=True))
 
 
 def _cosines(folder: Path) -> np.ndarray[Any, Any]:

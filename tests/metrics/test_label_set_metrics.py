@@ -41,8 +41,8 @@ def test_relation_score_is_the_one_the_official_scorer_printed() -> None:
     assert table.sum() == 2717
     cells = [(gold, given) for gold in range(19) for given in range(19) for _ in range(table[gold, given])]
     gold, given = ([RELATIONS[cell[side]] for cell in cells] for side in (0, 1))
-    found = score(plugins.load("metrics", "relation_macro_f1"), gold, given)
-    assert round(100 * found, 2) == 83.62
+    result = score(plugins.load("metrics", "relation_macro_f1"), gold, given)
+    assert round(100 * result, 2) == 83.62
 
 
 def _sets(seed: int) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
@@ -64,8 +64,8 @@ def test_metrics_of_label_sets_are_those_of_scikit_learn(seed: int) -> None:
         "macro_f1": f1_score(*tables, average="macro"),
         "weighted_f1": f1_score(*tables, average="weighted"),
     }
-    found = {name: score(plugins.load("metrics", name), gold, given) for name in expected}
-    assert found == pytest.approx(expected, abs=1e-6)
+    result = {name: score(plugins.load("metrics", name), gold, given) for name in expected}
+    assert result == pytest.approx(expected, abs=1e-6)
 
 
 def test_no_labels_wanted_and_none_given_is_right() -> None:

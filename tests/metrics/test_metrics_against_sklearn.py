@@ -21,8 +21,8 @@ REFERENCES: dict[str, Callable[[list[str], list[str]], float]] = {
 def test_value_is_that_of_scikit_learn(name: str, labels: int, right: float) -> None:
     rng = np.random.default_rng(labels)
     # Some labels are then in gold or predicted only; scikit-learn scores them 0 in the macro mean, and so do we.
-    gold = [f"l{one}" for one in rng.geometric(min(0.6, 3 / labels), 300) % labels]
-    predicted = [one if rng.random() < right else f"l{rng.integers(labels)}" for one in gold]
+    gold = [f"l{entry}" for entry in rng.geometric(min(0.6, 3 / labels), 300) % labels]
+    predicted = [answer if rng.random() < right else f"l{rng.integers(labels)}" for answer in gold]
     expected = REFERENCES[name](gold, predicted)
     assert score(plugins.load("metrics", name), gold, predicted) == pytest.approx(expected, abs=1e-9)
 

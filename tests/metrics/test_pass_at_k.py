@@ -86,5 +86,5 @@ def test_evaluation_says_how_programs_were_kept_in() -> None:
         language_of=lambda text: "en",
     )
     assert got.conditions == {"pass_at_k": f"programs were run in the sandbox ({protection()})"}
-    shown = [one for one in evaluation_tables(got) if isinstance(one, str)]
+    shown = [evaluation_table for evaluation_table in evaluation_tables(got) if isinstance(evaluation_table, str)]
     assert f"pass_at_k: {got.conditions['pass_at_k']}" in shown

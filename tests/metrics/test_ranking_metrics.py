@@ -15,10 +15,12 @@ def test_ndcg_is_that_of_scikit_learn_with_and_without_ties(steps: int) -> None:
     rng = np.random.default_rng(steps)
     gold = rng.integers(0, 4, (50, 15)).astype(float)
     predicted = np.round(rng.uniform(0, 1, (50, 15)) * steps)
-    found = score(
-        plugins.load("metrics", "ndcg"), [tuple(one) for one in gold], [tuple(one) for one in predicted.tolist()]
+    result = score(
+        plugins.load("metrics", "ndcg"),
+        [tuple(answer) for answer in gold],
+        [tuple(answer) for answer in predicted.tolist()],
     )
-    assert found == pytest.approx(ndcg_score(gold, predicted, k=10), abs=1e-6)
+    assert result == pytest.approx(ndcg_score(gold, predicted, k=10), abs=1e-6)
 
 
 def test_tied_candidates_count_as_the_mean_over_their_orders() -> None:
@@ -47,8 +49,8 @@ def test_recall_goes_as_deep_as_its_name(depth: int, found: float) -> None:
 @pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10"])
 def test_query_with_nothing_to_find_is_left_out(name: str) -> None:
     metric = plugins.load("metrics", name)
-    found = (1.0, 0.0), (0.9, 0.1)
-    assert score(metric, [found[0], (0.0, 0.0)], [found[1], (0.3, 0.4)]) == 1.0
+    result = (1.0, 0.0), (0.9, 0.1)
+    assert score(metric, [result[0], (0.0, 0.0)], [result[1], (0.3, 0.4)]) == 1.0
     assert score(metric, [(0.0, 0.0)], [(0.3, 0.4)]) == 0.0
 
 

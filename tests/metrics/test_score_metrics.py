@@ -34,7 +34,7 @@ def test_value_of_scores_is_that_of_the_reference(name: str, seed: int) -> None:
 def test_scale_of_the_scores_does_not_matter_to_a_correlation(name: str) -> None:
     gold, predicted = _scores(2)
     metric = plugins.load("metrics", name)
-    moved = [1e6 + 0.001 * one for one in predicted]
+    moved = [1e6 + 0.001 * answer for answer in predicted]
     assert score(metric, gold, moved) == pytest.approx(score(metric, gold, predicted), abs=1e-4)
 
 
@@ -49,6 +49,6 @@ def test_resample_is_ranked_anew() -> None:
 
 @pytest.mark.parametrize("name", ["pearson", "spearman"])
 def test_same_answer_to_everything_correlates_with_nothing(name: str) -> None:
-    found = measured(plugins.load("metrics", name), [1.0, 2.0, 3.0], [2.5, 2.5, 2.5])
-    assert found.value == 0.0
-    assert -1 < found.low < 0 < found.high < 1  # three items say little, and never nothing at all
+    result = measured(plugins.load("metrics", name), [1.0, 2.0, 3.0], [2.5, 2.5, 2.5])
+    assert result.value == 0.0
+    assert -1 < result.low < 0 < result.high < 1  # three items say little, and never nothing at all

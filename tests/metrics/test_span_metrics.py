@@ -14,7 +14,7 @@ SIGNS = list("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－�
 
 
 def squad_normal(text: str) -> str:
-    text = "".join(one for one in text.lower() if one not in set(string.punctuation))
+    text = "".join(entry for entry in text.lower() if entry not in set(string.punctuation))
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
@@ -31,17 +31,17 @@ def squad_f1(right: str, predicted: str) -> float:
 
 def cmrc_words(text: str) -> list[str]:
     """Chinese characters one by one; what stands between them cut at spaces (as NLTK does where there are no signs)."""
-    found: list[str] = []
+    result: list[str] = []
     waiting = ""
-    for one in text.lower().strip():
-        if one in SIGNS:
+    for entry in text.lower().strip():
+        if entry in SIGNS:
             continue
-        if re.search("[\u4e00-\u9fa5]", one):
-            found += [*waiting.split(), one]
+        if re.search("[\u4e00-\u9fa5]", entry):
+            result += [*waiting.split(), entry]
             waiting = ""
         else:
-            waiting += one
-    return found + waiting.split()
+            waiting += entry
+    return result + waiting.split()
 
 
 def cmrc_f1(right: str, predicted: str) -> float:
@@ -60,7 +60,7 @@ def cmrc_f1(right: str, predicted: str) -> float:
 
 
 def cmrc_match(right: str, predicted: str) -> float:
-    bare = ["".join(one for one in text.lower().strip() if one not in SIGNS) for text in (right, predicted)]
+    bare = ["".join(entry for entry in text.lower().strip() if entry not in SIGNS) for text in (right, predicted)]
     return float(bare[0] == bare[1])
 
 
@@ -80,7 +80,7 @@ def test_english_answers_score_as_by_squads_script() -> None:
 
 def test_chinese_answers_score_as_by_cmrcs_script() -> None:
     words = ["红", "楼", "梦", "《", "》", "，", "1998", "年", "Nexon", "开发"]
-    pairs = [one for one in drawn(words, "", 1) if re.search("[\u4e00-\u9fa5]", "".join(one))]
+    pairs = [entry for entry in drawn(words, "", 1) if re.search("[\u4e00-\u9fa5]", "".join(entry))]
     assert len(pairs) > 250
     for right, predicted in pairs:
         assert span_match.overlap(right, predicted) == pytest.approx(cmrc_f1(right, predicted)), (right, predicted)
@@ -96,8 +96,8 @@ def test_best_reference_counts() -> None:
 
 @pytest.mark.parametrize("metric", [span_f1, span_exact_match])
 def test_without_an_answer_only_nothing_is_right(metric: object) -> None:
-    found = metric.items([(), (), ((0, "Rome"),)], ["", "Rome", ""])  # type: ignore[attr-defined]
-    assert found[:, 0].tolist() == [1, 0, 0]
+    result = metric.items([(), (), ((0, "Rome"),)], ["", "Rome", ""])  # type: ignore[attr-defined]
+    assert result[:, 0].tolist() == [1, 0, 0]
 
 
 def test_number_among_chinese_is_one_word() -> None:

@@ -15,7 +15,7 @@ def _made_up(seed: int) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """Sentences whose tags are not always well formed, and answers of which most are right."""
     rng = np.random.default_rng(seed)
     gold = [tuple(rng.choice(TAGS, rng.integers(1, 12)).tolist()) for _ in range(80)]
-    answers = [tuple(one if rng.random() < 0.8 else str(rng.choice(TAGS)) for one in tags) for tags in gold]
+    answers = [tuple(tag if rng.random() < 0.8 else str(rng.choice(TAGS)) for tag in tags) for tags in gold]
     return gold, answers
 
 
@@ -24,16 +24,18 @@ def _made_up(seed: int) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
 def test_entity_metrics_are_those_of_seqeval(kind: str, seed: int) -> None:
     seqeval = pytest.importorskip("seqeval.metrics")
     gold, answers = _made_up(seed)
-    expected = getattr(seqeval, f"{kind}_score")([list(one) for one in gold], [list(one) for one in answers])
+    expected = getattr(seqeval, f"{kind}_score")(
+        [list(answer) for answer in gold], [list(answer) for answer in answers]
+    )
     assert score(plugins.load("metrics", f"entity_{kind}"), gold, answers) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_token_level_report_is_that_of_scikit_learn(seed: int) -> None:
     gold, answers = _made_up(seed)
-    flat = [[tag for tags in one for tag in tags] for one in (gold, answers)]
+    flat = [[tag for tags in entry for tag in tags] for entry in (gold, answers)]
     report = classification_report(*flat, output_dict=True, zero_division=0)
-    micro, macro = (score(plugins.load("metrics", f"token_{one}_f1"), gold, answers) for one in ("micro", "macro"))
+    micro, macro = (score(plugins.load("metrics", f"token_{entry}_f1"), gold, answers) for entry in ("micro", "macro"))
     assert micro == pytest.approx(report["accuracy"], abs=1e-9)
     assert macro == pytest.approx(report["macro avg"]["f1-score"], abs=1e-9)
 

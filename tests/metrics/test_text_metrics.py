@@ -26,9 +26,12 @@ def made(
     gold, predicted = [], []
     for _ in range(n):
         first = [rng.choice(words) for _ in range(rng.randint(1, 14))]
-        others = [[one if rng.random() < 0.6 else rng.choice(words) for one in first] for _ in range(references - 1)]
-        answer = [one if rng.random() < 0.7 else rng.choice(words) for one in first][: rng.randint(0, 16)]
-        gold.append(tuple(between.join(one) for one in (first, *others)))
+        others = [
+            [statement if rng.random() < 0.6 else rng.choice(words) for statement in first]
+            for _ in range(references - 1)
+        ]
+        answer = [statement if rng.random() < 0.7 else rng.choice(words) for statement in first][: rng.randint(0, 16)]
+        gold.append(tuple(between.join(other) for other in (first, *others)))
         predicted.append(between.join(answer))
     return gold, predicted
 
@@ -40,7 +43,7 @@ def test_bleu_chrf_and_ter_are_those_of_sacrebleu(chinese: bool, references: int
     from sacrebleu.metrics.ter import TER
 
     gold, predicted = made(references, chinese=chinese, references=references)
-    streams = [list(one) for one in zip(*gold, strict=True)]
+    streams = [list(answer) for answer in zip(*gold, strict=True)]
     ours = {name: 100 * score(plugins.load("metrics", name), gold, predicted) for name in ("bleu", "chrf", "ter")}
     reference = BLEU(tokenize="zh" if chinese else "13a", force=True)
     assert ours["bleu"] == pytest.approx(reference.corpus_score(predicted, streams).score)
@@ -119,7 +122,7 @@ def test_signatures_are_those_of_sacrebleu() -> None:
 
     gold, predicted = made(3, references=3)
     for ours, theirs in ((chrf, CHRF()), (ter, TER())):
-        theirs.corpus_score(predicted, [list(one) for one in zip(*gold, strict=True)])
+        theirs.corpus_score(predicted, [list(answer) for answer in zip(*gold, strict=True)])
 
         assert ours.conditions(gold) == f"sacrebleu {theirs.get_signature()}"
 
@@ -130,7 +133,7 @@ def test_rouge_is_that_of_rouge_score(name: str, theirs: str, references: int) -
     scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer([theirs], use_stemmer=True)
     gold, predicted = made(11, references=references)
     pairs = zip(gold, predicted, strict=True)
-    expected = [max(scorer.score(one, given)[theirs].fmeasure for one in right) for right, given in pairs]
+    expected = [max(scorer.score(reference, given)[theirs].fmeasure for reference in right) for right, given in pairs]
     assert score(plugins.load("metrics", name), gold, predicted) == pytest.approx(np.mean(expected))
 
 
@@ -140,17 +143,20 @@ def test_rouge_of_chinese_is_that_of_rouge_score_by_character(name: str, theirs:
 
     class ByCharacter:
         def tokenize(self, text: str) -> list[str]:
-            return [one for one in text if one not in "，。"]
+            return [character for character in text if character not in "，。"]
 
     gold, predicted = made(12, chinese=True)
-    gold, predicted = [tuple(_plain(one) for one in right) for right in gold], [_plain(one) for one in predicted]
+    gold, predicted = (
+        [tuple(_plain(reference) for reference in right) for right in gold],
+        [_plain(answer) for answer in predicted],
+    )
     scorer = rouge_scorer.RougeScorer([theirs], tokenizer=ByCharacter())
     expected = [scorer.score(right[0], given)[theirs].fmeasure for right, given in zip(gold, predicted, strict=True)]
     assert score(plugins.load("metrics", name), gold, predicted) == pytest.approx(np.mean(expected))
 
 
 def _plain(text: str) -> str:
-    return text.translate({ord(one): None for one in "2024"})
+    return text.translate({ord(entry): None for entry in "2024"})
 
 
 def test_words_with_letters_beyond_ascii_stay_whole_in_rouge() -> None:
@@ -167,7 +173,7 @@ def test_meteor_is_that_of_nltk_without_wordnet(chinese: bool, references: int) 
 
     gold, predicted = made(21, chinese=chinese, references=references)
     expected = [
-        theirs.meteor_score([tokens(one) for one in right], tokens(given), wordnet=NoSynonyms())
+        theirs.meteor_score([tokens(reference) for reference in right], tokens(given), wordnet=NoSynonyms())
         for right, given in zip(gold, predicted, strict=True)
     ]
     assert score(plugins.load("metrics", "meteor"), gold, predicted) == pytest.approx(np.mean(expected))
@@ -205,8 +211,8 @@ def test_one_answer_too_few_is_refused_and_odd_answers_are_not(name: str) -> Non
             metric.items(["a", "b"], ["a"])
     low, high = metric.RANGE
     answers = ["", "🙂", "。。", "\u200b", "a " * 3000]
-    found = measured(metric, ["a cat", "🙂", "好", ("b", "c"), "a b"], answers, n_draws=20)
-    assert low <= found.low <= found.value <= high
+    result = measured(metric, ["a cat", "🙂", "好", ("b", "c"), "a b"], answers, n_draws=20)
+    assert low <= result.low <= result.value <= high
 
 
 def test_coverage_takes_the_reference_that_is_covered_best() -> None:

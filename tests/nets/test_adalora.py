@@ -34,10 +34,10 @@ class FakeSlot:
 def wrapped(rank: int = 3) -> tuple[nn.Sequential, list[AdaLoraLinear]]:
     module = layers()
     wrap(module, ["0", "2"], lambda _, layer: AdaLoraLinear(layer, rank=rank, alpha=6))
-    found = [layer for layer in module if isinstance(layer, AdaLoraLinear)]
-    for layer in found:
+    result = [layer for layer in module if isinstance(layer, AdaLoraLinear)]
+    for layer in result:
         nn.init.normal_(layer.values)
-    return module, found
+    return module, result
 
 
 def test_answers_and_penalty_are_those_of_peft() -> None:

@@ -70,7 +70,7 @@ def test_texts_are_cut_a_part_at_a_time_into_the_same_tokens(folder: Path, monke
     monkeypatch.setattr("goldilocks.nets.tokenization.tokenizer._ENCODED", 2)
     parts = list(encodings(cast(Any, Counting()), texts))
     assert sizes == [2, 2, 1]
-    assert [one.ids for one in parts] == [row.ids.tolist() for row in whole]
+    assert [part.ids for part in parts] == [row.ids.tolist() for row in whole]
 
 
 # --------------------------------------------------------------------------------------------------------------- pairs
@@ -101,7 +101,7 @@ def test_a_pair_is_answered_alike_alone_and_beside_a_single_text(folder: Path) -
     network = encoder(folder)
     pair, single = ("the soup", "we saw a match"), "today"
     together = network.predict([pair, single]).probabilities
-    alone = np.concatenate([network.predict([one]).probabilities for one in (pair, single)])
+    alone = np.concatenate([network.predict([entry]).probabilities for entry in (pair, single)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -130,7 +130,7 @@ def test_the_loss_of_several_labels_is_binary_cross_entropy(folder: Path) -> Non
     network = encoder(folder, SEVERAL)
     rows = network.rows(["the soup", "the bank"])
     targets = network.targets(rows, [("food", "sport"), ()])
-    assert [one.tolist() for one in targets] == [[1, 0, 1], [0, 0, 0]]
+    assert [target.tolist() for target in targets] == [[1, 0, 1], [0, 0, 0]]
     pooled = network.pooled(["the soup", "the bank"])
 
     got = network.loss_pooled(pooled, targets).item()
@@ -156,7 +156,7 @@ def test_several_labels_are_learnt_and_come_back_from_disk(folder: Path, tmp_pat
     model = learnt(folder, case).model
     answers = model.predict(case.part.texts)
     assert np.mean([given == gold for given, gold in zip(answers.values, case.part.gold, strict=True)]) > 0.9
-    assert any(len(one) == 2 for one in case.part.gold if isinstance(one, tuple))
+    assert any(len(answer) == 2 for answer in case.part.gold if isinstance(answer, tuple))
 
     model.save(tmp_path / "model")
     again = plugins.load("families", "encoder").restore(tmp_path / "model").predict(case.part.texts)
@@ -177,9 +177,9 @@ def test_weights_that_bfloat16_holds_exactly_take_half_the_room_on_disk(folder: 
     texts = CASES["en"].part.texts
 
     assert isinstance(again, Network)
-    assert {one.dtype for name, one in kept.items() if name.startswith("backbone.")} == {torch.bfloat16}
+    assert {kept_item.dtype for name, kept_item in kept.items() if name.startswith("backbone.")} == {torch.bfloat16}
     assert kept["head.weight"].dtype == torch.float32
-    assert {one.dtype for one in again.module.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in again.module.parameters()} == {torch.float32}
     assert np.array_equal(again.predict(texts).probabilities, network.predict(texts).probabilities)
 
 

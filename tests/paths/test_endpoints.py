@@ -33,12 +33,12 @@ def server() -> Iterator[Server]:
 def rows(*, learnable: bool) -> dict[str, str]:
     """Texts and labels; not learnable; only the endpoint, which has them in its prompt, knows the labels."""
     words = {"card": "my card is lost", "login": "I forgot my password"}
-    found = {}
+    result = {}
     for number in range(ROWS):
         label = ("card", "login")[number % 2]
         other = ("card", "login")[number * 7919 % 11 % 2]
-        found[f"{words[label if learnable else other]} case {number * 7919}."] = label
-    return found
+        result[f"{words[label if learnable else other]} case {number * 7919}."] = label
+    return result
 
 
 def knows(known: Mapping[str, str], seconds: float = 0.0) -> Reply:
@@ -81,7 +81,7 @@ def chosen(
 
 
 def at_endpoint(decision: Decision) -> Standing:
-    return next(one for one in decision.candidates if one.family == "api")
+    return next(candidate for candidate in decision.candidates if candidate.family == "api")
 
 
 def validation_rows(folder: Path) -> int:

@@ -86,7 +86,7 @@ EXAMPLES: dict[str, tuple[Callable[[str, str], Row], Callable[[Row], str] | None
         lambda text, label: {
             "query": text,
             "candidates": list(TOPICS.values()),
-            "relevance": [float(one == label) for one in TOPICS],
+            "relevance": [float(topic == label) for topic in TOPICS],
         },
         lambda row: "\t".join((row["query"], *row["candidates"])),
     ),
@@ -148,7 +148,7 @@ def test_whole_path(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     make, line = EXAMPLES[name]
     task = plugins.load("tasks", name)
     rows = [make(text, label) for text, label in TEXTS]
-    families = [one for one in CHEAP if task.OUTPUT in plugins.load("families", one).OUTPUTS]
+    families = [entry for entry in CHEAP if task.OUTPUT in plugins.load("families", entry).OUTPUTS]
     spec = {"name": name, "task": name, "data": {"train": str(write(tmp_path / "rows.jsonl", rows))}, "budget": "10m"}
     file, run = tmp_path / "task.yaml", tmp_path / "run"
     file.write_text(json.dumps(spec | {"candidates": {"families": families}}))  # JSON is YAML
@@ -157,28 +157,28 @@ def test_whole_path(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert sum(json.loads(capsys.readouterr().out)["profile"]["rows"].values()) >= 50
 
     select(file, out=run, accept_baseline=True)  # tiny rows prove nothing
-    assert {"decision.json", "evaluation.json", "report.html", "bundle"} <= {one.name for one in run.iterdir()}
+    assert {"decision.json", "evaluation.json", "report.html", "bundle"} <= {path.name for path in run.iterdir()}
     capsys.readouterr()
 
     questions = [{role: row[role] for role in task.READS if role in row} for row in rows[:6]]
     predict(run / "bundle", write(tmp_path / "questions.jsonl", questions))
-    predictions = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    predictions = [json.loads(splitline) for splitline in capsys.readouterr().out.splitlines()]
     bundle = load(run / "bundle")
     assert predictions == [
-        json.loads(json.dumps(as_fields(one, bundle.info.goal))) for one in bundle.predict(questions)
+        json.loads(json.dumps(as_fields(prediction, bundle.info.goal))) for prediction in bundle.predict(questions)
     ]
     read = [task.item(row) for row in rows[:6]]  # as they are read with their right answers
     assert bundle.items(rows[:6]) == bundle.items(questions) == bundle.items(read) == read
 
     if line is not None:
-        (tmp_path / "questions.txt").write_text("".join(f"{line(one)}\n" for one in questions))
+        (tmp_path / "questions.txt").write_text("".join(f"{line(question)}\n" for question in questions))
         predict(run / "bundle", tmp_path / "questions.txt")
-        same = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+        same = [json.loads(splitline) for splitline in capsys.readouterr().out.splitlines()]
         assert list(map(bare, same)) == list(map(bare, predictions))
 
     with pytest.raises(InputError, match=r"^row 2: .* \(1 of 3 rows have no prediction"):
         predict(run / "bundle", write(tmp_path / "odd.jsonl", [questions[0], {}, questions[1]]))
-    odd = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    odd = [json.loads(splitline) for splitline in capsys.readouterr().out.splitlines()]
     assert "row 2: " in odd.pop(1)["error"]
     assert odd == predictions[:2]
 

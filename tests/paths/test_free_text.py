@@ -27,8 +27,8 @@ def _no_tokenizers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def task(folder: Path, family: str) -> TaskSpec:
-    rows = [{"prompt": str(one)[:9], "target": str(one)[9:]} for one in tiny.part(60).texts]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    rows = [{"prompt": str(text)[:9], "target": str(text)[9:]} for text in tiny.part(60).texts]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     given = {"name": "t", "task": "generation", "language": "en", "data": {"train": "rows.jsonl"}, "generation": HOW}
     return task_from({**given, "candidates": {"families": [family]}}, folder=folder)
 
@@ -64,5 +64,5 @@ def test_bundle_writes_as_the_task_file_and_the_flags_say(
         stop = whole[1:].strip()[1:3]
         assert said(temperature=0.0, stop=[stop])[0].strip() == whole[: whole.index(stop)].strip()
 
-    found = evaluate_bundle(bundle, str(tmp_path / "rows.jsonl"), {})
-    assert {"distinct_1", "distinct_2", "repetition"} <= found.scores.keys()
+    result = evaluate_bundle(bundle, str(tmp_path / "rows.jsonl"), {})
+    assert {"distinct_1", "distinct_2", "repetition"} <= result.scores.keys()

@@ -36,7 +36,7 @@ def bundle(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples")
     for name, first in (("train", 0), ("validation", 100), ("test", 200)):
         rows = [{"prompt": f"Set x to {n}", "solution": f"x = {n}"} for n in range(first, first + 20)]
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     spec = task_from(
         {
             "name": "t",
@@ -66,21 +66,21 @@ def test_task_file_says_what_is_asked_and_how_much_is_shown(server: Server, bund
 
 def test_samples_give_pass_at_k_beside_the_one_answer(server: Server, bundle: Path) -> None:
     server.bodies.clear()
-    found = evaluate_bundle(bundle, str(bundle.parent / "test.jsonl"), {}, samples=5, drawn={"temperature": 0.6})
+    result = evaluate_bundle(bundle, str(bundle.parent / "test.jsonl"), {}, samples=5, drawn={"temperature": 0.6})
 
     # Seeds 0, 2 and 4 of five are right; one try is right in 3 of 5, and five tries always.
-    assert {name: one.value for name, one in found.scores.items() if name.startswith("pass")} == pytest.approx(
+    assert {name: score.value for name, score in result.scores.items() if name.startswith("pass")} == pytest.approx(
         {"pass_at_k": 1.0, "pass_at_1": 3 / 5, "pass_at_5": 1.0}
     )
-    assert found.conditions["pass_at_1, pass_at_5"].endswith(
+    assert result.conditions["pass_at_1, pass_at_5"].endswith(
         "from 5 answers to each item, drawn at temperature 0.6, top_p 0.95, seeds 0 to 4"
     )
-    assert [one["temperature"] for one in server.bodies] == [0] * 20 + [0.6] * 100
+    assert [body["temperature"] for body in server.bodies] == [0] * 20 + [0.6] * 100
 
 
 def test_bundle_that_cannot_draw_programs_says_so(bundle: Path, tmp_path: Path) -> None:
     rows = [{"text": f"{word} {n}", "label": word} for n in range(20) for word in ("sun", "rain")]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     spec = task_from({"name": "t", "language": "en", "data": {"train": "rows.jsonl"}}, folder=tmp_path)
     tune_one(spec, "majority/shares/scratch", RunSettings(out=tmp_path / "bundle"), {})
 

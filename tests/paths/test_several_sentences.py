@@ -20,11 +20,11 @@ FAMILIES = ["crf", "majority"]
 
 def _columns(sentences: list[tuple[str, ...]]) -> str:
     """CoNLL columns, a document of 5 sentences each."""
-    found = []
+    result = []
     for number, words in enumerate(sentences):
-        found += ["-DOCSTART- O", ""] if number % 5 == 0 else []
-        found += [*(f"{word} {'B-thing' if word in NAMES else 'O'}" for word in words), ""]
-    return "\n".join(found)
+        result += ["-DOCSTART- O", ""] if number % 5 == 0 else []
+        result += [*(f"{word} {'B-thing' if word in NAMES else 'O'}" for word in words), ""]
+    return "\n".join(result)
 
 
 def test_rows_of_several_sentences_go_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,11 +44,15 @@ def test_rows_of_several_sentences_go_the_whole_way(tmp_path: Path, capsys: pyte
     predict(tmp_path / "run" / "bundle", tmp_path / "rows.jsonl")
     prediction = json.loads(capsys.readouterr().out)
     assert prediction["tokens"] == ["the", "soup", "a", "bank", "loan"]
-    assert [(one["text"], one["start"]) for one in prediction["entities"]] == [("soup", 1), ("bank", 3), ("loan", 4)]
+    assert [(entry["text"], entry["start"]) for entry in prediction["entities"]] == [
+        ("soup", 1),
+        ("bank", 3),
+        ("loan", 4),
+    ]
     text = bundle.predict(["the soup\na bank loan"])[0]
     assert text.answer == tuple(prediction["tags"])
     assert text.score == pytest.approx(prediction["score"], abs=1e-6)  # the lines of a text are its sentences
 
-    found = evaluate_bundle(tmp_path / "run" / "bundle", str(data), {})
-    assert found.score.n == 2 * 120 // 5
+    result = evaluate_bundle(tmp_path / "run" / "bundle", str(data), {})
+    assert result.score.n == 2 * 120 // 5
     assert verify(tmp_path / "run" / "bundle").ok

@@ -123,7 +123,7 @@ def test_bundle_is_an_incumbent(useful: Path) -> None:
     assert done.returncode == 3
     assert "keep the incumbent" in done.stderr
     decision = json.loads((useful / "again" / "decision.json").read_text())
-    losses = {one["baseline"]: one for one in decision["verdict"]["comparisons"]}
+    losses = {entry["baseline"]: entry for entry in decision["verdict"]["comparisons"]}
     assert losses["incumbent"]["answers"] == "the incumbent (bundle)"
 
 

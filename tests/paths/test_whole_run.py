@@ -62,7 +62,7 @@ def test_cheap_winner_is_refitted_on_half_of_the_rows_for_its_learning_curve(fin
 
 
 def test_run_leaves_every_record_the_contract_names(finished: Path) -> None:
-    names = {one.name for one in finished.iterdir()}
+    names = {path.name for path in finished.iterdir()}
     assert names >= {
         "task.yaml",
         "data.json",
@@ -78,7 +78,7 @@ def test_run_leaves_every_record_the_contract_names(finished: Path) -> None:
     assert {"winner", "tied", "map", "candidates", "search", "versions", "seed", "data_fingerprint"} <= decision.keys()
     assert decision["winner"]["score"]["value"] > 0.9
     assert decision["test_score"]["value"] > 0.9
-    assert all(one["reason"] for one in decision["candidates"])
+    assert all(entry["reason"] for entry in decision["candidates"])
 
 
 def test_finished_run_is_decided_again_without_touching_it(finished: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_finished_run_is_decided_again_without_touching_it(finished: Path, tmp_p
     free = goldilocks("decide", finished, "--error-cost", "0", "--out", tmp_path / "free")
     assert free.returncode == 3, free.stderr  # where errors are free, nothing is better than a constant answer
     assert json.loads((tmp_path / "free" / "decision.json").read_text())["verdict"]["useful"] is False
-    costs = {one["candidate"]: one["cost"] for one in again["candidates"] if one["cost"]}
+    costs = {entry["candidate"]: entry["cost"] for entry in again["candidates"] if entry["cost"]}
     chosen = json.loads((tmp_path / "free" / "decision.json").read_text())["winner"]["candidate"]
     totals = {name: sum(value for key, value in cost.items() if key != "error") for name, cost in costs.items()}
     # Costs that differ by less than their timing error are ordered by loss.
@@ -102,7 +102,7 @@ def test_finished_run_is_decided_again_without_touching_it(finished: Path, tmp_p
 
 def test_bundle_of_another_candidate_knows_that_the_test_set_was_opened(finished: Path, tmp_path: Path) -> None:
     decision = json.loads((finished / "decision.json").read_text())
-    other = next(one for one in decision["candidates"] if one["status"] in ("tied", "raced"))
+    other = next(entry for entry in decision["candidates"] if entry["status"] in ("tied", "raced"))
     done = goldilocks("tune", "--from", finished, other["candidate"], "--out", tmp_path / "other")
     assert done.returncode == 0, done.stderr
     info = json.loads((tmp_path / "other" / "bundle.json").read_text())
@@ -116,7 +116,7 @@ def test_bundle_of_another_candidate_knows_that_the_test_set_was_opened(finished
 
 def test_majority_is_the_mark_that_others_beat(finished: Path) -> None:
     decision = json.loads((finished / "decision.json").read_text())
-    scores = {one["family"]: one["score"]["value"] for one in decision["candidates"] if one["score"]}
+    scores = {entry["family"]: entry["score"]["value"] for entry in decision["candidates"] if entry["score"]}
     assert scores["majority"] < decision["winner"]["score"]["value"]
 
 
@@ -221,7 +221,7 @@ def test_killed_run_goes_on_and_loses_at_most_the_rung_in_flight(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     after = Workspace(run).read_trials()
     assert after[: len(before)] == before
-    assert len({(one.candidate, one.rung) for one in after}) == len(after)  # nothing was bought twice
+    assert len({(entry.candidate, entry.rung) for entry in after}) == len(after)  # nothing was bought twice
     assert (run / "bundle" / "bundle.json").exists()
 
 

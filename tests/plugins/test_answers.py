@@ -93,7 +93,7 @@ def test_what_is_encoded_is_decoded(output: Output, values: tuple[Answer, ...]) 
     again = decoded(encoded(of_values(values, np.array([0.25, np.nan, 1.0]))), Goal(output))
 
     assert again.values == values
-    assert [type(one) for one in again.values] == [type(one) for one in values]
+    assert [type(value) for value in again.values] == [type(value) for value in values]
     np.testing.assert_array_equal(again.scores, np.array([0.25, np.nan, 1.0], np.float32))
 
 

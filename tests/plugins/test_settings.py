@@ -108,7 +108,7 @@ def test_file_that_is_no_task_file_is_refused(tmp_path: Path, content: bytes, me
 
 
 def test_seconds_of_every_unit() -> None:
-    assert [seconds_in(one) for one in (90, "90s", "1.5m", "2h", ".5h")] == [90, 90, 90, 7200, 1800]
+    assert [seconds_in(entry) for entry in (90, "90s", "1.5m", "2h", ".5h")] == [90, 90, 90, 7200, 1800]
 
 
 def test_resolved_task_reads_back_as_the_same_task(tmp_path: Path) -> None:

@@ -132,11 +132,11 @@ def test_random_follows_its_seed_and_visits_every_candidate() -> None:
 
     def order(seed: int) -> list[str]:
         race = FakeRace({name: {} for name in names}, seed=seed)
-        found = []
+        result = []
         while (chosen := policy.choose(race)) is not None:
             race.losses_of[chosen[0]] = dict(DONE)
-            found.append(chosen[0])
-        return found
+            result.append(chosen[0])
+        return result
 
     assert sorted(order(1)) == names
     assert order(1) == order(1) != order(2)

@@ -19,10 +19,10 @@ def vocabulary() -> Vocabulary:
 
 
 def one_row(objective: CausalLMObjective, lengths: list[int]) -> Rows:
-    documents = [(np.arange(10, 10 + one, dtype=np.int32), np.ones(one, dtype=bool)) for one in lengths]
+    documents = [(np.arange(10, 10 + entry, dtype=np.int32), np.ones(entry, dtype=bool)) for entry in lengths]
     length = sum(lengths) + 2 * len(lengths)
     packer = Packer(length)
-    (row,) = [row for one in objective.units(documents, 0) for row in packer.put(one)]
+    (row,) = [row for unit in objective.units(documents, 0) for row in packer.put(unit)]
     rows = np.zeros(1, dtype=row_kind(length, objective.vocabulary.size))
     rows[0]["ids"], rows[0]["flags"] = row
     return rows
@@ -52,5 +52,5 @@ def test_loss_of_a_packed_row_is_the_mean_over_its_documents(vocabulary: Vocabul
     packed = float(objective.loss(model, objective.batch(rows, [])))
 
     ids = torch.from_numpy(rows["ids"].astype(np.int64))
-    losses = [float(model(input_ids=one, labels=one).loss) for one in (ids[:, :8], ids[:, 8:])]
+    losses = [float(model(input_ids=entry, labels=entry).loss) for entry in (ids[:, :8], ids[:, 8:])]
     assert packed == pytest.approx((7 * losses[0] + 4 * losses[1]) / 11, abs=1e-5)

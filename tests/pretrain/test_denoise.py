@@ -41,11 +41,11 @@ def test_no_length_needs_padding(vocabulary: Vocabulary, length: int) -> None:
 
 def test_share_and_mean_length_of_spans() -> None:
     cuts = [spans(1000, np.random.default_rng(number)) for number in range(20)]
-    begins = [(one & ~np.roll(one, 1)).sum() for one in cuts]
-    assert np.mean([one.mean() for one in cuts]) == pytest.approx(0.15)
+    begins = [(cut & ~np.roll(cut, 1)).sum() for cut in cuts]
+    assert np.mean([cut.mean() for cut in cuts]) == pytest.approx(0.15)
     assert 150 / np.mean(begins) == pytest.approx(3.0)
-    assert not any(one[0] for one in cuts)
-    assert all(one[-1] for one in cuts)
+    assert not any(cut[0] for cut in cuts)
+    assert all(cut[-1] for cut in cuts)
 
 
 def test_source_and_target_together_are_the_text() -> None:
@@ -60,7 +60,7 @@ def test_source_and_target_together_are_the_text() -> None:
             pieces[last] = []
         else:
             pieces[last].append(token)
-    back = [token for one in source for token in (pieces[one] if one < 200 else [one])]
+    back = [token for entry in source for token in (pieces[entry] if entry < 200 else [entry])]
 
     assert back == ids.tolist()
 

@@ -25,20 +25,20 @@ def vocabulary() -> Vocabulary:
 
 
 def rows_of(objective: MaskedLMObjective, texts: list[str], length: int = LENGTH) -> Rows:
-    found: list[Unit] = []
+    result: list[Unit] = []
     packer = Packer(length, objective.again)
     encoded = [objective.vocabulary.tokenizer.encode(text, add_special_tokens=False) for text in texts]
     given = [
         (
-            np.array(one.ids, np.int32),
-            np.array([a != b for a, b in zip(one.word_ids, [-1, *one.word_ids], strict=False)]),
+            np.array(entry.ids, np.int32),
+            np.array([a != b for a, b in zip(entry.word_ids, [-1, *entry.word_ids], strict=False)]),
         )
-        for one in encoded
+        for entry in encoded
     ]
-    for one in objective.units(given, 0):
-        found += packer.put(one)
-    rows = np.zeros(len(found), dtype=row_kind(length, objective.vocabulary.size))
-    for number, (ids, flags) in enumerate(found):
+    for unit in objective.units(given, 0):
+        result += packer.put(unit)
+    rows = np.zeros(len(result), dtype=row_kind(length, objective.vocabulary.size))
+    for number, (ids, flags) in enumerate(result):
         rows[number]["ids"], rows[number]["flags"] = ids, flags
     return rows
 
@@ -155,7 +155,7 @@ def test_next_sentence_is_asked_at_each_pair_whose_second_piece_is_in_the_row(vo
         starts = [place for place in range(LENGTH) if flags[row, place] & Mark.UNIT] + [LENGTH]
         for begin, end in itertools.pairwise(starts):
             own = flags[row, begin:end]
-            if own[0] & Mark.PAIR and any(one & Mark.SECOND and not one & Mark.ADDED for one in own):
+            if own[0] & Mark.PAIR and any(statement & Mark.SECOND and not statement & Mark.ADDED for statement in own):
                 wanted.append((row * LENGTH + begin, int(bool(own[0] & Mark.NEGATIVE))))
     assert list(zip(batch["pairs"].tolist(), batch["not_next"].tolist(), strict=True)) == wanted
     assert 0.4 < np.mean([not_next for _, not_next in wanted]) < 0.6

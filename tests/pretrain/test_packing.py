@@ -18,7 +18,7 @@ def document(*ids: int) -> Unit:
 
 def packed(units: list[Unit], length: int, again: int | None = None) -> tuple[list[list[int]], int]:
     packer = Packer(length, again)
-    return [ids.tolist() for one in units for ids, _ in packer.put(one)], packer.filled
+    return [ids.tolist() for entry in units for ids, _ in packer.put(entry)], packer.filled
 
 
 def test_documents_stand_one_behind_the_other_and_no_slot_is_lost() -> None:
@@ -36,7 +36,7 @@ def test_a_document_that_is_cut_begins_its_next_row_anew_where_wanted() -> None:
 
 def test_a_row_shows_which_tokens_are_of_one_document_and_where_in_it_they_stand() -> None:
     packer = Packer(8)
-    rows = [flags for one in (document(10, 11), document(12, 13)) for _, flags in packer.put(one)]
+    rows = [flags for entry in (document(10, 11), document(12, 13)) for _, flags in packer.put(entry)]
     numbers = units_in(np.stack(rows))
     assert numbers.tolist() == [[1, 1, 1, 1, 2, 2, 2, 2]]
     assert places_in(numbers).tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]

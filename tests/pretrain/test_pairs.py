@@ -26,11 +26,11 @@ def test_labels_are_right_by_hand() -> None:
     units = made(documents)
 
     strange = 0
-    for document, one in zip(documents, units, strict=True):
-        first, second = halves(one)
+    for document, unit in zip(documents, units, strict=True):
+        first, second = halves(unit)
         assert first == [CLS, document[0], document[1], STOP, SEP]
-        assert one[1][0] & Mark.PAIR
-        if one[1][0] & Mark.NEGATIVE:
+        assert unit[1][0] & Mark.PAIR
+        if unit[1][0] & Mark.NEGATIVE:
             strange += 1
             assert second[0] % 10 == 2
             assert second[0] // 10 != document[0] // 10
@@ -42,8 +42,8 @@ def test_labels_are_right_by_hand() -> None:
 
 def test_no_text_is_lost_or_read_twice() -> None:
     documents = [list(range(100 * d, 100 * d + 5 + d)) for d in range(1, 30)]
-    text = sorted(token for one in made(documents) for token in one[0] if token not in (CLS, SEP))
-    assert text == sorted(token for one in documents for token in one)
+    text = sorted(token for entry in made(documents) for token in entry[0] if token not in (CLS, SEP))
+    assert text == sorted(token for document in documents for token in document)
 
 
 def test_a_long_document_gives_pairs_that_fit_a_row() -> None:

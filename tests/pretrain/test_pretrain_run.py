@@ -42,19 +42,19 @@ def made(tmp_path: Path, **given: Any) -> tuple[Pretrained, Path]:
 def test_loss_falls_and_the_folder_is_read_by_transformers(tmp_path: Path, given: dict[str, Any], loader: str) -> None:
     import transformers
 
-    found, out = made(tmp_path, **given, steps=50)
+    result, out = made(tmp_path, **given, steps=50)
 
-    assert found.curve[-1]["loss"] < 0.85 * found.curve[0]["loss"]
-    assert found.held_out_before is None or (found.held_out_after or 0) < found.held_out_before
-    names = {one.name for one in out.iterdir()}
+    assert result.curve[-1]["loss"] < 0.85 * result.curve[0]["loss"]
+    assert result.held_out_before is None or (result.held_out_after or 0) < result.held_out_before
+    names = {path.name for path in out.iterdir()}
     assert names >= {"config.json", "model.safetensors", "tokenizer.json", "README.md", "pretraining.json"}
     assert "work" not in names
     model, info = getattr(transformers, loader).from_pretrained(out, local_files_only=True, output_loading_info=True)
     assert not info["missing_keys"]
     assert not info["unexpected_keys"]
     tokens = transformers.AutoTokenizer.from_pretrained(out, local_files_only=True)
-    assert len(tokens) == model.config.vocab_size == found.vocabulary
-    assert sum(one.numel() for one in model.parameters()) == found.parameters
+    assert len(tokens) == model.config.vocab_size == result.vocabulary
+    assert sum(parameter.numel() for parameter in model.parameters()) == result.parameters
 
 
 @pytest.mark.parametrize(("objective", "family"), [("mlm", "encoder"), ("denoise", "seq2seq"), ("clm", "decoder")])
@@ -162,10 +162,10 @@ def test_a_checkpoint_without_a_head_is_continued_with_one_tied_to_its_embedding
     before = load_file(start / "model.safetensors")
 
     settings = replace(TINY, out=tmp_path / "continued", start=start, learning_rate=1e-3)
-    found = pretrain([corpus(tmp_path / "corpus.txt")], settings, read)
+    result = pretrain([corpus(tmp_path / "corpus.txt")], settings, read)
 
-    assert found.start == "start"
-    assert found.curve[-1]["loss"] < found.curve[0]["loss"]
+    assert result.start == "start"
+    assert result.curve[-1]["loss"] < result.curve[0]["loss"]
     after = load_file(tmp_path / "continued/model.safetensors")
     for name, weight in before.items():
         moved = (after[f"bert.{name}"] - weight).abs().max()
@@ -186,8 +186,8 @@ def test_unlike_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
-    found, out = made(tmp_path, steps=1)
-    assert made(tmp_path, steps=1, resume=True)[0] == found
+    result, out = made(tmp_path, steps=1)
+    assert made(tmp_path, steps=1, resume=True)[0] == result
     with pytest.raises(InputError, match="its run had steps 1, now 2"):
         made(tmp_path, steps=2, resume=True)
     with pytest.raises(InputError, match="is not empty; choose another"):
@@ -196,8 +196,8 @@ def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
 
 
 def test_no_step_gives_the_model_as_it_was_drawn(tmp_path: Path) -> None:
-    found, out = made(tmp_path, steps=0)
-    assert (found.steps, found.curve) == (0, ())
+    result, out = made(tmp_path, steps=0)
+    assert (result.steps, result.curve) == (0, ())
     assert (out / "model.safetensors").exists()
 
 

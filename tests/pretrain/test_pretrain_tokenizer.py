@@ -91,8 +91,8 @@ def test_the_folder_says_which_token_means_what(tmp_path: Path) -> None:
     tokenizer.write(made, tmp_path, 128)
     said = json.loads((tmp_path / "tokenizer_config.json").read_text())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(said | {"mask_token": {"content": "bank"}}))
-    found = tokenizer.read(tmp_path, ("mask",))
-    assert found.id("mask") == made.tokenizer.token_to_id("bank")
+    result = tokenizer.read(tmp_path, ("mask",))
+    assert result.id("mask") == made.tokenizer.token_to_id("bank")
 
 
 def test_missing_and_damaged_tokenizers_are_said(tmp_path: Path) -> None:

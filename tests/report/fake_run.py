@@ -80,29 +80,29 @@ def envelope(points: dict[str, tuple[float, float]]) -> tuple[AlphaRange, ...]:
     every = list(points.values())
     crossings = sorted({(c2 - c1) / (l1 - l2) for c1, l1 in every for c2, l2 in every if l1 > l2 and c2 > c1})
     edges = [0.0, *crossings, (crossings[-1] if crossings else 1.0) * 10]
-    found: list[AlphaRange] = []
+    result: list[AlphaRange] = []
     for low, high in itertools.pairwise(edges):
         middle = (low + high) / 2
         best = min(points, key=lambda name: points[name][0] + middle * points[name][1])
-        if found and found[-1].candidate == best:
+        if result and result[-1].candidate == best:
             continue
-        if found:
-            found[-1] = replace(found[-1], alpha_to=low)
-        found.append(AlphaRange(best, low, None))
-    return tuple(found)
+        if result:
+            result[-1] = replace(result[-1], alpha_to=low)
+        result.append(AlphaRange(best, low, None))
+    return tuple(result)
 
 
 def many_rows(n: int) -> tuple[tuple[str, str, str, float, float, float, int, float], ...]:
     dice = random.Random(1)
     sizes = [4.4, 11.2, 14.5, 22.7, 33.4, 66.4, 109.5, 278.0]
-    found = list(ROWS)
-    while len(found) < n:
+    result = list(ROWS)
+    while len(result) < n:
         million = dice.choice(sizes)
         method = dice.choice(("head_only", "full", "lora", "top_layers", "bias_only"))
-        name = f"bert-{len(found)}-{million:g}m"
+        name = f"bert-{len(result)}-{million:g}m"
         loss = 0.05 + 0.22 * million**-0.5 + dice.uniform(0, 0.03) + (0.05 if method == "head_only" else 0.0)
-        found.append(("encoder", name, method, loss, million * 0.4, million * 4, int(million * 1e6), million * 5))
-    return tuple(found[:n])
+        result.append(("encoder", name, method, loss, million * 0.4, million * 4, int(million * 1e6), million * 5))
+    return tuple(result[:n])
 
 
 def make_run(
@@ -168,7 +168,9 @@ def make_run(
             reason="lowest expected J" if status == "winner" else "",
         )
 
-    standings = sorted((finish(one) for one in standings), key=lambda one: (one.J is None, one.J or 0.0))
+    standings = sorted(
+        (finish(standing) for standing in standings), key=lambda entry: (entry.J is None, entry.J or 0.0)
+    )
     outs = (
         Excluded("encoder/bert-base-german/full", "speaks de, the data are en"),
         Excluded("encoder/bert-base-german/lora", "speaks de, the data are en"),
@@ -181,8 +183,8 @@ def make_run(
         Standing("recurrent/birnn-256/scratch", "recurrent", "birnn-256", "scratch", "stopped",
                  "never bought: no further purchase was worth its price")
     )  # fmt: skip
-    won = next(one for one in standings if one.candidate == winner)
-    names_tied = tuple(one.candidate for one in standings if one.status in ("winner", "tied"))
+    won = next(standing for standing in standings if standing.candidate == winner)
+    names_tied = tuple(standing.candidate for standing in standings if standing.status in ("winner", "tied"))
     assert won.score is not None
     decision = Decision(
         winner=won,
@@ -220,7 +222,7 @@ def make_run(
 
 def _trials(rows: Sequence[tuple[str, str, str, float, float, float, int, float]], stopped: Sequence[str],
             alpha: float) -> tuple[Trial, ...]:  # fmt: skip
-    found: list[Trial] = []
+    result: list[Trial] = []
     elapsed = 3.2
     for number, (family, model, method, loss, ms, _, _, seconds) in enumerate(rows):
         name = f"{family}/{model}/{method}"
@@ -230,12 +232,12 @@ def _trials(rows: Sequence[tuple[str, str, str, float, float, float, int, float]
             took = (RUNGS[rung] - before) * seconds
             elapsed += took + 0.2
             now = min(loss * (1 if rung == 2 else 1.6 if rung else 2.9), 0.98)
-            found.append(
+            result.append(
                 Trial(name, rung, RUNGS[rung], took, measured(1 - now), now, f"runs/{number}/rung-{rung}.npy",
                       ms / 3000, elapsed, took * 1.2, alpha * max(0.3 / (number + 1) ** 1.5 - 0.001, 0.0),
                       f"expected to save {alpha * 0.3 / (number + 1) ** 1.5:.4g} a month for {took:.3g} s", FINGERPRINT)
             )  # fmt: skip
-    return tuple(found)
+    return tuple(result)
 
 
 def _profile(labels: Sequence[str]) -> DataProfile:
@@ -289,7 +291,7 @@ def _pool(rows: Sequence[tuple[str, str, str, float, float, float, int, float]],
         )
         for family, model, method, _, _, mb, parameters, _ in rows
     )
-    return Pool(candidates, {one.name: Forecast(10.0, 5e8) for one in candidates}, outs)
+    return Pool(candidates, {candidate.name: Forecast(10.0, 5e8) for candidate in candidates}, outs)
 
 
 def evaluation(labels: Sequence[str], n_test: int) -> Evaluation:
@@ -316,7 +318,15 @@ def evaluation(labels: Sequence[str], n_test: int) -> Evaluation:
             SliceRow("length", "up to 40 characters", 402, measured(0.934, 402)),
             SliceRow("length", "41 to 80 characters", 380, measured(0.926, 380)),
             SliceRow("length", "more than 80 characters", 218, measured(0.889, 218)),
-            *(SliceRow("label", one.label, one.support, measured(one.recall, max(one.support, 1))) for one in classes),
+            *(
+                SliceRow(
+                    "label",
+                    class_name.label,
+                    class_name.support,
+                    measured(class_name.recall, max(class_name.support, 1)),
+                )
+                for class_name in classes
+            ),
             SliceRow("language", "en", 981, measured(0.923, 981)),
             SliceRow("language", "zh", 19, measured(0.789, 19)),
         )

@@ -27,11 +27,11 @@ def test_hull_of_one_cost_is_its_lowest_loss() -> None:
 
 def test_hull_and_decision_map_name_the_same_candidates() -> None:
     run = make_run()
-    points = {one.name: (one.cost, one.loss) for one in points_of(run.decision, run.trials)}
+    points = {entry.name: (entry.cost, entry.loss) for entry in points_of(run.decision, run.trials)}
 
     hull = lower_hull(list(points.values()))
 
-    assert [points[one.candidate] for one in envelope(points)] == hull
+    assert [points[entry.candidate] for entry in envelope(points)] == hull
 
 
 def test_cheap_and_good_lies_down_and_to_the_left() -> None:
@@ -53,7 +53,7 @@ def test_interval_of_the_loss_mirrors_that_of_the_score() -> None:
     winner = run.decision.winner
     assert winner.score is not None
 
-    point = next(one for one in points_of(run.decision, run.trials) if one.name == winner.candidate)
+    point = next(entry for entry in points_of(run.decision, run.trials) if entry.name == winner.candidate)
 
     assert point.loss == pytest.approx(1 - winner.score.value)
     assert (point.low, point.high) == pytest.approx((1 - winner.score.high, 1 - winner.score.low))
@@ -74,7 +74,7 @@ def test_map_draws_each_range_as_wide_as_its_decades() -> None:
 
     wide = decision_map(ranges, {}, {}, 100.0, work).split("</svg>")[0]
 
-    widths = [float(one) for one in re.findall(r'class="piece c0" x="[\d.]+" y="44" width="([\d.]+)"', wide)]
+    widths = [float(match) for match in re.findall(r'class="piece c0" x="[\d.]+" y="44" width="([\d.]+)"', wide)]
     low, high = alpha_axis(ranges, 100.0)
     assert len(widths) == 3
     assert widths[0] == pytest.approx(widths[2], abs=0.1)  # the same air on both sides
@@ -95,9 +95,9 @@ def test_race_has_a_line_for_each_candidate_and_a_dot_for_each_purchase() -> Non
     wide = race_chart(run.trials, labels_of(decision), colours_of(decision), decision.winner.candidate, "USD")
     wide = wide.split("</svg>")[0]
 
-    assert wide.count('class="run ') == len({one.candidate for one in run.trials})
+    assert wide.count('class="run ') == len({trial.candidate for trial in run.trials})
     assert wide.count('class="dot ') + wide.count('class="hollow ') == len(run.trials)
-    assert wide.count('class="worth ') == sum(one.value > 0 for one in run.trials)
+    assert wide.count('class="worth ') == sum(trial.value > 0 for trial in run.trials)
 
 
 def test_label_keeps_off_a_line_where_there_is_room() -> None:
@@ -116,11 +116,11 @@ def test_label_keeps_off_a_line_where_there_is_room() -> None:
 def test_worthless_purchase_does_not_press_the_others_flat() -> None:
     run = make_run()
     first, *rest = run.trials
-    trials = (replace(first, value=1e-14), *(replace(one, value=100.0) for one in rest))
+    trials = (replace(first, value=1e-14), *(replace(entry, value=100.0) for entry in rest))
 
     drawn = race_chart(trials, {}, {}, "", "USD").split("</svg>")[0]
 
-    heights = [float(one) for one in re.findall(r'class="worth plain"[^>]*height="([\d.]+)"', drawn)]
+    heights = [float(match) for match in re.findall(r'class="worth plain"[^>]*height="([\d.]+)"', drawn)]
     assert heights[0] == 1.0
     assert min(heights[1:]) > 30
 

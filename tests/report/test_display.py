@@ -24,12 +24,12 @@ def test_html_of_a_decision_names_every_candidate_that_ran_and_escapes() -> None
     sentence = replace(RUN.decision, sentence="<b>x</b>")
     html = sentence._repr_html_()
     assert "&lt;b&gt;x&lt;/b&gt;" in html
-    assert html.count("<tr style=") == sum(one.score is not None for one in RUN.decision.candidates)
+    assert html.count("<tr style=") == sum(candidate.score is not None for candidate in RUN.decision.candidates)
 
 
 def test_frame_of_a_decision_has_a_row_for_each_candidate() -> None:
     frame = RUN.decision.to_frame()
-    assert frame["candidate"].tolist() == [one.candidate for one in RUN.decision.candidates]
+    assert frame["candidate"].tolist() == [candidate.candidate for candidate in RUN.decision.candidates]
     winner = frame[frame["status"] == "winner"].iloc[0]
     assert winner["score"] == RUN.decision.winner.score.value  # type: ignore[union-attr]
 
@@ -37,8 +37,10 @@ def test_frame_of_a_decision_has_a_row_for_each_candidate() -> None:
 def test_plot_of_a_decision_shows_cost_against_score() -> None:
     axes = RUN.decision.plot()
     assert axes.get_xlabel() == f"cost, {RUN.decision.objective.currency} per month"
-    finished = [one for one in RUN.decision.candidates if one.cost is not None and one.score is not None]
-    assert {text.get_text() for text in axes.texts} == {one.candidate for one in finished}
+    finished = [
+        candidate for candidate in RUN.decision.candidates if candidate.cost is not None and candidate.score is not None
+    ]
+    assert {text.get_text() for text in axes.texts} == {standing.candidate for standing in finished}
 
 
 def test_evaluation_shows_its_metrics() -> None:

@@ -15,14 +15,14 @@ def test_leaderboard_is_ordered_by_total_cost_then_the_unfinished() -> None:
 
     rows = leaderboard(run.decision, run.trials)
 
-    totals = [one.standing.J for one in rows if one.standing.J is not None]
+    totals = [row.standing.J for row in rows if row.standing.J is not None]
     assert totals == sorted(totals)
-    assert [one.standing.status for one in rows[len(totals) :]] == ["excluded", "stopped", "stopped"]
+    assert [row.standing.status for row in rows[len(totals) :]] == ["excluded", "stopped", "stopped"]
 
 
 def test_loss_falls_by_one_when_accuracy_rises_by_one_and_rises_with_an_error_rate() -> None:
     trials = make_run().trials
-    error_rates = [replace(one, score=measured(one.loss)) for one in trials]
+    error_rates = [replace(trial, score=measured(trial.loss)) for trial in trials]
 
     assert loss_per_score(trials) == pytest.approx(-1)
     assert loss_per_score(error_rates) == pytest.approx(1)
@@ -43,9 +43,9 @@ def test_every_candidate_without_a_rank_is_excluded_once() -> None:
 
     names = [name for group in out for name in group.candidates]
     assert len(names) == len(set(names))
-    unscored = {one.candidate for one in run.decision.candidates if one.score is None}
+    unscored = {candidate.candidate for candidate in run.decision.candidates if candidate.score is None}
     assert unscored <= set(names)
-    german = next(one for one in out if "speaks de" in one.reason)
+    german = next(entry for entry in out if "speaks de" in entry.reason)
     assert german.candidates == ("encoder/bert-base-german/full", "encoder/bert-base-german/lora")
 
 
@@ -58,19 +58,19 @@ def test_who_fell_out_on_the_way_is_listed_with_its_own_reason() -> None:
 
         out = excluded(replace(run.decision, candidates=(fell, *others)), run.pool, run.screening)
 
-        assert [(one.reason, one.candidates) for one in out if one.stage == "failed during the run"] == [
+        assert [(entry.reason, entry.candidates) for entry in out if entry.stage == "failed during the run"] == [
             (reason, (first.candidate,))
         ]
 
 
 def test_models_that_are_elsewhere_share_one_reason() -> None:
     run = make_run()
-    reasons = [Excluded(f"encoder/{one}", f"hf://org/{one}: not on this machine; name a folder.") for one in "ab"]
+    reasons = [Excluded(f"encoder/{entry}", f"hf://org/{entry}: not on this machine; name a folder.") for entry in "ab"]
 
     out = excluded(run.decision, replace(run.pool, excluded=tuple(reasons)), None)
 
     assert ("encoder/a", "encoder/b") in [
-        one.candidates for one in out if one.reason.startswith("not on this machine;")
+        entry.candidates for entry in out if entry.reason.startswith("not on this machine;")
     ]
 
 

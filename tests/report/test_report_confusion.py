@@ -14,7 +14,7 @@ def test_few_labels_are_shown_whole() -> None:
     shown = matrix(three)
 
     assert shown.whole
-    assert [[one.count for one in row.cells] for row in shown.rows] == [[3, 1, 0], [0, 4, 0], [2, 0, 2]]
+    assert [[cell.count for cell in row.cells] for row in shown.rows] == [[3, 1, 0], [0, 4, 0], [2, 0, 2]]
     assert shown.rows[2].cells[0].share == pytest.approx(0.5)
     assert [row.total for row in shown.rows] == [4, 4, 4]
 
@@ -41,7 +41,7 @@ def test_of_many_labels_the_most_confused_are_shown_and_no_count_is_lost() -> No
     assert len(shown.labels) <= 14
     for row in shown.rows:
         gold = many.labels.index(row.label)
-        assert sum(one.count for one in row.cells) + row.elsewhere == row.total == sum(many.confusion[gold])
+        assert sum(cell.count for cell in row.cells) + row.elsewhere == row.total == sum(many.confusion[gold])
     assert pairs(many)[0].count >= 99
 
 
@@ -57,4 +57,4 @@ def test_many_labels_without_an_error_still_make_a_matrix() -> None:
 def test_labels_without_rows_have_no_shares() -> None:
     empty = replace(evaluation(["a", "b"], 0), confusion=((0, 0), (0, 0)))
 
-    assert [one.share for row in matrix(empty).rows for one in row.cells] == [0.0] * 4
+    assert [cell.share for row in matrix(empty).rows for cell in row.cells] == [0.0] * 4

@@ -116,12 +116,20 @@ def test_key_figures_are_those_of_the_records(page: Reader, run: Run) -> None:
 def test_table_carries_the_exact_numbers_of_every_candidate(page: Reader, run: Run) -> None:
     cells = {a["data-v"] for tag, a in page.tags if tag in ("td", "th") and "data-v" in a}
 
-    for one in run.decision.candidates:
-        if one.score is None:
+    for candidate in run.decision.candidates:
+        if candidate.score is None:
             continue
-        exact = [one.score.value, one.J, one.gap and one.gap.value, one.p_value, one.seconds]
-        exact += [one.cost.total, one.cost.requests] if one.cost else []
-        exact += [one.footprint.memory_bytes, one.footprint.latency_p95_ms.value] if one.footprint else []
+        exact = [
+            candidate.score.value,
+            candidate.J,
+            candidate.gap and candidate.gap.value,
+            candidate.p_value,
+            candidate.seconds,
+        ]
+        exact += [candidate.cost.total, candidate.cost.requests] if candidate.cost else []
+        exact += (
+            [candidate.footprint.memory_bytes, candidate.footprint.latency_p95_ms.value] if candidate.footprint else []
+        )
         assert {str(number) for number in exact if number is not None} <= cells
     for trial in run.trials:
         assert {str(trial.loss), str(trial.value), str(trial.predicted_seconds)} <= cells
@@ -135,7 +143,7 @@ def test_label_table_ends_with_accuracy_and_averages(page: Reader, run: Run) -> 
     right = sum(row[i] for i, row in enumerate(run.evaluation.confusion))
     macro = [sum(getattr(row, name) for row in rows) / len(rows) for name in ("precision", "recall", "f1")]
 
-    assert f"accuracy {right / n:.3f} {n:,} macro avg " + " ".join(f"{one:.3f}" for one in macro) in page.text
+    assert f"accuracy {right / n:.3f} {n:,} macro avg " + " ".join(f"{entry:.3f}" for entry in macro) in page.text
     assert "weighted avg" in page.text
 
 
@@ -146,7 +154,9 @@ def test_energy_is_shown_where_the_machine_reports_it_and_its_absence_said(page:
     reported = replace(
         won, footprint=replace(won.footprint, joules_per_text=18.0), cost=replace(won.cost, energy=0.4321)
     )
-    others = tuple(reported if one.candidate == won.candidate else one for one in run.decision.candidates)
+    others = tuple(
+        reported if candidate.candidate == won.candidate else candidate for candidate in run.decision.candidates
+    )
 
     measured = Reader(replace(run, decision=replace(run.decision, winner=reported, candidates=others)).html())
 
@@ -253,11 +263,13 @@ def test_150_labels_and_40_candidates_show_the_most_confused_first_and_all_on_de
 
 
 def test_findings_come_worst_first_with_their_meaning(page: Reader, run: Run) -> None:
-    places = [page.text.index(one.message) for one in sorted(run.findings, key=lambda one: one.severity.value)]
+    places = [
+        page.text.index(finding.message) for finding in sorted(run.findings, key=lambda finding: finding.severity.value)
+    ]
 
     # by name: error, note, warning
     assert places[0] < places[2] < places[1]
-    assert all(one.meaning in page.text for one in run.findings)
+    assert all(finding.meaning in page.text for finding in run.findings)
 
 
 def test_distance_to_the_next_change_is_stated() -> None:

@@ -116,5 +116,5 @@ def test_share_of_wrong_answers_is_that_of_the_metric_that_counts_them() -> None
 def test_examples_differ_before_they_repeat() -> None:
     errors = [ErrorRow(n, f"text {n}", *pair, 0.9) for n, pair in enumerate([("a", "b"), ("a", "b"), ("b", "c")])]
 
-    assert [one.row for one in summary.examples(errors, 2)] == [0, 2]
-    assert [one.row for one in summary.examples(errors, 3)] == [0, 1, 2]
+    assert [example.row for example in summary.examples(errors, 2)] == [0, 2]
+    assert [example.row for example in summary.examples(errors, 3)] == [0, 1, 2]

@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).parents[2] / "src" / "goldilocks" / "report" / "what_if.
 
 def data(critical: float = 2.0) -> str:
     run = make_run()
-    names = [one.candidate for one in run.decision.candidates if one.J is not None][:5]
+    names = [candidate.candidate for candidate in run.decision.candidates if candidate.J is not None][:5]
     errors = tuple(tuple(0.0 if a == b else 0.01 for b in names) for a in names)
     decision = replace(run.decision, loss_noise=LossNoise(tuple(names), errors, critical, 0.001))
     content = slider_data(decision, board.losses_of(decision, run.trials), {name: f"<{name}>" for name in names})
@@ -34,7 +34,7 @@ def test_data_of_the_slider_hold_what_the_decision_holds_and_cannot_end_their_el
     content = json.loads(text)
     run = make_run()
     first = content["candidates"][0]
-    one = next(one for one in run.decision.candidates if f"<{one.candidate}>" == first["name"])
+    one = next(candidate for candidate in run.decision.candidates if f"<{candidate.candidate}>" == first["name"])
     assert one.cost is not None
     assert first["cost"] == one.cost.total
     assert content["from"] < content["alpha"] < content["to"]
@@ -63,5 +63,5 @@ def test_script_moves_the_winner_from_the_cheapest_to_the_best() -> None:
     assert done.returncode == 0, done.stderr
     cheap, good = json.loads(done.stdout)
     candidates = json.loads(text)["candidates"]
-    assert cheap.startswith(min(candidates, key=lambda one: one["cost"])["name"] + ":")
-    assert good.startswith(min(candidates, key=lambda one: one["expected"])["name"] + ":")
+    assert cheap.startswith(min(candidates, key=lambda candidate: candidate["cost"])["name"] + ":")
+    assert good.startswith(min(candidates, key=lambda candidate: candidate["expected"])["name"] + ":")

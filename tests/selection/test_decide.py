@@ -133,7 +133,7 @@ def test_unfinished_candidate_may_be_the_best_but_cannot_win() -> None:
     assert choice.p_best["encoder/m/full"] > 0.95
     # 1 + 10,000 * .1 against 5 + 10,000 * .05
     assert choice.expected_regret == pytest.approx(496, rel=0.1)
-    assert [one.candidate for one in choice.standings] == ["cnn/m/scratch"]
+    assert [standing.candidate for standing in choice.standings] == ["cnn/m/scratch"]
 
 
 def test_free_errors_leave_the_cheapest() -> None:
@@ -150,13 +150,13 @@ def test_identical_candidates_share_the_probability_and_the_name_decides() -> No
     choice = decide(rivals, GOLD, ACCURACY, SPEC)
     assert choice.winner.candidate == "cnn/a/scratch"
     assert len(choice.tied) == 3
-    assert [one.p_best for one in choice.standings] == pytest.approx([1 / 3] * 3)
+    assert [standing.p_best for standing in choice.standings] == pytest.approx([1 / 3] * 3)
 
 
 def test_map_is_the_lower_envelope() -> None:
     points = {"cheap": (1.0, 0.5), "middle": (2.0, 0.3), "hidden": (4.0, 0.29), "dear": (5.0, 0.1)}
 
-    got = [(one.candidate, one.alpha_from, one.alpha_to) for one in decision_map(points)]
+    got = [(entry.candidate, entry.alpha_from, entry.alpha_to) for entry in decision_map(points)]
 
     # cheap = middle at 1/.2 = 5; middle = dear at 3/.2 = 15; hidden is never lowest
     assert got == [
@@ -174,13 +174,15 @@ def test_map_agrees_with_brute_force() -> None:
         for alpha in rng.random(20) * 10:
             lowest = min(points, key=lambda name: points[name][0] + alpha * points[name][1])
             here = next(
-                one for one in ranges if one.alpha_from <= alpha and (one.alpha_to is None or alpha < one.alpha_to)
+                interval
+                for interval in ranges
+                if interval.alpha_from <= alpha and (interval.alpha_to is None or alpha < interval.alpha_to)
             )
             assert here.candidate == lowest
 
 
 def test_dominated_twin_never_appears_in_the_map() -> None:
-    assert [one.candidate for one in decision_map({"a": (1.0, 0.2), "b": (1.0, 0.3)})] == ["a"]
+    assert [entry.candidate for entry in decision_map({"a": (1.0, 0.2), "b": (1.0, 0.3)})] == ["a"]
 
 
 def test_hard_limit_excludes_the_better_candidate_with_the_reason() -> None:
@@ -193,7 +195,7 @@ def test_hard_limit_excludes_the_better_candidate_with_the_reason() -> None:
     choice = decide([slow, fast], GOLD, ACCURACY, spec)
 
     assert choice.winner.candidate == "cnn/m/scratch"
-    out = next(one for one in choice.standings if one.status == "excluded")
+    out = next(standing for standing in choice.standings if standing.status == "excluded")
     assert "latency_p95_ms: measured 20 ms, limit 10 ms" in out.reason
 
 
@@ -230,13 +232,13 @@ def test_gap_of_a_metric_that_is_not_about_labels_is_resampled_however_few_answe
 
     def answering(name: str, error: float) -> Finished:
         money = Cost(tuning=1, labour=0, requests=0, memory=0, storage=0)
-        answers = tuple(one + error for one in gold)
+        answers = tuple(answer + error for answer in gold)
         return Finished(candidate(name), trial(name, 2, error, 10.0), answers, 10.0, footprint(), money)
 
     choice = decide([answering("encoder/m/full", 0.1), answering("cnn/m/scratch", off)], gold, _nearness(), SPEC)
 
     # No answer equals its gold, so counting right ones would see no difference. Every draw of 1,000 has the same gap.
-    p_value = next(one.p_value for one in choice.standings if one.p_value is not None)
+    p_value = next(standing.p_value for standing in choice.standings if standing.p_value is not None)
     assert p_value == pytest.approx(1 / 1001 if off > 0.1 else 1.0)
 
 
@@ -273,7 +275,7 @@ def test_training_seed_makes_a_narrow_lead_less_certain_but_excludes_nobody() ->
     lead, next_ = finished("encoder/m/full", range(0, 40), cost=1), finished("encoder/n/full", range(0, 46), cost=1)
     rivals = (lead, next_)
     choices = [
-        decide([replace(one, candidate=kind(one.candidate.name)) for one in rivals], GOLD, ACCURACY, SPEC)
+        decide([replace(rival, candidate=kind(rival.candidate.name)) for rival in rivals], GOLD, ACCURACY, SPEC)
         for kind in (candidate, network)
     ]
     deterministic, trained = (choice.winner for choice in choices)

@@ -75,11 +75,11 @@ def test_who_falls_out_is_written_down_and_said(tmp_path: Path) -> None:
     with guard(tmp_path, log).watch("screening", ["f/m/full", "f/m/lora"]) as fallen:
         raise IntegrityError("m: damaged.")
 
-    assert [one.candidate for one in fallen] == ["f/m/full", "f/m/lora"]
+    assert [name.candidate for name in fallen] == ["f/m/full", "f/m/lora"]
     failed = [event.failure.candidate for event in log if isinstance(event, CandidateFailed)]
     assert failed == ["f/m/full", "f/m/lora"]
     written = Workspace(tmp_path).read_dropped()
-    assert [(one.stage, one.reason) for one in written.values()] == [("screening", "m: damaged.")] * 2
+    assert [(text.stage, text.reason) for text in written.values()] == [("screening", "m: damaged.")] * 2
     assert Workspace(tmp_path).elapsed() == written["f/m/lora"].elapsed
 
 

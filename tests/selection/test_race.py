@@ -54,7 +54,7 @@ class FakeRun:
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         right = np.arange(len(texts)) < self.skill * (0.5 + 0.5 * self.share) * len(texts)
-        gold = np.array([one == "a" for one in GOLD])
+        gold = np.array([answer == "a" for answer in GOLD])
         says_a = np.where(right, gold, ~gold)
         return of_labels(np.stack([says_a, ~says_a], axis=1).astype(np.float32), ("a", "b"))
 
@@ -96,7 +96,7 @@ def test_every_purchase_is_a_line_and_a_file_of_probabilities(tmp_path: Path) ->
     assert len(trials) == 9
     assert stopped == "nothing is left to buy"
     assert Workspace(tmp_path).read_trials() == list(trials)
-    assert all((tmp_path / one.predictions).exists() for one in trials)
+    assert all((tmp_path / entry.predictions).exists() for entry in trials)
     # .95 of 60 texts are 57, at the end of the run
     assert trials[-1].score.value == pytest.approx(57 / 60)
 
@@ -106,7 +106,7 @@ def test_promoted_runs_go_on_and_are_never_started_again(tmp_path: Path) -> None
     race(setting(tmp_path, log, Clock()), plugins.load("policies", "halving"))
 
     for name in SKILLS:
-        shares = [share for one, share in log if one == name]
+        shares = [share for entry, share in log if entry == name]
         assert shares == sorted(set(shares))
 
 
@@ -152,7 +152,7 @@ def test_candidate_that_breaks_is_excluded_and_stays_excluded(tmp_path: Path) ->
     for policy in ("exhaustive", "halving", "value", "random"):
         trials, _ = race(broken, plugins.load("policies", policy))
 
-    assert {one.candidate for one in trials} == {"majority/majority/scratch", "encoder/m/full"}
+    assert {entry.candidate for entry in trials} == {"majority/majority/scratch", "encoder/m/full"}
     assert tried.count("tfidf_linear/word/scratch") == sum(isinstance(event, CandidateFailed) for event in events) == 1
     assert Workspace(tmp_path).read_dropped()["tfidf_linear/word/scratch"].reason == "its weights are damaged."
 
@@ -222,13 +222,13 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
         plain,
         pool=pool,
         screening=replace(plain.screening, kept=(name, *SKILLS)),
-        start=lambda one: Asking(0.9, [], one.name) if one.name == name else plain.start(one),
+        start=lambda entry: Asking(0.9, [], entry.name) if entry.name == name else plain.start(entry),
     )
     trials, _ = race(mixed, plugins.load("policies", "exhaustive"))
 
-    (asked,) = [one for one in trials if one.candidate == name]
+    (asked,) = [entry for entry in trials if entry.candidate == name]
     assert (asked.share, asked.usage) == (1.0, Usage(60, 600, 60, 3.0))
-    assert all(one.usage is None for one in trials if one.candidate != name)
+    assert all(entry.usage is None for entry in trials if entry.candidate != name)
     assert Workspace(tmp_path).read_trials() == list(trials)
 
 
@@ -241,7 +241,7 @@ def test_baselines_of_the_task_are_run_to_the_end_before_all_else(tmp_path: Path
 
     assert log[:2] == [("majority/majority/scratch", 1.0), ("tfidf_linear/word/scratch", 1.0)]
     assert trials[1].why == "a baseline of the task: every candidate is compared with it"
-    assert "encoder/m/full" in {one.candidate for one in trials}
+    assert "encoder/m/full" in {entry.candidate for entry in trials}
 
 
 def test_baseline_that_would_take_all_the_budget_is_left_to_the_policy(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_baseline_that_would_take_all_the_budget_is_left_to_the_policy(tmp_path:
 def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) -> None:
     trials, _ = race(setting(tmp_path, [], Clock()), plugins.load("policies", "value"))
 
-    done = [one.candidate for one in trials if one.share == 1]
+    done = [entry.candidate for entry in trials if entry.share == 1]
     assert "encoder/m/full" in done
 
 
@@ -424,7 +424,7 @@ def test_cheapest_is_run_beside_a_baseline_that_nothing_is_expected_to_improve_o
 
     trials, stopped = race(based, Idle())
 
-    assert [one.candidate for one in trials] == ["majority/majority/scratch", "tfidf_linear/word/scratch"]
+    assert [entry.candidate for entry in trials] == ["majority/majority/scratch", "tfidf_linear/word/scratch"]
     assert stopped == "the policy found nothing more to buy"
 
 
@@ -434,7 +434,7 @@ def test_pool_of_baselines_alone_is_decided_among_them(tmp_path: Path) -> None:
 
     trials, _ = race(alone, plugins.load("policies", "value"))
 
-    assert [one.candidate for one in trials if one.share >= 1] == ["majority/majority/scratch"]
+    assert [entry.candidate for entry in trials if entry.share >= 1] == ["majority/majority/scratch"]
 
 
 def test_trial_that_hangs_fails_alone_and_its_child_processes_are_killed(tmp_path: Path) -> None:
@@ -523,7 +523,7 @@ def test_candidate_for_whose_answers_the_metric_is_undefined_is_excluded_and_the
         replace(context, metric=cast(Metric, Undefined()), start=start), plugins.load("policies", "exhaustive")
     )
 
-    assert {one.candidate for one in trials if one.share >= 1} == set(SKILLS) - {"encoder/m/full"}
+    assert {entry.candidate for entry in trials if entry.share >= 1} == set(SKILLS) - {"encoder/m/full"}
     assert "the metric is not defined for its answers" in context.workspace.read_dropped()["encoder/m/full"].reason
 
 
@@ -541,7 +541,7 @@ class Seeds:
 
 def with_seeds(folder: Path, log: list[tuple[str, float]], kept: dict[str, float] | None = None) -> RaceContext:
     plain = setting(folder, log, Clock(), kept)
-    members = tuple(network(one.name) if "encoder" in one.name else one for one in plain.pool.candidates)
+    members = tuple(network(entry.name) if "encoder" in entry.name else entry for entry in plain.pool.candidates)
 
     def repeat(one: Candidate, number: int) -> FakeRun:
         return FakeRun(SKILLS[one.name] - 0.1 * number, log, f"{one.name} with seed {number}")
@@ -554,12 +554,12 @@ def test_second_seed_is_a_trial_with_answers_of_its_own_beside_the_first(tmp_pat
     kept: dict[str, float] = {}
     trials, _ = race(with_seeds(tmp_path, log, kept), cast(Policy, Seeds))
 
-    encoder = [one for one in trials if one.candidate == "encoder/m/full"]
-    assert [one.repeat for one in encoder] == [0, 1, 2]  # of the others, which are deterministic, none
+    encoder = [entry for entry in trials if entry.candidate == "encoder/m/full"]
+    assert [entry.repeat for entry in encoder] == [0, 1, 2]  # of the others, which are deterministic, none
     assert len(trials) == 5
-    assert len({one.predictions for one in encoder}) == 3
+    assert len({entry.predictions for entry in encoder}) == 3
     # .95, .85 and .75 of 60 items
-    assert [one.score.value for one in encoder] == [pytest.approx(x) for x in (57 / 60, 51 / 60, 45 / 60)]
+    assert [entry.score.value for entry in encoder] == [pytest.approx(x) for x in (57 / 60, 51 / 60, 45 / 60)]
     assert ("encoder/m/full with seed 2", 1.0) in log  # from scratch
     assert set(kept) == set(SKILLS)  # the first run's model stays, and nothing of the others
 
@@ -573,7 +573,7 @@ def test_race_goes_on_behind_a_second_seed(tmp_path: Path) -> None:
     again, _ = race(with_seeds(tmp_path, log), cast(Policy, Seeds))
 
     assert log == [("encoder/m/full with seed 2", 1.0)]
-    assert [one.repeat for one in again] == [one.repeat for one in first]
+    assert [entry.repeat for entry in again] == [statement.repeat for statement in first]
 
 
 def test_second_seed_that_fails_leaves_the_candidate_in_the_race(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def test_exhaustive_replay_costs_the_recorded_seconds() -> None:
 def test_value_policy_finds_the_best_for_less() -> None:
     bought = replay(standings(SECONDS), RECORD, plugins.load("policies", "value"), budget_seconds=1e9)
 
-    finished = [one for one in bought if one.share == 1]
-    assert min(finished, key=lambda one: one.loss).candidate == "encoder/m/full"
+    finished = [entry for entry in bought if entry.share == 1]
+    assert min(finished, key=lambda entry: entry.loss).candidate == "encoder/m/full"
     assert bought[-1].elapsed < 201.0
 
 
@@ -48,8 +48,8 @@ def test_seeds_of_the_record_can_be_bought_again() -> None:
     race = standings(close)
     bought = replay(race, record, plugins.load("policies", "value"), budget_seconds=1e9)
 
-    assert {one.candidate for one in bought if one.repeat} >= {"encoder/m/full"}
-    assert bought[-1].elapsed == pytest.approx(sum(one.seconds for one in bought))
+    assert {entry.candidate for entry in bought if entry.repeat} >= {"encoder/m/full"}
+    assert bought[-1].elapsed == pytest.approx(sum(entry.seconds for entry in bought))
     assert race.best == "encoder/n/full"
     without = replay(standings(close), record[:6], plugins.load("policies", "value"), budget_seconds=1e9)
-    assert not any(one.repeat for one in without)
+    assert not any(entry.repeat for entry in without)

@@ -93,8 +93,8 @@ def _setting(folder: Path, clock: _Clock, measured: list[str], seconds: float, *
         machine=MACHINE,
         metric=plugins.load("metrics", "accuracy"),
         workspace=Workspace(folder),
-        start=lambda one: _Run(clock),
-        keep=lambda one, run: None,
+        start=lambda entry: _Run(clock),
+        keep=lambda entry, run: None,
         clock=clock,
         progress=lambda event: None,
         measure=measure,
@@ -104,7 +104,7 @@ def _setting(folder: Path, clock: _Clock, measured: list[str], seconds: float, *
 def test_race_measures_what_finished_and_stops_with_time_left_for_the_rest(tmp_path: Path) -> None:
     clock, measured = _Clock(180.0), list[str]()
     trials, stopped = race(_setting(tmp_path, clock, measured, 7.0), plugins.load("policies", "exhaustive"))
-    assert measured == [one.candidate for one in trials if one.share == 1]
+    assert measured == [entry.candidate for entry in trials if entry.share == 1]
     assert len(measured) == 1
     assert stopped == "the budget ended"
     # 2 x 7 s for footprint and bundle, 2 s for writing: a rung ends on the step after its time.
@@ -150,10 +150,10 @@ def test_features_that_would_take_too_long_are_given_up_after_the_first_texts(
 def test_look_without_time_keeps_the_probe_and_leaves_the_other_estimators_out() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
-    found = rng.normal(size=(60, 3, 4)).astype(np.float32) + labels[:, None, None]
+    result = rng.normal(size=(60, 3, 4)).astype(np.float32) + labels[:, None, None]
     facts = ModelInfo("m", "fake", "builtin", "", "none", (), "mit", 1, 1)
-    in_time = screening._probe(facts, found, labels, 0, 5, screening._Timing(0.0, float("inf")))
-    late = screening._probe(facts, found, labels, 0, 5, screening._Timing(0.0, 0.0))
+    in_time = screening._probe(facts, result, labels, 0, 5, screening._Timing(0.0, float("inf")))
+    late = screening._probe(facts, result, labels, 0, 5, screening._Timing(0.0, 0.0))
     assert set(late.estimates) == {screening.ACCURACY}
     assert late.estimates[screening.ACCURACY].n == 2
     assert late.layer == 2

@@ -57,7 +57,7 @@ def _features(gaps: Mapping[str, float], seen: list[Text] | None = None, layers:
 
 
 def _pool(*groups: list[Candidate]) -> Pool:
-    return Pool(tuple(one for group in groups for one in group), {})
+    return Pool(tuple(entry for group in groups for entry in group), {})
 
 
 def test_model_that_cannot_be_looked_at_falls_out_and_the_others_are_looked_at() -> None:
@@ -73,55 +73,55 @@ def test_model_that_cannot_be_looked_at_falls_out_and_the_others_are_looked_at()
             fallen.extend(names)
 
     pool = _pool(_pretrained("broken", 100), _pretrained("good", 200))
-    found = screen(_dataset(), pool, features=features, plan=ScreeningPlan(60, seed=0), watch=watch)
+    result = screen(_dataset(), pool, features=features, plan=ScreeningPlan(60, seed=0), watch=watch)
 
-    assert [look.model for look in found.looks] == ["encoder/good"]
-    assert watched[0] == [one.name for one in pool.candidates if "broken" in one.name]
-    assert found.kept == tuple(one.name for one in pool.candidates if "good" in one.name)
-    assert found.cut == ()
+    assert [look.model for look in result.looks] == ["encoder/good"]
+    assert watched[0] == [entry.name for entry in pool.candidates if "broken" in entry.name]
+    assert result.kept == tuple(entry.name for entry in pool.candidates if "good" in entry.name)
+    assert result.cut == ()
 
 
 def test_informative_features_come_first_in_every_ranking() -> None:
     pool = _pool(_pretrained("noise", 200), _pretrained("good", 100))
-    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
-    for name, ranking in found.rankings.items():
+    result = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
+    for name, ranking in result.rankings.items():
         if name not in ("size_only", "random"):
             assert ranking == ("encoder/good", "encoder/noise"), name
-    assert {"h_score", "log_me", "knn", "linear_probe", "size_only", "random"} <= set(found.rankings)
-    assert found.rankings["size_only"] == ("encoder/noise", "encoder/good")  # the larger first
+    assert {"h_score", "log_me", "knn", "linear_probe", "size_only", "random"} <= set(result.rankings)
+    assert result.rankings["size_only"] == ("encoder/noise", "encoder/good")  # the larger first
 
 
 def test_the_surely_worse_are_cut_with_every_one_of_their_candidates_and_a_reason_in_numbers() -> None:
     good = [_pretrained(f"good{i}") for i in range(3)]
     pool = _pool(*good, _pretrained("noise", methods=("full", "head_only")))
     gaps = {"good0": 4.0, "good1": 4.0, "good2": 4.0, "noise": 0.0}
-    found = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=3))
-    assert found.kept == ("encoder/good0/full", "encoder/good1/full", "encoder/good2/full")
-    assert [one.candidate for one in found.cut] == ["encoder/noise/full", "encoder/noise/head_only"]
-    assert "% wrong" in found.cut[0].reason
-    assert "3 models are surely better" in found.cut[0].reason
+    result = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=3))
+    assert result.kept == ("encoder/good0/full", "encoder/good1/full", "encoder/good2/full")
+    assert [name.candidate for name in result.cut] == ["encoder/noise/full", "encoder/noise/head_only"]
+    assert "% wrong" in result.cut[0].reason
+    assert "3 models are surely better" in result.cut[0].reason
 
 
 def test_no_model_within_the_interval_of_the_cut_is_cut() -> None:
     gaps = {f"m{i}": 2.0 + 0.01 * i for i in range(4)}
     pool = _pool(*(_pretrained(name) for name in gaps))
-    found = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=1))
-    assert len(found.kept) == 4
-    assert found.cut == ()
+    result = screen(_dataset(), pool, features=_features(gaps), plan=ScreeningPlan(60, seed=0, keep=1))
+    assert len(result.kept) == 4
+    assert result.cut == ()
 
 
 def test_with_fewer_models_than_are_kept_none_is_cut() -> None:
     pool = _pool(_pretrained("noise"), _pretrained("good"))
-    found = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
-    assert found.cut == ()
+    result = screen(_dataset(), pool, features=_features({"noise": 0.0, "good": 4.0}), plan=ScreeningPlan(60, seed=0))
+    assert result.cut == ()
 
 
 def test_candidates_without_features_go_on_unseen() -> None:
     counts, net = candidate("naive_bayes/unigram/scratch"), candidate("cnn/textcnn/scratch")
-    found = screen(_dataset(), _pool([counts, net]), features=_features({}), plan=ScreeningPlan(60, seed=0))
-    assert found.kept == (counts.name, net.name)
-    assert found.looks == ()
-    assert found.rankings["random"] == ()
+    result = screen(_dataset(), _pool([counts, net]), features=_features({}), plan=ScreeningPlan(60, seed=0))
+    assert result.kept == (counts.name, net.name)
+    assert result.looks == ()
+    assert result.rankings["random"] == ()
 
 
 def test_only_the_train_part_is_looked_at_and_every_model_reads_it_once() -> None:
@@ -160,18 +160,20 @@ def test_log_me_is_kept_out_of_the_ranking_where_there_are_fewer_texts_than_feat
         return np.random.default_rng(0).normal(size=(len(texts), 1, width)).astype(np.float32)
 
     pool = _pool(_pretrained("wide"), _pretrained("narrow"))
-    found = screen(_dataset(), pool, features=wide, plan=ScreeningPlan(60, seed=0))
-    assert found.rankings["log_me"] == ("encoder/narrow",)
-    estimates = {look.model: set(look.estimates) for look in found.looks}
+    result = screen(_dataset(), pool, features=wide, plan=ScreeningPlan(60, seed=0))
+    assert result.rankings["log_me"] == ("encoder/narrow",)
+    estimates = {look.model: set(look.estimates) for look in result.looks}
     assert "log_me_distrusted" in estimates["encoder/wide"]
     assert "log_me" in estimates["encoder/narrow"]
 
 
 def test_models_there_is_no_time_for_go_on_unseen() -> None:
     pool = _pool(_pretrained("small"), _pretrained("large", depth=1000))
-    found = screen(_dataset(), pool, features=_features({"small": 1.0, "large": 1.0}), plan=ScreeningPlan(1e-6, seed=0))
-    assert [look.model for look in found.looks] == ["encoder/small"]
-    assert len(found.kept) == 2
+    result = screen(
+        _dataset(), pool, features=_features({"small": 1.0, "large": 1.0}), plan=ScreeningPlan(1e-6, seed=0)
+    )
+    assert [look.model for look in result.looks] == ["encoder/small"]
+    assert len(result.kept) == 2
 
 
 def test_each_screened_model_is_reported() -> None:
@@ -192,7 +194,7 @@ def test_the_same_seed_gives_the_same_looks_and_they_survive_the_disk() -> None:
         screen(_dataset(), pool, features=_features({"m": 1.0, "n": 0.5}), plan=ScreeningPlan(60, seed=3))
         for _ in range(2)
     )
-    assert [one.estimates for one in first.looks] == [one.estimates for one in second.looks]
+    assert [look.estimates for look in first.looks] == [look.estimates for look in second.looks]
     assert first.rankings == second.rankings
     assert from_json(type(first), to_json(first), where=Path("x")) == first
 

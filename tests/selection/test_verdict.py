@@ -43,7 +43,7 @@ def test_winner_that_is_right_far_more_often_than_a_constant_answer_is_useful() 
     assert got.useful
     assert got.needs == ()
     # The constant and random answers are wrong half of the time; the strongest is named.
-    assert {one.baseline: one.loss for one in got.comparisons} == {
+    assert {comparison.baseline: comparison.loss for comparison in got.comparisons} == {
         "constant": 0.5,
         "random": pytest.approx(0.5, abs=0.01),
     }
@@ -65,7 +65,7 @@ def test_gain_that_luck_explains_names_the_rows_that_would_show_it() -> None:
     got = verdict([finished("encoder/m/full", range(190), cost=1)])
     assert not got.useful
     assert "which chance explains" in got.reason
-    assert any("validation rows would show a difference this large" in one for one in got.needs)
+    assert any("validation rows would show a difference this large" in need for need in got.needs)
 
 
 def test_incumbent_that_is_as_good_is_kept() -> None:
@@ -87,7 +87,7 @@ def test_incumbent_that_is_clearly_worse_is_replaced() -> None:
 def test_with_a_matrix_the_constant_is_the_answer_that_costs_least() -> None:
     objective = Objective(error_cost=1.0, error_costs={"b": {"a": 9.0}})
     got = verdict([finished("encoder/m/full", range(4), cost=1)], objective=objective)
-    constant = next(one for one in got.comparisons if one.baseline == "constant")
+    constant = next(comparison for comparison in got.comparisons if comparison.baseline == "constant")
     # Always "b": half of the items cost 1 of at most 9.
     assert constant.answers == "always answering 'b'"
     assert constant.loss == pytest.approx(0.5 / 9)

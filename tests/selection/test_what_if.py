@@ -90,7 +90,7 @@ def test_cheaper_errors_turn_the_choice(run: Path) -> None:
 def test_limit_and_price_are_those_given(run: Path) -> None:
     got = decide_again(run, Changes(limits={"latency_p95_ms": 10}, prices={"cpu_hour": 1.0}))
     assert got.winner.candidate == "cnn/m/scratch"
-    out = next(one for one in got.candidates if one.candidate == "encoder/m/full")
+    out = next(entry for entry in got.candidates if entry.candidate == "encoder/m/full")
     assert "latency_p95_ms: measured 20 ms, limit 10 ms" in out.reason
     assert got.winner.cost is not None
     assert got.winner.cost.requests == pytest.approx(200_000 * 0.002 / 3600)
@@ -100,12 +100,12 @@ def test_limit_and_price_are_those_given(run: Path) -> None:
 
 def test_unfinished_candidate_has_a_forecast_and_never_wins(run: Path) -> None:
     got = decide_again(run, Changes())
-    open_ = next(one for one in got.candidates if one.candidate == "encoder/m/lora")
+    open_ = next(entry for entry in got.candidates if entry.candidate == "encoder/m/lora")
     assert open_.status == "stopped"
     assert open_.forecast is not None
     assert open_.forecast.low < open_.forecast.value < open_.forecast.high
     assert open_.p_best is not None
-    assert sum(one.p_best or 0 for one in got.candidates) == pytest.approx(1)
+    assert sum(entry.p_best or 0 for entry in got.candidates) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_decision_written_before_there_was_a_best_set_still_loads(run: Path) -> 
 
 def test_machine_disturbed_while_measuring_is_warned_of(run: Path) -> None:
     raw = json.loads((run / "decision.json").read_bytes())
-    for one in raw["candidates"]:
-        if one["footprint"]:
-            one["footprint"]["drift"] = 1.8 if one["model"] == "m" and one["family"] == "encoder" else 1.1
+    for entry in raw["candidates"]:
+        if entry["footprint"]:
+            entry["footprint"]["drift"] = 1.8 if entry["model"] == "m" and entry["family"] == "encoder" else 1.1
     (run / "decision.json").write_text(json.dumps(raw))
     (warning,) = decide_again(run, Changes()).warnings
     assert warning.startswith("encoder/m/full: latency changed by a factor of 1.80 between two measurements")

@@ -20,7 +20,7 @@ def written(folder: Path) -> Workspace:
 
 
 def test_trials_come_back_as_they_were(tmp_path: Path) -> None:
-    assert [one.rung for one in written(tmp_path).read_trials()] == [0, 1, 2]
+    assert [entry.rung for entry in written(tmp_path).read_trials()] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("cut", [1, 20, 150])
@@ -28,9 +28,9 @@ def test_line_cut_off_by_a_crash_is_dropped_and_the_next_one_is_whole(tmp_path: 
     workspace = written(tmp_path)
     workspace.trials.write_bytes(workspace.trials.read_bytes()[:-cut])
 
-    assert [one.rung for one in workspace.read_trials()] == [0, 1]
+    assert [entry.rung for entry in workspace.read_trials()] == [0, 1]
     workspace.add_trial(trial("cnn/m/scratch", 2, 0.5, 1.0))
-    assert [one.rung for one in workspace.read_trials()] == [0, 1, 2]
+    assert [entry.rung for entry in workspace.read_trials()] == [0, 1, 2]
 
 
 def test_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def client(made: ServeSettings, open_engine: OpenEngine | None = None) -> Iterat
     """A client of a service in this process, every model loaded."""
     service = Service(made, open_engine, find)
     service.wait(60)
-    with TestClient(make_app(service), base_url=BASE, raise_server_exceptions=False) as found:
-        yield found
+    with TestClient(make_app(service), base_url=BASE, raise_server_exceptions=False) as result:
+        yield result
 
 
 def service_in(api: TestClient) -> Service:

@@ -34,7 +34,7 @@ def test_the_file_holds_the_hash_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert text not in path.read_text()
     assert text.rpartition("_")[2] not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
-    assert [(one.name, one.state(time.time())) for one in read_keys(path).keys] == [("shop", "active")]
+    assert [(entry.name, entry.state(time.time())) for entry in read_keys(path).keys] == [("shop", "active")]
 
 
 def test_both_headers_are_read_and_anything_else_is_401(tmp_path: Path, weather_bundle: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_key_may_ask_its_models_and_is_told_of_no_others(tmp_path: Path, weath
         unknown = ask(api, bearer(text), model="nothing")
         assert "secret" not in unknown.json()["error"]["message"]
         listed = api.get("/v1/models", headers=bearer(text)).json()["data"]
-        assert [one["id"] for one in listed] == ["weather"]
+        assert [model["id"] for model in listed] == ["weather"]
 
 
 def test_an_expired_key_and_a_revoked_one_are_401_at_once(tmp_path: Path, weather_bundle: Path) -> None:

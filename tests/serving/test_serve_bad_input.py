@@ -71,7 +71,7 @@ def test_a_huge_max_tokens_is_refused_by_a_classifier_too(api: TestClient) -> No
 @pytest.mark.parametrize(("path", "name"), [("decisions", "questions"), ("systemone", "criteria")])
 def test_300_choices_are_more_than_a_question_may_have(api: TestClient, path: str, name: str) -> None:
     options = [f"label {number}" for number in range(300)]
-    choice = {"type": "choice", "instructions": "which?", "choices": [{"value": one} for one in options]}
+    choice = {"type": "choice", "instructions": "which?", "choices": [{"value": option} for option in options]}
     body: dict[str, Any] = {"input": "rain", "questions": [choice]}
     if path == "systemone":
         body = {"state": "rain", "questions": {"q": {"type": "choice", "criteria": options}}}

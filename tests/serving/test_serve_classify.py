@@ -21,11 +21,11 @@ def test_the_answer_is_that_of_the_bundle_with_a_probability_for_each_label(
     got = api.post("/v1/classify", json={"model": "weather", "input": texts}).json()
 
     expected = goldilocks.load(weather_bundle).predict(texts)
-    assert [row["label"] for row in got["data"]] == [one.label for one in expected]
+    assert [row["label"] for row in got["data"]] == [entry.label for entry in expected]
     assert [row["index"] for row in got["data"]] == [0, 1, 2, 3]
     assert got["labels"] == ["dry", "wet"]
-    for row, one in zip(got["data"], expected, strict=True):
-        assert row["probs"] == [pytest.approx(one.scores[label], abs=1e-6) for label in ("dry", "wet")]
+    for row, entry in zip(got["data"], expected, strict=True):
+        assert row["probs"] == [pytest.approx(entry.scores[label], abs=1e-6) for label in ("dry", "wet")]
         assert row["num_classes"] == 2
 
 

@@ -69,7 +69,7 @@ def test_a_tampered_bundle_ends_the_service_with_2(weather_bundle: Path, tmp_pat
 
     copy = tmp_path / "copy"
     shutil.copytree(weather_bundle, copy)
-    weights = max((one for one in (copy / "model").iterdir()), key=lambda one: one.stat().st_size)
+    weights = max((path for path in (copy / "model").iterdir()), key=lambda entry: entry.stat().st_size)
     with weights.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x00")

@@ -34,20 +34,20 @@ def test_log_probabilities_of_a_prompt_are_those_of_the_bundle(language_model: P
     ):
         got = made.completions.create(model="lm", prompt=text, echo=True, logprobs=1, max_tokens=0, temperature=0)
     (choice,) = got.choices
-    found = choice.logprobs
+    result = choice.logprobs
     assert choice.text == text
-    assert found.token_logprobs[0] is None  # of the token that every text begins with
+    assert result.token_logprobs[0] is None  # of the token that every text begins with
     # The bundle's own log-likelihood counts the end of the text too, which is no token of the prompt.
     bundle = goldilocks.load(language_model)
     ids = bundle.model.tokenizer.encode(text, add_special_tokens=True).ids  # type: ignore[attr-defined]
-    assert len(found.tokens) == len(ids) == len(found.text_offset) == len(found.top_logprobs)
+    assert len(result.tokens) == len(ids) == len(result.text_offset) == len(result.top_logprobs)
     whole = bundle.predict([text])[0].answer
     longer = bundle.model.token_logprobs(tuple(map(str, [*ids, 1])))  # type: ignore[attr-defined]  # 1 ends a text
     assert sum(longer.logprobs[1:]) == pytest.approx(whole, abs=1e-3)
-    assert sum(found.token_logprobs[1:]) == pytest.approx(sum(longer.logprobs[1:-1]), abs=1e-3)
-    for logprob, top in zip(found.token_logprobs[1:], found.top_logprobs[1:], strict=True):
+    assert sum(result.token_logprobs[1:]) == pytest.approx(sum(longer.logprobs[1:-1]), abs=1e-3)
+    for logprob, top in zip(result.token_logprobs[1:], result.top_logprobs[1:], strict=True):
         assert max(top.values()) >= logprob
-    assert [text[place:][:1] for place in found.text_offset[1:4]] == ["w", "e", " "]
+    assert [text[place:][:1] for place in result.text_offset[1:4]] == ["w", "e", " "]
 
 
 def test_token_ids_are_a_prompt_as_harnesses_send_them(language_model: Path) -> None:
@@ -58,7 +58,7 @@ def test_token_ids_are_a_prompt_as_harnesses_send_them(language_model: Path) -> 
         text = api.post("/v1/completions", json={**body, "prompt": "we saw"}).json()["choices"]
         bad = api.post("/v1/completions", json={**body, "prompt": [10**9]})
     # One token is generated behind the prompt's own.
-    assert [len(one["logprobs"]["tokens"]) for one in got] == [len(ids) + 1, 4]
+    assert [len(entry["logprobs"]["tokens"]) for entry in got] == [len(ids) + 1, 4]
     assert got[0]["logprobs"] == text[0]["logprobs"]
     assert bad.status_code == 422
     assert "beyond the vocabulary" in bad.json()["error"]["message"]
@@ -99,10 +99,10 @@ def test_a_bundle_that_writes_answers_its_items(writer: Path) -> None:
         plain = made.completions.create(model="w", prompt="we saw soup")
         streamed = list(made.completions.create(model="w", prompt="we saw soup", stream=True))
     assert chat.choices[0].message.content == expected
-    assert "".join(one.choices[0].delta.content or "" for one in chunks if one.choices) == expected
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == expected
     assert chunks[-1].usage.total_tokens == chat.usage.total_tokens
     assert plain.choices[0].text == expected
-    assert "".join(one.choices[0].text for one in streamed) == expected
+    assert "".join(entry.choices[0].text for entry in streamed) == expected
 
 
 def test_options_of_one_request_do_not_stay_for_the_next(writer: Path) -> None:

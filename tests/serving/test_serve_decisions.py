@@ -37,12 +37,16 @@ def test_all_three_kinds_with_the_openai_client(rating: Path) -> None:
             input=[{"role": "user", "content": [{"type": "input_text", "text": text}]}],
             questions=[
                 {"type": "predicate", "name": "2", "instructions": "Two stars?"},
-                {"type": "choice", "instructions": "How many stars?", "choices": [{"value": one} for one in "4321"]},
+                {
+                    "type": "choice",
+                    "instructions": "How many stars?",
+                    "choices": [{"value": entry} for entry in "4321"],
+                },
                 {
                     "type": "score",
                     "name": "stars",
                     "instructions": "Rate.",
-                    "levels": [{"label": one} for one in "1234"],
+                    "levels": [{"label": entry} for entry in "1234"],
                 },
             ],
         )
@@ -50,12 +54,17 @@ def test_all_three_kinds_with_the_openai_client(rating: Path) -> None:
     assert (predicate.type, predicate.name) == ("predicate", "2")
     assert predicate.probability == pytest.approx(scores["2"], abs=1e-6)
     assert choice.choice == "2"
-    assert [one.value for one in choice.probabilities] == ["4", "3", "2", "1"]
+    assert [probability.value for probability in choice.probabilities] == ["4", "3", "2", "1"]
     assert choice.name is None
     # Levels count from 0; the score is their mean.
     expected = 0 * scores["1"] + 1 * scores["2"] + 2 * scores["3"] + 3 * scores["4"]
     assert score.score == pytest.approx(expected, abs=1e-5)
-    assert [(one.value, one.label) for one in score.probabilities] == [(0, "1"), (1, "2"), (2, "3"), (3, "4")]
+    assert [(probability.value, probability.label) for probability in score.probabilities] == [
+        (0, "1"),
+        (1, "2"),
+        (2, "3"),
+        (3, "4"),
+    ]
     assert got.usage.input_tokens == 5
     assert got.model == "stars"
 
@@ -91,7 +100,7 @@ def test_some_of_the_labels_are_renormalised_and_that_is_said(rating: Path) -> N
     with client(settings({"stars": rating})) as api:
         got = ask(api, {"type": "choice", "name": "low", "choices": [{"value": "1"}, {"value": "2"}]}).json()
     mass = scores["1"] + scores["2"]
-    shares = [one["probability"] for one in got["answers"][0]["probabilities"]]
+    shares = [entry["probability"] for entry in got["answers"][0]["probabilities"]]
     assert shares == pytest.approx([scores["1"] / mass, scores["2"] / mass], abs=1e-5)
     assert got["goldilocks"] == {"renormalised": {"low": pytest.approx(mass, abs=1e-5)}}
 
@@ -156,9 +165,9 @@ def test_pictures_are_not_read(api: TestClient) -> None:
 
 def test_confidence_is_that_of_the_published_example() -> None:
     # docs.litellm.ai, 20 October 2026: probabilities .07, .91, .02 have score .95 and confidence .86.
-    found = Distribution((0.07, 0.91, 0.02), 1.0)
-    assert found.expected == pytest.approx(0.95)
-    assert found.confidence == pytest.approx(0.86, abs=0.01)
+    result = Distribution((0.07, 0.91, 0.02), 1.0)
+    assert result.expected == pytest.approx(0.95)
+    assert result.confidence == pytest.approx(0.86, abs=0.01)
     assert Distribution((0.5, 0.5), 1.0).confidence == 0
     assert Distribution((1.0, 0.0), 1.0).confidence == 1
 

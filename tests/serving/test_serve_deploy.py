@@ -46,11 +46,11 @@ def test_the_settings_are_ones_the_service_takes(weather_bundle: Path, tmp_path:
 
 def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: Path, tmp_path: Path) -> None:
     files = written(weather_bundle, "kubernetes", tmp_path / "out")
-    found: dict[str, Any] = {one["kind"]: one for one in yaml.safe_load_all(files["kubernetes.yaml"])}
-    assert set(found) == {
+    result: dict[str, Any] = {entry["kind"]: entry for entry in yaml.safe_load_all(files["kubernetes.yaml"])}
+    assert set(result) == {
         "ConfigMap", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy",
     }  # fmt: skip
-    pod = found["Deployment"]["spec"]["template"]["spec"]
+    pod = result["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"] == {
@@ -60,14 +60,14 @@ def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: P
     }
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert pod["volumes"][1]["secret"]["secretName"].endswith("-keys")
-    made = settings_from(yaml.safe_load(found["ConfigMap"]["data"]["serve.yaml"]))
+    made = settings_from(yaml.safe_load(result["ConfigMap"]["data"]["serve.yaml"]))
     # Kubernetes ends a pod only after the service had its time to drain.
     assert pod["terminationGracePeriodSeconds"] > made.limits.drain_seconds + 5
-    metric = found["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
+    metric = result["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert metric.removeprefix("goldilocks_") in GAUGES
-    labels = found["Deployment"]["spec"]["selector"]["matchLabels"].items()
-    assert labels <= found["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
-    assert found["Service"]["spec"]["selector"].items() <= labels
+    labels = result["Deployment"]["spec"]["selector"]["matchLabels"].items()
+    assert labels <= result["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+    assert result["Service"]["spec"]["selector"].items() <= labels
 
 
 def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, 
         assert set(re.findall(r"goldilocks:\w+:\w+", rule["expr"])) <= records
     panels = json.loads(files["dashboard.json"])["panels"]
     assert len(panels) == 12
-    assert len({(one["gridPos"]["x"], one["gridPos"]["y"]) for one in panels}) == 12
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == 12
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -48,15 +48,15 @@ def test_text_classification_with_the_hub_client(address: str) -> None:
     hub = pytest.importorskip("huggingface_hub")
     with hub.InferenceClient(model=f"{address}/models/weather") as made:
         got = made.text_classification("rain falls", top_k=2)
-    assert [one.label for one in got] == ["wet", "dry"]
-    assert sum(one.score for one in got) == pytest.approx(1)
+    assert [entry.label for entry in got] == ["wet", "dry"]
+    assert sum(entry.score for entry in got) == pytest.approx(1)
 
 
 def test_token_classification_with_the_hub_client(tagger: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
     with live(settings({"names": tagger})) as address, hub.InferenceClient(model=f"{address}/models/names") as made:
         got = made.token_classification("we saw soup today")
-    assert [(one.entity_group, one.word, one.start, one.end) for one in got] == [("food", "soup", 7, 11)]
+    assert [(entry.entity_group, entry.word, entry.start, entry.end) for entry in got] == [("food", "soup", 7, 11)]
 
 
 def test_tags_have_offsets_in_classify(tagger: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_list_of_inputs_has_a_list_for_each(api: TestClient) -> None:
 
 
 def test_spans_have_positions(tmp_path: Path) -> None:
-    (case,) = [one for one in cases(frozenset({Output.SPAN})) if one.goal.output is Output.SPAN][:1]
+    (case,) = [entry for entry in cases(frozenset({Output.SPAN})) if entry.goal.output is Output.SPAN][:1]
     folder = bundle(tmp_path / "answers", case.part, case.goal, "overlap", "extractive_qa")
     with client(settings({"answers": folder})) as api:
         body = {"inputs": {"question": "who saw the soup?", "context": "In 1999 Ann saw the soup. Bob did not."}}

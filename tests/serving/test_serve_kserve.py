@@ -13,8 +13,8 @@ from goldilocks.records import Goal, Part
 def infer(api: TestClient, *inputs: dict[str, object], model: str = "weather") -> dict[str, object]:
     got = api.post(f"/v2/models/{model}/infer", json={"id": "42", "inputs": list(inputs)})
     assert got.status_code == 200, got.text
-    found: dict[str, object] = got.json()
-    return found
+    result: dict[str, object] = got.json()
+    return result
 
 
 def test_tritonclient_reads_health_metadata_and_answers(address: str) -> None:
@@ -25,13 +25,13 @@ def test_tritonclient_reads_health_metadata_and_answers(address: str) -> None:
     assert made.is_model_ready("weather")
     assert made.get_server_metadata()["name"] == "goldilocks"
     metadata = made.get_model_metadata("weather")
-    assert [one["name"] for one in metadata["inputs"]] == ["text"]
+    assert [entry["name"] for entry in metadata["inputs"]] == ["text"]
     texts = np.array(["rain falls", "the sun shines", "雨 rain"], dtype=object)
     tensor = http.InferInput("text", [3], "BYTES")
     tensor.set_data_from_numpy(texts)  # the binary form
     wanted = [http.InferRequestedOutput("label"), http.InferRequestedOutput("probabilities")]
     got = made.infer("weather", [tensor], outputs=wanted, request_id="7")
-    assert [str(one) for one in got.as_numpy("label")] == ["wet", "dry", "wet"]
+    assert [str(entry) for entry in got.as_numpy("label")] == ["wet", "dry", "wet"]
     assert got.as_numpy("probabilities").shape == (3, 2)
     assert got.as_numpy("probabilities").sum(1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert got.get_response()["id"] == "7"
@@ -42,7 +42,7 @@ def test_tritonclient_reads_health_metadata_and_answers(address: str) -> None:
 
 def test_a_tensor_as_json(api: TestClient) -> None:
     got = infer(api, {"name": "text", "shape": [2], "datatype": "BYTES", "data": ["rain falls", "the sun shines"]})
-    outputs = {one["name"]: one for one in got["outputs"]}  # type: ignore[attr-defined]
+    outputs = {entry["name"]: entry for entry in got["outputs"]}  # type: ignore[attr-defined]
     assert outputs["label"]["data"] == ["wet", "dry"]
     assert outputs["probabilities"]["shape"] == [2, 2]
     assert got["id"] == "42"
@@ -53,7 +53,7 @@ def test_a_task_of_pairs_has_a_tensor_for_each_text(tmp_path: Path) -> None:
     part = Part(pairs, ("same", "other") * 8, tuple(range(1, 17)))
     folder = bundle(tmp_path / "pairs", part, Goal(labels=("other", "same")), "tfidf_linear", "pair_classification")
     with client(settings({"pairs": folder})) as api:
-        names = [one["name"] for one in api.get("/v2/models/pairs").json()["inputs"]]
+        names = [entry["name"] for entry in api.get("/v2/models/pairs").json()["inputs"]]
         tensors = [{"name": name, "shape": [1], "datatype": "BYTES", "data": ["cat"]} for name in names]
         got = infer(api, *tensors, model="pairs")
         lone = api.post("/v2/models/pairs/infer", json={"inputs": tensors[:1]})

@@ -89,7 +89,7 @@ def test_a_replica_killed_under_load_loses_no_accepted_request(weather_bundle: P
         process = replica._engine
         assert isinstance(process, ProcessEngine)
         os.kill(process.pid, signal.SIGKILL)
-        assert [one.result().status_code for one in asked] == [200] * 60
+        assert [entry.result().status_code for entry in asked] == [200] * 60
         assert api.post("/v1/classify", json={"input": "rain"}).status_code == 200  # after the restart
         assert replica.restarts == 1
         assert "goldilocks_replica_restarts" in api.get("/metrics").text
@@ -167,7 +167,7 @@ def test_replicas_follow_the_load_up_and_down(weather_bundle: Path) -> None:
         for engine in engines:
             assert engine.begun.wait(10)  # each has one of the three
             engine.open.set()
-        assert [one.result().status_code for one in asked] == [200] * 3
+        assert [entry.result().status_code for entry in asked] == [200] * 3
         leaving = version.replicas[1:]
         service.tend(110.0)
         service.tend(116.0)

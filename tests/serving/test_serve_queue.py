@@ -41,8 +41,8 @@ def test_keys_take_turns_across_batches() -> None:
 def test_a_batch_keeps_its_budget_of_characters_but_takes_one_item_at_least() -> None:
     waiting = queue(max_characters=100)
     waiting.put(Job(Call(), ["x" * 500, "y" * 60, "z" * 60]))
-    assert [len(str(one)) for one in taken(waiting)] == [500]
-    assert [len(str(one)) for one in taken(waiting)] == [60]
+    assert [len(str(entry)) for entry in taken(waiting)] == [500]
+    assert [len(str(entry)) for entry in taken(waiting)] == [60]
     assert cost_of(("ab", "c")) == len("ab c") + 16
 
 
@@ -87,7 +87,7 @@ def test_results_that_arrive_out_of_order_are_put_in_order() -> None:
     job = Job(Call(), ["a", "bb", "ccc"])
     job.settle(2, [dry("ccc")])
     job.settle(0, [dry("a"), dry("bb")])
-    assert [one.score for one in job.future.result(0)] == [0.001, 0.002, 0.003]  # type: ignore[union-attr]
+    assert [entry.score for entry in job.future.result(0)] == [0.001, 0.002, 0.003]  # type: ignore[union-attr]
 
 
 def test_a_closed_queue_hands_out_what_it_has_and_takes_no_more() -> None:

@@ -24,18 +24,18 @@ def together(api: TestClient, engine: ScriptedEngine, bodies: Sequence[object]) 
     engine.open.clear()
     version = service_in(api).deployments["weather"].current
     with ThreadPoolExecutor(len(bodies)) as pool:
-        asked = [pool.submit(api.post, "/v1/classify", json={"input": one}) for one in bodies]
+        asked = [pool.submit(api.post, "/v1/classify", json={"input": body}) for body in bodies]
         while version.ongoing < len(bodies):
             threading.Event().wait(0.001)
         engine.open.set()
-        return [one.result() for one in asked]
+        return [entry.result() for entry in asked]
 
 
 def test_requests_that_wait_together_share_a_batch_and_get_their_own_answers(weather_bundle: Path) -> None:
     engine = ScriptedEngine()
     with client(settings({"weather": weather_bundle}), lambda _: engine) as api:
         got = together(api, engine, ["a" * length for length in range(1, 9)])
-    assert [one.status_code for one in got] == [200] * 8
+    assert [entry.status_code for entry in got] == [200] * 8
     # The first is taken up alone; those that came meanwhile are one batch.
     assert len(engine.batches) <= 3
     assert sorted(len(str(item)) for batch in engine.batches for item in batch) == list(range(1, 9))
@@ -50,7 +50,7 @@ def test_a_bad_item_fails_its_own_request_only(weather_bundle: Path) -> None:
     engine = ScriptedEngine(answer)
     with client(settings({"weather": weather_bundle}), lambda _: engine) as api:
         got = together(api, engine, ["rain", "poison", "sun", "snow"])
-    assert [one.status_code for one in got] == [200, 422, 200, 200]
+    assert [entry.status_code for entry in got] == [200, 422, 200, 200]
     assert got[1].json()["error"]["message"] == "item is poison"
 
 
@@ -80,11 +80,11 @@ def test_an_engine_that_crashes_is_opened_again_and_loses_no_innocent_request(we
     with client(settings({"weather": weather_bundle}), open_engine) as api:
         got = together(api, opened[0], ["rain", "sun", "poison", "snow"])
         after = api.post("/v1/classify", json={"input": "rain"})
-    assert [one.status_code for one in got] == [200, 200, 503, 200]
+    assert [entry.status_code for entry in got] == [200, 200, 503, 200]
     assert got[2].json()["error"]["code"] == "engine_crashed"
     assert after.status_code == 200
     assert len(opened) >= 2
-    assert all(one.closed for one in opened)
+    assert all(entry.closed for entry in opened)
 
 
 def test_a_request_that_takes_too_long_gets_503_and_the_next_one_its_answer(weather_bundle: Path) -> None:

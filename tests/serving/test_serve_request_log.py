@@ -134,7 +134,7 @@ def test_a_file_that_grows_too_large_begins_anew_and_one_older_is_kept(tmp_path:
     assert older.exists()
     # At most the limit and one batch of 100 rows (490 kB); all 400 rows are 1.9 MB.
     assert path.stat().st_size < 600_000
-    newest = {one["request_id"] for one in rows(path)} | {one["request_id"] for one in rows(older)}
+    newest = {entry["request_id"] for entry in rows(path)} | {entry["request_id"] for entry in rows(older)}
     assert "r399" in newest
 
 
@@ -147,7 +147,7 @@ def test_rows_are_forgotten_in_time(tmp_path: Path) -> None:
     again = RequestLog(settings_, lambda _: None)
     again.add([row(3)])
     again.close()
-    assert [one["request_id"] for one in rows(path)] == ["r2", "r3"]
+    assert [entry["request_id"] for entry in rows(path)] == ["r2", "r3"]
 
 
 def test_more_than_can_be_written_is_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

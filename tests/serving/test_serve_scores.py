@@ -45,7 +45,7 @@ def test_documents_come_in_the_order_they_fit(ranker: Path) -> None:
     assert got["results"][0]["document"] == {"text": documents[1]}
     assert len(got["results"]) == 2
     assert got["results"][0]["relevance_score"] > got["results"][1]["relevance_score"]
-    assert [set(one) for one in alone.json()["results"]] == [{"index", "relevance_score"}]
+    assert [set(entry) for entry in alone.json()["results"]] == [{"index", "relevance_score"}]
 
 
 def test_scores_of_pairs(ranker: Path) -> None:
@@ -97,7 +97,7 @@ def test_embeddings_with_the_openai_client_are_what_the_head_sees(encoder: Path)
     with live(settings({"e": encoder})) as address, openai.OpenAI(base_url=f"{address}/v1", api_key="none") as made:
         packed = made.embeddings.create(model="e", input=texts)
         plain = made.embeddings.create(model="e", input=texts[0], encoding_format="float")
-    assert np.array([one.embedding for one in packed.data]) == pytest.approx(expected, abs=1e-5)
+    assert np.array([row.embedding for row in packed.data]) == pytest.approx(expected, abs=1e-5)
     assert plain.data[0].embedding == pytest.approx(packed.data[0].embedding, abs=1e-6)
 
 

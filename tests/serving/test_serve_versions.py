@@ -33,7 +33,7 @@ def change(api: TestClient, what: str, **body: Any) -> Any:
 
 
 def roles(answer: Any) -> dict[str, str]:
-    return {one["role"]: one["version"] for one in answer.json()["versions"]}
+    return {entry["role"]: entry["version"] for entry in answer.json()["versions"]}
 
 
 def test_a_hot_swap_and_back(weather_bundle: Path, second: Path) -> None:
@@ -53,7 +53,7 @@ def test_no_request_is_lost_while_versions_change(weather_bundle: Path, second: 
         for _ in range(3):
             assert change(api, "versions", bundle=str(second)).status_code == 200
             assert change(api, "rollback").status_code == 200
-        assert [one.result().status_code for one in running] == [200] * 150
+        assert [entry.result().status_code for entry in running] == [200] * 150
 
 
 def test_a_canary_answers_exactly_its_share_and_is_promoted(weather_bundle: Path, second: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_shadow_answers_unseen_and_is_compared(weather_bundle: Path, second: P
 def test_bundles_that_do_not_fit_change_nothing(weather_bundle: Path, second: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     shutil.copytree(second, damaged)
-    with max((damaged / "model").iterdir(), key=lambda one: one.stat().st_size).open("ab") as file:
+    with max((damaged / "model").iterdir(), key=lambda entry: entry.stat().st_size).open("ab") as file:
         file.write(b"x")
     other = bundle(
         tmp_path / "other",
@@ -118,7 +118,7 @@ def test_bundles_that_do_not_fit_change_nothing(weather_bundle: Path, second: Pa
             assert words in got.json()["error"]["message"]
         assert asked(api) == version_of(weather_bundle)
         (model,) = api.get("/v1/admin/models").json()["data"]
-        assert [one["role"] for one in model["versions"]] == ["current"]
+        assert [entry["role"] for entry in model["versions"]] == ["current"]
         assert api.post("/v1/admin/models/wether/rollback", json={}).status_code == 404
 
 

@@ -149,12 +149,12 @@ def test_metrics_are_those_of_prometheus(weather_bundle: Path, memory: Memory) -
     with client(settings({"weather": weather_bundle}, telemetry={"endpoint": COLLECTOR})) as api:
         for texts in (["rain"], ["rain", "sun", "rain"]):
             api.post("/v1/classify", json={"input": texts})
-        found = memory.metrics()
-    assert [point.value for point in found["goldilocks.items"]] == [4]
-    assert [(point.count, point.sum) for point in found["goldilocks.batch.items"]] == [(2, 4)]
-    assert [point.count for point in found["goldilocks.queue.duration"]] == [2]
-    assert [point.count for point in found["http.server.request.duration"]] == [2]
-    assert [point.value for point in found["goldilocks.ready"]] == [1]
+        result = memory.metrics()
+    assert [point.value for point in result["goldilocks.items"]] == [4]
+    assert [(point.count, point.sum) for point in result["goldilocks.batch.items"]] == [(2, 4)]
+    assert [point.count for point in result["goldilocks.queue.duration"]] == [2]
+    assert [point.count for point in result["http.server.request.duration"]] == [2]
+    assert [point.value for point in result["goldilocks.ready"]] == [1]
 
 
 @contextmanager

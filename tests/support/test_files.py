@@ -35,7 +35,7 @@ def test_failed_write_leaves_the_old_content_and_no_scraps(tmp_path: Path) -> No
     with pytest.raises(InputError, match="cannot be written"):
         write_bytes(folder / "under", b"new")
     assert folder.read_text() == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_place_that_cannot_be_written_to_is_named_and_not_the_file_beside_it(

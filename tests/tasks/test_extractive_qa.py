@@ -94,10 +94,10 @@ def test_reference_without_a_place_is_kept_beside_one_that_has_a_place() -> None
     ],
 )
 def test_what_cannot_be_used_is_told_in_words(given: dict[str, Any], words: str) -> None:
-    found = task.problem(given)
-    assert found is not None
+    result = task.problem(given)
+    assert result is not None
     with pytest.raises(ValueError, match=words):
-        raise ValueError(found)
+        raise ValueError(result)
 
 
 def test_mixed_scripts_and_emoji_are_counted_in_characters() -> None:
@@ -111,8 +111,8 @@ def test_real_rows_pass(name: str, unusable: int) -> None:
     if not path.exists():
         pytest.skip(f"{path} is not there")
     columns = ["question", "context", "answers"]
-    found = [task.problem(dict(zip(columns, cells, strict=True))) for _, cells in rows_of(path, columns)]
-    assert [one for one in found if one is not None] == ["question is empty"] * unusable
+    result = [task.problem(dict(zip(columns, cells, strict=True))) for _, cells in rows_of(path, columns)]
+    assert [match for match in result if match is not None] == ["question is empty"] * unusable
 
 
 def test_cells_of_a_table_of_text_may_hold_json() -> None:

@@ -183,11 +183,11 @@ def test_rows_with_one_item_each_become_lists(tmp_path: Path) -> None:
     ],
 )
 def test_published_set_has_no_row_that_cannot_be_used(task: str, name: str, file: str, rows: int) -> None:
-    found = DATA / name / f"{file}.jsonl.gz"
-    if not found.exists():
+    result = DATA / name / f"{file}.jsonl.gz"
+    if not result.exists():
         pytest.skip(f"{name} is not at hand; set GOLDILOCKS_DATA")
     plugin = plugins.load("tasks", task)
-    with gzip.open(found, "rt", encoding="utf-8") as lines:
+    with gzip.open(result, "rt", encoding="utf-8") as lines:
         problems = [plugin.problem(json.loads(line)) for line in lines]
     assert len(problems) == rows
     assert not any(problems)

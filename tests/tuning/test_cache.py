@@ -20,11 +20,11 @@ def test_states_that_do_not_fit_are_kept_at_half_the_precision(
     kept = FrozenStates(LENGTHS, 4, torch.float32, pooled=False)
     kept.put([0, 1], states)
 
-    found = kept.take([0, 1])
+    result = kept.take([0, 1])
 
-    assert found.dtype is torch.float32
-    assert float(((found - states).abs() / states.clamp(min=1)).max()) <= error
-    assert torch.equal(found, states) == (error == 0)
+    assert result.dtype is torch.float32
+    assert float(((result - states).abs() / states.clamp(min=1)).max()) <= error
+    assert torch.equal(result, states) == (error == 0)
 
 
 @pytest.mark.parametrize(("room", "fits"), [(5 * 4 * 2, True), (5 * 4 * 2 - 1, False)])

@@ -150,7 +150,7 @@ def test_a_run_put_back_goes_on_as_if_it_had_not_stopped(folder: Path, dropout: 
     straight, first, second = (learner(folder, config=config) for _ in range(3))
     straight.advance(1.0)
     first.advance(0.4)
-    state = {name: one.clone() for name, one in first.state().items()}
+    state = {name: value.clone() for name, value in first.state().items()}
     second.put_back(state, first.place())
     assert second.share == first.share
     second.advance(1.0)
@@ -189,8 +189,8 @@ def test_stop_ends_between_two_steps(folder: Path) -> None:
 
 def test_only_the_seed_decides(folder: Path) -> None:
     first, same, other = (learner(folder, seed=seed) for seed in (0, 0, 1))
-    for one in (first, same, other):
-        one.advance(0.5)
+    for entry in (first, same, other):
+        entry.advance(0.5)
     assert differ(weights(first), weights(same)) == 0
     assert differ(weights(first), weights(other)) > 0
 

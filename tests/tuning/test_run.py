@@ -151,8 +151,8 @@ def test_the_model_answers_as_the_run_and_is_restored_by_its_family(folder: Path
     model = run.model
     model.save(tmp_path)
     restored = plugins.load("families", "encoder").restore(tmp_path)
-    for one in (model, restored):
-        assert np.allclose(one.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities, atol=1e-5)
+    for entry in (model, restored):
+        assert np.allclose(entry.predict(PART.texts).probabilities, run.predict(PART.texts).probabilities, atol=1e-5)
     assert isinstance(restored, Network)
     untouched = plugins.load("families", "encoder").create(run.candidate.model, folder, PART, tiny.GOAL, seed=0)
     assert restored.size_bytes() == untouched.size_bytes()  # additions are merged, not carried along

@@ -29,6 +29,6 @@ def test_every_beginning_has_the_labels_in_their_shares() -> None:
     order = nested_order(gold, seed=3)
     assert sorted(order) == list(range(100))
     for count in (10, 20, 50):
-        found = Counter(gold[i] for i in order[:count])
+        result = Counter(gold[i] for i in order[:count])
         for label, share in (("a", 0.6), ("b", 0.3), ("c", 0.1)):
-            assert abs(found[label] - share * count) <= 1
+            assert abs(result[label] - share * count) <= 1

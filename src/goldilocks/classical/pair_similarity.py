@@ -193,7 +193,9 @@ def _table(profiles: Sequence[Profile], place: Mapping[str, int]) -> sp.csr_arra
     """tf-idf values of the known words, each row of length 1, ``(n_texts, n_words)``."""
     import scipy.sparse as sp
 
-    rows = [[(place[word], value) for word, value in one.weights[0].items() if word in place] for one in profiles]
+    rows = [
+        [(place[word], value) for word, value in profile.weights[0].items() if word in place] for profile in profiles
+    ]
     lengths = [math.sqrt(sum(value * value for _, value in row)) or 1.0 for row in rows]
     starts = np.cumsum([0, *map(len, rows)])
     columns = np.array([number for row in rows for number, _ in row], dtype=np.int32)

@@ -245,7 +245,7 @@ class PairLinear:
     def size_bytes(self) -> int:
         """Bytes of weights, hashes and document frequencies."""
         weights = (self.weights.dense, self.weights.sparse, self.known)
-        return sum(one.nbytes for one in weights) + self.profiles.size_bytes()
+        return sum(weight.nbytes for weight in weights) + self.profiles.size_bytes()
 
     def save(self, folder: Path) -> None:
         """Write ``pair_linear.json`` (document frequencies) and ``weights.safetensors``."""

@@ -28,20 +28,20 @@ def _read(folder: Path, content: str, *, name: str = "x.conll", task: str = "ner
 
 
 def test_iob1_becomes_iob2_with_a_remark_and_documents_are_dropped(tmp_path: Path) -> None:
-    found = _read(tmp_path, IOB1)
-    assert found.part.texts == (("EU", "rejects", "German", "call"), ("Peter", "Blackburn", "Anna"))
-    assert found.part.gold == (("B-ORG", "O", "B-MISC", "O"), ("B-PER", "I-PER", "B-PER"))
-    assert found.part.rows == (1, 2)
-    assert [(how[:34], rows) for how, rows in found.repaired.items()] == [
+    result = _read(tmp_path, IOB1)
+    assert result.part.texts == (("EU", "rejects", "German", "call"), ("Peter", "Blackburn", "Anna"))
+    assert result.part.gold == (("B-ORG", "O", "B-MISC", "O"), ("B-PER", "I-PER", "B-PER"))
+    assert result.part.rows == (1, 2)
+    assert [(how[:34], rows) for how, rows in result.repaired.items()] == [
         ("an I- tag that continues no entity", (1, 2))
     ]
 
 
 @pytest.mark.parametrize("name", ["x.txt", "eng.train", "train"])
 def test_columns_are_read_by_any_name_and_that_is_remarked(tmp_path: Path, name: str) -> None:
-    found = _read(tmp_path, IOB1, name=name)
-    assert found.part.rows == (1, 2)
-    assert found.remarks == ("read as CoNLL columns, as in a .conll file",)
+    result = _read(tmp_path, IOB1, name=name)
+    assert result.part.rows == (1, 2)
+    assert result.remarks == ("read as CoNLL columns, as in a .conll file",)
 
 
 def test_text_that_holds_no_columns_says_what_is_wanted(tmp_path: Path) -> None:
@@ -56,20 +56,20 @@ def test_iob2_is_read_without_a_remark(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.conll", "x.bio", "x.iob"])
 @pytest.mark.parametrize("between", [" ", "\t", "  ", " \t"])
 def test_tabs_and_blanks_part_columns(tmp_path: Path, name: str, between: str) -> None:
-    found = _read(tmp_path, f"Rome{between}B-LOC\r\n.{between}O \r\n \r\nParis{between}B-LOC", name=name)
-    assert found.part.texts == (("Rome", "."), ("Paris",))
-    assert found.part.gold == (("B-LOC", "O"), ("B-LOC",))
+    result = _read(tmp_path, f"Rome{between}B-LOC\r\n.{between}O \r\n \r\nParis{between}B-LOC", name=name)
+    assert result.part.texts == (("Rome", "."), ("Paris",))
+    assert result.part.gold == (("B-LOC", "O"), ("B-LOC",))
 
 
 def test_column_is_named_by_its_number(tmp_path: Path) -> None:
-    found = _read(tmp_path, IOB1, task="pos_tagging", tags="2")
-    assert found.part.gold[0] == ("NNP", "VBZ", "JJ", "NN")
+    result = _read(tmp_path, IOB1, task="pos_tagging", tags="2")
+    assert result.part.gold[0] == ("NNP", "VBZ", "JJ", "NN")
 
 
 def test_sentence_with_odd_lines_is_a_row_that_cannot_be_used(tmp_path: Path) -> None:
-    found = _read(tmp_path, "a X O\n\nb O\nc X O\n\nd X O\n")
-    assert found.part.rows == (1, 3)
-    assert found.problems == {"2 columns where the first line of the file has 3": (2,)}
+    result = _read(tmp_path, "a X O\n\nb O\nc X O\n\nd X O\n")
+    assert result.part.rows == (1, 3)
+    assert result.problems == {"2 columns where the first line of the file has 3": (2,)}
 
 
 def test_file_of_words_alone_is_refused_by_its_line(tmp_path: Path) -> None:
@@ -97,15 +97,15 @@ def test_conllu_gives_words_and_universal_parts_of_speech(tmp_path: Path) -> Non
         "2.1\tx\tx\tVERB\t_",
         "3\tvin\tvin\tNOUN\t_",
     ]
-    found = _read(tmp_path, "\n".join(lines) + "\n", name="x.conllu", task="pos_tagging")
-    assert found.part.texts == (("de", "le", "vin"),)
-    assert found.part.gold == (("ADP", "DET", "NOUN"),)
+    result = _read(tmp_path, "\n".join(lines) + "\n", name="x.conllu", task="pos_tagging")
+    assert result.part.texts == (("de", "le", "vin"),)
+    assert result.part.gold == (("ADP", "DET", "NOUN"),)
 
 
 def test_packed_file_and_byte_order_mark_are_read(tmp_path: Path) -> None:
     (tmp_path / "x.conll.gz").write_bytes(gzip.compress("\ufeffRome B-LOC\n".encode()))
-    found = read("x.conll.gz", {}, plugins.load("tasks", "ner"), tmp_path)
-    assert found.part.texts == (("Rome",),)
+    result = read("x.conll.gz", {}, plugins.load("tasks", "ner"), tmp_path)
+    assert result.part.texts == (("Rome",),)
 
 
 def test_tab_keeps_blanks_inside_a_word(tmp_path: Path) -> None:

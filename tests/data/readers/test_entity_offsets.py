@@ -21,14 +21,14 @@ def _read(folder: Path, rows: list[dict[str, Any]], **fields: str) -> Reading:
 
 @pytest.mark.parametrize("entity", [{"start": 10, "end": 18, "label": "LOC"}, [10, 18, "LOC"]])
 def test_offsets_become_words_and_tags(tmp_path: Path, entity: Any) -> None:
-    found = _read(tmp_path, [{"text": TEXT, "entities": [entity]}, {"text": "no one", "entities": []}])
-    assert found.part.texts == (("I", "live", "in", "New", "York", "."), ("no", "one"))
-    assert found.part.gold == (("O", "O", "O", "B-LOC", "I-LOC", "O"), ("O", "O"))
+    result = _read(tmp_path, [{"text": TEXT, "entities": [entity]}, {"text": "no one", "entities": []}])
+    assert result.part.texts == (("I", "live", "in", "New", "York", "."), ("no", "one"))
+    assert result.part.gold == (("O", "O", "O", "B-LOC", "I-LOC", "O"), ("O", "O"))
 
 
 def test_columns_may_be_named_otherwise(tmp_path: Path) -> None:
-    found = _read(tmp_path, [{"body": "in Rome", "spans": [[3, 7, "LOC"]]}], tokens="body", tags="spans")
-    assert found.part.gold == (("O", "B-LOC"),)
+    result = _read(tmp_path, [{"body": "in Rome", "spans": [[3, 7, "LOC"]]}], tokens="body", tags="spans")
+    assert result.part.gold == (("O", "B-LOC"),)
 
 
 def test_words_and_tags_are_not_taken_for_offsets(tmp_path: Path) -> None:
@@ -50,17 +50,17 @@ def test_entities_by_type_and_name_are_read_whether_the_end_is_the_last_characte
     tmp_path: Path, end: int
 ) -> None:
     # As in CLUENER: 生0 生1 不2 息3 C4 S5 O6 L7 生8
-    found = _read(tmp_path, [{"text": "生生不息CSOL生", "label": {"game": {"CSOL": [[4, end]]}}}])
-    assert found.part.texts == (("生", "生", "不", "息", "CSOL", "生"),)
-    assert found.part.gold == (("O", "O", "O", "O", "B-game", "O"),)
+    result = _read(tmp_path, [{"text": "生生不息CSOL生", "label": {"game": {"CSOL": [[4, end]]}}}])
+    assert result.part.texts == (("生", "生", "不", "息", "CSOL", "生"),)
+    assert result.part.gold == (("O", "O", "O", "O", "B-game", "O"),)
 
 
 def test_broken_places_of_entities_by_type_are_told(tmp_path: Path) -> None:
     good = {"text": "in Rome", "label": {"LOC": {"Rome": [[3, 6]]}}}
-    found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
-    assert found.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
-    found = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [[2, 5]]}}}])
-    assert found.problems == {
+    result = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [["3", 6]]}}}])
+    assert result.problems == {"the entity 'Rome' has the place ['3', 6]; wanted is [start, last]": (2,)}
+    result = _read(tmp_path, [good, {"text": "in Rome", "label": {"LOC": {"Rome": [[2, 5]]}}}])
+    assert result.problems == {
         "the entity 2 to 6 is ' Rom' in the text, not 'Rome'; are the offsets off by one, or do they count something "
         "else than characters?": (2,)
     }
@@ -68,21 +68,21 @@ def test_broken_places_of_entities_by_type_are_told(tmp_path: Path) -> None:
 
 def test_a_word_in_chinese_text_is_cut_where_an_entity_ends_and_the_row_is_named(tmp_path: Path) -> None:
     # 看0 C1 P2 L3 2 0 1 1
-    found = _read(tmp_path, [{"text": "看CPL2011", "entities": [[1, 4, "game"]]}])
-    assert found.part.texts == (("看", "CPL", "2011"),)
-    assert found.part.gold == (("O", "B-game", "O"),)
-    assert found.repaired == {"an entity that begins or ends inside a word (the word was cut there)": (1,)}
+    result = _read(tmp_path, [{"text": "看CPL2011", "entities": [[1, 4, "game"]]}])
+    assert result.part.texts == (("看", "CPL", "2011"),)
+    assert result.part.gold == (("O", "B-game", "O"),)
+    assert result.repaired == {"an entity that begins or ends inside a word (the word was cut there)": (1,)}
 
 
 def test_elsewhere_words_are_cut_only_where_that_is_rare(tmp_path: Path) -> None:
     whole = [{"text": "in Rome", "entities": [[3, 7, "LOC"]]}] * 9
     inside = {"text": "the mRNA", "entities": [[5, 8, "X"]]}
-    found = _read(tmp_path, [*whole, inside])  # 1 of 10
-    assert found.part.texts[-1] == ("the", "m", "RNA")
-    assert list(found.repaired.values()) == [(10,)]
-    found = _read(tmp_path, [*whole[:8], inside])  # 1 of 9: too often to be meant
-    assert list(found.problems.values()) == [(9,)]
-    assert "begins inside a word" in next(iter(found.problems))
+    result = _read(tmp_path, [*whole, inside])  # 1 of 10
+    assert result.part.texts[-1] == ("the", "m", "RNA")
+    assert list(result.repaired.values()) == [(10,)]
+    result = _read(tmp_path, [*whole[:8], inside])  # 1 of 9: too often to be meant
+    assert list(result.problems.values()) == [(9,)]
+    assert "begins inside a word" in next(iter(result.problems))
 
 
 def test_neighbouring_entities_stay_apart() -> None:
@@ -109,9 +109,9 @@ def test_neighbouring_entities_stay_apart() -> None:
 def test_wrong_offsets_are_told_in_words(entities: Any, problem: str) -> None:
     if problem.startswith("14 to"):
         entities = [(10, 18, "LOC", ""), (14, 18, "PER", "")]
-    found = tags_from(TEXT, entities)
-    assert isinstance(found, str)
-    assert problem in found
+    result = tags_from(TEXT, entities)
+    assert isinstance(result, str)
+    assert problem in result
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ def _brat(folder: Path, text: str, annotations: str) -> Reading:
 
 
 def test_brat_folder_gives_a_row_for_each_line(tmp_path: Path) -> None:
-    found = _brat(
+    result = _brat(
         tmp_path,
         "Anna lives\r\n\r\nin Rome.\n",
         "T1\tPER 0 4\tAnna\nR1\tlives Arg1:T1 Arg2:T2\nT2\tLOC 17 21\tRome\n#1\tNote T1\tx\n",
     )
-    assert found.part.texts == (("Anna", "lives"), ("in", "Rome", "."))
-    assert found.part.gold == (("B-PER", "O"), ("O", "B-LOC", "O"))
+    assert result.part.texts == (("Anna", "lives"), ("in", "Rome", "."))
+    assert result.part.gold == (("B-PER", "O"), ("O", "B-LOC", "O"))
 
 
 @pytest.mark.parametrize(
@@ -156,19 +156,19 @@ def test_brat_folder_gives_a_row_for_each_line(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_annotation_names_its_file(tmp_path: Path, annotation: str, problem: str) -> None:
-    found = _brat(tmp_path, "Anna lives\n", annotation)
-    assert any(one.startswith(problem) for one in found.problems), found.problems
+    result = _brat(tmp_path, "Anna lives\n", annotation)
+    assert any(entry.startswith(problem) for entry in result.problems), result.problems
 
 
 def test_annotations_of_which_no_line_can_be_read_are_told(tmp_path: Path) -> None:
-    found = _brat(tmp_path, "Anna lives\n", "Anna\tPER\nlives\tO\n")
+    result = _brat(tmp_path, "Anna lives\n", "Anna\tPER\nlives\tO\n")
     problem = "no line of its .ann is an annotation of BRAT, such as 'Anna\\tPER' (a.txt)"
-    assert found.problems == {problem: (1,)}
+    assert result.problems == {problem: (1,)}
 
 
 def test_text_without_entities_may_have_an_empty_ann_or_notes_alone(tmp_path: Path) -> None:
-    found = _brat(tmp_path, "nothing here\n", "#1\tAnnotatorNotes T1\tx\n")
-    assert found.part.gold == (("O", "O"),)
+    result = _brat(tmp_path, "nothing here\n", "#1\tAnnotatorNotes T1\tx\n")
+    assert result.part.gold == (("O", "O"),)
 
 
 def test_folder_without_annotations_is_refused(tmp_path: Path) -> None:

@@ -27,23 +27,23 @@ def written(path: Path, content: Any) -> Path:
 
 @pytest.mark.parametrize("name", ["train.json", "train.json.gz"])
 def test_nested_questions_become_rows_in_the_order_of_the_file(tmp_path: Path, name: str) -> None:
-    found = list(rows_of(written(tmp_path / name, squad()), COLUMNS))
+    result = list(rows_of(written(tmp_path / name, squad()), COLUMNS))
 
-    assert found == [(1, ["Which city?", "Rome is old.", ANSWER]), (2, ["Old?", "Rome is old.", ANSWER])]
+    assert result == [(1, ["Which city?", "Rome is old.", ANSWER]), (2, ["Old?", "Rome is old.", ANSWER])]
 
 
 def test_title_and_id_can_be_asked_for(tmp_path: Path) -> None:
-    found = list(rows_of(written(tmp_path / "a.json", squad()), ["title", "id"]))
+    result = list(rows_of(written(tmp_path / "a.json", squad()), ["title", "id"]))
 
-    assert found == [(1, ["Rome", "q1"]), (2, ["Rome", "q2"])]
+    assert result == [(1, ["Rome", "q1"]), (2, ["Rome", "q2"])]
 
 
 def test_impossible_question_of_squad_2_has_no_answers(tmp_path: Path) -> None:
     content = squad(is_impossible=True, answers=[], plausible_answers=ANSWER)
 
-    found = list(rows_of(written(tmp_path / "v2.json", content), COLUMNS))
+    result = list(rows_of(written(tmp_path / "v2.json", content), COLUMNS))
 
-    assert [cells[2] for _, cells in found] == [ANSWER, []]
+    assert [cells[2] for _, cells in result] == [ANSWER, []]
 
 
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"data": rows}])
@@ -60,10 +60,10 @@ def test_damaged_rows_are_numbered_and_the_others_kept(tmp_path: Path) -> None:
     content["data"][0]["paragraphs"] += [{"context": "No questions."}, {"context": "x", "qas": ["why"]}]
     content["data"].append("no article")
 
-    found = list(rows_of(written(tmp_path / "a.json", content), COLUMNS))
+    result = list(rows_of(written(tmp_path / "a.json", content), COLUMNS))
 
-    assert [number for number, _ in found] == [1, 2, 3, 4, 5]
-    assert [cells for _, cells in found[2:]] == [
+    assert [number for number, _ in result] == [1, 2, 3, 4, 5]
+    assert [cells for _, cells in result[2:]] == [
         "a paragraph without qas", "a question that is not a JSON object", "not a JSON object",
     ]  # fmt: skip
 

@@ -67,16 +67,16 @@ def test_references_stand_behind_the_target_and_empty_ones_are_named(tmp_path: P
         row | {"references": ["r", " "]},
         row | {"target": ""},
     )
-    found = reading(tmp_path, name, "summarisation")
-    assert found.part.gold == ("t", ("t", "r"))
-    assert found.problems == {"reference 2 is empty": (3,), "target is empty": (4,)}
+    result = reading(tmp_path, name, "summarisation")
+    assert result.part.gold == ("t", ("t", "r"))
+    assert result.problems == {"reference 2 is empty": (3,), "target is empty": (4,)}
 
 
 def test_references_in_a_table_are_json_lists(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text('source\ttarget\treferences\ns\tt\t["u", "v"]\ns\tt\tu\n', encoding="utf-8")
-    found = reading(tmp_path, "a.tsv", "translation")
-    assert found.part.gold == (("t", "u", "v"),)
-    assert found.problems == {"references is a str, not a list of texts": (2,)}
+    result = reading(tmp_path, "a.tsv", "translation")
+    assert result.part.gold == (("t", "u", "v"),)
+    assert result.problems == {"references is a str, not a list of texts": (2,)}
 
 
 def test_plain_text_is_read_by_paragraph_and_numbered_by_line(tmp_path: Path) -> None:
@@ -138,10 +138,10 @@ def test_chat_messages_are_turns_and_the_system_beside_an_assistant_does_not_rep
     said = [(user, "hi"), ("system", "be kind"), ("assistant", "hello"), (user, "bye"), ("assistant", "good bye")]
     messages = [{who: speaker, text: words} for speaker, words in said]
     name = written(tmp_path / "a.jsonl", {"messages": messages}, {"messages": [*messages, {who: user}]})
-    found = reading(tmp_path, name, "dialogue", {"turns": "messages"})
-    assert found.part.gold == ("hello", "good bye")
-    assert found.part.texts == (("hi", "be kind"), ("hi", "be kind", "hello", "bye"))
-    assert found.problems == {"turn 6 is a dict, not text": (2,)}
+    result = reading(tmp_path, name, "dialogue", {"turns": "messages"})
+    assert result.part.gold == ("hello", "good bye")
+    assert result.part.texts == (("hi", "be kind"), ("hi", "be kind", "hello", "bye"))
+    assert result.problems == {"turn 6 is a dict, not text": (2,)}
 
 
 def test_a_context_may_be_chat_messages(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_context_and_reply_need_no_turns(tmp_path: Path) -> None:
         {"context": "d", "reply": "e"},
         {"context": [], "reply": "e"},
     )
-    found = reading(tmp_path, name, "dialogue")
-    assert found.part.texts == (("a", "b"), ("d",))
-    assert found.problems == {"context is empty": (3,)}
+    result = reading(tmp_path, name, "dialogue")
+    assert result.part.texts == (("a", "b"), ("d",))
+    assert result.problems == {"context is empty": (3,)}
 
 
 def test_candidates_are_drawn_once_and_hold_the_reply_at_any_place(tmp_path: Path) -> None:
@@ -186,14 +186,14 @@ def test_candidates_that_cannot_be_drawn_are_told(tmp_path: Path) -> None:
 def test_given_candidates_are_kept_and_must_hold_the_reply(tmp_path: Path) -> None:
     row = {"context": "q", "reply": "r"}
     name = written(tmp_path / "a.jsonl", row | {"candidates": ["x", "r"]}, row | {"candidates": ["x", "y"]})
-    found = reading(tmp_path, name, "dialogue_retrieval")
-    assert (found.part.texts, found.part.gold) == ((("q", "x", "r"),), ((0.0, 1.0),))
-    assert found.problems == {"the reply is not among the candidates": (2,)}
+    result = reading(tmp_path, name, "dialogue_retrieval")
+    assert (result.part.texts, result.part.gold) == ((("q", "x", "r"),), ((0.0, 1.0),))
+    assert result.problems == {"the reply is not among the candidates": (2,)}
 
 
 def test_likelihood_of_a_text_after_its_context(tmp_path: Path) -> None:
     name = written(tmp_path / "a.jsonl", {"text": "t", "context": ["a", "b"]}, {"text": "t"}, {"text": ""})
-    found = reading(tmp_path, name, "language_modelling")
-    assert found.part.texts == (("a", "b", "t"), "t")
-    assert found.part.gold == ("t", "t")
-    assert found.problems == {"text is empty": (3,)}
+    result = reading(tmp_path, name, "language_modelling")
+    assert result.part.texts == (("a", "b", "t"), "t")
+    assert result.part.gold == ("t", "t")
+    assert result.problems == {"text is empty": (3,)}

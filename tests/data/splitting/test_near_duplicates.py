@@ -10,7 +10,7 @@ from goldilocks.data.splitting.near_duplicates import _DENSE_FROM, NARROW, WIDE,
 
 def shingle_set(text: str) -> set[str]:
     """The definition, spelled out."""
-    dense = sum(ord(one) >= _DENSE_FROM for one in text) > len(text) / 2
+    dense = sum(ord(character) >= _DENSE_FROM for character in text) > len(text) / 2
     width = NARROW if dense else WIDE
     text = text.ljust(width)
     return {text[place : place + width] for place in range(len(text) - width + 1)}
@@ -49,7 +49,10 @@ def test_similarity_is_the_jaccard_similarity_of_the_shingle_sets() -> None:
 
     got = similarities(texts, left, right)
 
-    expected = [jaccard(texts[one], texts[two]) for one, two in zip(left.tolist(), right.tolist(), strict=True)]
+    expected = [
+        jaccard(texts[remaining_item], texts[two])
+        for remaining_item, two in zip(left.tolist(), right.tolist(), strict=True)
+    ]
     assert got == pytest.approx(expected)
 
 
@@ -64,7 +67,7 @@ def test_signatures_agree_as_often_as_the_jaccard_similarity_says() -> None:
     texts = [base, *(edited(base, edits, rng) for edits in (1, 3, 6, 12, 25) for _ in range(20))]
     # 20 texts per level times several seeds: the standard error of a level's mean is below 0.01.
     agree = np.mean(
-        [(one[1:] == one[0]).mean(1) for one in (signatures(texts, seed=seed) for seed in range(6))], axis=0
+        [(entry[1:] == entry[0]).mean(1) for entry in (signatures(texts, seed=seed) for seed in range(6))], axis=0
     )
     true = np.array([jaccard(base, text) for text in texts[1:]])
 
@@ -77,10 +80,10 @@ def test_groups_are_those_of_brute_force() -> None:
     texts = corpus(400, seed=4)
     sets = [shingle_set(text) for text in texts]
     near = [
-        (one, two)
-        for one in range(len(texts))
-        for two in range(one)
-        if 5 * len(sets[one] & sets[two]) >= 4 * len(sets[one] | sets[two])
+        (entry, two)
+        for entry in range(len(texts))
+        for two in range(entry)
+        if 5 * len(sets[entry] & sets[two]) >= 4 * len(sets[entry] | sets[two])
     ]
     assert len(near) > 50
 
@@ -93,13 +96,13 @@ def test_groups_are_those_of_brute_force() -> None:
             place = parent[place]
         return place
 
-    for one, two in near:
-        parent[root(one)] = root(two)
+    for trial, two in near:
+        parent[root(trial)] = root(two)
     roots = np.array([root(place) for place in range(len(texts))])
     # A pair below the threshold is never joined, so the groups are those of brute force or finer ...
     assert len(set(zip(group.tolist(), roots.tolist(), strict=True))) == len(set(group.tolist()))
     # ... and by the probability in near.py at most a few in a thousand pairs are missed.
-    missed = sum(group[one] != group[two] for one, two in near)
+    missed = sum(group[entry] != group[two] for entry, two in near)
     assert missed <= 0.01 * len(near)
 
 

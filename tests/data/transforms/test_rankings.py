@@ -14,16 +14,16 @@ def _rows(*rows: list[Any]) -> list[tuple[int, Any]]:
 
 
 def test_rows_of_a_query_become_one_row_with_the_number_of_the_first() -> None:
-    found = _rows(["q", None, "1", "a", None], ["r", None, 0, "c", None], ["q", None, 0.5, "b", ""])
-    assert [(number, cells[:3]) for number, cells in found] == [
+    result = _rows(["q", None, "1", "a", None], ["r", None, 0, "c", None], ["q", None, 0.5, "b", ""])
+    assert [(number, cells[:3]) for number, cells in result] == [
         (1, ["q", ["a", "b"], [1.0, 0.5]]),
         (2, ["r", ["c"], [0.0]]),
     ]
 
 
 def test_group_parts_equal_queries() -> None:
-    found = _rows(["q", None, 1, "a", 1], ["q", None, 0, "b", 2])
-    assert [cells[1] for _, cells in found] == [["a"], ["b"]]
+    result = _rows(["q", None, 1, "a", 1], ["q", None, 0, "b", 2])
+    assert [cells[1] for _, cells in result] == [["a"], ["b"]]
 
 
 def test_lists_stay_as_they_are() -> None:
@@ -41,9 +41,9 @@ def test_lists_stay_as_they_are() -> None:
     ],
 )
 def test_row_that_cannot_be_part_of_a_list_is_told_and_the_list_goes_on(row: list[Any], words: str) -> None:
-    found = _rows(["q", None, 1, "a", 1], row, ["q", None, 0, "c", 1])
-    assert found[0] == (2, words)
-    assert found[1][1][1] == ["a", "c"]
+    result = _rows(["q", None, 1, "a", 1], row, ["q", None, 0, "c", 1])
+    assert result[0] == (2, words)
+    assert result[1][1][1] == ["a", "c"]
 
 
 def test_other_tasks_rows_pass_untouched() -> None:

@@ -105,7 +105,8 @@ def test_a_missing_weight_is_named(tmp_path: Path) -> None:
     tiny.encoder_folder(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     save_file(
-        {name: one.clone() for name, one in weights.items() if "layer.1" not in name}, tmp_path / "model.safetensors"
+        {name: weight.clone() for name, weight in weights.items() if "layer.1" not in name},
+        tmp_path / "model.safetensors",
     )
     with pytest.raises(InputError, match=r"have no 'encoder.layer.1.attention"):
         read(tmp_path)

@@ -14,8 +14,8 @@ from goldilocks.testing import tiny
 
 def test_shape_tells_how_a_word_is_written_and_not_which_it_is() -> None:
     alike = [("Rome", "Anna"), ("USA", "UN"), ("1996", "7812"), ("rome", "anna"), ("1996-08-30", "1,000")]
-    assert all(shape_of(one) == shape_of(other) for one, other in alike)
-    assert len({shape_of(one) for one, _ in alike}) == len(alike)
+    assert all(shape_of(entry) == shape_of(other) for entry, other in alike)
+    assert len({shape_of(entry) for entry, _ in alike}) == len(alike)
     words = ["", "A", "McDonald", "iPhone", "U.S.", ".", "北京", "x1", "A1-b", "🙂", "ß"]
     assert all(1 <= shape_of(word) <= 64 for word in words)
 

@@ -14,14 +14,14 @@ from goldilocks.nets.tokenization.batching import Batch
 
 def _backbones() -> list[Backbone]:
     torch.manual_seed(0)
-    found: list[Backbone] = [
+    result: list[Backbone] = [
         EmbeddingBackbone(20, 6),
         CnnBackbone(20, 6, 5, [2, 3, 4, 5], dropout=0.3, hidden_words=0.1),
     ]
     for cell in ("rnn", "gru", "lstm"):
         for both_ways in (False, True):
-            found.append(RnnBackbone(20, 6, cell, 4, both_ways=both_ways, dropout=0.3, hidden_words=0.1))
-    return [backbone.eval() for backbone in found]
+            result.append(RnnBackbone(20, 6, cell, 4, both_ways=both_ways, dropout=0.3, hidden_words=0.1))
+    return [backbone.eval() for backbone in result]
 
 
 def _batch(ids: Tensor, mask: Tensor | None = None) -> Batch:

@@ -100,4 +100,4 @@ def test_frozen_backbone_runs_once_per_text_and_without_dropout(folder: Path, mo
 
 def test_weights_come_back_in_the_precision_they_were_tuned_in(folder: Path) -> None:
     config = read_config(folder) | {"dtype": "bfloat16"}
-    assert {one.dtype for one in hub_backbone_from(config).parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in hub_backbone_from(config).parameters()} == {torch.float32}

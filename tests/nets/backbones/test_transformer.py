@@ -35,8 +35,8 @@ def test_a_reading_block_is_torchs_own_with_norms_first() -> None:
     hidden, mask = torch.randn(2, 7, 16), torch.ones(2, 7)
     mask[0, 5:] = 0
     with torch.no_grad():
-        found, wanted = backbone.block(0, hidden, mask), theirs(hidden, src_key_padding_mask=mask == 0)
-    assert torch.allclose(found[mask == 1], wanted[mask == 1], atol=1e-5)
+        result, wanted = backbone.block(0, hidden, mask), theirs(hidden, src_key_padding_mask=mask == 0)
+    assert torch.allclose(result[mask == 1], wanted[mask == 1], atol=1e-5)
 
 
 def test_a_token_does_not_see_what_comes_later() -> None:

@@ -54,11 +54,11 @@ def test_prefix_that_was_read_before_is_not_read_again_and_stays_as_it_was(pair:
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
     with torch.inference_mode():
         kept = CachedContext.encode(lm, PREFIX)
-    long = [[*range(5, 45), *one] for one in PROMPTS]  # they begin alike
+    long = [[*range(5, 45), *prompt] for prompt in PROMPTS]  # they begin alike
     for prompts in (PROMPTS, long, PROMPTS[:1]):
         wanted = generate(lm, tokenizer, prompts, Sampling(max_tokens=6), prefix=PREFIX)
-        assert [one.text for one in generate(lm, tokenizer, prompts, Sampling(max_tokens=6), prefix=kept)] == [
-            one.text for one in wanted
+        assert [entry.text for entry in generate(lm, tokenizer, prompts, Sampling(max_tokens=6), prefix=kept)] == [
+            entry.text for entry in wanted
         ]
         anew = score_continuations(lm, prompts, ContinuationTree([[50, 51], [52]]), prefix=PREFIX)
         assert torch.allclose(
@@ -97,7 +97,7 @@ def test_tokens_are_the_same_once_the_weights_are_settled(tmp_path: Path) -> Non
     backbone.prepare_for_inference()
     settled = generate(backbone, tokenizer, PROMPTS, Sampling(max_tokens=12), prefix=PREFIX)
 
-    assert [one.text for one in settled] == [one.text for one in plain]
+    assert [entry.text for entry in settled] == [entry.text for entry in plain]
 
 
 def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[CausalLM, Any, Path]) -> None:
@@ -109,7 +109,7 @@ def test_likelihoods_of_endings_are_those_of_the_plain_way(pair: tuple[CausalLM,
     for row, prompt in zip(got, PROMPTS, strict=True):
         for value, ending in zip(row.tolist(), endings, strict=True):
             assert value == pytest.approx(_plainly(theirs, [*PREFIX, *prompt], ending), abs=1e-3)
-    targets = log_likelihood(lm, [[*PREFIX, *one] for one in PROMPTS], [endings[0]] * 3)
+    targets = log_likelihood(lm, [[*PREFIX, *entry] for entry in PROMPTS], [endings[0]] * 3)
     assert torch.allclose(targets, got[:, 0], atol=1e-3)
 
 
@@ -120,7 +120,7 @@ def test_what_prompts_begin_with_is_read_once(
     tokenizer = read_tokenizer(folder / "tokenizer.json", 1000)
     shared = list(range(60, 80))
     prompts = [[*shared, *prompt] for prompt in PROMPTS] + [shared]
-    alone = [generate(lm, tokenizer, [one], Sampling(max_tokens=12), prefix=PREFIX)[0].text for one in prompts]
+    alone = [generate(lm, tokenizer, [entry], Sampling(max_tokens=12), prefix=PREFIX)[0].text for entry in prompts]
     calls: list[torch.Tensor] = []
     forward = lm.forward_cached
 
@@ -133,7 +133,7 @@ def test_what_prompts_begin_with_is_read_once(
     encoded = [ids.tolist() for ids in calls[:2]]
     judged = score_continuations(lm, prompts, ContinuationTree([[50, 51]]), prefix=PREFIX)
 
-    assert [one.text for one in together] == alone
+    assert [entry.text for entry in together] == alone
     assert encoded[0] == [[*PREFIX, *shared[:-1]]]  # the last prompt needs a token of its own to go on from
     assert sorted(row[0] for row in encoded[1]) == [shared[-1]] * 4
     for value, prompt in zip(judged[:, 0].tolist(), prompts, strict=True):
@@ -172,11 +172,11 @@ def test_sampled_text_is_the_same_alone_and_in_a_batch_and_with_its_seed(small: 
     sampling = Sampling(max_tokens=10, temperature=0.8, top_k=40, top_p=0.9, seed=3)
 
     together = generate(*small, PROMPTS, sampling)
-    alone = [generate(*small, [one], sampling)[0] for one in PROMPTS]
+    alone = [generate(*small, [prompt], sampling)[0] for prompt in PROMPTS]
 
-    assert [one.text for one in together] == [one.text for one in alone]
+    assert [entry.text for entry in together] == [answer.text for answer in alone]
     others = generate(*small, PROMPTS, Sampling(max_tokens=10, temperature=0.8, seed=4))
-    assert [one.text for one in together] != [one.text for one in others]
+    assert [entry.text for entry in together] != [other.text for other in others]
 
 
 def test_text_ends_before_the_stop_string(small: tuple[Any, Any]) -> None:
@@ -212,9 +212,9 @@ def test_line_that_is_empty_is_no_answer_yet(
     script = iter(ids)
     monkeypatch.setattr(decoding._CausalLMRows, "greedy", lambda _: [next(script)])
 
-    found = generate(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
+    result = generate(*small, PROMPTS[1:2], Sampling(max_tokens=len(ids), stops=stops))[0]
 
-    assert (found.text, found.ended) == (text, ended)
+    assert (result.text, result.ended) == (text, ended)
 
 
 def test_text_ends_at_the_end_token(small: tuple[Any, Any]) -> None:
@@ -231,7 +231,7 @@ def test_top_k_of_one_is_greedy(small: tuple[Any, Any]) -> None:
     greedy = generate(*small, PROMPTS, Sampling(max_tokens=8))
     only = generate(*small, PROMPTS, Sampling(max_tokens=8, temperature=2.0, top_k=1))
 
-    assert [one.text for one in greedy] == [one.text for one in only]
+    assert [entry.text for entry in greedy] == [entry.text for entry in only]
 
 
 def test_sampling_that_makes_no_sense_is_refused() -> None:

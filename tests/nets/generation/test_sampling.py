@@ -69,25 +69,25 @@ class Script(NextTokenModel):
     """Rows whose tokens are known beforehand, as places in the alphabet."""
 
     def __init__(self, *texts: str) -> None:
-        self.left = [[ord(letter) - ord("a") for letter in one] for one in texts]
+        self.left = [[ord(letter) - ord("a") for letter in text] for text in texts]
 
     def logits(self) -> Logits:
-        return np.eye(27)[[one[0] if one else END for one in self.left]]
+        return np.eye(27)[[remaining_item[0] if remaining_item else END for remaining_item in self.left]]
 
     def select(self, rows: Sequence[int]) -> None:
         self.left = [self.left[row] for row in rows]
 
     def step(self, ids: Sequence[int]) -> None:
-        assert list(ids) == [one[0] if one else END for one in self.left]
-        self.left = [one[1:] for one in self.left]
+        assert list(ids) == [remaining_item[0] if remaining_item else END for remaining_item in self.left]
+        self.left = [remaining_item[1:] for remaining_item in self.left]
 
 
 def spell(ids: Sequence[int]) -> str:
-    return "".join(chr(ord("a") + one) for one in ids)
+    return "".join(chr(ord("a") + identifier) for identifier in ids)
 
 
 def sequences(*most: int) -> list[TokenSequence]:
-    return [TokenSequence(place, one, generator_for(0, [place])) for place, one in enumerate(most)]
+    return [TokenSequence(place, entry, generator_for(0, [place])) for place, entry in enumerate(most)]
 
 
 def test_each_text_ends_at_its_own_limit_its_stop_or_its_end_token() -> None:
@@ -95,8 +95,8 @@ def test_each_text_ends_at_its_own_limit_its_stop_or_its_end_token() -> None:
 
     done = list(generate_sequences(model, sequences(2, 9, 9, 9), Sampling(stops=("zx",)), spell, (END,)))
 
-    found = {one.number: (one.text(spell, ("zx",)), one.ended, one.steps) for one in done}
-    assert found == {0: ("ab", False, 2), 1: ("abcdef", True, 7), 2: ("ab", True, 3), 3: ("xy", True, 4)}
+    result = {trial.number: (trial.text(spell, ("zx",)), trial.ended, trial.steps) for trial in done}
+    assert result == {0: ("ab", False, 2), 1: ("abcdef", True, 7), 2: ("ab", True, 3), 3: ("xy", True, 4)}
 
 
 def test_draws_of_a_text_hang_on_its_seed_and_its_prompt_alone() -> None:

@@ -15,7 +15,7 @@ WORDS = ("red", "blue", "green", "black")
 
 def _pairs() -> Part:
     """Same colour or not: no single text tells the label."""
-    pairs = [(f"a {one} car", f"the car is {other}") for one in WORDS for other in WORDS]
+    pairs = [(f"a {word} car", f"the car is {other}") for word in WORDS for other in WORDS]
     gold = ["same" if first.split()[1] == second.split()[-1] else "other" for first, second in pairs]
     return Part(tuple(pairs), tuple(gold), tuple(range(len(pairs))))
 

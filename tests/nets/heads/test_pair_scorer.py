@@ -26,15 +26,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _facts(checkpoint: Path) -> ModelInfo:
-    found = plugins.load("families", "encoder").describe(checkpoint, str(checkpoint))
-    assert found is not None
-    return found
+    result = plugins.load("families", "encoder").describe(checkpoint, str(checkpoint))
+    assert result is not None
+    return result
 
 
 def _scorer(checkpoint: Path, part: Part) -> PairScorer:
-    found = plugins.load("families", "encoder").create(_facts(checkpoint), checkpoint, part, GOAL, seed=0)
-    assert isinstance(found, PairScorer)
-    return found
+    result = plugins.load("families", "encoder").create(_facts(checkpoint), checkpoint, part, GOAL, seed=0)
+    assert isinstance(result, PairScorer)
+    return result
 
 
 def _run(checkpoint: Path, part: Part, method: str = "full") -> Run:
@@ -49,7 +49,7 @@ def _run(checkpoint: Path, part: Part, method: str = "full") -> Run:
 
 
 def _pairs() -> Part:
-    return next(one.part for one in tiny.cases([Output.SCORE]) if one.name == "scores")
+    return next(case.part for case in tiny.cases([Output.SCORE]) if case.name == "scores")
 
 
 def _head(scorer: PairScorer) -> PairScorerConfig:
@@ -82,7 +82,7 @@ def test_sentence_transformers_checkpoint_is_a_bi_encoder(tmp_path: Path) -> Non
 @pytest.mark.parametrize("method", ["full", "head_only"])
 def test_scores_of_pairs_are_learnt_and_stay_in_their_range(method: str, checkpoint: Path) -> None:
     part = tiny.part(150)
-    halves = [str(one).rsplit(" ", 3) for one in part.texts]
+    halves = [str(text).rsplit(" ", 3) for text in part.texts]
     scaled = Part(
         texts=tuple((start, " ".join(rest)) for start, *rest in halves),
         gold=tuple(150.0 if label == "food" else 100.0 for label in part.gold),
@@ -90,7 +90,7 @@ def test_scores_of_pairs_are_learnt_and_stay_in_their_range(method: str, checkpo
     )
     run = _run(checkpoint, scaled, method)
     run.advance(1.0)
-    values = [float(str(one)) for one in run.predict(scaled.texts).values]
+    values = [float(str(value)) for value in run.predict(scaled.texts).values]
     assert score(plugins.load("metrics", "pearson"), scaled.gold, values) > (0.9 if method == "full" else 0.3)
     assert min(values) >= 100
     assert max(values) <= 150
@@ -115,7 +115,7 @@ def test_run_that_was_cut_goes_on_where_it_stood(checkpoint: Path, tmp_path: Pat
     again.resume_from(tmp_path)
     again.advance(0.2)
     texts = _lists().texts[:5]
-    first, second = (np.array(one.predict(texts).values) for one in (whole, again))
+    first, second = (np.array(entry.predict(texts).values) for entry in (whole, again))
     assert np.allclose(first, second, atol=1e-4)
 
 
@@ -127,9 +127,9 @@ def test_texts_of_a_row_are_read_as_if_alone(checkpoint: Path) -> None:
     single = super(PairScorer, scorer).rows(texts)
     batch = padded([joined(single[:2], 0), joined(single[2:], 1)], 0)
     with torch.no_grad():
-        found = backbone(batch)
-        alone = [pool(backbone.inner(padded([one], 0)), torch.ones(1, len(one)), "mean")[0] for one in single]
-    assert torch.allclose(found, torch.stack(alone), atol=1e-5)
+        result = backbone(batch)
+        alone = [pool(backbone.inner(padded([entry], 0)), torch.ones(1, len(entry)), "mean")[0] for entry in single]
+    assert torch.allclose(result, torch.stack(alone), atol=1e-5)
     backbone.requires_grad_(False)  # then texts are kept
     with torch.no_grad():
         assert torch.allclose(backbone(batch), backbone(batch))
@@ -144,8 +144,8 @@ def test_long_list_is_learnt_in_pieces(checkpoint: Path) -> None:
     assert [row.first for row in rows] == [0, many // 2]
     gold = tuple(float(place in (1, many - 1)) for place in range(many))
     targets = scorer.targets(rows, [gold])
-    assert [int(one.argmax()) for one in targets] == [1, many // 2 - 1]
-    assert [float(one.sum()) for one in targets] == [1.0, 1.0]
+    assert [int(target.argmax()) for target in targets] == [1, many // 2 - 1]
+    assert [float(target.sum()) for target in targets] == [1.0, 1.0]
 
 
 def test_list_without_a_relevant_candidate_teaches_nothing(checkpoint: Path) -> None:
@@ -163,4 +163,4 @@ def test_network_for_pairs_also_ranks_candidates(checkpoint: Path) -> None:
     assert isinstance(listed, tuple)
     low, high = _head(scorer).low, _head(scorer).high
     pairs = scorer.predict([("soup", "bread"), ("soup", "bank")]).values
-    assert pairs == pytest.approx([min(max(one, low), high) for one in map(float, listed)], abs=1e-5)
+    assert pairs == pytest.approx([min(max(model, low), high) for model in map(float, listed)], abs=1e-5)

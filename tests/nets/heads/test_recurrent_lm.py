@@ -25,7 +25,7 @@ TEXTS = tuple(map(str, tiny.part(60).texts))
 
 
 def part_of(texts: tuple[Text, ...]) -> Part:
-    gold = tuple(one if isinstance(one, str) else one[-1] for one in texts)
+    gold = tuple(text if isinstance(text, str) else text[-1] for text in texts)
     return Part(texts, gold, tuple(range(1, len(texts) + 1)))
 
 
@@ -53,7 +53,7 @@ def total(run: Run, texts: tuple[Text, ...]) -> float:
 def step_by_step(network: RecurrentLM, before: list[int], own: list[int]) -> float:
     """The sum of log-softmax, one token at a time."""
     logs = foretold(network, [*before, *own][:-1])[len(before) - 1 :]
-    return sum(float(one[then]) for one, then in zip(logs, own, strict=True))
+    return sum(float(log[then]) for log, then in zip(logs, own, strict=True))
 
 
 def foretold(network: RecurrentLM, tokens: list[int]) -> list[torch.Tensor]:
@@ -62,17 +62,19 @@ def foretold(network: RecurrentLM, tokens: list[int]) -> list[torch.Tensor]:
     backbone, head = network.backbone, network.head
     kind = torch.nn.LSTMCell if isinstance(backbone.forth, torch.nn.LSTM) else torch.nn.GRUCell
     cell = kind(backbone.words.embedding_dim, backbone.width).double()
-    cell.load_state_dict({name.removesuffix("_l0"): one.double() for name, one in backbone.forth.state_dict().items()})
+    cell.load_state_dict(
+        {name.removesuffix("_l0"): value.double() for name, value in backbone.forth.state_dict().items()}
+    )
     memory = None
-    found = []
+    result = []
     with torch.no_grad():
         words = backbone.words.weight.double()
         for now in tokens:
             memory = cell(words[now : now + 1], memory)
             state = memory[0] if isinstance(memory, tuple) else memory
             scores = (state @ head.join.weight.double().T) @ words.T + head.common.double()
-            found.append(torch.log_softmax(scores, -1)[0])
-    return found
+            result.append(torch.log_softmax(scores, -1)[0])
+    return result
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
@@ -83,11 +85,11 @@ def test_likelihood_is_the_sum_of_the_steps(name: str) -> None:
     for text in ("", "soup", long):
         own = network.tokenizer.encode(text).ids
         assert own[-1] == END_ID
-        found = network.predict([text]).values[0]
-        assert found == pytest.approx(step_by_step(network, [START_ID], own), rel=1e-5)
-    context, reply = (network.tokenizer.encode(one).ids for one in ("soup today", "bread"))
-    found = network.predict([("soup today", "bread")]).values[0]
-    assert found == pytest.approx(step_by_step(network, [START_ID, *context], reply), rel=1e-5)
+        result = network.predict([text]).values[0]
+        assert result == pytest.approx(step_by_step(network, [START_ID], own), rel=1e-5)
+    context, reply = (network.tokenizer.encode(entry).ids for entry in ("soup today", "bread"))
+    result = network.predict([("soup today", "bread")]).values[0]
+    assert result == pytest.approx(step_by_step(network, [START_ID, *context], reply), rel=1e-5)
 
 
 @pytest.mark.parametrize("item", ["soup today", ("soup today", "bread"), "", "soup and bread " * 60])
@@ -114,8 +116,8 @@ def test_all_short_texts_together_are_not_more_than_certain() -> None:
     texts = ("a", "b", "ab", "ba", "a b") * 12
     run = run_on(texts, "gru", 12)
     run.advance(1.0)
-    every = ["".join(one) for length in range(4) for one in itertools.product("ab ", repeat=length)]
-    assert 0.8 < sum(math.exp(one) for one in run.model.predict(every).values if isinstance(one, float)) < 1
+    every = ["".join(entry) for length in range(4) for entry in itertools.product("ab ", repeat=length)]
+    assert 0.8 < sum(math.exp(value) for value in run.model.predict(every).values if isinstance(value, float)) < 1
 
 
 def test_long_text_is_learnt_in_chunks_that_predict_every_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +128,8 @@ def test_long_text_is_learnt_in_chunks_that_predict_every_token_once(monkeypatch
     (whole,) = network.rows([text])
     pieces = network.rows_to_learn([text], [text])
     assert len(pieces) > 2
-    assert np.concatenate([one.ids[one.places[0] :] for one in pieces]).tolist() == whole.ids[1:].tolist()
-    assert [int(one.places[0]) for one in pieces] == [1, *[3] * (len(pieces) - 1)]
+    assert np.concatenate([piece.ids[piece.places[0] :] for piece in pieces]).tolist() == whole.ids[1:].tolist()
+    assert [int(piece.places[0]) for piece in pieces] == [1, *[3] * (len(pieces) - 1)]
     assert pieces[1].ids[:3].tolist() == whole.ids[6:9].tolist()
 
 
@@ -138,7 +140,7 @@ def test_loss_is_the_mean_over_the_tokens_of_the_likelihood() -> None:
     assert len(chosen) == 5
     with torch.no_grad():
         loss = float(network.loss(network.backbone.eval()(batch), batch, [None] * 5))
-    together = sum(one for one in network.predict(TEXTS[:5]).values if isinstance(one, float))
+    together = sum(value for value in network.predict(TEXTS[:5]).values if isinstance(value, float))
     assert loss == pytest.approx(-together / sum(len(row) - 1 for row in rows), rel=1e-5)
 
 
@@ -163,7 +165,7 @@ PROMPTS = ["soup with", "", "the bread and the oven and the salt", "loan"]
 def continuing(name: str = "lstm_lm", texts: tuple[str, ...] = TEXTS, **how: Any) -> RecurrentLM:
     """Untrained, with scores that differ enough for a text to be the same however it is computed."""
     goal = Goal(Output.TEXT, generation=Generation(**how))
-    part = Part(tuple(one[:9] for one in texts), tuple(one[9:] for one in texts), tuple(range(len(texts))))
+    part = Part(tuple(text[:9] for text in texts), tuple(text[9:] for text in texts), tuple(range(len(texts))))
     network = FAMILY.create(MODELS[name], None, part, goal, seed=0)
     assert isinstance(network, RecurrentLM)
     with torch.no_grad():
@@ -189,7 +191,7 @@ def test_likeliest_tokens_are_those_of_the_steps(name: str) -> None:
 def test_text_is_the_same_alone_in_a_batch_and_after_loading(how: dict[str, Any], tmp_path: Path) -> None:
     network = continuing("gru_lm", max_tokens=6, **how)
     together = network.predict(PROMPTS).values
-    assert tuple(network.predict([one]).values[0] for one in PROMPTS) == together
+    assert tuple(network.predict([prompt]).values[0] for prompt in PROMPTS) == together
     assert network.predict([]).values == ()
     network.save(tmp_path)
     again = FAMILY.restore(tmp_path)

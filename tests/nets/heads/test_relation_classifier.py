@@ -41,24 +41,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _facts(folder: Path) -> ModelInfo:
-    found = plugins.load("families", "encoder").describe(folder, str(folder))
-    assert found is not None
-    return found
+    result = plugins.load("families", "encoder").describe(folder, str(folder))
+    assert result is not None
+    return result
 
 
 def _made(folder: Path, texts: tuple[str | tuple[str, ...], ...] = (TEXT,), *, several: bool = False) -> Network:
     part = Part(texts, (LABELS[0],) * len(texts))
     goal = Goal(labels=LABELS, several=several)
-    found = plugins.load("families", "encoder").create(_facts(folder), folder, part, goal, seed=0)
-    assert isinstance(found, Network)
-    found.module.eval()
-    return found
+    result = plugins.load("families", "encoder").create(_facts(folder), folder, part, goal, seed=0)
+    assert isinstance(result, Network)
+    result.module.eval()
+    return result
 
 
 def _relater(folder: Path) -> RelationClassifier:
-    found = _made(folder)
-    assert isinstance(found, RelationClassifier)
-    return found
+    result = _made(folder)
+    assert isinstance(result, RelationClassifier)
+    return result
 
 
 def _run(folder: Path, method: str, part: Part) -> Run:
@@ -72,7 +72,7 @@ def _run(folder: Path, method: str, part: Part) -> Run:
 
 
 def _tokens(network: Network, ids: np.ndarray) -> list[str]:
-    return [str(network.tokenizer.id_to_token(int(one))) for one in ids]
+    return [str(network.tokenizer.id_to_token(int(identifier))) for identifier in ids]
 
 
 # ------------------------------------------------------------------------------------------------------ who is read so
@@ -114,11 +114,11 @@ def test_head_sees_the_states_at_the_opening_marks(folder: Path) -> None:
     turned = "[E2] soup [/E2] the [E1] bread [/E1]"
     with torch.no_grad():
         relater.module.get_parameter(NEW)[1:] = torch.randn(4, 32)
-        found = relater.pooled([TEXT, turned])
-        states = [relater.backbone(padded(relater.rows([one]), 0))[0] for one in (TEXT, turned)]
-    assert found.shape == (2, relater.pooled_width) == (2, 64)
-    assert torch.allclose(found[0], torch.cat([states[0][2], states[0][6]]), atol=1e-5)
-    assert torch.allclose(found[1], torch.cat([states[1][5], states[1][1]]), atol=1e-5)  # the first thing's first
+        result = relater.pooled([TEXT, turned])
+        states = [relater.backbone(padded(relater.rows([entry]), 0))[0] for entry in (TEXT, turned)]
+    assert result.shape == (2, relater.pooled_width) == (2, 64)
+    assert torch.allclose(result[0], torch.cat([states[0][2], states[0][6]]), atol=1e-5)
+    assert torch.allclose(result[1], torch.cat([states[1][5], states[1][1]]), atol=1e-5)  # the first thing's first
 
 
 def test_marks_begin_as_signs_of_the_checkpoint(folder: Path, tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ def test_marks_begin_as_signs_of_the_checkpoint(folder: Path, tmp_path: Path) ->
     relater = _relater(known)
 
     with torch.no_grad():
-        found = relater.backbone(padded(relater.rows([TEXT]), 0))
+        result = relater.backbone(padded(relater.rows([TEXT]), 0))
         wanted = theirs(torch.tensor([as_signs])).last_hidden_state
 
-    assert torch.allclose(found, wanted, atol=1e-5)
+    assert torch.allclose(result, wanted, atol=1e-5)
 
 
 def test_marks_learn_vectors_of_their_own(folder: Path) -> None:
@@ -214,7 +214,7 @@ def test_direction_is_learnt_and_comes_back_from_disk(method: str, folder: Path,
     run.advance(1.0)
     model = run.model
     answers = model.predict(part.texts)
-    right = np.mean([one == gold for one, gold in zip(answers.values, part.gold, strict=True)])
+    right = np.mean([value == gold for value, gold in zip(answers.values, part.gold, strict=True)])
     assert right > 0.9
     model.save(tmp_path / "saved")
     again = plugins.load("families", "encoder").restore(tmp_path / "saved").predict(part.texts)
@@ -241,7 +241,7 @@ def test_run_that_was_cut_goes_on_where_it_stood(method: str, folder: Path, tmp_
     again = _run(folder, method, part)
     again.resume_from(tmp_path)
     again.advance(0.2)
-    first, second = (one.predict(part.texts[:6]).probabilities for one in (whole, again))
+    first, second = (entry.predict(part.texts[:6]).probabilities for entry in (whole, again))
     np.testing.assert_allclose(first, second, atol=1e-4)
 
 
@@ -262,11 +262,11 @@ def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path, b
         wanted = float(relater.loss(relater.backbone(batch), batch, relater.targets(rows, part.gold)))
     config = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
     learner = Learner(relater, config, part.texts, part.gold, seed=0)
-    found = float(learner._loss(list(range(len(rows)))).detach())
+    result = float(learner._loss(list(range(len(rows)))).detach())
     assert next(learner._work.backbone.parameters()).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     # bfloat16 keeps 8 bits of a number: 0.4 % of each weight and state.
-    assert found == pytest.approx(wanted, rel=1e-2 if bfloat16 else 1e-4)
-    used, known = (one.backbone.get_parameter("words.weight") for one in (learner._work, relater))
+    assert result == pytest.approx(wanted, rel=1e-2 if bfloat16 else 1e-4)
+    used, known = (entry.backbone.get_parameter("words.weight") for entry in (learner._work, relater))
     assert len(used) < len(known)
 
 
@@ -274,10 +274,10 @@ def test_half_precision_gives_nearly_the_same_vectors(folder: Path) -> None:
     relater = _relater(folder)
     half = relater.twin()
     half.halve()
-    found, wanted = half.pooled([TEXT]), relater.pooled([TEXT])
-    assert found.dtype == torch.float32
-    assert torch.allclose(found, wanted, atol=0.1)
-    assert not torch.equal(found, wanted)
+    result, wanted = half.pooled([TEXT]), relater.pooled([TEXT])
+    assert result.dtype == torch.float32
+    assert torch.allclose(result, wanted, atol=0.1)
+    assert not torch.equal(result, wanted)
 
 
 def test_screening_sees_the_marks_at_every_layer(folder: Path) -> None:

@@ -83,14 +83,14 @@ def test_loss_is_the_mean_over_the_tokens_of_the_targets(facts: ModelInfo) -> No
     batch = padded(rows, 0)
     with torch.no_grad():
         states = generator.backbone(batch)
-        found = float(generator.loss(states, batch, targets))
+        result = float(generator.loss(states, batch, targets))
         logs = []
         for place, target in enumerate(targets):
             ids = torch.tensor([[2, *target[:-1]]])
             scores = generator.head.logits(states[place : place + 1], batch.mask[place : place + 1], ids)[0]
             logs += scores.log_softmax(-1)[range(len(target)), target].tolist()
     assert len(logs) == sum(map(len, targets))
-    assert found == pytest.approx(-np.mean(logs), abs=1e-4)
+    assert result == pytest.approx(-np.mean(logs), abs=1e-4)
 
 
 @pytest.mark.parametrize("facts", [ALL[0], ALL[2]], ids=lambda facts: facts.name)
@@ -102,7 +102,7 @@ def test_learns_to_turn_words_round(facts: ModelInfo) -> None:
     learner = Learner(generator, config, part.texts, part.gold, seed=0)
     learner.advance(1.0)
     answers = learner.predict(part.texts).values
-    assert np.mean([one == right for one, right in zip(answers, part.gold, strict=True)]) > 0.9
+    assert np.mean([answer == right for answer, right in zip(answers, part.gold, strict=True)]) > 0.9
 
 
 @NAMED
@@ -195,7 +195,7 @@ def test_sample_is_that_of_its_seed_alone_and_in_a_batch(facts: ModelInfo) -> No
     how = {"max_tokens": 7, "temperature": 0.8, "top_k": 50, "top_p": 0.9}
     generator = generator_with(facts, **how, seed=3)
     together = generator.predict(SOURCES).values
-    assert tuple(generator.predict([one]).values[0] for one in SOURCES) == together
+    assert tuple(generator.predict([source]).values[0] for source in SOURCES) == together
     assert generator_with(facts, **how, seed=3).predict(SOURCES).values == together
     assert generator_with(facts, **how, seed=4).predict(SOURCES).values != together
 

@@ -51,7 +51,7 @@ def test_windows_hold_every_token_of_a_long_context_with_the_question_before_it(
     pieces = [[LONG[start:end] for start, end in row.offsets] for row in rows]
     room = len(pieces[0])
     step = room - int(0.25 * room)
-    assert [one for piece in pieces[:-1] for one in piece[:step]] + pieces[-1] == LONG.split()
+    assert [entry for piece in pieces[:-1] for entry in piece[:step]] + pieces[-1] == LONG.split()
     assert all(first[step:] == second[: room - step] for first, second in pairwise(pieces))
 
 
@@ -134,7 +134,7 @@ def test_tiny_questions_are_learnt_and_silence_too(folder: Path) -> None:
     answers = learner.predict(texts)
 
     wanted = [cast(Any, right)[0][1] if right else "" for right in gold]
-    hits = [one == other for one, other in zip(answers.values, wanted, strict=True)]
+    hits = [value == other for value, other in zip(answers.values, wanted, strict=True)]
     assert np.mean(hits) > 0.9
     assert "" in answers.values
     assert ((answers.scores >= 0) & (answers.scores <= 1)).all()
@@ -170,14 +170,14 @@ def test_frame_is_what_the_tokenizer_sets_around_a_pair() -> None:
     )
     frame = frame_of(tokenizer, 0)
 
-    assert [one.tolist() for one in (frame.before, frame.between, frame.after)] == [[3], [4, 4], [4]]
+    assert [entry.tolist() for entry in (frame.before, frame.between, frame.after)] == [[3], [4, 4], [4]]
     assert frame.types == (0, 0)
 
 
 def test_tokenizer_without_special_tokens_gets_padding_for_place_0() -> None:
     frame = frame_of(words("? a b"), 0)
 
-    assert [one.tolist() for one in (frame.before, frame.between, frame.after)] == [[0], [0], []]
+    assert [entry.tolist() for entry in (frame.before, frame.between, frame.after)] == [[0], [0], []]
 
 
 def test_question_that_fills_the_window_leaves_room_for_the_context(folder: Path) -> None:

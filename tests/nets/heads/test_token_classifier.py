@@ -39,7 +39,7 @@ def _tagger(folder: Path, **parts: bool) -> TokenClassifier:
 def test_places_are_the_first_tokens_of_the_words(folder: Path) -> None:
     tagger = _tagger(folder)
     row = tagger.rows([("soup", "xyz", "bread")])[0]
-    tokens = [tagger.tokenizer.id_to_token(int(one)) for one in row.ids]
+    tokens = [tagger.tokenizer.id_to_token(int(identifier)) for identifier in row.ids]
     assert tokens == ["[CLS]", "soup", "x", "##y", "##z", "bread", "[SEP]"]
     assert row.places.tolist() == [1, 2, 5]
 
@@ -98,10 +98,10 @@ def test_sentences_of_an_item_are_read_together_and_decided_apart(folder: Path) 
     assert rows[0].ids.tolist() == rows[1].ids.tolist()  # BERT's tokenizer sees nothing in a line break
     assert (rows[0].parts, rows[1].parts) == ((2, 1), (3,))
     assert not np.array_equal(rows[0].known, rows[1].known)  # neighbours are those of the same sentence
-    found = tagger.predict([both, one])
-    assert [len(tags) for tags in found.values] == [3, 3]  # type: ignore[arg-type]
-    assert str(found.values[0][2]).startswith("B-")  # type: ignore[index]
-    assert str(found.values[1][2]).startswith("I-")  # type: ignore[index]
+    result = tagger.predict([both, one])
+    assert [len(tags) for tags in result.values] == [3, 3]  # type: ignore[arg-type]
+    assert str(result.values[0][2]).startswith("B-")  # type: ignore[index]
+    assert str(result.values[1][2]).startswith("I-")  # type: ignore[index]
 
 
 def test_blanks_are_those_of_each_sentence() -> None:
@@ -144,12 +144,12 @@ def test_answers_are_always_well_formed(folder: Path, settled: dict[str, bool]) 
     with torch.no_grad():  # scores that like I- best, and no word like the other
         tagger.heads[0].linear.weight.mul_(300)
         tagger.heads[0].linear.bias.copy_(torch.tensor([0.0, 0.0, 3.0, 3.0, 0.0]))
-    found = tagger.predict([*SENTENCES, ()])
-    assert any(tag.startswith("I-") for tags in found.values for tag in labels_of(tags, Output.TAGS))
-    for words, tags in zip([*SENTENCES, ()], found.values, strict=True):
+    result = tagger.predict([*SENTENCES, ()])
+    assert any(tag.startswith("I-") for tags in result.values for tag in labels_of(tags, Output.TAGS))
+    for words, tags in zip([*SENTENCES, ()], result.values, strict=True):
         assert len(tags) == len(words)  # type: ignore[arg-type]
         assert iob2(tags) == tags  # type: ignore[arg-type]
-    assert ((found.scores >= 0) & (found.scores <= 1 + 1e-5)).all()
+    assert ((result.scores >= 0) & (result.scores <= 1 + 1e-5)).all()
 
 
 def test_score_is_the_probability_of_all_tags(folder: Path) -> None:
@@ -158,9 +158,9 @@ def test_score_is_the_probability_of_all_tags(folder: Path) -> None:
     batch = padded(row, 0)
     with torch.no_grad():
         each = tagger.heads[0].linear(tagger.backbone(batch)[0, 1:3]).softmax(-1)
-    found = tagger.predict([("soup", "bread")])
-    numbers = [LABELS.index(tag) for tag in labels_of(found.values[0], Output.TAGS)]
-    assert float(found.scores[0]) == pytest.approx(float(each[0, numbers[0]] * each[1, numbers[1]]), abs=1e-5)
+    result = tagger.predict([("soup", "bread")])
+    numbers = [LABELS.index(tag) for tag in labels_of(result.values[0], Output.TAGS)]
+    assert float(result.scores[0]) == pytest.approx(float(each[0, numbers[0]] * each[1, numbers[1]]), abs=1e-5)
 
 
 def test_marks_change_no_answer_before_training_and_are_among_the_embeddings(folder: Path) -> None:
@@ -191,7 +191,7 @@ def test_every_part_of_the_head_learns(folder: Path) -> None:
     tagger.module.requires_grad_(True)
     texts = [("Soup", "bread"), ("soup", "bread"), ("Match", "goal"), ("match", "goal")] * 8
     gold = [("B-LOC", "I-LOC"), ("O", "O"), ("B-PER", "I-PER"), ("O", "O")] * 8
-    before = {name: one.detach().clone() for name, one in tagger.module.named_parameters()}
+    before = {name: entry.detach().clone() for name, entry in tagger.module.named_parameters()}
     config = TrainingConfig(epochs=10, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
     learner = Learner(tagger, config, texts, gold, seed=0)
     learner.advance(1.0)

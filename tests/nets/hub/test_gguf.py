@@ -65,4 +65,4 @@ def test_two_files_in_a_folder_are_one_too_many(tmp_path: Path) -> None:
 def test_parts_come_in_their_order(tmp_path: Path) -> None:
     for name in ("m.gguf.part01", "m.gguf.part00", "m.gguf.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert [one.name for one in gguf.parts_in(tmp_path)] == ["m.gguf.part00", "m.gguf.part01"]
+    assert [entry.name for entry in gguf.parts_in(tmp_path)] == ["m.gguf.part00", "m.gguf.part01"]

@@ -21,7 +21,7 @@ def test_loss_and_gradients_are_those_of_cross_entropy(smoothing: float, monkeyp
     our_gradients = torch.autograd.grad(3 * ours, (hidden, table))
 
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-5)
-    for one, other in zip(our_gradients, their_gradients, strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
+    for our_gradient, other in zip(our_gradients, their_gradients, strict=True):
+        assert torch.allclose(our_gradient, other, atol=1e-5)
     with torch.no_grad():
         assert chunked_cross_entropy(hidden, table, wanted, smoothing).item() == pytest.approx(theirs.item(), abs=1e-5)

@@ -26,4 +26,4 @@ def test_quantised_table_is_read_back_into_an_empty_one() -> None:
 
     ids = torch.arange(5)
     assert torch.equal(second["words"](ids), first["words"](ids))
-    assert sum(one.numel() * one.element_size() for one in second.state_dict().values()) == 5 * 3 + 5 * 4
+    assert sum(entry.numel() * entry.element_size() for entry in second.state_dict().values()) == 5 * 3 + 5 * 4

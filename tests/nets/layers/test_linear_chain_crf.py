@@ -23,12 +23,12 @@ def _drawn() -> tuple[torch.Tensor, torch.Tensor, LinearChainCrf]:
 
 def _by_hand(scores: torch.Tensor, length: int, crf: LinearChainCrf) -> dict[tuple[int, ...], float]:
     """Every sequence of labels and its score, one by one."""
-    found = {}
+    result = {}
     transitions, first = crf.transitions.tolist(), crf.start_transitions.tolist()
     for path in itertools.product(range(3), repeat=length):
         total = first[path[0]] + sum(float(scores[word, label]) for word, label in enumerate(path))
-        found[path] = total + sum(transitions[a][b] for a, b in itertools.pairwise(path))
-    return found
+        result[path] = total + sum(transitions[a][b] for a, b in itertools.pairwise(path))
+    return result
 
 
 def test_best_path_is_the_best_of_all_sequences() -> None:
@@ -57,9 +57,9 @@ def test_chain_that_knows_nothing_is_the_product_of_the_words() -> None:
 
 
 def test_rules_allow_an_inside_tag_only_behind_its_own_entity() -> None:
-    found = iob2_constraints(LABELS)
-    assert found is not None
-    transitions, first = found
+    result = iob2_constraints(LABELS)
+    assert result is not None
+    transitions, first = result
     allowed = {(a, b) for i, a in enumerate(LABELS) for j, b in enumerate(LABELS) if transitions[i, j] == 0}
     assert {(a, b) for a, b in allowed if b == "I-PER"} == {("B-PER", "I-PER"), ("I-PER", "I-PER")}
     assert {a for a, b in allowed if b == "O"} == set(LABELS)
@@ -67,9 +67,9 @@ def test_rules_allow_an_inside_tag_only_behind_its_own_entity() -> None:
 
 
 def test_inside_tag_without_a_beginning_among_the_labels_is_free() -> None:
-    found = iob2_constraints(("B-LOC", "I-PER", "O"))
-    assert found is not None
-    assert found[0].abs().sum() == 0
+    result = iob2_constraints(("B-LOC", "I-PER", "O"))
+    assert result is not None
+    assert result[0].abs().sum() == 0
 
 
 def test_parts_of_speech_have_no_rules() -> None:

@@ -43,7 +43,7 @@ def test_added_layers_change_nothing_before_they_have_learnt() -> None:
 def test_only_the_additions_learn() -> None:
     module = layers()
     lora.add(module, ["0"], rank=2, alpha=4)
-    learning = [name for name, one in module[0].named_parameters() if one.requires_grad]
+    learning = [name for name, entry in module[0].named_parameters() if entry.requires_grad]
     assert learning == ["down", "up"]
 
 
@@ -56,7 +56,7 @@ def test_merging_keeps_the_answers_and_leaves_plain_layers(across: bool) -> None
     nn.init.normal_(wrapped.up)
     before = module(inputs)
     lora.merge(module)
-    assert [type(one) for one in module] == [type(one) for one in layers(across)]
+    assert [type(entry) for entry in module] == [type(layer) for layer in layers(across)]
     assert torch.allclose(module(inputs), before, atol=1e-5)
 
 

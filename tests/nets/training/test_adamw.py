@@ -17,22 +17,22 @@ def slot(weight: nn.Parameter, *, low: bool = False, decay: float = 0.01) -> Slo
 def test_steps_are_those_of_torch_with_clipping() -> None:
     torch.manual_seed(0)
     start = [torch.randn(6, 4), torch.randn(5)]
-    ours, theirs = ([nn.Parameter(one.clone()) for one in start] for _ in range(2))
+    ours, theirs = ([nn.Parameter(entry.clone()) for entry in start] for _ in range(2))
     optimizer = MasterAdamW([slot(ours[0], decay=0.01), slot(ours[1], decay=0.0)], clip_norm=1.0)
     reference = torch.optim.AdamW(
         [{"params": theirs[:1], "weight_decay": 0.01}, {"params": theirs[1:], "weight_decay": 0.0}], lr=1e-2
     )
     for number in range(5):
-        for one, other in zip(ours, theirs, strict=True):
-            one.grad = torch.randn(one.shape, generator=torch.Generator().manual_seed(number))
-            other.grad = one.grad.clone()
+        for our, other in zip(ours, theirs, strict=True):
+            our.grad = torch.randn(our.shape, generator=torch.Generator().manual_seed(number))
+            other.grad = our.grad.clone()
         torch.nn.utils.clip_grad_norm_(theirs, 1.0)
         for group in reference.param_groups:
             group["lr"] = 1e-2 * (1 - number / 5)
         reference.step()
         optimizer.step(1 - number / 5)
-    for one, other in zip(ours, theirs, strict=True):
-        assert torch.allclose(one, other, atol=1e-6)
+    for our, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(our, other, atol=1e-6)
 
 
 def test_small_steps_add_up_in_the_master() -> None:
@@ -61,4 +61,4 @@ def test_large_weights_get_buckets_of_their_own(monkeypatch: object) -> None:
     sizes = (600_000, 600_000, 10)
     slots = [slot(nn.Parameter(torch.zeros(size))) for size in sizes]
     buckets = MasterAdamW(slots, clip_norm=1.0)._buckets
-    assert [[one.master.numel() for one in bucket] for bucket in buckets] == [[600_000], [600_000, 10]]
+    assert [[entry.master.numel() for entry in bucket] for bucket in buckets] == [[600_000], [600_000, 10]]

@@ -63,8 +63,8 @@ def test_an_optimiser_put_back_goes_on_as_if_it_had_not_stopped(name: OptimizerN
     run(range(6), straight, None)
     half = run(range(3), cut, None)
     run(range(3, 6), cut, half)
-    for one, other in zip(straight, cut, strict=True):
-        assert torch.equal(one, other)
+    for entry, other in zip(straight, cut, strict=True):
+        assert torch.equal(entry, other)
 
 
 @pytest.mark.parametrize("name", list(OptimizerName))

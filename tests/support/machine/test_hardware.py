@@ -18,8 +18,8 @@ def test_peak_memory_of_a_child_leaves_its_parent_out() -> None:
 
 
 def test_machine_is_described() -> None:
-    found = machine()
-    assert found.cores >= 1
-    assert found.gflops > 0
-    assert found.device in ("cpu", "cuda", "mps")
+    result = machine()
+    assert result.cores >= 1
+    assert result.gflops > 0
+    assert result.device in ("cpu", "cuda", "mps")
     assert peak_memory_bytes() > 10_000_000

@@ -116,7 +116,7 @@ def test_cheat_fails(name: str, outcomes: dict[str, str]) -> None:
 def test_right_program_passes_the_same_tests() -> None:
     harness = with_tests("", _TESTS)
     answers = [_SOLUTION, "import math\ndef f(x: int) -> float:\n    return math.pow(x, 2) + 3 / 2"]
-    assert [one.reason for one in judge([judged(harness, one, _SOLUTION) for one in answers])] == ["", ""]
+    assert [entry.reason for entry in judge([judged(harness, answer, _SOLUTION) for answer in answers])] == ["", ""]
 
 
 def test_tests_that_catch_everything_do_not_hide_that_the_program_ended() -> None:
@@ -131,7 +131,10 @@ def test_helper_of_the_prompt_cannot_be_replaced() -> None:
     harness = with_tests(before, "assert poly(zero()) == 0")
     cheat = "    return 1\ndef poly(x):\n    return 0"
     right = "    return 7"
-    assert [one.passed for one in judge([judged(harness, one, right) for one in (cheat, right)])] == [False, True]
+    assert [entry.passed for entry in judge([judged(harness, entry, right) for entry in (cheat, right)])] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +201,8 @@ def test_instances_of_a_class_that_both_know_are_copied() -> None:
         "def f(p):\n    Pair.__eq__ = lambda *a: True\n    return Pair(9, 9)",
         "class Pair:\n    def __eq__(self, o): return True\ndef f(p): return Pair()",
     ]
-    got = judge([judged(harness, one, right) for one in (right, *cheats)])
-    assert [one.passed for one in got] == [True, False, False]
+    got = judge([judged(harness, cheat, right) for cheat in (right, *cheats)])
+    assert [entry.passed for entry in got] == [True, False, False]
 
 
 def test_operator_between_an_object_of_the_program_and_a_value_of_the_tests_is_refused_with_a_reason() -> None:

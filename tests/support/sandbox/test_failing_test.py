@@ -22,19 +22,19 @@ def test_assert_inside_a_check_function_is_run_with_what_comes_before_it() -> No
     solution = "def double(n):\n    return 2 * n"
 
     # 1 -> 2 is right, 2 -> 3 is not.
-    found = failing_test(with_tests("", CHECK), "def double(n):\n    return n + 1", solution)
+    result = failing_test(with_tests("", CHECK), "def double(n):\n    return n + 1", solution)
 
-    assert found is not None
-    assert found[0] == "assert candidate(2) == 2 * size"
+    assert result is not None
+    assert result[0] == "assert candidate(2) == 2 * size"
     assert failing_test(with_tests("", CHECK), solution, solution) is None
 
 
 def test_program_that_cannot_run_fails_the_first_test_with_its_reason() -> None:
-    found = failing_test(with_tests("", "assert f() == 1\nassert f() == 2"), "def f():\n    return unknown")
+    result = failing_test(with_tests("", "assert f() == 1\nassert f() == 2"), "def f():\n    return unknown")
 
-    assert found is not None
-    assert found[0] == "assert f() == 1"
-    assert "NameError" in found[1]
+    assert result is not None
+    assert result[0] == "assert f() == 1"
+    assert "NameError" in result[1]
 
 
 def test_tests_without_asserts_show_nothing() -> None:

@@ -99,7 +99,7 @@ def test_network_forks_and_writing_outside_are_refused(program: str, tmp_path: P
     with socket.create_server(("127.0.0.1", 0)) as server:
         text = program.format(port=server.getsockname()[1], outside=str(outside), inside=str(inside))
         outcomes = everywhere(text)
-    assert not any(one.passed for one in outcomes)
+    assert not any(outcome.passed for outcome in outcomes)
     assert inside.read_text(encoding="utf-8") == "kept"
     assert not outside.exists()
 
@@ -143,8 +143,8 @@ def test_nothing_survives_its_run() -> None:
 
 def test_many_programs_give_their_outcomes_in_order() -> None:
     outcomes = judge([Judged(f"assert {i} % 2 == 0; print({i})") for i in range(6)])
-    assert [one.passed for one in outcomes] == [True, False] * 3
-    assert [one.output for one in outcomes[::2]] == ["0\n", "2\n", "4\n"]
+    assert [outcome.passed for outcome in outcomes] == [True, False] * 3
+    assert [outcome.output for outcome in outcomes[::2]] == ["0\n", "2\n", "4\n"]
 
 
 @pytest.fixture

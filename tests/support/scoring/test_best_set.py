@@ -22,7 +22,7 @@ def test_critical_value_grows_with_the_number_of_candidates_as_dunnetts_does() -
     # which are correlated one half. Quantiles at 1 - .035 by scipy's multivariate normal distribution.
     for k in (2, 5):
         noise = normal_noise(k, 40_000)
-        found = best_set(np.zeros(k), noise).critical
+        result = best_set(np.zeros(k), noise).critical
         covariance = 0.5 * np.eye(k - 1) + 0.5
 
         def miss(z: float, covariance: np.ndarray = covariance, k: int = k) -> float:
@@ -30,7 +30,7 @@ def test_critical_value_grows_with_the_number_of_candidates_as_dunnetts_does() -
 
         grid = np.linspace(1.5, 3, 301)
         exact = grid[np.argmin([abs(miss(z)) for z in grid])]
-        assert found == pytest.approx(exact, abs=0.05)
+        assert result == pytest.approx(exact, abs=0.05)
 
 
 def test_equal_candidates_are_all_in_the_best_set_as_often_as_promised() -> None:

@@ -98,7 +98,7 @@ def test_wilson_refuses_more_hits_than_items() -> None:
 def test_report_totals_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     gold = rng.choice(["a", "b", "c"], 120, p=[0.7, 0.25, 0.05]).tolist()
-    predicted = [one if rng.random() < 0.6 else str(rng.choice(["a", "b", "c", "d"])) for one in gold]
+    predicted = [answer if rng.random() < 0.6 else str(rng.choice(["a", "b", "c", "d"])) for answer in gold]
     expected = classification_report(gold, predicted, output_dict=True, zero_division=0)
 
     totals = {name: rest for name, *rest in class_totals(confusion_matrix(gold, predicted).tolist())}

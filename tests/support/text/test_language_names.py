@@ -4,9 +4,9 @@ from goldilocks.support.text.language_names import is_tag, language_name, tag_of
 
 def test_every_language_that_is_recognised_has_a_name() -> None:
     # A sentence each, of languages that data/language.py tells apart.
-    found = languages(["Where is my card and what is it?", "这家酒店的服务很好", "Где моя карта и что это"])
+    result = languages(["Where is my card and what is it?", "这家酒店的服务很好", "Где моя карта и что это"])
 
-    assert [language_name(tag) for tag in sorted(found)] == ["English", "Russian", "Chinese"]
+    assert [language_name(tag) for tag in sorted(result)] == ["English", "Russian", "Chinese"]
 
 
 def test_name_has_a_tag_and_a_tag_a_form() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from goldilocks.data.findings import finding, rows_in_words
 from goldilocks.data.read import Reading
 from goldilocks.records import Finding, Severity
@@ -22,18 +24,7 @@ def joined_rows(name: str, reading: Reading) -> Finding:
 
 def unusable_rows(name: str, reading: Reading) -> list[Finding]:
     """Rows that cannot be used, and how the source had to be read."""
-    findings = [
-        finding(
-            "unusable_row",
-            Severity.ERROR,
-            f"{reading.source}: {problem} in {rows_in_words(rows)}",
-            "Such a row can be used neither for training nor for evaluation; correct or remove it.",
-            part=name,
-            rows=rows,
-        )
-        for problem, rows in reading.problems.items()
-    ]
-    findings += [
+    remarks = [
         finding(
             "read_as",
             Severity.NOTE,
@@ -45,26 +36,37 @@ def unusable_rows(name: str, reading: Reading) -> list[Finding]:
         )
         for remark in reading.remarks
     ]
-    findings += [
-        finding(
-            "mended_row",
-            Severity.NOTE,
-            f"{reading.source}: {how} in {rows_in_words(rows)}",
+    return [
+        *_of_rows(
+            name,
+            reading.source,
+            reading.problems,
+            ("unusable_row", Severity.ERROR),
+            "Such a row can be used neither for training nor for evaluation; correct or remove it.",
+        ),
+        *remarks,
+        *_of_rows(
+            name,
+            reading.source,
+            reading.repaired,
+            ("mended_row", Severity.NOTE),
             "If that is not what was meant, correct these rows: they are used for training and evaluation as they are.",
-            part=name,
-            rows=rows,
-        )
-        for how, rows in reading.repaired.items()
-    ]
-    findings += [
-        finding(
-            "skipped_row",
-            Severity.NOTE,
-            f"{reading.source}: {why} in {rows_in_words(rows)}",
+        ),
+        *_of_rows(
+            name,
+            reading.source,
+            reading.skipped,
+            ("skipped_row", Severity.NOTE),
             "Annotators did not accept these rows, so they are left out; nothing has to be done.",
-            part=name,
-            rows=rows,
-        )
-        for why, rows in reading.skipped.items()
+        ),
     ]
-    return findings
+
+
+def _of_rows(
+    name: str, source: str, groups: Mapping[str, tuple[int, ...]], kind: tuple[str, Severity], meaning: str
+) -> list[Finding]:
+    code, severity = kind
+    return [
+        finding(code, severity, f"{source}: {reason} in {rows_in_words(rows)}", meaning, part=name, rows=rows)
+        for reason, rows in groups.items()
+    ]

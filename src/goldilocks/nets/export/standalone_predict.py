@@ -42,7 +42,7 @@ class Model:
         self.config: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-        self.inputs = [one.name for one in self.session.get_inputs()]
+        self.inputs = [input_name.name for input_name in self.session.get_inputs()]
 
     def predict(self, *texts: str) -> dict[str, Any]:
         """The answer to one item: a text, several that belong together, or the words of a sentence."""
@@ -182,7 +182,7 @@ class Tagger(Model):
         spelled = [f"{blank if place else ''}{w[: self.config['word_characters']]}" for place, w in enumerate(words)]
         most = min(self.config["word_tokens"], self.config["max_tokens"])
         encoded = self.tokenizer.encode_batch(spelled, add_special_tokens=False)
-        return [(one.ids or self.config["no_token_ids"])[:most] for one in encoded]
+        return [(entry.ids or self.config["no_token_ids"])[:most] for entry in encoded]
 
     def _scores(self, words: list[str], tokens: list[list[int]], features: Any) -> Floats:
         before, after = self.config["before"], self.config["after"]

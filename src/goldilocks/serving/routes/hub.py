@@ -92,7 +92,7 @@ def _rows(inputs: JsonValue, card: ModelCard) -> tuple[list[Any], bool]:
 
 
 def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
-    operation = next((one for one in (Operation.GENERATE, Operation.CONTINUE) if one in card.operations), None)
+    operation = next((entry for entry in (Operation.GENERATE, Operation.CONTINUE) if entry in card.operations), None)
     if operation is None or (parameters is None and operation is Operation.GENERATE):
         return Call()
     parameters = parameters or HubParameters(max_new_tokens=_NEW_TOKENS)

@@ -244,8 +244,8 @@ def _entries(code: str) -> Mapping[str, str]:
 def _templates(code: str) -> tuple[_Template, ...]:
     """Messages with placeholders, those with the most text first."""
     templates = [_template(message, translation) for message, translation in _entries(code).items()]
-    length: Callable[[_Template], int] = lambda one: sum(map(len, one.literals))  # noqa: E731
-    return tuple(sorted((one for one in templates if one is not None), key=length, reverse=True))
+    length: Callable[[_Template], int] = lambda entry: sum(map(len, entry.literals))  # noqa: E731
+    return tuple(sorted((template for template in templates if template is not None), key=length, reverse=True))
 
 
 def _template(message: str, translation: str) -> _Template | None:
