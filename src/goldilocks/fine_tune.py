@@ -22,6 +22,7 @@ from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.tuning_search import SearchPlan, TuningSearch
+from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
@@ -74,7 +75,8 @@ def tune_one(
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
-    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, rule)
+    unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
+    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, unlabelled, rule)
     sealed, origin = dataset.sealed(), ""
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)

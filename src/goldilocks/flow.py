@@ -49,6 +49,7 @@ from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, screen
+from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
@@ -98,6 +99,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     store = RunStore(sealed, workload(trained), workspace, settings.offline, spec.seed, spec.options, spec.training)
     store.augmented = trained.train
+    store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 

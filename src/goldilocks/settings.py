@@ -163,6 +163,7 @@ _TRAINING_RANGES = {
     "mixout": (0.0, 0.95),
     "contrastive_weight": (0.0, 1.0),
     "contrastive_temperature": (0.01, math.inf),
+    "unlabelled_confidence": (0.0, 1.0),
 }
 """Field -> lowest and highest value; the other numbers start at 0."""
 

@@ -9,7 +9,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.nets.network import Network
-from goldilocks.records import Adversarial, ClassWeights, Output, TrainingConfig
+from goldilocks.records import Adversarial, ClassWeights, Output, TrainingConfig, UnlabelledLoss
 from goldilocks.testing import tiny
 from goldilocks.tuning.config import check_config
 
@@ -31,6 +31,7 @@ def network(folder: Path, output: Output = Output.LABEL, method: str = "full") -
     ("changes", "message"),
     [
         ({"r_drop": 1.0}, "r_drop is 1 without dropout"),
+        ({"unlabelled_loss": UnlabelledLoss.CONSISTENCY}, "there are no unlabelled rows"),
         ({"contrastive_weight": 0.5, "accumulation": 2}, "accumulation divides"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from goldilocks.errors import IntegrityError
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
-from goldilocks.records import TrainingConfig
+from goldilocks.records import Text, TrainingConfig
 from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning import cache
@@ -34,7 +35,13 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BertBackbone, "bf16", False)
 
 
-def learner(folder: Path, method: str = "full", config: TrainingConfig = RECIPE, seed: int = 0) -> Learner:
+def learner(
+    folder: Path,
+    method: str = "full",
+    config: TrainingConfig = RECIPE,
+    seed: int = 0,
+    unlabelled: Sequence[tuple[Text, Text]] = (),
+) -> Learner:
     family, chosen = plugins.load("families", "encoder"), plugins.load("methods", method)
     info = family.describe(folder, str(folder))
     assert info is not None
@@ -42,7 +49,7 @@ def learner(folder: Path, method: str = "full", config: TrainingConfig = RECIPE,
     assert isinstance(network, Network)
     torch.manual_seed(seed)
     chosen.prepare(network, chosen.Options())
-    return Learner(network, config, PART.texts, PART.gold, seed=seed)
+    return Learner(network, config, PART.texts, PART.gold, seed=seed, unlabelled=unlabelled)
 
 
 def weights(one: Learner) -> dict[str, torch.Tensor]:
@@ -293,3 +300,42 @@ def test_adversarial_training_reaches_through_frozen_layers(folder: Path) -> Non
         each.advance(1.0)
     assert attacked._states is None
     assert differ(weights(attacked), weights(plain)) > 0
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("method", ["full", "head_only", "top_layers"])
+@pytest.mark.parametrize("kind", ["pseudo_labels", "consistency"])
+def test_unlabelled_rows_are_trained_on_and_a_run_put_back_goes_on(folder: Path, method: str, kind: str) -> None:
+    config = with_training(RECIPE, {"unlabelled_loss": kind, "unlabelled_confidence": 0.0})
+    pairs = [(str(text), str(text) + " soup") for text in tiny.part(20, seed=3).texts]
+    straight, first, second = (learner(folder, method, config, unlabelled=pairs) for _ in range(3))
+    plain = learner(folder, method)
+    for each in (straight, plain):
+        each.advance(1.0)
+    first.advance(0.4)
+    second.put_back({name: value.clone() for name, value in first.state().items()}, first.place())
+    second.advance(1.0)
+    assert differ(weights(straight), weights(second)) < 1e-6
+    assert differ(weights(straight), weights(plain)) > 0
+
+
+def test_unlabelled_rows_count_for_nothing_unless_asked_for(folder: Path) -> None:
+    pairs = [(str(text), str(text)) for text in tiny.part(20, seed=3).texts]
+    with_rows, plain = learner(folder, unlabelled=pairs), learner(folder)
+    for each in (with_rows, plain):
+        each.advance(1.0)
+    assert differ(weights(with_rows), weights(plain)) == 0
+
+
+def test_consistency_draws_copies_towards_their_texts(folder: Path) -> None:
+    base = TrainingConfig(epochs=20, learning_rate=5e-3, head_learning_rate=3e-2, batch_rows=8)
+    pairs = [(str(text), str(text) + " soup bread") for text in tiny.part(40, seed=3).texts]
+
+    def disagreement(each: Learner) -> float:
+        each.advance(1.0)
+        texts, copies = (each.predict([pair[side] for pair in pairs]).probabilities for side in (0, 1))
+        return float(np.abs(np.asarray(texts) - np.asarray(copies)).sum(1).mean())
+
+    options = {"unlabelled_loss": "consistency", "unlabelled_confidence": 0.0, "unlabelled_weight": 4.0}
+    consistent = disagreement(learner(folder, "full", with_training(base, options), unlabelled=pairs))
+    assert consistent < 0.7 * disagreement(learner(folder, "full", base))

@@ -72,5 +72,6 @@ from goldilocks.records.training import ClassWeights as ClassWeights
 from goldilocks.records.training import OptimizerName as OptimizerName
 from goldilocks.records.training import Schedule as Schedule
 from goldilocks.records.training import TrainingConfig as TrainingConfig
+from goldilocks.records.training import UnlabelledLoss as UnlabelledLoss
 from goldilocks.support.endpoints.usage import Usage as Usage
 from goldilocks.support.machine.hardware import Machine as Machine

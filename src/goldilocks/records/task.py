@@ -21,6 +21,8 @@ class DataSpec:
     """Absent: split from train, stratified and grouped, seeded."""
     test: str | None = None
     """Absent: split off first."""
+    unlabelled: str | None = None
+    """Rows without labels for ``training.unlabelled_loss``: lines of text, .jsonl or a table."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1

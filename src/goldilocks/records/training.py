@@ -57,6 +57,16 @@ class ClassWeights(StrEnum):
     """Inversely proportional to the rows of a class, with mean 1 over the training rows (King and Zeng 2001)."""
 
 
+class UnlabelledLoss(StrEnum):
+    """What unlabelled rows (``data.unlabelled``) add to the loss (``nets/training/losses/unlabelled.py``)."""
+
+    NONE = "none"
+    PSEUDO_LABELS = "pseudo_labels"
+    """Cross entropy with the label that the network itself predicts (Lee 2013)."""
+    CONSISTENCY = "consistency"
+    """Divergence between the predictions of a text and of a varied copy of it (Xie et al. 2020)."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """How a network is trained. Made by its family for the data at hand, then adjusted by the method.
@@ -121,3 +131,8 @@ class TrainingConfig:
     contrastive_weight: float = 0.0
     """Supervised contrastive loss (Gunel et al. 2021): its share of the loss (lambda), 0 to 1; 0: off."""
     contrastive_temperature: float = 0.3
+    unlabelled_loss: UnlabelledLoss = UnlabelledLoss.NONE
+    unlabelled_weight: float = 1.0
+    """Weight of the loss of unlabelled rows; it rises linearly from 0 over training."""
+    unlabelled_confidence: float = 0.9
+    """Probability of a prediction below which an unlabelled row does not count."""

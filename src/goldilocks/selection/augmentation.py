@@ -20,7 +20,7 @@ from goldilocks.catalog.known import catalogue, source_of
 from goldilocks.data.augment import copies_of
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Augmenter
-from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, TrainingConfig
+from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, Text, TrainingConfig
 from goldilocks.support.suggest import suggest
 
 _TABLE = "embedding.weight"
@@ -58,6 +58,23 @@ def with_copies(dataset: Dataset, choice: Augmentation | None, folder: Path, *, 
         held_out=dataset.validation,
     )
     return replace(dataset, train=_joined(dataset.train, copies.part))
+
+
+def varied_texts(items: Sequence[Text], choice: Augmentation, folder: Path, *, offline: bool, seed: int) -> list[Text]:
+    """A varied copy of each item with a label, in order; no copy is left out.
+
+    Raises:
+        InputError: the augmenter cannot be used here.
+        MissingError: there is no such augmenter, or what it needs is not there.
+    """
+    augmenter, options = _chosen(choice, Output.LABEL)
+    resources = _Resources(folder, offline)
+    reason = augmenter.unavailable(options, resources)
+    if reason is not None:
+        raise InputError(f"task file: augment: {choice.method} {reason}.")
+    flat = [text for item in items for text in ((item,) if isinstance(item, str) else item)]
+    copies = iter(augmenter.varied(flat, options, resources, seed=seed))
+    return [next(copies) if isinstance(item, str) else tuple(next(copies) for _ in item) for item in items]
 
 
 def is_prompted(candidate: Candidate) -> bool:

@@ -49,6 +49,8 @@ class RunStore:
     """Fields of ``records.TrainingConfig`` that the task file sets."""
     augmented: Part | None = None
     """Training rows with varied copies, for all candidates but prompted ones; ``None``: those of ``dataset``."""
+    unlabelled: Sequence[tuple[Text, Text]] = ()
+    """Unlabelled items with a varied copy each, for ``training.unlabelled_loss``."""
     _folders: dict[str, Path] = field(default_factory=dict)
     _footprints: dict[str, Footprint] = field(default_factory=dict)
 
@@ -114,6 +116,7 @@ class RunStore:
                 seed=seed,
                 options=options_of(candidate.method, self.options),
                 training=self.training,
+                unlabelled=self.unlabelled,
                 spending_log=self.workspace.spending_log(candidate.name),
             ),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from goldilocks.errors import InputError
 from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import Metric, Model
-from goldilocks.records import AnswerRule, Candidate, Dataset, Measured
+from goldilocks.records import AnswerRule, Candidate, Dataset, Measured, Text
 
 if TYPE_CHECKING:
     from goldilocks.tuning.run import Run
@@ -33,6 +33,8 @@ class TuningPlan:
     """Method -> its own options."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Fields of ``records.TrainingConfig`` that the task file sets."""
+    unlabelled: Sequence[tuple[Text, Text]] = ()
+    """Unlabelled items with a varied copy each, for ``training.unlabelled_loss``."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
 
@@ -65,6 +67,7 @@ def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: 
             work=work,
             seed=plan.seed,
             training={**plan.training, **overrides},
+            unlabelled=plan.unlabelled,
             options=options_of(candidate.method, plan.options or {}),
         ),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from goldilocks.errors import InputError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
-from goldilocks.records import Adversarial, TrainingConfig
+from goldilocks.records import Adversarial, TrainingConfig, UnlabelledLoss
 
 _PLAIN = TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0)
 
 
-def check_config(config: TrainingConfig, network: Network) -> None:
+def check_config(config: TrainingConfig, network: Network, *, unlabelled: bool = False) -> None:
     """See that the network's loss and backbone have what the options need.
 
     Args:
         config: The options.
         network: Prepared by its method.
+        unlabelled: Whether there are unlabelled rows.
 
     Raises:
         InputError: an option has no effect or cannot be used here; the message names it and says what can.
@@ -25,6 +26,17 @@ def check_config(config: TrainingConfig, network: Network) -> None:
             raise InputError(
                 f"training.{option} is {getattr(config, option)}; it is for single labels, this network's loss takes "
                 f"{known}. Leave it out."
+            )
+    if config.unlabelled_loss is not UnlabelledLoss.NONE:
+        if not unlabelled:
+            raise InputError(
+                f"training.unlabelled_loss is {config.unlabelled_loss}, but there are no unlabelled rows; name them in "
+                "the task file as data: {unlabelled: FILE}."
+            )
+        if not network.loss_options >= LOSS_OPTIONS:
+            raise InputError(
+                f"training.unlabelled_loss is {config.unlabelled_loss}; it is for tasks with one label per item, leave "
+                "it out."
             )
     if config.r_drop and not config.dropout:
         raise InputError(f"training.r_drop is {config.r_drop:g} without dropout; set dropout too, e.g. to 0.1.")

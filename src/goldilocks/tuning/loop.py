@@ -24,11 +24,12 @@ from goldilocks.nets.training.adversarial import AdversarialTraining
 from goldilocks.nets.training.averaging import WeightAverage
 from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.nets.training.losses.criterion import criterion_for
+from goldilocks.nets.training.losses.unlabelled import unlabelled_loss
 from goldilocks.nets.training.mixout import Mixout
 from goldilocks.nets.training.schedules import rate_share
 from goldilocks.nets.training.slots import Slot
 from goldilocks.nets.training.torch_optimizers import optimizer_for
-from goldilocks.records import Adversarial, Gold, Text, TrainingConfig
+from goldilocks.records import Adversarial, Gold, Text, TrainingConfig, UnlabelledLoss
 from goldilocks.support.machine.hardware import machine
 from goldilocks.tuning.cache import FrozenStates
 from goldilocks.tuning.config import check_config
@@ -79,6 +80,7 @@ class Learner:
         *,
         seed: int,
         objective: Objective | None = None,
+        unlabelled: Sequence[tuple[Text, Text]] = (),
     ) -> None:
         """Tokenize and make the working copy.
 
@@ -89,18 +91,25 @@ class Learner:
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
             objective: What is minimised; ``None``: the loss of the network's head. With one no weight may be frozen.
+            unlabelled: Items without a right answer, each with a varied copy, for ``config.unlabelled_loss``.
 
         Raises:
             InputError: the config has an option that this network cannot be trained with.
         """
-        check_config(config, network)
+        check_config(config, network, unlabelled=bool(unlabelled))
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows = network.rows_to_learn(texts, gold)
-        self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
         self._targets = objective.targets(self._rows) if objective else network.targets(self._rows, gold)
         self.costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
+        """Tokens that each labelled row counts for in a batch."""
+        if config.unlabelled_loss is UnlabelledLoss.NONE:
+            unlabelled = ()
+        # Behind the labelled rows: first the texts, then their copies.
+        self._n_labelled, self._n_unlabelled = len(self._rows), len(unlabelled)
+        self._rows += network.rows([pair[side] for side in (0, 1) for pair in unlabelled]) if unlabelled else []
+        self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
@@ -205,6 +214,39 @@ class Learner:
         return self.network.loss_terms([self._rows[row] for row in rows], [self._targets[row] for row in rows])
 
     def _loss(self, rows: list[int]) -> Tensor:
+        loss = self._labelled_loss(rows)
+        return loss + self._unlabelled_loss(rows) if self._n_unlabelled else loss
+
+    def _unlabelled_loss(self, rows: list[int]) -> Tensor:
+        """Loss of as many unlabelled rows, drawn by the number of the step."""
+        config = self.config
+        rng = np.random.default_rng((self.seed, self.steps, rows[0]))
+        texts = (self._n_labelled + rng.integers(self._n_unlabelled, size=len(rows))).tolist()
+        with torch.no_grad():
+            given = self._scores(texts)
+        copies = config.unlabelled_loss is UnlabelledLoss.CONSISTENCY
+        scores = self._scores([text + self._n_unlabelled for text in texts] if copies else texts)
+        weight = config.unlabelled_weight * self.share
+        return weight * unlabelled_loss(config.unlabelled_loss, given, scores, config.unlabelled_confidence)
+
+    def _scores(self, rows: list[int]) -> Tensor:
+        """Scores of rows before softmax, ``(n_rows, n_labels)``; of networks that pool."""
+        work, states = self._work, self._states
+        if states is not None and states.pooled and states.has(rows):
+            return work.score_pooled(states.take(rows).to(self.device))
+        batch = self._batch(rows)
+        if self._frozen_below:
+            with torch.no_grad():
+                hidden = work.backbone(batch, stop=self._start)
+            hidden = work.backbone(batch, start=self._start, hidden=hidden)
+        else:
+            hidden = work.backbone(batch)
+        pooled = work.pool(hidden, batch)
+        if states is not None and states.pooled:
+            states.put(rows, pooled)
+        return work.score_pooled(pooled)
+
+    def _labelled_loss(self, rows: list[int]) -> Tensor:
         work, states = self._work, self._states
         targets = [self._targets[row] for row in rows]
         if states is not None and states.pooled and states.has(rows):
@@ -288,7 +330,7 @@ class Learner:
         return work, tables
 
     def _first_loss(self, work: Network) -> float:
-        rows = list(range(min(32, len(self._rows))))
+        rows = list(range(min(32, self._n_labelled)))
         batch = self._batch(rows)
         work.module.eval()
         with torch.no_grad():

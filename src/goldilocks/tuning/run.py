@@ -51,6 +51,8 @@ class RunSetup:
     them."""
     options: Any = None
     """The method's own (its ``Options``); ``None``: its defaults."""
+    unlabelled: Sequence[tuple[Text, Text]] = ()
+    """Unlabelled items, each with a varied copy; used where the config has an ``unlabelled_loss``."""
     spending_log: SpendingLog | None = None
     """The spending log of a model behind an endpoint; ``None``: the model's own."""
 
@@ -86,6 +88,7 @@ class Run:
         self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
         self._spending_log = setup.spending_log
+        self._unlabelled = setup.unlabelled
         self._fitted: Model | None = None
         self._learner: Learner | None = None
         self._tested_factor: float | None = None
@@ -160,7 +163,13 @@ class Run:
                 self.config = self._with_tested_rates(network, self.config)
             objective = self._objective(network)
             self._learner = Learner(
-                network, self.config, self.train.texts, self.train.gold, seed=self.seed, objective=objective
+                network,
+                self.config,
+                self.train.texts,
+                self.train.gold,
+                seed=self.seed,
+                objective=objective,
+                unlabelled=self._unlabelled,
             )
         return self._learner
 
@@ -175,7 +184,8 @@ class Run:
         from goldilocks.tuning.rate_range import rate_range_test, with_tested_rates
 
         if self._tested_factor is None:
-            trial = Learner(network.twin(), config, self.train.texts, self.train.gold, seed=self.seed)
+            texts, gold = self.train.texts, self.train.gold
+            trial = Learner(network.twin(), config, texts, gold, seed=self.seed, unlabelled=self._unlabelled)
             self._tested_factor = rate_range_test(trial).best
         return with_tested_rates(config, self._tested_factor)
 
