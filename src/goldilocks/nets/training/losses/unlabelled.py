@@ -1,8 +1,8 @@
 """Losses on unlabelled items: pseudo-labels and consistency training, both behind a confidence gate.
 
 Sources: Lee 2013, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks";
-the gate of Sohn et al. 2020, "FixMatch"; consistency as in Xie et al. 2020, "Unsupervised Data Augmentation for Consistency
-Training", equation 1 with confidence-based masking.
+the gate of Sohn et al. 2020, "FixMatch"; consistency as in Xie et al. 2020, "Unsupervised Data Augmentation for
+Consistency Training", equation 1 with confidence-based masking.
 """
 
 from __future__ import annotations
