@@ -24,6 +24,7 @@ from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
 from goldilocks.cli.export import export
 from goldilocks.cli.keys import app as keys
+from goldilocks.cli.label_next import label_next
 from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
@@ -86,6 +87,7 @@ _COMMANDS = (
 for _command in _COMMANDS:
     # Rich would parse the [demo] of a docstring as markup.
     app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
+app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")))(_piped(label_next))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
 app.add_typer(keys, name="keys")
 

@@ -1,0 +1,57 @@
+"""``goldilocks label-next``: which rows to label next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldilocks.data.annotation_files import AnnotationForm
+from goldilocks.label_next import Strategy
+
+
+def label_next(
+    source: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="Folder of a run or of a bundle.")],
+    pool: Annotated[
+        Path,
+        typer.Argument(
+            help="Rows without labels: lines of text, .jsonl, a table, or an export of Label Studio or doccano."
+        ),
+    ],
+    count: Annotated[int, typer.Option(min=1, help="Number of rows to choose.")] = 50,
+    strategy: Annotated[
+        Strategy,
+        typer.Option(
+            help="entropy, margin: the least certain predictions. badge: uncertain and diverse. core-set: covers the "
+            "pool. value: the most expected error cost that labels bear on. random: for comparison."
+        ),
+    ] = Strategy.BADGE,
+    labelled: Annotated[
+        Path | None, typer.Option(help="Rows that are labelled already, such as the training file; left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("to_label.csv"),
+    form: Annotated[
+        AnnotationForm, typer.Option("--format", help="csv, or an import file for Label Studio or doccano.")
+    ] = AnnotationForm.CSV,
+    seed: Annotated[int, typer.Option(help="Seed of badge and random.")] = 0,
+) -> None:
+    """Choose the rows of POOL that are worth labelling next, and write them for an annotation tool.
+
+    The model's answers are included as suggestions. Annotated rows in the tool's export, or in the CSV with a label
+    column, are read by all commands that take labelled data.
+
+    Example: goldilocks label-next run archive.txt --count 100 --strategy value --format label-studio --out tasks.json
+    """
+    from goldilocks import label_next as labelling
+    from goldilocks.cli.console import say
+    from goldilocks.data.annotation_files import ToAnnotate, write_annotation_file
+
+    chosen = labelling.label_next(source, pool, count=count, strategy=strategy, labelled=labelled, seed=seed)
+    rows = [ToAnnotate(row.number, row.item, row.suggestion, row.score) for row in chosen.rows]
+    write_annotation_file(out, form, rows, chosen.columns, chosen.output)
+    left_out = f"; {chosen.skipped:,} unusable, repeated or labelled rows left out" if chosen.skipped else ""
+    say(f"{len(rows):,} of {chosen.pool:,} rows chosen by {strategy.value}{left_out}")
+    if chosen.worth is not None:
+        say(f"expected error cost that their labels bear on: up to {chosen.worth:,.2f} {chosen.currency} per month")
+    say(f"rows to label: {out}")
