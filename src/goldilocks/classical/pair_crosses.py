@@ -58,6 +58,11 @@ def _rarest(text: Profile, other: Profile) -> list[int]:
     return [_hash(word) for word in islice(alone, CROSSED)]
 
 
+def hashes_of(names: Iterable[str]) -> Hashes:
+    """The hashes of features by their names, each once, rising."""
+    return np.unique(np.fromiter(map(_hash, names), dtype=np.uint64))
+
+
 @lru_cache(maxsize=200_000)
 def _hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -2,7 +2,9 @@
 
 For labels the hidden states are max-pooled over the text, so early words count as much as late ones. Word vectors are
 learnt from the training texts, so some thousands are needed. As language models (``likelihood``) ``lstm`` and ``gru``
-predict each subword from those before it. For ``text`` they are the encoder below a recurrent decoder with attention;
+predict each subword from those before it. For ``span`` ``bilstm`` and ``bigru`` are two layers with attention to the
+question between them (``nets/backbones/question_aware_rnn.py``). For ``text`` they are the encoder below a recurrent
+decoder with attention;
 ``lstm_lm`` and ``gru_lm`` are language models trained on item and answer as one text, which continue the item.
 
 Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997
@@ -22,7 +24,7 @@ from goldilocks.support.text.units import references
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
-OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS, Output.TEXT, Output.LIKELIHOOD})
+OUTPUTS = frozenset({Output.LABEL, Output.SCORE, Output.TAGS, Output.SPAN, Output.TEXT, Output.LIKELIHOOD})
 
 WIDTH = 128
 STATE = 128
@@ -36,6 +38,11 @@ TEXT_WIDTH = 256
 TEXT_DROPOUT = 0.3
 PIECES = 8_000
 """Most subwords for ``text``."""
+SPAN_STATE = 96
+"""State of each direction of both layers for ``span``."""
+SPAN_DROPOUT = 0.3
+SPAN_WORDS = 384
+"""Longest row of question and context; longer contexts are split into windows."""
 LM_WIDTH = 256
 """Of word vectors and states of language models."""
 LM_DROPOUT = 0.4
@@ -45,6 +52,8 @@ PROMPT_PIECES = 1_024
 """Last subwords of an item that a continuation is conditioned on."""
 CONTINUING = {"lstm_lm": "lstm", "gru_lm": "gru"}
 """Language models that continue the item, and their cells."""
+SPAN_CELLS = {"bilstm": "lstm", "bigru": "gru"}
+"""Models that extract spans, and their cells."""
 _TYPICAL_VOCABULARY = 8_000
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 # One pass of training at 188.6 GFLOPS: measured on one thread (8 and 32 words a text), scaled to two by judgement;
@@ -111,6 +120,8 @@ def unsupported(info: ModelInfo, output: Output) -> str | None:
     if info.name in CONTINUING:
         other = f"an autoregressive language model only; use {CONTINUING[info.name]}"
         return None if output is Output.TEXT else other
+    if output is Output.SPAN and info.name not in SPAN_CELLS:
+        return "does not see what comes behind a word, or forgets it; use bilstm or bigru"
     if output is not Output.LIKELIHOOD:
         return None
     if info.name.startswith("bi"):
@@ -126,6 +137,8 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
         return _lm_forecast(info, _with_answers(work), machine)
     if work.output is Output.TEXT:
         return _text_forecast(work, training_config(info, work).epochs, machine)
+    if work.output is Output.SPAN:
+        return _span_forecast(info, work, machine)
     per_word = _SECONDS_PER_WORD[info.name.removeprefix("bi")] * (2 if info.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + training_config(info, work).epochs * a_pass) * 188.6 / machine.gflops
@@ -133,6 +146,15 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     batch = 40e3 * min(32 * 1.2 * work.words, 4_096)
     texts = work.rows * (2 * work.characters + 8 * work.words + 200)
     return Forecast(seconds, 280e6 + batch + 16.0 * info.parameters + texts)
+
+
+def _span_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
+    """Two bidirectional layers over question and context, and the attention between them."""
+    words = min(1.15 * work.words, 1.5 * SPAN_WORDS)  # punctuation counts too; windows overlap
+    per_word = 4 * _SECONDS_PER_WORD[SPAN_CELLS.get(info.name, "lstm")] + 0.05e-6 * words
+    seconds = (_START_SECONDS + _span_config(work).epochs * work.rows * words * per_word) * 188.6 / machine.gflops
+    rows = work.rows * (2 * work.characters + 40 * work.words + 500)
+    return Forecast(seconds, 700e6 + 16.0 * info.parameters + rows)
 
 
 def _with_answers(work: Workload) -> Workload:
@@ -174,8 +196,16 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig:
     """12 epochs at 4,000 rows (chosen on mr, ag_news and the Chinese csl), more with fewer; see ``TrainingConfig``."""
     if work.output is Output.LIKELIHOOD or info.name in CONTINUING:
         return _lm_config(_with_answers(work))
+    if work.output is Output.SPAN:
+        return _span_config(work)
     epochs = round(min(60.0, max(4.0, 12 * (4_000 / work.lessons) ** 0.5)))
     return TrainingConfig(epochs, learning_rate=3e-3, head_learning_rate=3e-3, batch_rows=work.batch_rows, dropout=0.5)
+
+
+def _span_config(work: Workload) -> TrainingConfig:
+    """10 epochs at 3,000 questions, more with fewer."""
+    epochs = round(min(25.0, max(3.0, 10 * (3_000 / max(1, work.rows)) ** 0.5)))
+    return TrainingConfig(epochs, learning_rate=2e-3, head_learning_rate=2e-3, batch_rows=32, batch_tokens=8_192)
 
 
 def _lm_config(work: Workload) -> TrainingConfig:
@@ -200,6 +230,8 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
+    if goal.output is Output.SPAN:
+        return _span_network(info, part, goal, seed)
     if goal.output is Output.TEXT and info.name not in CONTINUING:
         decoder = DecoderOptions(TEXT_WIDTH, options["cell"], TEXT_DROPOUT)
         options |= {"state": TEXT_WIDTH, "dropout": TEXT_DROPOUT, "hidden_words": 0.0}
@@ -211,6 +243,19 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         size = _pieces(sum(map(len, _learnt(part, goal))))
         return language_model_network(spec, part, goal, vocabulary=size, context_tokens=PROMPT_PIECES, seed=seed)
     return word_level_network(BackboneSpec("recurrent", options, _backbone), part, goal, max_words=MAX_WORDS, seed=seed)
+
+
+def _span_network(info: ModelInfo, part: Part, goal: Goal, seed: int) -> Network:
+    from goldilocks.nets.assemble import BackboneSpec, span_network
+
+    options = {
+        "width": WIDTH,
+        "cell": SPAN_CELLS[info.name],
+        "state": SPAN_STATE,
+        "dropout": SPAN_DROPOUT,
+        "hidden_words": 0.05,
+    }
+    return span_network(BackboneSpec("recurrent", options, _backbone), part, goal, max_words=SPAN_WORDS, seed=seed)
 
 
 def _learnt(part: Part, goal: Goal) -> list[str]:
@@ -227,6 +272,10 @@ def restore(folder: Path) -> Network:
 
 
 def _backbone(config: NetworkConfig) -> Any:
+    if config.output == Output.SPAN.value:
+        from goldilocks.nets.backbones.question_aware_rnn import QuestionAwareRnnBackbone
+
+        return QuestionAwareRnnBackbone(**config.options)
     from goldilocks.nets.backbones.rnn import RnnBackbone
 
     return RnnBackbone(**config.options)

@@ -120,6 +120,26 @@ def word_level_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words:
     return _untrained(spec, tokenizer, config, seed)
 
 
+def span_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, seed: int) -> Network:
+    """An untrained span extractor over the words of the training texts.
+
+    Args:
+        spec: A backbone that compares a question with its context (``question_aware_rnn``).
+        part: The training rows.
+        goal: A span.
+        max_words: Words of a row; longer contexts are split into windows.
+        seed: Of the weights.
+    """
+    from goldilocks.nets.heads.span_extractor import SpanExtractorConfig
+
+    texts = dict.fromkeys(text for item in part.texts for text in ((item,) if isinstance(item, str) else item))
+    tokenizer = learn_words(list(texts), max_tokens=max_words)
+    config = config_for(
+        goal, _sized(spec, tokenizer), SpanExtractorConfig(), pooling="max", max_tokens=max_words, pad_id=PAD_ID
+    )
+    return _untrained(spec, tokenizer, config, seed)
+
+
 def head_without_interactions(part: Part, goal: Goal) -> HeadConfig:
     """The head for a backbone that cannot compare two texts within one input: pairs and lists go to a bi-encoder."""
     from goldilocks.nets.heads.pair_classifier import PairClassifierConfig

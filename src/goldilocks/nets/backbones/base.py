@@ -35,6 +35,8 @@ class Backbone(nn.Module):
     """Whether it gives a state for each token of the batch, so that those of a frozen backbone can be cached."""
     casing_channels: tuple[str, ...] = ()
     """Channels of ``nets/backbones/casing_embeddings`` that it supports, for tokenizers that lower-case."""
+    span_channels: tuple[str, ...] = ()
+    """Channels that a span extractor has to give: those of ``casing_channels``, and matches with the question."""
     channel_width: int = 0
     """Width of the embeddings that ``channel_embeddings`` are added to."""
     checkpoints_activations: bool = False

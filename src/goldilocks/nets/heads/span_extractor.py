@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.heads.span_features import PairChannels, TokenFeatures, words_of
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig, linear_head
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold, Text
@@ -112,13 +113,17 @@ class SpanExtractor(Network):
         distinct = list(dict.fromkeys(text for pair in pairs for text in pair))
         encoded = dict(zip(distinct, self.tokenizer.encode_batch(distinct, add_special_tokens=False), strict=True))
         contexts = {context: _tokens(encoded[context]) for _, context in pairs}
+        features = TokenFeatures(self.backbone.span_channels)
         windows: list[Row] = []
         for number, (question, context) in enumerate(pairs):
             question_ids = np.asarray(encoded[question].ids, dtype=np.int32)
-            windows += self._windows(number, question_ids, *contexts[context])
+            channels = features.of_pair(words_of(question, encoded[question]), words_of(context, encoded[context]))
+            windows += self._windows(number, question_ids, *contexts[context], channels)
         return windows
 
-    def _windows(self, item: int, question: Ids, ids: Ids, offsets: npt.NDArray[np.int32]) -> Iterator[Window]:
+    def _windows(
+        self, item: int, question: Ids, ids: Ids, offsets: npt.NDArray[np.int32], channels: PairChannels
+    ) -> Iterator[Window]:
         frame, most = self._frame, self.config.max_tokens
         question = question[: max(1, int(QUESTION_SHARE * most))]
         room = max(1, most - len(frame) - len(question))
@@ -128,7 +133,13 @@ class SpanExtractor(Network):
             piece = slice(number * step, number * step + room)
             row = np.concatenate([head, ids[piece], frame.after])
             types = np.repeat(np.array(frame.types, dtype=np.int32), [len(head), len(row) - len(head)])
-            yield Window(row, item, {"types": types}, begins=len(head), offsets=offsets[piece])
+            more = {
+                name: np.concatenate(
+                    [0 * frame.before, asked[: len(question)], 0 * frame.between, values[piece], 0 * frame.after]
+                )
+                for name, (asked, values) in channels.items()
+            }
+            yield Window(row, item, {"types": types, **more}, begins=len(head), offsets=offsets[piece])
 
     def targets(self, rows: Sequence[Row], gold: Sequence[Gold]) -> list[Any]:
         """Start and end position of the answer in each window; (0, 0) where it is not completely inside.
