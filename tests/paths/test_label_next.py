@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from goldilocks.testing import tiny
 def bundle_of(folder: Path, candidate: str, task: str = "text_classification") -> Path:
     part = tiny.part(90)
     texts = [(f"{text} number {at}", gold) for at, (text, gold) in enumerate(zip(part.texts, part.gold, strict=True))]
+    rows: list[dict[str, Any]]
     if task == "ner":
         rows = [{"tokens": text.split(), "tags": [tiny._tag(word) for word in text.split()]} for text, _ in texts]
     else:

@@ -109,7 +109,7 @@ def _csv(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> 
 
 def _label_studio(rows: Sequence[ToAnnotate], columns: Sequence[str], output: Output) -> str:
     """Tasks with predictions, for a project whose labels are called ``label`` and whose text is the first column."""
-    tasks = []
+    tasks: list[dict[str, Any]] = []
     for row in rows:
         if output is Output.TAGS:
             result = [

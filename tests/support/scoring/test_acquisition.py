@@ -79,7 +79,9 @@ def test_value_is_greedy_coverage_of_risk() -> None:
     unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
     similar = np.maximum(unit @ unit.T, 0) ** 2
     np.fill_diagonal(similar, 1)
-    left, expected, gains = risks.copy(), [], []
+    left = risks.copy()
+    expected: list[int] = []
+    gains: list[float] = []
     for _ in range(6):
         gain = similar @ left
         gain[expected] = -1
