@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network, NetworkConfig
 
 
-_IN_LAYERS = ("adapters",)
+_IN_LAYERS = ("adapters", "prefixes")
 """Kinds that are inside layers, so that they are part of a backbone's blocks."""
 
 
@@ -50,6 +50,13 @@ def build(network: Network, addition: Addition) -> None:
             backbone = network.backbone.stack
             made = [LoReft(backbone.width, **addition.options) for _ in range(backbone.depth)]
             backbone.add_edits(made)
+        case "virtual_tokens":
+            from goldilocks.nets.layers.virtual_tokens import VirtualTokens
+
+            backbone = network.backbone.stack
+            backbone.virtual_tokens = VirtualTokens(backbone.virtual_width, **addition.options)
+        case "prefixes":
+            network.backbone.stack.add_prefixes(int(addition.options["count"]))
         case _:
             raise InputError(
                 f"network.json: no addition is named {addition.kind!r}; the file is damaged or of a newer version."

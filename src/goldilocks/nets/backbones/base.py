@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from goldilocks.errors import InputError
+from goldilocks.nets.layers.key_value_prefix import KeyValuePrefix
+from goldilocks.nets.layers.virtual_tokens import VirtualTokens
 from goldilocks.nets.tokenization.batching import Batch
 
 if TYPE_CHECKING:
@@ -47,10 +50,44 @@ class Backbone(nn.Module):
     edits: nn.ModuleList | None
     """Changes of the hidden states above each block (``layers/loreft``); ``None``: none."""
 
+    virtual_tokens: VirtualTokens | None
+    """Vectors before the tokens of every text; their states are cut off above the top block. ``None``: none."""
+    most_positions: int | None = None
+    """Most tokens of a row, virtual ones included; ``None``: virtual tokens need no positions."""
+
     def __init__(self) -> None:
         """Nothing is added."""
         super().__init__()
         self.edits = None
+        self.virtual_tokens = None
+
+    @property
+    def virtual_width(self) -> int:
+        """Width of a virtual token."""
+        return self.width
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """Vectors of tokens ``(n,)`` in the place of virtual tokens, ``(n, virtual_width)``, without gradients."""
+        with torch.no_grad():
+            return self.embed(Batch(ids[None], torch.ones_like(ids)[None], {}, ()))[0]
+
+    def add_prefixes(self, count: int) -> None:  # noqa: ARG002
+        """Let every layer attend to ``count`` more keys and values.
+
+        Raises:
+            InputError: its attention is not run here.
+        """
+        raise InputError(
+            f"prefix: this model's attention ({type(self).__name__}) takes no further keys and values; use `prompt`."
+        )
+
+    def prefixes(self) -> Sequence[KeyValuePrefix]:
+        """What ``add_prefixes`` added, a module for each layer."""
+        return [module for module in self.modules() if isinstance(module, KeyValuePrefix)]
+
+    def keys_values(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of a text of tokens ``(n,)`` in each layer, ``(heads, n, head_width)``, without gradients."""
+        raise NotImplementedError
 
     @property
     def stack(self) -> Backbone:
@@ -79,15 +116,20 @@ class Backbone(nn.Module):
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:
         """Run blocks ``start`` up to (not including) ``stop``; ``hidden``: the hidden states below ``start``."""
+        mask, virtual = batch.mask, self.virtual_tokens
         if hidden is None:
             hidden = self.embed(batch)
+            hidden = hidden if virtual is None else virtual.before(hidden)
+        mask = mask if virtual is None else virtual.before_mask(mask)
         for number in range(start, self.depth if stop is None else stop):
             if self.checkpoints_activations and torch.is_grad_enabled():
-                hidden = cast(Tensor, checkpoint(self.block, number, hidden, batch.mask, use_reentrant=False))
+                hidden = cast(Tensor, checkpoint(self.block, number, hidden, mask, use_reentrant=False))
             else:
-                hidden = self.block(number, hidden, batch.mask)
+                hidden = self.block(number, hidden, mask)
             if self.edits is not None:
-                hidden = self.edits[number](hidden, batch.mask)
+                hidden = self.edits[number](hidden, mask)
+        if virtual is not None and stop in (None, self.depth):
+            return hidden[:, virtual.count :]
         return hidden
 
     def checkpoint_activations(self) -> None:

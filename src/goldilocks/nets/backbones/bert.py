@@ -20,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.hub.weights import hub_weights
+from goldilocks.nets.layers.key_value_prefix import KeyValuePrefix
 from goldilocks.nets.tokenization.batching import Batch
 
 MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra")
@@ -135,11 +136,21 @@ class _Block(nn.Module):
         self.down = _matrix(inner, width, ranks[3])
         self.norm = nn.LayerNorm(width, eps=options.epsilon)
         self.activation = _ACTIVATIONS[options.activation]
+        self.prefix: KeyValuePrefix | None = None
+
+    def keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Of ``(texts, tokens, width)``: keys and values ``(texts, heads, tokens, width / heads)``."""
+        texts, tokens, _ = hidden.shape
+        _, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        return key, value
 
     def forward(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
         texts, tokens, _ = hidden.shape
         # (texts, tokens, 3 * attended) -> three of (texts, heads, tokens, width of a head)
         query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        if self.prefix is not None:
+            key, value = self.prefix.before(key, value)
+            keep = None if keep is None else self.prefix.before_mask(keep)
         attended = _attend(query, key, value, keep).transpose(1, 2).flatten(2)
         hidden = self.attention_norm(hidden + self.out(attended))
         inner = self.activation(self.up(hidden))
@@ -188,6 +199,22 @@ class BertBackbone(Backbone):
         """See ``Backbone.block``."""
         above: Tensor = self.blocks[number](hidden, _keep(mask))
         return above
+
+    def add_prefixes(self, count: int) -> None:
+        """See ``Backbone.add_prefixes``."""
+        options = self.options
+        for block in self.blocks:
+            cast(_Block, block).prefix = KeyValuePrefix(options.heads, options.width // options.heads, count=count)
+
+    def keys_values(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """See ``Backbone.keys_values``."""
+        hidden, pairs = self.embedded(ids)[None], []
+        with torch.no_grad():
+            for block in self.blocks:
+                key, value = cast(_Block, block).keys_values(hidden)
+                pairs.append((key[0], value[0]))
+                hidden = block(hidden, None)
+        return pairs
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``."""

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import InputError
@@ -37,12 +38,32 @@ class HubEncoderBackbone(Backbone):
         self._layers: tuple[Tensor, ...] = ()
         self.channel_width = int(model.get_input_embeddings().weight.shape[1])  # type: ignore[operator]
         self.channel_embeddings = None
+        positions = getattr(model.config, "max_position_embeddings", None)
+        padding = getattr(model.config, "pad_token_id", None)
+        # Positions of RoBERTa's kind start behind the padding id; two tokens less are safe for all.
+        self.most_positions = int(positions) - (2 if padding else 0) if positions else None
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
         with self._edited(batch.mask):
-            self._layers = self.model(**self._inputs(batch), output_hidden_states=True).hidden_states
+            layers = self.model(**self._inputs(batch), output_hidden_states=True).hidden_states
+        self._layers = tuple(self._of_text(states) for states in layers)
         return self._layers[0]
+
+    @property
+    def virtual_width(self) -> int:
+        """See ``Backbone.virtual_width``."""
+        return self.channel_width
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """See ``Backbone.embedded``: the vectors of the word table, as positions are added inside the model."""
+        table = self.model.get_input_embeddings()  # type: ignore[operator]
+        vectors: Tensor = table.weight[ids].detach().clone()
+        return vectors
+
+    def _of_text(self, states: Tensor) -> Tensor:
+        """States without those of virtual tokens."""
+        return states if self.virtual_tokens is None else states[:, self.virtual_tokens.count :]
 
     def add_edits(self, edits: Sequence[nn.Module]) -> None:
         """See ``Backbone.add_edits``."""
@@ -75,12 +96,18 @@ class HubEncoderBackbone(Backbone):
     def _inputs(self, batch: Batch) -> dict[str, Tensor]:
         types = batch.channels.get("types") if getattr(self.model.config, "type_vocab_size", 0) > 1 else None
         inputs = {"attention_mask": batch.mask}
-        if self.channel_embeddings is None:
-            inputs["input_ids"] = batch.ids
-        else:
-            words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
-            inputs["inputs_embeds"] = self.channel_embeddings(words, batch.channels)
-        return inputs if types is None else inputs | {"token_type_ids": types}
+        virtual = self.virtual_tokens
+        if self.channel_embeddings is None and virtual is None:
+            return {**inputs, "input_ids": batch.ids, **({} if types is None else {"token_type_ids": types})}
+        words = self.model.get_input_embeddings()(batch.ids)  # type: ignore[operator]
+        if self.channel_embeddings is not None:
+            words = self.channel_embeddings(words, batch.channels)
+        if virtual is not None:
+            words = virtual.before(words)
+            inputs["attention_mask"] = virtual.before_mask(batch.mask)
+            if types is not None:
+                types = torch.cat((types.new_zeros(len(types), virtual.count), types), 1)
+        return {**inputs, "inputs_embeds": words, **({} if types is None else {"token_type_ids": types})}
 
     def checkpoint_activations(self) -> None:
         """See ``Backbone.checkpoint_activations``."""
@@ -100,7 +127,7 @@ class HubEncoderBackbone(Backbone):
         if hidden is None and stop in (None, self.depth):
             with self._edited(batch.mask):
                 states: Tensor = self.model(**self._inputs(batch)).last_hidden_state
-            return states
+            return self._of_text(states)
         # The states between blocks come from the model, edited already.
         hidden = self.embed(batch) if hidden is None else hidden
         for number in range(start, self.depth if stop is None else stop):
@@ -141,7 +168,6 @@ def _edited_output(edit: nn.Module, mask: Tensor, layer: nn.Module, inputs: Any,
 
 def read_hub_backbone(folder: Path) -> HubEncoderBackbone:
     """The encoder in a Hub folder (float32, eager attention where it has no other)."""
-    import torch
     from transformers import AutoModel
 
     with quiet():
@@ -151,7 +177,6 @@ def read_hub_backbone(folder: Path) -> HubEncoderBackbone:
 
 def hub_backbone_from(config: Mapping[str, Any]) -> HubEncoderBackbone:
     """An encoder without weights from its configuration, for ``Network.load_weights`` to fill."""
-    import torch
     from transformers import AutoConfig, AutoModel
 
     fields = {name: value for name, value in config.items() if name != "model_type"}

@@ -54,9 +54,9 @@ class AttentionContext:
     _windowed: dict[int, Tensor] = field(default_factory=dict)
 
     @staticmethod
-    def uncached(rows: int, tokens: int, device: torch.device) -> AttentionContext:
-        """Rows of ``tokens`` tokens from position 0, padded (if at all) at their end."""
-        return AttentionContext(torch.arange(tokens, device=device).expand(1 if rows else 0, tokens))
+    def uncached(rows: int, tokens: int, device: torch.device, *, first: int = 0) -> AttentionContext:
+        """Rows of ``tokens`` tokens from position ``first``, padded (if at all) at their end."""
+        return AttentionContext(torch.arange(first, first + tokens, device=device).expand(1 if rows else 0, tokens))
 
     def to(self, device: torch.device) -> AttentionContext:
         """The same on a device."""

@@ -9,10 +9,10 @@ reaches padding); as a ``CausalLM`` it continues from a KV cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,9 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
-from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
+from goldilocks.nets.backbones.kv_cache import AttentionContext, GrowingKVCache, KVCache
 from goldilocks.nets.hub.weights import hub_weights
+from goldilocks.nets.layers.key_value_prefix import KeyValuePrefix
 from goldilocks.nets.layers.packed_linear import PackedLinear, pack_linear
 from goldilocks.nets.tokenization.batching import Batch
 
@@ -192,6 +193,7 @@ class _Block(nn.Module):
         self.gate_up = _Linear(width, 2 * options.inner, bias=False)
         self.down = _Linear(options.inner, width, bias=False)
         self.activation = _ACTIVATIONS[options.activation]
+        self.prefix: KeyValuePrefix | None = None
 
         def norm(size: int = width) -> _RMSNorm:
             return _RMSNorm(size, options.epsilon, options.gemma)
@@ -251,7 +253,13 @@ class _Block(nn.Module):
         query, key = torch.split(both, [heads, pairs], 1)
         if cache is not None:
             key, value = cache.append(number, key, value)
-        attended = _attend(query, key, value, context.windowed_mask(self.window), options.scale)
+        mask = context.windowed_mask(self.window)
+        if self.prefix is not None:
+            if mask is None:
+                mask = torch.ones(tokens, key.shape[2], dtype=torch.bool, device=key.device).tril()
+            key, value = self.prefix.before(key, value)
+            mask = self.prefix.before_mask(mask)
+        attended = _attend(query, key, value, mask, options.scale)
         attended = attended.transpose(1, 2).flatten(2)
         return attended if context.unpadded is None else attended.flatten(0, 1)[context.unpadded]
 
@@ -285,6 +293,18 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
             mask = torch.ones(tokens, key.shape[2], dtype=torch.bool).tril()
         return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1) @ value
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None, scale=scale)
+
+
+class _LastKeysValues(GrowingKVCache):
+    """A KV cache of one row that also lists what was appended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: list[tuple[Tensor, Tensor]] = []
+
+    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        self.layers.append((key[0], value[0]))
+        return super().append(layer, key, value)
 
 
 class LlamaBackbone(Backbone, CausalLM):
@@ -321,9 +341,29 @@ class LlamaBackbone(Backbone, CausalLM):
 
     def block(self, number: int, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002
         """See ``Backbone.block``; padding is at the end, where causal attention does not reach it."""
-        context = AttentionContext.uncached(hidden.shape[0], hidden.shape[1], hidden.device)
-        above: Tensor = self.blocks[number](hidden, context, None, number)
+        block = cast(_Block, self.blocks[number])
+        first = 0 if block.prefix is None else block.prefix.count  # the prefix stands for the tokens before the text
+        context = AttentionContext.uncached(hidden.shape[0], hidden.shape[1], hidden.device, first=first)
+        above: Tensor = block(hidden, context, None, number)
         return self.norm(above) if number == self.depth - 1 and self.options.whole else above
+
+    def add_prefixes(self, count: int) -> None:
+        """See ``Backbone.add_prefixes``."""
+        for block in cast(Iterable[_Block], self.blocks):
+            block.prefix = KeyValuePrefix(self.options.pairs, self.options.head_width, count=count)
+
+    def keys_values(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """See ``Backbone.keys_values``."""
+        blocks = cast(Sequence[_Block], list(self.blocks))
+        added = [block.prefix for block in blocks]
+        cache = _LastKeysValues()
+        for block in blocks:
+            block.prefix = None
+        with torch.no_grad():
+            self.forward_cached(ids[None], AttentionContext.uncached(1, len(ids), ids.device), cache)
+        for block, prefix in zip(blocks, added, strict=True):
+            block.prefix = prefix
+        return cache.layers
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Backbone.groups``."""

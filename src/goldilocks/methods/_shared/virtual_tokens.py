@@ -1,0 +1,65 @@
+"""What prompt tuning, P-tuning and prefix tuning share: options are checked, and texts make room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from goldilocks.errors import InputError
+from goldilocks.methods._shared.fine_tuning import not_tunable
+from goldilocks.records import ModelInfo, Output, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from goldilocks.nets.network import Network
+
+_FREQUENT = 5_000
+"""Ids below this are drawn from: most tokenizers number their tokens by frequency."""
+_SHORTEST = 8
+"""Tokens that must be left for a text."""
+
+
+def no_blocks(info: ModelInfo) -> str | None:
+    """Why virtual tokens are of no use to a model, for the user; ``None``: they are."""
+    return not_tunable(info) or (None if info.depth else "has no layers that could attend to them; use `full`")
+
+
+def generates(output: Output, what: str) -> str | None:
+    """Why virtual tokens are not for this output, for the user; ``None``: they are."""
+    text = output in (Output.TEXT, Output.LIKELIHOOD)
+    return f"{what} are not applied while text is generated; use `lora`" if text else None
+
+
+def make_room(network: Network, method: str, tokens: int) -> None:
+    """Truncate texts so that ``tokens`` virtual tokens fit beside them.
+
+    Raises:
+        InputError: the number is not at least 1, or too little is left for the text.
+    """
+    if tokens < 1:
+        raise InputError(f"{method}: tokens is {tokens}; it must be at least 1.")
+    room = network.backbone.stack.most_positions
+    if room is None or network.config.max_tokens + tokens <= room:
+        return
+    left = room - tokens
+    if left < _SHORTEST:
+        raise InputError(
+            f"{method}: {tokens} virtual tokens leave {left} of the model's {room} positions for a text; "
+            f"set options.{method}.tokens to at most {max(1, room - _SHORTEST)}."
+        )
+    network.config = replace(network.config, max_tokens=left)
+    if network.tokenizer.truncation is not None:
+        network.tokenizer.enable_truncation(left)
+
+
+def frequent_tokens(network: Network, count: int) -> Tensor:
+    """Ids of frequent tokens, drawn from torch's generator, ``(count,)``."""
+    import torch
+
+    return torch.randint(0, min(_FREQUENT, network.tokenizer.get_vocab_size(with_added_tokens=False)), (count,))
+
+
+def prompt_config(config: TrainingConfig) -> TrainingConfig:
+    """Vectors of the input need a rate a hundred times that of matrices, and no decay."""
+    return replace(config, learning_rate=100 * config.learning_rate, layer_ratio=1.0, weight_decay=0.0)

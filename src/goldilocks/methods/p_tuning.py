@@ -1,0 +1,82 @@
+"""P-tuning: vectors before the tokens of every text come from a small prompt encoder, which is trained with the head.
+
+After training the encoder is dropped; its vectors stay in the model as those of `prompt` do.
+
+Source: Liu et al. 2021, "GPT Understands, Too".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from goldilocks.methods._shared.fine_tuning import freeze_all_but_head
+from goldilocks.methods._shared.low_rank import adapter_config
+from goldilocks.methods._shared.virtual_tokens import frequent_tokens, generates, make_room, no_blocks
+from goldilocks.records import ModelInfo, Output, TrainingConfig
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network
+
+ON_REQUEST = "scores below `lora` on models of this size, and makes every text longer"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Length of the prompt, and its encoder."""
+
+    tokens: int = 16
+    """Virtual tokens; each makes every text a token longer."""
+    encoder: Literal["mlp", "lstm"] = "mlp"
+    """What computes the vectors in training."""
+
+
+def virtual_tokens(options: Options) -> int:
+    """See ``protocols.AddsVirtualTokens``."""
+    return options.tokens
+
+
+def incompatibility(info: ModelInfo) -> str | None:
+    """See ``protocols.Method``."""
+    return no_blocks(info)
+
+
+def declined(output: Output) -> str | None:
+    """See ``protocols.DeclinesOutputs``."""
+    return generates(output, "virtual tokens")
+
+
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
+    """No gradients of the matrices, but texts are longer."""
+    return 1.0
+
+
+def prepare(network: Network, options: Options) -> None:
+    """Freeze everything but the head and add the vectors with their encoder.
+
+    Raises:
+        InputError: they leave no room for a text.
+    """
+    from goldilocks.nets.additions import Addition, add
+
+    make_room(network, "p_tuning", options.tokens)
+    freeze_all_but_head(network)
+    add(network, Addition("virtual_tokens", {"count": options.tokens, "encoder": options.encoder}))
+    stack = network.backbone.stack
+    assert stack.virtual_tokens is not None
+    stack.virtual_tokens.table.data = stack.embedded(frequent_tokens(network, options.tokens))
+
+
+def fold(network: Network) -> None:
+    """Keep the encoder's vectors and drop the encoder."""
+    stack = network.backbone.stack
+    assert stack.virtual_tokens is not None
+    stack.virtual_tokens = stack.virtual_tokens.folded()
+    *others, own = network.config.additions
+    plain = replace(own, options={**own.options, "encoder": "none"})
+    network.config = replace(network.config, additions=(*others, plain))
+
+
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """Ten times the rate of full fine-tuning."""
+    return replace(adapter_config(config), weight_decay=0.0)

@@ -1,0 +1,74 @@
+"""Prompt tuning: vectors before the tokens of every text are trained, with the head; all weights are frozen.
+
+The vectors start as embeddings of frequent tokens and stay in the model; their positions are cut off above the top
+block, so that tags and spans are those of the text.
+
+Source: Lester et al. 2021, "The Power of Scale for Parameter-Efficient Prompt Tuning".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goldilocks.methods._shared.fine_tuning import freeze_all_but_head
+from goldilocks.methods._shared.virtual_tokens import frequent_tokens, generates, make_room, no_blocks, prompt_config
+from goldilocks.records import ModelInfo, Output, TrainingConfig
+
+if TYPE_CHECKING:
+    from goldilocks.nets.network import Network
+
+ON_REQUEST = "scores below `lora` on models of this size, and makes every text longer"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Length of the prompt."""
+
+    tokens: int = 16
+    """Virtual tokens; each makes every text a token longer."""
+
+
+def virtual_tokens(options: Options) -> int:
+    """See ``protocols.AddsVirtualTokens``."""
+    return options.tokens
+
+
+def incompatibility(info: ModelInfo) -> str | None:
+    """See ``protocols.Method``."""
+    return no_blocks(info)
+
+
+def declined(output: Output) -> str | None:
+    """See ``protocols.DeclinesOutputs``."""
+    return generates(output, "virtual tokens")
+
+
+def effort(info: ModelInfo) -> float:  # noqa: ARG001
+    """No gradients of the matrices, but texts are longer."""
+    return 1.0
+
+
+def prepare(network: Network, options: Options) -> None:
+    """Freeze everything but the head and add the vectors.
+
+    Raises:
+        InputError: they leave no room for a text.
+    """
+    from goldilocks.nets.additions import Addition, add
+
+    make_room(network, "prompt", options.tokens)
+    freeze_all_but_head(network)
+    add(network, Addition("virtual_tokens", {"count": options.tokens, "encoder": "none"}))
+    stack = network.backbone.stack
+    assert stack.virtual_tokens is not None
+    stack.virtual_tokens.table.data = stack.embedded(frequent_tokens(network, options.tokens))
+
+
+def fold(network: Network) -> None:
+    """The vectors stay."""
+
+
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """A hundred times the rate of full fine-tuning."""
+    return prompt_config(config)
