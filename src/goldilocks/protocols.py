@@ -14,6 +14,7 @@ from goldilocks.answers import Answers
 from goldilocks.answers import Floats as Floats
 from goldilocks.records import (
     Answer,
+    Candidate,
     DataIssue,
     Exported,
     ExportSettings,
@@ -347,6 +348,32 @@ class HasObjective(Protocol):
 
     def objective(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], options: Any) -> Any:
         """What is minimised (``tuning.loop.Objective``) for a prepared network and its training items."""
+
+
+@runtime_checkable
+class FitsHead(Protocol):
+    """A method (beside ``Method``) that fits the head in closed form once the weights below have been trained."""
+
+    def fit_head(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold]) -> None:
+        """Fit the head of a network in place to the training items and their right answers."""
+
+
+@runtime_checkable
+class NeedsTeacher(Protocol):
+    """A method (beside ``Method``) that learns from another candidate: it can begin once one has finished."""
+
+    def learns_from(self, info: ModelInfo, teacher: Candidate) -> bool:
+        """Whether a finished candidate is one to learn from."""
+
+    def taught(
+        self,
+        network: Any,
+        texts: Sequence[Text],
+        gold: Sequence[Gold],
+        probabilities: Floats,
+        options: Any,
+    ) -> Any:
+        """What is minimised (``tuning.loop.Objective``), given the teacher's probabilities ``(n_texts, n_labels)``."""
 
 
 @runtime_checkable

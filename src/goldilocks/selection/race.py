@@ -25,6 +25,7 @@ from goldilocks.selection.failures import Guard
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.seeds import seed_name, seeds_available
 from goldilocks.selection.standings import RUNGS, Standings
+from goldilocks.selection.teachers import without_teacher
 from goldilocks.selection.watchdog import limit_of, time_limit
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
@@ -119,17 +120,18 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
         with guard.watch("race", [seed_name(name, repeat) if repeat else name]) as failed:
             trial = _within_limit(members[name], rung, why, standings, setting, runs, repeat)
         if failed:
-            standings.dropped = setting.workspace.read_dropped()
+            standings.dropped = _unavailable(setting, standings)
             continue
         if trial is None:  # the budget ended in the middle of the rung
             break
         standings.trials.append(trial)
+        standings.dropped = _unavailable(setting, standings)
         standings.begun_before.discard(name)
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
         if trial.share >= 1 and not repeat and setting.measure is not None:
             _measure(members[name], setting, guard, reserve)
-            standings.dropped = setting.workspace.read_dropped()
+            standings.dropped = _unavailable(setting, standings)
     _check_decides(standings, setting, full)
     return tuple(standings.trials), stopped
 
@@ -151,6 +153,7 @@ def _standings(setting: RaceContext) -> Standings:
     )
     if setting.repeat is not None:
         standings.seeds = seeds_available(standings.pool)
+    standings.dropped = _unavailable(setting, standings)
     standings.begun_before = {trial.candidate for trial in standings.trials}
     return standings
 
@@ -194,6 +197,12 @@ def _over_disk(candidate: Candidate, setting: RaceContext) -> str:
     if setting.workspace.size_bytes() + candidate.model.size_bytes <= setting.max_disk_bytes:
         return ""
     return f"the run's folder would pass its {setting.max_disk_bytes / 1e6:,.0f} MB of disk"
+
+
+def _unavailable(setting: RaceContext, standings: Standings) -> Collection[str]:
+    """Candidates that failed, and students with nothing to learn from yet."""
+    dropped = setting.workspace.read_dropped()
+    return {*dropped, *without_teacher(standings.pool, standings.trials, dropped)}
 
 
 def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: Reserve) -> None:
@@ -270,7 +279,13 @@ def _decides(name: str) -> bool:
 
 def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
     """The error message of a race in which all candidates except the finished ``baselines`` failed."""
-    *others, last = workspace.read_dropped().values()
+    failures = workspace.read_dropped().values()
+    if not failures:
+        return (
+            "every candidate left learns from another (methods such as distil), and none has finished; "
+            "add a method to candidates.methods that learns from labels alone, e.g. full."
+        )
+    *others, last = failures
     left = f"only the baseline {' and '.join(baselines)} was finished" if baselines else "no candidate is left"
     return (
         f"{left}: {last.candidate} failed ({last.reason.rstrip('.')}){', as did the others' if others else ''}, "

@@ -18,9 +18,10 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
-from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Part, Text, Trial, Workload
+from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Part, Pool, Text, Trial, Workload
 from goldilocks.selection.augmentation import is_prompted
 from goldilocks.selection.footprint_process import footprint_of
+from goldilocks.selection.teachers import probabilities_of, teacher_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import read_record, read_text, to_json, write_text
 from goldilocks.support.machine.clock import OutOfTimeError
@@ -117,9 +118,30 @@ class RunStore:
                 options=options_of(candidate.method, self.options),
                 training=self.training,
                 unlabelled=self.unlabelled,
+                teacher=lambda texts: self._teacher_says(candidate, texts, len(train), seed),
                 spending_log=self.workspace.spending_log(candidate.name),
             ),
         )
+
+    def _teacher_says(self, student: Candidate, texts: Sequence[Text], rows: int, seed: int) -> Floats:
+        """Probabilities of the candidate that a student learns from: chosen as it begins, the same as it resumes."""
+        folder = self.workspace.of_candidate(student.name)
+        chosen = folder / "teacher.json"
+        pool = read_record(Pool, self.workspace.pool).candidates
+        if chosen.exists():
+            named = str(json.loads(read_text(chosen))["teacher"])
+            teacher = next((one for one in pool if one.name == named), None)
+        else:
+            teacher = teacher_of(student, pool, self.workspace.read_trials(), self.workspace.read_dropped())
+        if teacher is None:
+            raise InputError(
+                f"{student.name}: learns from a finished candidate, and there is none on this machine; "
+                "let another method finish first."
+            )
+        known = teacher
+        answers = probabilities_of(lambda: self.restore(known), texts, folder / f"teacher-{rows}-{seed}.npy")
+        write_text(chosen, json.dumps({"teacher": teacher.name}))
+        return answers
 
     def keep(self, candidate: Candidate, run: Run) -> None:
         """Write the checkpoint; of a finished run the model instead, ready to be measured and bundled.

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
-from goldilocks.errors import GoldilocksError
+from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.nets.generation.prompts import why_not_promptable
 from goldilocks.protocols import (
     AddsVirtualTokens,
@@ -323,7 +323,7 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
             if adjusted is None:
                 _check_telling(method, info, make())
             else:
-                _check_method_on(method, info, make())
+                fitting -= _check_method_on(method, info, make())
     return fitting
 
 
@@ -338,10 +338,16 @@ def _check_telling(method: Method, info: ModelInfo, model: Any) -> None:
     assert alike(*answers) < 1e-4, f"telling {info.name} again changes its answers"
 
 
-def _check_method_on(method: Method, info: ModelInfo, network: Any) -> None:
+def _check_method_on(method: Method, info: ModelInfo, network: Any) -> bool:
+    """Check the method on a network; whether it refuses it instead, which must name a method that can be used."""
     texts = tiny.part(6).texts
     before = network.predict(texts).probabilities
-    method.prepare(network, method.Options())
+    try:
+        method.prepare(network, method.Options())
+    except InputError as error:
+        if "; use `" not in str(error):
+            raise AssertionError(f"refusing {info.name} names no method that can be used") from error
+        return True
     learning = {name for name, weight in network.module.named_parameters() if weight.requires_grad}
     assert learning, f"nothing of {info.name} learns"
     assert any(name.startswith("head.") for name in learning), f"the head of {info.name} does not learn"
@@ -356,6 +362,7 @@ def _check_method_on(method: Method, info: ModelInfo, network: Any) -> None:
     assert np.allclose(network.predict(texts).probabilities, trained, atol=1e-3), (
         f"folding {info.name} changes its answers"
     )
+    return False
 
 
 # --------------------------------------------------------------------------------------- estimators, tasks, policies

@@ -68,6 +68,14 @@ class AdjustsSteps(Protocol):
         """Go on from ``state``."""
 
 
+@runtime_checkable
+class PlansBatches(Protocol):
+    """An objective (beside ``Objective``) that chooses which rows stand in a batch together."""
+
+    def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
+        """The batches of an epoch (positions of rows), in order; the same for the same epoch and seed."""
+
+
 class Learner:
     """A network while it learns. ``network`` itself stays in float32; ``settled`` is what answers and is saved."""
 
@@ -174,6 +182,8 @@ class Learner:
         return self.epoch + (self.batch / len(self._plan()) if self.batch else 0.0)
 
     def _plan(self) -> list[list[int]]:
+        if not self._batches and isinstance(self._objective, PlansBatches):
+            self._batches = self._objective.batches(self.epoch, self._targets, self.config, self.seed)
         if not self._batches:
             self._batches = batches_of(self.epoch, self.costs, self.config, self.seed)
         return self._batches

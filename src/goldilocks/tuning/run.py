@@ -19,7 +19,16 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
-from goldilocks.protocols import FitsInClosedForm, HasObjective, Model, OneShotEstimator, TracksSpending
+from goldilocks.protocols import (
+    FitsHead,
+    FitsInClosedForm,
+    Floats,
+    HasObjective,
+    Model,
+    NeedsTeacher,
+    OneShotEstimator,
+    TracksSpending,
+)
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.settings import with_training
 from goldilocks.tuning.schedule import nested_order
@@ -53,6 +62,8 @@ class RunSetup:
     """The method's own (its ``Options``); ``None``: its defaults."""
     unlabelled: Sequence[tuple[Text, Text]] = ()
     """Unlabelled items, each with a varied copy; used where the config has an ``unlabelled_loss``."""
+    teacher: Callable[[Sequence[Text]], Floats] | None = None
+    """Probabilities ``(n_texts, n_labels)`` of the candidate to learn from, where a method needs one."""
     spending_log: SpendingLog | None = None
     """The spending log of a model behind an endpoint; ``None``: the model's own."""
 
@@ -87,6 +98,7 @@ class Run:
         config = setup.config or (None if own is None else self._method.training_config(own))
         self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
+        self._teacher = setup.teacher
         self._spending_log = setup.spending_log
         self._unlabelled = setup.unlabelled
         self._fitted: Model | None = None
@@ -175,9 +187,14 @@ class Run:
 
     def _objective(self, network: Network) -> Any:
         """What the method minimises; ``None``: the loss of the network's head."""
-        if not isinstance(self._method, HasObjective):
-            return None
-        return self._method.objective(network, self.train.texts, self.train.gold, self._options)
+        texts, gold = self.train.texts, self.train.gold
+        if isinstance(self._method, NeedsTeacher):
+            if self._teacher is None:
+                raise InputError(f"{self.candidate.name} learns from a finished candidate, and there is none yet.")
+            return self._method.taught(network, texts, gold, self._teacher(texts), self._options)
+        if isinstance(self._method, HasObjective):
+            return self._method.objective(network, texts, gold, self._options)
+        return None
 
     def _with_tested_rates(self, network: Network, config: TrainingConfig) -> TrainingConfig:
         from goldilocks.tuning.loop import Learner
@@ -199,6 +216,8 @@ class Run:
         """
         if self.config is None:
             return self._fitted_model().predict(texts)
+        if isinstance(self._method, FitsHead):
+            return self.network.predict(texts)
         return self._learning().predict(texts)
 
     @property
@@ -206,7 +225,7 @@ class Run:
         """The model as it is now, adapters merged, ready for inference and to be saved. Training may continue."""
         if self.config is None:
             return self._fitted_model()
-        network = self._learning().settled()
+        network = self.network
         self._method.fold(network)
         network.module.requires_grad_(False)
         network.module.eval()
@@ -215,7 +234,10 @@ class Run:
     @property
     def network(self) -> Network:
         """The network as it is trained, adapters not merged; only where gradient descent trains it."""
-        return self._learning().settled()
+        network = self._learning().settled()
+        if isinstance(self._method, FitsHead):
+            self._method.fit_head(network, self.train.texts, self.train.gold)
+        return network
 
     def _fitted_model(self) -> Model:
         if self._fitted is None:

@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone, joined
+from goldilocks.nets.heads.logistic_regression import fit_linear_head
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold, Text
@@ -93,32 +94,14 @@ def fit_frozen(network: Network, texts: Sequence[Text], gold: Sequence[Gold]) ->
         scikit-learn's ``LogisticRegression`` (L2, C = 1) on features scaled to deviation 1; its weights become the
         head's.
     """
-    from sklearn.linear_model import LogisticRegression
-
     if isinstance(network, PairClassifier):
         made = network
     else:
         config = replace(network.config, head=PairClassifierConfig())
         made = PairClassifier(network.backbone, network.tokenizer, config)
     made.module.requires_grad_(False)
-    values = made.pooled(texts).double().cpu().numpy()
-    scale = np.maximum(values.std(0), 1e-9)
     numbers = made.targets([Row(np.zeros(0, np.int32), item) for item in range(len(texts))], gold)
-    head = cast(nn.Linear, made.head)
-    if len(set(numbers)) < 2:  # nothing to tell apart
-        bias = np.where(np.arange(len(made.labels)) == numbers[0], 0.0, -10.0)
-        weight = np.zeros((len(made.labels), values.shape[1]))
-    else:
-        model = LogisticRegression(max_iter=300).fit(values / scale, numbers)
-        weight, bias = np.zeros((len(made.labels), values.shape[1])), np.full(len(made.labels), -1e4)
-        two = len(model.classes_) == 2  # one row of weights for both classes
-        weight[model.classes_] = np.vstack([-model.coef_ / 2, model.coef_ / 2] if two else [model.coef_])
-        bias[model.classes_] = np.concatenate(
-            [-model.intercept_ / 2, model.intercept_ / 2] if two else [model.intercept_]
-        )
-        weight /= scale
-    head.weight.copy_(torch.from_numpy(weight))
-    head.bias.copy_(torch.from_numpy(bias))
+    fit_linear_head(cast(nn.Linear, made.head), made.pooled(texts).double().cpu().numpy(), numbers)
     made.module.eval()
     return made
 

@@ -1,0 +1,72 @@
+"""Distillation from another model's probabilities: soft targets beside the right labels.
+
+Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". (``nets/distillation.py`` distils between
+two networks without labels, hidden states included.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch, Row
+from goldilocks.records import Gold
+
+_LEAST = 1e-6
+"""Probabilities are at least this, so that their logarithms are finite."""
+
+
+class SoftTargets:
+    """The network's own loss, mixed with its distance to a teacher's softened probabilities."""
+
+    def __init__(
+        self,
+        network: Network,
+        gold: Sequence[Gold],
+        probabilities: npt.NDArray[np.floating],
+        *,
+        weight: float,
+        temperature: float,
+    ) -> None:
+        """Keep what the teacher says.
+
+        Args:
+            network: The student.
+            gold: Right answers of the training items.
+            probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels.
+            weight: Of the teacher, 0 to 1; the right labels have the rest.
+            temperature: Both distributions are softened by it.
+        """
+        self._network, self._gold = network, gold
+        self._weight, self._temperature = weight, temperature
+        self._several = network.config.several
+        chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _LEAST, 1 - _LEAST))
+        self._logits = torch.logit(chances) if self._several else chances.log()
+
+    def targets(self, rows: Sequence[Row]) -> list[Any]:
+        """The own target of each row, and the number of its item."""
+        own = self._network.targets(rows, self._gold)
+        return [(target, row.item) for target, row in zip(own, rows, strict=True)]
+
+    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """See ``tuning.loop.Objective``."""
+        pooled = network.pool(network.backbone(batch), batch)
+        own = network.loss_pooled(pooled, [target for target, _ in targets])
+        scores = network.score_pooled(pooled)
+        wanted = self._logits[[item for _, item in targets]].to(scores.device)
+        return (1 - self._weight) * own + self._weight * self._distance(scores, wanted)
+
+    def _distance(self, scores: Tensor, wanted: Tensor) -> Tensor:
+        """Divergence from the teacher, times the squared temperature, so that gradients keep their size."""
+        scores, wanted = scores / self._temperature, wanted / self._temperature
+        if self._several:
+            return self._temperature**2 * F.binary_cross_entropy_with_logits(scores, wanted.sigmoid())
+        theirs = wanted.log_softmax(-1)
+        return self._temperature**2 * F.kl_div(scores.log_softmax(-1), theirs, reduction="batchmean", log_target=True)
