@@ -488,6 +488,18 @@ class Engine(Protocol):
         """
 
 
+@runtime_checkable
+class ReadsFolders(Protocol):
+    """An engine (beside ``Engine``) that runs the folders of another one: an alternative that measuring decides on."""
+
+    @property
+    def READS(self) -> str:  # noqa: N802
+        """File name in engines/ of the one whose folders it runs."""
+
+    def incompatibility(self, model: Model) -> str | None:
+        """Why it cannot run a model that the other engine loaded, for the user; ``None``: it can."""
+
+
 class Distil(Protocol):
     """Trains a network to answer as another one does."""
 

@@ -4,6 +4,7 @@ Distillation first, then pruning, vocabulary and quantisation, each from the mod
 step's alternatives the one is taken that is smallest (or fastest, as asked) among those that pass the gate; where none
 improves on the model at hand, the step is left out. Losses do not add up unseen, because every trial is compared with
 the original. Once a level of a compressor fails, its harsher levels are not tried: they could pass by chance only.
+Last, the engines that can run the model are measured, and the fastest is taken (``engine_choice``).
 
 The gate holds for each trial by itself. With k trials, an inferior one passes with a probability of up to k times 5 %;
 the score of what was taken is therefore slightly optimistic on these rows, and a test set is still needed.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldilocks import plugins
+from goldilocks.compression.engine_choice import alternatives, is_faster, trials_of
 from goldilocks.compression.temperature import recalibrated
 from goldilocks.compression.trial import Comparison, SavedModel, failed
 from goldilocks.errors import GoldilocksError
@@ -51,7 +53,7 @@ def search(
     only: Sequence[str] = (),
     progress: Callable[[CompressionTrial], None] = lambda _: None,
 ) -> SearchResult:
-    """Try the compressors, then fit the temperature of the model that is taken.
+    """Try the compressors, fit the temperature of the model that is taken, and choose its engine.
 
     Args:
         original: The model; its folder is read only.
@@ -67,7 +69,7 @@ def search(
         MissingError: ``only`` names a compressor that there is not.
     """
     named = {name: plugins.load("compressors", name) for name in only or plugins.names("compressors")}
-    current, best = original, _measure_of(baseline, prefer)
+    current, best, at_hand = original, _measure_of(baseline, prefer), baseline
     trials: list[CompressionTrial] = []
     skipped: dict[str, str] = {}
     for kind in KINDS:
@@ -88,15 +90,24 @@ def search(
                 if not trial.passed:
                     break
                 if _measure_of(trial, prefer) < best:
-                    current, best = tried, _measure_of(trial, prefer)
-    if current is original:
-        return SearchResult(tuple(trials), tuple(skipped.items()), None)
-    place = next(place for place, trial in enumerate(trials) if trial.steps == current.steps)
-    fitted = recalibrated(current, trials[place], comparison, scratch / "recalibrated")
-    if fitted is not None:
-        current, trials[place] = fitted
-        progress(trials[place])
-    return SearchResult(tuple(trials), tuple(skipped.items()), current)
+                    current, best, at_hand = tried, _measure_of(trial, prefer), trial
+    if current is not original:
+        place = trials.index(at_hand)
+        fitted = recalibrated(current, at_hand, comparison, scratch / "recalibrated")
+        if fitted is not None:
+            current, at_hand = fitted
+            trials[place] = at_hand
+            progress(at_hand)
+    # Another engine makes nothing smaller, and compiling for one takes a minute.
+    if current.engine != "native" or prefer == "latency":
+        able, missing = alternatives(current)
+        skipped |= missing
+        for tried, trial in trials_of(current, able, comparison):
+            trials.append(trial)
+            progress(trial)
+            if is_faster(trial, at_hand):
+                current, at_hand = tried, trial
+    return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
 
 
 def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, n_texts: int) -> str | None:

@@ -8,22 +8,6 @@ from pathlib import Path
 from goldilocks.protocols import Model
 from goldilocks.records import Exported, ExportSettings
 
-_USAGE = """\
-## How to use
-
-```sh
-pip install numpy onnxruntime tokenizers
-python predict.py ARGUMENTS
-```
-
-In Python: `import predict; model = predict.load(Path("."))`, then `model.predict(ARGUMENTS)`; it returns WHAT."""
-_KINDS = {
-    "classifier": ('"a text"', "the label and the probabilities"),
-    "pair_scorer": ('"a text" "another"', "the score, or the scores of several candidates"),
-    "span_extractor": ('"a question" "its context"', "the answer and its start in the context"),
-    "token_classifier": ("the words of a sentence", "a tag for each word"),
-}
-
 
 def unavailable() -> str | None:
     """See ``protocols.Exporter``."""
@@ -45,11 +29,9 @@ def incompatibility(model: Model) -> str | None:
 def export(model: Model, settings: ExportSettings, folder: Path) -> Exported:
     """See ``protocols.Exporter``."""
     from goldilocks.nets.export.onnx_graph import save_model
+    from goldilocks.nets.export.script_usage import script_usage
     from goldilocks.nets.network import Network
 
     assert isinstance(model, Network)
     save_model(model, folder, rule=settings.rule, normalisation=settings.normalisation)
-    arguments, what = _KINDS[model.config.head.KIND]
-    usage = _USAGE.replace("predict.py ARGUMENTS", f"predict.py {arguments}")
-    usage = usage.replace("ARGUMENTS", '"…"').replace("WHAT", what)
-    return Exported("onnxruntime", usage, f"python FOLDER/predict.py {arguments}")
+    return script_usage(model, "onnxruntime")

@@ -13,7 +13,7 @@ from goldilocks import plugins
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.search import KINDS
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Engine, Model, NeedsTexts
+from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Engine, Model, NeedsTexts, ReadsFolders
 from goldilocks.records import Goal, Text, TrainingConfig
 from goldilocks.testing.contracts import PICKLES, check_answers
 
@@ -103,7 +103,10 @@ def check_engine(engine: Engine, name: str, folder: Path, compressors: Sequence[
     """
     reason = engine.unavailable()
     assert reason is None or reason.strip(), "unavailable gives an empty reason"
-    assert name == "native" or any(name == compressor.ENGINE for compressor in compressors), "nothing is made for it"
+    made_for = any(name == compressor.ENGINE for compressor in compressors)
+    assert name == "native" or made_for or isinstance(engine, ReadsFolders), "nothing is made for it"
+    if isinstance(engine, ReadsFolders):
+        assert engine.READS in plugins.names("engines"), f"READS is {engine.READS!r}, no file in engines/"
     try:
         engine.load(folder, "naive_bayes")
     except (GoldilocksError, OSError, ValueError, KeyError):

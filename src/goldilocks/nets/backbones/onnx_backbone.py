@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +9,10 @@ import torch
 from torch import Tensor
 
 from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.backbones.graph_sessions import GraphSession
 from goldilocks.nets.tokenization.batching import Batch
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
     from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings
 
@@ -30,11 +28,11 @@ class OnnxBackbone(Backbone):
     casing_channels = ("shapes",)
     channel_width = 0
 
-    def __init__(self, path: Path, *, width: int, row_by_row: bool) -> None:
-        """Open a session.
+    def __init__(self, session: GraphSession, *, width: int, row_by_row: bool) -> None:
+        """Run the graph of a session.
 
         Args:
-            path: The graph.
+            session: The graph.
             width: Width of the hidden states.
             row_by_row: Run each row of a batch alone: dynamic quantisation derives the scale of an activation from all
                 rows of a batch, so that an item's answer would depend on its neighbours.
@@ -42,8 +40,7 @@ class OnnxBackbone(Backbone):
         super().__init__()
         self.width = width
         self.row_by_row = row_by_row
-        self._session = _session(path)
-        self._inputs = [input_name.name for input_name in self._session.get_inputs()]
+        self._session = session
         self.channel_embeddings = None
 
     def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
@@ -63,9 +60,8 @@ class OnnxBackbone(Backbone):
     def _run(self, batch: Batch, rows: slice, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         tables = {IDS: batch.ids, MASK: batch.mask, **batch.channels}
         empty = torch.zeros_like(batch.ids)  # a text that is no pair has no token types: all are 0
-        feeds = {name: tables.get(name, empty)[rows, :length].numpy() for name in self._inputs}
-        states: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = self._session.run([STATES], feeds)[0]
-        return states
+        feeds = {name: tables.get(name, empty)[rows, :length].numpy() for name in self._session.inputs}
+        return self._session.run(feeds)
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``: the graph has no seam, so these are the states of the top layer too."""
@@ -78,17 +74,3 @@ class OnnxBackbone(Backbone):
     def groups(self) -> dict[str, list[str]]:
         """None: no weight is a parameter of PyTorch. See ``Backbone.groups``."""
         return {}
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    from goldilocks.support.machine.hardware import cores
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(cores(), torch.get_num_threads())
-    options.inter_op_num_threads = 1
-    # Spinning threads would take the processor from PyTorch's, which compute the head.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

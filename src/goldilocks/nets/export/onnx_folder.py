@@ -22,6 +22,7 @@ from goldilocks.nets.assemble import network, read_config
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
 from goldilocks.nets.backbones.entity_marker_embeddings import CHANNEL as ENTITIES
+from goldilocks.nets.backbones.graph_sessions import OnnxRuntimeSession, OpenGraph
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, STATES, OnnxBackbone
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
@@ -135,11 +136,12 @@ def _channels(backbone: BertBackbone) -> tuple[str, ...]:
             return (*types, ENTITIES)
 
 
-def restored(folder: Path) -> Network:
-    """The network that ``save_onnx`` wrote, ready for inference."""
+def restored(folder: Path, open_graph: OpenGraph = OnnxRuntimeSession) -> Network:
+    """The network that ``save_onnx`` wrote, ready for inference; ``open_graph``: what runs its graph."""
     options = json.loads((folder / _OPTIONS).read_text(encoding="utf-8"))
     config = read_config(folder)
-    backbone = OnnxBackbone(folder / GRAPH, width=int(options["width"]), row_by_row=bool(options["row_by_row"]))
+    session = open_graph(folder / GRAPH)
+    backbone = OnnxBackbone(session, width=int(options["width"]), row_by_row=bool(options["row_by_row"]))
     loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
     loaded.load_weights(folder)
     return loaded

@@ -1,4 +1,4 @@
-"""Answers from the ONNX model beside this file. Needs numpy, onnxruntime and tokenizers; nothing else.
+"""Answers from the model beside this file. Needs numpy, tokenizers and onnxruntime (or openvino); nothing else.
 
 Run:  python predict.py "a text" ["the second text of a pair", or further candidates]
       python predict.py "a question" "the context that holds its answer"
@@ -16,21 +16,40 @@ import os
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported
-import onnxruntime
 from tokenizers import Tokenizer
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported
+
 Floats = npt.NDArray[np.float32]
+Run = Callable[[dict[str, npt.NDArray[np.int64]]], Floats]
 
 _CHARACTERS_PER_TOKEN = 12
 _MOST_WINDOWS = 64
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+
+
+def open_graph(folder: Path) -> tuple[list[str], Run]:
+    """Names of the inputs, and what runs the graph: OpenVINO where its file is there, else ONNX Runtime."""
+    if not (folder / "model.xml").exists():
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        return [one.name for one in session.get_inputs()], lambda feeds: session.run(None, feeds)[0]
+    if "openvino" not in sys.modules:  # importing it would send telemetry, unless that package cannot be imported
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(
+        core.read_model(str(folder / "model.xml")), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    return [one.any_name for one in compiled.inputs], lambda feeds: compiled(feeds)[0]
 
 
 class Model:
@@ -41,8 +60,7 @@ class Model:
         self.folder = folder
         self.config: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-        self.inputs = [input_name.name for input_name in self.session.get_inputs()]
+        self.inputs, self.run_graph = open_graph(folder)
 
     def predict(self, *texts: str) -> dict[str, Any]:
         """The answer to one item: a text, several that belong together, or the words of a sentence."""
@@ -57,7 +75,7 @@ class Model:
         """The graph's output for one row."""
         tables = {"ids": ids, "mask": [1] * len(ids), "types": [0] * len(ids), **others}
         feeds = {name: np.array([tables[name]], dtype=np.int64) for name in self.inputs}
-        output: Floats = self.session.run(None, feeds)[0][0]
+        output: Floats = self.run_graph(feeds)[0]
         return output
 
     def run_texts(self, *texts: str) -> Floats:

@@ -1,0 +1,59 @@
+"""OpenVINO folders: the script's answers against the network's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("openvino", reason="pip install 'goldilocks-lm[openvino]'")
+
+from exported_models import CASES, encoder
+
+from goldilocks import plugins
+from goldilocks.records import ExportSettings
+
+SCRIPT = """\
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+sys.modules["goldilocks"] = sys.modules["torch"] = sys.modules["onnxruntime"] = None
+import predict
+model = predict.load(Path(sys.argv[1]))
+print(json.dumps([model.predict(*item) for item in json.loads(sys.argv[2])]))
+"""
+
+
+@pytest.mark.parametrize("name", ["pairs", "tags"])
+def test_script_answers_as_the_network_without_this_package(tmp_path: Path, name: str) -> None:
+    import json
+
+    network = encoder(tmp_path / "checkpoint", name)
+    exporter = plugins.load("exporters", "openvino")
+    folder, home = tmp_path / "out", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    exporter.export(network, ExportSettings(), folder)
+    items = CASES[name].part.texts[:5]
+
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder), json.dumps(items)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CI": "", "HOME": str(home)},
+    )
+
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    expected = network.predict(items)
+    if name == "tags":
+        assert tuple(tuple(answer["tags"]) for answer in answers) == expected.values
+    else:
+        for answer, row in zip(answers, expected.probabilities, strict=True):
+            assert list(answer["probabilities"].values()) == pytest.approx(row, abs=1e-5)
+    assert list(home.iterdir()) == []  # no telemetry
+    assert not (folder / "model.onnx").exists()
