@@ -22,6 +22,11 @@ _KINDS = {
 }
 
 
+def arguments_of(model: Network) -> str:
+    """Arguments of the script for an item of the network."""
+    return _KINDS[model.config.head.KIND][0]
+
+
 def script_usage(model: Network, runtime: str) -> Exported:
     """What ``protocols.Exporter.export`` returns of such a folder."""
     arguments, what = _KINDS[model.config.head.KIND]

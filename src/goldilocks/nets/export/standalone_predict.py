@@ -27,15 +27,16 @@ from tokenizers import Tokenizer
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is imported
 
 Floats = npt.NDArray[np.float32]
-Run = Callable[[dict[str, npt.NDArray[np.int64]]], Floats]
+Graph = tuple[list[str], Callable[[dict[str, npt.NDArray[np.int64]]], Floats]]
+"""Names of the inputs, and what runs the graph."""
 
 _CHARACTERS_PER_TOKEN = 12
 _MOST_WINDOWS = 64
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 
 
-def open_graph(folder: Path) -> tuple[list[str], Run]:
-    """Names of the inputs, and what runs the graph: OpenVINO where its file is there, else ONNX Runtime."""
+def open_graph(folder: Path) -> Graph:
+    """The graph in the folder: on OpenVINO where its file is there, else on ONNX Runtime."""
     if not (folder / "model.xml").exists():
         import onnxruntime
 
@@ -55,12 +56,11 @@ def open_graph(folder: Path) -> tuple[list[str], Run]:
 class Model:
     """A graph, its tokenizer and ``model.json``."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the folder."""
-        self.folder = folder
+    def __init__(self, folder: Path, graph: Graph | None = None) -> None:
+        """Read the folder; ``graph``: another way to run the graph than ``open_graph``."""
         self.config: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.inputs, self.run_graph = open_graph(folder)
+        self.inputs, self.run_graph = graph or open_graph(folder)
 
     def predict(self, *texts: str) -> dict[str, Any]:
         """The answer to one item: a text, several that belong together, or the words of a sentence."""
@@ -165,9 +165,9 @@ class SpanExtractor(Model):
 class Tagger(Model):
     """``tags``, one for each word."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, graph: Graph | None = None) -> None:
         """Read the folder, and the features of words."""
-        super().__init__(folder)
+        super().__init__(folder, graph)
         spec = importlib.util.spec_from_file_location("word_shape", folder / "word_shape.py")
         assert spec is not None
         assert spec.loader is not None
@@ -235,10 +235,10 @@ _KINDS: dict[str, type[Model]] = {
 }
 
 
-def load(folder: Path) -> Model:
-    """The model in a folder."""
+def load(folder: Path, graph: Graph | None = None) -> Model:
+    """The model in a folder; ``graph``: another way to run its graph."""
     kind: str = json.loads((folder / "model.json").read_text(encoding="utf-8"))["kind"]
-    return _KINDS[kind](folder)
+    return _KINDS[kind](folder, graph)
 
 
 if __name__ == "__main__":
