@@ -1,4 +1,4 @@
-"""A model repository for Triton and KServe (ONNX graph, config.pbtxt), an InferenceService, and a client that tokenizes."""
+"""A model repository for Triton and KServe (ONNX graph, config.pbtxt), an InferenceService and a tokenizing client."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ tritonserver --model-repository models
 python client/client.py http://127.0.0.1:8000 ARGUMENTS
 ```
 
-The server gets token ids and gives WHAT as numbers; `client/` tokenizes and turns them into answers (numpy and tokenizers only). For
-KServe, copy `models` to the storage that `inference_service.yaml` names, then `kubectl apply -f inference_service.yaml`."""
+The server gets token ids and gives WHAT as numbers; `client/` tokenizes and turns them into answers (numpy and
+tokenizers only). For KServe, copy `models` to the storage that `inference_service.yaml` names, then
+`kubectl apply -f inference_service.yaml`."""
 
 
 def unavailable() -> str | None:

@@ -5,7 +5,8 @@ models/NAME/1/model.onnx
 client/client.py              tokenizes, asks the server, makes answers; with model.json, tokenizer.json, predict.py
 inference_service.yaml        for ``kubectl apply``; the storage's address is to be filled in
 
-Sources: Triton Inference Server, model_config.proto; Open Inference Protocol (KServe v2); KServe, InferenceService v1beta1.
+Sources: Triton Inference Server, model_config.proto; Open Inference Protocol (KServe v2); KServe, InferenceService
+v1beta1.
 """
 
 from __future__ import annotations
