@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from goldilocks.support.scoring.best_set import best_set, selection_error, shrink
+from goldilocks.support.scoring.best_set import best_set, selection_error
+from goldilocks.support.scoring.shrinkage import shrink
 from goldilocks.support.scoring.statistics import bootstrap_weights, normal_quantile, wilson, wilson_end
 
 ITEMS, LOSSES, CANDIDATES = (30, 100, 300, 1000, 3000), (0.02, 0.1, 0.4), (1, 2, 15, 200)
@@ -64,14 +65,14 @@ def simulate(weights: np.ndarray, losses: np.ndarray, errors: np.ndarray, rng: n
     costs = 2 * np.exp(rng.normal(size=k))
     observed = errors.mean(axis=0, dtype=np.float64)
     noise = (weights @ errors / n - observed.astype(np.float32)) * np.float32((n / (n - 1)) ** 0.5)
-    posterior = shrink(observed, noise)
+    posterior = shrink(observed, noise, n_items=n)
     # Coverage, best set and P(best): all costs equal, so that the selection is by loss alone and misleads most.
     selected = int(np.argmin(posterior.mean))
     result = best_set(observed, noise, step=1 / n)
     z = selection_error(noise, posterior, np.zeros(k), n_items=n) if k > 1 else normal_quantile()
     own = wilson(observed[selected] * n, n)
     low, high = own[0], wilson_end(float(observed[selected]), n, z)
-    drawn = posterior.draws(noise, rng)
+    drawn = posterior.draws(rng)
     best = int(np.argmin(losses))
     # Regret in J: with costs.
     truth = costs + alpha * losses

@@ -36,7 +36,8 @@ from goldilocks.selection.decision_map import decision_map
 from goldilocks.selection.limits import broken_limit
 from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_table import Finished, LossTable, loss_table
-from goldilocks.support.scoring.best_set import BestSet, Shrinkage, best_set, paired_errors, selection_error, shrink
+from goldilocks.support.scoring.best_set import BestSet, best_set, paired_errors, selection_error
+from goldilocks.support.scoring.shrinkage import Shrinkage, shrink
 from goldilocks.support.scoring.statistics import (
     bootstrap_weights,
     normal_quantile,
@@ -228,7 +229,9 @@ def _field(
         cost_errors=np.array([member.cost.error for member in members]) / normal_quantile(),
         noise=noise,
         step=1 / len(gold) if table.steps else 0.0,
-        posterior=shrink(table.losses, noise),
+        posterior=shrink(
+            table.losses, noise, n_items=len(gold) if table.bounded and len(gold) > 1 else 0, seed=spec.seed
+        ),
         names=[member.candidate.name for member in members],
     )
 
@@ -250,7 +253,7 @@ def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: floa
 
 def _loss_draws(field: _Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Draws of the losses from the posterior, errors by the training seed included, ``(n_draws, n_candidates)``."""
-    drawn = field.posterior.draws(field.noise, rng)
+    drawn = field.posterior.draws(rng)
     return np.asarray(drawn + field.table.seed_errors * rng.standard_normal(drawn.shape))
 
 

@@ -61,6 +61,8 @@ class LossTable:
     """Mean over the seeds, ``(n_items, n_candidates)``."""
     losses: npt.NDArray[np.float64]
     """Mean over items and seeds, ``(n_candidates,)``."""
+    bounded: bool
+    """Whether losses lie between 0 and 1; several errors in an item make more."""
     steps: bool
     """Whether an item is just right or wrong."""
     is_share: bool
@@ -98,12 +100,14 @@ def loss_table(
         # An item without which the metric is not defined tells nothing about the others.
         per_item = np.where(np.isfinite(per_item), per_item, losses)
         shares = steps = is_share(table, metric.RANGE)
+        bounded = True
     else:
         raw = np.stack([rule.count(gold, run.answers) for run in runs], axis=1)
         per_item, reviewed = _with_reviews(raw, runs, rule)
         reviews = {place: reviewed[first] for place, first in enumerate(firsts.tolist()) if first in reviewed}
         losses = per_item.mean(axis=0)
         steps = is_share(per_item, (0.0, 1.0))
+        bounded = bool(per_item.max() <= 1 + 1e-6)
         shares = is_share(pseudo_values(metric, gold, [members[0].answers], seed=seed), metric.RANGE)
     seed_losses = tuple(tuple(part.tolist()) for part in np.split(losses, firsts[1:]))
     pairs = [
@@ -119,6 +123,7 @@ def loss_table(
     return LossTable(
         per_item=per_item,
         losses=means,
+        bounded=bounded,
         steps=steps,
         is_share=shares,
         reviews=reviews,

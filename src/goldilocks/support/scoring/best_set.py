@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.support.scoring.shrinkage import Shrinkage
+
 Floats = npt.NDArray[np.floating[Any]]
 
 LEVEL = 0.035
@@ -32,11 +34,6 @@ excludes the true best slightly more often than its level; 3.5 % keeps that belo
 (``benchmarks/decision_coverage.py``)."""
 MOST_CENTRES = 24
 """Candidates whose own critical value is computed; the others take the largest of these."""
-_GRID = 41
-_LEAST_SPREAD = 0.15
-"""Quantile of the spread of true values under which a selection is repeated."""
-_MOST_MOVED = 0.5
-"""Standard errors by which a posterior mean may differ from its estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,73 +107,6 @@ def _largest_lead(noise: Floats, centre: int, rivals: npt.NDArray[np.bool_]) -> 
     if not differs.any():
         return np.zeros(len(noise))
     return np.sort((difference[:, differs] / errors[differs]).max(axis=1))
-
-
-@dataclass(frozen=True, slots=True)
-class Shrinkage:
-    """Empirical Bayes: how much of the spread between the estimates is real."""
-
-    mean: npt.NDArray[np.float64]
-    """Posterior mean of each true value, moved by at most half a standard error, ``(n_candidates,)``."""
-    truth: npt.NDArray[np.float64]
-    """True values that are spread out as little as the estimates allow (the 15 % quantile of the spread),
-    ``(n_candidates,)``: the case in which a selection misleads most."""
-    estimates: npt.NDArray[np.float64]
-    spread_weights: npt.NDArray[np.float64]
-    """Posterior probability of each possible spread of the true values, ``(n_spreads,)``."""
-    centres: npt.NDArray[np.float64]
-    """What the estimates are shrunk towards under each spread, ``(n_spreads,)``."""
-    kept: npt.NDArray[np.float64]
-    """Share of an estimate's distance from the centre that is real under each spread, ``(n_spreads, n_candidates)``."""
-
-    def draws(self, noise: Floats, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-        """True values drawn from the posterior, ``(n_draws, n_candidates)``; paired as the rows of ``noise`` are."""
-        spread = rng.choice(len(self.spread_weights), size=len(noise), p=self.spread_weights)
-        kept, centres = self.kept[spread], self.centres[spread][:, None]
-        common = noise.mean(axis=1, keepdims=True)
-        return np.asarray(centres + kept * (self.estimates - centres) + np.sqrt(kept) * (noise - common) + common)
-
-
-def shrink(values: Floats, noise: Floats) -> Shrinkage:
-    """Posterior means under a normal distribution of true values, whose spread is integrated over.
-
-    Only what the estimates do not share is noise for a comparison: errors of all candidates on the same hard items
-    cancel. The spread has a half-Cauchy prior three noise widths wide. One candidate that stands out makes the normal
-    distribution wrong, so no mean is moved by more than half a standard error, and the means of fewer than three
-    candidates, which say nothing of a spread, are not moved at all.
-
-    Args:
-        values: Estimates, ``(n_candidates,)``.
-        noise: Resampled errors, ``(n_draws, n_candidates)``.
-
-    Source:
-        Efron & Morris 1971 (limited translation) and 1973; the restricted likelihood and the prior of Gelman 2006.
-    """
-    estimates: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    k = len(estimates)
-    own = noise - noise.mean(axis=1, keepdims=True)
-    variance = np.einsum("bk,bk->k", own, own, dtype=np.float64) / len(noise) * k / max(k - 1, 1)
-    typical = float(np.median(variance)) ** 0.5
-    if k < 2 or typical <= 0:
-        return Shrinkage(estimates, estimates, estimates, np.ones(1), np.array([estimates.mean()]), np.ones((1, k)))
-    errors = np.sqrt(variance)
-    variance = np.maximum(variance, (0.1 * typical) ** 2)
-    widest = max(float(np.ptp(estimates)), typical) * 4
-    taus = np.geomspace(0.02 * typical, widest, _GRID)
-    total = taus[:, None] ** 2 + variance  # (grid, k)
-    precision = 1 / total
-    centres = (precision @ estimates) / precision.sum(1)
-    misfit = (precision * (estimates - centres[:, None]) ** 2).sum(1)
-    log_weight = -0.5 * (np.log(total).sum(1) + misfit + np.log(precision.sum(1)))
-    log_weight += np.log(taus) - np.log1p((taus / (3 * typical)) ** 2)  # the grid is even in log tau
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    kept = taus[:, None] ** 2 * precision
-    mean = weight @ (centres[:, None] + kept * (estimates - centres[:, None]))
-    most = _MOST_MOVED * errors if k > 2 else np.zeros(k)
-    low = min(int(np.searchsorted(np.cumsum(weight), _LEAST_SPREAD)), _GRID - 1)
-    truth = centres[low] + kept[low] * (estimates - centres[low])
-    return Shrinkage(np.clip(mean, estimates - most, estimates + most), truth, estimates, weight, centres, kept)
 
 
 def selection_error(noise: Floats, shrinkage: Shrinkage, costs: Floats, *, n_items: int = 0, seed: int = 0) -> float:
