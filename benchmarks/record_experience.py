@@ -62,6 +62,9 @@ POOLED = 2
 """Curves of all kinds that a kind's own are mixed with: a kind is seen on few sets, none of them with many labels."""
 SHARED_PRIOR = (0.8, 4)
 """Share of a rung's variance that all candidates have in common, and how many data sets that belief counts for."""
+CORRELATION_PRIOR = (0.8, 4)
+"""Correlation of what two rungs share (1 by a pure power law), and for how many pairs that belief counts."""
+ROWS_SUFFIX = "/rows"
 PROBE_SHARED = 0.5
 """By judgement: how much more than the probe's few hundred rows the rest will teach, in logarithms of the loss."""
 LEAST_BETWEEN_GROUPS = 0.3
@@ -127,7 +130,7 @@ def fit(records: dict[str, RaceRecord], *, within_model: float, data_sets: int =
     noise = float(np.mean([0.5 * (1 - loss) / max(loss * n, 0.5) for loss, n in counted]))
     middle = float(np.exp(np.mean([np.log(record.n_labels) for record in records.values()])))
     sets = data_sets or len(records)
-    rungs, shared = _rungs(records, logs, middle, sets)
+    rungs, shared, correlation = _rungs(records, logs, middle, sets)
     probe = fit_probe(records, logs)
     within_group = max(_net(group_means, noise, 0.0) * _doubt(sets), LEAST_BETWEEN_GROUPS)
     return {
@@ -140,6 +143,7 @@ def fit(records: dict[str, RaceRecord], *, within_model: float, data_sets: int =
         "base": round(float(np.mean(list(centre.values()))), 3),
         "rungs": rungs,
         "shared": shared,
+        "rung_correlation": correlation,
         "spread_freedom": 4.0,
         "probe": {"bias": probe[0], "spread": round(max(probe[1], within_group), 3)},
         "probe_shared": PROBE_SHARED,
@@ -193,8 +197,10 @@ def _gaps(
 
 def _rungs(
     records: dict[str, RaceRecord], logs: dict[str, dict[str, float]], middle: float, sets: int
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, float]]:
-    """Kind -> share -> how a rung relates to the end; and share -> what all candidates of a run share of it."""
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, float], float]:
+    """Kind -> share -> how a rung relates to the end; share -> what all candidates of a run share of it; and the
+    correlation of that between rungs.
+    """
     gaps = _gaps(records, logs, middle)
     one_go = {
         _kind(candidate.name): not candidate.model.groups for record in records.values() for candidate in record.pool
@@ -205,6 +211,7 @@ def _rungs(
             bias, slope = _pooled(seen, gaps["*"][share], 0 if kind == "*" else POOLED)
             kinds[kind][share] = {"bias": round(bias, 3), "spread": 0.0, "per_label": round(slope, 3), "loading": 1.0}
     shared: dict[str, float] = {}
+    effects: dict[str, dict[str, float]] = {}
     for share in sorted(gaps["*"]):
         own: list[tuple[str, float]] = []
         for suffix, members in (
@@ -221,7 +228,7 @@ def _rungs(
                 line["loading"] = round(min(max(line["bias"] / middle_bias, 0.0), 2.0), 3)
                 for name, x, gap in gaps[kind][share]:
                     residuals[name].append((kind, line["loading"], gap - line["bias"] - line["per_label"] * x))
-            together, rests = _split(residuals, sets)
+            effects[f"{share}{suffix}"], together, rests = _split(residuals, sets)
             shared[f"{share}{suffix}"] = round(together, 3)
             own += rests
         everything = [value for _, value in own]
@@ -230,7 +237,7 @@ def _rungs(
                 mine = [value for of, value in own if kind in ("*", of)]
                 spread = _pooled_variance(mine, everything) ** 0.5 * _doubt(sets)
                 shares_of_kind[share]["spread"] = round(max(spread, 0.08), 3)
-    return kinds, shared
+    return kinds, shared, round(_correlation(effects), 3)
 
 
 def _pooled_variance(mine: list[float], everything: list[float], weight: float = 4) -> float:
@@ -239,8 +246,26 @@ def _pooled_variance(mine: list[float], everything: list[float], weight: float =
     return total / (len(mine) + weight)
 
 
-def _split(residuals: dict[str, list[Residual]], sets: int) -> tuple[float, list[tuple[str, float]]]:
-    """Standard deviation of what a data set's candidates share, widened for the next data set, and what is left."""
+def _correlation(effects: dict[str, dict[str, float]]) -> float:
+    """Of the shared effects of two rungs, drawn to ``CORRELATION_PRIOR``.
+
+    Args:
+        effects: Rung (``0.1``, ``0.3/rows``) -> data set -> effect.
+    """
+    pairs = [
+        (effects[first][name], effects[second][name])
+        for first, second in (("0.1", "0.3"), (f"0.1{ROWS_SUFFIX}", f"0.3{ROWS_SUFFIX}"))
+        if first in effects and second in effects
+        for name in effects[first].keys() & effects[second].keys()
+    ]
+    prior, weight = CORRELATION_PRIOR
+    x, y = (np.array([pair[index] for pair in sorted(pairs)]) for index in (0, 1))
+    observed = float(x @ y / max(float(np.sqrt((x @ x) * (y @ y))), 1e-9)) if pairs else 0.0
+    return (len(pairs) * observed + weight * prior) / (len(pairs) + weight)
+
+
+def _split(residuals: dict[str, list[Residual]], sets: int) -> tuple[dict[str, float], float, list[tuple[str, float]]]:
+    """What a data set's candidates share, its standard deviation, widened for the next data set, and what is left."""
     shared = {
         name: sum(loading * value for _, loading, value in seen) / max(sum(loading**2 for _, loading, _ in seen), 1e-6)
         for name, seen in residuals.items()
@@ -250,7 +275,7 @@ def _split(residuals: dict[str, list[Residual]], sets: int) -> tuple[float, list
     observed = sum(value**2 for value in shared.values()) / max(len(shared) - 1, 1)
     share, weight = SHARED_PRIOR
     between = (sets * observed + weight * share * (within + observed)) / (sets + weight)
-    return float(between**0.5 * _doubt(sets)), own
+    return shared, float(between**0.5 * _doubt(sets)), own
 
 
 def _pooled(own: list[Gap], all_: list[Gap], weight: float) -> tuple[float, float]:

@@ -60,6 +60,9 @@ class Experience:
     shared: Mapping[str, float] = field(default_factory=dict)
     """Share (as text) -> standard deviation, from one data set to the next, of the rung's bias for all networks; with
     ``/rows`` behind it, for all candidates not trained by gradient descent (absent: the same)."""
+    rung_correlation: float = 0.0
+    """Correlation of the ``shared`` effects of the rungs of one run: losses fall by a power law, so a run that is far
+    from its end after a tenth is still further from it than others after three tenths."""
     seed_spread: float = 0.057
     """Standard deviation of log loss from one training seed to the next: the median over 35 tasks and six base models
     (20 seeds each) of the published table ``results_model_recycling``."""

@@ -108,9 +108,17 @@ class Posterior:
         own = e.between_data**2 + np.outer(_SCALES**2, np.full(len(pool), within))
         self.variance = np.hstack([own, np.tile(shared, (n_scales, 1))])
         self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
-        self.cross[:, range(len(shared)), range(len(pool), len(pool) + len(shared))] = shared
+        self.cross[:, :, len(pool) :] = self._between_rungs(np.sqrt(shared))
         self.log_weights = _log_prior(e.spread_freedom)
         self._updates = np.zeros((n_scales, 16, len(pool) + len(shared)))
+
+    def _between_rungs(self, spreads: Floats) -> Floats:
+        """Prior covariance of u of the rungs: correlated among those of networks and among those of shares of rows."""
+        count = (len(self._rungs) - 1) // 2
+        groups = np.array([0, *[1] * count, *[2] * count])
+        correlation = np.where(groups[:, None] == groups, self.experience.rung_correlation, 0.0)
+        np.fill_diagonal(correlation, 1.0)
+        return np.asarray(correlation * np.outer(spreads, spreads))
 
     # ------------------------------------------------------------------------------------------------------ evidence
 
