@@ -22,14 +22,19 @@ POOL = [candidate("recurrent/lstm/scratch"), candidate("recurrent/gru/scratch"),
 LSTM, GRU, CNN = (member.name for member in POOL)
 
 
-def dense(shared: float, observations: list[tuple[int, float, float, int | None]]) -> tuple[np.ndarray, np.ndarray]:
-    """The conditional Gaussian by linear algebra: (candidate, y less its bias, own variance, rung or ``None``)."""
+def dense(
+    shared: np.ndarray, observations: list[tuple[int, float, float, int | None]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The conditional Gaussian by linear algebra: (candidate, y less its bias, own variance, rung or ``None``).
+
+    ``shared`` is the covariance of what candidates share at the rungs.
+    """
     same_family = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]])
     prior = 1.0 + 0.25 * same_family + 0.25 * np.eye(3)
     rows = np.array([np.eye(3)[place] for place, *_ in observations])
     rungs = [rung for *_, rung in observations]
-    same_rung = np.array([[float(a is not None and a == b) for b in rungs] for a in rungs])
-    total = rows @ prior @ rows.T + shared**2 * same_rung + np.diag([noise for _, _, noise, _ in observations])
+    of_rungs = np.array([[0.0 if a is None or b is None else shared[a, b] for b in rungs] for a in rungs])
+    total = rows @ prior @ rows.T + of_rungs + np.diag([noise for _, _, noise, _ in observations])
     gain = prior @ rows.T @ np.linalg.inv(total)
     y = np.array([value for _, value, *_ in observations])
     mean = -1.0 + gain @ (y + 1.0)
@@ -44,11 +49,56 @@ def test_updates_one_by_one_are_the_conditional_gaussian_by_linear_algebra() -> 
     # Counting noise is 1e-3 with so many items; the bias of the first rung is .5, its own spread .5.
     rung = 0.25 + 1e-6
     expected = dense(
-        0.7, [(0, np.log(0.6) - 0.5, rung, 0), (2, np.log(0.5) - 0.5, rung, 0), (2, np.log(0.2), 1e-6, None)]
+        np.diag([0.49]),
+        [(0, np.log(0.6) - 0.5, rung, 0), (2, np.log(0.5) - 0.5, rung, 0), (2, np.log(0.2), 1e-6, None)],
     )
     got = posterior.moments()
     assert got[0] == pytest.approx(expected[0], abs=1e-6)
     assert got[1] == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_rungs_of_a_run_are_off_together() -> None:
+    correlated = replace(PLAIN, shared={"0.1": 0.7, "0.3": 0.3}, rung_correlation=0.8)
+    posterior = Posterior(POOL, correlated, 10**9)
+    for name, loss, share in ((LSTM, 0.6, 0.1), (LSTM, 0.2, 0.3), (CNN, 0.5, 0.1)):
+        posterior.observe(Observation(name, loss, share))
+
+    covariance = np.array([[0.49, 0.8 * 0.7 * 0.3], [0.8 * 0.7 * 0.3, 0.09]])
+    first, second = 0.25 + 1e-6, 0.04 + 1e-6
+    seen: list[tuple[int, float, float, int | None]] = [
+        (0, np.log(0.6) - 0.5, first, 0),
+        (0, np.log(0.2) - 0.2, second, 1),
+        (2, np.log(0.5) - 0.5, first, 0),
+    ]
+    got, expected = posterior.moments(), dense(covariance, seen)
+    assert got[0] == pytest.approx(expected[0], abs=1e-6)
+    assert got[1] == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_steep_start_promises_more_than_where_rungs_are_independent() -> None:
+    # A loss that falls by two thirds from a tenth to three tenths of the run, where the bias says by a quarter.
+    seen = [
+        Observation(LSTM, 0.6, 0.1),
+        Observation(LSTM, 0.2, 0.3),
+        Observation(GRU, 0.6, 0.1),
+        Observation(GRU, 0.2, 0.3),
+    ]
+    shared = replace(PLAIN, shared={"0.1": 0.7, "0.3": 0.3})
+    independent, _ = Posterior(POOL, shared, 1000).given(seen)
+    correlated, _ = Posterior(POOL, replace(shared, rung_correlation=0.9), 1000).given(seen)
+    assert correlated[0] < independent[0] - 0.05
+
+
+def test_few_errors_do_not_count_for_more_than_the_many_that_were_expected() -> None:
+    # 2 of 300 wrong or 50 of 300 wrong, where about 10 are expected: both are as far off in logarithms.
+    few = Posterior(POOL, replace(PLAIN, base=float(np.log(10 / 300)), between_data=0.1), 300)
+    before, _ = few.given([])
+    after = [few.given([Observation(LSTM, loss, 1.0)])[0][0] - before[0] for loss in (2 / 300, 50 / 300)]
+    # At their own counts the noise would be .50 and .09 and 50 would move the mean nearly to itself.
+    weights = [abs(move) / np.log(5) for move in after]
+    variance = 0.01 + 0.25 + 0.25  # data set, family and own
+    noise = [(1 - p) / (300 * p) / 2 for p in (20**0.5 / 300, 500**0.5 / 300)]
+    assert weights == pytest.approx([variance / (variance + one) for one in noise], rel=1e-3)
 
 
 def test_finished_run_is_known_and_related_candidates_move_more_than_others() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from goldilocks.answers import NO_LABEL
 from goldilocks.protocols import Floats
 from goldilocks.records import Output
-from goldilocks.support.scoring.statistics import class_counts
+from goldilocks.support.scoring.statistics import class_counts, small_class_counts
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -36,8 +36,10 @@ EXAMPLES = (
 )
 
 
-def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> sp.csr_array:
+def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> Floats | sp.csr_array:
     """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``; no answer claims no class."""
+    if NO_LABEL not in predicted:
+        return small_class_counts(gold, predicted)
     return class_counts(gold, [tuple(label for label in _labels(answer) if label != NO_LABEL) for answer in predicted])
 
 
@@ -47,7 +49,9 @@ def _labels(answer: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def total(sums: Floats) -> Floats:
     """The mean F1 of the classes that occur, for each row of ``sums``."""
-    hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    sums = np.asarray(sums, dtype=np.float64)
+    width = sums.shape[1] // 3
+    hits, claimed, real = sums[:, :width], sums[:, width : 2 * width], sums[:, 2 * width :]
     # 2*hits / (claimed + real) is F1 without the 0/0 of precision and recall taken apart.
     occurs = claimed + real > 0
     f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=occurs)

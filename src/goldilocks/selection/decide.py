@@ -116,6 +116,8 @@ class _Field:
     """Standard error of each cost, from the timing of the machine."""
     noise: Floats
     """Resampled errors of the losses, ``(n_draws, n_candidates)``."""
+    item_errors: npt.NDArray[np.float64]
+    """Standard error of each loss by the choice of items."""
     step: float
     """Loss that one item makes up; 0 where items are not just right or wrong."""
     posterior: Shrinkage
@@ -228,6 +230,7 @@ def _field(
         costs=np.array([member.cost.total for member in members]),
         cost_errors=np.array([member.cost.error for member in members]) / normal_quantile(),
         noise=noise,
+        item_errors=noise.std(axis=0).astype(np.float64),
         step=1 / len(gold) if table.steps else 0.0,
         posterior=shrink(
             table.losses, noise, n_items=len(gold) if table.bounded and len(gold) > 1 else 0, seed=spec.seed
@@ -288,7 +291,7 @@ def _noises(field: _Field, position: int) -> dict[str, Any]:
     seeds = field.table.seed_losses[position]
     loss = float(field.losses[position])
     return {
-        "item_error": float(field.noise[:, position].std()),
+        "item_error": float(field.item_errors[position]),
         "seed_error": float(field.table.seed_errors[position]),
         "seed_losses": seeds if len(seeds) > 1 else (),
         "seed_noise": field.table.spread.error(loss, 1) if len(seeds) > 1 else None,
@@ -297,6 +300,8 @@ def _noises(field: _Field, position: int) -> dict[str, Any]:
 
 def _mean_score(member: Finished) -> Measured:
     """Mean over the seeds, ends of the intervals included: it covers the choice of items only."""
+    if not member.further:
+        return member.trial.score
     scores = [run.trial.score for run in member.runs()]
     value, low, high = (float(np.mean([getattr(score, key) for score in scores])) for key in ("value", "low", "high"))
     return replace(scores[0], value=value, low=low, high=high)

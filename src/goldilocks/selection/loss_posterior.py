@@ -146,7 +146,10 @@ class Posterior:
             expected = self.mean[:, place] + loading * self.mean[:, at]
         else:
             expected = self.mean[:, place].copy()
-        self._update(column, total + relation.spread**2, self.log(observation.loss) - relation.bias - expected)
+        noise = self._counting(observation, float(self.weights @ expected) + relation.bias)
+        self._update(
+            column, total + relation.spread**2 + noise**2, self.log(observation.loss) - relation.bias - expected
+        )
         return True
 
     def _update(self, column: Floats, total: Floats, surprise: Floats) -> None:
@@ -254,14 +257,24 @@ class Posterior:
         return 1 + nearest + (count if self._one_go[place] else 0)
 
     def _relation(self, place: int, observation: Observation) -> Rung:
-        """Bias and own noise of an observation."""
+        """Bias and own noise of an observation, without that of counting."""
         if observation.share >= 1:
-            return Rung(0.0, self.counting_noise(observation.loss))
+            return Rung(0.0, 0.0)
         if observation.share == 0:
             return self.experience.probe
         rung = self._known(place, observation.share)
-        spread = float(np.hypot(rung.spread, self.counting_noise(observation.loss)))
-        return Rung(self._bias(rung), spread, rung.per_label, rung.loading)
+        return Rung(self._bias(rung), rung.spread, rung.per_label, rung.loading)
+
+    def _counting(self, observation: Observation, expected: float) -> float:
+        """Standard deviation of an observation's log loss by counting.
+
+        It is that of the true loss, for which the geometric mean of the measured and the expected loss stands: at the
+        measured one, 3 errors where 8 were expected would count for more than 8 where 3 were. A probe's is part of its
+        spread.
+        """
+        if observation.share == 0:
+            return 0.0
+        return self.counting_noise(float(np.exp(min((self.log(observation.loss) + expected) / 2, 0.0))))
 
     def _known(self, place: int, share: float) -> Rung:
         rungs = self.experience.rungs

@@ -109,7 +109,9 @@ def loss_table(
         steps = is_share(per_item, (0.0, 1.0))
         bounded = bool(per_item.max() <= 1 + 1e-6)
         shares = is_share(pseudo_values(metric, gold, [members[0].answers], seed=seed), metric.RANGE)
-    seed_losses = tuple(tuple(part.tolist()) for part in np.split(losses, firsts[1:]))
+    ends = (firsts + counts).tolist()
+    listed = losses.tolist()
+    seed_losses = tuple(tuple(listed[first:end]) for first, end in zip(firsts.tolist(), ends, strict=True))
     pairs = [
         pair
         for place, first in enumerate(firsts.tolist())
@@ -119,7 +121,7 @@ def loss_table(
     spread = learnt_spread(recorded_experience().seed_spread, pairs)
     if len(runs) > len(members):
         per_item = np.add.reduceat(per_item, firsts, axis=1) / counts
-    means = np.array([float(np.mean(own)) for own in seed_losses])
+    means = np.add.reduceat(losses, firsts) / counts
     return LossTable(
         per_item=per_item,
         losses=means,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,13 @@ def depends_on_seed(candidate: Candidate) -> bool:
     info = candidate.model
     if info.remote or not set(info.groups) - {"prompt"}:
         return False
-    method = plugins.load("methods", candidate.method)
+    return _trains(candidate.method)
+
+
+@cache
+def _trains(method_name: str) -> bool:
+    """Whether a method is gradient descent."""
+    method = plugins.load("methods", method_name)
     if isinstance(method, FitsInClosedForm):
         return False
     return method.training_config(TrainingConfig(1.0, 1e-3, 1e-3)) is not None

@@ -18,6 +18,7 @@ from goldilocks.support.scoring.statistics import (
     jackknife_interval,
     jackknife_weights,
     mcnemar_exact,
+    small_class_counts,
     weighted_sums,
     wilson,
 )
@@ -139,3 +140,15 @@ def test_holm_steps_down_and_never_falls() -> None:
     assert holm([]) == ()
     with pytest.raises(InputError, match="between 0 and 1"):
         holm([0.5, 1.5])
+
+
+def test_small_counts_are_the_same_counts_as_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    gold, predicted = (np.array(list("abcde"))[rng.integers(0, 5, 200)].tolist() for _ in range(2))
+    got = small_class_counts(gold, predicted)
+    assert isinstance(got, np.ndarray)
+    assert (got == class_counts(gold, predicted).toarray()).all()
+    several = [("a", "b"), "c"]
+    assert (small_class_counts(several, ["a", ()]).toarray() == class_counts(several, ["a", ()]).toarray()).all()  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="2 gold and 1 predicted"):
+        small_class_counts(["a", "b"], ["a"])
