@@ -61,6 +61,8 @@ class TrainingStep:
     candidate: str
     share: float
     """Share of the full run that is done."""
+    loss: float | None = None
+    """Training loss of the last step; ``None``: the run has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ class CandidateFailed:
     failure: Failure
     seconds_left: float
     """Of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerFailed:
+    """An experiment tracker was switched off, because something went wrong with it; the run continues."""
+
+    tracker: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ Event = (
     | PurchaseFinished
     | FootprintStarted
     | CandidateFailed
+    | TrackerFailed
     | Decided
     | CorpusRead
     | PretrainingStep

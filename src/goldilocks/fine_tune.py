@@ -20,6 +20,7 @@ from goldilocks.records import Measured, Pool, TaskSpec
 from goldilocks.selection.augmentation import check_augmentation, is_prompted, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.tuning_search import SearchPlan, TuningSearch
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
@@ -80,16 +81,19 @@ def tune_one(
     sealed, origin = dataset.sealed(), ""
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
-    if trials:
-        search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
-        model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, progress).run()
-        chosen = ", ".join(f"{option} {value:.3g}" for option, value in best.options.items())
-        origin = (
-            f"{name} was named by the user. The best of {trials} settings on the validation set was taken ({chosen}), "
-            "so its validation score is optimistic."
-        )
-    else:
-        model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=progress)
+    tracking = settings.out.with_name(f"{settings.out.name}.tracking")
+    with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
+        if trials:
+            search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
+            model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, tracked).run()
+            chosen = ", ".join(f"{option} {value:.3g}" for option, value in best.options.items())
+            origin = (
+                f"{name} was named by the user. The best of {trials} settings on the validation set was taken "
+                f"({chosen}), so its validation score is optimistic."
+            )
+        else:
+            model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
+        tracked.log_score(name, score.value)
     tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule, decision=origin)
     write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return score

@@ -49,6 +49,7 @@ from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, screen
+from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
@@ -82,7 +83,8 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     workspace = Workspace(Path(settings.out))
     with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
-        return build(spec, settings, workspace, progress)
+        with Tracking(spec, workspace.folder / "tracking", progress, offline=settings.offline) as tracked:
+            return build(spec, settings, workspace, tracked)
 
 
 def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress) -> Decision:

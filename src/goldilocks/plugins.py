@@ -28,6 +28,7 @@ from goldilocks.protocols import (
     Metric,
     Policy,
     Task,
+    Tracker,
 )
 from goldilocks.support.suggest import suggest
 
@@ -42,6 +43,7 @@ Shelf = Literal[
     "engines",
     "exporters",
     "augmenters",
+    "trackers",
 ]
 
 PROTOCOLS: dict[Shelf, type[Any]] = {
@@ -55,6 +57,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "engines": Engine,
     "exporters": Exporter,
     "augmenters": Augmenter,
+    "trackers": Tracker,
 }
 
 
@@ -79,6 +82,8 @@ def load(shelf: Literal["policies"], name: str) -> Policy: ...
 def load(shelf: Literal["compressors"], name: str) -> Compressor: ...
 @overload
 def load(shelf: Literal["engines"], name: str) -> Engine: ...
+@overload
+def load(shelf: Literal["trackers"], name: str) -> Tracker: ...
 @overload
 def load(shelf: Literal["augmenters"], name: str) -> Augmenter: ...
 @overload

@@ -25,6 +25,7 @@ from goldilocks.events import (
     PurchaseFinished,
     PurchaseStarted,
     StageStarted,
+    TrackerFailed,
     TrainingStep,
 )
 from goldilocks.records import Failure, Trial
@@ -58,6 +59,7 @@ class Live:
         self._done = 0.0
         self._trials: dict[str, Trial] = {}
         self._failures: dict[str, Failure] = {}
+        self._notes: list[str] = []
         self._interrupted = False
         self._before: Any = None
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
@@ -109,6 +111,9 @@ class Live:
                 self._now = event
             case PurchaseFinished():
                 self._show_purchase(event)
+            case TrackerFailed(tracker=tracker, reason=reason):
+                self._notes.append(f"{tracker} was switched off, the run continues: {reason}")
+                self._print(f"  {self._notes[-1]}")
             case CandidateFailed(failure=failure, seconds_left=left):
                 self._failures[failure.candidate] = failure
                 self._trials.pop(failure.candidate, None)
@@ -145,6 +150,7 @@ class Live:
         if self._trials:
             parts.append(self._standing())
         parts += [plain(_failure_line(failure), style="yellow") for failure in self._failures.values()]
+        parts += [plain(note, style="yellow") for note in self._notes]
         return Group(*parts)
 
     def _time_spent_and_left(self) -> str:

@@ -11,8 +11,8 @@ def list_plugins(
     shelf: Annotated[
         str | None,
         typer.Argument(
-            help="tasks, families, methods, metrics, estimators, policies, compressors, engines, exporters or "
-            "augmenters."
+            help="tasks, families, methods, metrics, estimators, policies, compressors, engines, exporters, "
+            "augmenters or trackers."
         ),
     ] = None,
 ) -> None:

@@ -198,6 +198,8 @@ class TaskSpec:
     all candidates that are trained by gradient descent."""
     augment: Augmentation | None = None
     """Varied copies of the training rows, e.g. ``{method: eda, copies: 1}``; absent: none. Prompted models get none."""
+    tracking: tuple[str, ...] = ()
+    """File names in trackers/ that losses and scores are written to; see the extras of the same names."""
     objective: Objective = field(default_factory=Objective)
     limits: Limits = field(default_factory=Limits)
     prices: Prices = field(default_factory=Prices)

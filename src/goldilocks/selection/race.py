@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from goldilocks.answers import Answers
 from goldilocks.errors import BudgetError, InputError, IntegrityError
@@ -44,6 +44,15 @@ class Runner(Protocol):
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Answers, as ``protocols.Model.predict``."""
+
+
+@runtime_checkable
+class ReportsLoss(Protocol):
+    """A run (beside ``Runner``) that is trained by gradient descent."""
+
+    @property
+    def loss(self) -> float | None:
+        """Training loss of the last step; ``None``: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +353,7 @@ def _buy(
     run.advance(
         share,
         stop=lambda: setting.clock.elapsed() >= until,
-        on_step=lambda done: setting.progress(TrainingStep(name, done)),
+        on_step=lambda done: setting.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)),
     )
     if run.share < share - 1e-9:
         return None

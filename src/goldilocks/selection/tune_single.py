@@ -108,7 +108,7 @@ def tune_candidate(
         run,
         validation,
         lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
-        on_step=lambda share: progress(TrainingStep(candidate.name, share)),
+        on_step=lambda share: progress(TrainingStep(candidate.name, share, run.loss)),
     )
     answers = by_rule(model.predict(validation.texts), plan.answer_rule)
     return model, measured(metric, validation.gold, answers.values, seed=plan.seed)

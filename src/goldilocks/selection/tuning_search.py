@@ -182,7 +182,7 @@ class TuningSearch:
         run = run_of(self.candidate, self.dataset, self.plan, {**self.overrides, **as_fields(options, config)})
         scores: dict[str, float] = {}
         for rung, share in enumerate(RUNGS):
-            run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done)))
+            run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done, run.loss)))
             answers = by_rule(run.predict(self.dataset.validation.texts), self.plan.answer_rule)
             scores[f"{share:g}"] = score(self.metric, self.dataset.validation.gold, answers.values)
             asked.report(scores[f"{share:g}"], rung)

@@ -232,6 +232,12 @@ class Run:
         return network
 
     @property
+    def loss(self) -> float | None:
+        """Training loss of the last step; ``None`` before the first, and where gradient descent trains nothing."""
+        last = self._learner.last_loss if self._learner else None
+        return None if last is None else float(last)
+
+    @property
     def network(self) -> Network:
         """The network as it is trained, adapters not merged; only where gradient descent trains it."""
         network = self._learning().settled()

@@ -1,0 +1,1 @@
+"""Writers for experiment trackers; one file each."""
