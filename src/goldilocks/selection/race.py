@@ -353,7 +353,9 @@ def _buy(
     run.advance(
         share,
         stop=lambda: setting.clock.elapsed() >= until,
-        on_step=lambda done: setting.progress(TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)),
+        on_step=lambda done: setting.progress(
+            TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)
+        ),
     )
     if run.share < share - 1e-9:
         return None
