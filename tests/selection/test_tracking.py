@@ -63,7 +63,7 @@ def test_losses_and_scores_are_written_and_events_passed_on(monkeypatch: pytest.
     [
         ("start", "ConnectionError: no route to host"),
         ("log", "OSError: disk full"),
-        ("close", "TimeoutError: no answer"),
+        ("close", "TimeoutError: late"),
     ],
 )
 def test_a_tracker_that_fails_is_reported_once_and_the_others_go_on(
