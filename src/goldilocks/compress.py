@@ -13,17 +13,16 @@ from goldilocks.bundle.layout import INFO, MODEL
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.compression.search import PREFERENCES, frontier, load_per_core, search
+from goldilocks.compression.form import Wanted, compressed_form
+from goldilocks.compression.search import PREFERENCES
 from goldilocks.compression.trial import Comparison, SavedModel
-from goldilocks.data.fingerprint import fingerprint
-from goldilocks.data.unlabelled import arriving
+from goldilocks.data.unlabelled import unlabelled_items
 from goldilocks.errors import InputError, LimitError
 from goldilocks.judge import labelled_rows
 from goldilocks.protocols import Calibration, TracksSpending
-from goldilocks.records import Compression, CompressionTrial, Footprint, Output, Part, Text
+from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.support.files import sha256_of, to_json, try_writing, write_text
-from goldilocks.support.machine.hardware import machine
 
 MAX_LOSS = 0.01
 
@@ -84,7 +83,7 @@ def compress_bundle(
     loaded = load(bundle)
     _check_compressible(loaded)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
-    texts = unlabelled_items(loaded, Path(settings.texts), part) if settings.texts else ()
+    texts = _calibration_texts(loaded, Path(settings.texts), part) if settings.texts else ()
     calibration = Calibration(texts, SeededDistil(settings.seed))
     tables = out.with_name(f"{out.name}.compression")
     try_writing(tables.with_name(f"{tables.name}.json"))
@@ -102,24 +101,11 @@ def compress_bundle(
     return record
 
 
-def unlabelled_items(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ...]:
-    """The items in a file of unlabelled (or labelled) rows, each once, without those of the gate.
-
-    Args:
-        bundle: Says what is read of a row.
-        path: As for ``goldilocks predict``; rows that cannot be used are left out.
-        gate: Rows that compressed models are judged on.
-
-    Raises:
-        GoldilocksError: the file cannot be read, or holds no item that is not a row of the gate.
-    """
+def _calibration_texts(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ...]:
     task = plugins.load("tasks", bundle.info.task)
-    batches = arriving(path, task, bundle.columns)
-    items = [item for batch in batches for _, item in batch if not isinstance(item, InputError)]
-    if bundle.info.output is Output.TAGS:
-        items = [item for item in items if not isinstance(item, str)]  # whose words are known
+    items = bundle.normalised(unlabelled_items(path, task, bundle.columns, bundle.info.output))
     judged = set(gate.texts)
-    kept = tuple(item for item in dict.fromkeys(bundle.normalised(items)) if item not in judged)
+    kept = tuple(item for item in dict.fromkeys(items) if item not in judged)
     if not kept:
         raise InputError(f"{path}: holds no text that is not a row of --data too; pass the training rows, or others.")
     return kept
@@ -152,36 +138,16 @@ def _searched(
         _measure,
         lambda model, texts: replace(bundle, model=model).answers(texts),
     )
-    baseline = comparison.baseline(original)
-    progress(baseline)
-    result = search(
+    return compressed_form(
         original,
-        baseline,
         comparison,
+        calibration,
         scratch,
-        calibration=calibration,
-        prefer=settings.prefer,
-        only=settings.only,
+        Wanted(info.metric, settings.prefer, settings.only),
+        data=name,
+        parent=sha256_of(bundle.folder / INFO),
         progress=progress,
     )
-    record = Compression(
-        parent=sha256_of(bundle.folder / INFO),
-        metric=info.metric,
-        max_loss=settings.max_loss,
-        prefer=settings.prefer,
-        data=name,
-        data_fingerprint=fingerprint([part]),
-        n=len(part),
-        original=baseline,
-        trials=result.trials,
-        skipped=result.skipped,
-        chosen=result.taken.steps if result.taken else (),
-        frontier=frontier(baseline, result.trials),
-        machine=f"{machine().name} ({machine().cores} cores)",
-        n_texts=len(calibration.texts),
-        load=load_per_core(),
-    )
-    return record, result.taken
 
 
 def _measure(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> Footprint:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from goldilocks.records import Failure, ProbeResult, Trial
+from goldilocks.records import CompressionTrial, Failure, ProbeResult, Trial
 from goldilocks.records.decision import Decision
 
 
@@ -22,8 +22,8 @@ class StageStarted:
     """A stage of the path began."""
 
     name: str
-    """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``test``, ``bundle`` or ``tuning``; of
-    pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
+    """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``compression``, ``test``, ``bundle`` or
+    ``tuning``; of pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
     candidates: int = 0
     """Candidates that take part, where the stage knows."""
 
@@ -85,6 +85,14 @@ class FootprintStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class CompressionTried:
+    """A compressed form of a finished candidate was compared with it; the first trial is the candidate itself."""
+
+    candidate: str
+    trial: CompressionTrial
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateFailed:
     """A candidate was excluded, because something went wrong with it; the others continue."""
 
@@ -137,6 +145,7 @@ Event = (
     | TrainingStep
     | PurchaseFinished
     | FootprintStarted
+    | CompressionTried
     | CandidateFailed
     | TrackerFailed
     | Decided

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from goldilocks import plugins
-from goldilocks.answers import by_rule
-from goldilocks.bundle.write import write
+from goldilocks.answers import Answers, by_rule
+from goldilocks.bundle.write import CompressedForm, write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
+from goldilocks.compression.distil import SeededDistil
+from goldilocks.compression.form import Wanted, compressed_form
+from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
@@ -26,10 +30,11 @@ from goldilocks.evaluation.error_cost import LossRule, loss_rule
 from goldilocks.evaluation.evaluation import evaluate
 from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.evaluation.trivial_baselines import trivial_answers
-from goldilocks.events import Decided, Progress, StageStarted, silent
-from goldilocks.protocols import HasBaselines, SupportsTokenLikelihoods, Task
+from goldilocks.events import CompressionTried, Decided, Progress, StageStarted, silent
+from goldilocks.protocols import Calibration, HasBaselines, Model, SupportsTokenLikelihoods, Task
 from goldilocks.records import (
     AnswerRule,
+    CompressedCandidate,
     DataProfile,
     Dataset,
     Decision,
@@ -38,6 +43,7 @@ from goldilocks.records import (
     Pool,
     Screening,
     TaskSpec,
+    Text,
 )
 from goldilocks.report.write import ReportRecords, write_report
 from goldilocks.selection.augmentation import check_augmentation, with_copies
@@ -45,10 +51,12 @@ from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
-from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, screen
+from goldilocks.selection.second_chance import pricing, second_chances
 from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
@@ -93,6 +101,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     metric_name, _ = deciding_metric(spec, task)
     check_augmentation(spec.augment, task.OUTPUT)
     guard = Guard(workspace, Clock(spec.budget_seconds, workspace.elapsed()), progress)
+    for name in spec.compress.only:
+        plugins.load("compressors", name)  # a mistyped name is an error before anything is paid for
 
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
     _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
@@ -114,6 +124,20 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         decision = conclude(context, trials, stopped, settings.policy, measure=store.footprint, metric_name=metric_name)
         if decision is None:
             continue
+        if spec.compress.max_loss is not None:  # the winner, and what lost on cost alone, are made smaller ...
+            _compress(decision, context, store, guard)
+            priced_again = conclude(  # ... and priced again
+                context,
+                trials,
+                stopped,
+                settings.policy,
+                compressed=True,
+                measure=store.footprint,
+                metric_name=metric_name,
+            )
+            if priced_again is None:
+                continue
+            decision = priced_again
         decision = replace(decision, test_openings=openings + 1)
         write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
@@ -230,6 +254,65 @@ def _race_context(
     )
 
 
+def _compress(decision: Decision, texts: tuple[Text, ...], context: RaceContext, store: RunStore, guard: Guard) -> None:
+    """Compress the winner and what lost on cost alone, as far as that is not in the run's folder yet."""
+    most = context.spec.compress.candidates
+    names = second_chances(decision, context.pool, context.metric, most)
+    guard.progress(StageStarted("compression", len(names)))
+    done = guard.workspace.read_compressed()
+    for name in names:
+        record = done.get(name)
+        whole = record is not None and (not record.predictions or guard.workspace.compressed_model(name).is_dir())
+        if not whole:
+            guard.workspace.add_compressed(_compressed(name, decision, context, store, guard))
+
+
+def _compressed(
+    name: str,
+    decision: Decision,
+    context: RaceContext,
+    store: RunStore,
+    guard: Guard,
+) -> CompressedCandidate:
+    """One candidate, with the form that has the lowest J among those that pass the gate, if it has one."""
+    workspace, dataset, rule = guard.workspace, context.dataset, context.rule
+    candidate = next(entry for entry in context.pool.candidates if entry.name == name)
+    standing = next(entry for entry in decision.candidates if entry.candidate == name)
+    original = SavedModel(store.model_folder(name), candidate.model.family, "native")
+
+    def answer(model: Model, items: Sequence[Text]) -> Answers:
+        answers = model.predict(items)
+        return answers if rule is None else rule.answers(answers)
+
+    texts = (*dataset.train.texts, *(text for text, _ in store.unlabelled))
+    comparison = Comparison(
+        dataset.validation,
+        dataset.goal,
+        context.metric,
+        context.spec.compress.max_loss or 0.0,
+        answer(original.load(), dataset.validation.texts),
+        lambda family, engine, folder, items: footprint_of(family, folder, items[:FOOTPRINT_TEXTS], engine=engine),
+        answer,
+        seed=context.spec.seed,
+        price=pricing(context, candidate, standing.seconds),
+    )
+    begun = guard.clock.elapsed()
+    with workspace.scratch() as scratch:
+        record, taken = compressed_form(
+            original,
+            comparison,
+            Calibration(texts, SeededDistil(context.spec.seed)),
+            scratch,
+            Wanted(decision.metric, "J", context.spec.compress.only),
+            data="the validation part",
+            progress=lambda trial: guard.progress(CompressionTried(name, trial)),
+        )
+        predictions = ""
+        if taken is not None:
+            predictions = workspace.keep_compressed(name, taken.folder, taken.load().predict(dataset.validation.texts))
+    return CompressedCandidate(name, record, guard.clock.elapsed() - begun, predictions)
+
+
 def _hand_over(
     decision: Decision, rule: AnswerRule, dataset: Dataset, pool: Pool, store: RunStore, guard: Guard
 ) -> tuple[Decision, Evaluation] | None:
@@ -240,7 +323,8 @@ def _hand_over(
     winner = next(candidate for candidate in pool.candidates if candidate.name == decision.winner.candidate)
     with guard.watch("test", [winner.name], only=(EndpointError,)) as failed:
         progress(StageStarted("test"))
-        model = store.restore(winner)
+        record = decision.compression.get(winner.name) if decision.winner.compressed else None
+        model = store.restore(winner, record.taken if record else None)
         evaluation = evaluate(
             by_rule(model.predict(dataset.test.texts), rule),
             dataset.test,
@@ -260,7 +344,8 @@ def _hand_over(
         )
         write_text(workspace.decision, to_json(decision))
         progress(StageStarted("bundle"))
-        write(model, decision, winner, dataset, workspace.bundle, mask=mask, rule=rule)
+        form = CompressedForm(workspace.compressed_model(winner.name), record) if record else None
+        write(model, decision, winner, dataset, workspace.bundle, mask=mask, rule=rule, form=form)
     return None if failed else (decision, evaluation)
 
 

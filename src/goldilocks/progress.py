@@ -16,8 +16,10 @@ from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from goldilocks.bundle.compression_table import line
 from goldilocks.events import (
     CandidateFailed,
+    CompressionTried,
     DataStep,
     Event,
     FootprintStarted,
@@ -38,6 +40,7 @@ _STAGES = {
     "screening": "Screening pretrained models",
     "race": "Racing candidates",
     "decision": "Measuring the finished candidates and deciding",
+    "compression": "Compressing the winner and the candidates that lost on cost alone",
     "test": "Scoring the winner on the test set, once",
     "bundle": "Writing bundle and report",
     "tuning": "Tuning",
@@ -109,6 +112,8 @@ class Live:
                 self._done = share
             case FootprintStarted():
                 self._now = event
+            case CompressionTried(candidate=candidate, trial=compressed):
+                self._print(f"  {candidate:<44} {line(compressed)}")
             case PurchaseFinished():
                 self._show_purchase(event)
             case TrackerFailed(tracker=tracker, reason=reason):

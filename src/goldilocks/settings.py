@@ -318,6 +318,11 @@ def _check_ranges(spec: TaskSpec) -> None:
     )
     if spec.augment is not None and not 1 <= spec.augment.copies <= 20:
         raise InputError(f"task file: augment.copies is {spec.augment.copies}; it must be from 1 to 20.")
+    most = spec.compress.max_loss
+    if most is not None and not 0 < most < math.inf:
+        raise InputError(f"task file: compress.max_loss is {most:g}; it is a margin above 0, such as 0.01.")
+    if spec.compress.candidates < 1:
+        raise InputError(f"task file: compress.candidates is {spec.compress.candidates}; it must be at least 1.")
     _check_telling(spec)
 
 

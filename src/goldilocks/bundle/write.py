@@ -55,6 +55,16 @@ Mask = Callable[[str], str]
 _TEXT_LIMIT = 400
 
 
+@dataclass(frozen=True, slots=True)
+class CompressedForm:
+    """The compressed form of a winner."""
+
+    folder: Path
+    """Its model."""
+    record: Compression
+    """How it came about; a trial was taken."""
+
+
 def write(
     model: Model,
     decision: Decision,
@@ -64,6 +74,7 @@ def write(
     *,
     mask: Mask = str,
     rule: AnswerRule | None = None,
+    form: CompressedForm | None = None,
 ) -> Path:
     """Write the winner of a decision as a bundle.
 
@@ -75,6 +86,7 @@ def write(
         folder: Where to; a bundle that is there is replaced.
         mask: Takes personal data out of the stored texts.
         rule: How its probabilities become answers; ``None``: the most probable label.
+        form: Where ``model`` is a compressed form of the winner; ``None``: it is as it was tuned.
 
     Returns:
         ``folder``.
@@ -98,7 +110,15 @@ def write(
         seed=decision.seed,
         versions=decision.versions,
     )
-    return _write(model, info, card(info, decision), dataset, folder)
+    if form is not None and (taken := form.record.taken) is not None:
+        info = replace(
+            info,
+            format_version=FORMAT_VERSION,
+            family=taken.family or info.family,
+            engine=taken.engine,
+            compression=form.record,
+        )
+    return _write(model, info, card(info, decision), dataset, folder, form.folder if form else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +231,17 @@ def _masked(item: Text, mask: Mask) -> Text:
     return tuple(mask(text[:_TEXT_LIMIT]) for text in item)
 
 
-def _write(model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path) -> Path:
+def _write(
+    model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path, saved: Path | None = None
+) -> Path:
     folder = folder.absolute()
     _check_target(folder)
     with _beside(folder) as part:
-        (part / MODEL).mkdir()
-        model.save(part / MODEL)
+        if saved is not None:
+            shutil.copytree(saved, part / MODEL)
+        else:
+            (part / MODEL).mkdir()
+            model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
         info = replace(info, reference=reference_profile(model, dataset, part))
         _seal(part, info)

@@ -33,6 +33,7 @@ class Preset(StrEnum):
     THOROUGH = "thorough"
 
 
+_MAX_LOSS = 0.01
 _BUDGETS = {Preset.FAST: "2m", Preset.BALANCED: "10m", Preset.THOROUGH: "60m"}
 
 
@@ -59,6 +60,14 @@ def select(
         float | None, typer.Option(min=1, help="Maximum size of OUT in MB; checked before each purchase.")
     ] = None,
     unsafe_execution: UnsafeOption = False,
+    compress: Annotated[
+        bool,
+        typer.Option(
+            "--compress",
+            help="Compress the winner, and candidates that lost on cost alone, before the test set is opened; at most "
+            "0.01 of the metric may be lost unless the task file says compress.max_loss.",
+        ),
+    ] = False,
     accept_baseline: AcceptOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data and list the candidates; train and write nothing.")
@@ -96,6 +105,8 @@ def select(
         max_bytes=max_bytes,
     )
     spec = spec if seed is None else replace(spec, seed=seed)
+    if compress and spec.compress.max_loss is None:
+        spec = replace(spec, compress=replace(spec.compress, max_loss=_MAX_LOSS))
     settings = RunSettings(
         out=out,
         resume=resume,

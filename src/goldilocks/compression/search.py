@@ -12,6 +12,7 @@ the score of what was taken is therefore slightly optimistic on these rows, and 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from goldilocks.support.machine.hardware import cores
 KINDS = ("distil", "prune", "vocabulary", "quantise")
 """In this order."""
 PREFERENCES = ("size", "latency")
+"""What a user may prefer; ``J`` is for searches that price their trials (``Comparison.price``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def search(
         comparison: Rows, metric, margin and measurement.
         scratch: An empty folder; each trial's model stays there.
         calibration: Texts that none of the rows is among, for compressors that need some.
-        prefer: What to minimise among the trials that pass: ``size`` or ``latency`` (median of one text).
+        prefer: What to minimise among the trials that pass: ``size``, ``latency`` (median of one text) or ``J``.
         only: Names of compressors; empty: all.
         progress: Called after each trial.
 
@@ -140,6 +142,8 @@ def _levels(
 
 
 def _measure_of(trial: CompressionTrial, prefer: str) -> float:
+    if prefer == "J":
+        return math.inf if trial.j is None else trial.j
     if prefer == "size" or trial.footprint is None:
         return float(trial.size_bytes)
     return trial.footprint.latency_p50_ms.value

@@ -53,6 +53,8 @@ class Comparison:
     answer: Callable[[Model, Sequence[Text]], Answers] = lambda model, texts: model.predict(texts)
     """How a model's predictions become answers, as they did for ``original``."""
     seed: int = 0
+    price: Callable[[Answers, Footprint], tuple[float, float]] | None = None
+    """Answers to the rows and footprint -> cost and J, money per month; ``None``: trials have no price."""
 
     def trial(self, model: SavedModel, *, footprint: Footprint | None = None) -> CompressionTrial:
         """Compare a model with the original; its footprint, unless it is given, is measured where it passes."""
@@ -76,15 +78,17 @@ class Comparison:
             passed=passed,
             reason="" if passed else self._why_not(loss),
             family=model.family,
+            **self._priced(answers, footprint if passed else None),
         )
 
     def baseline(self, model: SavedModel) -> CompressionTrial:
         """The original itself."""
         answers = self.original
+        footprint = self.measure(model.family, model.engine, model.folder, self.part.texts)
         return CompressionTrial(
             steps=(),
             engine=model.engine,
-            footprint=self.measure(model.family, model.engine, model.folder, self.part.texts),
+            footprint=footprint,
             score=measured(self.metric, self.part.gold, answers.values, seed=self.seed),
             loss=None,
             changed=None,
@@ -92,7 +96,15 @@ class Comparison:
             size_bytes=model.size_bytes(),
             passed=True,
             reason="",
+            family=model.family,
+            **self._priced(answers, footprint),
         )
+
+    def _priced(self, answers: Answers, footprint: Footprint | None) -> dict[str, float]:
+        if self.price is None or footprint is None:
+            return {}
+        cost, j = self.price(answers, footprint)
+        return {"cost": cost, "j": j}
 
     def _ece_change(self, answers: Answers) -> float | None:
         before, after = (

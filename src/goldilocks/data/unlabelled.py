@@ -23,7 +23,7 @@ from goldilocks.data.readers.rows import open_table
 from goldilocks.data.readers.text_file import lines_of, opened, starts_in_utf8, suffix_of
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Task
-from goldilocks.records import Text
+from goldilocks.records import Output, Text
 from goldilocks.rows import item_of, of_line
 
 Asked = tuple[int, Text | InputError]
@@ -95,6 +95,23 @@ def arriving(
     if kind in _TABLES or (kind == ".tsv" and source.is_file() and reader.has_header(source)):
         return reader.from_table(source)
     return reader.from_file(source, kind == ".jsonl")
+
+
+def unlabelled_items(path: Path, task: Task, columns: Columns, output: Output) -> list[Text]:
+    """The usable items of a file, as ``arriving`` reads it; rows that cannot be used are left out.
+
+    Args:
+        path: The file.
+        task: Says what is read of a row.
+        columns: Role -> column.
+        output: Kind of answer; for tags only items whose words are given are used.
+
+    Raises:
+        GoldilocksError: there is no such file, or it cannot be read.
+    """
+    batches = arriving(path, task, columns)
+    items = [item for batch in batches for _, item in batch if not isinstance(item, InputError)]
+    return [item for item in items if not isinstance(item, str)] if output is Output.TAGS else items
 
 
 @dataclass(frozen=True, slots=True)

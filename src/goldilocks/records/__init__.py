@@ -12,6 +12,7 @@ from goldilocks.records.candidates import Forecast as Forecast
 from goldilocks.records.candidates import ModelInfo as ModelInfo
 from goldilocks.records.candidates import Pool as Pool
 from goldilocks.records.candidates import Workload as Workload
+from goldilocks.records.compression import CompressedCandidate as CompressedCandidate
 from goldilocks.records.compression import Compression as Compression
 from goldilocks.records.compression import CompressionTrial as CompressionTrial
 from goldilocks.records.data import DataIssue as DataIssue
@@ -25,7 +26,6 @@ from goldilocks.records.decision import Comparison as Comparison
 from goldilocks.records.decision import Cost as Cost
 from goldilocks.records.decision import Decision as Decision
 from goldilocks.records.decision import Failure as Failure
-from goldilocks.records.decision import Footprint as Footprint
 from goldilocks.records.decision import LossNoise as LossNoise
 from goldilocks.records.decision import NextStep as NextStep
 from goldilocks.records.decision import ProbeResult as ProbeResult
@@ -46,6 +46,7 @@ from goldilocks.records.evaluation import Prediction as Prediction
 from goldilocks.records.evaluation import SliceRow as SliceRow
 from goldilocks.records.export import Exported as Exported
 from goldilocks.records.export import ExportSettings as ExportSettings
+from goldilocks.records.footprint import Footprint as Footprint
 from goldilocks.records.items import Answer as Answer
 from goldilocks.records.items import AnswerRule as AnswerRule
 from goldilocks.records.items import Generation as Generation
@@ -59,6 +60,7 @@ from goldilocks.records.items import in_words as in_words
 from goldilocks.records.items import labels_of as labels_of
 from goldilocks.records.task import Augmentation as Augmentation
 from goldilocks.records.task import CandidateFilter as CandidateFilter
+from goldilocks.records.task import CompressionSpec as CompressionSpec
 from goldilocks.records.task import DataSpec as DataSpec
 from goldilocks.records.task import Limits as Limits
 from goldilocks.records.task import Objective as Objective

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goldilocks.records.decision import Footprint
+from goldilocks.records.footprint import Footprint
 from goldilocks.records.items import Measured
 
 
@@ -37,6 +37,10 @@ class CompressionTrial:
     """File name in families/ of what restores the model; empty: that of the original (records of earlier versions)."""
     temperature: float | None = None
     """What the logits were divided by after compression, fitted on the rows; ``None``: they are as compressed."""
+    cost: float | None = None
+    """Money per month, in a search that prices its trials (``goldilocks select``); ``None`` also where it failed."""
+    j: float | None = None
+    """``cost`` + α · loss on the rows, money per month."""
     ece_change_before: float | None = None
     """``ece_change`` before that; ``None``: the temperature was not fitted."""
 
@@ -46,11 +50,11 @@ class Compression:
     """How a compressed model came about."""
 
     parent: str
-    """SHA-256 of the original's ``bundle.json``."""
+    """SHA-256 of the original's ``bundle.json``; empty: compressed while it was selected, so that there was none."""
     metric: str
     max_loss: float
     prefer: str
-    """What was minimised among the trials that passed: ``size`` or ``latency``."""
+    """What was minimised among the trials that passed: ``size``, ``latency`` or ``J``."""
     data: str
     """Name of the rows that the trials were measured on."""
     data_fingerprint: str
@@ -75,3 +79,15 @@ class Compression:
     def taken(self) -> CompressionTrial | None:
         """The trial that was taken."""
         return next((trial for trial in self.trials if self.chosen and trial.steps == self.chosen), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedCandidate:
+    """A finished candidate that was compressed before the test set was opened."""
+
+    candidate: str
+    compression: Compression
+    seconds: float
+    """Wall clock of all its trials; part of its tuning cost."""
+    predictions: str = ""
+    """File with the validation answers of the form that was taken, relative to the run's folder; empty: none was."""

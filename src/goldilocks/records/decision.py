@@ -8,6 +8,8 @@ from typing import Any
 
 from goldilocks.records import display
 from goldilocks.records.candidates import Excluded
+from goldilocks.records.compression import Compression
+from goldilocks.records.footprint import Footprint
 from goldilocks.records.items import Measured
 from goldilocks.records.task import Objective, Prices, Serving
 from goldilocks.support.endpoints.usage import Usage
@@ -90,37 +92,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
-    """What a trained candidate needs to answer, measured in a fresh process on this machine."""
-
-    load_seconds: float
-    latency_p50_ms: Measured
-    latency_p95_ms: Measured
-    """One text at a time."""
-    texts_per_second: float
-    """In batches of 32; of an endpoint as it answered the validation part, several questions at once."""
-    memory_bytes: int
-    """Peak resident memory of the process."""
-    size_bytes: int
-    """On disk."""
-    joules_per_text: float | None = None
-    """Energy of the processor (and accelerator) while answering in batches of 32; ``None``: not reported."""
-    tokens_read: float | None = None
-    """Tokens that an endpoint reads for a request, mean over the validation part; ``None``: it answers here."""
-    tokens_written: float | None = None
-    mean_ms: Measured | None = None
-    """Mean time of one text alone, with its 95 % interval; ``None``: measured by an earlier version."""
-    batch_mean_ms: Measured | None = None
-    """Mean time of one text within a batch of ``batch_size``."""
-    batch_size: int = 32
-    latency_quantiles_ms: tuple[float, ...] = ()
-    """Time of one text alone at the quantiles 0, 5, ..., 100 %; empty: measured by an earlier version."""
-    drift: float | None = None
-    """Mean time of single texts measured again at the end, as a multiple of the first; far from 1: the machine was
-    disturbed. ``None``: measured once."""
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
     """Money per month, part by part."""
 
@@ -175,6 +146,8 @@ class Standing:
     """Stage in which something went wrong with it (``Failure.stage``; status ``excluded``); empty: nothing did."""
     usage: Usage | None = None
     """What the search asked an endpoint for it; ``None``: nothing."""
+    compressed: tuple[str, ...] = ()
+    """Compressors applied to it, in order: score, footprint and cost are those of the compressed form."""
     expected_j: float | None = None
     """cost + α · posterior mean loss, money per month: what decides; only of candidates that finished."""
     p_best: float | None = None
@@ -334,6 +307,8 @@ class Decision:
     """More data, a larger model, or stop: what each is expected to lead to; empty in older decisions."""
     assumed: tuple[str, ...] = ()
     """Keys of the task file that the user did not state and whose default values are part of the money above."""
+    compression: Mapping[str, Compression] = field(default_factory=dict)
+    """Candidate -> how it was compressed before the test set was opened, every trial included, whatever came of it."""
 
     def __repr__(self) -> str:
         return display.decision_repr(self)

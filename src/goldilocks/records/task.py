@@ -22,7 +22,7 @@ class DataSpec:
     test: str | None = None
     """Absent: split off first."""
     unlabelled: str | None = None
-    """Rows without labels for ``training.unlabelled_loss``: lines of text, .jsonl or a table."""
+    """Rows without labels for ``training.unlabelled_loss`` and ``compress``: lines of text, .jsonl or a table."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1
@@ -33,6 +33,18 @@ class DataSpec:
     """Column of what rows have in common (a customer, an author): such rows stay in one part."""
     max_bytes: int = 4_000_000_000
     """Most bytes of a source, decompressed; a larger one is refused before it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompressionSpec:
+    """Compression of the finalists before the test set is opened."""
+
+    max_loss: float | None = None
+    """The most the metric may lose, in its own unit, at 95 % confidence; ``None``: nothing is compressed."""
+    only: tuple[str, ...] = ()
+    """File names in compressors/; empty: all."""
+    candidates: int = 3
+    """At most so many candidates, the winner among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +217,7 @@ class TaskSpec:
     prices: Prices = field(default_factory=Prices)
     serving: Serving = field(default_factory=Serving)
     candidates: CandidateFilter = field(default_factory=CandidateFilter)
+    compress: CompressionSpec = field(default_factory=CompressionSpec)
     budget_seconds: float = 1200.0
     """Wall clock of the search."""
     seed: int = 0

@@ -117,6 +117,20 @@ def points_of(decision: Decision, trials: Sequence[Trial]) -> list[Point]:
     return points
 
 
+def forms_of(decision: Decision) -> list[Point]:
+    """The compressed forms that passed the gate, as points of the cost–loss plot; ``frontier`` or ``compressed``."""
+    labels, points = labels_of(decision), []
+    for name, record in decision.compression.items():
+        for trial in record.trials:
+            if not trial.passed or trial.cost is None or trial.j is None or decision.alpha <= 0:
+                continue
+            loss = (trial.j - trial.cost) / decision.alpha
+            steps = " + ".join(trial.steps)
+            status = "frontier" if trial.steps in record.frontier else "compressed"
+            points.append(Point(name, f"{labels.get(name, name)}, {steps}", trial.cost, loss, loss, loss, status))
+    return points
+
+
 def leaderboard(decision: Decision, trials: Sequence[Trial]) -> list[Line]:
     """All candidates with a score: finished ones by J, then those that violate a limit, then stopped ones by score."""
     labels, losses = labels_of(decision), losses_of(decision, trials)

@@ -90,22 +90,25 @@ def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end
     return spread([*losses, *(entry for entry in ends if math.isfinite(entry))], start, end)
 
 
-def front(points: Sequence[Point], colours: Mapping[str, int], currency: str) -> Markup:
+def front(points: Sequence[Point], colours: Mapping[str, int], currency: str, forms: Sequence[Point] = ()) -> Markup:
     """Cost against loss, one dot per candidate, with intervals, the lower convex hull and the winner.
 
     Args:
         points: At least one.
         colours: Candidate -> colour index, for those that are best for some α.
         currency: Currency of the costs.
+        forms: Compressed forms of candidates that passed the gate, drawn as small squares.
     """
-    return Markup("").join(_front(points, colours, currency, role) for role in WIDTHS)
+    return Markup("").join(_front(points, colours, currency, role, forms) for role in WIDTHS)
 
 
-def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, role: str) -> Markup:
+def _front(
+    points: Sequence[Point], colours: Mapping[str, int], currency: str, role: str, forms: Sequence[Point]
+) -> Markup:
     width, wide = WIDTHS[role], role == "wide"
     height = 460 if wide else 380
     near = [point for point in points if not _is_far(point, points)]
-    x = spread([point.cost for point in points], 56, width - 16, log=True, pad=0.1)
+    x = spread([point.cost for point in (*points, *forms)], 56, width - 16, log=True, pad=0.1)
     y = loss_scale(
         [trial.loss for trial in near], [end for trial in near for end in (trial.low, trial.high)], height - 52, 28
     )
@@ -124,6 +127,7 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
             tag("line", class_="interval", x1=x(trial.cost), x2=x(trial.cost), y1=y(trial.low), y2=y(trial.high))
         )
         lines += line_boxes([(x(trial.cost), y(trial.low)), (x(trial.cost), y(trial.high))])
+    parts += [_square(form, x(form.cost), y, currency) for form in forms if form.loss <= y.high]
     ordered = sorted(points, key=lambda point: _importance(point, colours), reverse=True)
     parts += [_dot(trial, x(trial.cost), y, colours, currency) for trial in reversed(ordered)]
     labels = [
@@ -149,6 +153,15 @@ def _front(points: Sequence[Point], colours: Mapping[str, int], currency: str, r
         loss=number(best.loss),
     )
     return picture(f"front-{role}", _("Cost per month against loss"), described, width, height, parts, role=role)
+
+
+def _square(form: Point, x: float, scale: Scale, currency: str) -> Markup:
+    title = _("{name}: {cost} {currency} per month, loss {loss}").format(
+        name=form.label, cost=money(form.cost), currency=currency, loss=number(form.loss)
+    )
+    y, side = scale(form.loss), 6.0
+    place = {"x": x - side / 2, "y": y - side / 2, "width": side, "height": side}
+    return tag("rect", tag("title", title), class_=f"form {form.status}", **place)
 
 
 def _is_far(point: Point, points: Sequence[Point]) -> bool:

@@ -114,14 +114,15 @@ def render(records: ReportRecords) -> str:
 
 def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
     labels, colours = board.labels_of(decision), board.colours_of(decision)
-    points = board.points_of(decision, trials)
+    points, forms = board.points_of(decision, trials), board.forms_of(decision)
     costs = [candidate.cost.total for candidate in decision.candidates if candidate.cost is not None]
     return {
         "labels": labels,
         "colours": colours,
         "loss": board.losses_of(decision, trials).get(decision.winner.candidate),
         "others": [name for name in decision.tied if name != decision.winner.candidate],
-        "front": charts.front(points, colours, decision.objective.currency) if points else None,
+        "front": charts.front(points, colours, decision.objective.currency, forms) if points else None,
+        "forms": forms,
         "map": decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
         "assumed": assumed_values(decision),
         "distance": story.distance(decision, labels),

@@ -13,7 +13,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.files import write_text
 
-_FREED = ("checkpoint", "model", "model.part")
+_FREED = ("checkpoint", "model", "model.part", "compressed", "compressed.part")
 
 
 def clean(folder: Path, *, dry_run: bool = False) -> int:

@@ -20,6 +20,7 @@ from goldilocks.selection.next_steps import next_steps
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
+from goldilocks.selection.second_chance import compressed_form
 from goldilocks.selection.time_correction import pace
 from goldilocks.selection.verdict import VerdictContext, headline, verdict_on
 from goldilocks.selection.watchdog import time_limit
@@ -35,6 +36,7 @@ def conclude(
     stopped: str,
     policy: str,
     *,
+    compressed: bool = False,
     measure: Callable[[Candidate, Sequence[Text]], Footprint],
     metric_name: str,
 ) -> Decision | None:
@@ -48,6 +50,7 @@ def conclude(
         trials: All purchases.
         stopped: Why the race stopped.
         policy: Name of the policy.
+        compressed: Whether candidates that were compressed count as their compressed form.
         measure: Footprint of a finished candidate, answering the given texts.
         metric_name: File name of the metric that decides.
 
@@ -74,6 +77,7 @@ def conclude(
         rule=setting.rule,
         task=setting.task,
         baselines=setting.workspace.read_baselines(),
+        compressed=setting.workspace.read_compressed() if compressed else {},
     )
     search = Search(
         seconds=setting.clock.elapsed(),
@@ -149,7 +153,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         prices=spec.prices,
         alpha=spec.objective.alpha,
         metric=records.metric_name,
-        sentence=" ".join(filter(None, (headline(verdict) if verdict else "", in_words))),
+        sentence=" ".join(filter(None, (headline(verdict) if verdict else "", in_words, _in_form(choice.winner)))),
         search=search,
         task=spec.task,
         seed=spec.seed,
@@ -166,7 +170,14 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         error=records.rule.what if records.rule else "",
         next_steps=next_steps(records, choice, finished, forecasts.prospects),
         assumed=spec.assumed,
+        compression={name: record.compression for name, record in records.compressed.items()},
     )
+
+
+def _in_form(winner: Standing) -> str:
+    """What form of the winner the numbers are of; empty: as it was tuned."""
+    steps = ", ".join(winner.compressed)
+    return f"Measured and bundled is its compressed form ({steps})." if steps else ""
 
 
 def _verdict(
@@ -246,8 +257,9 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
     ends = [trial for trial in records.trials if trial.share >= 1 and trial.candidate in footprints]
     last = {trial.candidate: trial for trial in ends if not trial.repeat}
     finished: list[Finished] = []
-    for name, trial in last.items():
-        candidate, footprint = by_name[name], footprints[name]
+    for name, run in last.items():
+        trial, footprint, steps = compressed_form(records, run, footprints[name])
+        candidate, spent[name] = by_name[name], spent[name] + trial.seconds - run.seconds
         usage = records.workspace.spending_log(name).own() if candidate.model.remote else None
         monthly = cost(
             spent[name],
@@ -258,7 +270,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
             asked=trial.usage,
             spent=usage.money if usage else 0.0,
         )
-        repeats = [end for end in ends if end.repeat and end.candidate == name]
+        repeats = [end for end in ends if end.repeat and end.candidate == name and not steps]
         first, *others = (_seed_run(run, records) for run in (trial, *repeats))
         finished.append(
             Finished(
@@ -271,6 +283,7 @@ def _finished(records: RunRecords, footprints: Mapping[str, Footprint]) -> list[
                 usage=usage,
                 certainty=first.certainty,
                 further=tuple(others),
+                steps=steps,
             )
         )
     return finished

@@ -389,6 +389,7 @@ def standing_of(entry: Finished, status: str) -> Standing:
         footprint=entry.footprint,
         cost=entry.cost,
         usage=entry.usage,
+        compressed=entry.steps,
     )
 
 

@@ -30,6 +30,12 @@ def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
     for name in sorted({trial.candidate for trial in workspace.read_trials()[:n_trials]}):
         if (half := workspace.half_answers(name)) is not None:
             digests[half] = sha256_of(workspace.inside(half))
+    compressed = workspace.read_compressed()
+    if compressed:
+        digests[workspace.compressed.name] = sha256_of(workspace.compressed)
+    for record in compressed.values():
+        if record.predictions:
+            digests[record.predictions] = sha256_of(workspace.inside(record.predictions))
     return digests
 
 

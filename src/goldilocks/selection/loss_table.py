@@ -46,6 +46,8 @@ class Finished:
     """See ``SeedRun.certainty``."""
     further: tuple[SeedRun, ...] = ()
     """Its runs with other seeds; the model that is handed over is that of ``trial``."""
+    steps: tuple[str, ...] = ()
+    """Compressors applied to it: everything above is of the compressed form."""
 
     def runs(self) -> Iterator[SeedRun]:
         """All its runs, the first one first."""

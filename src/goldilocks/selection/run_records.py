@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from goldilocks.evaluation.error_cost import LossRule
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.protocols import Metric, Task
-from goldilocks.records import Goal, Gold, Machine, Pool, Screening, TaskSpec, Trial
+from goldilocks.records import CompressedCandidate, Goal, Gold, Machine, Pool, Screening, TaskSpec, Trial
 from goldilocks.selection.workspace import Workspace
 
 
@@ -33,3 +33,5 @@ class RunRecords:
     task: Task | None = None
     baselines: BaselineAnswers | None = None
     """``None``: there is no verdict, as in runs of an earlier version."""
+    compressed: Mapping[str, CompressedCandidate] = field(default_factory=dict)
+    """Candidates that were compressed: one with a form that was taken counts as that form."""

@@ -18,7 +18,18 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
-from goldilocks.records import Candidate, Dataset, Footprint, ModelInfo, Part, Pool, Text, Trial, Workload
+from goldilocks.records import (
+    Candidate,
+    CompressionTrial,
+    Dataset,
+    Footprint,
+    ModelInfo,
+    Part,
+    Pool,
+    Text,
+    Trial,
+    Workload,
+)
 from goldilocks.selection.augmentation import is_prompted
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.teachers import probabilities_of, teacher_of
@@ -193,8 +204,12 @@ class RunStore:
             self._footprints[key] = footprint
         return self._footprints[key]
 
-    def restore(self, candidate: Candidate) -> Model:
-        """The finished model of a candidate, ready to answer the test part."""
+    def restore(self, candidate: Candidate, form: CompressionTrial | None = None) -> Model:
+        """The finished model of a candidate, ready to answer the test part; with ``form`` its compressed form."""
+        if form is not None:
+            engine = plugins.load("engines", form.engine)
+            compressed: Model = engine.load(self.workspace.compressed_model(candidate.name), form.family)
+            return compressed
         model: Model = plugins.load("families", candidate.model.family).restore(self.model_folder(candidate.name))
         if isinstance(model, TracksSpending):
             model.spending_log = self.workspace.spending_log(f"{candidate.name} (test)")  # no cost of the search

@@ -126,6 +126,7 @@ def decide_again(folder: Path, changes: Changes) -> Decision:
         rule=loss_rule(spec.objective, task, goal, metric, gold),
         task=task,
         baselines=baselines,
+        compressed=workspace.read_compressed() if earlier.compression else {},
     )
     return decision_from(records, _footprints(earlier), earlier.search)
 

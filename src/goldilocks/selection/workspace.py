@@ -25,7 +25,7 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
-from goldilocks.records import DataSpec, Failure, Goal, Gold, TaskSpec, Trial
+from goldilocks.records import CompressedCandidate, DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
@@ -83,6 +83,11 @@ class Workspace:
         return self.folder / "validation_gold.json"
 
     @property
+    def compressed(self) -> Path:
+        """One line for each candidate that was compressed, written once its form is on the disk."""
+        return self.folder / "compressed.jsonl"
+
+    @property
     def baselines(self) -> Path:
         """What the baselines, and the user's incumbent, answer to the validation items."""
         return self.folder / "baselines.json"
@@ -130,7 +135,7 @@ class Workspace:
     def remove_parts(self) -> None:
         """Remove what a killed process had half written; the folder must be claimed."""
         for path in self.folder.rglob("*.part"):
-            if path.is_dir() and path.name in ("model.part", f".{self.bundle.name}.part"):
+            if path.is_dir() and path.name in ("model.part", "compressed.part", _SCRATCH, f".{self.bundle.name}.part"):
                 shutil.rmtree(path, ignore_errors=True)
             elif path.is_file() and _PART.fullmatch(path.name):
                 path.unlink(missing_ok=True)
@@ -364,6 +369,54 @@ class Workspace:
         seed = f"-seed-{repeat + 1}" if repeat else ""
         return self._write_answers(candidate, f"rung-{rung}{seed}", answers)
 
+    def compressed_model(self, candidate: str) -> Path:
+        """The compressed form of a candidate's model."""
+        return self.of_candidate(candidate) / "compressed"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder for the models of compression trials, removed at the end."""
+        folder = self.folder / _SCRATCH
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_compressed(self, candidate: str, model: Path, answers: Answers) -> str:
+        """Keep the compressed form of a candidate.
+
+        Args:
+            candidate: Its name.
+            model: Folder of the form, which is copied.
+            answers: Of the form to the validation items.
+
+        Returns:
+            The file of the answers, relative to the workspace.
+
+        Raises:
+            InputError: the disk is full or the folder cannot be written to.
+        """
+        there = self.compressed_model(candidate)
+        beside = there.with_name(f"{there.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        try:
+            shutil.copytree(model, beside)
+        except (OSError, shutil.Error) as error:
+            raise InputError(f"{there}: the model cannot be written ({error}); free space, then --resume.") from error
+        shutil.rmtree(there, ignore_errors=True)
+        beside.rename(there)
+        return self._write_answers(candidate, "compressed", answers)
+
+    def add_compressed(self, record: CompressedCandidate) -> None:
+        """Append a candidate that was compressed."""
+        append_line(self.compressed, to_json(record, indent=None))
+
+    def read_compressed(self) -> dict[str, CompressedCandidate]:
+        """Candidate -> how it was compressed. Damaged lines as in ``read_trials``."""
+        return {record.candidate: record for record in _read_lines(self.compressed, CompressedCandidate)}
+
     def write_half(self, candidate: str, answers: Answers) -> None:
         """Validation answers of a candidate that was trained on half of the rows."""
         self._write_answers(candidate, _HALF, answers)
@@ -405,6 +458,7 @@ class Workspace:
 
 
 _HALF = "half-rows"
+_SCRATCH = "compressing.part"
 _NO_ANSWER = -1.0
 """Stands on disk for every probability of an item without an answer; NaN there is damage."""
 
