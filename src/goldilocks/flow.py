@@ -254,7 +254,7 @@ def _race_context(
     )
 
 
-def _compress(decision: Decision, texts: tuple[Text, ...], context: RaceContext, store: RunStore, guard: Guard) -> None:
+def _compress(decision: Decision, context: RaceContext, store: RunStore, guard: Guard) -> None:
     """Compress the winner and what lost on cost alone, as far as that is not in the run's folder yet."""
     most = context.spec.compress.candidates
     names = second_chances(decision, context.pool, context.metric, most)

@@ -107,7 +107,8 @@ def search(
         for tried, trial in trials_of(current, able, comparison):
             trials.append(trial)
             progress(trial)
-            if is_faster(trial, at_hand):
+            better = prefer != "J" or _measure_of(trial, prefer) < _measure_of(at_hand, prefer)
+            if better and is_faster(trial, at_hand):
                 current, at_hand = tried, trial
     return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
 
