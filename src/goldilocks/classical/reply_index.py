@@ -55,9 +55,8 @@ class Field:
             )
             return found.astype(np.float32)
         vector = np.log1p(counts) @ self.directions[rows] if rows else np.zeros(self.vectors.shape[1], np.float32)
-        length = float(np.linalg.norm(vector))
-        cosines: Floats = self.vectors @ (vector / length if length else vector)
-        return np.maximum(cosines, 0).astype(np.float32)
+        length = float(np.linalg.norm(vector)) or 1.0
+        return np.maximum(self.vectors @ (vector / length), 0).astype(np.float32)
 
 
 def counted(item: Text, segmentation: int = SEGMENTATION) -> tuple[Counter[str], Counter[str]]:
@@ -100,7 +99,8 @@ def latent_field(counts: Sequence[Mapping[str, int]], *, seed: int) -> Field:
     vectors = np.asarray(table @ directions.T, dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     weighed = np.ascontiguousarray(directions.T * idf[:, None], dtype=np.float32)
-    return Field(place, None, weighed, vectors / np.where(lengths > 0, lengths, 1))
+    unit = np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    return Field(place, None, weighed, unit)
 
 
 def _counts(counts: Sequence[Mapping[str, int]]) -> tuple[dict[str, int], sp.csr_array]:

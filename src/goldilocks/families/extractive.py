@@ -10,7 +10,6 @@ nearest   the answer of the training item that is most alike, by the cosine of t
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
+from goldilocks.classical.sentence_features import MOST_SENTENCES, centrality, sentences
 from goldilocks.errors import InputError
 from goldilocks.records import (
     Forecast,
@@ -48,11 +48,6 @@ NAMES = {
     "copy": "the item itself",
     "nearest": "the answer to the most similar training item",
 }
-MOST_SENTENCES = 300
-"""Sentences of one text that are looked at."""
-DAMPING = 0.85
-_STEPS = 50
-_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+|\n")
 
 
 def models() -> tuple[ModelInfo, ...]:
@@ -170,33 +165,9 @@ class Picked:
         (folder / "extractive.json").write_text(json.dumps(raw), encoding="utf-8")
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences and lines of a text that hold any words.
-
-    Example:
-        >>> sentences("It cost 3.50. Why? 好的。再见！")
-        ['It cost 3.50.', 'Why?', '好的。', '再见！']
-    """
-    return [piece.strip() for piece in _END.split(text) if units(piece)]
-
-
 def _by_rank(words: Sequence[set[str]]) -> Sequence[int]:
-    """Places of the sentences, given the words of each; the most central first.
-
-    Source:
-        Mihalcea & Tarau 2004, "TextRank": words two sentences share / (log of their lengths), ranked as PageRank does.
-    """
-    alike = np.zeros((len(words), len(words)))
-    for i, word in enumerate(words):
-        for j in range(i):
-            lengths = np.log(max(2, len(word))) + np.log(max(2, len(words[j])))
-            alike[i, j] = alike[j, i] = len(word & words[j]) / lengths
-    sums = alike.sum(1, keepdims=True)
-    steps = np.divide(alike, sums, out=np.full_like(alike, 1 / max(1, len(words))), where=sums > 0)
-    rank = np.full(len(words), 1 / max(1, len(words)))
-    for _ in range(_STEPS):
-        rank = (1 - DAMPING) / max(1, len(words)) + DAMPING * rank @ steps
-    order: list[int] = np.argsort(-rank.round(9), kind="stable").tolist()
+    """Places of the sentences, given the words of each; the most central first."""
+    order: list[int] = np.argsort(-centrality(words).round(9), kind="stable").tolist()
     return order
 
 
