@@ -50,6 +50,7 @@ from goldilocks.selection.augmentation import check_augmentation, with_copies
 from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
+from goldilocks.selection.experience_store import ExperienceStore
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
@@ -113,6 +114,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     store.augmented = trained.train
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
+    _use_experience(settings, workspace)  # what is expected of candidates before they are seen
     context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
 
     openings = workspace.test_openings()  # of decisions before this run was resumed
@@ -218,6 +220,12 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
     )
     write_text(workspace.screening, to_json(screening))
     return screening
+
+
+def _use_experience(settings: RunSettings, workspace: Workspace) -> None:
+    """Keep the user's own experience with the run, if it is asked for; a resumed run goes by what it began with."""
+    if settings.experience == "local" and not workspace.experience.exists() and not workspace.trials.exists():
+        write_text(workspace.experience, to_json(ExperienceStore().experience()))
 
 
 def _race_context(

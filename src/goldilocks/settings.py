@@ -34,6 +34,9 @@ class RunSettings:
     """Threads for compute; 0: one per core."""
     unsafe_execution: bool = False
     """Run what models write on a machine without namespaces too: with this user's rights, kept in by Python alone."""
+    experience: str = "shipped"
+    """What the race expects of candidates before it has seen them: ``shipped`` (recorded with the package) or ``local``
+    (the user's own, on top; see ``goldilocks experience``)."""
     max_disk_mb: float | None = None
     """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 

@@ -22,6 +22,7 @@ from goldilocks.cli.decide import decide
 from goldilocks.cli.demo import demo
 from goldilocks.cli.deploy import deploy
 from goldilocks.cli.evaluate import evaluate
+from goldilocks.cli.experience import app as experience
 from goldilocks.cli.export import export
 from goldilocks.cli.keys import app as keys
 from goldilocks.cli.label_next import label_next
@@ -29,6 +30,7 @@ from goldilocks.cli.list import list_plugins
 from goldilocks.cli.predict import predict
 from goldilocks.cli.pretrain import pretrain
 from goldilocks.cli.promote import promote, rollback
+from goldilocks.cli.replay import replay
 from goldilocks.cli.report import report
 from goldilocks.cli.select import select
 from goldilocks.cli.serve import serve
@@ -82,6 +84,7 @@ _COMMANDS = (
     rollback,
     deploy,
     clean,
+    replay,
     demo,
 )
 for _command in _COMMANDS:
@@ -90,6 +93,7 @@ for _command in _COMMANDS:
 app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")))(_piped(label_next))
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
 app.add_typer(keys, name="keys")
+app.add_typer(experience, name="experience")
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}

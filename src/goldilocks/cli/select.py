@@ -33,6 +33,13 @@ class Preset(StrEnum):
     THOROUGH = "thorough"
 
 
+class ExperienceSource(StrEnum):
+    """Where the race's expectations come from."""
+
+    SHIPPED = "shipped"
+    LOCAL = "local"
+
+
 _MAX_LOSS = 0.01
 _BUDGETS = {Preset.FAST: "2m", Preset.BALANCED: "10m", Preset.THOROUGH: "60m"}
 
@@ -54,6 +61,10 @@ def select(
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed of the split and of training.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
+    experience: Annotated[
+        ExperienceSource,
+        typer.Option(help="Expectations the race starts from; local: your own, see `goldilocks experience`."),
+    ] = ExperienceSource.SHIPPED,
     online: OnlineOption = False,
     threads: Annotated[int, typer.Option(min=0, help="Compute threads; 0: one per core.")] = 0,
     max_disk: Annotated[
@@ -112,6 +123,7 @@ def select(
         resume=resume,
         offline=not online,
         policy=policy,
+        experience=experience,
         threads=threads,
         unsafe_execution=unsafe_execution,
         max_disk_mb=max_disk,

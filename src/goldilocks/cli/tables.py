@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text as RichText
@@ -26,6 +27,10 @@ from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.amounts import money
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
+
+if TYPE_CHECKING:
+    from goldilocks.selection.race_table import TableRace
+    from goldilocks.selection.replay_table import Summary
 
 _SEVERITY = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _STATUS = {"winner": "bold green", "tied": "green", "raced": "", "stopped": "dim"}
@@ -280,3 +285,29 @@ def _counted(number: float | None) -> str:
 
 def _short(count: int) -> str:
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else str(count)
+
+
+def races_table(races: Sequence[TableRace]) -> Table:
+    """Recorded races, one line a data set and seed."""
+    table = _table("", "data set", "seed", "candidates", "rungs", "seconds")
+    for race in races:
+        rungs = sum(len(curve.points) for curve in race.curves.values())
+        table.add_row(race.dataset, race.seed, f"{len(race.curves):,}", f"{rungs:,}", f"{race.seconds:,.0f}")
+    return table
+
+
+def replay_summary(summaries: Sequence[Summary], races: Sequence[TableRace], shares: Sequence[float]) -> Table:
+    """Mean regret of each policy at each budget, with its interval."""
+    sets = len({race.dataset for race in races})
+    title = f"regret in points, {len(races)} races on {sets} data sets"
+    table = _table(title, "policy", *(f"{share:.3g} of the time" for share in shares), "where it stops")
+    by_policy: dict[str, list[str]] = {}
+    for summary in summaries:
+        regret = summary.regret
+        cell = f"{regret.value:.2f} ({regret.low:.2f}–{regret.high:.2f})"
+        ends = summary.budget_share is None
+        cells = by_policy.setdefault(summary.policy, [summary.policy])
+        cells.append(f"{cell} at {summary.spent_share:.0%}" if ends else cell)
+    for cells in by_policy.values():
+        table.add_row(*cells)
+    return table

@@ -34,6 +34,8 @@ SOURCE = (
 )
 _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
+_REFERENCE_SHARE = 0.05
+"""Most of the budget that a reference costs which is not expected to be the best."""
 _FREE_SECONDS = 1.0
 """A candidate that takes less is always run: the time is negligible, and results are easier to trust beside simple
 baselines."""
@@ -58,9 +60,7 @@ def _next(race: Race) -> tuple[str, int, str] | str:
         return _second_seed(race, 0.0) or "nothing is left to buy"
     last = len(race.rungs) - 1
     if race.best is None:
-        # Nothing is finished, so there is nothing to improve on: the cheapest is what others are compared with.
-        cheapest = int(np.argmin(offered.seconds[:, last]))
-        return offered.candidates[cheapest], last, "the cheapest candidate comes first, as a reference"
+        return _first(race, offered)
     offers = _Offers.of(race, offered)
     free = np.flatnonzero(offers.fits & (offers.to_finish <= _FREE_SECONDS))
     if len(free):
@@ -86,6 +86,21 @@ def _next(race: Race) -> tuple[str, int, str] | str:
         rung,
         f"expected to save {_money(money, race)} over the horizon for {seconds:.3g} s",
     )
+
+
+def _first(race: Race, offered: Purchases) -> tuple[str, int, str]:
+    """What is finished before anything can be improved on: the cheapest, unless a considerable share of the budget
+    would go to a candidate that experience expects less of.
+    """
+    last = len(race.rungs) - 1
+    seconds = offered.seconds[:, last]
+    cheapest = int(np.argmin(seconds))
+    if seconds[cheapest] <= _REFERENCE_SHARE * race.seconds_left:
+        return offered.candidates[cheapest], last, "the cheapest candidate comes first, as a reference"
+    fits = offered.whole <= race.seconds_left
+    expected = np.array([race.forecast(name)[0] for name in offered.candidates])
+    best = int(np.argmin(np.where(fits, expected, np.inf))) if fits.any() else cheapest
+    return offered.candidates[best], last, "has the lowest expected loss of those that fit into the budget"
 
 
 @dataclass(frozen=True, slots=True)

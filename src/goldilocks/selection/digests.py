@@ -22,7 +22,8 @@ _TASK_LINES = (b"folder:", b"budget_seconds:")
 def digests(workspace: Workspace, n_trials: int) -> dict[str, str]:
     """File, relative to the run's folder -> SHA-256; of ``trials.jsonl`` the first ``n_trials`` lines."""
     digests = {workspace.task.name: _digest_of_task(workspace), workspace.trials.name: _of_lines(workspace, n_trials)}
-    for path in (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.dropped):
+    inputs = (workspace.baselines, workspace.data, workspace.pool, workspace.screening, workspace.dropped)
+    for path in (*inputs, workspace.experience):
         if path.exists():
             digests[path.name] = sha256_of(path)
     for trial in workspace.read_trials()[:n_trials]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from goldilocks.records import Candidate
 
@@ -25,6 +28,18 @@ class Rung:
     loading: float = 1.0
     """How many times the shared effect of the rung counts for this kind: what is near its end at the rung on every data
     set (a head on frozen layers) moves little where the data leave much to be learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateExperience:
+    """What earlier races on other data showed of one candidate (``family/model/method``)."""
+
+    level: float
+    """Expected log final loss, relative to the mean of the data set."""
+    variance: float
+    """Variance of ``level`` itself, as it was seen on few data sets."""
+    factors: tuple[float, ...] = ()
+    """Loadings of what data sets do to candidates: the product of two candidates' is their covariance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,31 @@ class Experience:
     (20 seeds each) of the published table ``results_model_recycling``."""
     spread_freedom: float = 4.0
     """Degrees of freedom of the prior of the run's own scale of the spreads within it: fewer, heavier tails."""
+    candidates: Mapping[str, CandidateExperience] = field(default_factory=dict)
+    """Candidate -> what was seen of it; the others have the level of their kind."""
+    unseen: float = 0.0
+    """Standard deviation about the level of its kind, beside ``own``, of a candidate that is not in ``candidates``."""
     source: str = ""
+
+    def level_of(self, candidate: Candidate) -> float:
+        """Expected log final loss of a candidate before anything is known of the data set."""
+        known = self.candidates.get(candidate.name)
+        kind = self.level.get(kind_of(candidate), self.level.get("*", 0.0))
+        return self.base + (kind if known is None else known.level)
+
+    def own_variance(self, candidate: Candidate) -> float:
+        """Variance of a candidate by itself, without ``factors``."""
+        known = self.candidates.get(candidate.name)
+        return self.own**2 + (self.unseen**2 if known is None else known.variance)
+
+    def factors_of(self, pool: Sequence[Candidate]) -> npt.NDArray[np.float64]:
+        """Loadings ``(n_candidates, k)``; 0 for candidates that were not seen."""
+        known = [self.candidates.get(candidate.name) for candidate in pool]
+        width = max((len(entry.factors) for entry in known if entry is not None), default=0)
+        rows = [
+            entry.factors if entry is not None and len(entry.factors) == width else (0.0,) * width for entry in known
+        ]
+        return np.array(rows, dtype=np.float64).reshape(len(pool), width)
 
     def shared_spread(self, rung: str) -> float:
         """Standard deviation of the effect that candidates share at a rung or at the probe.
@@ -94,8 +133,12 @@ def read_experience(path: Path) -> Experience:
 def parse_experience(raw: Mapping[str, Any]) -> Experience:
     """The experience in the JSON of a file."""
     rungs = {kind: {share: Rung(**rung) for share, rung in shares.items()} for kind, shares in raw["rungs"].items()}
-    plain = {key: value for key, value in raw.items() if key not in ("rungs", "probe")}
-    return Experience(rungs=rungs, probe=Rung(**raw["probe"]), **plain)
+    candidates = {
+        name: CandidateExperience(**known | {"factors": tuple(known.get("factors", ()))})
+        for name, known in raw.get("candidates", {}).items()
+    }
+    plain = {key: value for key, value in raw.items() if key not in ("rungs", "probe", "candidates")}
+    return Experience(rungs=rungs, probe=Rung(**raw["probe"]), candidates=candidates, **plain)
 
 
 def kind_of(candidate: Candidate) -> str:

@@ -1,7 +1,7 @@
 """Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
 
     y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
-    z(m)       = base + level(kind of m) + data set + s * (family + group + model + own)
+    z(m)       = base + level(m) + data set + s * (family + group + model + own + F(m) · f(data set))
 
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
 is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
@@ -82,6 +82,10 @@ class Posterior:
     _one_go: list[bool] = field(init=False)
     """Which candidates are not trained by gradient descent."""
     _codes: npt.NDArray[np.int64] = field(init=False)
+    _own: Floats = field(init=False)
+    """Variance of each candidate by itself."""
+    _factors: Floats = field(init=False)
+    """Loadings of each candidate (``CandidateExperience.factors``), ``(n_candidates, k)``."""
     _updates: Floats = field(init=False)
     _count: int = field(init=False, default=0)
     _tables: dict[float, tuple[Floats, Floats, npt.NDArray[np.int64]]] = field(init=False, default_factory=dict)
@@ -100,12 +104,14 @@ class Posterior:
             [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool],
         ]
         self._codes = np.array([np.unique(names, return_inverse=True)[1] for names in attributes]).reshape(3, len(pool))
-        level = [e.base + e.level.get(kind_of(candidate), e.level.get("*", 0.0)) for candidate in pool]
+        level = [e.level_of(candidate) for candidate in pool]
+        self._own = np.array([e.own_variance(candidate) for candidate in pool])
+        self._factors = e.factors_of(pool)
         shared = np.array([e.shared_spread(name) ** 2 for name in self._rungs])
         n_scales = len(_SCALES)
         self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
-        within = e.within_family**2 + e.within_group**2 + e.within_model**2 + e.own**2
-        own = e.between_data**2 + np.outer(_SCALES**2, np.full(len(pool), within))
+        within = e.within_family**2 + e.within_group**2 + e.within_model**2 + self._own + (self._factors**2).sum(1)
+        own = e.between_data**2 + np.outer(_SCALES**2, within)
         self.variance = np.hstack([own, np.tile(shared, (n_scales, 1))])
         self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
         self.cross[:, :, len(pool) :] = self._between_rungs(np.sqrt(shared))
@@ -171,7 +177,8 @@ class Posterior:
         e, n = self.experience, len(self.candidates)
         same = self._codes == self._codes[:, place, None]
         within = same[0] * e.within_family**2 + same[1] * e.within_group**2 + same[2] * e.within_model**2
-        within[place] += e.own**2
+        within = within + self._factors @ self._factors[place]
+        within[place] += self._own[place]
         column = np.zeros_like(self.mean)
         column[:, :n] = e.between_data**2 + np.outer(_SCALES**2, within)
         done = self._updates[:, : self._count]
@@ -278,7 +285,8 @@ class Posterior:
 
     def _known(self, place: int, share: float) -> Rung:
         rungs = self.experience.rungs
-        of_kind = rungs.get(kind_of(self.candidates[place])) or rungs["*"]
+        candidate = self.candidates[place]
+        of_kind = rungs.get(candidate.name) or rungs.get(kind_of(candidate)) or rungs["*"]
         return of_kind[min(of_kind, key=lambda known: abs(float(known) - share))]
 
     def _bias(self, rung: Rung) -> float:

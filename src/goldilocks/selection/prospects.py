@@ -43,6 +43,7 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
         n_items=len(records.gold),
         n_labels=len(records.goal.labels),
         screening=records.screening,
+        experience=records.workspace.read_experience(),
         trials=[trial for trial in records.trials if trial.candidate in kept],
         seed=records.spec.seed,
         dropped=dropped,

@@ -156,6 +156,7 @@ def _standings(setting: RaceContext) -> Standings:
         n_items=len(setting.dataset.validation),
         n_labels=len(setting.dataset.labels),
         screening=setting.screening,
+        experience=setting.workspace.read_experience(),
         trials=_checked(setting, kept),
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),

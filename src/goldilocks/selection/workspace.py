@@ -26,6 +26,7 @@ from goldilocks.answers import Answers, decoded, encoded, of_labels
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import CompressedCandidate, DataSpec, Failure, Goal, Gold, TaskSpec, Trial
+from goldilocks.selection.experience import Experience, read_experience, recorded_experience
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
 
@@ -62,6 +63,15 @@ class Workspace:
     def screening(self) -> Path:
         """The cheap look."""
         return self.folder / "screening.json"
+
+    @property
+    def experience(self) -> Path:
+        """The experience the race goes by, where it is not that of the package."""
+        return self.folder / "experience.json"
+
+    def read_experience(self) -> Experience:
+        """The experience the race goes by."""
+        return read_experience(self.experience) if self.experience.exists() else recorded_experience()
 
     @property
     def trials(self) -> Path:

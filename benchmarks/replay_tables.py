@@ -1,0 +1,168 @@
+"""Published result tables in the format of ``goldilocks replay``. Not a benchmark itself; see ``replay_peers.py``.
+
+Run:    python benchmarks/replay_tables.py --out bench-work/tables
+Needs:  ``results_setfit``, ``results_ft_scaling_law`` and ``results_model_recycling`` of the data folder; seconds.
+
+results_setfit            Tunstall et al. 2022. A candidate is a method on a model; 8 examples per class stand for the
+                          first rung, 64 for the end; each of 10 splits is a seed. Data sets with fewer than 3
+                          candidates are left out. Seconds are proportional to the examples.
+results_ft_scaling_law    Lin et al. 2024. 30 language models on 3 data sets; 1/64 and 1/8 of the largest size are
+                          rungs. Scores are exp(-test loss); seconds are proportional to parameters times rows.
+results_model_recycling   Choshen et al. 2022. Fine-tuned accuracy of 1,265 models on 36 tasks, at the end only.
+                          Seconds are 1 for each model. ``truth``: one run a model; the spread between seeds of the base
+                          models is in ``base_models_seeds.csv``.
+
+The scores of the tables are test scores; they stand for validation scores too, so that all regret is of the search, not
+of the gap between the two.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench_data import options
+
+from goldilocks.selection.race_table import COLUMNS
+
+EXAMPLES = {8: 0.125, 64: 1.0}
+LABELS = {"SentEval-CR": 2, "sst5": 5, "ag_news": 4, "emotion": 6, "enron_spam": 2, "amazon_counterfactual_en": 2}
+SETFIT_ITEMS = 1_000
+"""About how many test items the published accuracies were counted on; their files do not say."""
+SIZES = (64, 8, 1)
+"""Divisors of the largest training size that stand for the rungs."""
+LEAST_MODELS = 36
+Row = dict[str, object]
+
+
+def setfit(data: Path) -> Iterable[Row]:
+    """Learning curves over examples per class."""
+    scores: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    with (data / "results_setfit" / "few_shot_long.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            dataset, examples = row["dataset"], row["examples_per_class"]
+            if dataset in LABELS and examples.isdigit() and int(examples) in EXAMPLES:
+                value = float(row["score"]) / (100 if float(row["score"]) > 1 else 1)
+                scores[dataset, row["split"]][row["method"], row["model"]][int(examples)] = value
+    for (dataset, split), candidates in sorted(scores.items()):
+        whole = {key: values for key, values in candidates.items() if set(values) == set(EXAMPLES)}
+        if len(whole) < 3:
+            continue
+        for (method, model), values in sorted(whole.items()):
+            before = 0
+            for examples in sorted(values):
+                yield {
+                    "dataset": dataset,
+                    "candidate": f"{method} {model}",
+                    "family": method,
+                    "model": model,
+                    "method": "few_shot",
+                    "rung": EXAMPLES[examples],
+                    "seconds": examples - before,
+                    "validation_score": values[examples],
+                    "test_score": values[examples],
+                    "n": SETFIT_ITEMS,
+                    "seed": split,
+                    "labels": LABELS[dataset],
+                    "parameters": 0,
+                }
+                before = examples
+
+
+def scaling_law(data: Path) -> Iterable[Row]:
+    """Test loss of 30 language models by size of the training set."""
+    import math
+
+    losses: dict[str, dict[tuple[str, str, int], dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    with (data / "results_ft_scaling_law" / "long.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["test_loss"]:
+                key = row["family"], row["model"], int(float(row["n_params"]))
+                losses[row["dataset"]][key][int(row["train_size"])] = float(row["test_loss"])
+    for dataset, models in sorted(losses.items()):
+        largest = max(size for sizes in models.values() for size in sizes)
+        for (family, model, parameters), sizes in sorted(models.items()):
+            if any(largest // divisor not in sizes for divisor in SIZES):
+                continue
+            before = 0.0
+            for divisor in SIZES:
+                size = largest // divisor
+                yield {
+                    "dataset": dataset,
+                    "candidate": model,
+                    "family": family,
+                    "model": model.replace("/", ":"),
+                    "method": "full",
+                    "rung": 1 / divisor,
+                    "seconds": parameters * (size - before) / 1e12,
+                    "validation_score": math.exp(-sizes[size]),
+                    "test_score": math.exp(-sizes[size]),
+                    "n": 100_000,
+                    "seed": 0,
+                    "labels": 0,
+                    "parameters": parameters,
+                }
+                before = size
+
+
+def model_recycling(data: Path) -> Iterable[Row]:
+    """Fine-tuned accuracy of models that have one on every task."""
+    scores: dict[str, dict[str, float]] = defaultdict(dict)
+    base: dict[str, str] = {}
+    with gzip.open(data / "results_model_recycling" / "finetuned_long.csv.gz", "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["score"] and row["task"] != "mnli_lp":
+                scores[row["model"]][row["task"]] = float(row["score"])
+                base[row["model"]] = row["base_model"]
+    tasks = sorted({task for values in scores.values() for task in values})
+    whole = {model: values for model, values in sorted(scores.items()) if len(values) >= min(LEAST_MODELS, len(tasks))}
+    for task in tasks:
+        for model, values in whole.items():
+            if task in values:
+                yield {
+                    "dataset": task,
+                    "candidate": model,
+                    "family": base[model].replace("/", ":") or "unknown",
+                    "model": model.replace("/", ":"),
+                    "method": "full",
+                    "rung": 1,
+                    "seconds": 1,
+                    "validation_score": values[task],
+                    "test_score": values[task],
+                    "n": 1_000,
+                    "seed": 0,
+                    "labels": 0,
+                    "parameters": 0,
+                }
+
+
+TABLES = {"setfit": setfit, "scaling_law": scaling_law, "model_recycling": model_recycling}
+
+
+def write(data: Path, out: Path, names: Iterable[str] = TABLES) -> dict[str, Path]:
+    """Write the tables; name -> file."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name in names:
+        files[name] = out / f"{name}.csv"
+        with files[name].open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [*COLUMNS, "labels", "parameters"])
+            writer.writeheader()
+            writer.writerows(TABLES[name](data))
+    return files
+
+
+def main() -> None:
+    """Write all tables."""
+    parser = options(__doc__)
+    parser.add_argument("--out", type=Path, default=Path("bench-work/tables"))
+    chosen = parser.parse_args()
+    for name, file in write(chosen.data, chosen.out).items():
+        print(f"{name}: {file}")
+
+
+if __name__ == "__main__":
+    main()

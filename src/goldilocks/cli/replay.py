@@ -1,0 +1,67 @@
+"""``goldilocks replay``: check a search policy on recorded races, without training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from goldilocks.errors import InputError
+
+
+def replay(
+    table: Annotated[Path, typer.Argument(help="CSV file of recorded races; the columns are below.")],
+    policy: Annotated[
+        list[str] | None, typer.Option(help="Policy to replay (repeatable); see `goldilocks list policies`.")
+    ] = None,
+    budget: Annotated[
+        list[float] | None, typer.Option(min=0, max=1, help="Share of the exhaustive seconds (repeatable).")
+    ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Use the shipped experience, not that of the table's other data sets.")
+    ] = False,
+    waiting_hour: Annotated[
+        float, typer.Option(min=0, help="Price of an hour of waiting, for where `value` stops by itself.")
+    ] = 5.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Replays of each race by the policy `random`.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every replay as JSON.")] = False,
+) -> None:
+    """Replay recorded races: what would each policy have chosen, and how much worse is it than the best?
+
+    TABLE has one line for each rung of each candidate, with the columns dataset, candidate, family, model, method, rung
+    (share of the full run, 1 for its end), seconds (since the rung before), validation_score, test_score (higher is
+    better, at most 1; needed at rung 1), n (validation items) and seed; labels and parameters are optional. Rungs that
+    not all candidates of a data set have are left out.
+
+    Regret is in points of test score, with a 95 % interval over data sets. Each data set is replayed with the
+    experience of the others. A race that finishes nothing is answered by the candidate with the lowest expected loss.
+
+    Example: goldilocks replay results.csv --policy value --policy random --budget 0.1
+
+    Example: goldilocks replay results.csv --cold --json > replays.json
+    """
+    from goldilocks.cli.console import console, say
+    from goldilocks.cli.tables import replay_summary
+    from goldilocks.selection.race_table import read_table
+    from goldilocks.selection.replay_table import SHARES, ReplayPlan, replay_table, summarise
+    from goldilocks.support.files import plain
+
+    if budget is not None and 0 in budget:
+        raise InputError("--budget 0: nothing could be bought; give a share above 0, e.g. 0.1.")
+    races = read_table(table)
+    plan = ReplayPlan(
+        policies=tuple(policy or ReplayPlan().policies),
+        shares=tuple(sorted(set(budget or SHARES))),
+        waiting_hour=waiting_hour,
+        cold=cold,
+        repeats=repeats,
+    )
+    results = replay_table(races, plan, lambda dataset: say(f"replaying {dataset}"))
+    summaries = summarise(results)
+    if as_json:
+        content = {"experience": "shipped" if cold else "other data sets", "summary": summaries, "replays": results}
+        typer.echo(json.dumps(plain(content), indent=1))
+        return
+    console().print(replay_summary(summaries, races, plan.shares))
