@@ -1,0 +1,210 @@
+"""How much smaller and faster is a compressed encoder than the tuned one, and what does it lose?
+
+Run:    python benchmarks/compression_speed.py --train 5000 --form onnx_int8 --form distilled_embedding
+Needs:  the data folder and the extra `onnx`; minutes on a quiet machine for the default forms, more where a student is
+        trained. Results of record lie in benchmarks/results/.
+
+A candidate is tuned on --train rows of the training part, drawn with --seed. A form is one compressor, or several in a
+chain: "layer_pruning 0.5 + onnx_int8". Texts that compressors learn from are all rows of the training part, without
+their labels. Every form is scored on the official test part, paired with the original; it is then timed at batch sizes
+1 and 8 in a process of its own, the forms in turn, --rounds times. Times are those of the processor (all threads), so
+that other work on the machine adds little; with OMP_NUM_THREADS=1 they are close to the latency of a quiet machine.
+torch.ao is PyTorch's own dynamic int8 quantisation of the linear layers, on the same network. The instruction sets that
+matter for int8 are stated, as is the load of the machine. The last line of output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench_data import keep, machine, options, rows, write_rows
+
+import goldilocks
+from goldilocks import plugins
+from goldilocks.bundle.layout import MODEL
+from goldilocks.bundle.read import load
+from goldilocks.compression.distil import SeededDistil
+from goldilocks.compression.gate import changed_share, paired_loss
+from goldilocks.compression.search import load_per_core
+from goldilocks.compression.trial import SavedModel
+from goldilocks.evaluation.calibration import calibration
+from goldilocks.evaluation.score import score
+from goldilocks.protocols import Calibration, ChangesFamily
+from goldilocks.records import Part
+from goldilocks.support.files import plain
+
+FORMS = ["onnx_float32", "onnx_int8", "vocabulary_pruning + onnx_int8", "distilled_embedding"]
+SETS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16")
+TORCH_AO = "torch.ao dynamic int8"
+SIZES = ("1", "8")
+"""Texts of a batch."""
+_TIMED_SECONDS = 3.0
+
+
+def main() -> None:
+    """Tune, compress, score, time."""
+    if sys.argv[1:2] == ["--timed"]:
+        timed(*sys.argv[2:])
+        return
+    parser = options(__doc__)
+    parser.add_argument("--set", default="banking77")
+    parser.add_argument("--candidate", default="encoder/all-MiniLM-L6-v2/full")
+    parser.add_argument("--train", type=int, default=5_000, help="rows for tuning, its own validation and test parts")
+    parser.add_argument("--test", type=int, default=0, help="test rows; 0: all")
+    parser.add_argument("--epochs", type=float, default=0.0, help="of tuning; 0: the family's own")
+    parser.add_argument("--form", action="append", help=f"default: {FORMS}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bundle", type=Path, help="folder of the tuned bundle, made if it is not there")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        keep(f"compression_speed-{chosen.set}", measured(chosen, Path(scratch)) | machine())
+
+
+def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
+    """The whole result but for the machine."""
+    train, test = rows(chosen.data, chosen.set, "train"), rows(chosen.data, chosen.set, "test")
+    random.Random(chosen.seed).shuffle(train)
+    test = test[: chosen.test or len(test)]
+    folder = chosen.bundle or scratch / "bundle"
+    if not folder.exists():
+        write_rows(scratch / "train.jsonl", train[: chosen.train])
+        config = {"epochs": chosen.epochs} if chosen.epochs else {}
+        goldilocks.tune(str(scratch / "train.jsonl"), chosen.candidate, out=folder, seed=chosen.seed, config=config)
+    bundle = load(folder)
+    original = SavedModel(folder / MODEL, bundle.info.family, bundle.info.engine)
+    texts = tuple(dict.fromkeys(row["text"] for row in train))
+    part = Part(tuple(row["text"] for row in test), tuple(str(row["label"]) for row in test), tuple(range(len(test))))
+    answers, goal = original.load().predict(part.texts), bundle.info.goal
+    accuracy, made = plugins.load("metrics", "accuracy"), {"original": original}
+    results: dict[str, dict[str, Any]] = {
+        "original": {"accuracy": score(accuracy, part.gold, answers.values), "bytes": original.size_bytes()}
+    }
+    for number, form in enumerate(chosen.form or FORMS):
+        begun = time.perf_counter()
+        model = compressed(original, form, scratch / f"form{number}", Calibration(texts, SeededDistil(chosen.seed)))
+        own = model.load().predict(part.texts)
+        ece = [calibration(entry, part.gold, goal) for entry in (answers, own)]
+        made[form] = model
+        results[form] = {
+            "accuracy": score(accuracy, part.gold, own.values),
+            "loss": plain(paired_loss(accuracy, part.gold, answers.values, own.values)),
+            "changed": plain(changed_share(answers.values, own.values)),
+            "ece": [entry.ece.value if entry else None for entry in ece],
+            "bytes": model.size_bytes(),
+            "bytes_share": model.size_bytes() / original.size_bytes(),
+            "seconds_to_make_and_score": time.perf_counter() - begun,
+        }
+        print(form, json.dumps(results[form]), flush=True)
+    sample = scratch / "texts.json"
+    sample.write_text(json.dumps(list(part.texts[:200])), encoding="utf-8")
+    times = timings(made, sample, chosen.rounds)
+    for form, batches in times.items():
+        results.setdefault(form, {})["processor_ms_per_text"] = batches
+        first = times["original"]
+        results[form]["speedup"] = {
+            size: statistics.median(first[size]) / statistics.median(batches[size]) for size in batches if batches[size]
+        }
+    names = ("set", "candidate", "train", "epochs", "rounds", "seed")
+    return {
+        "benchmark": "compression_speed",
+        **{name: getattr(chosen, name) for name in names},
+        "rows_of_tuning": dict(bundle.info.rows),
+        "n_test": len(test),
+        "n_texts": len(texts),
+        "instruction_sets": [name for name in SETS if name in _flags()],
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+        "load_per_core": load_per_core(),
+        "forms": results,
+    }
+
+
+def compressed(original: SavedModel, form: str, folder: Path, texts: Calibration) -> SavedModel:
+    """The model after the compressors that a form names, one after the other."""
+    model = original
+    for number, step in enumerate(form.split(" + ")):
+        name, _, level = step.partition(" ")
+        compressor = plugins.load("compressors", name)
+        family = compressor.FAMILY if isinstance(compressor, ChangesFamily) else model.family
+        there = folder / str(number)
+        there.mkdir(parents=True)
+        compressor.compress(model.load(), float(level or compressor.LEVELS[0]), there, texts)
+        model = SavedModel(there, family, compressor.ENGINE, (*model.steps, step))
+    return model
+
+
+def timings(made: dict[str, SavedModel], sample: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Form -> batch size -> processor time of a text in each round, ms; each form in a process of its own, in turn."""
+    forms = {**made, TORCH_AO: made["original"]}
+    times: dict[str, dict[str, list[float]]] = {form: {size: [] for size in SIZES} for form in forms}
+    for _ in range(rounds):
+        for form, model in forms.items():
+            engine = "torch.ao" if form == TORCH_AO else model.engine
+            command = [sys.executable, __file__, "--timed", engine, model.family, str(model.folder), str(sample)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(f"{form}: {done.stderr.strip().splitlines()[-1:]}", flush=True)
+                continue
+            for size, spent in json.loads(done.stdout.splitlines()[-1]).items():
+                times[form][size].append(spent)
+    return times
+
+
+def timed(engine: str, family: str, folder: str, sample: str) -> None:
+    """Print the median processor time of a text, in milliseconds, at each batch size."""
+    model = plugins.load("engines", "native" if engine == "torch.ao" else engine).load(Path(folder), family)
+    if engine == "torch.ao":
+        _quantise_with_torch(model)
+    texts = json.loads(Path(sample).read_text(encoding="utf-8"))
+    print(json.dumps({size: _median_ms(model, texts, int(size)) for size in SIZES}))
+
+
+def _median_ms(model: Any, texts: list[str], size: int) -> float:
+    batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+    for batch in batches[:5]:
+        model.predict(batch)
+    spent: list[float] = []
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < _TIMED_SECONDS or len(spent) < len(batches):
+        batch = batches[len(spent) % len(batches)]
+        start = time.process_time()
+        model.predict(batch)
+        spent.append((time.process_time() - start) * 1e3 / len(batch))
+    return statistics.median(spent)
+
+
+def _quantise_with_torch(model: Any) -> None:
+    import warnings
+
+    from torch import ao, nn, qint8
+
+    for name, module in list(model.backbone.named_modules()):
+        if isinstance(module, nn.Linear):  # torch.ao looks for the very class
+            linear = nn.Linear(module.in_features, module.out_features)
+            linear.weight, linear.bias = module.weight, module.bias
+            model.backbone.set_submodule(name, linear)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        convert: Any = ao.quantization.quantize_dynamic
+        model.backbone = convert(model.backbone, {nn.Linear}, dtype=qint8)
+
+
+def _flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+if __name__ == "__main__":
+    main()
