@@ -1,190 +1,150 @@
-"""Throughput and latency of the service, compared with a plain FastAPI app around the same bundle.
+r"""Throughput and latency of the service beside other servers of the same model, under 1, 8, 32 and 128 clients.
 
-Run:    python benchmarks/serving_load.py --seconds 4 --repeats 2
-Needs:  the data folder (trec), the extra serve; about three minutes.
+Run:    python benchmarks/serving_load.py --bundle BUNDLE --onnx ONNX --hub HUB --peers VENV/bin/python \
+            --ray VENV/bin/python
+Needs:  two cores; a bundle of text classification and its exports (`goldilocks export BUNDLE --to onnx`, `--to hub`);
+        a virtual environment with litserve, bentoml, onnxruntime and tokenizers, and one with ray[serve] too (none is a
+        dependency). About half a minute for each side and repeat.
 
-Two bundles are tuned here on 600 rows of TREC: a linear model and MiniLM (head only). Each is served by ``goldilocks
-serve`` with its default settings, and by an app of ten lines that calls ``bundle.answers([text])`` in FastAPI's thread
-pool, as tutorials do. Both run in one process behind uvicorn, with OpenMP threads asleep while they wait. 1, 8, 32 and
-128 clients each send one question of TREC's test part after another over a connection that stays open, for some
-seconds, after a second that is not counted. The sides take turns, so that other load on the machine hits both.
+Sides: goldilocks serve with its default settings; FastAPI around transformers.pipeline (the Hub export); FastAPI,
+LitServe, BentoML and Ray Serve around one ONNX session with the same graph, each as its documentation shows it, batches
+up to 64 where it has batching (``serving_sides.py``). Name as --bundle one whose engine is onnxruntime (`goldilocks
+compress`) to have ours run the same kernels. The sides take turns within each repeat, so that other load on the machine
+hits all.
 
-Measured: requests answered per second, and the 50th, 95th and 99th percentile of the milliseconds a request takes, as
-the clients see it (they share the machine's cores with the service); seconds until the first answer after the start;
-resident memory after the load. Answers other than 200 are counted. The last line of output is one JSON object.
+One core for the clients, the other for the server and all its processes, one numerical thread each. Each client sends
+one request after the other over a connection that stays open, after a second that is not counted. Texts have
+mixed lengths: a test question alone (one half), two joined (a quarter), eight joined (a quarter), in seeded order.
+
+Measured: requests per second answered with 200; the 50th, 95th and 99th percentile of their milliseconds as clients
+see them; other statuses; seconds from start to first answer; memory of all processes after the load. The result
+gives medians over the repeats and ratios to ours. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import contextlib
 import json
-import os
+import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
-from bench_data import keep, machine, options, rows, sample, task_file
+from bench_data import keep, machine, options, rows
+from http_load import Load, first_answer, memory_mb, pin, running
+from serving_sides import Side, side
 
-CANDIDATES = ("tfidf_linear/word/scratch", "encoder/all-MiniLM-L6-v2/head_only")
 CLIENTS = (1, 8, 32, 128)
-WARM = 1.0
-PLAIN = """
-import sys
-import goldilocks, uvicorn
-from fastapi import FastAPI
-from pydantic import BaseModel
-
-class Body(BaseModel):
-    input: str
-
-app = FastAPI()
-bundle = goldilocks.load(sys.argv[1])
-
-@app.post("/v1/classify")
-def classify(body: Body):
-    found = bundle.answers([body.input]).predictions()[0]
-    return {"label": found.label, "probs": list(found.scores.values())}
-
-uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
-"""
-PORTS = {"goldilocks": 18_431, "plain": 18_432}
+NAMES = ("goldilocks", "pipeline", "fastapi", "litserve", "bentoml", "ray")
+PORT = 18_431
 
 
-def command(side: str, bundle: str, port: int) -> list[str]:
-    """What starts a side."""
-    if side == "plain":
-        return [sys.executable, "-c", PLAIN, bundle, str(port)]
-    return [sys.executable, "-m", "goldilocks", "serve", bundle, "--port", str(port)]
+def mixed(texts: list[str], count: int, seed: int = 0) -> list[str]:
+    """Texts of mixed lengths: one, two or eight of the given ones, joined."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(texts, k=draw.choice((1, 1, 2, 8)))) for _ in range(count)]
 
 
-class Load:
-    """Clients that ask one question after the other."""
-
-    def __init__(self, port: int, texts: list[str]) -> None:
-        """Set where to, and what is asked."""
-        self._port = port
-        self._requests = [_request(json.dumps({"input": text}).encode()) for text in texts]
-        self.milliseconds: list[float] = []
-        self.failures = 0
-
-    async def run(self, clients: int, seconds: float) -> None:
-        """Ask for so many seconds, after those of ``WARM``."""
-        begins = time.perf_counter() + WARM
-        await asyncio.gather(*(self._client(number, begins, begins + seconds) for number in range(clients)))
-
-    async def _client(self, number: int, begins: float, ends: float) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        place = number * 17
-        while (asked := time.perf_counter()) < ends:
-            writer.write(self._requests[place % len(self._requests)])
-            place += 1
-            status = await _status(reader)
-            if asked >= begins:
-                self.milliseconds.append((time.perf_counter() - asked) * 1000)
-                self.failures += status != 200
-        writer.close()
-
-
-def _request(body: bytes) -> bytes:
-    head = "POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: "
-    return f"{head}{len(body)}\r\n\r\n".encode() + body
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    length = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:"))
-    await reader.readexactly(length)
-    return int(head.split(b" ", 2)[1])
-
-
-async def _first_answer(port: int, texts: list[str]) -> None:
-    """Ask until a question is answered."""
-    while True:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(_request(json.dumps({"input": texts[0]}).encode()))
-            status = await _status(reader)
-            writer.close()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            status = 0
-        if status == 200:
-            return
-        await asyncio.sleep(0.02)
-
-
-@contextlib.contextmanager
-def ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the process when something goes wrong, instead of waiting for it."""
-    try:
-        yield
-    except BaseException:
-        process.kill()
-        raise
-
-
-def one_run(side: str, bundle: str, texts: list[str], seconds: float) -> dict[str, Any]:
+def one_run(chosen: Side, texts: list[str], clients: list[int], seconds: float, core: int | None) -> dict[str, Any]:
     """Start a side, load it with each number of clients, and end it."""
-    port = PORTS[side]
     begun = time.perf_counter()
-    # Both sides with threads that sleep while they wait, which is what goldilocks serve sets.
-    environment = {**os.environ, "GOMP_SPINCOUNT": "0"}
-    started = subprocess.Popen(command(side, bundle, port), stderr=subprocess.DEVNULL, env=environment)
-    with started as process, ending(process):
-        asyncio.run(_first_answer(port, texts))
-        result: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
-        for clients in CLIENTS:
-            load = Load(port, texts)
-            asyncio.run(load.run(clients, seconds))
-            cuts = statistics.quantiles(load.milliseconds or [float("nan")] * 2, n=100)
-            result["clients"][clients] = {
-                "requests": len(load.milliseconds),
-                "per_second": round(len(load.milliseconds) / seconds, 1),
-                "p50_ms": round(cuts[49], 1),
-                "p95_ms": round(cuts[94], 1),
-                "p99_ms": round(cuts[98], 1),
-                "failures": load.failures,
+    with running(chosen.command, core=core, env=chosen.env, folder=chosen.folder) as process:
+        asyncio.run(first_answer(Load(PORT, texts, chosen.body)))
+        found: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
+        for count in clients:
+            load = Load(PORT, texts, chosen.body)
+            asyncio.run(load.run(count, seconds))
+            found["clients"][str(count)] = load.summary(seconds)
+        found["memory_mb"] = memory_mb(process)
+    return found
+
+
+def compared(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Medians of each side over the repeats, and how many times as many requests ours answers."""
+    table: dict[str, Any] = {}
+    for name in dict.fromkeys(run["side"] for run in runs):
+        mine = [run for run in runs if run["side"] == name and "clients" in run]
+        if not mine:
+            continue
+        table[name] = {
+            count: {
+                key: statistics.median(run["clients"][count][key] for run in mine)
+                for key in ("per_second", "p50_ms", "p95_ms", "p99_ms")
             }
-        result["memory_mb"] = round(psutil.Process(process.pid).memory_info().rss / 1e6)
-        process.terminate()
-        result["exit_code"] = process.wait(60)
-    return result
+            for count in mine[0]["clients"]
+        }
+    ours = table.get("goldilocks", {})
+    ratios = {
+        name: {
+            count: round(ours[count]["per_second"] / max(row["per_second"], 0.01), 2) for count, row in sides.items()
+        }
+        for name, sides in table.items()
+        if name != "goldilocks" and ours
+    }
+    return {"medians": table, "times_as_many_requests_as": ratios}
+
+
+def models(chosen: argparse.Namespace) -> dict[str, tuple[str, Path]]:
+    """Interpreter and model of each side that can be run with the given options."""
+    known: dict[str, tuple[str | None, Path | None]] = {
+        "goldilocks": (sys.executable, chosen.bundle),
+        "pipeline": (sys.executable, chosen.hub),
+        "fastapi": (sys.executable, chosen.onnx),
+        "litserve": (chosen.peers, chosen.onnx),
+        "bentoml": (chosen.peers, chosen.onnx),
+        "ray": (chosen.ray, chosen.onnx),
+    }
+    return {name: (python, model) for name, (python, model) in known.items() if python and model}
 
 
 def main() -> None:
-    """Tune the bundles, then load both sides in turn."""
+    """Load every side in turn."""
     parser = options(__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--onnx", type=Path, help="Folder of `goldilocks export --to onnx`.")
+    parser.add_argument("--hub", type=Path, help="Folder of `goldilocks export --to hub`.")
+    parser.add_argument("--peers", help="Python with litserve, bentoml and onnxruntime.")
+    parser.add_argument("--ray", help="Python with ray[serve] and onnxruntime.")
+    parser.add_argument("--sides", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--clients", nargs="+", type=int, default=list(CLIENTS))
+    parser.add_argument("--set", default="banking77", help="Data set whose test texts are asked.")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", default="serving_load", help="Name of the result file.")
     chosen = parser.parse_args()
-    texts = [row["text"] for row in rows(chosen.data, "trec", "test")]
+    texts = mixed([row["text"] for row in rows(chosen.data, chosen.set, "test")], 1_000)
+    client_core, server_core = (0, 1) if (psutil.cpu_count() or 1) > 1 else (None, None)
+    available = models(chosen)
     result: dict[str, Any] = {
         "benchmark": "serving_load",
-        "data": f"trec: tuned on 600 rows (seed 0), {len(texts)} questions asked in turn",
+        "data": f"{chosen.set}: 1,000 texts of 1, 2 or 8 test texts (seed 0)",
         "seconds": chosen.seconds,
-        "load_average_before": os.getloadavg(),
+        "repeats": chosen.repeats,
+        "pinned_to": {"clients": client_core, "server": server_core},
+        "load_average_before": psutil.getloadavg(),
+        "skipped": [name for name in chosen.sides if name not in available],
         "runs": [],
     }
+    pin(client_core)
     with tempfile.TemporaryDirectory() as folder:
-        task = task_file(Path(folder), "trec", sample(rows(chosen.data, "trec", "train"), 600, seed=0), None)
-        for number, name in enumerate(CANDIDATES):
-            bundle = str(Path(folder) / f"bundle-{number}")
-            tune = [sys.executable, "-m", "goldilocks", "tune", str(task), "--candidate", name, "--out", bundle]
-            subprocess.run(tune, check=True, capture_output=True)
-            for repeat in range(chosen.repeats):
-                for side in ("goldilocks", "plain") if repeat % 2 == 0 else ("plain", "goldilocks"):
-                    run = one_run(side, bundle, texts, chosen.seconds)
-                    result["runs"].append({"candidate": name, "side": side, "repeat": repeat, **run})
-                    print(f"{name} {side}: {json.dumps(run)}", flush=True)
-    result["load_average_after"] = os.getloadavg()
-    keep("serving_load", result | machine())
+        for repeat in range(chosen.repeats):
+            order = [name for name in chosen.sides if name in available]
+            for name in order[repeat % len(order) :] + order[: repeat % len(order)]:
+                python, model = available[name]
+                made = side(name, python=python, model=model, port=PORT, work=Path(folder))
+                try:
+                    run = one_run(made, texts, chosen.clients, chosen.seconds, server_core)
+                except TimeoutError as error:
+                    run = {"failed": str(error)}
+                result["runs"].append({"side": name, "repeat": repeat, **run})
+                print(f"{name}: {json.dumps(run)}", flush=True)
+    result |= compared(result["runs"]) | {"load_average_after": psutil.getloadavg()}
+    keep(chosen.out, result | machine())
 
 
 if __name__ == "__main__":
