@@ -237,6 +237,10 @@ def restored(folder: Path, build: Callable[[NetworkConfig], Backbone]) -> Networ
         from goldilocks.nets.layers.int8_embedding import empty_table
 
         empty_table(backbone, str(backbone.word_embedding))
+    if config.weight_bits:
+        from goldilocks.nets.quantised_decoder import empty_quantised
+
+        empty_quantised(backbone, config.weight_bits)
     loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
     if config.additions:
         from goldilocks.nets.additions import build as build_addition

@@ -82,6 +82,8 @@ class NetworkConfig:
     """Options of the head that are not weights, e.g. the range of the scores."""
     int8_embeddings: bool = False
     """Whether the table of word embeddings is stored as int8 (``layers/int8_embedding``), for inference only."""
+    weight_bits: int = 0
+    """8 or 4: the matrices of a decoder are quantised (``quantised_decoder``), for inference only; 0: they are not."""
     additions: tuple[Addition, ...] = ()
     """What the method added and could not merge, in this order."""
 

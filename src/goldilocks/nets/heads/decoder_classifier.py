@@ -264,8 +264,11 @@ class DecoderClassifier(Network):
             self._use_checkpoint_precision()  # it may have been written on another machine
             self._set_prompt(PromptState(prompt, tuple(raw["prior"]), raw["max_tokens"]))
             return
-        self.module.float()
-        if self.config.output == Output.TEXT:
+        if self.config.weight_bits:
+            self._use_checkpoint_precision()
+        else:
+            self.module.float()
+        if self.config.output == Output.TEXT or self.config.weight_bits:
             self._lm.prepare_for_inference()
 
 

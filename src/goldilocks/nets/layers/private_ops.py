@@ -1,4 +1,4 @@
-"""Private kernels of torch for linear layers with packed weights (oneDNN, FBGEMM), and whether this torch has them.
+"""Private kernels of torch for linear layers with packed or quantised weights, and whether this torch has them.
 
 torch promises nothing about these operators. So each is looked up by name and tried out when weights are packed: where
 one is missing, refuses this processor or fails, packing returns ``None`` and the caller uses ``F.linear``. Nothing else
@@ -8,6 +8,7 @@ in the package calls a private operator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NewType
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 OneDnnWeight = NewType("OneDnnWeight", object)
 FbgemmWeight = NewType("FbgemmWeight", object)
+Int4Weight = NewType("Int4Weight", tuple[Tensor, Tensor])
 
 _FAILURES = (RuntimeError, NotImplementedError, AttributeError, TypeError, ValueError)
 
@@ -67,4 +69,61 @@ def pack_fbgemm_fp16(weight: Tensor) -> FbgemmWeight | None:
 def fbgemm_linear(x: Tensor, packed: FbgemmWeight) -> Tensor:
     """``F.linear`` with a matrix from ``pack_fbgemm_fp16``; no bias."""
     product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, packed)
+    return product
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """The tensor at an address that is a multiple of 64, copied if need be.
+
+    The int8 kernel of torch 2.13 ends the process with a segmentation fault where its input or its weights are not so
+    aligned, as those in a safetensors file are not.
+    """
+    tensor = tensor.contiguous()
+    return tensor if tensor.data_ptr() % 64 == 0 else tensor.clone()
+
+
+@cache
+def has_int8_linear() -> bool:
+    """Whether ``int8_linear`` works here."""
+    if _operator("aten", "_weight_int8pack_mm") is None:
+        return False
+    try:
+        int8_linear(torch.zeros(1, 32).bfloat16(), torch.zeros(16, 32, dtype=torch.int8), torch.ones(16).bfloat16())
+    except _FAILURES:
+        return False
+    return True
+
+
+def int8_linear(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """``x (n, n_in)`` by an int8 matrix ``(n_out, n_in)`` with a scale for each of its rows, in bfloat16."""
+    product: Tensor = torch.ops.aten._weight_int8pack_mm(aligned(x), aligned(weight), scale)
+    return product
+
+
+def pack_int4(numbers: Tensor, scale: Tensor, group: int) -> Int4Weight | None:
+    """A 4-bit matrix in the CPU kernel's layout, checked against its dequantised form; ``None``: no such kernel.
+
+    Args:
+        numbers: ``(n_out, n_in)``, 0 to 15; 8 stands for 0.
+        scale: ``(n_out, n_in / group)``.
+        group: Weights that share a scale.
+    """
+    convert = _operator("aten", "_convert_weight_to_int4pack_for_cpu")
+    if convert is None or _operator("aten", "_weight_int4pack_mm_for_cpu") is None:
+        return None
+    pairs = torch.stack([scale.T, torch.zeros_like(scale.T)], -1).bfloat16().contiguous()  # scale and zero point
+    try:
+        packed = Int4Weight((convert(numbers.int(), 2), pairs))
+        first = torch.zeros(1, numbers.shape[1]).bfloat16()
+        first[0, 0] = 1
+        column = int4_linear(first, packed, group)[0].float()
+    except _FAILURES:
+        return None
+    expected = (numbers[:, 0].float() - 8) * scale[:, 0].float()
+    return packed if torch.allclose(column, expected, rtol=1e-2, atol=1e-6) else None
+
+
+def int4_linear(x: Tensor, packed: Int4Weight, group: int) -> Tensor:
+    """``x (n, n_in)`` by a matrix from ``pack_int4``, in bfloat16."""
+    product: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(aligned(x), packed[0], group, packed[1])
     return product

@@ -1,0 +1,66 @@
+"""Llama-style decoders with quantised matrices: made from a network, or empty for ``load_weights`` to fill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.backbones.llama import LlamaBackbone
+from goldilocks.nets.layers.quantised_linear import GROUP, QuantisedEmbedding, QuantisedLinear, QuantisedMatrix
+from goldilocks.nets.network import Network
+
+TABLE_BITS = 8
+"""Of word embeddings and LM head, at 4 bits too: errors there meet every token."""
+
+
+def not_quantisable(model: Network) -> str | None:
+    """Why a network's matrices are not quantised, for the user; ``None``: they can be."""
+    if not isinstance(model.backbone, LlamaBackbone):
+        return f"only Llama-style decoders have 8- or 4-bit weights, this backbone is a {type(model.backbone).__name__}"
+    if model.config.weight_bits:
+        return f"its weights have {model.config.weight_bits} bits already"
+    if model.config.head.KIND not in ("decoder_classifier", "decoder_generator"):
+        return f"its head is a {model.config.head.KIND}, which computes in float32"
+    if model.config.additions:
+        return f"its method added {model.config.additions[0].kind} to the layers"
+    odd = [name for name, layer in _matrices(model.backbone) if layer.weight.shape[1] % GROUP]
+    return f"the rows of {odd[0]} are no multiple of {GROUP}" if odd else None
+
+
+def _matrices(backbone: LlamaBackbone) -> list[tuple[str, Any]]:
+    kinds = (nn.Linear, nn.Embedding)
+    return [(name, module) for name, module in backbone.named_modules() if isinstance(module, kinds)]
+
+
+def quantise(model: Network, bits: int) -> None:
+    """Quantise a network that ``not_quantisable`` says nothing against, in place, for inference only."""
+    backbone = model.backbone
+    assert isinstance(backbone, LlamaBackbone)
+    originals = dict(_matrices(backbone))
+    empty_quantised(backbone, bits)
+    with torch.no_grad():
+        for name, original in originals.items():
+            made = backbone.get_submodule(name)
+            assert isinstance(made, QuantisedMatrix)
+            made.fill(original.weight)
+            if isinstance(made, QuantisedLinear) and original.bias is not None:
+                made.bias = original.bias.detach().float()
+    backbone.forget_packed()
+    model.config = replace(model.config, weight_bits=bits)
+
+
+def empty_quantised(backbone: Backbone, bits: int) -> None:
+    """Replace the matrices of a backbone by quantised ones of their shape, without weights."""
+    assert isinstance(backbone, LlamaBackbone)
+    for name, module in _matrices(backbone):
+        made: QuantisedMatrix
+        if isinstance(module, nn.Embedding):
+            made = QuantisedEmbedding(module.num_embeddings, module.embedding_dim, TABLE_BITS)
+        else:
+            own_bits = TABLE_BITS if name == "last" else bits
+            made = QuantisedLinear(module.out_features, module.in_features, own_bits, module.bias is not None)
+        backbone.set_submodule(name, made)
