@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def main() -> None:
         print(json.dumps(cell(chosen.data, model, name, method, chosen.rows, int(seed))))
         return
     chosen.work.mkdir(parents=True, exist_ok=True)
-    wanted = [(m, s, k, n) for m in chosen.models for s in chosen.sets for k in chosen.methods for n in range(chosen.seeds)]
+    wanted = list(product(chosen.models, chosen.sets, chosen.methods, range(chosen.seeds)))
     cells: list[dict[str, Any]] = []
     for model, name, method, number in wanted:
         file = chosen.work / f"{model}-{name}-{method}-{chosen.rows}-{number}.json"

@@ -47,6 +47,7 @@ from goldilocks.records import (
 )
 from goldilocks.report.write import ReportRecords, write_report
 from goldilocks.selection.augmentation import check_augmentation, with_copies
+from goldilocks.selection.combinations import check_kinds, forget_combinations, with_combinations
 from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
@@ -100,6 +101,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     """From a task to a bundle. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name, _ = deciding_metric(spec, task)
+    check_kinds(spec.candidates.combine)
     check_augmentation(spec.augment, task.OUTPUT)
     guard = Guard(workspace, Clock(spec.budget_seconds, workspace.elapsed()), progress)
     for name in spec.compress.only:
@@ -120,10 +122,12 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     openings = workspace.test_openings()  # of decisions before this run was resumed
     while True:  # once, unless a candidate fails after the race: then the race continues among the others
         progress(StageStarted("race", len(screening.kept)))
+        forget_combinations(workspace, pool)  # of an earlier session or pass: they are made anew
         trials, stopped = race(context, policy)  # partial training runs, bought while they are worth their price
         store.drop_checkpoints(trials)
+        judged, trials = with_combinations(context, trials, store)  # further candidates, made from finished ones
         progress(StageStarted("decision"))
-        decision = conclude(context, trials, stopped, settings.policy, measure=store.footprint, metric_name=metric_name)
+        decision = conclude(judged, trials, stopped, settings.policy, measure=store.footprint, metric_name=metric_name)
         if decision is None:
             continue
         if spec.compress.max_loss is not None:  # the winner, and what lost on cost alone, are made smaller ...
@@ -143,7 +147,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
         decision = replace(decision, test_openings=openings + 1)
         write_text(workspace.decision, to_json(decision))  # on the disk before the test set is opened
         rule = _loss_rule(spec, task, dataset).answer_rule
-        finished = _hand_over(decision, rule, dataset, pool, store, guard)  # test score, bundle
+        finished = _hand_over(decision, rule, dataset, judged.pool, store, guard)  # test score, bundle
         if finished is not None:
             break
 

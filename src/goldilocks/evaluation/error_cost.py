@@ -89,9 +89,9 @@ class LossRule:
         folds = np.random.default_rng(0).permutation(len(losses)) % FOLDS  # rows may come in an order
         for fold in range(FOLDS):
             own = folds == fold
-            bar = _threshold(losses[~own], sure[~own], self.review)
+            bar = threshold(losses[~own], sure[~own], self.review)
             priced[own] = np.where(sure[own] < bar, self.review, losses[own])
-        bar = _threshold(losses, sure, self.review)
+        bar = threshold(losses, sure, self.review)
         if not np.isfinite(bar):
             return Reviewed(priced, None, 0.0)
         return Reviewed(priced, float(bar), float(np.mean(sure < bar)))
@@ -109,11 +109,11 @@ class Reviewed:
     """Share of the items whose answers do."""
 
 
-def _threshold(losses: Floats, sure: Floats, review: float) -> float:
+def threshold(losses: Floats, sure: Floats, review: float) -> float:
     """Certainty below which a review is cheaper than the errors made there; -inf where it never is.
 
     Example: the unsure answers cost 1 each, the sure ones nothing, a review .3.
-        >>> _threshold(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.1, 0.2, 0.8, 0.9]), 0.3)
+        >>> threshold(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.1, 0.2, 0.8, 0.9]), 0.3)
         0.5
     """
     order = np.argsort(sure, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from goldilocks.records.items import Output
 
@@ -38,6 +39,14 @@ class ModelInfo:
     max_tokens: int = 512
     sha256: Mapping[str, str] = field(default_factory=dict)
     """File name -> SHA-256 it must have; empty where the catalogue does not know it (a local folder)."""
+
+    PARTS: ClassVar[str] = "parts://"
+    """``source`` of a model that was made from other candidates begins with it."""
+
+    @property
+    def combined(self) -> bool:
+        """Whether it was made from other candidates that had finished."""
+        return self.source.startswith(self.PARTS)
 
     @property
     def pretrained(self) -> bool:

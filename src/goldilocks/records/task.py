@@ -170,6 +170,8 @@ class CandidateFilter:
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
+    combine: tuple[str, ...] = ()
+    """What is made from finished candidates after the race: ``ensemble``, ``soup``, ``cascade``; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,12 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
     name, workspace = decision.winner.candidate, setting.workspace
     seconds = sum(trial.seconds for trial in workspace.read_trials() if trial.candidate == name and not trial.repeat)
     candidate = next(entry for entry in setting.pool.candidates if entry.name == name)
-    if setting.on_half is None or candidate.model.remote or workspace.half_answers(name) is not None:
+    if (
+        setting.on_half is None
+        or candidate.model.remote
+        or candidate.model.combined
+        or workspace.half_answers(name) is not None
+    ):
         return False
     affordable = seconds <= _CHEAP_SECONDS and setting.clock.left() >= 2 * _CHEAP_SECONDS
     if not affordable or len(setting.dataset.train) < _LEAST_ROWS:

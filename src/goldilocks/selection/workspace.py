@@ -13,7 +13,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,6 +272,14 @@ class Workspace:
             kept = [trial for trial in trials if trial not in lost]
             write_text(self.trials, "".join(to_json(kept_item, indent=None) + "\n" for kept_item in kept))
         return tuple(name.candidate for name in lost)
+
+    def forget(self, candidates: Container[str]) -> None:
+        """Take back all purchases of some candidates, and a decision that was made from them."""
+        trials = self.read_trials()
+        kept = [trial for trial in trials if trial.candidate not in candidates]
+        if len(kept) < len(trials):
+            self.decision.unlink(missing_ok=True)
+            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in kept))
 
     def _has_files(self, trial: Trial) -> bool:
         model = self.of_candidate(trial.candidate) / "model"
