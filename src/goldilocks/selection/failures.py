@@ -12,7 +12,6 @@ from ``dropped.jsonl``; its earlier purchases still count.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from goldilocks.events import CandidateFailed, Progress
 from goldilocks.records import Failure
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
+from goldilocks.support.machine.out_of_memory import out_of_memory
 
 _MEMORY = "this machine has not the memory it needs"
 
@@ -33,22 +33,12 @@ def own_fault(error: Exception) -> str | None:
         >>> own_fault(MemoryError()), own_fault(MissingError("x: is not there.")), own_fault(KeyError("x"))
         ('this machine has not the memory it needs', 'x: is not there.', None)
     """
-    if _out_of_memory(error):
-        return _MEMORY
+    if out_of_memory(error):
+        return f"{_MEMORY} ({error})" if isinstance(error, MemoryError) and str(error) else _MEMORY
     if isinstance(error, InputError):
         # What writes to the run's folder says so when the disk is full, and names the cause.
         return None if _writing(error.__cause__) else str(error)
     return str(error) if isinstance(error, EndpointError | MissingError | IntegrityError) else None
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(error, RuntimeError):
-        return False
-    # On a CPU torch says it in a plain RuntimeError (c10/core/impl/alloc_cpu.cpp).
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def _writing(cause: BaseException | None) -> bool:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from goldilocks.answers import Answers
-from goldilocks.errors import IntegrityError
+from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row, padded
 from goldilocks.nets.training.adversarial import AdversarialTraining
@@ -31,12 +31,15 @@ from goldilocks.nets.training.slots import Slot
 from goldilocks.nets.training.torch_optimizers import optimizer_for
 from goldilocks.records import Adversarial, Gold, Text, TrainingConfig, UnlabelledLoss
 from goldilocks.support.machine.hardware import machine
+from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.cache import FrozenStates
 from goldilocks.tuning.config import check_config
 from goldilocks.tuning.schedule import batches_of
 
 _KEPT_IDS = 8
 """Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
+_PATIENCE = 10
+"""Steps in a row without a finite loss after which training gives up."""
 _OBJECTIVE = "objective/"
 """Before the names of an objective's tensors in a checkpoint."""
 
@@ -138,6 +141,7 @@ class Learner:
         self.epoch, self.batch, self.steps = 0, 0, 0
         self._batches: list[list[int]] = []
         self._asked: tuple[int, Tensor] | None = None
+        self._not_finite = 0
 
     # -------------------------------------------------------------------------------------------------------- training
 
@@ -190,13 +194,47 @@ class Learner:
 
     def _step(self, rows: list[int]) -> None:
         progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.config.epochs
-        # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
-        torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
-        self.train_batch(rows, rate_share(progress, self.config.warmup_share, self.config.schedule))
+        self._train_within_memory(rows, rate_share(progress, self.config.warmup_share, self.config.schedule))
+        self._check_loss()
         if isinstance(self._objective, AdjustsSteps):
             self._objective.after_step(self._named_slots, progress)
         self._average.update(self._optimizer.slots, progress)
         self.steps += 1
+
+    def _train_within_memory(self, rows: list[int], rate_share: float) -> None:
+        """One step; where memory does not suffice its batch is divided among more passes, in all later steps too."""
+        while True:
+            # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
+            torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
+            try:
+                return self.train_batch(rows, rate_share)
+            except (MemoryError, RuntimeError) as error:
+                passes = self.config.accumulation
+                if not out_of_memory(error):
+                    raise
+                if passes >= len(rows):
+                    raise MemoryError(
+                        f"one item of {max(self._lengths[rows])} tokens at a time is too much in step "
+                        f"{self.steps + 1}; choose a smaller model, or a method that trains less, such as head_only"
+                    ) from error
+                for slot in self._optimizer.slots:
+                    slot.working.grad = None
+                self.config = replace(self.config, accumulation=min(2 * passes, len(rows)))
+
+    def _check_loss(self) -> None:
+        """See that the loss is a number; the optimiser skips steps where it is not.
+
+        Raises:
+            InputError: it has not been one for ``_PATIENCE`` steps.
+        """
+        assert self.last_loss is not None
+        self._not_finite = 0 if bool(torch.isfinite(self.last_loss)) else self._not_finite + 1
+        if self._not_finite >= _PATIENCE:
+            first = self.steps + 2 - _PATIENCE
+            raise InputError(
+                f"the loss has not been a finite number since step {first} (at {self.share:.0%} of the run); lower the "
+                f"learning rate (training.learning_rate, now {self.config.learning_rate:g}), or exclude the candidate."
+            )
 
     def train_batch(self, rows: list[int], rate_share: float) -> None:
         """One step of the optimiser on these rows, at a share of the peak rates; ``last_loss`` is then its loss."""
@@ -221,6 +259,8 @@ class Learner:
         return share * self._loss(rows)
 
     def _terms(self, rows: list[int]) -> int:
+        if self._objective is not None:  # a mean over rows
+            return len(rows)
         return self.network.loss_terms([self._rows[row] for row in rows], [self._targets[row] for row in rows])
 
     def _loss(self, rows: list[int]) -> Tensor:

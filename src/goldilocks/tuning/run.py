@@ -128,9 +128,12 @@ class Run:
                     on_step(share)
                 self.share = share
             else:
-                learner = self._learning()
+                learner, kept = self._learning(), self.share
                 try:
                     learner.advance(share, stop=stop, on_step=on_step)
+                except InputError as error:
+                    saved = f"its last checkpoint is that at {kept:.0%}" if kept else "there is no checkpoint before it"
+                    raise InputError(f"{self.candidate.name}: {str(error).rstrip('.')}; {saved}.") from error
                 finally:
                     self.share = learner.share
                 if self.share >= share - 1e-9:  # a step may end a little beyond or below what was asked
@@ -171,6 +174,11 @@ class Run:
             network = cast("Network", self._created(self.train))
             torch.manual_seed(self.seed)
             self._method.prepare(network, self._options)
+            if not any(weight.requires_grad for weight in network.module.parameters()):
+                raise InputError(
+                    f"{self.candidate.name}: the method leaves no weight of this model to train; choose another of its "
+                    "options, or the method full."
+                )
             if self.config.rate_test:
                 self.config = self._with_tested_rates(network, self.config)
             objective = self._objective(network)
