@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-ON_REQUEST = "scores like `lora`, but cannot be merged"
+ON_REQUEST = "adapts as `lora` does, but stays in the model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-ON_REQUEST = "scores like `lora` and takes longer"
+ON_REQUEST = "is a variant of `lora` that takes longer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-ON_REQUEST = "scores below `lora` at the same inference cost"
+ON_REQUEST = "trains fewer weights than `lora` at the same inference cost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-ON_REQUEST = "scores like `bias_only`"
+ON_REQUEST = "trains about as little as `bias_only`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from goldilocks.records import ModelInfo, Output, TrainingConfig
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "scores below `lora` on models of this size, and makes every text longer"
+ON_REQUEST = "makes every text longer and stays in the model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from goldilocks.records import ModelInfo, Output, TrainingConfig
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
-ON_REQUEST = "scores below `lora` on models of this size"
+ON_REQUEST = "stays in the model, unlike `lora`"
 
 
 @dataclass(frozen=True, slots=True)

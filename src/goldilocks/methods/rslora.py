@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-ON_REQUEST = "within noise of `lora` at its default rank"
+ON_REQUEST = "is a variant of `lora` for high ranks"
 
 
 @dataclass(frozen=True, slots=True)
