@@ -204,7 +204,7 @@ class Network:
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """Inference batches: the positions of their rows, and the batch, on the device of the weights."""
-        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192):
+        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192, shortest=0.5):
             yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
 
     @property

@@ -32,6 +32,14 @@ def test_shuffled_batches_hold_every_text_once_and_follow_from_the_seed() -> Non
     assert all(max(len(batch) * lengths[row] for row in batch) <= 200 for batch in first)
 
 
+def test_short_texts_are_not_padded_to_twice_their_length_once_a_batch_is_worth_it() -> None:
+    # 2 x 100 tokens are worth a batch, so that the texts of 30 begin another; 3 x 30 are not: the texts of 10 join it.
+    lengths = [30, 100, 10, 30, 100, 30, 10]
+    got = list(by_length(lengths, rows=64, tokens=8192, shortest=0.5))
+    assert [sorted(lengths[place] for place in batch) for batch in got] == [[100, 100], [10, 10, 30, 30, 30]]
+    assert len(list(by_length(lengths, rows=64, tokens=8192))) == 1
+
+
 def test_no_texts_give_no_batches() -> None:
     assert list(by_length([], rows=2, tokens=10)) == []
 

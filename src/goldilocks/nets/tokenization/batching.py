@@ -10,9 +10,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+_WORTH_A_BATCH = 128
+"""Tokens from which a batch costs more than its overhead on a CPU (MiniLM, one core, batches of mixed texts)."""
+
 
 def by_length(
-    lengths: Sequence[int], *, rows: int, tokens: int, rng: np.random.Generator | None = None
+    lengths: Sequence[int],
+    *,
+    rows: int,
+    tokens: int,
+    rng: np.random.Generator | None = None,
+    shortest: float = 0.0,
 ) -> Iterator[list[int]]:
     """Indices of texts, batch by batch; texts in a batch have similar lengths (bucketing).
 
@@ -21,6 +29,8 @@ def by_length(
         rows: Most texts in a batch.
         tokens: Most tokens in a batch, padding included (one text alone may exceed it).
         rng: With it, texts of similar length and the batches are shuffled; without, longest first.
+        shortest: A text shorter than this share of the batch's longest begins a new batch, unless the batch has fewer
+            than ``_WORTH_A_BATCH`` tokens. 0: never.
     """
     order = np.asarray(lengths)
     if rng is None:
@@ -34,7 +44,9 @@ def by_length(
     longest = 0
     for position in ranked.tolist():
         longest_then = max(longest, int(order[position]))
-        if current and (len(current) >= rows or longest_then * (len(current) + 1) > tokens):
+        full = len(current) >= rows or longest_then * (len(current) + 1) > tokens
+        much_padding = order[position] < shortest * longest and longest * len(current) >= _WORTH_A_BATCH
+        if current and (full or much_padding):
             batches.append(current)
             current, longest_then = [], int(order[position])
         current.append(position)
