@@ -70,6 +70,9 @@ the test loss. Candidates that take hours on one core were left out. Rows with t
 Xeon without bfloat16. For relations, MiniLM is classified from the hidden states at the two entity markers.
 """
 
+SEARCHES = "## One search for each task"
+"""Heading of what ``tasks_overview.py`` adds to the page."""
+
 Parts = dict[str, list[dict[str, Any]]]
 
 
@@ -310,7 +313,8 @@ def main() -> None:
                     continue
                 file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     page = Path(__file__).parents[1] / "docs" / "pool.md"
-    page.write_text(table(result["sets"]), encoding="utf-8")
+    _, mark, searches = page.read_text(encoding="utf-8").partition(SEARCHES)  # written by tasks_overview.py
+    page.write_text(table(result["sets"]) + (f"\n{mark}{searches}" if mark else ""), encoding="utf-8")
     print(page.read_text(encoding="utf-8"))
     keep("pool", result)
 

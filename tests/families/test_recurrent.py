@@ -19,7 +19,7 @@ ALL = [
     info
     for family in ("cnn", "recurrent")
     for info in plugins.load("families", family).models()
-    if not info.name.endswith("_lm")
+    if not info.name.endswith(("_lm", "_generator"))
 ]
 """Those that give labels."""
 ONWARD = [info for info in RECURRENT.models() if info.name.endswith("_lm")]
@@ -55,7 +55,7 @@ def test_learns_what_words_decide_and_answers_the_same_after_restoring(
 
 
 def test_recurrent_comes_as_three_cells_in_one_and_in_both_directions() -> None:
-    names = {info.name for info in RECURRENT.models()} - {info.name for info in ONWARD}
+    names = {info.name for info in RECURRENT.models()} - {info.name for info in ONWARD} - {"pointer_generator"}
     assert names == {"rnn", "birnn", "lstm", "bilstm", "gru", "bigru"}
 
 
@@ -97,6 +97,25 @@ def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(info
     # 102 words instead of 8,000, each 128 wide; the head comes on top.
     head = (info.width + 1) * len(tiny.LABELS)
     assert network.size_bytes() == 4 * (info.parameters - (8_000 - 102) * 128 + head)
+
+
+def test_pointer_generator_has_the_weights_it_states() -> None:
+    info = next(model for model in RECURRENT.models() if model.name == "pointer_generator")
+    case = next(one for one in tiny.cases([Output.TEXT]) if one.name == "text")
+    network = RECURRENT.create(info, None, case.part, case.goal, seed=0)
+    assert isinstance(network, Network)
+    # Word vectors of the encoder (128 wide) and of the decoder (256) for all of 8,000 subwords.
+    missing = (8_000 - network.tokenizer.get_vocab_size()) * (128 + 256)
+    assert network.size_bytes() == 4 * (info.parameters - missing)
+
+
+def test_pointer_generator_generates_text_only() -> None:
+    assert isinstance(RECURRENT, RestrictsOutputs)
+    info = next(model for model in RECURRENT.models() if model.name == "pointer_generator")
+    assert RECURRENT.unsupported(info, Output.TEXT) is None
+    assert "text only" in str(RECURRENT.unsupported(info, Output.LABEL))
+    single = next(model for model in RECURRENT.models() if model.name == "lstm")
+    assert "use bilstm or bigru" in str(RECURRENT.unsupported(single, Output.SPAN))
 
 
 @pytest.mark.parametrize("info", ALL, ids=lambda info: info.name)

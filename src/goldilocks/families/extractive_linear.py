@@ -1,9 +1,10 @@
 """Extractive summaries of several sentences, learnt: ridge regression of what a sentence adds to ROUGE.
 
 Each sentence has numbers and words (``classical/sentence_features.py``); what is learnt is its gain in the greedy
-oracle of the training references, with a penalty of their own for the words (``classical/blended_linear.py``). A summary takes
-the best sentences, without those that mostly repeat a better one, until it is as long as the references are: a line of
-the length of the text, fitted on the training rows, within the range of their lengths.
+oracle of the training references, with a penalty of its own for the words (``classical/blended_linear.py``). A summary
+takes the best sentences, without those that mostly repeat a better one, until it is as long as the references are: a
+line of the length of the text, fitted on the training rows, within the range of their lengths. Where the references are
+shorter than sentences, as titles are, clauses are taken in place of sentences.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ For labels the hidden states are max-pooled over the text, so early words count 
 learnt from the training texts, so some thousands are needed. As language models (``likelihood``) ``lstm`` and ``gru``
 predict each subword from those before it. For ``span`` ``bilstm`` and ``bigru`` are two layers with attention to the
 question between them (``nets/backbones/question_aware_rnn.py``). For ``text`` they are the encoder below a recurrent
-decoder with attention;
+decoder with attention, which in ``pointer_generator`` can copy;
 ``lstm_lm`` and ``gru_lm`` are language models trained on item and answer as one text, which continue the item.
 
 Source: Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru), Schuster & Paliwal 1997
@@ -50,6 +50,10 @@ LM_PIECES = (400, 8_000)
 """Fewest and most subwords of language models."""
 PROMPT_PIECES = 1_024
 """Last subwords of an item that a continuation is conditioned on."""
+POINTER = "pointer_generator"
+"""A bidirectional LSTM below a decoder that can copy tokens of the source, for ``text``."""
+POINTER_WORDS = 400
+"""Tokens of the source that it sees (See et al. 2017)."""
 CONTINUING = {"lstm_lm": "lstm", "gru_lm": "gru"}
 """Language models that continue the item, and their cells."""
 SPAN_CELLS = {"bilstm": "lstm", "bigru": "gru"}
@@ -71,7 +75,8 @@ _SECONDS_PER_WORD = {"rnn": 9e-6, "gru": 22e-6, "lstm": 14e-6}
 
 def models() -> tuple[ModelInfo, ...]:
     """``rnn``, ``gru``, ``lstm`` and the same in both directions (``bi...``); those of ``CONTINUING``."""
-    return (*(_info(cell, both_ways) for cell in _GATES for both_ways in (False, True)), *map(_lm_info, CONTINUING))
+    plain = (_info(cell, both_ways) for cell in _GATES for both_ways in (False, True))
+    return (*plain, _pointer_info(), *map(_lm_info, CONTINUING))
 
 
 def _info(cell: str, both_ways: bool) -> ModelInfo:
@@ -92,6 +97,22 @@ def _info(cell: str, both_ways: bool) -> ModelInfo:
         depth=1,
         width=ways * STATE,
         max_tokens=MAX_WORDS,
+    )
+
+
+def _pointer_info() -> ModelInfo:
+    width = TEXT_WIDTH
+    # Word vectors of both sides; three cells (two below); attention, output and the choice to copy.
+    parameters = PIECES * (WIDTH + width) + 2 * 4 * width * (WIDTH + width + 2) + 4 * width * (2 * width + 2)
+    parameters += 2 * (2 * width) * width + 3 * width * width + 5 * width + 1
+    return replace(
+        _info("lstm", both_ways=True),
+        name=POINTER,
+        architecture=f"bidirectional lstm encoder, lstm decoder with {width} states, attention and copying",
+        parameters=parameters,
+        size_bytes=4 * parameters,
+        width=2 * width,
+        max_tokens=POINTER_WORDS,
     )
 
 
@@ -117,6 +138,8 @@ def describe(folder: Path, source: str) -> ModelInfo | None:  # noqa: ARG001
 
 def unsupported(info: ModelInfo, output: Output) -> str | None:
     """See ``protocols.RestrictsOutputs``."""
+    if info.name == POINTER:
+        return None if output is Output.TEXT else "generates text only; use bilstm"
     if info.name in CONTINUING:
         other = f"an autoregressive language model only; use {CONTINUING[info.name]}"
         return None if output is Output.TEXT else other
@@ -136,10 +159,11 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     if work.output is Output.LIKELIHOOD or info.name in CONTINUING:
         return _lm_forecast(info, _with_answers(work), machine)
     if work.output is Output.TEXT:
-        return _text_forecast(work, training_config(info, work).epochs, machine)
+        most = POINTER_WORDS if info.name == POINTER else MAX_WORDS
+        return _text_forecast(work, training_config(info, work).epochs, machine, most)
     if work.output is Output.SPAN:
         return _span_forecast(info, work, machine)
-    per_word = _SECONDS_PER_WORD[info.name.removeprefix("bi")] * (2 if info.name.startswith("bi") else 1)
+    per_word = _SECONDS_PER_WORD.get(info.name.removeprefix("bi"), 14e-6) * (2 if info.name.startswith("bi") else 1)
     a_pass = work.rows * (_SECONDS_PER_TEXT + per_word * min(work.words, MAX_WORDS))
     seconds = (_START_SECONDS + training_config(info, work).epochs * a_pass) * 188.6 / machine.gflops
     # Libraries; one batch; weights four times over (gradient, two means of the optimiser); texts and their token ids.
@@ -172,11 +196,11 @@ def _lm_forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:
     return Forecast(seconds, 400e6 + 16.0 * weights + work.rows * (2 * work.characters + 200) + 4 * tokens)
 
 
-def _text_forecast(work: Workload, epochs: float, machine: Machine) -> Forecast:
+def _text_forecast(work: Workload, epochs: float, machine: Machine, most: int) -> Forecast:
     """A bidirectional encoder, and an attention decoder with an output layer over all subwords."""
     sides = 2 * 2 * 4 * TEXT_WIDTH**2, 4 * 3 * TEXT_WIDTH**2 + PIECES * TEXT_WIDTH
     lengths = (
-        min(work.characters, _TOKENS_PER_WORD * work.words),
+        min(work.characters, _TOKENS_PER_WORD * work.words, most),
         min(work.answer_characters, _TOKENS_PER_WORD * work.answer_words),
     )
     weights = sum(weights * (1 + tokens) for weights, tokens in zip(sides, lengths, strict=True))
@@ -224,19 +248,20 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 
     options: dict[str, Any] = {
         "width": WIDTH,
-        "cell": CONTINUING.get(info.name) or info.name.removeprefix("bi"),
+        "cell": "lstm" if info.name == POINTER else CONTINUING.get(info.name) or info.name.removeprefix("bi"),
         "state": STATE,
-        "both_ways": info.name.startswith("bi"),
+        "both_ways": info.name.startswith("bi") or info.name == POINTER,
         "dropout": DROPOUT,
         "hidden_words": HIDDEN_WORDS,
     }
     if goal.output is Output.SPAN:
         return _span_network(info, part, goal, seed)
     if goal.output is Output.TEXT and info.name not in CONTINUING:
-        decoder = DecoderOptions(TEXT_WIDTH, options["cell"], TEXT_DROPOUT)
+        decoder = DecoderOptions(TEXT_WIDTH, options["cell"], TEXT_DROPOUT, copies=info.name == POINTER)
         options |= {"state": TEXT_WIDTH, "dropout": TEXT_DROPOUT, "hidden_words": 0.0}
+        most = POINTER_WORDS if info.name == POINTER else MAX_WORDS
         spec = BackboneSpec("recurrent", options, _backbone)
-        return seq2seq_network(spec, part, goal, max_tokens=MAX_WORDS, vocabulary=PIECES, decoder=decoder, seed=seed)
+        return seq2seq_network(spec, part, goal, max_tokens=most, vocabulary=PIECES, decoder=decoder, seed=seed)
     if goal.output is Output.LIKELIHOOD or info.name in CONTINUING:
         options |= {"width": LM_WIDTH, "state": LM_WIDTH, "dropout": LM_DROPOUT, "hidden_words": 0.0}
         spec = BackboneSpec("recurrent", options, _backbone)

@@ -23,7 +23,9 @@ from goldilocks.nets.layers.fast_dropout import Dropout
 
 
 @dataclass(slots=True)
-class _State:
+class AttentionState:
+    """The source, and the recurrent states of the beams."""
+
     keys: Tensor
     states: Tensor
     hide: Tensor
@@ -78,30 +80,38 @@ class AttentionDecoder(Seq2SeqDecoder):
         out, after = self.cell(vectors, before if self.kind == "lstm" else before[0])
         return out, after if isinstance(after, tuple) else (after,)
 
-    def _attend(self, out: Tensor, state: _State) -> Tensor:
-        scores = out @ state.keys.transpose(1, 2)  # (n, target tokens, source tokens)
-        attended = scores.masked_fill(state.hide, float("-inf")).softmax(-1) @ state.states
+    def _attend(self, out: Tensor, state: AttentionState) -> Tensor:
+        return self._join(out, self._attention(out, state)[1])
+
+    def _attention(self, out: Tensor, state: AttentionState) -> tuple[Tensor, Tensor]:
+        """Weights of the source's tokens, ``(n, target tokens, source tokens)``, and the mean of their states."""
+        scores = out @ state.keys.transpose(1, 2)
+        weights = scores.masked_fill(state.hide, float("-inf")).softmax(-1)
+        return weights, weights @ state.states
+
+    def _join(self, out: Tensor, attended: Tensor) -> Tensor:
+        """Input of the LM head."""
         joined: Tensor = self.dropout(torch.tanh(self.join(torch.cat([attended, out], dim=-1))))
         return joined
 
-    def start(self, states: Tensor, mask: Tensor, beams: int) -> _State:
+    def start(self, states: Tensor, mask: Tensor, beams: int) -> AttentionState:
         """See ``Seq2SeqDecoder.start``."""
         first = torch.tanh(self.first(pool(states, mask, "mean").to(states.dtype)))
         first = first.repeat_interleave(beams, dim=0).unsqueeze(0)
         cell = (first, torch.zeros_like(first)) if self.kind == "lstm" else (first,)
-        return _State(self.key(states), states, (mask == 0).unsqueeze(1), cell, beams)
+        return AttentionState(self.key(states), states, (mask == 0).unsqueeze(1), cell, beams)
 
-    def step(self, ids: Tensor, state: _State) -> Tensor:
+    def step(self, ids: Tensor, state: AttentionState) -> Tensor:
         """See ``Seq2SeqDecoder.step``."""
         out, state.cell = self._run(ids.reshape(-1, 1), state.cell)
         queries = out.view(*ids.shape, -1)  # the beams of a source as if they were tokens of one text
         return self._attend(queries, state) @ self.words.weight.T
 
-    def reorder(self, state: _State, origins: Tensor) -> None:
+    def reorder(self, state: AttentionState, origins: Tensor) -> None:
         """See ``Seq2SeqDecoder.reorder``."""
         state.cell = tuple(part[:, origins] for part in state.cell)
 
-    def select(self, state: _State, sources: Tensor) -> None:
+    def select(self, state: AttentionState, sources: Tensor) -> None:
         """See ``Seq2SeqDecoder.select``."""
         self.reorder(state, beams_of(sources, state.beams))
         state.keys, state.states, state.hide = (part[sources] for part in (state.keys, state.states, state.hide))

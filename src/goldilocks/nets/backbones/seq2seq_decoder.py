@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.tokenization.batching import Batch
 
 
 class Seq2SeqDecoder(nn.Module):
@@ -21,12 +22,19 @@ class Seq2SeqDecoder(nn.Module):
     max_positions: int | None = None
     """Most tokens of a target; ``None``: any number."""
 
+    def source_of(self, batch: Batch) -> Tensor:
+        """What the other methods take as ``mask``: 1 at source tokens, 0 at padding, ``(n, source tokens)``.
+
+        A decoder that copies has the source's tokens in it; it too is 0 at padding only.
+        """
+        return batch.mask
+
     def logits(self, states: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
         """Logits of the token after each of ``ids`` (teacher forcing).
 
         Args:
             states: Hidden states of the source, ``(n, source tokens, width)``.
-            mask: 1 at source tokens, 0 at padding, ``(n, source tokens)``.
+            mask: What ``source_of`` gives.
             ids: Targets after a start token, padded at the end, ``(n, target tokens)``.
 
         Returns:

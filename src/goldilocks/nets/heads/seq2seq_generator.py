@@ -24,6 +24,7 @@ from goldilocks.answers import Answers, of_values
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.attention_decoder import AttentionDecoder
 from goldilocks.nets.backbones.base import Backbone
+from goldilocks.nets.backbones.pointer_generator import PointerGenerator
 from goldilocks.nets.backbones.seq2seq_decoder import Seq2SeqBackbone, Seq2SeqDecoder
 from goldilocks.nets.generation.beam_search import BeamSearch, beam_search
 from goldilocks.nets.generation.prompts import generation_to_plain
@@ -64,6 +65,8 @@ class DecoderOptions:
     """``rnn``, ``gru`` or ``lstm``."""
     dropout: float
     """Of word vectors and of the output layer's input."""
+    copies: bool = False
+    """Whether it can copy tokens of the source (``pointer_generator``)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,9 @@ class Seq2SeqGenerator(Network):
             return self.backbone.new_decoder()
         if self._options.decoder is None:
             raise InputError("network.json: its backbone needs the options of a decoder; the file is damaged.")
-        return AttentionDecoder(self.tokenizer.get_vocab_size(), self.backbone.width, **asdict(self._options.decoder))
+        options = asdict(self._options.decoder)
+        decoder = PointerGenerator if options.pop("copies") else AttentionDecoder
+        return decoder(self.tokenizer.get_vocab_size(), self.backbone.width, **options)
 
     def groups(self) -> dict[str, list[str]]:
         """See ``Network.groups``; tied weights of backbone and decoder are the backbone's."""
@@ -184,7 +189,9 @@ class Seq2SeqGenerator(Network):
         ids = torch.full(inside.shape, self.config.pad_id, device=states.device)
         ids[inside] = wanted
         ids = torch.cat([ids.new_full((len(ids), 1), self.search.start), ids[:, :-1]], dim=1)
-        return self.head.loss(self.dropout(states), batch.mask, ids, wanted, inside, self.label_smoothing)
+        return self.head.loss(
+            self.dropout(states), self.head.source_of(batch), ids, wanted, inside, self.label_smoothing
+        )
 
     # -------------------------------------------------------------------------------------------------------- inference
 
@@ -213,7 +220,7 @@ class Seq2SeqGenerator(Network):
         return of_values(values, scores)
 
     def _searched(self, batch: Batch, how: Sampling, limits: Sequence[int]) -> list[_Answer]:
-        best = beam_search(self.head, self.backbone(batch), batch.mask, limits, self.search)
+        best = beam_search(self.head, self.backbone(batch), self.head.source_of(batch), limits, self.search)
         texts = (self.tokenizer.decode(ids, skip_special_tokens=True) for ids, _ in best)
         return [(text[: stop_position(text, how.stops)], mean) for text, (_, mean) in zip(texts, best, strict=True)]
 
@@ -223,7 +230,7 @@ class Seq2SeqGenerator(Network):
             TokenSequence(place, limit, generator_for(how.seed, row.ids.tolist()))
             for place, (row, limit) in enumerate(zip(batch.rows, limits, strict=True))
         ]
-        source = _DecoderSource(self.head, self.backbone(batch), batch.mask, self.search)
+        source = _DecoderSource(self.head, self.backbone(batch), self.head.source_of(batch), self.search)
         answers: list[_Answer] = [("", 0.0)] * len(drafts)
         for draft in generate_sequences(source, drafts, how, decode, (self.search.end,)):
             answers[draft.number] = draft.text(decode, how.stops), draft.log_probability / draft.steps
