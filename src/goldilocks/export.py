@@ -12,29 +12,35 @@ from goldilocks.bundle.card import exported_card
 from goldilocks.bundle.layout import CARD
 from goldilocks.bundle.read import load
 from goldilocks.errors import GoldilocksError, InputError, MissingError
-from goldilocks.protocols import TracksSpending
+from goldilocks.protocols import HasPrecisions, TracksSpending
 from goldilocks.records import Exported, ExportSettings
 from goldilocks.support.files import write_text
 
 
-def export_bundle(bundle: Path, target: str, out: Path) -> Exported:
+def export_bundle(bundle: Path, target: str, out: Path, precision: str = "") -> Exported:
     """Write a bundle's model in another format, with a model card.
 
     Args:
         bundle: The bundle's folder.
         target: File name in exporters/.
         out: A folder that is empty or does not exist. It stays empty where the export fails.
+        precision: One of the exporter's ``PRECISIONS``; empty: the first, or what the bundle has.
 
     Returns:
         How the folder is used.
 
     Raises:
-        InputError: ``out`` is not empty, or this kind of model has no such form with the same answers.
+        InputError: ``out`` is not empty, there is no such precision, or this kind of model has no such form with the
+            same answers.
         MissingError: no such target, or a package that it needs is not installed.
     """
     exporter = plugins.load("exporters", target)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is not an empty folder; choose another --out.")
+    precisions = exporter.PRECISIONS if isinstance(exporter, HasPrecisions) else ()
+    if precision and precision not in precisions:
+        choice = f"it can be {', '.join(precisions)}" if precisions else f"--to {target} has no choice of it"
+        raise InputError(f"--precision is {precision!r}; {choice}.")
     missing = exporter.unavailable()
     if missing:
         raise MissingError(f"--to {target}: {missing}")
@@ -46,7 +52,8 @@ def export_bundle(bundle: Path, target: str, out: Path) -> Exported:
         raise InputError(f"{bundle}: cannot be exported to {target}: {reason}.")
     info = loaded.info
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{info.task}-{info.model}").strip("_")
-    settings = ExportSettings(name, info.answer_rule, info.normalisation)
+    precision = precision or next(iter(precisions), "")
+    settings = ExportSettings(name, info.answer_rule, info.normalisation, precision)
     out.mkdir(parents=True, exist_ok=True)
     try:
         exported = exporter.export(loaded.model, settings, out)

@@ -656,6 +656,15 @@ class Augmenter(Protocol):
         """
 
 
+@runtime_checkable
+class HasPrecisions(Protocol):
+    """An exporter (beside ``Exporter``) that writes weights in several precisions."""
+
+    @property
+    def PRECISIONS(self) -> tuple[str, ...]:  # noqa: N802
+        """Values of ``ExportSettings.precision``; the first is the default."""
+
+
 class Estimator(Protocol):
     """estimators/NAME.py: transferability estimate from frozen features and labels, without training the model."""
 

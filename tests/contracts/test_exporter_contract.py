@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from goldilocks import plugins
-from goldilocks.protocols import Model, OneShotEstimator
+from goldilocks.protocols import HasPrecisions, Model, OneShotEstimator
 from goldilocks.records import ExportSettings
 from goldilocks.testing import tiny
 
@@ -40,7 +40,8 @@ def test_exporter_keeps_its_contract(name: str, tmp_path: Path) -> None:
         if reason is None:
             folder = tmp_path / family
             folder.mkdir()
-            exported = exporter.export(model, ExportSettings(name="model"), folder)
+            precision = exporter.PRECISIONS[0] if isinstance(exporter, HasPrecisions) else ""
+            exported = exporter.export(model, ExportSettings(name="model", precision=precision), folder)
             assert exported.library
             assert exported.usage.startswith("## How to use")
             assert any(folder.iterdir())

@@ -17,6 +17,8 @@ class ExportSettings:
     """How probabilities become answers."""
     normalisation: str = ""
     """Unicode form that texts are brought to; empty: none."""
+    precision: str = ""
+    """Of the weights, where the exporter has ``PRECISIONS`` (``protocols.HasPrecisions``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ def incompatibility(model: DecoderClassifier) -> str | None:
             return "it scores labels by their likelihood, calibrated, which no pipeline of transformers does"
         return "transformers' classifiers on decoders have no bias, and this head has"
     backbone = model.backbone
+    if model.config.weight_bits:
+        return "its weights are quantised; export the bundle that it was compressed from"
     if isinstance(backbone, LlamaBackbone):
         return None
     if not isinstance(backbone, HubCausalLM):
