@@ -29,6 +29,26 @@ def test_cheap_errors_turn_the_choice() -> None:
     assert "if an error costs between 0 and 0.178 USD" in text
 
 
+def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence_says_so() -> None:
+    choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, SPEC)
+    winner = replace(choice.winner, p_best=0.04)
+    others = [
+        Standing("encoder/m/full", "encoder", "m", "full", "stopped", "", p_best=0.5, seconds_to_finish=360),
+        Standing("encoder/m/lora", "encoder", "m", "lora", "stopped", "", p_best=0.4, seconds_to_finish=90),
+    ]
+
+    def told(p_best: float, rows: list[Standing]) -> str:
+        first = replace(winner, p_best=p_best)
+        return sentence(first, [first, *rows], choice.tied, choice.map, SPEC.objective, "accuracy")
+
+    assert (
+        "The probability of being the best of all candidates is 4% for the winner and 6% for the other finished ones; "
+        "unfinished candidates hold the remaining 90%, and about 6 min more of budget would finish the most probable "
+        "of these, encoder/m/full."
+    ) in told(0.04, others)
+    assert "The probability that the winner is the best of all candidates is 100%." in told(1.0, [])
+
+
 def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_needs() -> None:
     choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, SPEC)
     ahead = Standing(

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from goldilocks import plugins
 from goldilocks.answers import of_labels
 from goldilocks.cli.main import app
+from goldilocks.cli.tables import print_what_if
 from goldilocks.errors import InputError, IntegrityError, LimitError, MissingError
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.records import Decision, Forecast, Goal, Output, Pool, Screening, Search
@@ -173,3 +174,27 @@ def test_negative_amount_is_refused_under_the_name_of_its_option(run: Path, tmp_
     assert done.exit_code == 2
     assert f"Invalid value for '{option}'" in done.output
     assert not (tmp_path / "x").exists()
+
+
+def test_what_a_decision_says_is_wrapped_and_explains_its_words(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    decision = decide_again(run, Changes())
+    doubtful = replace(
+        decision,
+        p_best=0.42,
+        expected_regret=3.0,
+        assumed=("objective.error_cost", "objective.requests_per_month", "objective.horizon_months", "prices.cpu_hour"),
+        advice=(
+            "encoder/x/full (30% of its run) is the best with a probability of 40%; to finish it, raise the budget.",
+        ),
+        warnings=("a model: latency changed by a factor of 1.63 between two measurements, so its cost may be off.",),
+    )
+
+    print_what_if(doubtful, Path("decision.json"))
+
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    words = " ".join(out.split())
+    assert "winner is the best of all candidates, unfinished ones included: 42%" in words
+    assert "cannot be excluded as the best at 95 % confidence" in words
+    assert "in the best set: may be as good (95 % confidence)" in words
+    assert "Assumed, not stated in the task file" in words

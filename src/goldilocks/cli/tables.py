@@ -117,9 +117,9 @@ def print_decision(decision: Decision, out: Path) -> None:
     _print_doubts(decision, out_console)
     for standing in decision.candidates:
         if standing.usage is not None and not standing.dropped and (note := unanswered(standing.usage)):
-            out_console.print(f"{standing.candidate}: {note}", markup=False, soft_wrap=True)
+            out_console.print(f"{standing.candidate}: {note}", markup=False)
         if standing.dropped:
-            out_console.print(f"{standing.candidate}: {standing.reason}", soft_wrap=True)
+            out_console.print(f"{standing.candidate}: {standing.reason}", markup=False)
     search = decision.search
     if search.money:
         out_console.print(f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
@@ -144,23 +144,30 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
     """Uncertainty of the decision, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
         out_console.print(
-            f"Probability of being the best: {decision.p_best:.0%}; expected regret: {money(decision.expected_regret)} "
-            f"{decision.objective.currency} per month; candidates in the best set: {len(decision.tied)}."
+            f"Probability that the winner is the best of all candidates, unfinished ones included: "
+            f"{decision.p_best:.0%}. Expected regret (how much less the best may cost): "
+            f"{money(decision.expected_regret)} {decision.objective.currency} per month. Best set: "
+            f"{_counted_candidates(len(decision.tied))} of the finished cannot be excluded as the best at 95 % "
+            "confidence."
         )
     if decision.next_steps:
         out_console.print(f"{next_steps_line(decision)} {next_steps_basis(decision)}", markup=False)
     assumed = assumed_values(decision)
     if assumed:
-        out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False, soft_wrap=True)
+        out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False)
     if decision.winner.review_below is not None:
         out_console.print(
             f"{decision.winner.review_share:.0%} of its predictions are below the review threshold: marked for review.",
             markup=False,
         )
     if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
-        out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False, soft_wrap=True)
+        out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False)
     for line in (*decision.advice, *(f"warning: {warning}" for warning in decision.warnings)):
-        out_console.print(line, markup=False, soft_wrap=True)
+        out_console.print(line, markup=False)
+
+
+def _counted_candidates(count: int) -> str:
+    return "1 candidate" if count == 1 else f"{count} candidates"
 
 
 def _times(decision: Decision) -> str:
@@ -192,7 +199,7 @@ def leaderboard(decision: Decision) -> Table:
             share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
             table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
-        table.caption, table.caption_justify = "* winner  = in the best set", "left"
+        table.caption, table.caption_justify = "* winner  = in the best set: may be as good (95 % confidence)", "left"
     return table
 
 

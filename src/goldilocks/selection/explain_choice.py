@@ -28,8 +28,9 @@ def sentence(
     others = [name for name in tied if name != winner.candidate]
     if others:
         named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        chance = f" (probability that the winner is the best: {winner.p_best:.0%})" if winner.p_best is not None else ""
-        parts.append(f"Not significantly different on these texts: {named}{chance}.")
+        parts.append(f"Not significantly different on these texts: {named}.")
+    if chances := _chances(winner, standings):
+        parts.append(chances)
     beaten = next((standing for standing in standings if standing.status == "raced" and standing.J is not None), None)
     if beaten is not None and beaten.J is not None and winner.J is not None:
         rank = "The best of the others" if others else "The next best"
@@ -37,6 +38,24 @@ def sentence(
         parts.append(f"{rank}, {beaten.candidate}, costs {more}.")
     parts.append(_valid_range(winner.candidate, ranges, objective))
     return " ".join(parts)
+
+
+def _chances(winner: Standing, standings: Sequence[Standing]) -> str:
+    """Who holds the probability of being the best, and what would settle it; empty if it is not known."""
+    if winner.p_best is None:
+        return ""
+    unfinished = [standing for standing in standings if standing.status == "stopped" and standing.p_best]
+    open_ = sum(standing.p_best or 0.0 for standing in unfinished)
+    if open_ < LIKELY:
+        return f"The probability that the winner is the best of all candidates is {winner.p_best:.0%}."
+    first = max(unfinished, key=lambda standing: standing.p_best or 0.0)
+    rest = max(1 - winner.p_best - open_, 0.0)
+    more = f"about {_duration(first.seconds_to_finish)} more of budget" if first.seconds_to_finish else "more budget"
+    return (
+        f"The probability of being the best of all candidates is {winner.p_best:.0%} for the winner and {rest:.0%} for "
+        f"the other finished ones; unfinished candidates hold the remaining {open_:.0%}, and {more} would finish the "
+        f"most probable of these, {first.candidate}."
+    )
 
 
 LIKELY = 0.1

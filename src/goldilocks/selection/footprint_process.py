@@ -18,7 +18,7 @@ from pathlib import Path
 from goldilocks import plugins
 from goldilocks.errors import IntegrityError
 from goldilocks.evaluation.efficiency import Timing, footprint
-from goldilocks.protocols import TracksSpending
+from goldilocks.protocols import Model, TracksSpending
 from goldilocks.records import Footprint, Text
 from goldilocks.selection.failures import own_fault
 from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -79,9 +79,26 @@ def footprint_of(
     return from_json(Footprint, done.stdout.strip().splitlines()[-1], where=folder)
 
 
+def _loaded(family: str, engine: str, folder: Path) -> Model:
+    """The stored model.
+
+    Raises:
+        IntegrityError: it cannot be restored, whatever goes wrong: its files were written earlier and may be damaged.
+    """
+    try:
+        return plugins.load("engines", engine).load(folder, family)
+    except Exception as error:
+        if own_fault(error) is not None:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise IntegrityError(
+            f"{folder}: the stored model cannot be restored ({what}); restore its files, or train the candidate again."
+        ) from error
+
+
 def _main(family: str, engine: str, folder: Path, texts: Path, log: SpendingLog) -> None:
     begun = time.perf_counter()
-    model = plugins.load("engines", engine).load(folder, family)
+    model = _loaded(family, engine, folder)
     sample = [load if isinstance(load, str) else tuple(load) for load in json.loads(texts.read_text(encoding="utf-8"))]
     if isinstance(model, TracksSpending):
         model.spending_log = log
