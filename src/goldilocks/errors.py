@@ -6,6 +6,7 @@ GoldilocksError
 ├── IntegrityError    2  a bundle or record is damaged or too new         -> rebuild it
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
+├── ProcessError      2  a process of a run over several has ended       -> --resume
 ├── RequestError      2  the service refuses a request (an HTTP status)    -> fix the request, or retry later
 ├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
 ├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
@@ -39,6 +40,10 @@ class EndpointError(GoldilocksError):
 
 class RefusedItemError(EndpointError):
     """An endpoint refuses one item: its content filter does, or it is longer than the model's context."""
+
+
+class ProcessError(GoldilocksError):
+    """One of the processes that train together has ended."""
 
 
 class RequestError(GoldilocksError):

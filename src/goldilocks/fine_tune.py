@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
 from goldilocks.support.machine.hardware import machine, set_threads
+from goldilocks.support.machine.processes import is_first
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 from goldilocks.support.suggest import suggest
 
@@ -77,12 +80,15 @@ def tune_one(
     metric_name, metric = deciding_metric(spec, task)
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
     unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
-    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, unlabelled, rule)
+    checkpoint = _checkpoint_of(settings) if settings.processes else None
+    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, unlabelled, checkpoint, rule)
     sealed, origin = dataset.sealed(), ""
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     tracking = settings.out.with_name(f"{settings.out.name}.tracking")
-    with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
+    with Tracking(
+        spec if is_first() else replace(spec, tracking=()), tracking, progress, offline=settings.offline
+    ) as tracked:
         if trials:
             search = SearchPlan(trials, settings.out.with_name(f"{settings.out.name}.search"), settings.resume)
             model, score, best = TuningSearch(candidate, sealed, metric, overrides, plan, search, tracked).run()
@@ -95,8 +101,23 @@ def tune_one(
             model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
         tracked.log_score(name, score.value)
     tuned = Tuned(candidate, spec.task, metric_name, score, test_opened, rule=rule, decision=origin)
-    write_tuned(model, tuned, dataset, settings.out, mask=mask)
+    if is_first():
+        write_tuned(model, tuned, dataset, settings.out, mask=mask)
+        if checkpoint is not None:
+            shutil.rmtree(checkpoint, ignore_errors=True)
     return score
+
+
+def _checkpoint_of(settings: RunSettings) -> Path:
+    """Folder of the checkpoints of a run in several processes.
+
+    Raises:
+        InputError: it is there, and the run is not to be resumed.
+    """
+    folder = settings.out.with_name(f"{settings.out.name}.checkpoint")
+    if folder.exists() and not settings.resume and is_first():
+        raise InputError(f"{folder}: holds a checkpoint; continue it with --resume, or choose another --out.")
+    return folder
 
 
 def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = silent) -> Measured:

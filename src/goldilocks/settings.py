@@ -37,6 +37,8 @@ class RunSettings:
     experience: str = "shipped"
     """What the race expects of candidates before it has seen them: ``shipped`` (recorded with the package) or ``local``
     (the user's own, on top; see ``goldilocks experience``)."""
+    processes: int = 0
+    """Processes that tune one candidate together, each on a part of every batch; 0: this one, without checkpoints."""
     max_disk_mb: float | None = None
     """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 

@@ -36,8 +36,9 @@ from goldilocks.cli.select import select
 from goldilocks.cli.serve import serve
 from goldilocks.cli.tune import tune
 from goldilocks.cli.verify import verify
-from goldilocks.errors import GoldilocksError
+from goldilocks.errors import GoldilocksError, ProcessError
 from goldilocks.support.control_characters import visible
+from goldilocks.support.machine.processes import LAUNCHED
 
 app = typer.Typer(
     help="Find the language model that is just right for your task, fine-tuned and ready to serve.",
@@ -124,6 +125,8 @@ def run() -> None:
             _interrupted()
     except KeyboardInterrupt:
         code = _interrupted()
+    except ProcessError as error:  # the process that started this one says which of them has ended
+        code = error.EXIT_CODE if LAUNCHED in os.environ else _failed(str(error), error.EXIT_CODE)
     except GoldilocksError as error:
         code = _failed(str(error), error.EXIT_CODE)
     except (_ReaderGoneError, BrokenPipeError):

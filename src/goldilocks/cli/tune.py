@@ -19,6 +19,7 @@ from goldilocks.cli.task_file import (
     spec_of,
 )
 from goldilocks.errors import InputError
+from goldilocks.support.machine.processes import in_group, run_processes, this_command
 
 
 def tune(
@@ -63,7 +64,17 @@ def tune(
             "no search. The trials are kept in OUT.search.",
         ),
     ] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted search.")] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train in this many processes, each on a part of every batch, with checkpoints in OUT.checkpoint; 0: "
+            "in one process without checkpoints. torchrun may start them too.",
+        ),
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted search, or run in several processes.")
+    ] = False,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
@@ -94,9 +105,15 @@ def tune(
         "patience": patience or None,
     }
     overrides = {name: value for name, value in given.items() if value is not None} | training_of(training)
-    settings = RunSettings(out=out, resume=resume, offline=not online, unsafe_execution=unsafe_execution)
-    if resume and not search:
-        raise InputError("--resume continues a search; add --search with the number of trials.")
+    settings = RunSettings(
+        out=out, resume=resume, processes=processes, offline=not online, unsafe_execution=unsafe_execution
+    )
+    if resume and not search and not processes:
+        raise InputError("--resume continues a run with --search or --processes; add the one it was started with.")
+    if processes and (search or patience):
+        raise InputError("--processes is for a single run to its end; leave out --search and --patience.")
+    if processes > 1 and not in_group():
+        raise typer.Exit(run_processes(this_command(), processes))
     if run is not None:
         stated = {
             "--field": field,
@@ -104,6 +121,7 @@ def tune(
             "--language": language,
             "--metric": metric,
             "--search": search,
+            "--processes": processes,
         } | overrides
         extra = next((key for key, value in stated.items() if value), None)
         if extra is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks import plugins
@@ -16,9 +17,15 @@ from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
 from goldilocks.protocols import Metric, Model
 from goldilocks.records import AnswerRule, Candidate, Dataset, Measured, Text
+from goldilocks.support.machine.processes import in_group, is_first
 
 if TYPE_CHECKING:
+    from goldilocks.nets.training.parallel import ProcessGroup
     from goldilocks.tuning.run import Run
+
+
+_CHECKPOINTS = 10
+"""Checkpoints over a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class TuningPlan:
     """Fields of ``records.TrainingConfig`` that the task file sets."""
     unlabelled: Sequence[tuple[Text, Text]] = ()
     """Unlabelled items with a varied copy each, for ``training.unlabelled_loss``."""
+    checkpoint: Path | None = None
+    """Folder to write checkpoints to, and to continue from; ``None``: none are written."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
 
@@ -68,9 +77,16 @@ def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: 
             seed=plan.seed,
             training={**plan.training, **overrides},
             unlabelled=plan.unlabelled,
+            group=_group() if in_group() else None,
             options=options_of(candidate.method, plan.options or {}),
         ),
     )
+
+
+def _group() -> ProcessGroup | None:
+    from goldilocks.nets.training.parallel import joined_group
+
+    return joined_group()
 
 
 def tune_candidate(
@@ -101,14 +117,20 @@ def tune_candidate(
     from goldilocks.tuning.run import tune
 
     run = run_of(candidate, dataset, plan, overrides)
+    if plan.checkpoint is not None and run.config is None:
+        raise InputError(f"{candidate.name} is not trained by gradient descent; leave out --processes.")
     validation = dataset.validation
 
+    if plan.checkpoint is not None and plan.checkpoint.is_dir():
+        run.resume_from(plan.checkpoint)
     progress(PurchaseStarted(candidate.name, 1.0, 0.0, "named by the user"))
     model = tune(
         run,
         validation,
         lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share, run.loss)),
+        looks=_CHECKPOINTS if plan.checkpoint and not (run.config and run.config.patience) else 0,
+        keep=lambda: run.save(plan.checkpoint) if plan.checkpoint and is_first() else None,
     )
     answers = by_rule(model.predict(validation.texts), plan.answer_rule)
     return model, measured(metric, validation.gold, answers.values, seed=plan.seed)

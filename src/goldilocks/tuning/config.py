@@ -9,13 +9,14 @@ from goldilocks.records import Adversarial, TrainingConfig, UnlabelledLoss
 _PLAIN = TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0)
 
 
-def check_config(config: TrainingConfig, network: Network, *, unlabelled: bool = False) -> None:
+def check_config(config: TrainingConfig, network: Network, *, unlabelled: bool = False, processes: int = 1) -> None:
     """See that the network's loss and backbone have what the options need.
 
     Args:
         config: The options.
         network: Prepared by its method.
         unlabelled: Whether there are unlabelled rows.
+        processes: How many processes share a batch.
 
     Raises:
         InputError: an option has no effect or cannot be used here; the message names it and says what can.
@@ -49,6 +50,10 @@ def check_config(config: TrainingConfig, network: Network, *, unlabelled: bool =
     if config.contrastive_weight and config.accumulation > 1:
         raise InputError(
             "training.contrastive_weight compares the items of a batch, which accumulation divides; leave one out."
+        )
+    if config.contrastive_weight and processes > 1:
+        raise InputError(
+            "training.contrastive_weight compares the items of a batch, which several processes share; leave one out."
         )
     if config.adversarial is not Adversarial.NONE and network.backbone.input_embedding is None:
         raise InputError(

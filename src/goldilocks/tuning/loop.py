@@ -26,6 +26,7 @@ from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.nets.training.losses.criterion import criterion_for
 from goldilocks.nets.training.losses.unlabelled import unlabelled_loss
 from goldilocks.nets.training.mixout import Mixout
+from goldilocks.nets.training.parallel import ProcessGroup
 from goldilocks.nets.training.schedules import rate_share
 from goldilocks.nets.training.slots import Slot
 from goldilocks.nets.training.torch_optimizers import optimizer_for
@@ -92,6 +93,7 @@ class Learner:
         seed: int,
         objective: Objective | None = None,
         unlabelled: Sequence[tuple[Text, Text]] = (),
+        group: ProcessGroup | None = None,
     ) -> None:
         """Tokenize and make the working copy.
 
@@ -103,11 +105,13 @@ class Learner:
             seed: Of the order of batches and of dropout.
             objective: What is minimised; ``None``: the loss of the network's head. With one no weight may be frozen.
             unlabelled: Items without a right answer, each with a varied copy, for ``config.unlabelled_loss``.
+            group: Processes that each take a part of every batch; ``None``: this one takes all.
 
         Raises:
             InputError: the config has an option that this network cannot be trained with.
         """
-        check_config(config, network, unlabelled=bool(unlabelled))
+        check_config(config, network, unlabelled=bool(unlabelled), processes=group.size if group else 1)
+        self._group = group
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
@@ -205,7 +209,8 @@ class Learner:
         """One step; where memory does not suffice its batch is divided among more passes, in all later steps too."""
         while True:
             # Dropout is drawn anew from the step's number: a run that was resumed draws what it would have drawn.
-            torch.manual_seed(hash((self.seed, self.steps)) & 0xFFFF_FFFF)
+            rank = (self._group.rank,) if self._group else ()
+            torch.manual_seed(hash((self.seed, self.steps, *rank)) & 0xFFFF_FFFF)
             try:
                 return self.train_batch(rows, rate_share)
             except (MemoryError, RuntimeError) as error:
@@ -239,20 +244,25 @@ class Learner:
     def train_batch(self, rows: list[int], rate_share: float) -> None:
         """One step of the optimiser on these rows, at a share of the peak rates; ``last_loss`` is then its loss."""
         with self._mixout.mixed():
-            self.last_loss = torch.stack([self._adversary.backward(part) for part in self._passes(rows)]).sum()
+            losses = [self._adversary.backward(part) for part in self._passes(rows)]
+            self.last_loss = torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
+        if self._group is not None:
+            self._group.sum_gradients(self._optimizer.slots)
+            self.last_loss = self._group.sum_of(self.last_loss)
         if isinstance(self._objective, AdjustsSteps):
             self._objective.before_step(self._named_slots)
         self._optimizer.step(rate_share)
 
     def _passes(self, rows: list[int]) -> Iterator[Callable[[], Tensor]]:
         """The loss of a batch as a sum over passes, so that gradients add up to those of the whole batch."""
-        size = -(-len(rows) // self.config.accumulation)
+        own = rows if self._group is None else self._group.part(rows)
+        size = max(1, -(-len(own) // self.config.accumulation))
         if size >= len(rows):
             yield lambda: self._loss(rows)
             return
         total = max(1, self._terms(rows))
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
+        for start in range(0, len(own), size):
+            part = own[start : start + size]
             yield partial(self._share_of_loss, part, self._terms(part) / total)
 
     def _share_of_loss(self, rows: list[int], share: float) -> Tensor:

@@ -35,6 +35,7 @@ from goldilocks.tuning.schedule import nested_order
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
+    from goldilocks.nets.training.parallel import ProcessGroup
     from goldilocks.support.endpoints.spending_log import SpendingLog
     from goldilocks.tuning.loop import Learner
 
@@ -64,6 +65,8 @@ class RunSetup:
     """Unlabelled items, each with a varied copy; used where the config has an ``unlabelled_loss``."""
     teacher: Callable[[Sequence[Text]], Floats] | None = None
     """Probabilities ``(n_texts, n_labels)`` of the candidate to learn from, where a method needs one."""
+    group: ProcessGroup | None = None
+    """Processes that train together; ``None``: this one alone."""
     spending_log: SpendingLog | None = None
     """The spending log of a model behind an endpoint; ``None``: the model's own."""
 
@@ -100,7 +103,7 @@ class Run:
         self._options = setup.options if setup.options is not None else self._method.Options()
         self._teacher = setup.teacher
         self._spending_log = setup.spending_log
-        self._unlabelled = setup.unlabelled
+        self._unlabelled, self._group = setup.unlabelled, setup.group
         self._fitted: Model | None = None
         self._learner: Learner | None = None
         self._tested_factor: float | None = None
@@ -190,6 +193,7 @@ class Run:
                 seed=self.seed,
                 objective=objective,
                 unlabelled=self._unlabelled,
+                group=self._group,
             )
         return self._learner
 
@@ -331,6 +335,7 @@ def tune(
     looks: int = 0,
     stop: Callable[[], bool] | None = None,
     on_step: Callable[[float], None] | None = None,
+    keep: Callable[[], None] | None = None,
 ) -> Model:
     """Train to the end, or until ``config.patience`` evaluations bring no improvement (early stopping).
 
@@ -338,16 +343,21 @@ def tune(
         run: The run; a one-shot estimator is simply fitted.
         validation: The rows to evaluate on.
         score: Answers to ``validation`` -> score, higher is better.
-        looks: Evaluations over the full run; 0: one per epoch.
+        looks: Evaluations over the full run; 0: one per epoch. Without patience: stops at which ``keep`` is called.
         stop: As for ``Run.advance``.
         on_step: As for ``Run.advance``.
+        keep: Called now and then, to write a checkpoint; only without patience, whose best model no checkpoint holds.
 
     Returns:
         The model with the best validation score (without patience: the one at the end).
     """
     patience = run.config.patience if run.config else 0
     if not patience or run.config is None:
-        run.advance(1.0, stop=stop, on_step=on_step)
+        looks = looks or 1
+        for look in range(1, looks + 1):
+            run.advance(look / looks, stop=stop, on_step=on_step)
+            if keep is not None:
+                keep()
         return run.model
     count = looks or max(2, math.ceil(run.config.epochs))
     best, best_score, since = None, -math.inf, 0
