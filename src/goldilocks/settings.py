@@ -100,6 +100,8 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     given.setdefault("assumed", _not_stated(given.get("objective", {}), given.get("prices", {})))
     if "error_costs" in given.get("objective", {}):
         given["objective"] = {**given["objective"], "error_costs": _matrix(given["objective"]["error_costs"])}
+    if "label_descriptions" in given:
+        given["label_descriptions"] = _descriptions(given["label_descriptions"])
     try:
         spec: TaskSpec = TypeAdapter(TaskSpec).validate_python(given)
     except ValidationError as error:
@@ -209,6 +211,13 @@ def _matrix(given: Any) -> Any:
         if not isinstance(row, Mapping):
             raise InputError(f"task file: objective.error_costs.{gold} is {row!r}; write {{predicted: money}}.")
     return {label_of(gold): {label_of(label): cost for label, cost in row.items()} for gold, row in given.items()}
+
+
+def _descriptions(given: Any) -> dict[str, str]:
+    """``label_descriptions`` with labels as text."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"task file: label_descriptions is {given!r}; write {{label: what it means}}.")
+    return {label_of(label): str(meaning) for label, meaning in given.items()}
 
 
 def _plain(value: Any) -> Any:

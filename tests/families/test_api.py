@@ -169,7 +169,7 @@ def test_endpoint_that_is_not_there_is_one_clear_error(server: Server) -> None:
 )
 def test_answer_that_is_no_completion_is_one_clear_error(server: Server, body: bytes) -> None:
     server.replies = [lambda handler, _: send(handler, 200, body)]
-    with pytest.raises(EndpointError, match="its answer is no chat completion in JSON"):
+    with pytest.raises(EndpointError, match="its answer is not JSON as chat/completions gives it"):
         _client(server).ask(ASK, max_tokens=5)
     assert len(server.bodies) == 1
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from goldilocks.data.checks.duplicates import contradictions, near_leaks, repeats
@@ -27,9 +27,11 @@ from goldilocks.data.splitting.groups import PARTS, Parts, bound_by, group_rows
 from goldilocks.data.splitting.leaks import drop_leaks
 from goldilocks.data.splitting.parts import Split, split_missing
 from goldilocks.data.splitting.times import overlap
+from goldilocks.errors import InputError
 from goldilocks.events import DataStep, Progress, silent
 from goldilocks.protocols import Task
 from goldilocks.records import DataProfile, Dataset, Finding, Output, Part, Severity, TaskSpec
+from goldilocks.support.suggest import suggest
 
 
 def load(
@@ -140,11 +142,13 @@ def _check(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile) -> li
 
 def _dataset(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile, findings: list[Finding]) -> Dataset:
     order = list(Severity)
+    known = tuple(sorted(label_counts(parts["train"], task.OUTPUT)))
+    _check_descriptions(spec.label_descriptions, known)
     return Dataset(
         train=parts["train"],
         validation=parts["validation"],
         test=parts["test"],
-        labels=tuple(sorted(label_counts(parts["train"], task.OUTPUT))),
+        labels=known,
         fingerprint=fingerprint([parts[name] for name in PARTS]),
         profile=numbers,
         findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
@@ -154,4 +158,15 @@ def _dataset(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile, fin
         columns=dict(spec.data.fields),
         instruction=instruction_for(spec, task, parts["train"].gold, numbers.language),
         generation=spec.generation,
+        descriptions=spec.label_descriptions,
     )
+
+
+def _check_descriptions(descriptions: Mapping[str, str], labels: Sequence[str]) -> None:
+    """Every described label must be one of the data's."""
+    for label in descriptions:
+        if label not in labels:
+            raise InputError(
+                f"task file: label_descriptions names {label!r}, which is no label of the training rows."
+                f"{suggest(label, labels)}"
+            )

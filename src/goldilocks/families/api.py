@@ -1,7 +1,8 @@
 """Prompted models behind an OpenAI-compatible endpoint: zero-shot and few-shot, asked only where a task file names one.
 
-An endpoint gives no probabilities: a label it names has probability 1. An item for which it names none (an empty,
-truncated or evasive answer, a content filter) has no answer: it counts as wrong in a search and is an error in
+A chat endpoint gives no probabilities: a label it names has probability 1. A decision endpoint does, and writes no
+text. An item for which it names none (an empty, truncated or evasive answer, a content filter) has no answer: it
+counts as wrong in a search and is an error in
 ``predict``, and how many there are is logged. Each request costs what the task file says a token costs.
 """
 
@@ -9,9 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,19 @@ from goldilocks.records import (
     Text,
     TrainingConfig,
     Workload,
+    as_text,
 )
 from goldilocks.support.endpoints.address import parse
 from goldilocks.support.endpoints.answer_text import without_fence
 from goldilocks.support.endpoints.chat import Completion, labels_schema
 from goldilocks.support.endpoints.client import Client
+from goldilocks.support.endpoints.decision_questions import (
+    DecisionRequest,
+    Kind,
+    final_round,
+    first_round,
+    joined,
+)
 from goldilocks.support.endpoints.label_matching import read_label, read_labels
 
 if TYPE_CHECKING:
@@ -64,6 +73,8 @@ _FEWEST = 5
 """Items of which nothing is concluded yet."""
 _NEXT_ITEM = re.compile(r"\n\s*Text(?: 1)?:")
 """Stop sequence: base language models without chat training continue with another item."""
+MOST_QUESTIONS = 400
+"""Questions of one request to a decision endpoint."""
 _MOST_SCHEMA_LABELS = 500
 """Labels up to which a JSON schema lists them all (OpenAI's limit)."""
 
@@ -98,6 +109,13 @@ def forecast(info: ModelInfo, work: Workload, machine: Machine) -> Forecast:  # 
     return Forecast(_ASKED * _SECONDS_PER_REQUEST / AT_ONCE / 0.03, 60e6)
 
 
+def unsupported(info: ModelInfo, output: Output) -> str | None:
+    """See ``protocols.RestrictsOutputs``."""
+    if output is Output.TEXT and parse(info.source).decides:
+        return "a decision endpoint gives probabilities of labels and writes no text"
+    return None
+
+
 def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  # noqa: ARG001
     """It is prompted, not trained."""
     return None
@@ -128,6 +146,8 @@ class _Reply:
     truncated: bool = False
     empty: bool = False
     refused: bool = False
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Label -> probability, of a decision endpoint."""
 
 
 class RemoteModel:
@@ -226,6 +246,37 @@ class RemoteModel:
         return f"{counts}; {replies[0].problem}. Reword instruction: in the task file, or use the method in_context."
 
     def _reply(self, item: Text, settings: Generation) -> _Reply:
+        try:
+            return self._decided(item) if self.client.endpoint.decides else self._written(item, settings)
+        except RefusedItemError as error:
+            return _Reply(problem=str(error), refused=True)
+
+    def _decided(self, item: Text) -> _Reply:
+        """The answer of a decision endpoint: probabilities of all labels."""
+        goal = self.prompt.goal
+        kind: Kind = "systemone" if self.client.endpoint.kind == "systemone" else "decisions"
+        text = _as_one(_cut(item, ITEM_CHARACTERS))
+        questions = first_round(
+            self.labels, several=goal.several, instructions=goal.instruction, descriptions=goal.descriptions
+        )
+        answers: list[Mapping[str, float]] = []
+        for begins in range(0, len(questions), MOST_QUESTIONS):
+            completion = self.client.send(DecisionRequest(text, questions[begins : begins + MOST_QUESTIONS], kind))
+            if completion.refusal:
+                return _Reply(problem=completion.refusal, empty=True)
+            answers += completion.probabilities
+        if goal.several or len(self.labels) == 1:
+            return _Reply(shares={label: share for shares in answers for label, share in shares.items()})
+        final = final_round(answers, questions[0])
+        if final is None:
+            return _Reply(shares=answers[0])
+        completion = self.client.send(DecisionRequest(text, [final], kind))
+        if completion.refusal:
+            return _Reply(problem=completion.refusal, empty=True)
+        return _Reply(shares=joined(answers, completion.probabilities[0]))
+
+    def _written(self, item: Text, settings: Generation) -> _Reply:
+        """The answer of an endpoint that writes text."""
         system = (
             "Answer as in the examples, without explanation." if self.prompt.examples else "Answer without explanation."
         )
@@ -243,12 +294,7 @@ class RemoteModel:
         }
         sampling = {name: value for name, value in given.items() if value is not None}
         limit = settings.max_tokens or self.max_tokens
-        try:
-            completion = self.client.ask(
-                messages, max_tokens=limit, stops=stops, sampling=sampling, schema=self._schema()
-            )
-        except RefusedItemError as error:
-            return _Reply(problem=str(error), refused=True)
+        completion = self.client.ask(messages, max_tokens=limit, stops=stops, sampling=sampling, schema=self._schema())
         return self._checked(completion, settings)
 
     def _schema(self) -> dict[str, Any] | None:
@@ -299,6 +345,9 @@ class RemoteModel:
             return replace(of_values(["" if reply.problem else reply.text for reply in replies]), problems=problems)
         table = np.full((len(replies), len(goal.labels)), np.nan, dtype=np.float32)
         for row, reply in zip(table, replies, strict=True):
+            if reply.shares:
+                row[:] = [reply.shares[label] for label in goal.labels]
+                continue
             named = None if reply.problem else self._read(reply.text)
             if named is not None:
                 row[:] = [label in named for label in goal.labels]
@@ -321,6 +370,13 @@ class RemoteModel:
             "prompt": prompts.to_plain(self.prompt),
         }
         (folder / "endpoint.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def _as_one(item: Text) -> str:
+    """The item as one text; several texts are numbered, as in prompts."""
+    if isinstance(item, str) or len(item) == 1:
+        return as_text(item)
+    return "\n".join(f"Text {number}: {text}" for number, text in enumerate(item, 1))
 
 
 def _cut(item: Text, characters: int) -> Text:

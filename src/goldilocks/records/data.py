@@ -122,6 +122,8 @@ class Dataset:
     """The task in a sentence, for prompted models."""
     generation: Generation = field(default_factory=Generation)
     """Decoding settings."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """``TaskSpec.label_descriptions``."""
     sentences: int = 1
     """``DataSpec.sentences``."""
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -134,7 +136,7 @@ class Dataset:
     @property
     def goal(self) -> Goal:
         """What a model for these rows is asked for."""
-        return Goal(self.output, self.labels, self.several, self.instruction, self.generation)
+        return Goal(self.output, self.labels, self.several, self.instruction, self.generation, self.descriptions)
 
     def sealed(self) -> Dataset:
         """The same without the test part: what screening and the race are given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
@@ -117,6 +118,8 @@ class Goal:
     """The instruction, for prompted models."""
     generation: Generation = field(default_factory=Generation)
     """Decoding settings."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Label -> what it means, for prompted models and decision endpoints."""
 
 
 @dataclass(frozen=True, slots=True)

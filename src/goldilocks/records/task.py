@@ -201,6 +201,8 @@ class TaskSpec:
     """File name in metrics/; absent: the task's own."""
     instruction: str | None = None
     """The instruction of prompted models; absent: the task's own sentence."""
+    label_descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Label -> what it means, for prompted models and decision endpoints."""
     target_language: str | None = None
     """BCP 47 tag of the language to translate into; absent: that of the training rows' translations."""
     generation: Generation = field(default_factory=Generation)

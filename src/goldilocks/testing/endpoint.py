@@ -20,12 +20,14 @@ class Server:
         self.replies: list[Reply] = [say("food")]
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.paths: list[str] = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.bodies.append(body)
+                outer.paths.append(self.path)
                 outer.keys.append(self.headers.get("Authorization"))
                 reply = outer.replies.pop(0) if len(outer.replies) > 1 else outer.replies[0]
                 reply(self, body)
@@ -72,6 +74,45 @@ def give(body: Any, status: int = 200) -> Reply:
 def choose(reply: Callable[[dict[str, Any]], Reply]) -> Reply:
     """The reply that a function gives for the request's body."""
     return lambda handler, body: reply(body)(handler, body)
+
+
+def decide(probabilities: Callable[[str, str], float], read: int = 50) -> Reply:
+    """A decision endpoint of either protocol: the probability of an option of a text (normalised over the options)."""
+
+    def reply(body: dict[str, Any]) -> Reply:
+        usage = {"input_tokens": read, "output_tokens": 0}
+        if "state" in body:
+            answers: Any = {
+                name: _system_one(body["state"], question, probabilities)
+                for name, question in body["questions"].items()
+            }
+        else:
+            answers = [_decision(body["input"], question, probabilities) for question in body["questions"]]
+        return give({"model": "judge", "answers": answers, "usage": usage})
+
+    return choose(reply)
+
+
+def _system_one(text: str, question: dict[str, Any], probabilities: Callable[[str, str], float]) -> dict[str, Any]:
+    if question["type"] == "noul":
+        return {"type": "noul", "noul": probabilities(text, question["instructions"])}
+    shares = _normalised(text, list(question["criteria"]), probabilities)
+    return {"type": "choice", "choice": max(shares, key=shares.__getitem__), "probabilities": shares, "confidence": 1.0}
+
+
+def _decision(text: str, question: dict[str, Any], probabilities: Callable[[str, str], float]) -> dict[str, Any]:
+    if question["type"] == "predicate":
+        share = probabilities(text, question["instructions"])
+        return {"type": "predicate", "name": question["name"], "probability": share}
+    shares = _normalised(text, [choice["value"] for choice in question["choices"]], probabilities)
+    each = [{"value": value, "probability": share} for value, share in shares.items()]
+    best = max(shares, key=shares.__getitem__)
+    return {"type": "choice", "name": question["name"], "choice": best, "probabilities": each, "confidence": 1.0}
+
+
+def _normalised(text: str, options: list[str], probabilities: Callable[[str, str], float]) -> dict[str, float]:
+    shares = {option: probabilities(text, option) for option in options}
+    return {option: share / sum(shares.values()) for option, share in shares.items()}
 
 
 def fail(status: int, message: str = "no", **headers: str) -> Reply:

@@ -59,9 +59,13 @@ class Prompt:
 
     def _instruction(self) -> str:
         goal = self.goal
-        labels = ", ".join(map(label_words, goal.labels))
+        labels = ", ".join(self._described(label) for label in goal.labels)
         listed = f" The labels: {labels}." if 0 < len(goal.labels) <= MAX_LISTED_LABELS else ""
         return f"{goal.instruction}{listed}".strip()
+
+    def _described(self, label: str) -> str:
+        meaning = self.goal.descriptions.get(label, "")
+        return f"{label_words(label)} ({meaning})" if meaning else label_words(label)
 
     def ask(self, item: Text) -> str:
         """The item, up to where the answer starts."""
@@ -172,7 +176,14 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     goal = raw["goal"]
     examples = tuple((_tupled(item), _tupled(gold)) for item, gold in raw["examples"])
     generation = generation_from(goal.get("generation", {}))
-    made = Goal(Output(goal["output"]), tuple(goal["labels"]), goal["several"], goal["instruction"], generation)
+    made = Goal(
+        Output(goal["output"]),
+        tuple(goal["labels"]),
+        goal["several"],
+        goal["instruction"],
+        generation,
+        goal.get("descriptions", {}),
+    )
     # Bundles written before version 0.2 say "begun".
     before, after = raw.get("chat", ("", ""))
     return Prompt(

@@ -8,6 +8,7 @@ For example::
 ``input`` and ``output`` are prices per million tokens, ``cap`` is the most money it may cost; both in the objective's
 currency.
 ``timeout`` is in seconds, ``per_minute`` the most requests a minute.
+``kind`` is the API: ``chat`` (completions, the default), ``responses``, ``decisions`` or ``systemone``.
 
 What a server does not accept is found out by asking; it can also be said: ``limit=max_completion_tokens``,
 ``system=off``, ``temperature=off``, ``stop=off``, ``structured=off``.
@@ -29,6 +30,8 @@ _NUMBERS = {
     "per_minute": "per_minute",
     "timeout": "timeout",
 }
+KINDS = ("chat", "responses", "decisions", "systemone")
+"""APIs of an endpoint; the last two answer questions with probabilities."""
 _SWITCHES = ("system", "temperature", "stop", "structured")
 
 
@@ -67,6 +70,13 @@ class Endpoint:
     timeout: float = 60.0
     """Seconds until the whole answer must be there."""
     dialect: Dialect = field(default_factory=Dialect)
+    kind: str = KINDS[0]
+    """One of ``KINDS``."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether it answers questions with probabilities, and writes no text."""
+        return self.kind in KINDS[2:]
 
     @property
     def local(self) -> bool:
@@ -82,6 +92,7 @@ class Endpoint:
         """What ``parse`` reads; terms that are not stated are left out."""
         terms = {name: getattr(self, attribute) for name, attribute in _NUMBERS.items()}
         given = {"key": self.key} if self.key else {}
+        given |= {"kind": self.kind} if self.kind != KINDS[0] else {}
         given |= {name: f"{value:g}" for name, value in terms.items() if value is not None}
         given |= {"limit": self.dialect.limit} if self.dialect.limit != LIMIT_NAMES[0] else {}
         given |= {name: "off" for name in _SWITCHES if not getattr(self.dialect, name)}
@@ -123,6 +134,8 @@ def _terms(source: str, hostname: str, query: str) -> tuple[dict[str, Any], dict
                     f"{hostname}: key= takes the name of an environment variable in capitals, never a key itself."
                 )
             terms["key"] = value
+        elif name == "kind":
+            terms["kind"] = _one_of(name, value, KINDS, source)
         elif name in _NUMBERS:
             terms[_NUMBERS[name]] = _number(name, value, source)
         elif name in _SWITCHES:
@@ -130,7 +143,7 @@ def _terms(source: str, hostname: str, query: str) -> tuple[dict[str, Any], dict
         elif name == "limit":
             dialect[name] = _one_of(name, value, LIMIT_NAMES, source)
         else:
-            known = ", ".join(("key", *_NUMBERS, "limit", *_SWITCHES))
+            known = ", ".join(("key", "kind", *_NUMBERS, "limit", *_SWITCHES))
             raise InputError(f"{source.split('?')[0]}: {name!r} is no term; there are: {known}.")
     return terms, dialect
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from goldilocks.support.endpoints.address import LIMIT_NAMES, Dialect
 from goldilocks.support.endpoints.answer_text import without_reasoning
@@ -33,6 +33,24 @@ _NO_SYSTEM = (
     r"system.?(?:role|message|prompt|instruction)|role.{0,20}system|'system'|developer instruction|roles must alternate"
     r"|role.{0,40}(?:'user'|user.{0,10}assistant)"
 )
+
+
+class Request(Protocol):
+    """What a client sends; ``ChatRequest`` describes the members."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def characters(self) -> int: ...  # noqa: D102
+    @property
+    def stops(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def sampling(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def schema(self) -> Mapping[str, Any] | None: ...  # noqa: D102
+    def body(self, model: str, dialect: Dialect) -> dict[str, Any]: ...  # noqa: D102
+    def limit(self, dialect: Dialect) -> int: ...  # noqa: D102
+    def read(self, raw: bytes, *, n_sent: int, seconds: float, key: str) -> Completion | ServerError: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,20 @@ class ChatRequest:
             body["response_format"] = {"type": "json_schema", "json_schema": inner}
         return body | dict(self.sampling)
 
+    @property
+    def path(self) -> str:
+        """Behind the version of the API."""
+        return "chat/completions"
+
+    @property
+    def characters(self) -> int:
+        """Of text that is sent and paid for."""
+        return sum(len(message["content"]) for message in self.messages)
+
+    def read(self, raw: bytes, *, n_sent: int, seconds: float, key: str) -> Completion | ServerError:
+        """See ``read_answer``."""
+        return read_answer(raw, request=self, n_sent=n_sent, seconds=seconds, key=key)
+
     def limit(self, dialect: Dialect) -> int:
         """Most tokens of the answer, with those of the JSON around it."""
         return self.max_tokens + (SCHEMA_TOKENS if self.schema is not None and dialect.structured else 0)
@@ -80,7 +112,7 @@ def _without_system(messages: Sequence[Mapping[str, str]]) -> list[dict[str, str
     return rest
 
 
-def adapted(dialect: Dialect, error: ServerError, request: ChatRequest, *, structured_works: bool) -> Dialect | None:
+def adapted(dialect: Dialect, error: ServerError, request: Request, *, structured_works: bool) -> Dialect | None:
     """The dialect in which to send a refused request again; ``None``: its error is about something else.
 
     Args:
@@ -126,6 +158,8 @@ class Completion:
     """Whether the limit on tokens cut it off."""
     refusal: str = ""
     """Why the server withheld the answer, in its words; empty: it did not."""
+    probabilities: tuple[Mapping[str, float], ...] = ()
+    """Of a decision endpoint: for each question the probability of each option."""
 
 
 class NoCompletionError(Exception):
@@ -167,8 +201,8 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     answer = without_key(without_reasoning(whole(text)), key)[:most]
     return Completion(
         answer if request.schema else _before(answer, request.stops),
-        _tokens(used.get("prompt_tokens"), n_sent),
-        _tokens(used.get("completion_tokens"), len(text)),
+        tokens_stated(used.get("prompt_tokens"), n_sent),
+        tokens_stated(used.get("completion_tokens"), len(text)),
         seconds,
         truncated=finish in ("length", "max_tokens", "MAX_TOKENS"),
         refusal=cleaned(refusal, key),
@@ -230,7 +264,7 @@ def _before(text: str, stops: Sequence[str]) -> str:
     return text[: min(places)] if places else text
 
 
-def _tokens(stated: Any, characters: int) -> int:
+def tokens_stated(stated: Any, characters: int) -> int:
     """What the server says a text took; a careful guess where it says nothing, or nothing that can be."""
     if type(stated) is int and 1 <= stated <= _MOST_TOKENS:
         return stated

@@ -19,10 +19,11 @@ from goldilocks.support.endpoints.chat import (
     ChatRequest,
     Completion,
     NoCompletionError,
+    Request,
     adapted,
-    read_answer,
 )
 from goldilocks.support.endpoints.http_post import MOST_BYTES, HttpAnswer, TransportError, post
+from goldilocks.support.endpoints.responses import ResponsesRequest
 from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error
 from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.support.endpoints.usage import Usage
@@ -80,7 +81,16 @@ class Client:
             RefusedItemError: the endpoint refuses this conversation, others may be answered.
             EndpointError: there is no usable answer, no key, or no money left under the cap.
         """
-        request = ChatRequest(messages, max_tokens, stops, sampling or {}, schema)
+        kind = ResponsesRequest if self.endpoint.kind == "responses" else ChatRequest
+        return self.send(kind(messages, max_tokens, stops, sampling or {}, schema))
+
+    def send(self, request: Request) -> Completion:
+        """The answer to a request; see ``ask``.
+
+        Raises:
+            RefusedItemError: the endpoint refuses this item, others may be answered.
+            EndpointError: there is no usable answer, no key, or no money left under the cap.
+        """
         most = self._reserve(request)
         usage = Usage()
         try:
@@ -134,9 +144,9 @@ class Client:
     def _price(self, read: float, written: float) -> float:
         return (read * (self.endpoint.input_price or 0) + written * (self.endpoint.output_price or 0)) / 1e6
 
-    def _reserve(self, request: ChatRequest) -> float:
+    def _reserve(self, request: Request) -> float:
         """Set aside what the request may cost, so that several at once do not pass the cap together."""
-        read = 8 + TOKENS_PER_CHARACTER * sum(len(message["content"]) for message in request.messages)
+        read = 8 + TOKENS_PER_CHARACTER * request.characters
         most = self._price(read, request.limit(self.dialect))
         cap = self.endpoint.cap
         with self._lock:
@@ -150,7 +160,7 @@ class Client:
 
     # ------------------------------------------------------------------------------------------------------- requests
 
-    def _answer(self, request: ChatRequest) -> Completion:
+    def _answer(self, request: Request) -> Completion:
         """The completion, over as many tries and dialects as it takes."""
         key = self._key()
         problem, attempt, changes = "was not asked", 0, 0
@@ -224,14 +234,14 @@ class Client:
             )
         return key
 
-    def _once(self, request: ChatRequest, dialect: Dialect, key: str) -> tuple[Completion | ServerError, str | None]:
+    def _once(self, request: Request, dialect: Dialect, key: str) -> tuple[Completion | ServerError, str | None]:
         """One try: the completion or the server's error, and its ``Retry-After``."""
         body = json.dumps(request.body(self.endpoint.model, dialect)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "goldilocks"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         begun = time.perf_counter()
-        url, timeout = f"{self.endpoint.url}/chat/completions", self.endpoint.timeout
+        url, timeout = f"{self.endpoint.url}/{request.path}", self.endpoint.timeout
         answer = post(url, body, headers, timeout=timeout, proxies=not self.endpoint.local)
         seconds = time.perf_counter() - begun
         retry_after = answer.headers.get("retry-after")
@@ -240,7 +250,7 @@ class Client:
         return self._completion(answer, request, len(body), seconds, key), retry_after
 
     def _completion(
-        self, answer: HttpAnswer, request: ChatRequest, n_sent: int, seconds: float, key: str
+        self, answer: HttpAnswer, request: Request, n_sent: int, seconds: float, key: str
     ) -> Completion | ServerError:
         if len(answer.body) > MOST_BYTES:
             raise EndpointError(
@@ -248,11 +258,11 @@ class Client:
                 "check the address, or leave the endpoint out."
             )
         try:
-            return read_answer(answer.body, request=request, n_sent=n_sent, seconds=seconds, key=key)
+            return request.read(answer.body, n_sent=n_sent, seconds=seconds, key=key)
         except NoCompletionError as error:
             raise EndpointError(
-                f"{self.endpoint}: its answer is no chat completion in JSON (it begins {str(error)!r}); "
-                "check the address, or leave the endpoint out."
+                f"{self.endpoint}: its answer is not JSON as {request.path} gives it (it begins {str(error)!r}); "
+                "check the address and its kind (?kind=), or leave the endpoint out."
             ) from error
 
     def settled(self) -> Endpoint:
@@ -270,7 +280,7 @@ def _advice(error: ServerError, endpoint: Endpoint) -> str:
             "if its words name a part of the request, switch that off in the address (system=off, temperature=off, "
             "stop=off, structured=off, limit=max_completion_tokens); else leave the endpoint out."
         )
-    return "check the address and the name of the model."
+    return "check the address, its kind (?kind=) and the name of the model."
 
 
 def _retry_after(stated: str | None, otherwise: float) -> float:
