@@ -219,7 +219,8 @@ class Access:
                 raise RequestError(
                     429,
                     "quota_exceeded",
-                    f"{used:,} of this month's {quota:,} items are used, {items:,} more are asked for; wait a month.",
+                    f"{used:,} of this month's {quota:,} items are used and {items:,} more are requested; "
+                    "the quota starts again next month.",
                     retry_after=(following - now).total_seconds(),
                 )
             self._used[caller.id] = used + items

@@ -116,7 +116,7 @@ def positive_label(card: ModelCard, positive: str | None) -> str | None:
 def _need_labels(card: ModelCard, where: str) -> None:
     if card.output is not Output.LABEL:
         raise RequestError(
-            400, "not_supported", f"{where}: this model gives {card.output.value}, no labels; ask one that classifies."
+            400, "not_supported", f"{where}: this model gives {card.output.value}, no labels; use a classifier."
         )
 
 

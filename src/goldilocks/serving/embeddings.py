@@ -32,5 +32,5 @@ def embed(model: object, items: Sequence[Text]) -> list[tuple[float, ...]]:
         InputError: the model has none.
     """
     if not isinstance(model, SupportsPooling) or model.pools is not True:
-        raise InputError("this model has no embeddings; ask one whose network pools, such as an encoder.")
+        raise InputError("this model has no embeddings; use one whose network pools, such as an encoder.")
     return [tuple(row) for row in model.pooled(items).float().cpu().tolist()]

@@ -124,7 +124,7 @@ class Gate:
         """The body of a request that may come in."""
         if self._loopback and not _LOOPBACK.fullmatch(headers.get("host", "localhost")):
             raise RequestError(
-                403, "wrong_host", "without keys this service answers as localhost only; ask it under that name."
+                403, "wrong_host", "without keys this service accepts only localhost as host name; use that name."
             )
         if scope["path"] not in _OPEN_PATHS:
             context.caller = self._access.caller(headers)

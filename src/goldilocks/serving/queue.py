@@ -134,7 +134,7 @@ class RequestQueue:
         """
         with self._changed:
             if self._closed:
-                raise RequestError(503, "stopping", "the service is stopping; ask another instance.", retry_after=5)
+                raise RequestError(503, "stopping", "the service is stopping; use another instance.", retry_after=5)
             if self.waiting + len(job.items) > self._most and self.waiting:
                 raise RequestError(
                     429,

@@ -71,7 +71,7 @@ async def promote(request: Request, model: str) -> dict[str, Any]:
             version = deployment.canary or deployment.shadow
             if version is None:
                 raise RequestError(
-                    409, "nothing_to_promote", f"{deployment.name} tries out no version; start one with a bundle."
+                    409, "nothing_to_promote", f"{deployment.name} has no version on trial; start one with a bundle."
                 )
             deployment.promote(version)
 

@@ -38,7 +38,7 @@ class StreamOptions(BaseModel):
 
 
 class _Sampled(BaseModel):
-    """Options that both routes have; others of the API are accepted and not heeded."""
+    """Options that both routes have; others of the API are ignored."""
 
     model: str | None = None
     temperature: float | None = Field(None, ge=0, le=2)
@@ -154,7 +154,7 @@ async def _answered(
     checked = items_from(items, card, service.settings.limits)
     if card.output is not Output.TEXT:
         raise RequestError(
-            400, "not_supported", f"{deployment.name} gives {card.output.value}, no text; ask /v1/classify."
+            400, "not_supported", f"{deployment.name} gives {card.output.value}, no text; use /v1/classify."
         )
     call = Call()
     if Operation.GENERATE in card.operations:

@@ -279,7 +279,7 @@ def _row(given: str | list[dict[str, JsonValue]]) -> Any:
             kind = part.get("type") if isinstance(part, dict) else None
             if kind != "input_text" or not isinstance(part, dict) or not isinstance(part.get("text"), str):
                 raise RequestError(
-                    400, "not_supported", f"an input part is {kind!r}; this model reads input_text only."
+                    400, "not_supported", f"an input part is {kind!r}; this model takes input_text only."
                 )
             texts.append(str(part["text"]))
     if not texts:

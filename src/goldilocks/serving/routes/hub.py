@@ -140,4 +140,4 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
             key = {"translation": "translation_text", "summarisation": "summary_text"}.get(card.task, "generated_text")
             return {key: prediction.answer}
         case _:
-            raise RequestError(400, "not_supported", f"{answered.name} gives {card.output.value}; ask /v1/score.")
+            raise RequestError(400, "not_supported", f"{answered.name} gives {card.output.value}; use /v1/score.")

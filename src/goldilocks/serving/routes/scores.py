@@ -137,7 +137,7 @@ def _meaning(card: ModelCard, positive: str | None, name: str) -> str | None:
         raise RequestError(
             400,
             "not_supported",
-            f"{name} ({card.task}) gives no number for two texts; ask a model of similarity or matching, or of pairs "
+            f"{name} ({card.task}) gives no number for two texts; use a model of similarity or matching, or of pairs "
             "whose positive label is known (models.NAME.positive).",
         )
     return label
