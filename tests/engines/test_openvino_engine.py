@@ -10,8 +10,6 @@ from typing import cast
 
 import pytest
 
-pytest.importorskip("openvino", reason="pip install 'goldilocks-lm[openvino]'")
-
 from goldilocks import plugins
 from goldilocks.errors import MissingError
 from goldilocks.nets.export.onnx_folder import save_onnx

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("openvino", reason="pip install 'goldilocks-lm[openvino]'")
-
 from exported_models import CASES, encoder
 
 from goldilocks import plugins
 from goldilocks.records import ExportSettings
+
+# Not ``importorskip``: importing it here would send its telemetry.
+pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="pip install 'goldilocks-lm[openvino]'")
 
 SCRIPT = """\
 import json, sys
