@@ -1,4 +1,4 @@
-"""4-bit weights of Llama-style decoders: a scale for each 32 of them, tables in 8 bits.
+"""4-bit weights of Llama-style decoders: a scale and a zero point for each 32 of them, tables in 8 bits.
 
 The file shrinks to about a third of bfloat16 where the blocks hold most of the weights; in memory these lie twice, as
 stored and in the kernel's layout. Generation is bound by memory and becomes faster; prompts do not, since there the
@@ -16,7 +16,7 @@ KIND = "quantise"
 ENGINE = "native"
 LEVELS = (1.0,)
 SOURCE = (
-    "Q4_0 of GGUF (llama.cpp): symmetric groups of 32, the extreme weight at -8; here the scale is searched as well; "
+    "Q4_1 of GGUF (llama.cpp): groups of 32 with scale and minimum; here the range is searched as well; "
     "products by torch's weight-only kernels."
 )
 

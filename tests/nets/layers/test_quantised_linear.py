@@ -29,15 +29,17 @@ def test_8_bits_are_off_by_half_a_step_at_most() -> None:
     assert bool(((got - weight).abs() <= step / 2 + 127 * step * 2**-8).all())
 
 
-def test_4_bits_keep_the_extreme_weight_of_a_group_and_zero() -> None:
+def test_4_bits_keep_weights_on_their_grid() -> None:
     weight = torch.zeros(1, GROUP)
-    weight[0, 3], weight[0, 4] = -8.0, 3.0  # scale 1: all of these are multiples of it
+    weight[0, 3:6] = torch.tensor([-8.0, 7.0, 3.0])  # from -8 to 7: scale 1, zero point 0
+    shifted = weight + 16
 
     made = filled(weight, 4)
 
     assert torch.equal(made.rows(slice(None), torch.float32), weight)
-    # -8 is stored as 0, 3 as 11, 0 as 8; two weights a byte, the even one in the low half.
-    assert made.weight[0, :3].tolist() == [0x88, 0x08, 0x8B]
+    assert torch.equal(filled(shifted, 4).rows(slice(None), torch.float32), shifted)
+    # -8 is stored as 0, 7 as 15, 3 as 11, 0 as 8; two weights a byte, the even one in the low half.
+    assert made.weight[0, :3].tolist() == [0x88, 0x08, 0xBF]
 
 
 def test_4_bits_err_no_more_than_q4_0_of_gguf() -> None:

@@ -100,18 +100,19 @@ def int8_linear(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     return product
 
 
-def pack_int4(numbers: Tensor, scale: Tensor, group: int) -> Int4Weight | None:
+def pack_int4(numbers: Tensor, scale: Tensor, zero: Tensor, group: int) -> Int4Weight | None:
     """A 4-bit matrix in the CPU kernel's layout, checked against its dequantised form; ``None``: no such kernel.
 
     Args:
-        numbers: ``(n_out, n_in)``, 0 to 15; 8 stands for 0.
+        numbers: ``(n_out, n_in)``, 0 to 15; 8 stands for the zero point.
         scale: ``(n_out, n_in / group)``.
+        zero: Zero points, ``(n_out, n_in / group)``.
         group: Weights that share a scale.
     """
     convert = _operator("aten", "_convert_weight_to_int4pack_for_cpu")
     if convert is None or _operator("aten", "_weight_int4pack_mm_for_cpu") is None:
         return None
-    pairs = torch.stack([scale.T, torch.zeros_like(scale.T)], -1).bfloat16().contiguous()  # scale and zero point
+    pairs = torch.stack([scale.T, zero.T], -1).bfloat16().contiguous()
     try:
         packed = Int4Weight((convert(numbers.int(), 2), pairs))
         first = torch.zeros(1, numbers.shape[1]).bfloat16()
@@ -119,8 +120,9 @@ def pack_int4(numbers: Tensor, scale: Tensor, group: int) -> Int4Weight | None:
         column = int4_linear(first, packed, group)[0].float()
     except _FAILURES:
         return None
-    expected = (numbers[:, 0].float() - 8) * scale[:, 0].float()
-    return packed if torch.allclose(column, expected, rtol=1e-2, atol=1e-6) else None
+    expected = (numbers[:, 0].float() - 8) * scale[:, 0].float() + zero[:, 0].float()
+    nearly = 0.05 * scale[:, 0].float().abs() + 0.01 * expected.abs() + 1e-6
+    return packed if bool(((column - expected).abs() <= nearly).all()) else None
 
 
 def int4_linear(x: Tensor, packed: Int4Weight, group: int) -> Tensor:

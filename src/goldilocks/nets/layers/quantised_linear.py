@@ -1,11 +1,12 @@
 """Weight-only quantisation: matrices in 8 or 4 bits, products in the activations' precision.
 
 8 bits  symmetric, one scale for each output channel (row): weight = scale · q, q from -127 to 127
-4 bits  symmetric around 8, one scale for each group of 32 inputs, two weights a byte (the even one in the low half):
-        weight = scale · (q - 8), q from 0 to 15, as in GGUF's Q4_0
+4 bits  one scale and one zero point for each group of 32 inputs, two weights a byte (the even one in the low half):
+        weight = scale · (q - 8) + zero, q from 0 to 15; the same numbers as GGUF's Q4_1
 
-A group's scale maps its weight of largest magnitude to -8, times the factor of ``_FACTORS`` with the least squared
-error. Scales are rounded to bfloat16 *before* weights are, so that computing in bfloat16 adds no error of its own.
+At 4 bits a group's range from its lowest to its highest weight is shrunk by the factor of ``_FACTORS`` with the least
+squared error. Scales and zero points are rounded to bfloat16 *before* weights are, so that computing in bfloat16 adds
+no error of its own.
 
 A few rows (a step of generation) go through torch's own CPU kernels where they exist, which read the small weights
 only; for more rows the matrix is dequantised, a part at a time, and multiplied as usual: there arithmetic dominates.
@@ -33,6 +34,7 @@ class QuantisedMatrix(nn.Module):
 
     weight: Tensor
     scale: Tensor
+    zero: Tensor | None
 
     def __init__(self, n_out: int, n_in: int, bits: int) -> None:
         """Without weights, for ``fill`` or ``load_state_dict``."""
@@ -41,6 +43,7 @@ class QuantisedMatrix(nn.Module):
         shape, dtype = ((n_out, n_in), torch.int8) if bits == 8 else ((n_out, n_in // 2), torch.uint8)
         self.register_buffer("weight", torch.empty(shape, dtype=dtype))
         self.register_buffer("scale", torch.empty((n_out, 1 if bits == 8 else n_in // GROUP), dtype=torch.bfloat16))
+        self.register_buffer("zero", None if bits == 8 else torch.empty_like(self.scale))
         self._packed: Int4Weight | None = None
 
     @property
@@ -52,16 +55,20 @@ class QuantisedMatrix(nn.Module):
         """Quantise a matrix of this shape."""
         for start in range(0, self.n_out, _PART):
             rows = slice(start, start + _PART)
-            quantise = _quantised8 if self.bits == 8 else _quantised4
-            self.weight[rows], self.scale[rows] = quantise(matrix[rows].detach().float())
+            exact = matrix[rows].detach().float()
+            if self.zero is None:
+                self.weight[rows], self.scale[rows] = _quantised8(exact)
+            else:
+                self.weight[rows], self.scale[rows], self.zero[rows] = _quantised4(exact)
 
     def rows(self, index: Tensor | slice, dtype: torch.dtype) -> Tensor:
         """Dequantised rows, ``(..., n_in)``."""
         weight, scale = self.weight[index], self.scale[index].to(dtype)
-        if self.bits == 8:
+        if self.zero is None:
             return weight.to(dtype) * scale
         halves = torch.stack([weight & 15, weight >> 4], -1).flatten(-2).to(dtype) - 8
-        return (halves.view(*scale.shape, GROUP) * scale.unsqueeze(-1)).flatten(-2)
+        zero = self.zero[index].to(dtype).unsqueeze(-1)
+        return (halves.view(*scale.shape, GROUP) * scale.unsqueeze(-1) + zero).flatten(-2)
 
     def product(self, x: Tensor) -> Tensor:
         """``F.linear`` of ``(..., n_in)``, in the precision of ``x``."""
@@ -81,9 +88,9 @@ class QuantisedMatrix(nn.Module):
     def prepare_for_inference(self) -> None:
         """Align 8-bit weights, and keep 4-bit ones in the kernel's layout too; they must not change after this."""
         self.weight = aligned(self.weight)
-        if self.bits == 4 and self._packed is None and self.weight.device.type == "cpu":
+        if self.zero is not None and self._packed is None and self.weight.device.type == "cpu":
             numbers = torch.stack([self.weight & 15, self.weight >> 4], -1).flatten(-2)
-            self._packed = pack_int4(numbers, self.scale, GROUP)
+            self._packed = pack_int4(numbers, self.scale, self.zero, GROUP)
 
 
 def _quantised8(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,19 +98,21 @@ def _quantised8(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (matrix / _divisor(scale)).round().clamp(-127, 127).to(torch.int8), scale
 
 
-def _quantised4(matrix: Tensor) -> tuple[Tensor, Tensor]:
+def _quantised4(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     groups = matrix.reshape(len(matrix), -1, GROUP)
-    extreme = groups.gather(2, groups.abs().argmax(2, keepdim=True))
-    least, best, scales = torch.full_like(extreme, torch.inf), torch.empty_like(groups), torch.empty_like(extreme)
+    low, high = groups.amin(2, keepdim=True), groups.amax(2, keepdim=True)
+    least, best = torch.full_like(low, torch.inf), torch.empty_like(groups)
+    scales, zeros = torch.empty_like(low), torch.empty_like(low)
     for factor in _FACTORS:
-        scale = (extreme / -8 * factor).bfloat16().float()
-        numbers = (groups / _divisor(scale)).round().clamp(-8, 7)
-        error = (numbers * scale - groups).square().sum(2, keepdim=True)
+        scale = ((high - low) / 15 * factor).bfloat16().float()
+        zero = ((high + low) / 2 + scale / 2).bfloat16().float()  # what q = 8 stands for; the middle is at 7.5
+        numbers = ((groups - zero) / _divisor(scale)).round().clamp(-8, 7)
+        error = (numbers * scale + zero - groups).square().sum(2, keepdim=True)
         better = error < least
-        least, scales = torch.where(better, error, least), torch.where(better, scale, scales)
-        best = torch.where(better, numbers, best)
+        least, best = torch.where(better, error, least), torch.where(better, numbers, best)
+        scales, zeros = torch.where(better, scale, scales), torch.where(better, zero, zeros)
     numbers = (best.flatten(1) + 8).to(torch.uint8)
-    return numbers[:, 0::2] | (numbers[:, 1::2] << 4), scales.squeeze(2).bfloat16()
+    return numbers[:, 0::2] | (numbers[:, 1::2] << 4), scales.squeeze(2).bfloat16(), zeros.squeeze(2).bfloat16()
 
 
 def _divisor(scale: Tensor) -> Tensor:
