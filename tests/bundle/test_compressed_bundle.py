@@ -10,6 +10,7 @@ import pytest
 from made import bundle
 
 from goldilocks import plugins
+from goldilocks.bundle.compression_table import line, markdown
 from goldilocks.bundle.read import load, read_info
 from goldilocks.bundle.verify import verify
 from goldilocks.bundle.write import write_compressed
@@ -111,6 +112,13 @@ def test_card_shows_every_trial(compressed: Path) -> None:
     assert "30 rows of `dev.csv`" in card
     assert "load average per core 1.50" in card
     assert "Not tried: onnx_int8 (it is no neural network)." in card
+
+
+def test_fitted_temperature_stands_in_table_and_line() -> None:
+    fitted = replace(trial("int8_tables"), temperature=1.25, ece_change_before=0.0123)
+
+    assert "| +0.0010 (temperature 1.25; without +0.0123) |" in markdown(replace(RECORD, trials=(fitted,)))
+    assert line(fitted) == "int8_tables: 2.00 MB, 1.50 ms, loss +0.0050 (at most 0.0250), temperature 1.25"
 
 
 def test_bundle_that_is_not_compressed_is_read_by_version_2_too(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def line(trial: CompressionTrial) -> str:
         words += f", {trial.footprint.latency_p50_ms.value:.2f} ms"
     if trial.loss and trial.passed:
         words += f", loss {trial.loss.value:+.4f} (at most {trial.loss.high:.4f})"
+    if trial.temperature is not None:
+        words += f", temperature {trial.temperature:.2f}"
     return words if trial.passed else f"{words}, dropped: {trial.reason}"
 
 
