@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import statistics
 import subprocess
 import sys
@@ -117,6 +118,7 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
     names = ("set", "candidate", "train", "epochs", "rounds", "seed")
     return {
         "benchmark": "compression_speed",
+        "command": shlex.join(["python", *sys.argv]),
         **{name: getattr(chosen, name) for name in names},
         "rows_of_tuning": dict(bundle.info.rows),
         "n_test": len(test),
