@@ -22,6 +22,7 @@ from goldilocks.nets.network import Addition, HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
 from goldilocks.records import Goal, Output, Part, as_text
+from goldilocks.support.text.entity_markers import all_marked
 from goldilocks.support.text.units import references
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def word_level_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words:
         seed: Of the weights.
     """
     tokenizer = learn_words([as_text(item) for item in part.texts], max_tokens=max_words)
-    head = head_without_interactions(part, goal)
+    head = _relation_head() if all_marked(part.texts) else head_without_interactions(part, goal)
     config = config_for(goal, _sized(spec, tokenizer), head, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
     return _untrained(spec, tokenizer, config, seed)
 
@@ -138,6 +139,12 @@ def span_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, 
         goal, _sized(spec, tokenizer), SpanExtractorConfig(), pooling="max", max_tokens=max_words, pad_id=PAD_ID
     )
     return _untrained(spec, tokenizer, config, seed)
+
+
+def _relation_head() -> HeadConfig:
+    from goldilocks.nets.heads.relation_classifier import RelationClassifierConfig
+
+    return RelationClassifierConfig(positions=True)
 
 
 def head_without_interactions(part: Part, goal: Goal) -> HeadConfig:

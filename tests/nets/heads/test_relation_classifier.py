@@ -309,3 +309,28 @@ def test_encoders_that_transformers_runs_have_marks_as_well(folder: Path, tmp_pa
     assert not torch.allclose(relater.pooled([TEXT]), before, atol=1e-3)
     restore = plugins.load("families", "encoder").restore
     contracts.check_restores(relater, restore, [TEXT, "soup"], tmp_path / "saved")
+
+
+@pytest.mark.parametrize(("family", "model"), [("cnn", "textcnn"), ("recurrent", "bilstm")])
+def test_networks_from_scratch_embed_markers_and_distances(family: str, model: str) -> None:
+    plugin = plugins.load("families", family)
+    info = next(info for info in plugin.models() if info.name == model)
+    network = plugin.create(info, None, _related(), Goal(labels=LABELS), seed=0)
+    assert isinstance(network, RelationClassifier)
+    (row,) = network.rows(["a [E2] b [/E2] [E1] c [/E1]"])
+    # a [E2] b [/E2] [E1] c [/E1]: the first entity's marker is token 4, the second's token 1; 31 is no distance.
+    assert row.channels["first_distance"].tolist() == [27, 28, 29, 30, 31, 32, 33]
+    assert row.channels["second_distance"].tolist() == [30, 31, 32, 33, 34, 35, 36]
+    assert network.pooled_width == 3 * network.backbone.width
+
+
+def test_order_of_the_marks_is_learnt_from_scratch_and_comes_back_from_disk(tmp_path: Path) -> None:
+    part, plugin = _related(), plugins.load("families", "cnn")
+    work = Workload(rows=len(part), characters=40, words=8, labels=2)
+    setup = RunSetup(model_folder=None, work=work, seed=0)
+    run = Run(Candidate(plugin.models()[0], "scratch"), part, Goal(labels=LABELS), setup)
+    run.advance(0.5)
+    answers = run.model.predict(part.texts)
+    assert np.mean([given == right for given, right in zip(answers.values, part.gold, strict=True)]) > 0.9
+    contracts.check_restores(run.model, plugin.restore, part.texts[:8], tmp_path / "model")
+    contracts.check_answers(run.model, (*part.texts[:6], "", "[E1] soup [/E1]", "no marks"), Goal(labels=LABELS))

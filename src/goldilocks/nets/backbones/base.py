@@ -16,7 +16,7 @@ from goldilocks.nets.tokenization.batching import Batch
 
 if TYPE_CHECKING:
     from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
-    from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings
+    from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings, EntityPositionEmbeddings
 
 
 class Backbone(nn.Module):
@@ -44,7 +44,7 @@ class Backbone(nn.Module):
     """Width of the embeddings that ``channel_embeddings`` are added to."""
     checkpoints_activations: bool = False
     """Whether the activations of each block are recomputed in the backward pass; set by training."""
-    channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | None
+    channel_embeddings: CasingEmbeddings | EntityMarkerEmbeddings | EntityPositionEmbeddings | None
     """Embeddings of the batch's channels, added to those of the tokens; ``None``: no channel is embedded."""
 
     edits: nn.ModuleList | None
@@ -102,7 +102,9 @@ class Backbone(nn.Module):
         """
         self.edits = nn.ModuleList(edits)
 
-    def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+    def add_channel_embeddings(
+        self, tables: CasingEmbeddings | EntityMarkerEmbeddings | EntityPositionEmbeddings
+    ) -> None:
         """Add untrained casing or entity-marker embeddings; only backbones with a ``channel_width`` use them."""
         self.channel_embeddings = tables
 

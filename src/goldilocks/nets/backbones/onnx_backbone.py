@@ -14,7 +14,7 @@ from goldilocks.nets.tokenization.batching import Batch
 
 if TYPE_CHECKING:
     from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
-    from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings
+    from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings, EntityPositionEmbeddings
 
 IDS, MASK, STATES = "ids", "mask", "states"
 """Inputs and output of the graph; channels of the batch (``types``, ``shapes``) are inputs under their own names."""
@@ -43,7 +43,9 @@ class OnnxBackbone(Backbone):
         self._session = session
         self.channel_embeddings = None
 
-    def add_channel_embeddings(self, tables: CasingEmbeddings | EntityMarkerEmbeddings) -> None:
+    def add_channel_embeddings(
+        self, tables: CasingEmbeddings | EntityMarkerEmbeddings | EntityPositionEmbeddings
+    ) -> None:
         """Nothing: the tables are in the graph."""
 
     def forward(self, batch: Batch, *, start: int = 0, hidden: Tensor | None = None, stop: int | None = None) -> Tensor:

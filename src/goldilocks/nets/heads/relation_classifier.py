@@ -5,24 +5,33 @@ the second) plus a trained embedding. The head's input is the concatenation of t
 markers, the first entity's first, so it knows their order wherever they stand. A text longer than ``max_tokens`` is
 reduced to a window around and between the entities.
 
+Backbones trained from scratch (convolutional and recurrent) also embed the distance of each token to both entities and
+have the maximum over all tokens beside the two states.
+
 Source: Baldini Soares et al. 2019, "Matching the Blanks: Distributional Similarity for Relation Learning" (entity
 markers, entity start); signs instead of empty vectors after Zhou & Chen 2022, "An Improved Baseline for Sentence-level
-Relation Extraction".
+Relation Extraction"; distances after Zeng et al. 2014, "Relation Classification via Convolutional Deep Neural Network".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from goldilocks.nets.backbones.base import Backbone
-from goldilocks.nets.backbones.entity_marker_embeddings import CHANNEL, EntityMarkerEmbeddings
+from goldilocks.nets.backbones.base import Backbone, pool
+from goldilocks.nets.backbones.entity_marker_embeddings import (
+    CHANNEL,
+    DISTANCES,
+    EntityMarkerEmbeddings,
+    EntityPositionEmbeddings,
+    distance_number,
+)
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.tokenization.tokenizer import encodings, special_tokens
@@ -41,9 +50,12 @@ _OPENING = tuple(1 + ALL_MARKS.index(before) for before, _ in MARKS.values())
 
 @dataclass(frozen=True)
 class RelationClassifierConfig(HeadConfig):
-    """Config of a linear head on two entity markers: it has no options."""
+    """Config of a linear head on two entity markers."""
 
     KIND: ClassVar[str] = "relation_classifier"
+    positions: bool = False
+    """Whether the distances to both entities are embedded, and the head also sees the maximum over all tokens: for
+    backbones without pretraining, whose states at the markers say little of what is far away."""
 
 
 class RelationClassifier(Network):
@@ -58,7 +70,9 @@ class RelationClassifier(Network):
     def __init__(self, backbone: Backbone, tokenizer: Tokenizer, config: NetworkConfig) -> None:
         """Put the parts together; the backbone gets a table of marker embeddings."""
         tokenizer.no_truncation()  # ``window`` chooses the part of a long text
-        backbone.add_channel_embeddings(EntityMarkerEmbeddings(backbone.channel_width))
+        self._positions = cast(RelationClassifierConfig, config.head).positions
+        tables = EntityPositionEmbeddings if self._positions else EntityMarkerEmbeddings
+        backbone.add_channel_embeddings(tables(backbone.channel_width))
         super().__init__(backbone, tokenizer, config)
         self._before, self._after = special_tokens(tokenizer)
         self._marks = {mark: self._sign(SIGNS[role]) for role, pair in MARKS.items() for mark in pair}
@@ -109,20 +123,25 @@ class RelationClassifier(Network):
             ids, marks = np.asarray([self.config.pad_id], dtype=np.int32), np.zeros(1, dtype=np.int32)
         # argmax gives 0, the first token, where there is none.
         places = [int((marks == number).argmax()) for number in _OPENING]
-        return Row(ids, item, {CHANNEL: marks}, np.asarray(places, dtype=np.int32))
+        channels = {CHANNEL: marks}
+        if self._positions:
+            here = np.arange(len(ids), dtype=np.int32)
+            channels |= {name: distance_number(here - place) for name, place in zip(DISTANCES, places, strict=True)}
+        return Row(ids, item, channels, np.asarray(places, dtype=np.int32))
 
     # ---------------------------------------------------------------------------------------------------------- pooling
 
     @property
     def pooled_width(self) -> int:
         """See ``Network.pooled_width``."""
-        return len(_OPENING) * self.backbone.width
+        return (len(_OPENING) + self._positions) * self.backbone.width
 
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
-        """The concatenated states at the two opening markers."""
+        """The concatenated states at the two opening markers; with ``positions`` also the maximum over all tokens."""
         places = torch.from_numpy(np.stack([row.places for row in batch.rows]).astype(np.int64)).to(states.device)
         rows = torch.arange(len(states), device=states.device).unsqueeze(1)
-        return states[rows, places].flatten(1).float()
+        at_markers = states[rows, places].flatten(1).float()
+        return torch.cat([at_markers, pool(states, batch.mask, "max")], dim=1) if self._positions else at_markers
 
     def overview(self, states: Tensor, batch: Batch) -> Tensor:
         """As ``pool``: the mean over a text hardly depends on which entities are marked."""
