@@ -58,6 +58,7 @@ from goldilocks.records.items import Text as Text
 from goldilocks.records.items import as_text as as_text
 from goldilocks.records.items import in_words as in_words
 from goldilocks.records.items import labels_of as labels_of
+from goldilocks.records.labelling import Strategy as Strategy
 from goldilocks.records.task import Augmentation as Augmentation
 from goldilocks.records.task import CandidateFilter as CandidateFilter
 from goldilocks.records.task import CompressionSpec as CompressionSpec
