@@ -170,6 +170,7 @@ class CandidateFilter:
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
+    """``None`` (in the file: ``all``): the default pool (docs/methods.md); names also include methods on request."""
     combine: tuple[str, ...] = ()
     """What is made from finished candidates after the race: ``ensemble``, ``soup``, ``cascade``; empty: nothing."""
 

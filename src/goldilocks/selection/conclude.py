@@ -217,8 +217,10 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     """Seconds of an exhaustive search: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
+    runs = [candidate for candidate in pool.candidates if not candidate.model.combined]  # the others cost no search
+    names = {candidate.name for candidate in runs}
     for trial in trials:
-        if trial.repeat:
+        if trial.repeat or trial.candidate not in names:
             continue
         spent[trial.candidate] = spent.get(trial.candidate, 0.0) + trial.seconds
         share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share)
@@ -230,7 +232,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
         family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
         return pool.forecasts[name].seconds * pace(family or spent, forecast)
 
-    return sum(full.get(candidate.name) or guess(candidate.name) for candidate in pool.candidates)
+    return sum(full.get(candidate.name) or guess(candidate.name) for candidate in runs)
 
 
 def _measured(
