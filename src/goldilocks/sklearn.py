@@ -62,7 +62,7 @@ class _SelectingEstimator(BaseEstimator):  # type: ignore[misc]
             budget: Wall clock of each ``fit``: seconds, or ``"90s"``, ``"20m"``, ``"1h"``.
             metric: File name in ``metrics/`` of the metric that decides; ``None``: the task's own.
             families: Families that take part; ``None``: all that fit the task.
-            methods: Methods that take part; ``None``: those of the default pool that fit the task.
+            methods: Methods that take part; ``None``: all that fit the task.
             error_cost: Money that one wrong answer costs.
             out: Folder of the run; ``None``: a temporary folder that lives as long as the estimator.
             seed: Seed of the split and of training.

@@ -13,14 +13,11 @@ from goldilocks.classical.combination import (
     FILE,
     Combination,
     CombinationConfig,
-    PaidCombination,
     escalated,
     mean_answers,
     restored,
 )
 from goldilocks.errors import IntegrityError
-from goldilocks.protocols import TracksSpending
-from goldilocks.support.endpoints.spending_log import SpendingLog
 from goldilocks.testing.contracts import check_restores
 
 LABELS = ("a", "b")
@@ -89,23 +86,3 @@ def test_damaged_combination_is_named(content: str | None, message: str, tmp_pat
     (tmp_path / FILE).write_text(json.dumps(whole | more) if content is None else content)
     with pytest.raises(IntegrityError, match=message):
         restored(tmp_path)
-
-
-def test_spending_of_the_part_behind_an_endpoint_is_that_of_the_combination(tmp_path: Path) -> None:
-    class Paid(Fixed):
-        spending_log = SpendingLog()
-        rested = 0
-
-        def rest(self) -> None:
-            self.rested += 1
-
-    cheap, dear = Fixed({"x": (0.6, 0.4)}), Paid({"x": (0.0, 1.0)})
-    config = CombinationConfig(CASCADE, ("f", "api"), LABELS, several=False, threshold=0.8)
-    model = PaidCombination([cheap, dear], config, tmp_path)  # type: ignore[list-item]
-    assert isinstance(model, TracksSpending)
-    log = SpendingLog()
-    model.spending_log = log
-    model.rest()
-    assert dear.spending_log is log
-    assert dear.rested == 1
-    assert model.predict(["x"]).values == ("b",)

@@ -31,7 +31,7 @@ def task(folder: Path, *, wrong: bool = True, **candidates: Any) -> Path:
         for row, (text, label) in enumerate(zip(part.texts, part.gold, strict=True))
     ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = {"name": "tiny", "data": {"train": "rows.jsonl"}, "candidates": candidates, "budget": "30m"}
+    spec = {"name": "tiny", "data": {"train": "rows.jsonl"}, "candidates": candidates, "budget": "3m"}
     (folder / "task.yaml").write_text(json.dumps(spec))
     return folder / "task.yaml"
 

@@ -15,8 +15,7 @@ from goldilocks.bundle.read import load
 from goldilocks.cli.main import app
 from goldilocks.errors import InputError, MissingError
 from goldilocks.fine_tune import tune_one
-from goldilocks.label_next import label_next
-from goldilocks.records import Strategy
+from goldilocks.label_next import Strategy, label_next
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing import tiny

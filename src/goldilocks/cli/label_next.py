@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldilocks.data.annotation_files import AnnotationForm
-from goldilocks.records import Strategy
+from goldilocks.label_next import Strategy
 
 
 def label_next(

@@ -26,6 +26,7 @@ from goldilocks.records.decision import Comparison as Comparison
 from goldilocks.records.decision import Cost as Cost
 from goldilocks.records.decision import Decision as Decision
 from goldilocks.records.decision import Failure as Failure
+from goldilocks.records.decision import HostedOrOwn as HostedOrOwn
 from goldilocks.records.decision import LossNoise as LossNoise
 from goldilocks.records.decision import NextStep as NextStep
 from goldilocks.records.decision import ProbeResult as ProbeResult
@@ -58,7 +59,6 @@ from goldilocks.records.items import Text as Text
 from goldilocks.records.items import as_text as as_text
 from goldilocks.records.items import in_words as in_words
 from goldilocks.records.items import labels_of as labels_of
-from goldilocks.records.labelling import Strategy as Strategy
 from goldilocks.records.task import Augmentation as Augmentation
 from goldilocks.records.task import CandidateFilter as CandidateFilter
 from goldilocks.records.task import CompressionSpec as CompressionSpec

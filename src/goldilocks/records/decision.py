@@ -257,6 +257,28 @@ class NextStep:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedOrOwn:
+    """The best endpoint beside the best owned model, errors included."""
+
+    hosted: str
+    """Candidate."""
+    own: str
+    requests: Measured | None
+    """Requests per month at which both cost the same, with a 95 % interval; ``None``: at none."""
+    own_is_cheaper: str
+    """``above`` or ``below`` that volume, ``always`` or ``never``."""
+    labels: Measured | None
+    """Training rows after which the owned model is expected to have the endpoint's J, with a 95 % interval; ``None``:
+    not known, or it never would."""
+    rows: int
+    """Training rows now; 0: not known."""
+    label_price: float
+    """Money for a label."""
+    lines: tuple[tuple[float, float], tuple[float, float]]
+    """Of endpoint and owned model: money per month at no requests, and money for each request with its errors."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The winner, the candidates that may be as good, and for which α the choice holds."""
 
@@ -305,6 +327,8 @@ class Decision:
     """What one error is (``a wrong label``); empty in older decisions: the loss is that of the metric."""
     next_steps: tuple[NextStep, ...] = ()
     """More data, a larger model, or stop: what each is expected to lead to; empty in older decisions."""
+    hosted_or_own: HostedOrOwn | None = None
+    """From which volume an owned model pays; ``None``: no endpoint, or no owned model, was finished."""
     assumed: tuple[str, ...] = ()
     """Keys of the task file that the user did not state and whose default values are part of the money above."""
     compression: Mapping[str, Compression] = field(default_factory=dict)

@@ -32,6 +32,50 @@ def next_steps_basis(decision: Decision) -> str:
     return f"These rest on: {'; '.join(parts)}." if parts else ""
 
 
+def hosted_or_own_lines(decision: Decision) -> list[str]:
+    """From which volume and from how many labels an owned model is better than the endpoint; empty: no endpoint."""
+    compared, work = decision.hosted_or_own, decision.objective
+    if compared is None:
+        return []
+    stated = f"you state {work.requests_per_month:,.0f}"
+    match compared.own_is_cheaper:
+        case "always":
+            first = f"{compared.own} costs less than {compared.hosted} at any volume, errors included; {stated}."
+        case "never":
+            first = f"{compared.hosted} costs less than {compared.own} at any volume, errors included; {stated}."
+        case side:
+            assert compared.requests is not None
+            upwards = "upwards" if side == "above" else "downwards"
+            volume = f"{_counts(compared.requests)} requests per month"
+            first = (
+                f"Hosted or own: {compared.own} costs less than {compared.hosted} from {volume} {upwards}, errors "
+                f"included; {stated}."
+            )
+    if compared.labels is None or not compared.rows:
+        return [first]
+    more = compared.labels.value - compared.rows
+    price = f"{more * compared.label_price:,.0f} {work.currency} at {compared.label_price:g} {work.currency} a label"
+    further = f", {more:,.0f} more than there are: {price}" if more > 0 else f"; it was trained on {compared.rows:,}"
+    return [first, f"With {_counts(compared.labels)} labels {compared.own} is as good as the endpoint{further}."]
+
+
+def _counts(measured: Measured) -> str:
+    return f"{_rounded(measured.value)} (95% interval {_rounded(measured.low)} to {_rounded(measured.high)})"
+
+
+def _rounded(count: float) -> str:
+    """Two significant digits.
+
+    Example:
+        >>> _rounded(41_234.0), _rounded(3.2), _rounded(1e12)
+        ('41,000', '3', 'more than a billion')
+    """
+    if count >= 1e9:
+        return "more than a billion"
+    digits = max(0, math.floor(math.log10(count)) - 1) if count >= 1 else 0
+    return f"{round(count / 10**digits) * 10**digits:,.0f}"
+
+
 def _name(step: NextStep) -> str:
     match step.step:
         case "stop":

@@ -119,6 +119,8 @@ class Prices:
     """An hour of attended work while a candidate is tuned; part of its cost."""
     waiting_hour: float = 5.0
     """An hour of waiting for the search. It decides only when the search stops; no candidate's cost holds it."""
+    label: float = 0.08
+    """Labelling one row; for the advice on how many labels pay. It is part of no cost."""
     api_input: float = 0.0
     """A million tokens that an endpoint reads (``?input=`` behind its name has precedence)."""
     api_output: float = 0.0
@@ -170,7 +172,6 @@ class CandidateFilter:
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
-    """``None`` (in the file: ``all``): the default pool (docs/methods.md); names also include methods on request."""
     combine: tuple[str, ...] = ()
     """What is made from finished candidates after the race: ``ensemble``, ``soup``, ``cascade``; empty: nothing."""
 

@@ -28,7 +28,7 @@ from goldilocks.records import (
     Trial,
 )
 from goldilocks.records.assumptions import assumed_values
-from goldilocks.records.outlook import next_steps_basis, next_steps_line
+from goldilocks.records.outlook import hosted_or_own_lines, next_steps_basis, next_steps_line
 from goldilocks.report import board, charts, confusion, story, summary, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.latency_chart import latency_chart, latency_words
@@ -36,6 +36,7 @@ from goldilocks.report.learning_curves import learning_curves
 from goldilocks.report.map_chart import decision_map, price_map
 from goldilocks.report.passage_text import passage_text
 from goldilocks.report.race_chart import race_chart
+from goldilocks.report.volume_chart import volume_chart
 from goldilocks.report.what_if import slider_data
 from goldilocks.support import amounts
 from goldilocks.support.control_characters import visible
@@ -129,6 +130,8 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "curse": story.winners_curse(decision),
         "noise": story.noise(decision),
         "next_steps": (next_steps_line(decision), next_steps_basis(decision)),
+        "hosted_or_own": hosted_or_own_lines(decision),
+        "volume": volume_chart(decision.hosted_or_own, decision.objective) if decision.hosted_or_own else None,
         "holds": story.holds(decision),
         "board": (rows := board.leaderboard(decision, trials)),
         "finished": [line for line in rows if line.standing.J is not None],

@@ -16,7 +16,7 @@ from goldilocks.selection.explain_choice import advice, sentence
 from goldilocks.selection.failures import Guard, own_fault
 from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.needs import needs
-from goldilocks.selection.next_steps import next_steps
+from goldilocks.selection.next_steps import compared_with_hosted, next_steps
 from goldilocks.selection.prospects import Forecasts, forecasts_of
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext
 from goldilocks.selection.run_records import RunRecords
@@ -174,6 +174,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         verdict=verdict,
         error=records.rule.what if records.rule else "",
         next_steps=next_steps(records, choice, finished, forecasts.prospects),
+        hosted_or_own=compared_with_hosted(records, choice, finished),
         assumed=spec.assumed,
         compression={name: record.compression for name, record in records.compressed.items()},
     )
@@ -217,10 +218,8 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
     """Seconds of an exhaustive search: measured where bought, else forecast, corrected by family."""
     spent: dict[str, float] = {}
     share: dict[str, float] = {}
-    runs = [candidate for candidate in pool.candidates if not candidate.model.combined]  # the others cost no search
-    names = {candidate.name for candidate in runs}
     for trial in trials:
-        if trial.repeat or trial.candidate not in names:
+        if trial.repeat:
             continue
         spent[trial.candidate] = spent.get(trial.candidate, 0.0) + trial.seconds
         share[trial.candidate] = max(share.get(trial.candidate, 0.0), trial.share)
@@ -232,7 +231,7 @@ def exhaustive_seconds(pool: Pool, trials: Sequence[Trial]) -> float:
         family = {other: took for other, took in spent.items() if other.split("/")[0] == name.split("/")[0]}
         return pool.forecasts[name].seconds * pace(family or spent, forecast)
 
-    return sum(full.get(candidate.name) or guess(candidate.name) for candidate in runs)
+    return sum(full.get(candidate.name) or guess(candidate.name) for candidate in pool.candidates)
 
 
 def _measured(

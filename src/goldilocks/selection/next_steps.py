@@ -11,8 +11,9 @@ import numpy.typing as npt
 from goldilocks.errors import GoldilocksError
 from goldilocks.evaluation.pseudo_values import pseudo_values
 from goldilocks.evaluation.score import loss_of
-from goldilocks.records import Candidate, Measured, NextStep
+from goldilocks.records import Candidate, HostedOrOwn, Measured, NextStep
 from goldilocks.selection.decide import Choice, Prospect
+from goldilocks.selection.hosted_or_own import hosted_or_own
 from goldilocks.selection.learning_curve import HalfRows, exponent, half_rows
 from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_table import Finished
@@ -36,6 +37,14 @@ def next_steps(
     """
     steps = [_stop(records, choice), _more_data(records, choice, finished), _larger(records, choice, prospects)]
     return tuple(step for step in steps if step is not None)
+
+
+def compared_with_hosted(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> HostedOrOwn | None:
+    """The best endpoint beside the best owned model; see ``hosted_or_own``."""
+    own = choice.winner.candidate
+    member = next((member for member in finished if member.candidate.name == own), None)
+    law = exponent(measured_half(records, choice, member) if member is not None else None)
+    return hosted_or_own(choice, records.spec, law, _training_rows(records))
 
 
 def _stop(records: RunRecords, choice: Choice) -> NextStep:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
-from goldilocks.nets.tokenization.batching import Batch, padded
+from goldilocks.nets.tokenization.batching import Batch, Row, padded
 from goldilocks.nets.training.adversarial import AdversarialTraining
 from goldilocks.nets.training.averaging import WeightAverage
 from goldilocks.nets.training.denormals import flushed_denormals
@@ -35,7 +35,6 @@ from goldilocks.support.machine.hardware import machine
 from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.cache import FrozenStates
 from goldilocks.tuning.config import check_config
-from goldilocks.tuning.objective import AdjustsSteps, Objective, PlansBatches
 from goldilocks.tuning.schedule import batches_of
 
 _KEPT_IDS = 8
@@ -44,6 +43,41 @@ _PATIENCE = 10
 """Steps in a row without a finite loss after which training gives up."""
 _OBJECTIVE = "objective/"
 """Before the names of an objective's tensors in a checkpoint."""
+
+
+class Objective(Protocol):
+    """What is minimised in place of the network's own loss."""
+
+    def targets(self, rows: Sequence[Row]) -> list[Any]:
+        """The target of each training row."""
+
+    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """Mean loss of a batch, with gradients."""
+
+
+@runtime_checkable
+class AdjustsSteps(Protocol):
+    """An objective (beside ``Objective``) that acts before and after each step of the optimiser, and has a state."""
+
+    def before_step(self, slots: Mapping[str, Slot]) -> None:
+        """Gradients are there. ``slots``: name of a trained weight -> the weight."""
+
+    def after_step(self, slots: Mapping[str, Slot], progress: float) -> None:
+        """The weights have moved; ``progress`` is the share of the run, 0 to 1."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What a resumed run needs."""
+
+    def put_back(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from ``state``."""
+
+
+@runtime_checkable
+class PlansBatches(Protocol):
+    """An objective (beside ``Objective``) that chooses which rows stand in a batch together."""
+
+    def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
+        """The batches of an epoch (positions of rows), in order; the same for the same epoch and seed."""
 
 
 class Learner:
