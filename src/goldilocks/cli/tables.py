@@ -21,7 +21,7 @@ from goldilocks.records import (
     Standing,
 )
 from goldilocks.records.assumptions import assumed_values
-from goldilocks.records.outlook import hosted_or_own_lines, next_steps_basis, next_steps_line
+from goldilocks.records.outlook import hosted_or_own_lines, next_steps_line
 from goldilocks.report.board import without_address
 from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.amounts import money
@@ -151,7 +151,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
             "confidence."
         )
     if decision.next_steps:
-        out_console.print(f"{next_steps_line(decision)} {next_steps_basis(decision)}", markup=False)
+        out_console.print(next_steps_line(decision), markup=False)
     for line in hosted_or_own_lines(decision):
         out_console.print(line, markup=False)
     assumed = assumed_values(decision)
