@@ -13,7 +13,7 @@ from goldilocks import plugins
 from goldilocks.classical.ngram_linear import NgramLinear
 from goldilocks.compression.search import frontier, search
 from goldilocks.compression.trial import Comparison, SavedModel
-from goldilocks.errors import MissingError
+from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.records import CompressionTrial, Footprint, Measured, Part, Text
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
@@ -102,6 +102,16 @@ def test_model_that_cannot_be_read_is_a_failed_trial(comparison: Comparison, tmp
 
     assert not trial.passed
     assert "cannot be run (KeyError" in trial.reason
+
+
+def test_form_that_cannot_be_measured_is_a_failed_trial(model: SavedModel, comparison: Comparison) -> None:
+    def killed(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> Footprint:
+        raise IntegrityError("cnn: was killed while being measured; has the machine the memory for it?")
+
+    trial = replace(comparison, measure=killed).trial(replace(model, steps=("too large",)))
+
+    assert not trial.passed
+    assert trial.reason.startswith("could not be measured (cnn: was killed")
 
 
 def test_model_itself_loses_nothing(model: SavedModel, comparison: Comparison) -> None:

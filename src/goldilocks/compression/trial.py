@@ -65,7 +65,10 @@ class Comparison:
         loss = paired_loss(self.metric, self.part.gold, self.original.values, answers.values, seed=self.seed)
         passed = loss.high <= self.max_loss
         if passed and footprint is None:
-            footprint = self.measure(model.family, model.engine, model.folder, self.part.texts)
+            try:
+                footprint = self.measure(model.family, model.engine, model.folder, self.part.texts)
+            except GoldilocksError as error:  # it answered here, but not in a process of its own
+                return failed(model, f"could not be measured ({' '.join(str(error).split())})")
         return CompressionTrial(
             steps=model.steps,
             engine=model.engine,
