@@ -30,8 +30,7 @@ def encoder(folder: Path) -> Network:
 
 @pytest.mark.skipif(ENGINE.unavailable() is not None, reason="no C++ compiler")
 def test_compiled_blocks_answer_as_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Traced and guarded as ever, but not compiled to machine code, which takes minutes on a busy machine
-    # (``benchmarks/engines.py`` compiles and compares).
+    # Traced and guarded as ever, but not compiled to machine code, which takes minutes on a busy machine.
     monkeypatch.setattr(compiled, "BACKEND", "eager")
     network = encoder(tmp_path / "checkpoint")
     network.save(tmp_path / "saved")

@@ -115,6 +115,13 @@ def test_other_formats_and_missing_packages_are_named(tmp_path: Path, monkeypatc
         export_bundle(tmp_path, "onnx", tmp_path / "out")
 
 
+def test_precision_that_a_format_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--precision is 'q8_0'; --to onnx has no choice of it"):
+        export_bundle(tmp_path, "onnx", tmp_path / "out", "q8_0")
+    with pytest.raises(InputError, match="--precision is 'q2'; it can be f16, q8_0, q4_0"):
+        export_bundle(tmp_path, "gguf", tmp_path / "out", "q2")
+
+
 def test_model_that_is_no_network_is_declined() -> None:
     bundle = Path(__file__).parents[2] / "fixtures" / "v0.1"
     counted = next(path.parent for path in sorted(bundle.glob("*/bundle.json")) if "naive_bayes" in path.read_text())

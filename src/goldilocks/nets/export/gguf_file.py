@@ -100,6 +100,7 @@ def save_gguf(model: DecoderGenerator, path: Path, settings: ExportSettings) -> 
     _add_tokenizer(writer, model, kind)
     quantised = getattr(gguf.GGMLQuantizationType, settings.precision.upper())
     writer.add_file_type(getattr(gguf.LlamaFileType, f"MOSTLY_{settings.precision.upper()}"))
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for name, weight in tensors(backbone, cast(Scale, model.head).weight, kind):
         if weight.ndim == 1:
             writer.add_tensor(name, weight)
