@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from goldilocks import plugins
-from goldilocks.errors import MissingError
+from goldilocks.errors import InputError, MissingError
 from goldilocks.nets import compiled
 from goldilocks.nets.network import Network
 from goldilocks.protocols import ReadsFolders
@@ -39,6 +39,20 @@ def test_compiled_blocks_answer_as_the_network(tmp_path: Path, monkeypatch: pyte
 
     texts = (*CASE.part.texts[:10], *CASE.odd)
     assert alike(again.predict(texts), network.predict(texts)) < 1e-5
+
+
+@pytest.mark.skipif(ENGINE.unavailable() is not None, reason="no C++ compiler")
+def test_failing_compiler_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise RuntimeError("C++ compile error\nwith many lines")
+
+    monkeypatch.setattr(compiled, "BACKEND", failing)
+    encoder(tmp_path / "checkpoint").save(tmp_path / "saved")
+
+    with pytest.raises(InputError, match=r"torch\.compile failed on this machine") as caught:
+        ENGINE.load(tmp_path / "saved", "encoder")
+
+    assert "\n" not in str(caught.value)
 
 
 def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

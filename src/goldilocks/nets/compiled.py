@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 
+from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
@@ -36,10 +37,25 @@ def _inner(backbone: Backbone) -> Backbone:
 
 
 def compile_blocks(model: Network) -> None:
-    """Compile the blocks for batches of any size, now; their weights must not change any more."""
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
+    """Compile the blocks for batches of any size, now; their weights must not change any more.
+
+    Raises:
+        InputError: they cannot be compiled on this machine.
+    """
+    cache = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "inductor"))
     backbone = cast(BertBackbone, _inner(model.backbone))
     model.module.eval()
+    try:
+        _compile(backbone)
+    except RuntimeError as error:  # of Dynamo and Inductor; the message holds the whole compiler output
+        name = type(error.__cause__ or error).__name__
+        raise InputError(
+            f"torch.compile failed on this machine ({name}); use another engine, or remove {cache} where an earlier "
+            "process was ended while it compiled."
+        ) from error
+
+
+def _compile(backbone: BertBackbone) -> None:
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Inductor warns about torch's own parts
         for block in backbone.blocks:
