@@ -32,6 +32,7 @@ from goldilocks.events import (
 )
 from goldilocks.records import Failure, Trial
 from goldilocks.support.console import PlainConsole, plain
+from goldilocks.support.text.translation import in_language, language, localised
 
 _SHOWN = 12
 _STAGES = {
@@ -64,6 +65,7 @@ class Live:
         self._failures: dict[str, Failure] = {}
         self._notes: list[str] = []
         self._interrupted = False
+        self._language = language()  # the display is drawn by a thread, which has a context of its own
         self._before: Any = None
         self._display = RichLive(console=self._console, refresh_per_second=4, transient=True, get_renderable=self._draw)
 
@@ -100,12 +102,12 @@ class Live:
         match event:
             case StageStarted(name=name):
                 self._stage, self._now, self._doing = name, None, ""
-                self._print(_STAGES.get(name, name))
+                self._print(localised(_STAGES.get(name, name)))
             case DataStep(doing=doing):
-                self._doing = doing
+                self._doing = localised(doing)
             case ModelScreened(result=result):
-                self._doing = f"{result.model}: linear probe error {result.probe_loss:.1%}"
-                self._print(f"  {self._doing} ({result.seconds:.1f} s)")
+                self._doing = localised(f"{result.model}: linear probe error {result.probe_loss:.1%}")
+                self._print(f"  {self._doing} ({localised(f'{result.seconds:.1f} s')})")
             case PurchaseStarted(candidate=candidate):
                 self._now, self._done = event, self._share_of(candidate)
             case TrainingStep(share=share):
@@ -123,16 +125,17 @@ class Live:
                 self._failures[failure.candidate] = failure
                 self._trials.pop(failure.candidate, None)
                 self._left, self._now = (left, time.monotonic()), None
-                self._print(f"  {failure.elapsed:7.1f} s  {_failure_line(failure)}")
+                self._print(f"  {localised(f'{failure.elapsed:.1f} s'):>9}  {_failure_line(failure)}")
 
     def _show_purchase(self, event: PurchaseFinished) -> None:
         trial = event.trial
         self._trials[trial.candidate] = trial
         self._left, self._now = (event.seconds_left, time.monotonic()), None
         score = trial.score
+        interval = localised(f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})")
+        elapsed, seconds = (localised(f"{time_:.1f} s") for time_ in (trial.elapsed, trial.seconds))
         self._print(
-            f"  {trial.elapsed:7.1f} s  {trial.candidate:<44} {trial.share:4.0%}  "
-            f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})  {trial.seconds:6.1f} s  {trial.why}"
+            f"  {elapsed:>9}  {trial.candidate:<44} {trial.share:4.0%}  {interval}  {seconds:>8}  {localised(trial.why)}"
         )
 
     def _share_of(self, candidate: str) -> float:
@@ -143,9 +146,14 @@ class Live:
             self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _draw(self) -> RenderableType:
+        with in_language(self._language):
+            return self._drawn()
+
+    def _drawn(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            plain(_STAGES.get(self._stage, self._stage), style="bold"), plain(self._time_spent_and_left(), style="dim")
+            plain(localised(_STAGES.get(self._stage, self._stage)), style="bold"),
+            plain(localised(self._time_spent_and_left()), style="dim"),
         )
         parts: list[RenderableType] = [head]
         if self._doing:
@@ -169,7 +177,8 @@ class Live:
         row = Table.grid(padding=(0, 2))
         if isinstance(now, FootprintStarted):
             row.add_row(
-                plain(now.candidate, style="cyan"), plain("latency and memory, in a fresh process", style="dim")
+                plain(now.candidate, style="cyan"),
+                plain(localised("latency and memory, in a fresh process"), style="dim"),
             )
             return row
         begin = self._share_of(now.candidate)
@@ -177,28 +186,29 @@ class Live:
         row.add_row(
             plain(now.candidate, style="cyan"),
             ProgressBar(total=1.0, completed=max(min(within, 1.0), 0.0), width=24),
-            plain(f"to {now.share:.0%}, about {now.predicted_seconds:.0f} s: {now.why}", style="dim"),
+            plain(localised(f"to {now.share:.0%}, about {now.predicted_seconds:.0f} s: {now.why}"), style="dim"),
         )
         return row
 
     def _standing(self) -> RenderableType:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
         for name in ("candidate", "share", "score", "95 % interval", "seconds"):
-            table.add_column(name, justify="left" if name == "candidate" else "right")
+            table.add_column(localised(name), justify="left" if name == "candidate" else "right")
         ranked = sorted(self._trials.values(), key=lambda trial: trial.loss)
         for trial in ranked[:_SHOWN]:
             table.add_row(
                 trial.candidate,
                 f"{trial.share:.0%}",
                 f"{trial.score.value:.3f}",
-                f"{trial.score.low:.3f} to {trial.score.high:.3f}",
+                localised(f"{trial.score.low:.3f} to {trial.score.high:.3f}"),
                 f"{trial.seconds:.1f}",
                 style="" if trial.share >= 1 else "dim",
             )
         if len(ranked) > _SHOWN:
-            table.add_row(f"and {len(ranked) - _SHOWN} more", style="dim")
+            table.add_row(localised(f"and {len(ranked) - _SHOWN} more"), style="dim")
         return table
 
 
 def _failure_line(failure: Failure) -> str:
-    return f"{failure.candidate} failed ({failure.stage}) and is excluded; the others continue: {failure.reason}"
+    message = f"{failure.candidate} failed ({failure.stage}) and is excluded; the others continue: {failure.reason}"
+    return localised(message)

@@ -11,6 +11,7 @@ from goldilocks.bundle.layout import BundleInfo
 from goldilocks.records import Compression, Decision, Exported, Measured, Output
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.support.control_characters import visible
+from goldilocks.support.text.translation import _, localised
 
 _HUB_METRICS = {"macro_f1": "f1", "micro_f1": "f1", "weighted_f1": "f1"}
 _PARTS = {
@@ -68,7 +69,23 @@ def card(info: BundleInfo, decision: Decision | None = None) -> str:
         _example(info),
         _made(info, decision),
     ]
-    return visible(f"---\n{head}---\n\n" + "\n\n".join(sections) + "\n")
+    body = "\n\n".join(sections)
+    return visible(f"---\n{head}---\n\n{_translated(body)}\n")
+
+
+def _translated(body: str) -> str:
+    """The card in the language of the context, line by line; cells of tables one by one, code as it is."""
+    lines: list[str] = []
+    code = False
+    for line in body.split("\n"):
+        code ^= line.startswith("```")
+        if code or line.startswith("```"):
+            lines.append(line)
+        elif line.startswith("| "):
+            lines.append("| " + " | ".join(localised(cell.strip()) for cell in line.strip("| ").split(" | ")) + " |")
+        else:
+            lines.append(localised(line))
+    return "\n".join(lines)
 
 
 def exported_card(info: BundleInfo, exported: Exported) -> str:
@@ -131,7 +148,10 @@ def _result(info: BundleInfo, part: str, scores: Mapping[str, Measured]) -> dict
 
 
 def _title(info: BundleInfo) -> str:
-    return f"# {info.model}, {info.method.replace('_', ' ')}, for {info.task.replace('_', ' ')}\n\n{info.decision}"
+    title = _("# {model}, {method}, for {task}").format(
+        model=info.model, method=info.method.replace("_", " "), task=localised(info.task.replace("_", " "))
+    )
+    return f"{title}\n\n{info.decision}"
 
 
 def _scores(info: BundleInfo, decision: Decision | None) -> str:

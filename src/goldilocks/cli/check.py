@@ -41,6 +41,7 @@ def check(
     from goldilocks.errors import InputError
     from goldilocks.flow import check as check_data
     from goldilocks.support.files import to_json
+    from goldilocks.support.text.translation import localised
 
     dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric, max_bytes=max_bytes))
     if json:
@@ -50,7 +51,7 @@ def check(
         out = console()
         for table in profile_tables(dataset.profile):
             out.print(table)
-        out.print(findings_list(dataset.findings) if dataset.findings else "No findings.")
+        out.print(findings_list(dataset.findings) if dataset.findings else localised("No findings."))
     unusable = [finding for finding in dataset.findings if finding.code == "unusable_row"]
     if strict and unusable:
         count = sum(finding.count for finding in unusable)

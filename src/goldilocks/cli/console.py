@@ -6,6 +6,7 @@ import typer
 
 from goldilocks.support.console import PlainConsole
 from goldilocks.support.control_characters import json_visible, visible
+from goldilocks.support.text.translation import localised
 
 _WIDTH = 80
 
@@ -17,8 +18,8 @@ def console() -> PlainConsole:
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """One line of plain text to standard output, or to standard error."""
-    typer.echo(visible(text), err=error)
+    """A message in the language of the user, to standard output or to standard error."""
+    typer.echo(visible(localised(text)), err=error)
 
 
 def say_json(text: str) -> None:

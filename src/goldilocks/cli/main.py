@@ -39,6 +39,7 @@ from goldilocks.cli.verify import verify
 from goldilocks.errors import GoldilocksError, ProcessError
 from goldilocks.support.control_characters import visible
 from goldilocks.support.machine.processes import LAUNCHED
+from goldilocks.support.text.translation import _, chosen_language, localised, use_language
 
 app = typer.Typer(
     help="Find the language model that is just right for your task, fine-tuned and ready to serve.",
@@ -53,17 +54,31 @@ class _ReaderGoneError(Exception):
     """The reader of standard output has exited, as in ``| head``; click itself turns a broken pipe into exit code 1."""
 
 
-def _piped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with a broken pipe turned into an exception of our own."""
+LangOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lang", metavar="LANGUAGE", help="Language of messages and report: en or zh. Default: that of the environment."
+    ),
+]
+
+
+def _command(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the option --lang, and with a broken pipe turned into an exception of our own."""
 
     @functools.wraps(command)
-    def called(*args: Any, **options: Any) -> None:
+    def called(*args: Any, lang: str | None = None, **options: Any) -> None:
+        if lang is not None:
+            use_language(chosen_language(lang, os.environ))
         try:
             command(*args, **options)
             sys.stdout.flush()
         except BrokenPipeError as error:
             raise _ReaderGoneError from error
 
+    signature = inspect.signature(command)
+    option = inspect.Parameter("lang", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LangOption)
+    called.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    called.__annotations__ = {**command.__annotations__, "lang": LangOption}
     return called
 
 
@@ -88,11 +103,11 @@ _COMMANDS = (
     replay,
     demo,
 )
-for _command in _COMMANDS:
+for _function in _COMMANDS:
     # Rich would parse the [demo] of a docstring as markup.
-    app.command(help=escape(inspect.cleandoc(_command.__doc__ or "")))(_piped(_command))
-app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")))(_piped(label_next))
-app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_piped(list_plugins))
+    app.command(help=escape(inspect.cleandoc(_function.__doc__ or "")))(_command(_function))
+app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")))(_command(label_next))
+app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_command(list_plugins))
 app.add_typer(keys, name="keys")
 app.add_typer(experience, name="experience")
 
@@ -119,6 +134,7 @@ def _global(
 
 def run() -> None:
     """The console script: run a command; turn exceptions into one line and an exit code."""
+    use_language(chosen_language(None, os.environ))
     try:
         code = app(standalone_mode=False)
         if code == _INTERRUPTED:  # typer turns Ctrl-C into this code silently
@@ -152,10 +168,10 @@ def _failed(message: str, code: int) -> int:
     if _shown["traceback"]:
         traceback.print_exc()
     one_line = " ".join(visible(message).split())
-    say(f"error: {one_line}", error=True)
+    typer.echo(visible(_("error: {message}").format(message=localised(one_line))), err=True)
     return code
 
 
 def _interrupted() -> int:
-    typer.echo("interrupted: finished work is kept; run the same command with --resume to continue.", err=True)
+    say("interrupted: finished work is kept; run the same command with --resume to continue.", error=True)
     return _INTERRUPTED

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from goldilocks.cli.candidates import print_pool
+from goldilocks.cli.console import say
 from goldilocks.cli.task_file import (
     FieldOption,
     KindOption,
@@ -130,7 +131,7 @@ def select(
     )
     if dry_run:
         print_pool(spec, offline=not online)
-        typer.echo(f"Dry run: nothing was trained or written. The search would take at most {spec.budget_seconds:g} s.")
+        say(f"Dry run: nothing was trained or written. The search would take at most {spec.budget_seconds:g} s.")
         return
     with Live(spec.budget_seconds) as live:
         decision = choose(spec, settings, live)

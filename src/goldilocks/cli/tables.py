@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import set_cell_size
 from rich.table import Table
 from rich.text import Text as RichText
 
@@ -27,6 +28,7 @@ from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.amounts import money
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
+from goldilocks.support.text.translation import localised
 
 if TYPE_CHECKING:
     from goldilocks.selection.race_table import TableRace
@@ -48,20 +50,21 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     """Rows, labels, lengths and languages."""
     parts = list(profile.rows)
     size = _table("data", "", *parts)
-    size.add_row("rows", *(f"{profile.rows[part]:,}" for part in parts))
+    size.add_row(localised("rows"), *(f"{profile.rows[part]:,}" for part in parts))
     ranked = sorted(profile.label_counts.get("train", {}).items(), key=lambda pair: -pair[1])
     for label, _ in ranked[:_MOST_LABELS]:
         size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
     if len(ranked) > _MOST_LABELS:
-        size.add_row(f"  and {len(ranked) - _MOST_LABELS} more labels")
+        size.add_row("  " + localised(f"and {len(ranked) - _MOST_LABELS} more labels"))
     for fact in profile.facts.get("train", {}):
-        size.add_row(fact, *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
+        size.add_row(localised(fact), *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
     length = _table("input length (train)", "", "median", "p95", "max")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
-        length.add_row(name, *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
+        length.add_row(localised(name), *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
     language = _table("language", "", "share")
     for name, share in sorted(profile.languages.items(), key=lambda pair: -pair[1])[:5]:
-        language.add_row(name + (" (main)" if name == profile.language else ""), f"{share:.0%}")
+        shown = f"{name} (main)" if name == profile.language else name
+        language.add_row(localised(shown), f"{share:.0%}")
     return [size, length, language]
 
 
@@ -69,9 +72,10 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
     """The findings with row numbers and consequences, one paragraph each (sentences do not fit in columns)."""
     lines = RichText()
     for finding in findings:
-        lines.append(f"{finding.severity:<8}", style=_SEVERITY[finding.severity])
-        lines.append(plain(f"{finding.part}: ", style="bold")).append(plain(f"{finding.message}\n"))
-        lines.append(plain(f"        {finding.meaning}\n", style="dim"))
+        lines.append(set_cell_size(localised(finding.severity), 8), style=_SEVERITY[finding.severity])
+        lines.append(plain(f"{localised(finding.part)}: ", style="bold"))
+        lines.append(plain(f"{localised(finding.message)}\n"))
+        lines.append(plain(f"        {localised(finding.meaning)}\n", style="dim"))
     return lines
 
 
@@ -95,77 +99,87 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
     by_reason: dict[str, list[str]] = {}
     for exclusion in excluded:
         by_reason.setdefault(without_address(exclusion.reason), []).append(exclusion.candidate)
-    lines = RichText(f"{len(excluded)} excluded\n", style="bold")
+    lines = RichText(localised(f"{len(excluded)} excluded") + "\n", style="bold")
     for reason, names in by_reason.items():
-        shown = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES))
-        lines.append(f"  {reason}\n", style="default not bold").append(f"    {shown}\n", style="dim not bold")
+        shown = ", ".join(names[:_MOST_NAMES])
+        if len(names) > _MOST_NAMES:
+            shown += localised(f" and {len(names) - _MOST_NAMES} more")
+        lines.append(f"  {localised(reason)}\n", style="default not bold").append(f"    {shown}\n", style="dim not bold")
     return lines
 
 
 def print_decision(decision: Decision, out: Path) -> None:
     """The decision as a sentence, the leaderboard, and the paths of the files."""
     out_console = console()
-    out_console.print(plain(f"\n{decision.sentence}\n", style="bold"))
+    out_console.print(plain(f"\n{localised(decision.sentence)}\n", style="bold"))
     out_console.print(leaderboard(decision))
     if decision.test_score is not None:
-        out_console.print(
+        _print(
+            out_console,
             f"Test set, scored {_times(decision)} after the decision: {decision.metric} "
             f"{measured(decision.test_score)}, n = {decision.test_score.n}. (The validation score chose the winner, so "
             "it is slightly optimistic.)",
-            markup=False,
         )
     _print_doubts(decision, out_console)
     for standing in decision.candidates:
         if standing.usage is not None and not standing.dropped and (note := unanswered(standing.usage)):
             out_console.print(f"{standing.candidate}: {note}", markup=False)
         if standing.dropped:
-            out_console.print(f"{standing.candidate}: {standing.reason}", markup=False)
+            out_console.print(f"{standing.candidate}: {localised(standing.reason)}", markup=False)
     search = decision.search
     if search.money:
-        out_console.print(f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
-    out_console.print(
+        _print(out_console, f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
+    _print(
+        out_console,
         f"Search: {duration(search.seconds)}, {search.trials} purchases. Stopped because {search.stopped}. Running "
         f"every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}.",
-        markup=False,
     )
-    out_console.print(f"report: {out / 'report.html'}\nbundle: {out / 'bundle'}", soft_wrap=True, markup=False)
+    out_console.print(localised(f"report: {out / 'report.html'}"), soft_wrap=True, markup=False)
+    out_console.print(localised(f"bundle: {out / 'bundle'}"), soft_wrap=True, markup=False)
 
 
 def print_what_if(decision: Decision, target: Path) -> None:
     """A what-if decision: sentence, leaderboard, uncertainty, and the path of the file."""
     out_console = console()
-    out_console.print(f"\n{decision.sentence}\n", markup=False)
+    out_console.print(f"\n{localised(decision.sentence)}\n", markup=False)
     out_console.print(leaderboard(decision))
     _print_doubts(decision, out_console)
-    out_console.print(f"decision: {target} (no test score: the test set was not opened)", soft_wrap=True)
+    line = localised(f"decision: {target} (no test score: the test set was not opened)")
+    out_console.print(line, markup=False, soft_wrap=True)
+
+
+def _print(out_console: PlainConsole, text: str) -> None:
+    """Text in the language of the user."""
+    out_console.print(localised(text), markup=False)
 
 
 def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
     """Uncertainty of the decision, and what could improve it."""
     if decision.p_best is not None and decision.expected_regret is not None:
-        out_console.print(
+        _print(
+            out_console,
             f"Probability that the winner is the best of all candidates, unfinished ones included: "
             f"{decision.p_best:.0%}. Expected regret (how much less the best may cost): "
             f"{money(decision.expected_regret)} {decision.objective.currency} per month. Best set: "
             f"{_counted_candidates(len(decision.tied))} of the finished cannot be excluded as the best at 95 % "
-            "confidence."
+            "confidence.",
         )
     if decision.next_steps:
-        out_console.print(next_steps_line(decision), markup=False)
+        _print(out_console, next_steps_line(decision))
     for line in hosted_or_own_lines(decision):
-        out_console.print(line, markup=False)
+        _print(out_console, line)
     assumed = assumed_values(decision)
     if assumed:
-        out_console.print(f"Assumed, not stated in the task file: {'; '.join(assumed)}.", markup=False)
+        _print(out_console, f"Assumed, not stated in the task file: {'; '.join(assumed)}.")
     if decision.winner.review_below is not None:
-        out_console.print(
+        _print(
+            out_console,
             f"{decision.winner.review_share:.0%} of its predictions are below the review threshold: marked for review.",
-            markup=False,
         )
     if decision.verdict is not None and decision.verdict.useful and decision.verdict.against:
-        out_console.print(f"Better than the baselines: {decision.verdict.reason}.", markup=False)
+        _print(out_console, f"Better than the baselines: {decision.verdict.reason}.")
     for line in (*decision.advice, *(f"warning: {warning}" for warning in decision.warnings)):
-        out_console.print(line, markup=False)
+        _print(out_console, line)
 
 
 def _counted_candidates(count: int) -> str:
@@ -201,26 +215,31 @@ def leaderboard(decision: Decision) -> Table:
             share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
             table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
-        table.caption, table.caption_justify = "* winner  = in the best set: may be as good (95 % confidence)", "left"
+        table.caption = localised("* winner  = in the best set: may be as good (95 % confidence)")
+        table.caption_justify = "left"
     return table
 
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     """Classification report, metrics, confusion, slices, errors."""
-    head = f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
+    head = localised(f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})")
     metrics = _table("metrics", "", "value", "95 % interval")
     for name, entry in evaluation.scores.items():
-        metrics.add_row(name, f"{entry.value:.4f}", f"{entry.low:.4f} to {entry.high:.4f}")
+        metrics.add_row(name, f"{entry.value:.4f}", localised(f"{entry.low:.4f} to {entry.high:.4f}"))
     slices = _table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
     for part in evaluation.slices:
         score = part.score
-        slices.add_row(part.by, part.name, f"{part.n:,}", f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}")
+        name = part.name if part.by == "label" else localised(part.name)
+        interval = localised(f"{score.low:.3f} to {score.high:.3f}")
+        slices.add_row(localised(part.by), name, f"{part.n:,}", f"{score.value:.3f}", interval)
     by_class = [classification_report(evaluation)] if evaluation.classes else []
     confused = [_confusion(evaluation)] if evaluation.labels else []
-    conditions = [f"{name}: {words}" for name, words in evaluation.conditions.items()]
+    conditions = [f"{name}: {localised(words)}" for name, words in evaluation.conditions.items()]
     n = evaluation.score.n
     missing = (
-        [f"{evaluation.unanswered:,} of {n:,} items got no answer and count as wrong."] if evaluation.unanswered else []
+        [localised(f"{evaluation.unanswered:,} of {n:,} items got no answer and count as wrong.")]
+        if evaluation.unanswered
+        else []
     )
     return [head, *missing, *by_class, metrics, *conditions, *confused, slices]
 
@@ -232,19 +251,21 @@ def classification_report(evaluation: Evaluation) -> Table:
         table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
     table.add_row()
     for name, *three, n in class_totals(evaluation.confusion):
-        table.add_row(name, *("" if number is None else f"{number:.3f}" for number in three), f"{n:,}")
+        table.add_row(localised(name), *("" if number is None else f"{number:.3f}" for number in three), f"{n:,}")
     return table
 
 
 def measured(value: Measured) -> str:
     """``0.912 (0.900 to 0.924)``."""
-    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+    return localised(f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})")
 
 
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
     if len(labels) <= _MOST_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
-        table = _table("confusion (rows: gold, columns: predicted)", "", *labels)
+        table = _table("confusion (rows: gold, columns: predicted)", "")
+        for label in labels:  # a label is not translated
+            table.add_column(label, overflow="fold")
         for label, counts in zip(labels, evaluation.confusion, strict=True):
             table.add_row(label, *(str(count) for count in counts))
         return table
@@ -269,7 +290,7 @@ def _standing_row(standing: Standing) -> list[str]:
         f"{score.low:.3f}–{score.high:.3f}" if score else "",
         (f"{standing.J:,.2f}" if standing.J < _WHOLE_FROM else f"{standing.J:,.0f}")
         if standing.J is not None
-        else f"{standing.share:.0%} run",
+        else localised(f"{standing.share:.0%} run"),
         f"{footprint.latency_p95_ms.value:.1f}" if footprint else "",
     ]
 
@@ -280,10 +301,10 @@ def _abbreviated(metric: str) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
+        title=localised(title), title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
     )
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name in ("candidate", "licence"))
+        table.add_column(localised(name), overflow="fold", no_wrap=name in ("candidate", "licence"))
     return table
 
 

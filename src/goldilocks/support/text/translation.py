@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gettext as _gettext
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,6 +32,9 @@ _CHINESE = ("zh", "zh_cn", "zh_sg", "zh_hans")
 """Locales that the catalogue ``zh`` (simplified Chinese) is for."""
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which gettext looks at them."""
+_WEAK, _STRONG = 8, 50
+"""Letters of a message beside its placeholders. The less a message says, the less its values may be: of a weak one, such
+as ``{0} to {1}``, words without spaces; of a strong one anything."""
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
 
 
@@ -141,7 +144,7 @@ def _localised(code: str, text: str) -> str:
     whole = _message(code, text)
     if whole is not None:
         return whole
-    for separate in (_sentences, _items, _behind_colon):
+    for separate in (_sentences, _with_ending, _items, _behind_colon):
         translated = separate(code, text)
         if translated is not None:
             return translated
@@ -150,66 +153,67 @@ def _localised(code: str, text: str) -> str:
 
 def _message(code: str, text: str) -> str | None:
     """The translation of a text that is one message."""
-    exact = _entries(code).get(text)
-    if exact is not None:
-        return exact
-    for template in _templates(code):
+    for candidate in (text, f" {text}", text.removesuffix("."), f" {text.removesuffix('.')}"):
+        translated = _entries(code).get(candidate) or _matched(code, candidate, _templates(code))
+        if translated is not None:
+            ended = candidate.endswith(".") or not text.endswith(".") or translated.endswith("。")
+            return translated.lstrip() + ("" if ended else "。")
+    return None
+
+
+def _matched(code: str, text: str, templates: Sequence[_Template]) -> str | None:
+    for template in templates:
         if all(literal in text for literal in template.literals) and (match := template.pattern.fullmatch(text)):
             values = [_localised(code, value) if value else "" for value in match.groups()]
             return _filled(template, values)
-    if len(text) > 1 and text[-1] in ".:" and text[-2] not in ".:":  # a message that another one ended
-        inner = _message(code, text[:-1])
-        return None if inner is None else inner.rstrip("。") + {".": "。", ":": ":"}[text[-1]]
     return None
 
 
 def _filled(template: _Template, values: Sequence[str]) -> str:
-    by_number = all(field.isdigit() for field in template.fields)
-    if by_number:
-        return template.translation.format(*values)
-    return template.translation.format(**dict(zip(template.fields, values, strict=True)))
+    by_name = dict(zip(template.fields, values, strict=True))
+    last = max((int(field) for field in template.fields if field.isdigit()), default=-1)
+    by_number = [by_name.get(str(number), "") for number in range(last + 1)]
+    return template.translation.format(*by_number, **by_name)
 
 
 def _sentences(code: str, text: str) -> str | None:
     """Several sentences: at each place, the longest run of them that is one message."""
-    parts = re.split(r"(?<=[.!?)])\s+(?=[\w(\"'`/-])", text)
+    parts = re.split(r"(?<=[.!?)])\s+(?=[A-Z(\"'`-])", text)
     if len(parts) < 2:
         return None
     shown: list[str] = []
-    begin, changed = 0, False
+    begin = 0
     while begin < len(parts):
-        for end in range(len(parts), begin, -1):
-            run = " ".join(parts[begin:end])
-            translated = _message(code, run)
-            if translated is None and end == begin + 1 and run != text:
-                translated = _localised(code, run)
-                translated = None if translated == run else translated
-            if translated is not None:
-                changed = True
-                shown.append(translated)
-                break
-        else:
-            shown.append(parts[begin])
-            end = begin + 1
+        runs = ((end, _message(code, " ".join(parts[begin:end]))) for end in range(len(parts), begin, -1))
+        end, translated = next((run for run in runs if run[1] is not None), (begin + 1, None))
+        shown.append(_localised(code, parts[begin]) if translated is None else translated)
         begin = end
-    return _joined(shown) if changed else None
+    return _joined(shown) if shown != parts else None
 
 
 def _joined(parts: Sequence[str]) -> str:
     """Sentences in a row; no space behind Chinese punctuation."""
     text = parts[0]
     for part in parts[1:]:
-        text += part if text[-1:] in "。;,:!?;)" else f" {part}"
+        text += part if text[-1:] in _FULL_WIDTH else f" {part}"
     return text
+
+
+def _with_ending(code: str, text: str) -> str | None:
+    """A message and an addition to it, such as ``; keep the incumbent``."""
+    for template in _endings(code):
+        match = template.pattern.fullmatch(text) if all(literal in text for literal in template.literals) else None
+        if match is not None and match[1]:
+            values = [_localised(code, value) if value else "" for value in match.groups()]
+            return values[0] + _filled(template, values[1:])
+    return None
 
 
 def _items(code: str, text: str) -> str | None:
     """A list with semicolons."""
-    if "; " not in text:
-        return None
     parts = text.split("; ")
-    translated = [_localised(code, part) for part in parts]
-    return ";".join(translated) if translated != parts else None
+    translated = [_localised(code, part) for part in parts] if len(parts) > 1 else parts
+    return "\N{FULLWIDTH SEMICOLON}".join(translated) if translated != parts else None
 
 
 def _behind_colon(code: str, text: str) -> str | None:
@@ -218,17 +222,21 @@ def _behind_colon(code: str, text: str) -> str | None:
         name, rest = text[: match.start()], text[match.end() :]
         message = _localised(code, rest)
         if message != rest:
-            return f"{_message(code, name) or name}:{message}"
+            return f"{_message(code, name) or name}\N{FULLWIDTH COLON}{message}"
     return None
 
 
+_FULL_WIDTH = (
+    "。\N{FULLWIDTH SEMICOLON}\N{FULLWIDTH COMMA}\N{FULLWIDTH COLON}\N{FULLWIDTH EXCLAMATION MARK}"
+    "\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH RIGHT PARENTHESIS}"
+)
 _UNITS = {"h": "小时", "min": "分钟", "s": "秒"}
 _DURATION = re.compile(r"(\d[\d.,]*) (h|min|s)\b")
 
 
 def _quantities(code: str, text: str) -> str:
     """Durations in units of the language; all other text as it is."""
-    if code != "zh" or not re.fullmatch(r"(?:\d[\d.,]* (?:h|min|s) ?)+", text):
+    if code != "zh" or not re.fullmatch(r" ?(?:\d[\d.,]* (?:h|min|s) ?)+", text):
         return text
     return _DURATION.sub(lambda match: f"{match[1]} {_UNITS[match[2]]}", text)
 
@@ -244,19 +252,53 @@ def _entries(code: str) -> Mapping[str, str]:
 def _templates(code: str) -> tuple[_Template, ...]:
     """Messages with placeholders, those with the most text first."""
     templates = [_template(message, translation) for message, translation in _entries(code).items()]
-    length: Callable[[_Template], int] = lambda entry: sum(map(len, entry.literals))  # noqa: E731
-    return tuple(sorted((template for template in templates if template is not None), key=length, reverse=True))
+    known = [template for template in templates if template is not None]
+    return tuple(sorted(known, key=lambda template: -sum(map(len, template.literals))))
 
 
-def _template(message: str, translation: str) -> _Template | None:
+@cache
+def _endings(code: str) -> tuple[_Template, ...]:
+    """Messages that begin with a comma, a semicolon or a space, behind anything."""
+    endings = [
+        _template(message, translation, before="(.*?)")
+        for message, translation in _entries(code).items()
+        if message[0] in ",; "
+    ]
+    known = [template for template in endings if template is not None]
+    return tuple(sorted(known, key=lambda template: -sum(map(len, template.literals))))
+
+
+def _template(message: str, translation: str, before: str = "") -> _Template | None:
     fields = placeholders(message)
-    if not fields:
+    if not fields and not before:
         return None
+    parsed = list(Formatter().parse(message)) if fields else [(message, None, None, None)]
+    letters = sum(character.isalpha() for literal, *_rest in parsed for character in literal)
     pattern = "".join(
-        re.escape(literal) + ("" if name is None else "(.*?)") for literal, name, *_rest in Formatter().parse(message)
+        re.escape(literal) + ("" if name is None else _value_after(literal, letters, first=place == 0))
+        for place, (literal, name, *_rest) in enumerate(parsed)
     )
-    literals = tuple(literal for literal, *_rest in Formatter().parse(message) if literal)
-    return _Template(literals, re.compile(pattern, re.DOTALL), fields, translation)
+    literals = tuple(literal for literal, *_rest in parsed if literal)
+    return _Template(literals, re.compile(before + pattern, re.DOTALL), fields, translation)
+
+
+def _value_after(literal: str, letters: int, *, first: bool) -> str:
+    """What the value of a placeholder may be.
+
+    Args:
+        literal: What stands before it in the message.
+        letters: Of the whole message, beside its placeholders.
+        first: Whether it is the first placeholder of the message.
+    """
+    if letters < _WEAK:
+        return r"(\S*?|\d[\d.,]* (?:s|min|h))"
+    if letters >= _STRONG:
+        value = ".*?"
+    elif literal.endswith((": ", "(")) or (not literal and not first):  # the latter is an addition to the one before
+        value = r"(?:(?!\. [A-Z(]).)*?"  # a list with semicolons, but no second sentence
+    else:
+        value = r"(?:(?!\. [A-Z(]|; ).)*?"
+    return f"((?: {value})?)" if literal.endswith(".") else f"({value})"
 
 
 def placeholders(message: str) -> tuple[str, ...]:

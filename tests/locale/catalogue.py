@@ -1,0 +1,268 @@
+"""The messages of the sources, and the catalogue of their translations.
+
+    python tests/locale/catalogue.py    adds what is missing to the .po files (to be translated there), writes the .mo files
+
+Two kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in the templates), and
+the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``, ``{1}`` for the
+values of an f-string. What is no message (prompts, sources, help of options) is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment
+from jinja2.ext import extract_from_ast
+from jinja2.nodes import Call, Const, Filter, Name
+
+SOURCE = Path(__file__).parents[2] / "src" / "goldilocks"
+LOCALE = SOURCE / "locale"
+COMPOSED = (
+    "bundle/card.py",
+    "catalog/find.py",
+    "catalog/reasons.py",
+    "cli/check.py",
+    "cli/console.py",
+    "cli/decide.py",
+    "cli/evaluate.py",
+    "cli/main.py",
+    "cli/predict.py",
+    "cli/report.py",
+    "cli/select.py",
+    "cli/tables.py",
+    "cli/task_file.py",
+    "cli/verdict.py",
+    "data/checks/*.py",
+    "data/load.py",
+    "data/locate.py",
+    "data/splitting/*.py",
+    "data/unlabelled.py",
+    "evaluation/error_cost.py",
+    "evaluation/passages.py",
+    "evaluation/slices.py",
+    "evaluation/trivial_baselines.py",
+    "flow.py",
+    "judge.py",
+    "methods/*.py",
+    "policies/*.py",
+    "progress.py",
+    "records/assumptions.py",
+    "records/outlook.py",
+    "report/board.py",
+    "report/story.py",
+    "rows.py",
+    "selection/conclude.py",
+    "selection/decide.py",
+    "selection/explain_choice.py",
+    "selection/limits.py",
+    "selection/needs.py",
+    "selection/next_steps.py",
+    "selection/race.py",
+    "selection/screen.py",
+    "selection/verdict.py",
+    "selection/what_if.py",
+    "settings.py",
+    "support/suggest.py",
+    "support/text/cells.py",
+    "support/text/iob2.py",
+    "tasks/*.py",
+)
+"""Modules whose text is covered, as patterns under the package."""
+_MARKERS = ("_", "N_", "ngettext")
+_NO_MESSAGES = ("Option", "Argument", "Typer", "compile", "read_record", "get_template")
+"""Calls whose literals are no messages."""
+_NO_CONSTANTS = ("SOURCE", "EXAMPLES", "FIELDS", "INSTRUCTION", "_EXAMPLE", "_TASK", "_STATUS", "_SEVERITY", "MARK")
+"""Names whose values are no messages."""
+_STYLES = ("bold red", "bold green", "default not bold", "dim not bold", "offset points")
+_CODE = ("goldilocks ", "goldilocks-lm ", '("', "| ", "Translate ", "Your code should")
+"""Beginnings of commands, examples and prompts, which are the same in all languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message."""
+
+    singular: str
+    plural: str = ""
+
+    @property
+    def key(self) -> str | tuple[str, str]:
+        """As a catalogue knows it."""
+        return (self.singular, self.plural) if self.plural else self.singular
+
+
+def collected() -> dict[Message, str]:
+    """Every message that must be translated -> where it is."""
+    messages: dict[Message, str] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        where = path.relative_to(SOURCE).as_posix()
+        for message in _marked(tree):
+            messages.setdefault(message, where)
+    for path in sorted((SOURCE / "report" / "templates").glob("*.html")):
+        for message in _in_template(path.read_text(encoding="utf-8")):
+            messages.setdefault(message, path.relative_to(SOURCE).as_posix())
+    for path in composed_modules():
+        for text in _composed(ast.parse(path.read_text(encoding="utf-8"))):
+            messages.setdefault(Message(text), path.relative_to(SOURCE).as_posix())
+    return messages
+
+
+def composed_modules() -> list[Path]:
+    """The modules in ``COMPOSED``."""
+    return [path for pattern in COMPOSED for path in sorted(SOURCE.glob(pattern)) if path.name != "__init__.py"]
+
+
+def literals() -> set[str]:
+    """Every string literal of the sources: a single word in a catalogue must be one."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                found.add(_template(node))
+    return found
+
+
+def _marked(tree: ast.AST) -> Iterator[Message]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if name in _MARKERS and len(texts) == (2 if name == "ngettext" else 1):
+            yield Message(*texts)
+        elif name == "plural" and texts:
+            yield _counted(*texts)
+
+
+def _counted(singular: str, plural: str = "") -> Message:
+    """As ``report.words.plural`` makes it."""
+    return Message(f"{{n}} {singular}", f"{{n}} {plural or singular + 's'}")
+
+
+def _in_template(text: str) -> Iterator[Message]:
+    tree = Environment().parse(text)  # noqa: S701 (nothing is rendered)
+    for _line, _function, message in extract_from_ast(tree, _MARKERS):
+        first = message if isinstance(message, str) else message[0]  # a tuple where there are values to fill in
+        if first:
+            yield Message(first)
+    for filtered in tree.find_all(Filter):
+        if filtered.name == "plural" and filtered.args and isinstance(filtered.args[0], Const):
+            yield _counted(str(filtered.args[0].value))
+    for call in tree.find_all(Call):
+        if isinstance(call.node, Name) and call.node.name == "more" and isinstance(call.args[2], Const):
+            yield _counted(str(call.args[2].value))
+
+
+class _Texts(ast.NodeVisitor):
+    """Literals of two words and more."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, None] = {}
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self._add(_template(node))
+        for value in node.values:
+            if isinstance(value, ast.FormattedValue):
+                self.visit(value.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self._add(node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # a docstring
+            self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        """For programmers."""
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name not in (*_NO_MESSAGES, *_MARKERS):
+            self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if not any(isinstance(target, ast.Name) and target.id in _NO_CONSTANTS for target in node.targets):
+            self.generic_visit(node)
+
+    def _add(self, text: str) -> None:
+        for part in text.split("\n"):
+            bare = re.sub(r"\{\d+\}", " ", part)
+            if len(re.findall(r"[A-Za-z]{2,}", bare)) >= 2 and " " in part.strip() and part not in _STYLES:
+                if part.startswith(_CODE):
+                    continue
+                self.found.setdefault(part)
+
+
+def _composed(tree: ast.AST) -> Iterator[str]:
+    texts = _Texts()
+    texts.visit(tree)
+    yield from texts.found
+
+
+def _template(node: ast.JoinedStr) -> str:
+    parts: list[str] = []
+    number = 0
+    for value in node.values:
+        if isinstance(value, ast.Constant):
+            parts.append(str(value.value).replace("{", "{{").replace("}", "}}"))
+        else:
+            parts.append(f"{{{number}}}")
+            number += 1
+    return "".join(parts)
+
+
+# ----------------------------------------------------------------------------------------------------------- catalogue
+
+
+_NO_DATE = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+def po_files() -> list[Path]:
+    """The catalogues as text."""
+    return sorted(LOCALE.glob("*/LC_MESSAGES/goldilocks.po"))
+
+
+def read(path: Path) -> Catalog:
+    """A catalogue."""
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """A catalogue as ``gettext`` reads it."""
+    from io import BytesIO
+
+    out = BytesIO()
+    write_mo(out, catalog)
+    return out.getvalue()
+
+
+def update(path: Path) -> int:
+    """Add the messages that are missing, and compile; returns the number of messages without a translation."""
+    catalog = read(path)
+    for message, where in collected().items():
+        if message.key not in catalog and catalog.get(message.singular) is None:
+            catalog.add(message.key, locations=[(where, 0)])
+    catalog.creation_date = _NO_DATE  # the file changes only with its messages
+    with path.open("wb") as file:
+        write_po(file, catalog, width=120, include_lineno=False, sort_output=True)
+    path.with_suffix(".mo").write_bytes(compiled(read(path)))
+    return sum(not message.string or not any(message.string) for message in catalog if message.id)
+
+
+if __name__ == "__main__":
+    for po in po_files():
+        sys.stdout.write(f"{po}: {update(po)} messages to translate\n")

@@ -1,0 +1,219 @@
+"""Translations: complete, in step with the sources, and used by the whole path of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from catalogue import collected, compiled, po_files, read
+
+from goldilocks.cli.main import app
+from goldilocks.errors import GoldilocksError, InputError
+from goldilocks.support.text.translation import (
+    chosen_language,
+    in_language,
+    language,
+    languages,
+    localised,
+    ngettext,
+    placeholders,
+    use_language,
+)
+
+CATALOGUES = po_files()
+ENGLISH = re.compile(r"(?<![\w/`.*-])(?:[A-Za-z]?[a-z]+,? ){2,}[a-z]{2,}(?![\w/`=_-])")
+"""Three words in a row: no name of ours has them."""
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    yield
+    use_language("en")
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_compiled_catalogue_is_that_of_the_text(path: Path) -> None:
+    assert path.with_suffix(".mo").read_bytes() == compiled(read(path)), "run tests/locale/catalogue.py"
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_every_message_is_translated(path: Path) -> None:
+    catalog = read(path)
+    missing = []
+    for message, where in collected().items():
+        entry = catalog.get(message.key) or catalog.get(message.singular)
+        if entry is None or not entry.string or not any(entry.string):
+            missing.append(f"{where}: {message.singular}")
+    assert not missing, "run tests/locale/catalogue.py, then translate in the .po file and run it again"
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_translations_use_the_placeholders_of_their_message(path: Path) -> None:
+    for entry in read(path):
+        source = entry.id if isinstance(entry.id, str) else entry.id[-1]
+        for text in (entry.string,) if isinstance(entry.string, str) else entry.string:
+            assert set(placeholders(text)) <= set(placeholders(source)), source
+            assert "fuzzy" not in entry.flags or not source, source
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "expected"),
+    [
+        ("zh", {}, "zh"),
+        ("zh-CN", {"LANG": "en_US.UTF-8"}, "zh"),
+        ("en", {"LANG": "zh_CN.UTF-8"}, "en"),
+        (None, {"LANG": "zh_CN.UTF-8"}, "zh"),
+        (None, {"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        (None, {"LANGUAGE": "zh_CN:en", "LANG": "de_DE.UTF-8"}, "zh"),
+        (None, {"LANG": "zh_TW.UTF-8"}, "en"),  # traditional characters have no catalogue
+        (None, {}, "en"),
+    ],
+)
+def test_language_is_that_of_the_option_or_the_environment(
+    option: str | None, environment: dict[str, str], expected: str
+) -> None:
+    assert chosen_language(option, environment) == expected
+
+
+def test_language_without_a_catalogue_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="--lang de: there is no translation; there are: en, zh"):
+        chosen_language("de", {})
+    assert languages() == ("en", "zh")
+
+
+def test_language_is_that_of_the_context() -> None:
+    with in_language("zh"):
+        assert language() == "zh"
+        assert localised("nothing is left to buy") == "已无可购买的训练"
+    assert language() == "en"
+    assert localised("nothing is left to buy") == "nothing is left to buy"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        # A value that is a message, and one that is a duration.
+        ("stopped at 30% of its run: the budget ended", "训练到 30% 时停止：预算已用完"),
+        ("takes less than 3 s", "用时不到 3 秒"),
+        # Several sentences, the first of which has a decimal point.
+        (
+            "Use word12 (naive_bayes, scratch): macro_f1 0.804 (0.669 to 0.905) on 51 validation texts, 0.197 USD per "
+            "month to run. It has the lowest J for any cost of an error.",
+            "建议使用 word12（naive_bayes，scratch）：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），运行成本每月 "
+            "0.197 USD。在以下范围内它的 J 最低：在任何单次错误的代价下。",
+        ),
+        # A list, and an addition to a message.
+        ("an error costs 0.05 USD; 200,000 requests per month", "一次错误的代价为 0.05 USD；每月 200,000 次请求"),
+        ("always answering nothing; keep the incumbent", "总是不回答；保留现有方案"),
+        # Behind the name of a file and a row.
+        ("data.csv: row 3: body is empty", "data.csv：第 3 行：body 为空"),
+        # What is not in the catalogue stays, and so do names.
+        ("encoder/all-MiniLM-L6-v2/full", "encoder/all-MiniLM-L6-v2/full"),
+        ("something else, in words of its own", "something else, in words of its own"),
+    ],
+)
+def test_composed_text_is_translated_part_by_part(text: str, shown: str) -> None:
+    with in_language("zh"):
+        assert localised(text) == shown
+
+
+def test_counts_have_no_plural_in_chinese() -> None:
+    with in_language("zh"):
+        forms = [ngettext("{n} text", "{n} texts", n).format(n=n) for n in (1, 2)]
+    assert forms == ["1 个文本", "2 个文本"]
+
+
+def test_error_of_a_command_is_in_the_language_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(GoldilocksError) as caught:
+        app(["check", str(tmp_path / "none.csv"), "--lang", "zh"], standalone_mode=False)
+    assert "没有此文件" in localised(str(caught.value))
+
+
+@pytest.fixture(scope="module")
+def chinese_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a run with --lang zh on a tiny Chinese set, and what the command printed."""
+    folder = tmp_path_factory.mktemp("chinese")
+    good, bad = ("房间很干净", "早餐很好吃", "服务非常热情"), ("房间太脏了", "早餐很难吃", "服务态度恶劣")
+    rows = [
+        {"text": f"{text}，第{number}次入住，{'下次再来' if label == '好评' else '不会再来'}", "label": label}
+        for number in range(20)
+        for label, texts in (("好评", good), ("差评", bad))
+        for text in texts
+    ]
+    (folder / "评论.jsonl").write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
+    task = {
+        "name": "酒店评论",
+        "data": {"train": "评论.jsonl"},
+        "candidates": {"families": ["majority", "naive_bayes"]},
+        "budget": "60s",
+    }
+    (folder / "task.yaml").write_text(json.dumps(task, ensure_ascii=False), encoding="utf-8")
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("goldilocks.flow.token_counters", dict)
+        patched.setattr("goldilocks.support.console.PlainConsole.print", _keep(printed))
+        command = ["select", str(folder / "task.yaml"), "--out", str(folder / "run"), "--accept-baseline"]
+        app([*command, "--lang", "zh"], standalone_mode=False)
+    use_language("en")
+    return folder / "run", "\n".join(printed)
+
+
+def _keep(printed: list[str]) -> object:
+    from io import StringIO
+
+    from rich.console import Console
+
+    def kept(self: object, *shown: object, **options: object) -> None:  # noqa: ARG001
+        out = Console(file=StringIO(), width=400)
+        out.print(*shown, markup=False)
+        printed.append(out.file.getvalue())  # type: ignore[attr-defined]
+
+    return kept
+
+
+def english(text: str) -> list[str]:
+    return [match[0] for match in ENGLISH.finditer(text)]
+
+
+def test_select_prints_no_english_sentence(chinese_run: tuple[Path, str]) -> None:
+    run, printed = chinese_run
+    shown = printed.replace(str(run), "RUN")
+
+    assert "候选模型竞赛" in shown  # progress
+    assert "建议使用" in shown  # the sentence
+    assert "胜出者" in shown  # the leaderboard
+    assert "停止原因" in shown  # why the race stopped
+    assert english(shown) == []
+
+
+def test_report_and_card_of_the_run_are_in_chinese(chinese_run: tuple[Path, str]) -> None:
+    run, _ = chinese_run
+    page = (run / "report.html").read_text(encoding="utf-8")
+    text = re.sub(r"<(style|script|pre|code)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    text = re.sub(r"\s(?:aria-label|title)=", ">", text)
+    text = re.sub(r"<[^>]*>", "\n", text)
+
+    assert '<html lang="zh">' in page
+    assert "它会在哪里出错" in page or "没有出错" in page
+    assert english(text) == []
+    card = (run / "bundle" / "README.md").read_text(encoding="utf-8").split("\n---\n", 1)[1]
+    card = re.sub(r"```.*?```|`[^`]*`", " ", card, flags=re.DOTALL)
+    assert "## 预期用途" in card
+    assert english(card) == []
+
+
+def test_records_of_the_run_stay_english_and_can_be_reported_in_either_language(
+    chinese_run: tuple[Path, str],
+) -> None:
+    run, _ = chinese_run
+    decision = json.loads((run / "decision.json").read_text(encoding="utf-8"))
+    assert "Use " in decision["sentence"]
+
+    app(["report", str(run), "--lang", "en"], standalone_mode=False)
+
+    assert "What to do next" in (run / "report.html").read_text(encoding="utf-8")
