@@ -134,9 +134,8 @@ class Live:
         score = trial.score
         interval = localised(f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})")
         elapsed, seconds = (localised(f"{time_:.1f} s") for time_ in (trial.elapsed, trial.seconds))
-        self._print(
-            f"  {elapsed:>9}  {trial.candidate:<44} {trial.share:4.0%}  {interval}  {seconds:>8}  {localised(trial.why)}"
-        )
+        why = localised(trial.why)
+        self._print(f"  {elapsed:>9}  {trial.candidate:<44} {trial.share:4.0%}  {interval}  {seconds:>8}  {why}")
 
     def _share_of(self, candidate: str) -> float:
         return self._trials[candidate].share if candidate in self._trials else 0.0

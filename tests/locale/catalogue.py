@@ -1,10 +1,10 @@
 """The messages of the sources, and the catalogue of their translations.
 
-    python tests/locale/catalogue.py    adds what is missing to the .po files (to be translated there), writes the .mo files
+    python tests/locale/catalogue.py    adds what is missing to the .po files (translate it there), writes the .mo files
 
-Two kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in the templates), and
-the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``, ``{1}`` for the
-values of an f-string. What is no message (prompts, sources, help of options) is left out.
+Two kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in templates),
+and the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``, ``{1}``
+for the values of an f-string. What is no message (prompts, sources, help of options) is left out.
 """
 
 from __future__ import annotations
@@ -152,9 +152,11 @@ def _counted(singular: str, plural: str = "") -> Message:
 
 
 def _in_template(text: str) -> Iterator[Message]:
-    tree = Environment().parse(text)  # noqa: S701 (nothing is rendered)
+    tree = Environment().parse(text)
     for _line, _function, message in extract_from_ast(tree, _MARKERS):
-        first = message if isinstance(message, str) else message[0]  # a tuple where there are values to fill in
+        first = (
+            message if isinstance(message, str) else (message or [None])[0]
+        )  # a tuple where there are values to fill in
         if first:
             yield Message(first)
     for filtered in tree.find_all(Filter):

@@ -54,7 +54,7 @@ def test_every_message_is_translated(path: Path) -> None:
 def test_translations_use_the_placeholders_of_their_message(path: Path) -> None:
     for entry in read(path):
         source = entry.id if isinstance(entry.id, str) else entry.id[-1]
-        for text in (entry.string,) if isinstance(entry.string, str) else entry.string:
+        for text in (entry.string,) if isinstance(entry.string, str) else entry.string or ():
             assert set(placeholders(text)) <= set(placeholders(source)), source
             assert "fuzzy" not in entry.flags or not source, source
 
@@ -102,8 +102,8 @@ def test_language_is_that_of_the_context() -> None:
         (
             "Use word12 (naive_bayes, scratch): macro_f1 0.804 (0.669 to 0.905) on 51 validation texts, 0.197 USD per "
             "month to run. It has the lowest J for any cost of an error.",
-            "建议使用 word12（naive_bayes，scratch）：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），运行成本每月 "
-            "0.197 USD。在以下范围内它的 J 最低：在任何单次错误的代价下。",
+            "建议使用 word12（naive_bayes，scratch）：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），"
+            "运行成本每月 0.197 USD。在以下范围内它的 J 最低：在任何单次错误的代价下。",
         ),
         # A list, and an addition to a message.
         ("an error costs 0.05 USD; 200,000 requests per month", "一次错误的代价为 0.05 USD；每月 200,000 次请求"),
@@ -168,7 +168,7 @@ def _keep(printed: list[str]) -> object:
 
     from rich.console import Console
 
-    def kept(self: object, *shown: object, **options: object) -> None:  # noqa: ARG001
+    def kept(self: object, *shown: object, **options: object) -> None:
         out = Console(file=StringIO(), width=400)
         out.print(*shown, markup=False)
         printed.append(out.file.getvalue())  # type: ignore[attr-defined]

@@ -57,7 +57,9 @@ class _ReaderGoneError(Exception):
 LangOption = Annotated[
     str | None,
     typer.Option(
-        "--lang", metavar="LANGUAGE", help="Language of messages and report: en or zh. Default: that of the environment."
+        "--lang",
+        metavar="LANGUAGE",
+        help="Language of messages and report: en or zh. Default: that of the environment.",
     ),
 ]
 

@@ -104,7 +104,9 @@ def excluded_list(excluded: Sequence[Excluded]) -> RichText:
         shown = ", ".join(names[:_MOST_NAMES])
         if len(names) > _MOST_NAMES:
             shown += localised(f" and {len(names) - _MOST_NAMES} more")
-        lines.append(f"  {localised(reason)}\n", style="default not bold").append(f"    {shown}\n", style="dim not bold")
+        lines.append(f"  {localised(reason)}\n", style="default not bold").append(
+            f"    {shown}\n", style="dim not bold"
+        )
     return lines
 
 
@@ -222,7 +224,9 @@ def leaderboard(decision: Decision) -> Table:
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     """Classification report, metrics, confusion, slices, errors."""
-    head = localised(f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})")
+    head = localised(
+        f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
+    )
     metrics = _table("metrics", "", "value", "95 % interval")
     for name, entry in evaluation.scores.items():
         metrics.add_row(name, f"{entry.value:.4f}", localised(f"{entry.low:.4f} to {entry.high:.4f}"))
@@ -301,7 +305,12 @@ def _abbreviated(metric: str) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(
-        title=localised(title), title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 1, 0, 0)
+        title=localised(title),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 1, 0, 0),
     )
     for name in columns:
         table.add_column(localised(name), overflow="fold", no_wrap=name in ("candidate", "licence"))

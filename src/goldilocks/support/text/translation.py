@@ -33,8 +33,8 @@ _CHINESE = ("zh", "zh_cn", "zh_sg", "zh_hans")
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which gettext looks at them."""
 _WEAK, _STRONG = 8, 50
-"""Letters of a message beside its placeholders. The less a message says, the less its values may be: of a weak one, such
-as ``{0} to {1}``, words without spaces; of a strong one anything."""
+"""Letters of a message beside its placeholders. The less a message says, the less its values may be: of a weak one
+(``{0} to {1}``) words without spaces; of a strong one anything."""
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
 
 
