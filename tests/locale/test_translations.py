@@ -105,6 +105,19 @@ def test_language_is_that_of_the_context() -> None:
             "建议使用 word12（naive_bayes，scratch）：在 51 个验证文本上 macro_f1 为 0.804（0.669 至 0.905），"
             "运行成本每月 0.197 USD。在以下范围内它的 J 最低：在任何单次错误的代价下。",
         ),
+        # No value swallows the sentence behind it.
+        (
+            "The probability that the winner is the best of all candidates is 50%. At 0.05 USD per error, a/b/c has a "
+            "lower observed J; the difference is within the measurement error or the stated margin.",
+            "胜出者在所有候选模型中最优的概率为 50%。"
+            "在每次错误 0.05 USD时，a/b/c 的观测 J 更低；差异在测量误差或给定界限之内。",
+        ),
+        (
+            "no candidate is better than the incumbent: no fewer errors. What would help: more budget; training rows. Pass "
+            "--accept-baseline to exit with code 0.",
+            "没有候选模型优于现有方案：no fewer errors。"
+            "有助于改进的措施：更多预算；训练行。加上 --accept-baseline 则退出码为 0。",
+        ),
         # A list, and an addition to a message.
         ("an error costs 0.05 USD; 200,000 requests per month", "一次错误的代价为 0.05 USD；每月 200,000 次请求"),
         ("always answering nothing; keep the incumbent", "总是不回答；保留现有方案"),

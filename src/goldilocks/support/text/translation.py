@@ -32,9 +32,8 @@ _CHINESE = ("zh", "zh_cn", "zh_sg", "zh_hans")
 """Locales that the catalogue ``zh`` (simplified Chinese) is for."""
 _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which gettext looks at them."""
-_WEAK, _STRONG = 8, 50
-"""Letters of a message beside its placeholders. The less a message says, the less its values may be: of a weak one
-(``{0} to {1}``) words without spaces; of a strong one anything."""
+_WEAK = 8
+"""A message with fewer letters beside its placeholders, such as ``{0} to {1}``, matches only values without spaces."""
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
 
 
@@ -292,13 +291,11 @@ def _value_after(literal: str, letters: int, *, first: bool) -> str:
     """
     if letters < _WEAK:
         return r"(\S*?|\d[\d.,]* (?:s|min|h))"
-    if letters >= _STRONG:
-        value = ".*?"
-    elif literal.endswith((": ", "(")) or (not literal and not first):  # the latter is an addition to the one before
+    if literal.endswith((": ", "(", ".")) or (not literal and not first):  # the latter is an addition to the one before
         value = r"(?:(?!\. [A-Z(]).)*?"  # a list with semicolons, but no second sentence
     else:
         value = r"(?:(?!\. [A-Z(]|; ).)*?"
-    return f"((?: {value})?)" if literal.endswith(".") else f"({value})"
+    return rf"((?: {value}\.?)?)" if literal.endswith(".") else f"({value})"
 
 
 def placeholders(message: str) -> tuple[str, ...]:
