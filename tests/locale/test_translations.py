@@ -113,8 +113,8 @@ def test_language_is_that_of_the_context() -> None:
             "在每次错误 0.05 USD时，a/b/c 的观测 J 更低；差异在测量误差或给定界限之内。",
         ),
         (
-            "no candidate is better than the incumbent: no fewer errors. What would help: more budget; training rows. Pass "
-            "--accept-baseline to exit with code 0.",
+            "no candidate is better than the incumbent: no fewer errors. What would help: more budget; training rows. "
+            "Pass --accept-baseline to exit with code 0.",
             "没有候选模型优于现有方案：no fewer errors。"
             "有助于改进的措施：更多预算；训练行。加上 --accept-baseline 则退出码为 0。",
         ),

@@ -77,10 +77,13 @@ def _command(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError as error:
             raise _ReaderGoneError from error
 
-    signature = inspect.signature(command)
+    # Resolved here: the names in the annotations are those of the command's own module.
+    signature = inspect.signature(command, eval_str=True)
     option = inspect.Parameter("lang", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LangOption)
     called.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-    called.__annotations__ = {**command.__annotations__, "lang": LangOption}
+    called.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()} | {
+        "lang": LangOption
+    }
     return called
 
 
