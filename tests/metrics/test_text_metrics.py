@@ -224,3 +224,19 @@ def test_coverage_takes_the_reference_that_is_covered_best() -> None:
 def test_first_of_several_equal_candidates_counts_in_part() -> None:
     recall = plugins.load("metrics", "recall_at_1")
     assert score(recall, [(0.0, 1.0), (0.0, 1.0)], [(0.2, 0.2), (0.1, 0.9)]) == pytest.approx((1 / 2 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("gold", "unit", "bleu"),
+    [
+        (["the cat sat"], "over words", "tok:13a"),
+        (["猫坐在垫子上", "狗 NBA"], "over characters", "tok:zh"),
+        (["แมวนั่งบนเสื่อ"], "over characters", "tok:char"),
+        (["고양이가 앉았다"], "over words", "tok:13a"),  # Korean is separated by its spaces
+    ],
+)
+def test_conditions_state_the_one_unit_of_a_corpus(gold: list[str], unit: str, bleu: str) -> None:
+    for name, stated in {"meteor": unit, "rouge_1": unit, "rouge_2": unit, "rouge_l": unit, "bleu": bleu}.items():
+        metric = plugins.load("metrics", name)
+        assert isinstance(metric, ReportsConditions)
+        assert stated in metric.conditions(gold), name

@@ -16,7 +16,7 @@ import numpy as np
 from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.protocols import Floats
 from goldilocks.records import Answer, Gold, Output
-from goldilocks.support.text.units import in_pairs, tokens
+from goldilocks.support.text.units import in_pairs, references, tokens, unit_name
 
 OUTPUTS = frozenset({Output.TEXT})
 HIGHER_IS_BETTER = True
@@ -49,6 +49,11 @@ def items(gold: Sequence[Gold], predicted: Sequence[Answer]) -> Floats:
 def total(sums: Floats) -> Floats:
     """The mean for each row of ``sums``."""
     return np.asarray(sums[:, 0] / sums[:, 1])
+
+
+def conditions(gold: Sequence[Gold]) -> str:
+    """What is counted in these references."""
+    return f"over {unit_name([text for right in gold for text in references(right)])}"
 
 
 @lru_cache(maxsize=20_000)
