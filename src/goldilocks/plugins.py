@@ -20,6 +20,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import (
     Augmenter,
     Compressor,
+    Demonstrations,
     Engine,
     Estimator,
     Exporter,
@@ -43,6 +44,7 @@ Shelf = Literal[
     "engines",
     "exporters",
     "augmenters",
+    "demonstrations",
     "trackers",
 ]
 
@@ -57,6 +59,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "engines": Engine,
     "exporters": Exporter,
     "augmenters": Augmenter,
+    "demonstrations": Demonstrations,
     "trackers": Tracker,
 }
 
@@ -86,6 +89,8 @@ def load(shelf: Literal["engines"], name: str) -> Engine: ...
 def load(shelf: Literal["trackers"], name: str) -> Tracker: ...
 @overload
 def load(shelf: Literal["augmenters"], name: str) -> Augmenter: ...
+@overload
+def load(shelf: Literal["demonstrations"], name: str) -> Demonstrations: ...
 @overload
 def load(shelf: Literal["exporters"], name: str) -> Exporter: ...
 def load(shelf: Shelf, name: str) -> Any:

@@ -350,3 +350,29 @@ def test_offline_run_contacts_no_other_machine() -> None:
     info = described("api://127.0.0.1:1/v1/m", {"api": cast(Family, api)}, offline=True)
     assert (info.family, info.groups) == ("api", ("prompt",))
     assert "not trained by gradient descent; use `scratch`" in str(full.incompatibility(info))
+
+
+def test_endpoint_gets_the_examples_of_its_item(server: Server, tmp_path: Path) -> None:
+    info = api.describe(Path(), server.source)
+    assert info is not None
+    part = tiny.part()
+    model: Any = api.create(info, None, part, tiny.GOAL, seed=0)
+    in_context.prepare(model, in_context.Options(shots=2, demonstrations="nearest"))
+    model.fit(part.texts, part.gold, seed=0)
+    assert server.bodies == []
+
+    item = part.texts[0]
+    model.predict([item])
+    asked = server.bodies[0]["messages"][-1]["content"]
+    assert asked.count("Label:") == 3
+    assert asked.count(item) == 1  # the training row that is the item is not among its examples
+    for text, gold in reversed(model.selector.examples(item)):  # the best last
+        assert f"Text: {text}\nLabel: {gold}" in asked
+    best = model.selector.examples(item)[0]
+    assert asked.index(best[0]) > asked.index(model.selector.examples(item)[1][0])
+
+    model.save(tmp_path / "saved")
+    again = api.restore(tmp_path / "saved")
+    again.predict([item])
+    assert server.bodies[1]["messages"] == server.bodies[0]["messages"]
+    assert again.size_bytes() == model.size_bytes() > 1000

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from method_models import CONFIG, ENCODER, PROMPTED
 
-from goldilocks.errors import InputError
+from goldilocks.errors import InputError, MissingError
 from goldilocks.methods import in_context
 from goldilocks.records import Output
 
@@ -30,3 +30,11 @@ def test_no_examples_are_refused() -> None:
 def test_likelihoods_have_no_examples() -> None:
     assert in_context.declined(Output.LIKELIHOOD)
     assert in_context.declined(Output.TEXT) is None
+
+
+def test_options_say_how_examples_are_chosen() -> None:
+    model = SimpleNamespace()
+    in_context.prepare(model, in_context.Options(demonstrations="nearest", order="best_first"))
+    assert (model.demonstrations.strategy, model.demonstrations.order) == ("nearest", "best_first")
+    with pytest.raises(MissingError, match="Did you mean 'nearest'"):
+        in_context.prepare(model, in_context.Options(demonstrations="neares"))

@@ -49,6 +49,7 @@ from goldilocks.support.endpoints.decision_questions import (
 from goldilocks.support.endpoints.label_matching import read_label, read_labels
 
 if TYPE_CHECKING:
+    from goldilocks.nets.generation.demonstrations import ExampleSelector
     from goldilocks.nets.generation.prompts import Prompt
     from goldilocks.protocols import OneShotEstimator
     from goldilocks.support.endpoints.spending_log import SpendingLog
@@ -131,9 +132,12 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
 def restore(folder: Path) -> RemoteModel:
     """See ``protocols.Family``."""
     from goldilocks.nets.generation import prompts
+    from goldilocks.nets.generation.demonstrations import selector_from
 
     raw = json.loads((folder / "endpoint.json").read_text(encoding="utf-8"))
-    return RemoteModel(Client(parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
+    model = RemoteModel(Client(parse(raw["source"])), prompts.from_plain(raw["prompt"]), raw["max_tokens"])
+    model.selector = selector_from(raw.get("selector"))
+    return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +159,18 @@ class RemoteModel:
 
     def __init__(self, client: Client, prompt: Prompt, max_tokens: int = 64) -> None:
         """``fit`` sets the rest."""
+        from goldilocks.nets.generation.demonstrations import Settings
+
         self.client, self.prompt, self.max_tokens = client, prompt, max_tokens
         self.labels = prompt.goal.labels
         self.generation = prompt.goal.generation
         """See ``protocols.SupportsGeneration``."""
         self.n_examples = 0
         """Few-shot examples that ``fit`` draws; set by the method."""
+        self.demonstrations = Settings()
+        """How they are chosen; set by the method."""
+        self.selector: ExampleSelector | None = None
+        """Chooses examples for each item; ``None``: those of ``prompt`` are for all items."""
         self.on_trial = False
         """Whether an endpoint without a single answer is an error, as in a search, and not just unanswered rows."""
 
@@ -181,14 +191,36 @@ class RemoteModel:
         """Draw few-shot examples, and see how long answers are. Nothing is sent."""
         from goldilocks.nets.generation import prompts
 
-        chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
-        goal = self.prompt.goal
-        examples = tuple((_cut(texts[i], EXAMPLE_CHARACTERS), gold[i]) for i in chosen)
-        one_line = goal.output is Output.LABEL or prompts.one_line(gold)
-        self.prompt = replace(self.prompt, examples=examples, one_line=one_line)
+        one_line = self.prompt.goal.output is Output.LABEL or prompts.one_line(gold)
+        self.prompt = replace(self.prompt, examples=(), one_line=one_line)
+        self._choose_examples(texts, gold, seed=seed)
         replies = [self.prompt.reply(answer) for answer in gold[:1000]]
         self.max_tokens = prompts.answer_limit([int(len(reply) / 1.5) for reply in replies])
         self.on_trial = True
+
+    def _choose_examples(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
+        """The same for all items, or a selector of examples for each item."""
+        from goldilocks.nets.generation import demonstrations
+
+        how, self.selector = self.demonstrations, None
+        if self.n_examples and demonstrations.per_item(how.strategy):
+            rows = demonstrations.pool_rows(how.strategy, len(texts), seed=seed)
+            pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
+            answers = [gold[row] for row in rows]
+            self.selector = demonstrations.ExampleSelector(how, self.n_examples, pool, answers, seed=seed)
+        elif self.n_examples:
+            rows = demonstrations.fixed_rows(how.strategy, texts, gold, self.n_examples, seed=seed)
+            examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows]
+            self.prompt = replace(
+                self.prompt,
+                examples=tuple(demonstrations.arranged(examples, how.order, best_last=False, seed=seed)),
+            )
+
+    def _prompt_for(self, item: Text) -> Prompt:
+        """The prompt with the item's own examples, where it has such."""
+        if self.selector is None:
+            return self.prompt
+        return replace(self.prompt, examples=tuple(self.selector.arranged(self.selector.examples(item))))
 
     # ------------------------------------------------------------------------------------------------------- answering
 
@@ -277,12 +309,11 @@ class RemoteModel:
 
     def _written(self, item: Text, settings: Generation) -> _Reply:
         """The answer of an endpoint that writes text."""
-        system = (
-            "Answer as in the examples, without explanation." if self.prompt.examples else "Answer without explanation."
-        )
+        prompt = self._prompt_for(item)
+        system = "Answer as in the examples, without explanation." if prompt.examples else "Answer without explanation."
         messages = [
             {"role": "system", "content": system},
-            {"role": "user", "content": f"{self.prompt.lead}{self.prompt.ask(_cut(item, ITEM_CHARACTERS))}"},
+            {"role": "user", "content": f"{prompt.lead}{prompt.ask(_cut(item, ITEM_CHARACTERS))}"},
         ]
         own = () if self.prompt.one_line else self.prompt.stops
         stops = own if settings.stops is None else settings.stops
@@ -356,8 +387,9 @@ class RemoteModel:
     # ---------------------------------------------------------------------------------------------------------- on disk
 
     def size_bytes(self) -> int:
-        """Bytes of the prompt: there is nothing else here."""
-        return len(self.prompt.lead.encode()) + 1
+        """Bytes of the prompt and of the examples that are chosen from: there is nothing else here."""
+        own = 0 if self.selector is None else self.selector.size_bytes()
+        return len(self.prompt.lead.encode()) + 1 + own
 
     def save(self, folder: Path) -> None:
         """Write ``endpoint.json``: where to ask, in which dialect, with which prompt; never the key."""
@@ -369,6 +401,8 @@ class RemoteModel:
             "max_tokens": self.max_tokens,
             "prompt": prompts.to_plain(self.prompt),
         }
+        if self.selector is not None:
+            raw["selector"] = self.selector.to_plain()
         (folder / "endpoint.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
 

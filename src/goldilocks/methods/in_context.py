@@ -1,13 +1,14 @@
 """Few-shot prompting (in-context learning): the instruction and a few training rows with their answers; no training.
 
-The examples are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot Learners").
-Which rows are drawn moves the score by points: one draw says little about the next.
+By default the examples are drawn at random, labels taking turns (Brown et al. 2020, "Language Models are Few-Shot
+Learners"); other strategies of the shelf ``demonstrations/`` choose them for each item. Which rows are drawn, and in
+which order, moves the score by points: one draw says little about the next.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from goldilocks.errors import InputError
 from goldilocks.records import ModelInfo, Output, TrainingConfig
@@ -22,6 +23,10 @@ class Options:
 
     shots: int = 8
     """Training rows in the prompt, with their answers; fewer where the context is too short."""
+    demonstrations: str = "balanced"
+    """How they are chosen: a file name in ``demonstrations/``."""
+    order: Literal["auto", "best_last", "best_first", "random"] = "auto"
+    """Their order; ``auto``: the best last where they are chosen for each item, otherwise as drawn."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -44,14 +49,18 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
 
 
 def prepare(model: Any, options: Options) -> None:
-    """Set the number of few-shot examples.
+    """Set how many few-shot examples there are and how they are chosen.
 
     Raises:
-        InputError: that is not at least one.
+        InputError: there is not at least one.
+        MissingError: there is no such strategy.
     """
+    from goldilocks.nets.generation.demonstrations import settings
+
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")
     model.n_examples = options.shots
+    model.demonstrations = settings(options.demonstrations, options.order)
 
 
 def fold(network: Network) -> None:

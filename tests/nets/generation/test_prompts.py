@@ -81,3 +81,11 @@ def test_prompt_comes_back_from_json() -> None:
     )
 
     assert from_plain(json.loads(json.dumps(to_plain(prompt)))) == prompt
+
+
+def test_examples_of_an_item_come_behind_those_of_all_items() -> None:
+    prompt = Prompt(GOAL, (("where is it", "card_arrival"),))
+    own = prompt.lead_with([("my card", "card")])
+    assert own == "Text: my card\nLabel: card\n\n"
+    assert prompt.lead + own == Prompt(GOAL, (*prompt.examples, ("my card", "card"))).lead
+    assert prompt.lead_with([]) == ""

@@ -19,7 +19,7 @@ An item that is the beginning of a program (HumanEval) has no instruction: the a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class Prompt:
         instruction = [self._instruction()] if self._instruction() else []
         examples = [f"{self._asked(item)}{self._answered(gold)}" for item, gold in self.examples]
         return self.chat[0] + "".join(f"{part}\n\n" for part in (*instruction, *examples))
+
+    def lead_with(self, examples: Sequence[tuple[Text, Gold]]) -> str:
+        """What comes between ``lead`` and an item that has examples of its own."""
+        return replace(self, examples=(*self.examples, *examples)).lead.removeprefix(self.lead)
 
     def _instruction(self) -> str:
         goal = self.goal

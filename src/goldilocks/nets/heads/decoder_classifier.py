@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,11 +21,21 @@ import numpy as np
 import torch
 
 from goldilocks.answers import Answers, of_labels
+from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
 from goldilocks.nets.generation.decoding import ContinuationTree, score_continuations
+from goldilocks.nets.generation.demonstrations import (
+    ExampleSelector,
+    Settings,
+    arranged,
+    fixed_rows,
+    per_item,
+    pool_rows,
+    selector_from,
+)
 from goldilocks.nets.generation.prompts import Prompt
 from goldilocks.nets.hub.weights import inference_dtype
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
@@ -86,6 +96,8 @@ class PromptState:
     """Mean log-likelihood of each label over some training texts."""
     max_tokens: int = 64
     """Most tokens of an answer."""
+    selector: ExampleSelector | None = None
+    """Chooses examples for each item; ``None``: those of ``prompt`` are for all items."""
 
 
 class DecoderClassifier(Network):
@@ -99,6 +111,8 @@ class DecoderClassifier(Network):
         tokenizer.no_truncation()
         self.n_examples = 0
         """Few-shot examples that ``fit`` draws; set by the method."""
+        self.demonstrations = Settings()
+        """How they are chosen; set by the method."""
         self.prompt_state: PromptState | None = None
         self._lead_ids: list[int] | None = None
         self._lead_context: CachedContext | None = None
@@ -157,23 +171,72 @@ class DecoderClassifier(Network):
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Draw few-shot examples and estimate which labels the decoder prefers; no weight is trained."""
         self._use_checkpoint_precision()
-        chosen = prompts.sample_examples(gold, self.n_examples, seed=seed)
-        examples = [(self._cut(texts[i], EXAMPLE_TOKENS), self._short(gold[i])) for i in chosen]
         goal = replace(self.config.goal, instruction=self.options.instruction)
         generates = goal.output is Output.TEXT
         continues = generates and prompts.completes_code(texts, gold)
         one_line = not generates or prompts.one_line(gold)
         chat = ("", "") if continues else self.options.chat
-        prompt = Prompt(goal, tuple(examples), one_line, continues, chat=chat)
+        prompt = Prompt(goal, (), one_line, continues, chat=chat)
         limit = self._limit(gold) if generates else 0
-        room = self._lm.max_positions - ITEM_TOKENS - 64 - limit
-        while prompt.examples and len(self._encoded([prompt.lead])[0]) > room:
-            prompt = replace(prompt, examples=prompt.examples[:-1])
-        self._set_prompt(PromptState(prompt, max_tokens=limit))
+        selector = None
+        if self.n_examples and per_item(self.demonstrations.strategy):
+            selector = self._selector(prompt, limit, texts, gold, seed=seed)
+        elif self.n_examples:
+            prompt = self._with_fixed_examples(prompt, limit, texts, gold, seed=seed)
+        self._set_prompt(PromptState(prompt, max_tokens=limit, selector=selector))
         if goal.output is Output.LABEL:
             some = np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()
             scores = self._label_scores([texts[i] for i in some])
             self.prompt_state = replace(self._prompt_state(), prior=tuple(scores.mean(0).tolist()))
+
+    def _example(self, item: Text, gold: Gold) -> tuple[Text, Gold]:
+        return self._cut(item, EXAMPLE_TOKENS), self._short(gold)
+
+    def _room(self, prompt: Prompt, limit: int) -> int:
+        """Tokens that are left for examples beside the rest of the prompt, the longest item and the answer."""
+        return self._lm.max_positions - ITEM_TOKENS - 64 - limit - len(self._encoded([prompt.lead])[0])
+
+    def _with_fixed_examples(
+        self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+    ) -> Prompt:
+        """The prompt with the same examples for all items; the last ones are left out where the context is too short.
+
+        Raises:
+            InputError: not even one fits.
+        """
+        how = self.demonstrations
+        rows = fixed_rows(how.strategy, texts, gold, self.n_examples, seed=seed)
+        examples = [self._example(texts[row], gold[row]) for row in rows]
+        while examples:
+            complete = replace(prompt, examples=tuple(arranged(examples, how.order, best_last=False, seed=seed)))
+            if self._room(complete, limit) >= 0:
+                return complete
+            examples.pop()
+        raise self._too_short() if rows else InputError("in_context: there is no training row to show; use zero_shot.")
+
+    def _selector(
+        self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+    ) -> ExampleSelector:
+        """Chooses from the rows that fit into the prompt.
+
+        Raises:
+            InputError: none does.
+        """
+        rows = pool_rows(self.demonstrations.strategy, len(texts), seed=seed)
+        examples = [self._example(texts[row], gold[row]) for row in rows]
+        room = self._room(prompt, limit)
+        lengths = [len(ids) for ids in self._encoded([prompt.lead_with([example]) for example in examples])]
+        fitting = [example for example, length in zip(examples, lengths, strict=True) if length <= room]
+        if not fitting:
+            raise self._too_short()
+        pool, answers = zip(*fitting, strict=True)
+        return ExampleSelector(self.demonstrations, self.n_examples, pool, answers, seed=seed)
+
+    def _too_short(self) -> InputError:
+        return InputError(
+            f"in_context: not even one example fits; the context is {self._lm.max_positions:,} tokens, of which an "
+            f"item may take {ITEM_TOKENS}. Use zero_shot, a shorter instruction, or a model with a longer context."
+        )
 
     def _use_checkpoint_precision(self) -> None:
         """Weights in the checkpoint's precision, or in one that is exact and faster on this machine."""
@@ -220,8 +283,33 @@ class DecoderClassifier(Network):
         room = min(ITEM_TOKENS, max(8, room))
         prompt = self._prompt_state().prompt
         if prompt.completes_code:  # the answer continues its end
-            return [ids[-room:] for ids in self._encoded([prompt.ask(text) for text in texts])]
-        return self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
+            own = [ids[-room:] for ids in self._encoded([prompt.ask(text) for text in texts])]
+        else:
+            own = self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
+        pairs = zip(texts, own, strict=True)
+        return [[*self._own_examples(item, len(ids) + max_tokens), *ids] for item, ids in pairs]
+
+    def _own_examples(self, item: Text, beside: int) -> list[int]:
+        """Token ids of the item's own examples, without those that do not fit, the least similar first.
+
+        Raises:
+            InputError: not even one fits.
+        """
+        state = self._prompt_state()
+        if state.selector is None:
+            return []
+        examples = state.selector.examples(item)
+        room = self._lm.max_positions - len(self._prefix_ids()) - beside - 32
+        for count in range(len(examples), 0, -1):
+            ids = self._encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
+            if len(ids) <= room:
+                return ids
+        if examples:
+            raise InputError(
+                f"not even one few-shot example fits: the context of this decoder is {self._lm.max_positions:,} "
+                f"tokens, and {self._lm.max_positions - room:,} are taken; ask for fewer tokens."
+            )
+        return []  # all training rows are duplicates of the item
 
     def _label_scores(self, texts: Sequence[Text]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Log-likelihood of each label's words after each item, ``(n_items, n_labels)``."""
@@ -251,7 +339,10 @@ class DecoderClassifier(Network):
         """As ``Network.save``, with ``prompt.json`` where the model is prompted."""
         super().save(folder)
         if self.prompt_state is not None:
-            raw = {**asdict(self.prompt_state), "prompt": prompts.to_plain(self.prompt_state.prompt)}
+            state = self.prompt_state
+            raw = {"prompt": prompts.to_plain(state.prompt), "prior": state.prior, "max_tokens": state.max_tokens}
+            if state.selector is not None:
+                raw["selector"] = state.selector.to_plain()
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
@@ -262,7 +353,8 @@ class DecoderClassifier(Network):
             raw = json.loads((folder / "prompt.json").read_text(encoding="utf-8"))
             prompt = prompts.from_plain(raw["prompt"])
             self._use_checkpoint_precision()  # it may have been written on another machine
-            self._set_prompt(PromptState(prompt, tuple(raw["prior"]), raw["max_tokens"]))
+            selector = selector_from(raw.get("selector"))
+            self._set_prompt(PromptState(prompt, tuple(raw["prior"]), raw["max_tokens"], selector))
             return
         if self.config.weight_bits:
             self._use_checkpoint_precision()

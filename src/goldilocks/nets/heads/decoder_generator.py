@@ -213,7 +213,16 @@ class DecoderGenerator(DecoderClassifier):
         return self.prompt_state or PromptState(self._plain_prompt(), max_tokens=self.options.max_tokens)
 
     def prompt_around(self) -> tuple[str, str]:
-        """What the prompt has before and after an item of one text, without the tokens that every text begins with."""
+        """What the prompt has before and after an item of one text, without the tokens that every text begins with.
+
+        Raises:
+            InputError: each item has examples of its own.
+        """
+        if self._prompt_state().selector is not None:
+            raise InputError(
+                "the prompt has few-shot examples that are chosen for each item, which no template can state; tune "
+                "again with options: {in_context: {demonstrations: balanced}}."
+            )
         prompt = self._prompt_state().prompt
         mark = "\ue000"
         before, _, after = (prompt.lead + prompt.ask(mark)).partition(mark)

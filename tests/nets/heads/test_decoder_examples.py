@@ -1,0 +1,118 @@
+"""Few-shot examples that are chosen for each item, in both decoder heads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from goldilocks.errors import InputError
+from goldilocks.families import decoder
+from goldilocks.methods import in_context
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, PromptState
+from goldilocks.nets.heads.decoder_generator import DecoderGenerator
+from goldilocks.records import Goal, Output
+from goldilocks.testing import tiny
+
+PART = tiny.part(24)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.decoder_folder(tmp_path_factory.mktemp("decoder") / "tiny", kind="llama")
+
+
+def _network(folder: Path, goal: Goal, **options: Any) -> DecoderClassifier:
+    info = decoder.describe(folder, str(folder))
+    assert info is not None
+    network = decoder.create(info, folder, PART, replace(goal, instruction="Give the label."), seed=0)
+    assert isinstance(network, DecoderClassifier)
+    in_context.prepare(network, in_context.Options(**options))
+    return network
+
+
+def _state(network: DecoderClassifier) -> PromptState:
+    assert network.prompt_state is not None
+    return network.prompt_state
+
+
+def test_item_is_scored_as_with_a_fixed_prompt_that_has_its_examples(folder: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=3, demonstrations="nearest")
+    network.fit(PART.texts, PART.gold, seed=0)
+    state, item = _state(network), "soup with bread"
+    assert state.selector is not None
+    own = network._label_scores([item])
+
+    nearest = state.selector.examples(item)
+    fixed = replace(state.prompt, examples=tuple(reversed(nearest)))
+    network._set_prompt(replace(state, prompt=fixed, selector=None))
+    assert network._label_scores([item]) == pytest.approx(own, abs=1e-4)
+
+    network._set_prompt(replace(state, prompt=replace(fixed, examples=tuple(nearest)), selector=None))
+    assert not np.allclose(network._label_scores([item]), own, atol=1e-3)  # the order matters
+
+
+@pytest.mark.parametrize("name", ["nearest", "bm25", "dpp"])
+def test_restored_decoder_answers_the_same_alone_and_in_a_batch(folder: Path, tmp_path: Path, name: str) -> None:
+    network = _network(folder, tiny.GOAL, shots=2, demonstrations=name, order="random")
+    network.fit(PART.texts, PART.gold, seed=0)
+    texts = tiny.part(4, seed=5).texts
+    before = network.predict(texts).probabilities
+
+    network.save(tmp_path / "saved")
+    restored = decoder.restore(tmp_path / "saved")
+
+    assert restored.predict(texts).probabilities == pytest.approx(before, abs=1e-5)
+    alone = np.concatenate([restored.predict([text]).probabilities for text in texts])
+    assert alone == pytest.approx(before, abs=1e-4)
+
+
+def test_texts_are_generated_after_examples_of_their_own(folder: Path, tmp_path: Path) -> None:
+    network = cast(DecoderGenerator, _network(folder, Goal(Output.TEXT), shots=2, demonstrations="coverage"))
+    network.fit(PART.texts, PART.texts, seed=0)
+    item = str(PART.texts[0])
+    answers = network.predict([item])
+    shown = network.tokenizer.decode(network._prompt_ids([item], 8)[0])
+    assert shown.count("Answer:") == 3
+    assert shown.count(item) == 1  # the training row that is the item is not among its examples
+
+    network.save(tmp_path / "saved")
+    assert decoder.restore(tmp_path / "saved").predict([item]).values == answers.values
+    with pytest.raises(InputError, match="chosen for each item, which no template can state"):
+        network.prompt_around()
+
+
+def test_what_does_not_fit_is_left_out_from_the_least_similar_on(folder: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=8, demonstrations="nearest")
+    network._lm.max_positions = 800
+    network.fit(PART.texts, PART.gold, seed=0)
+    selector = _state(network).selector
+    assert selector is not None
+    item = "soup with bread " * 25
+
+    ids = network._prompt_ids([item], 0)[0]
+    text = network.tokenizer.decode(ids)
+    nearest = selector.examples(item)
+    kept = [example for example in nearest if f"Text: {example[0]}\n" in text]
+    assert 1 <= len(kept) < 8
+    assert kept == nearest[: len(kept)]
+    assert len(network._prefix_ids()) + len(ids) + 32 <= 800
+
+
+@pytest.mark.parametrize("name", ["nearest", "balanced"])
+def test_context_that_holds_no_example_is_named(folder: Path, name: str) -> None:
+    network = _network(folder, tiny.GOAL, shots=4, demonstrations=name)
+    network._lm.max_positions = 640
+    with pytest.raises(InputError, match="in_context: not even one example fits; the context is 640 tokens"):
+        network.fit(PART.texts, PART.gold, seed=0)
+
+
+def test_request_that_leaves_no_room_for_an_example_is_refused(folder: Path) -> None:
+    network = cast(DecoderGenerator, _network(folder, Goal(Output.TEXT), shots=2, demonstrations="nearest"))
+    network.fit(PART.texts, PART.texts, seed=0)
+    most = network._lm.max_positions - len(network._prefix_ids()) - 80
+    with pytest.raises(InputError, match="not even one few-shot example fits: the context of this decoder is 2,048"):
+        network.predict(["soup"], generation=replace(network.generation, max_tokens=most))
