@@ -36,6 +36,9 @@ _LEAST_SECONDS = 5.0
 """A rung that is nearer than this is passed over: checkpoint and scoring would cost as much as it tells."""
 _REFERENCE_SHARE = 0.05
 """Most of the budget that a reference costs which is not expected to be the best."""
+_SURELY = 0.95
+"""Probability of ending in time that a first run must have, or that of the cheapest where that is lower: a race that
+finishes nothing has no answer."""
 _FREE_SECONDS = 1.0
 """A candidate that takes less is always run: the time is negligible, and results are easier to trust beside simple
 baselines."""
@@ -95,12 +98,13 @@ def _first(race: Race, offered: Purchases) -> tuple[str, int, str]:
     last = len(race.rungs) - 1
     seconds = offered.seconds[:, last]
     cheapest = int(np.argmin(seconds))
-    if seconds[cheapest] <= _REFERENCE_SHARE * race.seconds_left:
+    if seconds[cheapest] <= max(_REFERENCE_SHARE * race.seconds_left, _LEAST_SECONDS):
         return offered.candidates[cheapest], last, "the cheapest candidate comes first, as a reference"
-    fits = offered.whole <= race.seconds_left
+    in_time = ndtr(np.log(max(race.seconds_left, 1e-3) / np.maximum(offered.whole, 1e-3)) / offered.time_error)
     expected = np.array([race.forecast(name)[0] for name in offered.candidates])
-    best = int(np.argmin(np.where(fits, expected, np.inf))) if fits.any() else cheapest
-    return offered.candidates[best], last, "has the lowest expected loss of those that fit into the budget"
+    safe = in_time >= min(_SURELY, float(in_time[cheapest]))
+    best = int(np.argmin(np.where(safe, expected, np.inf)))
+    return offered.candidates[best], last, "has the lowest expected loss of those that are sure to fit into the budget"
 
 
 @dataclass(frozen=True, slots=True)
