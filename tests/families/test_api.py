@@ -376,3 +376,12 @@ def test_endpoint_gets_the_examples_of_its_item(server: Server, tmp_path: Path) 
     again.predict([item])
     assert server.bodies[1]["messages"] == server.bodies[0]["messages"]
     assert again.size_bytes() == model.size_bytes() > 1000
+
+
+def test_endpoint_has_no_probabilities_to_search_with(server: Server) -> None:
+    info = api.describe(Path(), server.source)
+    assert info is not None
+    model: Any = api.create(info, None, tiny.part(), tiny.GOAL, seed=0)
+    in_context.prepare(model, in_context.Options(shots=2, order="search"))
+    with pytest.raises(InputError, match="need probabilities, which an endpoint does not give"):
+        model.fit(tiny.part().texts, tiny.part().gold, seed=0)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks.answers import Answers, of_labels, of_values
-from goldilocks.errors import EndpointError, RefusedItemError
+from goldilocks.errors import EndpointError, InputError, RefusedItemError
 from goldilocks.records import (
     Forecast,
     Generation,
@@ -199,10 +199,20 @@ class RemoteModel:
         self.on_trial = True
 
     def _choose_examples(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """The same for all items, or a selector of examples for each item."""
+        """The same for all items, or a selector of examples for each item.
+
+        Raises:
+            InputError: the method's options need probabilities.
+        """
         from goldilocks.nets.generation import demonstrations
 
         how, self.selector = self.demonstrations, None
+        self.prompt = replace(self.prompt, examples_first=how.position == "start")
+        if "search" in (how.order, how.position) or how.calibration == "contextual":
+            raise InputError(
+                "in_context: order: search, position: search and calibration: contextual need probabilities, which an "
+                "endpoint does not give; leave them out, or leave the endpoint out."
+            )
         if self.n_examples and demonstrations.per_item(how.strategy):
             rows = demonstrations.pool_rows(how.strategy, len(texts), seed=seed)
             pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
@@ -213,7 +223,7 @@ class RemoteModel:
             examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows]
             self.prompt = replace(
                 self.prompt,
-                examples=tuple(demonstrations.arranged(examples, how.order, best_last=False, seed=seed)),
+                examples=tuple(demonstrations.arranged(examples, how, best_last=False, seed=seed)),
             )
 
     def _prompt_for(self, item: Text) -> Prompt:

@@ -25,8 +25,14 @@ class Options:
     """Training rows in the prompt, with their answers; fewer where the context is too short."""
     demonstrations: str = "balanced"
     """How they are chosen: a file name in ``demonstrations/``."""
-    order: Literal["auto", "best_last", "best_first", "random"] = "auto"
-    """Their order; ``auto``: the best last where they are chosen for each item, otherwise as drawn."""
+    order: Literal["auto", "best_last", "best_first", "random", "search"] = "auto"
+    """Their order; ``auto``: the best last where they are chosen for each item, otherwise as drawn. ``search`` compares
+    orders on training rows (decoders only)."""
+    position: Literal["after_instruction", "start", "search"] = "after_instruction"
+    """Where they stand: after the instruction, or before it at the start of the prompt; ``search`` as for the order."""
+    calibration: Literal["batch", "contextual", "none"] = "batch"
+    """What is subtracted from the scores of labels: their mean over training texts (``batch``), or their scores for
+    inputs without content (``contextual``; decoders only)."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -60,7 +66,7 @@ def prepare(model: Any, options: Options) -> None:
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")
     model.n_examples = options.shots
-    model.demonstrations = settings(options.demonstrations, options.order)
+    model.demonstrations = settings(options.demonstrations, options.order, options.position, options.calibration)
 
 
 def fold(network: Network) -> None:

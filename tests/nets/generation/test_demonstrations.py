@@ -14,8 +14,10 @@ from goldilocks.nets.generation.demonstrations import (
     Settings,
     TfIdf,
     arranged,
+    arrangements,
     selector_from,
     settings,
+    unlike,
 )
 from goldilocks.records import Gold, Text
 from goldilocks.testing import tiny
@@ -79,17 +81,34 @@ def test_pool_is_bounded_where_rows_are_compared(monkeypatch: pytest.MonkeyPatch
 
 
 def test_order_of_the_examples() -> None:
-    assert arranged("abc", "best_first", best_last=True, seed=0) == ["a", "b", "c"]
-    assert arranged("abc", "best_last", best_last=False, seed=0) == ["c", "b", "a"]
-    assert arranged("abc", "auto", best_last=True, seed=0) == ["c", "b", "a"]
-    assert arranged("abc", "auto", best_last=False, seed=0) == ["a", "b", "c"]
-    shuffled = [arranged("abcdefgh", "random", best_last=True, seed=seed) for seed in (0, 0, 1)]
+    assert arranged("abc", Settings(order="best_first"), best_last=True, seed=0) == ["a", "b", "c"]
+    assert arranged("abc", Settings(order="best_last"), best_last=False, seed=0) == ["c", "b", "a"]
+    assert arranged("abc", Settings(order="auto"), best_last=True, seed=0) == ["c", "b", "a"]
+    assert arranged("abc", Settings(order="auto"), best_last=False, seed=0) == ["a", "b", "c"]
+    shuffled = [arranged("abcdefgh", Settings(order="random"), best_last=True, seed=seed) for seed in (0, 0, 1)]
     assert shuffled[0] == shuffled[1] != shuffled[2]
     assert sorted(shuffled[0]) == list("abcdefgh")
 
 
 def test_unknown_strategy_or_order_is_refused() -> None:
     with pytest.raises(MissingError, match=r"No demonstrations plug-in is named 'neares'\. Did you mean 'nearest'"):
-        settings("neares", "auto")
+        settings("neares", "auto", "start", "none")
     with pytest.raises(InputError, match="order is 'last'; use one of auto, best_last"):
-        settings("nearest", "last")
+        settings("nearest", "last", "start", "none")
+    with pytest.raises(InputError, match="calibration is 'all'; use one of batch, contextual, none"):
+        settings("nearest", "auto", "start", "all")
+
+
+def test_search_compares_orders_and_positions() -> None:
+    how = settings("nearest", "search", "search", "batch")
+    compared = arrangements(how)
+    assert len(compared) == len(set(compared)) == 8
+    assert {choice.position for choice in compared} == {"after_instruction", "start"}
+    assert arrangements(settings("nearest", "random", "start", "batch")) == [Settings("nearest", "random", "start")]
+    first, second = [arranged("abcdefgh", choice, best_last=True, seed=0) for choice in compared[2:4]]
+    assert first != second
+
+
+def test_items_that_are_duplicates_are_left_out() -> None:
+    assert unlike(["soup with bread", "a loan"], ["Soup with bread!"]) == [1]
+    assert unlike(["soup"], []) == [0]

@@ -89,3 +89,12 @@ def test_examples_of_an_item_come_behind_those_of_all_items() -> None:
     assert own == "Text: my card\nLabel: card\n\n"
     assert prompt.lead + own == Prompt(GOAL, (*prompt.examples, ("my card", "card"))).lead
     assert prompt.lead_with([]) == ""
+
+
+def test_examples_may_come_before_the_instruction() -> None:
+    prompt = Prompt(GOAL, (("where is it", "card_arrival"),), chat=("<user>", "<end>"), examples_first=True)
+    instruction = "Give the label. The labels: card arrival, card, top up.\n\n"
+    assert prompt.lead == f"<user>Text: where is it\nLabel: card arrival\n\n{instruction}"
+    assert prompt.common == "<user>Text: where is it\nLabel: card arrival\n\n"
+    assert prompt.lead_with([("my card", "card")]) == f"Text: my card\nLabel: card\n\n{instruction}"
+    assert from_plain(json.loads(json.dumps(to_plain(prompt)))) == prompt

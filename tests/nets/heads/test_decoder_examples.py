@@ -116,3 +116,70 @@ def test_request_that_leaves_no_room_for_an_example_is_refused(folder: Path) -> 
     most = network._lm.max_positions - len(network._prefix_ids()) - 80
     with pytest.raises(InputError, match="not even one few-shot example fits: the context of this decoder is 2,048"):
         network.predict(["soup"], generation=replace(network.generation, max_tokens=most))
+
+
+@pytest.mark.parametrize("name", ["nearest", "balanced"])
+@pytest.mark.parametrize("output", [Output.LABEL, Output.TEXT])
+def test_search_takes_the_arrangement_that_makes_gold_answers_likeliest(
+    folder: Path, tmp_path: Path, name: str, output: Output
+) -> None:
+    goal = tiny.GOAL if output is Output.LABEL else Goal(Output.TEXT)
+    network = _network(folder, goal, shots=3, demonstrations=name, order="search", position="search")
+    tried: list[tuple[PromptState, float]] = []
+    measured = network._gold_likelihood
+
+    def noted(texts: Any, gold: Any) -> float:
+        value = measured(texts, gold)
+        tried.append((_state(network), value))
+        shown = [text for text, _ in _state(network).prompt.examples]
+        assert not {*texts} & {*shown}
+        return value
+
+    network._gold_likelihood = noted  # type: ignore[method-assign]
+    network.fit(PART.texts, PART.gold, seed=0)
+
+    assert len(tried) == 8
+    assert len({round(value, 6) for _, value in tried}) > 4
+    best = max(tried, key=lambda pair: pair[1])[0]
+    assert (_state(network).prompt, _state(network).selector) == (best.prompt, best.selector)
+
+    before = network.predict(["soup with bread"])
+    network.save(tmp_path / "saved")
+    after = decoder.restore(tmp_path / "saved").predict(["soup with bread"])
+    assert after.values == before.values
+    assert np.allclose(after.probabilities, before.probabilities, atol=1e-5)
+
+
+def test_examples_of_an_item_may_come_before_the_instruction(folder: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=2, demonstrations="nearest", position="start")
+    network.fit(PART.texts, PART.gold, seed=0)
+    state, item = _state(network), "soup with bread"
+    assert state.selector is not None
+    ids = [*network._prefix_ids(), *network._prompt_ids([item], 0)[0]]
+    whole = replace(state.prompt, examples=tuple(reversed(state.selector.examples(item))))
+    assert network.tokenizer.decode(ids) == whole.lead + whole.ask(item)
+    assert whole.lead.startswith("Text: ")
+
+
+@pytest.mark.parametrize("name", ["nearest", "balanced"])
+def test_contextual_calibration_makes_labels_equally_likely_without_content(folder: Path, name: str) -> None:
+    network = _network(folder, tiny.GOAL, shots=2, demonstrations=name, calibration="contextual")
+    network.fit(PART.texts, PART.gold, seed=0)
+    prior = np.exp(_state(network).prior)
+    assert prior.sum() == pytest.approx(1, abs=1e-4)
+    if name == "balanced":  # the mean over the inputs without content, by hand
+        scores = network._label_scores(["N/A", "[MASK]", ""])
+        shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        assert prior == pytest.approx(shares.mean(0), abs=1e-4)
+        weighed = np.exp(network._label_scores(["soup"])[0]) / prior
+        assert network.predict(["soup"]).probabilities[0] == pytest.approx(weighed / weighed.sum(), abs=1e-4)
+
+    plain = _network(folder, tiny.GOAL, shots=2, demonstrations=name, calibration="none")
+    plain.fit(PART.texts, PART.gold, seed=0)
+    assert _state(plain).prior == ()
+
+
+def test_calibration_of_texts_is_refused(folder: Path) -> None:
+    network = _network(folder, Goal(Output.TEXT), shots=2, calibration="contextual")
+    with pytest.raises(InputError, match="calibration concerns labels, and this task has none"):
+        network.fit(PART.texts, PART.texts, seed=0)

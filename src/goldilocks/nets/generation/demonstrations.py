@@ -6,12 +6,13 @@ the item, or nearly so, are never chosen: a prompt would hold the answer it asks
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,9 @@ from goldilocks.protocols import Floats
 from goldilocks.records import Gold, Text, as_text
 from goldilocks.support.text.units import words
 
-Order = Literal["auto", "best_last", "best_first", "random"]
+Order = Literal["auto", "best_last", "best_first", "random", "search"]
+Position = Literal["after_instruction", "start", "search"]
+Calibration = Literal["batch", "contextual", "none"]
 
 MAX_POOL = 2_000
 """Training rows, drawn at random, among which examples are chosen by similarity; a bundle holds their texts."""
@@ -43,19 +46,42 @@ class Settings:
     """A file name in ``demonstrations/``."""
     order: Order = "auto"
     """``auto`` is ``best_last`` where examples are chosen for each item, and otherwise as they were drawn."""
+    position: Position = "after_instruction"
+    """Where they stand in the prompt."""
+    calibration: Calibration = "batch"
+    """How scores of labels are freed from what a decoder prefers anyway."""
+    permutation: int = 0
+    """Number of the permutation where the order is ``random``."""
 
 
-def settings(strategy: str, order: str) -> Settings:
+def settings(strategy: str, order: str, position: str, calibration: str) -> Settings:
     """Checked settings.
 
     Raises:
         MissingError: there is no such strategy.
-        InputError: there is no such order.
+        InputError: there is no such order, position or calibration.
     """
     plugins.load("demonstrations", strategy)
-    if order not in get_args(Order):
-        raise InputError(f"in_context: order is {order!r}; use one of {', '.join(get_args(Order))}.")
-    return Settings(strategy, order)  # type: ignore[arg-type]
+    for name, value, kind in (
+        ("order", order, Order),
+        ("position", position, Position),
+        ("calibration", calibration, Calibration),
+    ):
+        if value not in get_args(kind):
+            raise InputError(f"in_context: {name} is {value!r}; use one of {', '.join(get_args(kind))}.")
+    return Settings(strategy, cast(Order, order), cast(Position, position), cast(Calibration, calibration))
+
+
+def arrangements(how: Settings) -> list[Settings]:
+    """What a search compares: each order (two random ones) at each position, where these are to be searched."""
+    searched: list[tuple[Order, int]] = [("best_last", 0), ("best_first", 0), ("random", 0), ("random", 1)]
+    orders = searched if how.order == "search" else [(how.order, how.permutation)]
+    positions: list[Position] = ["after_instruction", "start"] if how.position == "search" else [how.position]
+    return [
+        replace(how, order=order, permutation=number, position=position)
+        for position in positions
+        for order, number in orders
+    ]
 
 
 def per_item(strategy: str) -> bool:
@@ -89,23 +115,30 @@ def fixed_rows(strategy: str, texts: Sequence[Text], gold: Sequence[Gold], count
     return [rows[place] for place in chosen]
 
 
-def arranged(examples: Sequence[Entry], order: Order, *, best_last: bool, seed: int) -> list[Entry]:
+def arranged(examples: Sequence[Entry], how: Settings, *, best_last: bool, seed: int) -> list[Entry]:
     """Examples, given best first, in the order of the prompt.
 
     Args:
         examples: Best first.
-        order: ``random`` is one permutation, the same for all items.
+        how: The order; ``random`` is one permutation, the same for all items.
         best_last: What ``auto`` means.
         seed: Of the permutation.
 
     Example:
-        >>> arranged("abc", "best_last", best_last=False, seed=0)
+        >>> arranged("abc", Settings(order="best_last"), best_last=False, seed=0)
         ['c', 'b', 'a']
     """
-    if order == "random":
-        return [examples[place] for place in np.random.default_rng(seed).permutation(len(examples)).tolist()]
-    last = best_last if order == "auto" else order == "best_last"
+    if how.order == "random":
+        places = np.random.default_rng([seed, how.permutation]).permutation(len(examples))
+        return [examples[place] for place in places.tolist()]
+    last = best_last if how.order == "auto" else how.order == "best_last"
     return list(reversed(examples)) if last else list(examples)
+
+
+def unlike(items: Sequence[Text], others: Sequence[Text]) -> list[int]:
+    """Positions of the items that are no duplicates of any of ``others``."""
+    index = _ShingleIndex(others)
+    return [place for place, item in enumerate(items) if not (index.similarity(item) >= SAME).any()]
 
 
 class ExampleSelector:
@@ -152,7 +185,13 @@ class ExampleSelector:
 
     def arranged(self, examples: Sequence[Entry]) -> list[Entry]:
         """Examples, given best first, in the order of the prompt."""
-        return arranged(examples, self.settings.order, best_last=True, seed=self.seed)
+        return arranged(examples, self.settings, best_last=True, seed=self.seed)
+
+    def rearranged(self, settings: Settings) -> ExampleSelector:
+        """The same examples in another order."""
+        selector = copy.copy(self)
+        selector.settings = settings
+        return selector
 
     def size_bytes(self) -> int:
         """Bytes of the pool's texts and vectors."""
@@ -165,6 +204,7 @@ class ExampleSelector:
         return {
             "strategy": self.settings.strategy,
             "order": self.settings.order,
+            "permutation": self.settings.permutation,
             "shots": self.shots,
             "seed": self.seed,
             "pool": pool,
@@ -177,7 +217,8 @@ def selector_from(raw: Mapping[str, Any] | None) -> ExampleSelector | None:
         return None
     texts = [_tupled(text) for text, _ in raw["pool"]]
     gold = [_tupled(answer) for _, answer in raw["pool"]]
-    return ExampleSelector(Settings(raw["strategy"], raw["order"]), raw["shots"], texts, gold, seed=raw["seed"])
+    how = Settings(raw["strategy"], raw["order"], permutation=raw["permutation"])
+    return ExampleSelector(how, raw["shots"], texts, gold, seed=raw["seed"])
 
 
 def _tupled(value: Any) -> Any:

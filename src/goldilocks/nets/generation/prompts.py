@@ -47,19 +47,32 @@ class Prompt:
     """Whether an item is the beginning of a Python program and the answer its completion."""
     chat: tuple[str, str] = ("", "")
     """What the chat template puts before the user's message and after it; not used for programs."""
+    examples_first: bool = False
+    """Whether the examples come before the instruction."""
 
     @property
     def lead(self) -> str:
         """What comes before every item: the instruction and the examples."""
-        if self.completes_code:
-            return "".join(f"{self._asked(item)}{self._answered(gold)}\n\n" for item, gold in self.examples)
-        instruction = [self._instruction()] if self._instruction() else []
-        examples = [f"{self._asked(item)}{self._answered(gold)}" for item, gold in self.examples]
-        return self.chat[0] + "".join(f"{part}\n\n" for part in (*instruction, *examples))
+        instruction = self._instruction()
+        after = [instruction] if instruction and not self.completes_code else []
+        before = [] if self.examples_first else after
+        parts = "".join(f"{part}\n\n" for part in before) + self._shown()
+        return self._opening() + parts + "".join(f"{part}\n\n" for part in after if not before)
+
+    @property
+    def common(self) -> str:
+        """The beginning of ``lead`` that stays the same where more examples are added."""
+        return self._opening() + self._shown() if self.examples_first else self.lead
 
     def lead_with(self, examples: Sequence[tuple[Text, Gold]]) -> str:
-        """What comes between ``lead`` and an item that has examples of its own."""
-        return replace(self, examples=(*self.examples, *examples)).lead.removeprefix(self.lead)
+        """What comes between ``common`` and an item that has examples of its own."""
+        return replace(self, examples=(*self.examples, *examples)).lead.removeprefix(self.common)
+
+    def _opening(self) -> str:
+        return "" if self.completes_code else self.chat[0]
+
+    def _shown(self) -> str:
+        return "".join(f"{self._asked(item)}{self._answered(gold)}\n\n" for item, gold in self.examples)
 
     def _instruction(self) -> str:
         goal = self.goal
@@ -191,7 +204,12 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
     # Bundles written before version 0.2 say "begun".
     before, after = raw.get("chat", ("", ""))
     return Prompt(
-        made, examples, raw["one_line"], raw.get("completes_code", raw.get("begun", False)), chat=(before, after)
+        made,
+        examples,
+        raw["one_line"],
+        raw.get("completes_code", raw.get("begun", False)),
+        (before, after),
+        raw.get("examples_first", False),
     )
 
 

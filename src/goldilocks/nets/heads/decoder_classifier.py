@@ -7,6 +7,8 @@ Prompted scores are calibrated, since a decoder prefers some words whatever the 
 over some training texts is subtracted (without their labels), and softmax normalises the rest to probabilities.
 
 Source: Zhou et al. 2023, "Batch Calibration: Rethinking Calibration for In-Context Learning and Prompt Engineering".
+
+With examples, calibration by inputs without content can take its place (``in_context``, ``calibration: contextual``).
 """
 
 from __future__ import annotations
@@ -26,15 +28,17 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
-from goldilocks.nets.generation.decoding import ContinuationTree, score_continuations
+from goldilocks.nets.generation.decoding import ContinuationTree, log_likelihood, score_continuations
 from goldilocks.nets.generation.demonstrations import (
     ExampleSelector,
     Settings,
     arranged,
+    arrangements,
     fixed_rows,
     per_item,
     pool_rows,
     selector_from,
+    unlike,
 )
 from goldilocks.nets.generation.prompts import Prompt
 from goldilocks.nets.hub.weights import inference_dtype
@@ -54,6 +58,12 @@ EXAMPLE_TOKENS = 128
 """The same of few-shot examples."""
 PRIOR_TEXTS = 64
 """Training texts that estimate which labels the decoder prefers."""
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Inputs of contextual calibration. Source: Zhao et al. 2021, "Calibrate Before Use", section 5."""
+CONTEXT_TEXTS = 8
+"""Training texts whose examples stand before them, where each item has its own."""
+HELD_OUT = 32
+"""Training rows on which arrangements of the examples are compared."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,11 @@ class DecoderClassifier(Network):
     # -------------------------------------------------------------------------------------------------------- prompting
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
-        """Draw few-shot examples and estimate which labels the decoder prefers; no weight is trained."""
+        """Choose few-shot examples and estimate which labels the decoder prefers; no weight is trained.
+
+        Raises:
+            InputError: not even one example fits into the context, or calibration is set and there are no labels.
+        """
         self._use_checkpoint_precision()
         goal = replace(self.config.goal, instruction=self.options.instruction)
         generates = goal.output is Output.TEXT
@@ -178,16 +192,82 @@ class DecoderClassifier(Network):
         chat = ("", "") if continues else self.options.chat
         prompt = Prompt(goal, (), one_line, continues, chat=chat)
         limit = self._limit(gold) if generates else 0
-        selector = None
-        if self.n_examples and per_item(self.demonstrations.strategy):
-            selector = self._selector(prompt, limit, texts, gold, seed=seed)
-        elif self.n_examples:
-            prompt = self._with_fixed_examples(prompt, limit, texts, gold, seed=seed)
-        self._set_prompt(PromptState(prompt, max_tokens=limit, selector=selector))
+        state = PromptState(prompt, max_tokens=limit)
+        if self.n_examples:
+            if generates and self.demonstrations.calibration != "batch":
+                raise InputError("in_context: calibration concerns labels, and this task has none; leave it out.")
+            state = self._with_examples(state, texts, gold, seed=seed)
+        self._set_prompt(state)
         if goal.output is Output.LABEL:
-            some = np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()
-            scores = self._label_scores([texts[i] for i in some])
-            self.prompt_state = replace(self._prompt_state(), prior=tuple(scores.mean(0).tolist()))
+            self.prompt_state = replace(state, prior=self._prior(texts, seed=seed))
+
+    def _prior(self, texts: Sequence[Text], *, seed: int) -> tuple[float, ...]:
+        """What is subtracted from the scores of the labels; empty: nothing."""
+        how = self.demonstrations.calibration if self.n_examples else "batch"
+        if how == "none":
+            return ()
+        some = [texts[i] for i in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
+        if how == "batch":
+            return tuple(self._label_scores(some).mean(0).tolist())
+        # Examples that are chosen for each item depend on it: those of a few texts stand in for those of all.
+        some = some[:CONTEXT_TEXTS] if self._prompt_state().selector is not None else some[:1]
+        parts = [1 if isinstance(text, str) else len(text) for text in some]
+        empty = [text if n == 1 else (text,) * n for n in parts for text in CONTENT_FREE]
+        scores = self._label_scores(empty, examples_of=[text for text in some for _ in CONTENT_FREE])
+        if self.config.several:
+            return tuple(scores.mean(0).tolist())
+        shares = torch.softmax(torch.from_numpy(scores), -1).mean(0)
+        return tuple(shares.clamp_min(1e-9).log().tolist())
+
+    def _with_examples(
+        self, state: PromptState, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+    ) -> PromptState:
+        """The prompt with examples, or with a selector of them, in the best of the arrangements to compare."""
+        choices = arrangements(self.demonstrations)
+        held = np.random.default_rng(seed).permutation(len(texts))[: min(HELD_OUT, len(texts) // 4)].tolist()
+        examples: list[tuple[Text, Gold]] = []
+        if per_item(self.demonstrations.strategy):  # an item is never among its own examples
+            selector = self._selector(state.prompt, state.max_tokens, texts, gold, seed=seed)
+            state = replace(state, selector=selector)
+        else:
+            left = list(range(len(texts))) if len(choices) == 1 else sorted({*range(len(texts))} - {*held})
+            own, answers = [texts[row] for row in left], [gold[row] for row in left]
+            examples = self._fixed_examples(state.prompt, state.max_tokens, own, answers, seed=seed)
+        states = [self._arranged(state, examples, how, seed=seed) for how in choices]
+        held = [held[place] for place in unlike([texts[row] for row in held], [item for item, _ in examples])]
+        if len(states) == 1 or not held:
+            return states[0]
+        items, right = [texts[row] for row in held], [gold[row] for row in held]
+        scores = []
+        for arrangement in states:
+            self._set_prompt(arrangement)
+            scores.append(self._gold_likelihood(items, right))
+        return states[int(np.argmax(scores))]
+
+    def _arranged(
+        self, state: PromptState, examples: Sequence[tuple[Text, Gold]], how: Settings, *, seed: int
+    ) -> PromptState:
+        in_order = tuple(arranged(examples, how, best_last=False, seed=seed))
+        prompt = replace(state.prompt, examples=in_order, examples_first=how.position == "start")
+        selector = None if state.selector is None else state.selector.rearranged(how)
+        return replace(state, prompt=prompt, selector=selector)
+
+    def _gold_likelihood(self, texts: Sequence[Text], gold: Sequence[Gold]) -> float:
+        """Mean log-probability of the right answers, calibrated over the same texts where they are labels."""
+        if self.config.output == Output.LABEL:
+            scores = torch.from_numpy(self._label_scores(texts))
+            scores = scores - scores.mean(0)
+            right = torch.tensor([[label in _labels(answer) for label in self.labels] for answer in gold])
+            if self.config.several:
+                return float(torch.where(right, scores, -scores).sigmoid().log().sum(1).mean())
+            return float(scores.log_softmax(-1)[right].mean())
+        state = self._prompt_state()
+        targets = self._encoded([state.prompt.reply(self._short(answer)) for answer in gold])
+        prefix = self._prefix_ids()
+        contexts = [[*prefix, *ids] for ids in self._prompt_ids(texts, state.max_tokens)]
+        pairs = [(context, ids) for context, ids in zip(contexts, targets, strict=True) if ids]
+        logs = log_likelihood(self._lm, [context for context, _ in pairs], [ids for _, ids in pairs])
+        return float(logs.sum()) / max(1, sum(len(ids) for _, ids in pairs))
 
     def _example(self, item: Text, gold: Gold) -> tuple[Text, Gold]:
         return self._cut(item, EXAMPLE_TOKENS), self._short(gold)
@@ -196,23 +276,21 @@ class DecoderClassifier(Network):
         """Tokens that are left for examples beside the rest of the prompt, the longest item and the answer."""
         return self._lm.max_positions - ITEM_TOKENS - 64 - limit - len(self._encoded([prompt.lead])[0])
 
-    def _with_fixed_examples(
+    def _fixed_examples(
         self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
-    ) -> Prompt:
-        """The prompt with the same examples for all items; the last ones are left out where the context is too short.
+    ) -> list[tuple[Text, Gold]]:
+        """The same examples for all items, best first; the last ones are left out where the context is too short.
 
         Raises:
             InputError: not even one fits.
         """
-        how = self.demonstrations
-        rows = fixed_rows(how.strategy, texts, gold, self.n_examples, seed=seed)
+        rows = fixed_rows(self.demonstrations.strategy, texts, gold, self.n_examples, seed=seed)
         examples = [self._example(texts[row], gold[row]) for row in rows]
-        while examples:
-            complete = replace(prompt, examples=tuple(arranged(examples, how.order, best_last=False, seed=seed)))
-            if self._room(complete, limit) >= 0:
-                return complete
+        while examples and self._room(replace(prompt, examples=tuple(examples)), limit) < 0:
             examples.pop()
-        raise self._too_short() if rows else InputError("in_context: there is no training row to show; use zero_shot.")
+        if not examples:
+            raise self._too_short()
+        return examples
 
     def _selector(
         self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
@@ -265,7 +343,9 @@ class DecoderClassifier(Network):
 
     def _prefix_ids(self) -> list[int]:
         if self._lead_ids is None:
-            self._lead_ids = [*self.options.begin_ids, *self._encoded([self._prompt_state().prompt.lead])[0]]
+            state = self._prompt_state()
+            lead = state.prompt.lead if state.selector is None else state.prompt.common
+            self._lead_ids = [*self.options.begin_ids, *self._encoded([lead])[0]]
         return self._lead_ids
 
     def _prefix(self) -> Sequence[int] | CachedContext:
@@ -277,8 +357,13 @@ class DecoderClassifier(Network):
                 self._lead_context = CachedContext.encode(self._lm, self._prefix_ids())
         return self._lead_context
 
-    def _prompt_ids(self, texts: Sequence[Text], max_tokens: int) -> list[list[int]]:
-        """Token ids of each item's part of the prompt; room is left for answers of ``max_tokens``."""
+    def _prompt_ids(
+        self, texts: Sequence[Text], max_tokens: int, *, examples_of: Sequence[Text] | None = None
+    ) -> list[list[int]]:
+        """Token ids of each item's part of the prompt; room is left for answers of ``max_tokens``.
+
+        ``examples_of`` are other items whose examples are taken.
+        """
         room = self._lm.max_positions - len(self._prefix_ids()) - max_tokens - 32
         room = min(ITEM_TOKENS, max(8, room))
         prompt = self._prompt_state().prompt
@@ -286,7 +371,7 @@ class DecoderClassifier(Network):
             own = [ids[-room:] for ids in self._encoded([prompt.ask(text) for text in texts])]
         else:
             own = self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
-        pairs = zip(texts, own, strict=True)
+        pairs = zip(examples_of or texts, own, strict=True)
         return [[*self._own_examples(item, len(ids) + max_tokens), *ids] for item, ids in pairs]
 
     def _own_examples(self, item: Text, beside: int) -> list[int]:
@@ -300,25 +385,25 @@ class DecoderClassifier(Network):
             return []
         examples = state.selector.examples(item)
         room = self._lm.max_positions - len(self._prefix_ids()) - beside - 32
-        for count in range(len(examples), 0, -1):
+        for count in range(len(examples), 0 if examples else -1, -1):
             ids = self._encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
             if len(ids) <= room:
                 return ids
-        if examples:
-            raise InputError(
-                f"not even one few-shot example fits: the context of this decoder is {self._lm.max_positions:,} "
-                f"tokens, and {self._lm.max_positions - room:,} are taken; ask for fewer tokens."
-            )
-        return []  # all training rows are duplicates of the item
+        raise InputError(
+            f"not even one few-shot example fits: the context of this decoder is {self._lm.max_positions:,} tokens, "
+            f"and {self._lm.max_positions - room:,} are taken; ask for fewer tokens."
+        )
 
-    def _label_scores(self, texts: Sequence[Text]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def _label_scores(
+        self, texts: Sequence[Text], *, examples_of: Sequence[Text] | None = None
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Log-likelihood of each label's words after each item, ``(n_items, n_labels)``."""
         state = self._prompt_state()
         if self._label_tree is None:
             before = state.prompt.ask("")[-8:]
             endings = self._continuation_ids(before, [state.prompt.reply(label) for label in self.labels])
             self._label_tree = ContinuationTree(_prefix_free(endings, self._continuation_ids(before, ["\n"])[0]))
-        ids = self._prompt_ids(texts, state.max_tokens)
+        ids = self._prompt_ids(texts, state.max_tokens, examples_of=examples_of)
         return score_continuations(self._lm, ids, self._label_tree, prefix=self._prefix()).numpy()
 
     # -------------------------------------------------------------------------------------------------------- inference
@@ -362,6 +447,10 @@ class DecoderClassifier(Network):
             self.module.float()
         if self.config.output == Output.TEXT or self.config.weight_bits:
             self._lm.prepare_for_inference()
+
+
+def _labels(gold: Gold) -> tuple[Any, ...]:
+    return gold if isinstance(gold, tuple) else (gold,)
 
 
 def _prefix_free(endings: list[list[int]], line_end: list[int]) -> list[list[int]]:
