@@ -230,7 +230,8 @@ class RemoteModel:
         """The prompt with the item's own examples, where it has such."""
         if self.selector is None:
             return self.prompt
-        return replace(self.prompt, examples=tuple(self.selector.arranged(self.selector.examples(item))))
+        examples = self.selector.examples(item, shown=_cut(item, EXAMPLE_CHARACTERS))
+        return replace(self.prompt, examples=tuple(self.selector.arranged(examples)))
 
     # ------------------------------------------------------------------------------------------------------- answering
 

@@ -112,3 +112,9 @@ def test_search_compares_orders_and_positions() -> None:
 def test_items_that_are_duplicates_are_left_out() -> None:
     assert unlike(["soup with bread", "a loan"], ["Soup with bread!"]) == [1]
     assert unlike(["soup"], []) == [0]
+
+
+def test_text_that_is_repeated_is_once_in_the_pool() -> None:
+    selector = _selector("nearest", ("soup", "bread soup", "soup", "a loan"), ("a", "b", "c", "d"))
+    assert selector.texts == ("soup", "bread soup", "a loan")
+    assert selector.gold == ("a", "b", "d")

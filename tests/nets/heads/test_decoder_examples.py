@@ -183,3 +183,16 @@ def test_calibration_of_texts_is_refused(folder: Path) -> None:
     network = _network(folder, Goal(Output.TEXT), shots=2, calibration="contextual")
     with pytest.raises(InputError, match="calibration concerns labels, and this task has none"):
         network.fit(PART.texts, PART.texts, seed=0)
+
+
+def test_long_item_is_never_its_own_truncated_example(folder: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=4, demonstrations="nearest")
+    item = " ".join(f"soup number {place} with bread" for place in range(20))
+    network.fit((item, *PART.texts), ("food", *PART.gold), seed=0)
+    selector = _state(network).selector
+    assert selector is not None
+    assert any(str(text) == item[:128] for text in selector.texts)  # tokens are bytes
+
+    prompt = network.tokenizer.decode(network._prompt_ids([item], 0)[0])
+    assert prompt.count("Label:") == 5
+    assert prompt.count(item[:100]) == 1

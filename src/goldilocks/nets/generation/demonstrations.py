@@ -147,7 +147,7 @@ class ExampleSelector:
     def __init__(
         self, settings: Settings, shots: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> None:
-        """Vectors of the pool are computed here.
+        """Vectors of the pool are computed here. Of rows with one text the first is kept.
 
         Args:
             settings: A strategy that chooses for each item.
@@ -157,15 +157,24 @@ class ExampleSelector:
             seed: Of the strategy and of a random order.
         """
         self.settings, self.shots, self.seed = settings, shots, seed
-        self.texts, self.gold = tuple(texts), tuple(gold)
+        first: dict[Text, Gold] = {}
+        for text, answer in zip(texts, gold, strict=True):
+            first.setdefault(text, answer)
+        self.texts, self.gold = tuple(first), tuple(first.values())
         self._plugin = plugins.load("demonstrations", settings.strategy)
         self._tf_idf = TfIdf(self.texts if self._plugin.USES_VECTORS else ())
         self._vectors = self._tf_idf.vectors(self.texts)
         self._shingles = _ShingleIndex(self.texts)
 
-    def chosen(self, item: Text) -> list[int]:
-        """Positions in the pool, best first; never one of a (near) duplicate of the item."""
-        kept = np.flatnonzero(self._shingles.similarity(item) < SAME)
+    def chosen(self, item: Text, *, shown: Text | None = None) -> list[int]:
+        """Positions in the pool, best first; never one of a (near) duplicate of the item.
+
+        ``shown`` is the item as it would be in the pool, truncated as its texts are: a duplicate is known by it.
+        """
+        similar = self._shingles.similarity(item)
+        if shown is not None:
+            similar = np.maximum(similar, self._shingles.similarity(shown))
+        kept = np.flatnonzero(similar < SAME)
         everything = len(kept) == len(self.texts)
         rows: list[int] = kept.tolist()
         places = self._plugin.select(
@@ -179,9 +188,9 @@ class ExampleSelector:
         )
         return [rows[place] for place in places]
 
-    def examples(self, item: Text) -> list[tuple[Text, Gold]]:
-        """The item's examples with their answers, best first."""
-        return [(self.texts[row], self.gold[row]) for row in self.chosen(item)]
+    def examples(self, item: Text, *, shown: Text | None = None) -> list[tuple[Text, Gold]]:
+        """The item's examples with their answers, best first; see ``chosen``."""
+        return [(self.texts[row], self.gold[row]) for row in self.chosen(item, shown=shown)]
 
     def arranged(self, examples: Sequence[Entry]) -> list[Entry]:
         """Examples, given best first, in the order of the prompt."""

@@ -234,7 +234,8 @@ class DecoderClassifier(Network):
             own, answers = [texts[row] for row in left], [gold[row] for row in left]
             examples = self._fixed_examples(state.prompt, state.max_tokens, own, answers, seed=seed)
         states = [self._arranged(state, examples, how, seed=seed) for how in choices]
-        held = [held[place] for place in unlike([texts[row] for row in held], [item for item, _ in examples])]
+        shown = [self._cut(texts[row], EXAMPLE_TOKENS) for row in held]
+        held = [held[place] for place in unlike(shown, [item for item, _ in examples])]
         if len(states) == 1 or not held:
             return states[0]
         items, right = [texts[row] for row in held], [gold[row] for row in held]
@@ -383,7 +384,7 @@ class DecoderClassifier(Network):
         state = self._prompt_state()
         if state.selector is None:
             return []
-        examples = state.selector.examples(item)
+        examples = state.selector.examples(item, shown=self._cut(item, EXAMPLE_TOKENS))
         room = self._lm.max_positions - len(self._prefix_ids()) - beside - 32
         for count in range(len(examples), 0 if examples else -1, -1):
             ids = self._encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
