@@ -82,7 +82,7 @@ def test_report_and_card_say_it_first_and_mark_what_is_assumed(
 ) -> None:
     folder, _ = useless
     page = (folder / "run" / "report.html").read_text()
-    assert '<h1 id="h-decision">No candidate is better than the baseline' in page
+    assert '<h2 id="h-decision">No candidate is better than the baseline' in page
     assert "this task: 0.05 (assumed)" in page
     card = (folder / "run" / "bundle" / "README.md").read_text().split("---\n", 2)[2]
     assert card.split("\n\n")[1].startswith("No candidate is better than the baseline")
