@@ -9,9 +9,8 @@ results_setfit            Tunstall et al. 2022. A candidate is a method on a mod
 results_ft_scaling_law    Lin et al. 2024. 30 language models on 3 data sets; 1/64 and 1/8 of the largest size are
                           rungs. Scores are exp(-test loss); seconds are proportional to parameters times rows.
 results_model_recycling   Choshen et al. 2022. Fine-tuned accuracy of models on 36 tasks, at the end only; 300 of the
-                          1,265 that have all tasks are drawn (seed 0).
-                          Seconds are 60 for each model. ``truth``: one run a model; the spread between seeds of the base
-                          models is in ``base_models_seeds.csv``.
+                          1,265 that have all tasks are drawn (seed 0). Seconds are 60 for each model. The truth is
+                          one run a model.
 
 The scores of the tables are test scores; they stand for validation scores too, so that all regret is of the search, not
 of the gap between the two.
