@@ -385,3 +385,17 @@ def test_endpoint_has_no_probabilities_to_search_with(server: Server) -> None:
     in_context.prepare(model, in_context.Options(shots=2, order="search"))
     with pytest.raises(InputError, match="need probabilities, which an endpoint does not give"):
         model.fit(tiny.part().texts, tiny.part().gold, seed=0)
+
+
+def test_endpoint_gets_cached_examples_before_those_of_its_item(server: Server) -> None:
+    info = api.describe(Path(), server.source)
+    assert info is not None
+    part = tiny.part()
+    model: Any = api.create(info, None, part, tiny.GOAL, seed=0)
+    in_context.prepare(model, in_context.Options(shots=2, demonstrations="nearest", cached=3))
+    model.fit(part.texts, part.gold, seed=0)
+    model.predict(["soup"])
+    asked = server.bodies[0]["messages"][-1]["content"]
+    assert asked.count("Label:") == 6
+    assert asked.startswith(model.prompt.lead)
+    assert not {text for text, _ in model.prompt.examples} & {*model.selector.texts}

@@ -38,3 +38,12 @@ def test_options_say_how_examples_are_chosen() -> None:
     assert (model.demonstrations.strategy, model.demonstrations.order) == ("nearest", "best_first")
     with pytest.raises(MissingError, match="Did you mean 'nearest'"):
         in_context.prepare(model, in_context.Options(demonstrations="neares"))
+
+
+def test_cached_examples_stand_beside_those_of_each_item_only() -> None:
+    model = SimpleNamespace()
+    in_context.prepare(model, in_context.Options(demonstrations="nearest", cached=6))
+    assert model.demonstrations.cached == 6
+    for options in (in_context.Options(cached=6), in_context.Options(demonstrations="nearest", cached=-1)):
+        with pytest.raises(InputError, match="it is a number of further examples, for strategies that choose"):
+            in_context.prepare(model, options)

@@ -215,6 +215,12 @@ class RemoteModel:
             )
         if self.n_examples and demonstrations.per_item(how.strategy):
             rows = demonstrations.pool_rows(how.strategy, len(texts), seed=seed)
+            if how.cached:
+                cached = demonstrations.fixed_rows("balanced", texts, gold, how.cached, seed=seed)
+                examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in cached]
+                self.prompt = replace(self.prompt, examples=tuple(examples))
+                taken = {item for item, _ in examples}
+                rows = [row for row in rows if _cut(texts[row], EXAMPLE_CHARACTERS) not in taken]
             pool = [_cut(texts[row], EXAMPLE_CHARACTERS) for row in rows]
             answers = [gold[row] for row in rows]
             self.selector = demonstrations.ExampleSelector(how, self.n_examples, pool, answers, seed=seed)
@@ -231,7 +237,7 @@ class RemoteModel:
         if self.selector is None:
             return self.prompt
         examples = self.selector.examples(item, shown=_cut(item, EXAMPLE_CHARACTERS))
-        return replace(self.prompt, examples=tuple(self.selector.arranged(examples)))
+        return replace(self.prompt, examples=(*self.prompt.examples, *self.selector.arranged(examples)))
 
     # ------------------------------------------------------------------------------------------------------- answering
 

@@ -33,6 +33,9 @@ class Options:
     calibration: Literal["batch", "contextual", "none"] = "batch"
     """What is subtracted from the scores of labels: their mean over training texts (``batch``), or their scores for
     inputs without content (``contextual``; decoders only)."""
+    cached: int = 0
+    """Further examples, the same for all items (balanced), before those chosen for each item: a decoder encodes
+    them once."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
@@ -58,7 +61,7 @@ def prepare(model: Any, options: Options) -> None:
     """Set how many few-shot examples there are and how they are chosen.
 
     Raises:
-        InputError: there is not at least one.
+        InputError: there is not at least one, or ``cached`` does not go with the strategy.
         MissingError: there is no such strategy.
     """
     from goldilocks.nets.generation.demonstrations import settings
@@ -66,7 +69,9 @@ def prepare(model: Any, options: Options) -> None:
     if options.shots < 1:
         raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")
     model.n_examples = options.shots
-    model.demonstrations = settings(options.demonstrations, options.order, options.position, options.calibration)
+    model.demonstrations = settings(
+        options.demonstrations, options.order, options.position, options.calibration, options.cached
+    )
 
 
 def fold(network: Network) -> None:

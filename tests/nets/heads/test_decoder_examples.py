@@ -196,3 +196,23 @@ def test_long_item_is_never_its_own_truncated_example(folder: Path) -> None:
     prompt = network.tokenizer.decode(network._prompt_ids([item], 0)[0])
     assert prompt.count("Label:") == 5
     assert prompt.count(item[:100]) == 1
+
+
+def test_cached_examples_come_before_those_of_the_item_and_are_none_of_them(folder: Path, tmp_path: Path) -> None:
+    network = _network(folder, tiny.GOAL, shots=2, demonstrations="nearest", cached=6)
+    network.fit(PART.texts, PART.gold, seed=0)
+    state, item = _state(network), "soup with bread"
+    assert state.selector is not None
+    cached = state.prompt.examples
+    assert sorted(str(gold) for _, gold in cached) == ["food", "food", "money", "money", "sport", "sport"]
+    assert not {text for text, _ in cached} & {*state.selector.texts}
+
+    prefix, own = network._prefix_ids(), network._prompt_ids([item], 0)[0]
+    assert network.tokenizer.decode(prefix).count("Label:") == 6  # encoded once
+    assert network.tokenizer.decode(own).count("Label:") == 3
+    whole = replace(state.prompt, examples=(*cached, *reversed(state.selector.examples(item))))
+    assert network.tokenizer.decode([*prefix, *own]) == whole.lead + whole.ask(item)
+
+    before = network.predict([item]).probabilities
+    network.save(tmp_path / "saved")
+    assert decoder.restore(tmp_path / "saved").predict([item]).probabilities == pytest.approx(before, abs=1e-5)

@@ -52,14 +52,16 @@ class Settings:
     """How scores of labels are freed from what a decoder prefers anyway."""
     permutation: int = 0
     """Number of the permutation where the order is ``random``."""
+    cached: int = 0
+    """Balanced examples for all items that come before those of each item."""
 
 
-def settings(strategy: str, order: str, position: str, calibration: str) -> Settings:
+def settings(strategy: str, order: str, position: str, calibration: str, cached: int = 0) -> Settings:
     """Checked settings.
 
     Raises:
         MissingError: there is no such strategy.
-        InputError: there is no such order, position or calibration.
+        InputError: there is no such order, position or calibration, or examples are cached beside others that are too.
     """
     plugins.load("demonstrations", strategy)
     for name, value, kind in (
@@ -69,7 +71,14 @@ def settings(strategy: str, order: str, position: str, calibration: str) -> Sett
     ):
         if value not in get_args(kind):
             raise InputError(f"in_context: {name} is {value!r}; use one of {', '.join(get_args(kind))}.")
-    return Settings(strategy, cast(Order, order), cast(Position, position), cast(Calibration, calibration))
+    if cached < 0 or (cached and not per_item(strategy)):
+        raise InputError(
+            f"in_context: cached is {cached} with demonstrations: {strategy}; it is a number of further examples, for "
+            "strategies that choose the others for each item."
+        )
+    return Settings(
+        strategy, cast(Order, order), cast(Position, position), cast(Calibration, calibration), cached=cached
+    )
 
 
 def arrangements(how: Settings) -> list[Settings]:

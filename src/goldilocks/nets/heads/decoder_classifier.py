@@ -227,12 +227,17 @@ class DecoderClassifier(Network):
         held = np.random.default_rng(seed).permutation(len(texts))[: min(HELD_OUT, len(texts) // 4)].tolist()
         examples: list[tuple[Text, Gold]] = []
         if per_item(self.demonstrations.strategy):  # an item is never among its own examples
-            selector = self._selector(state.prompt, state.max_tokens, texts, gold, seed=seed)
-            state = replace(state, selector=selector)
+            if self.demonstrations.cached:
+                room = state.max_tokens + EXAMPLE_TOKENS + 64  # for an example of the item's own
+                wanted = ("balanced", self.demonstrations.cached)
+                examples = self._fixed_examples(state.prompt, room, wanted, texts, gold, seed=seed)
+            cached = replace(state.prompt, examples=tuple(examples))
+            state = replace(state, selector=self._selector(cached, state.max_tokens, texts, gold, seed=seed))
         else:
             left = list(range(len(texts))) if len(choices) == 1 else sorted({*range(len(texts))} - {*held})
             own, answers = [texts[row] for row in left], [gold[row] for row in left]
-            examples = self._fixed_examples(state.prompt, state.max_tokens, own, answers, seed=seed)
+            wanted = (self.demonstrations.strategy, self.n_examples)
+            examples = self._fixed_examples(state.prompt, state.max_tokens, wanted, own, answers, seed=seed)
         states = [self._arranged(state, examples, how, seed=seed) for how in choices]
         shown = [self._cut(texts[row], EXAMPLE_TOKENS) for row in held]
         held = [held[place] for place in unlike(shown, [item for item, _ in examples])]
@@ -278,14 +283,23 @@ class DecoderClassifier(Network):
         return self._lm.max_positions - ITEM_TOKENS - 64 - limit - len(self._encoded([prompt.lead])[0])
 
     def _fixed_examples(
-        self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
+        self,
+        prompt: Prompt,
+        limit: int,
+        wanted: tuple[str, int],
+        texts: Sequence[Text],
+        gold: Sequence[Gold],
+        *,
+        seed: int,
     ) -> list[tuple[Text, Gold]]:
         """The same examples for all items, best first; the last ones are left out where the context is too short.
+
+        ``wanted`` are a strategy and a number of examples.
 
         Raises:
             InputError: not even one fits.
         """
-        rows = fixed_rows(self.demonstrations.strategy, texts, gold, self.n_examples, seed=seed)
+        rows = fixed_rows(wanted[0], texts, gold, wanted[1], seed=seed)
         examples = [self._example(texts[row], gold[row]) for row in rows]
         while examples and self._room(replace(prompt, examples=tuple(examples)), limit) < 0:
             examples.pop()
@@ -296,13 +310,15 @@ class DecoderClassifier(Network):
     def _selector(
         self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> ExampleSelector:
-        """Chooses from the rows that fit into the prompt.
+        """Chooses from the rows that fit into the prompt and are not in it.
 
         Raises:
             InputError: none does.
         """
         rows = pool_rows(self.demonstrations.strategy, len(texts), seed=seed)
         examples = [self._example(texts[row], gold[row]) for row in rows]
+        cached = {item for item, _ in prompt.examples}
+        examples = [example for example in examples if example[0] not in cached]
         room = self._room(prompt, limit)
         lengths = [len(ids) for ids in self._encoded([prompt.lead_with([example]) for example in examples])]
         fitting = [example for example, length in zip(examples, lengths, strict=True) if length <= room]
