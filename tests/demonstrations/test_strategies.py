@@ -54,7 +54,8 @@ def test_bm25_by_hand() -> None:
     # idf(soup) = ln(1 + 1.5/2.5); lengths are all 3, so the norm is 1.2 and row 0 scores idf · 2 · 2.2 / 3.2.
     from goldilocks.demonstrations.bm25 import _postings
 
-    weights = dict(_postings(texts)["soup"])
+    rows, weights = _postings(texts)["soup"]
+    assert rows.tolist() == [0, 1]
     assert weights[0] == pytest.approx(log(1.6) * 4.4 / 3.2)
     assert weights[1] == pytest.approx(log(1.6))
     assert _chosen("bm25", np.zeros((3, 0)), np.zeros(0), 2, texts=texts, item="Soup!") == [0, 1]

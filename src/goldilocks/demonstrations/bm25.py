@@ -13,7 +13,7 @@ from math import log
 
 import numpy as np
 
-from goldilocks.protocols import Floats
+from goldilocks.protocols import Floats, Ints
 from goldilocks.records import Gold, Text, as_text
 from goldilocks.support.text.units import words
 
@@ -42,14 +42,15 @@ def select(
     scores = np.zeros(len(pool_texts))
     postings = _postings(pool_texts)
     for word, times in Counter(words(as_text(query or ""))).items():
-        for row, weight in postings.get(word, ()):
-            scores[row] += times * weight
+        if word in postings:
+            rows, weights = postings[word]
+            scores[rows] += times * weights
     return [int(row) for row in np.argsort(-scores, kind="stable")[:count]]
 
 
 @lru_cache(maxsize=4)  # the pool stays the same for all items
-def _postings(texts: tuple[Text, ...]) -> dict[str, list[tuple[int, float]]]:
-    """Word -> (row, its part of the row's score) of the rows that have it."""
+def _postings(texts: tuple[Text, ...]) -> dict[str, tuple[Ints, Floats]]:
+    """Word -> the rows that have it, and its part of each row's score."""
     counts = [Counter(words(as_text(text))) for text in texts]
     lengths = [sum(count.values()) for count in counts]
     mean = max(1.0, sum(lengths) / max(1, len(lengths)))
@@ -61,4 +62,7 @@ def _postings(texts: tuple[Text, ...]) -> dict[str, list[tuple[int, float]]]:
             n = n_rows_with[word]
             idf = log(1 + (len(texts) - n + 0.5) / (n + 0.5))
             postings[word].append((row, idf * times * (SATURATION + 1) / (times + norm)))
-    return dict(postings)
+    return {
+        word: (np.array([row for row, _ in own]), np.array([weight for _, weight in own]))
+        for word, own in postings.items()
+    }
