@@ -216,7 +216,8 @@ def _not_worth(offers: _Offers, race: Race) -> str:
     rates = np.where(offers.fits, offers.rates, -1.0)
     place = int(np.argmax(rates))
     rung = int(offers.best_rungs[place])
-    saving, seconds = offers.offered.savings[place, rung], offers.expected_seconds[place, rung]
+    seconds = offers.expected_seconds[place, rung]
+    saving = max(float(rates[place]), 0.0) * seconds  # as the rates count it: times the chance of ending in time
     left_out = int((~offers.fits).sum())
     beside = f"; {left_out} more do not fit into what is left" if left_out else ""
     return (

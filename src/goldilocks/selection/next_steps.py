@@ -11,7 +11,7 @@ import numpy.typing as npt
 from goldilocks.errors import GoldilocksError
 from goldilocks.evaluation.pseudo_values import pseudo_values
 from goldilocks.evaluation.score import loss_of
-from goldilocks.records import Candidate, HostedOrOwn, Measured, NextStep
+from goldilocks.records import Candidate, HostedOrOwn, Measured, NextStep, Standing
 from goldilocks.selection.decide import Choice, Prospect
 from goldilocks.selection.hosted_or_own import hosted_or_own
 from goldilocks.selection.learning_curve import HalfRows, exponent, half_rows
@@ -52,7 +52,7 @@ def _stop(records: RunRecords, choice: Choice) -> NextStep:
     assert winner.expected_j is not None
     seeds = f" and {len(winner.seed_losses)} training seeds" if winner.seed_losses else ""
     basis = f"measured on {len(records.gold):,} validation items{seeds}"
-    return NextStep(STOP, winner.candidate, _measured(winner.expected_j, choice.j_of(winner.candidate), records), basis)
+    return NextStep(STOP, winner.candidate, _measured(winner.expected_j, _draws(choice, winner), records), basis)
 
 
 def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> NextStep:
@@ -63,7 +63,7 @@ def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]
     half = measured_half(records, choice, member)
     law = exponent(half)
     now = choice.loss_of(winner.candidate)
-    losses = now * law.factors(len(now), records.spec.seed)
+    losses = np.maximum(now, 0.0) * law.factors(len(now), records.spec.seed)
     cost = winner.cost.total + winner.cost.tuning + winner.cost.labour  # twice the rows train twice as long
     drawn = cost + monthly_loss(losses, records.spec.objective)
     rows = _training_rows(records)
@@ -124,7 +124,7 @@ def _larger(records: RunRecords, choice: Choice, prospects: Sequence[Prospect]) 
 def _finished_step(records: RunRecords, choice: Choice, candidate: Candidate) -> NextStep:
     standing = next(standing for standing in choice.standings if standing.candidate == candidate.name)
     assert standing.expected_j is not None
-    measured = _measured(standing.expected_j, choice.j_of(candidate.name), records)
+    measured = _measured(standing.expected_j, _draws(choice, standing), records)
     return NextStep(
         LARGER_MODEL, candidate.name, measured, f"measured on {len(records.gold):,} validation items: it has finished"
     )
@@ -135,6 +135,12 @@ def _forecast(records: RunRecords, prospect: Prospect) -> NextStep:
     share = max((trial.share for trial in records.trials if trial.candidate == prospect.candidate), default=0.0)
     basis = f"its forecast after {share:.0%} of its run" if share else "its forecast: it has not been run"
     return NextStep(LARGER_MODEL, prospect.candidate, _measured(float(drawn.mean()), drawn, records), basis)
+
+
+def _draws(choice: Choice, standing: Standing) -> npt.NDArray[np.float64]:
+    """Draws of J, which is never below the cost: no loss is below 0."""
+    assert standing.cost is not None
+    return np.maximum(choice.j_of(standing.candidate), standing.cost.total)
 
 
 def _measured(value: float, drawn: npt.NDArray[np.float64], records: RunRecords) -> Measured:
