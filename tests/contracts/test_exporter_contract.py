@@ -42,7 +42,7 @@ def test_exporter_keeps_its_contract(name: str, tmp_path: Path) -> None:
             folder.mkdir()
             precision = exporter.PRECISIONS[0] if isinstance(exporter, HasPrecisions) else ""
             exported = exporter.export(model, ExportSettings(name="model", precision=precision), folder)
-            assert exported.library
+            assert exported.loaded_by
             assert exported.usage.startswith("## How to use")
             assert any(folder.iterdir())
             written += 1

@@ -92,7 +92,7 @@ def exported_card(info: BundleInfo, exported: Exported) -> str:
     """``README.md`` of an exported folder: the bundle's YAML head and scores, and how the exported form is used."""
     import yaml
 
-    head = _head(info) | {"library_name": exported.library}
+    head = _head(info) | {"library_name": exported.loaded_by}
     text = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=1_000)
     sections = [_title(info), exported.usage, _scores(info, None), _use(info), _limits(info, None), _made(info, None)]
     return visible(f"---\n{text}---\n\n" + "\n\n".join(sections) + "\n")

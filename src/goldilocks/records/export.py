@@ -25,7 +25,7 @@ class ExportSettings:
 class Exported:
     """What an exporter wrote."""
 
-    library: str
+    loaded_by: str
     """What runs it, as the Hub's ``library_name``."""
     usage: str
     """How it is used, in Markdown."""

@@ -135,9 +135,8 @@ def _additive(table: _Table) -> tuple[float, Floats, dict[str, float], Floats, F
     seen = ~np.isnan(losses)
     counts = seen.sum(0)
     members = {kind: [place for place, of in enumerate(table.kinds) if of == kind] for kind in set(table.kinds)}
-    effects, ratio = np.zeros(losses.shape[1]), 1.0
+    effects, ratio, within = np.zeros(losses.shape[1]), 1.0, 1.0
     levels = dict.fromkeys(members, 0.0)
-    own = np.zeros(losses.shape[1])
     centre, offsets = 0.0, np.zeros(len(losses))
     for _ in range(_ITERATIONS):
         by_set = np.nanmean(losses - effects, axis=1)
@@ -149,13 +148,11 @@ def _additive(table: _Table) -> tuple[float, Floats, dict[str, float], Floats, F
             levels[kind] = float(np.nanmean(rest[:, places])) * sets / (sets + 1)
         of_kind = np.array([levels[kind] for kind in table.kinds])
         means = np.nanmean(rest - of_kind, axis=0)
-        own = means * counts / (counts + ratio)
-        effects = of_kind + own
+        effects = of_kind + means * counts / (counts + ratio)
         within = float(np.nanmean((rest - effects) ** 2))
         between = max(float(np.var(means)) - within * float(np.mean(1 / counts)), 1e-4)
         ratio = within / between
-    variance = (within / (counts + ratio)) if len(counts) else own
-    return centre, offsets, levels, effects, variance
+    return centre, offsets, levels, effects, within / (counts + ratio)
 
 
 def _factors(rest: Floats, counting: float) -> Floats:

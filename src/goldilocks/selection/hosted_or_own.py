@@ -17,7 +17,9 @@ from goldilocks.records import Cost, HostedOrOwn, Measured, Serving, ServingMode
 from goldilocks.selection.decide import Choice
 from goldilocks.selection.learning_curve import Exponent
 
-_HOSTED, _TRIVIAL = "api", "majority"
+HOSTED = "api"
+"""The family of endpoints."""
+_TRIVIAL = "majority"
 _MOST = 1e12
 """A volume, or a number of labels, above this is "none"."""
 
@@ -34,8 +36,8 @@ def hosted_or_own(choice: Choice, spec: TaskSpec, law: Exponent, rows: int) -> H
     ranked = [
         standing for standing in choice.standings if standing.candidate in choice.names and standing.cost is not None
     ]
-    hosted = next((standing for standing in ranked if standing.family == _HOSTED), None)
-    own = next((standing for standing in ranked if standing.family not in (_HOSTED, _TRIVIAL)), None)
+    hosted = next((standing for standing in ranked if standing.family == HOSTED), None)
+    own = next((standing for standing in ranked if standing.family not in (HOSTED, _TRIVIAL)), None)
     requests = spec.objective.requests_per_month
     if hosted is None or own is None or requests <= 0:
         return None

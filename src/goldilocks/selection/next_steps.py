@@ -13,7 +13,7 @@ from goldilocks.evaluation.pseudo_values import pseudo_values
 from goldilocks.evaluation.score import loss_of
 from goldilocks.records import Candidate, HostedOrOwn, Measured, NextStep, Standing
 from goldilocks.selection.decide import Choice, Prospect
-from goldilocks.selection.hosted_or_own import hosted_or_own
+from goldilocks.selection.hosted_or_own import HOSTED, hosted_or_own
 from goldilocks.selection.learning_curve import HalfRows, exponent, half_rows
 from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_table import Finished
@@ -41,9 +41,10 @@ def next_steps(
 
 def compared_with_hosted(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> HostedOrOwn | None:
     """The best endpoint beside the best owned model; see ``hosted_or_own``."""
-    own = choice.winner.candidate
-    member = next((member for member in finished if member.candidate.name == own), None)
-    law = exponent(measured_half(records, choice, member) if member is not None else None)
+    if not any(standing.family == HOSTED for standing in choice.standings):
+        return None
+    member = next(member for member in finished if member.candidate.name == choice.winner.candidate)
+    law = exponent(measured_half(records, choice, member))
     return hosted_or_own(choice, records.spec, law, _training_rows(records))
 
 

@@ -12,7 +12,7 @@ import csv
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldilocks.errors import InputError
@@ -265,8 +265,3 @@ def true_scores(races: Sequence[TableRace]) -> dict[str, dict[str, float]]:
                 raise InputError(f"{dataset}: {name} has no test_score at rung 1, so no regret can be told.")
             truth[dataset][name] = sum(known) / len(known)
     return truth
-
-
-def one_rung(race: TableRace) -> TableRace:
-    """The same race with full runs only."""
-    return replace(race, rungs=(1.0,))

@@ -231,7 +231,7 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
     Raises:
         InputError: one is not.
     """
-    every = [settings.replicas, *(model.replicas for model in settings.models.values() if model.replicas)]
+    all_replicas = [settings.replicas, *(model.replicas for model in settings.models.values() if model.replicas)]
     lowest: list[tuple[str, float, float]] = [
         ("port", settings.port, 0),
         ("batching.max_items", settings.batching.max_items, 1),
@@ -241,17 +241,11 @@ def check_ranges(settings: ServeSettings, where: str = "settings") -> None:
         ("log.days", settings.log.days, 0),
         ("log.megabytes", settings.log.megabytes, 0.1),
         *((f"limits.{field.name}", getattr(settings.limits, field.name), 0.001) for field in fields(settings.limits)),
-        *(("replicas.min_replicas", deployment_name.min_replicas, 1) for deployment_name in every),
-        *(
-            ("replicas.max_replicas", deployment_name.max_replicas, deployment_name.min_replicas)
-            for deployment_name in every
-        ),
-        *(
-            ("replicas.target_ongoing_requests", deployment_name.target_ongoing_requests, 0.01)
-            for deployment_name in every
-        ),
-        *(("replicas.upscale_delay_s", deployment_name.upscale_delay_s, 0) for deployment_name in every),
-        *(("replicas.downscale_delay_s", deployment_name.downscale_delay_s, 0) for deployment_name in every),
+        *(("replicas.min_replicas", replicas.min_replicas, 1) for replicas in all_replicas),
+        *(("replicas.max_replicas", replicas.max_replicas, replicas.min_replicas) for replicas in all_replicas),
+        *(("replicas.target_ongoing_requests", replicas.target_ongoing_requests, 0.01) for replicas in all_replicas),
+        *(("replicas.upscale_delay_s", replicas.upscale_delay_s, 0) for replicas in all_replicas),
+        *(("replicas.downscale_delay_s", replicas.downscale_delay_s, 0) for replicas in all_replicas),
     ]
     for name, value, low in lowest:
         if not low <= value < float("inf"):
