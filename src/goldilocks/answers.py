@@ -16,6 +16,7 @@ from goldilocks.support.text.iob2 import entities, in_one, spells_entities
 from goldilocks.support.text.sentences import SENTENCE_END, sentences_of
 
 Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.integer[Any]]
 
 NO_LABEL = "(no label)"
 """What stands for the label of an item without an answer: it is no label, so it counts as wrong in every metric."""

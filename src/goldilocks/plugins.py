@@ -118,7 +118,7 @@ def load(shelf: Shelf, name: str) -> Any:
     protocol = PROTOCOLS[shelf]
     lacking = [part for part in _parts(protocol) if not hasattr(plugin, part)]
     if lacking:
-        raise InputError(f"{shelf}/{name} lacks {', '.join(lacking)}; see {protocol.__name__} in protocols.py")
+        raise InputError(f"{shelf}/{name} lacks {', '.join(lacking)}; see {protocol.__name__} in protocols/")
     return plugin
 
 

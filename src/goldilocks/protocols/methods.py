@@ -1,0 +1,119 @@
+"""Methods: methods/NAME.py, and what some of them add."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from goldilocks.answers import Floats
+from goldilocks.protocols.models import Model, TrainableNetwork
+from goldilocks.records import Candidate, Gold, ModelInfo, Output, Text, TrainingConfig, Workload
+
+
+class Method(Protocol):
+    """methods/NAME.py: which weights are trained. Addresses weight groups, never an architecture."""
+
+    @property
+    def Options(self) -> type[Any]:  # noqa: N802
+        """Frozen dataclass of this method's options, each with a default."""
+
+    def incompatibility(self, info: ModelInfo) -> str | None:
+        """Why the method cannot be used with this model, for the user; ``None``: it can."""
+
+    def effort(self, info: ModelInfo) -> float:
+        """Seconds of a run as a share of those of full fine-tuning (from recorded runs)."""
+
+    def prepare(self, model: Any, options: Any) -> None:
+        """Prepare a model in place: of a network freeze weights and add adapters.
+
+        Of one-shot estimators only those with the weight group ``prompt`` are prepared, before ``fit``.
+        """
+
+    def fold(self, network: TrainableNetwork) -> None:
+        """Merge adapters in place, so that inference costs what the base model costs."""
+
+    def training_config(self, config: TrainingConfig) -> TrainingConfig | None:
+        """The family's config, adjusted (a higher rate where few weights are trained); ``None``: no training."""
+
+
+@runtime_checkable
+class FitsInClosedForm(Protocol):
+    """A method (beside ``Method``) that fits networks without gradient descent: its ``training_config`` is ``None``."""
+
+    def fitted(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> Model:
+        """The network fitted to items and their right answers; its own weights may be used again."""
+
+
+@runtime_checkable
+class HasObjective(Protocol):
+    """A method (beside ``Method``) that minimises something else than the loss of the network's head."""
+
+    def objective(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], options: Any) -> Any:
+        """What is minimised (``tuning.loop.Objective``) for a prepared network and its training items."""
+
+
+@runtime_checkable
+class FitsHead(Protocol):
+    """A method (beside ``Method``) that fits the head in closed form once the weights below have been trained."""
+
+    def fit_head(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold]) -> None:
+        """Fit the head of a network in place to the training items and their right answers."""
+
+
+@runtime_checkable
+class NeedsTeacher(Protocol):
+    """A method (beside ``Method``) that learns from another candidate: it can begin once one has finished."""
+
+    def learns_from(self, info: ModelInfo, teacher: Candidate) -> bool:
+        """Whether a finished candidate is one to learn from."""
+
+    def taught(
+        self,
+        network: Any,
+        texts: Sequence[Text],
+        gold: Sequence[Gold],
+        probabilities: Floats,
+        options: Any,
+    ) -> Any:
+        """What is minimised (``tuning.loop.Objective``), given the teacher's probabilities ``(n_texts, n_labels)``."""
+
+
+@runtime_checkable
+class AddsVirtualTokens(Protocol):
+    """A method (beside ``Method``) that adds trained vectors to the input: answers change before any training."""
+
+    def virtual_tokens(self, options: Any) -> int:
+        """How many vectors it puts before the tokens of an item."""
+
+
+@runtime_checkable
+class OnRequest(Protocol):
+    """A method (beside ``Method``) that is a candidate only where ``candidates.methods`` of the task file names it."""
+
+    @property
+    def ON_REQUEST(self) -> str:  # noqa: N802
+        """Why it is not in the default pool, for the user."""
+
+
+@runtime_checkable
+class DeclinesOutputs(Protocol):
+    """A method (beside ``Method``) that makes no sense for some outputs."""
+
+    def declined(self, output: Output) -> str | None:
+        """Why it makes no sense for this output, for the user; ``None``: it does."""
+
+
+@runtime_checkable
+class DeclinesWorkloads(Protocol):
+    """A family or method (beside ``Family``, ``Method``) that is made for some forms of items only, such as lists."""
+
+    def unsuited(self, work: Workload) -> str | None:
+        """Why it makes no sense for items of this form, for the user; ``None``: it does."""
+
+
+@runtime_checkable
+class FreezesLayers(Protocol):
+    """A method (beside ``Method``) that freezes layers, whose output is computed once and not in every epoch."""
+
+    def frozen_share(self, info: ModelInfo, output: Output) -> float:
+        """Share of a run's seconds that is spent on frozen layers (from recorded runs), 0 to 1."""

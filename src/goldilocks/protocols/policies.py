@@ -1,0 +1,133 @@
+"""Policies of the race, policies/NAME.py, and the state that they decide from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from goldilocks.answers import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """All that can be bought in a race, as arrays: one row a candidate that is not finished, one column a rung."""
+
+    candidates: tuple[str, ...]
+    seconds: Floats
+    """Predicted seconds from where the candidate stands up to and including the rung, ``(n, rungs)``; 0 where it has
+    the rung."""
+    whole: Floats
+    """Predicted seconds of the budget that finishing the candidate needs, measuring its model included, ``(n,)``."""
+    time_error: Floats
+    """Standard deviation of the logarithm of ``whole``, ``(n,)``: small once a run has begun and its pace is known."""
+    savings: Floats
+    """Money over the horizon by which the score at the rung is expected to lower J of the best candidate, provided that
+    the candidate is then finished where the score is good, ``(n, rungs)``; 0 where it has the rung."""
+    promising: Floats
+    """Probability that the score at the rung will be good: that the candidate's expected J is then below that of the
+    best finished one, ``(n, rungs)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Finished candidates that can be trained again with another seed, as arrays with one entry a candidate."""
+
+    candidates: tuple[str, ...]
+    seconds: Floats
+    """Predicted seconds of the whole run, ``(n,)``."""
+    savings: Floats
+    """Money over the horizon by which the mean over one more seed is expected to lower J of the best candidate: 0 where
+    no seed could change which candidate that is, ``(n,)``."""
+
+
+class Race(Protocol):
+    """The state of a race that a policy decides from. Losses are those of the task's metric."""
+
+    @property
+    def candidates(self) -> Sequence[str]:
+        """Names of those that can be bought or are finished, in the order of the pool."""
+
+    @property
+    def rungs(self) -> Sequence[float]:
+        """Shares of the full run at which a candidate can be scored, rising, the last is 1."""
+
+    def bought(self, candidate: str) -> int:
+        """How many rungs the candidate has."""
+
+    def losses(self, candidate: str) -> Mapping[int, float]:
+        """Rung -> validation loss, for each rung the candidate was scored at (rungs may be skipped)."""
+
+    def parameters(self, candidate: str) -> int:
+        """Weights of the candidate's model, embeddings included."""
+
+    def forecast(self, candidate: str) -> tuple[float, float]:
+        """Posterior mean and standard deviation of the candidate's final loss."""
+
+    def price(self, candidate: str, rung: int) -> float:
+        """Predicted seconds from the candidate's last rung up to and including ``rung`` (from 0)."""
+
+    def purchases(self) -> Purchases:
+        """All that can be bought, with prices and expected savings."""
+
+    def repeats(self) -> Repeats:
+        """Further seeds that can be bought; naming a finished candidate in ``Policy.choose`` buys one."""
+
+    def saving_of_all(self, candidates: Sequence[str]) -> float:
+        """Money over the horizon that finishing all of these is expected to save, as the best of them would be used."""
+
+    @property
+    def best(self) -> str | None:
+        """The finished candidate with the lowest expected J; ``None``: none is finished."""
+
+    @property
+    def reserved(self) -> str | None:
+        """The pretrained candidate for whose full run time is reserved: the one with the lowest expected J among those
+        that are finished or still fit into the budget; ``None``: it is finished, or there is none.
+        """
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the budget, less the time that measuring the finished candidates will take."""
+
+    @property
+    def second_price(self) -> float:
+        """Money that a second of the search costs: the price of waiting, and of the machine."""
+
+    @property
+    def indifference(self) -> float:
+        """Money per month that does not matter to the user."""
+
+    @property
+    def horizon_months(self) -> float:
+        """Months that a decision holds for."""
+
+    @property
+    def currency(self) -> str:
+        """Of all money."""
+
+    @property
+    def seed(self) -> int:
+        """For randomised policies."""
+
+
+class Policy(Protocol):
+    """policies/NAME.py: which purchase the race makes next."""
+
+    @property
+    def SOURCE(self) -> str:  # noqa: N802
+        """Paper the policy follows, and where we differ."""
+
+    def choose(self, race: Race) -> tuple[str, int, str] | None:
+        """(candidate, rung to run it up to, reason), or ``None`` to stop. A pure function of the race's state.
+
+        A candidate that is finished is run again with another seed (one of ``Race.repeats``, to the last rung).
+        """
+
+
+@runtime_checkable
+class ExplainsStopping(Protocol):
+    """A policy (beside ``Policy``) that may stop before everything is bought, and says why."""
+
+    def stopped(self, race: Race) -> str:
+        """Why ``choose`` returns ``None`` for this state, in words: "nothing is left to buy"."""
