@@ -20,7 +20,7 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.generation.prompts import answer_limit
 from goldilocks.nets.network import Addition, HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
-from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words
+from goldilocks.nets.tokenization.word_vocabulary import PAD_ID, learn_words, number_texts
 from goldilocks.records import Goal, Output, Part, as_text
 from goldilocks.support.text.entity_markers import all_marked
 from goldilocks.support.text.units import references
@@ -105,18 +105,26 @@ def config_for(
     return replace(made, output=goal.output.value, several=goal.several)
 
 
-def word_level_network(spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, seed: int) -> Network:
-    """An untrained network over the words of the training texts, max-pooled; pairs and lists go to a bi-encoder.
+def word_level_network(
+    spec: BackboneSpec, part: Part, goal: Goal, *, max_words: int, interactions: bool = False, seed: int
+) -> Network:
+    """An untrained network over the words of the training texts, max-pooled.
 
     Args:
         spec: The backbone.
         part: The training rows.
         goal: Labels, scores or tags.
         max_words: Items are truncated to this many words.
+        interactions: Whether the backbone compares the two texts of a pair within one input (cross-encoder). Otherwise
+            pairs and lists go to a bi-encoder.
         seed: Of the weights.
     """
     tokenizer = learn_words([as_text(item) for item in part.texts], max_tokens=max_words)
-    head = _relation_head() if all_marked(part.texts) else head_without_interactions(part, goal)
+    if interactions:
+        number_texts(tokenizer)
+        head = head_with_interactions(part, goal)
+    else:
+        head = _relation_head() if all_marked(part.texts) else head_without_interactions(part, goal)
     config = config_for(goal, _sized(spec, tokenizer), head, pooling="max", max_tokens=max_words, pad_id=PAD_ID)
     return _untrained(spec, tokenizer, config, seed)
 
@@ -145,6 +153,13 @@ def _relation_head() -> HeadConfig:
     from goldilocks.nets.heads.relation_classifier import RelationClassifierConfig
 
     return RelationClassifierConfig(positions=True)
+
+
+def head_with_interactions(part: Part, goal: Goal) -> HeadConfig:
+    """The head of a cross-encoder: a linear layer for labels, a score scaled by the range of the training rows."""
+    from goldilocks.nets.heads.pair_scorer import config_from
+
+    return config_from(part, cross_encoder=True) if goal.output is Output.SCORE else HeadConfig()
 
 
 def head_without_interactions(part: Part, goal: Goal) -> HeadConfig:

@@ -53,3 +53,10 @@ def learn_words(texts: Sequence[str], *, max_tokens: int, limit: int = LIMIT, mi
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.enable_truncation(max_length=max_tokens)
     return tokenizer
+
+
+def number_texts(tokenizer: Tokenizer) -> None:
+    """Let the token types of a pair say which of its texts a token belongs to: 0 or 1."""
+    from tokenizers import processors
+
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A:0", pair="$A:0 $B:1", special_tokens=[])
