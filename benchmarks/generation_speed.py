@@ -42,7 +42,8 @@ def prompts(data: Path) -> list[str]:
 
 def ours(folder: str, texts: list[str]) -> dict[str, Any]:
     """Our side."""
-    from goldilocks.nets.backbones.llama import read_backbone, read_options
+    from goldilocks.nets.backbones.llama import read_backbone
+    from goldilocks.nets.backbones.llama_options import read_options
     from goldilocks.nets.generation.decoding import generate
     from goldilocks.nets.generation.sampling import Sampling
     from goldilocks.nets.hub.config import read_config

@@ -158,9 +158,9 @@ def lower_half(depth: int) -> int:
 
 def _read(folder: Path, config: Mapping[str, Any], *, whole: bool) -> tuple[Any, str, dict[str, Any]]:
     """Backbone (its lower half, unless ``whole``), its kind, and what makes it again."""
-    from goldilocks.nets.backbones import llama
+    from goldilocks.nets.backbones import llama, llama_options
 
-    options = llama.read_options(config)
+    options = llama_options.read_options(config)
     if options is not None:
         own = llama.read_backbone(folder, options)
         own = own if whole else llama.lower_part(own, lower_half(own.depth))

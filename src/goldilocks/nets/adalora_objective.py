@@ -48,7 +48,7 @@ def budget(progress: float, *, first: int, last: int, warmup: float, final: floa
 
 
 class AdaLoraObjective:
-    """The network's own loss with the penalty, and the pruning between steps (``tuning.loop.Objective``)."""
+    """The network's own loss with the penalty, and the pruning between steps (``tuning.objective.Objective``)."""
 
     def __init__(
         self, network: Network, gold: Sequence[Gold], *, target_rank: float, penalty: float, warmup: float, final: float

@@ -26,7 +26,7 @@ PER_LABEL = 4
 
 
 class ContrastiveObjective:
-    """See ``tuning.loop.Objective`` and ``PlansBatches``."""
+    """See ``tuning.objective.Objective`` and ``PlansBatches``."""
 
     def __init__(self, network: Network, gold: Sequence[Gold]) -> None:
         """``gold``: right answers of the training items, single labels."""

@@ -30,7 +30,7 @@ Layers = tuple[tuple[int, int], ...]
 
 
 class Distillation:
-    """The teacher's outputs for the training texts, and the student's distance to them (``tuning.loop.Objective``)."""
+    """What the teacher answers to the training texts, and the student's distance to it; see ``tuning/objective.py``."""
 
     def __init__(self, student: Network, teacher: Model, texts: Sequence[Text]) -> None:
         """Let the teacher answer.

@@ -56,7 +56,7 @@ class SoftTargets:
         return [(target, row.item) for target, row in zip(own, rows, strict=True)]
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """See ``tuning.loop.Objective``."""
+        """See ``tuning.objective.Objective``."""
         pooled = network.pool(network.backbone(batch), batch)
         own = network.loss_pooled(pooled, [target for target, _ in targets])
         scores = network.score_pooled(pooled)

@@ -49,7 +49,7 @@ class HasObjective(Protocol):
     """A method (beside ``Method``) that minimises something else than the loss of the network's head."""
 
     def objective(self, network: Any, texts: Sequence[Text], gold: Sequence[Gold], options: Any) -> Any:
-        """What is minimised (``tuning.loop.Objective``) for a prepared network and its training items."""
+        """What is minimised (``tuning.objective.Objective``) for a prepared network and its training items."""
 
 
 @runtime_checkable
@@ -75,7 +75,7 @@ class NeedsTeacher(Protocol):
         probabilities: Floats,
         options: Any,
     ) -> Any:
-        """What is minimised (``tuning.loop.Objective``), given the teacher's probabilities ``(n_texts, n_labels)``."""
+        """The ``tuning.objective.Objective`` to minimise, given the teacher's ``(n_texts, n_labels)`` probabilities."""
 
 
 @runtime_checkable

@@ -7,9 +7,7 @@ Everything is written whole or not at all, a trial only after what it speaks of 
 from __future__ import annotations
 
 import fcntl
-import io
 import json
-import math
 import os
 import re
 import shutil
@@ -19,16 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from goldilocks.answers import Answers, decoded, encoded, of_labels
+from goldilocks.answers import Answers
 from goldilocks.errors import GoldilocksError, InputError, IntegrityError
 from goldilocks.evaluation.trivial_baselines import BaselineAnswers
 from goldilocks.records import CompressedCandidate, DataSpec, Failure, Goal, Gold, TaskSpec, Trial
 from goldilocks.selection.experience import Experience, read_experience, recorded_experience
+from goldilocks.selection.record_lines import read_lines, read_trial_lines
+from goldilocks.selection.stored_answers import read_answers, read_baseline_answers, read_gold, write_answers
 from goldilocks.support.endpoints.spending_log import SpendingLog
-from goldilocks.support.files import Record, append_line, from_json, plain, read_text, to_json, write_bytes, write_text
+from goldilocks.support.files import append_line, from_json, plain, read_text, to_json, write_text
 
 _PART = re.compile(r"\..+\.\d+\.part")
 """What ``write_bytes`` calls a file that is not whole yet."""
@@ -239,12 +236,8 @@ class Workspace:
         Raises:
             IntegrityError: a line before the last is damaged (it is named), or a decision was made from more.
         """
-        trials = _read_lines(self.trials, Trial)
-        for number, trial in enumerate(trials, start=1):
-            if problem := _problem(trial):
-                raise IntegrityError(
-                    f"{self.trials} line {number}: damaged ({problem}); remove the line, then --resume."
-                )
+        trials = read_trial_lines(self.trials)
+        for trial in trials:
             self.inside(trial.predictions)
         if len(trials) < (decided := self._trials_of_decision()):
             raise IntegrityError(
@@ -320,7 +313,7 @@ class Workspace:
 
     def read_dropped(self) -> dict[str, Failure]:
         """Candidate -> its failure. Damaged lines as in ``read_trials``."""
-        return {read_line.candidate: read_line for read_line in _read_lines(self.dropped, Failure)}
+        return {read_line.candidate: read_line for read_line in read_lines(self.dropped, Failure)}
 
     def add_dropped(self, dropped: Failure) -> None:
         """Append the failure of one candidate."""
@@ -341,16 +334,7 @@ class Workspace:
         Raises:
             IntegrityError: the file is damaged.
         """
-        if not self.gold.exists():
-            return None
-        try:
-            content = json.loads(self.gold.read_bytes())
-            goal = from_json(Goal, json.dumps(content["goal"]), where=self.gold)
-            return goal, tuple(_frozen(element) for element in content["gold"])
-        except (ValueError, TypeError, LookupError) as error:
-            raise IntegrityError(
-                f"{self.gold}: damaged; remove it, then the data of the task are read instead."
-            ) from error
+        return read_gold(self.gold) if self.gold.exists() else None
 
     def write_baselines(self, baselines: BaselineAnswers) -> None:
         """Write what the baselines answer to the validation items."""
@@ -362,21 +346,7 @@ class Workspace:
         Raises:
             IntegrityError: the file is damaged.
         """
-        if not self.baselines.exists():
-            return None
-        try:
-            content = json.loads(self.baselines.read_bytes())
-            return BaselineAnswers(
-                {str(name): tuple(map(_frozen, answers)) for name, answers in content["answers"].items()},
-                values=tuple(map(_frozen, content["values"])),
-                shares=tuple(map(float, content["shares"])),
-                random=bool(content["random"]),
-                notes={str(name): str(note) for name, note in content["notes"].items()},
-            )
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise IntegrityError(
-                f"{self.baselines}: damaged; remove it, then --resume answers for the baselines again."
-            ) from error
+        return read_baseline_answers(self.baselines) if self.baselines.exists() else None
 
     def write_answers(self, candidate: str, rung: int, answers: Answers, repeat: int = 0) -> str:
         """Validation answers of one trial: probabilities as a plain ``.npy``, other kinds as ``.json``.
@@ -433,7 +403,7 @@ class Workspace:
 
     def read_compressed(self) -> dict[str, CompressedCandidate]:
         """Candidate -> how it was compressed. Damaged lines as in ``read_trials``."""
-        return {record.candidate: record for record in _read_lines(self.compressed, CompressedCandidate)}
+        return {record.candidate: record for record in read_lines(self.compressed, CompressedCandidate)}
 
     def write_half(self, candidate: str, answers: Answers) -> None:
         """Validation answers of a candidate that was trained on half of the rows."""
@@ -445,17 +415,7 @@ class Workspace:
         return next((str(path.relative_to(self.folder)) for path in paths if path.is_file()), None)
 
     def _write_answers(self, candidate: str, name: str, answers: Answers) -> str:
-        path = self.of_candidate(candidate) / f"{name}{'.npy' if answers.labels else '.json'}"
-        if answers.labels:
-            buffer = io.BytesIO()
-            table = np.array(answers.probabilities, dtype=np.float32)
-            if answers.problems:
-                table[np.array(answers.problems) != ""] = _NO_ANSWER
-            np.save(buffer, table, allow_pickle=False)
-            write_bytes(path, buffer.getvalue())
-        else:
-            write_text(path, encoded(answers))
-        return str(path.relative_to(self.folder))
+        return str(write_answers(self.of_candidate(candidate) / name, answers).relative_to(self.folder))
 
     def read_answers(self, relative: str, goal: Goal) -> Answers:
         """What ``write_answers`` wrote.
@@ -463,67 +423,8 @@ class Workspace:
         Raises:
             IntegrityError: the file is missing or damaged.
         """
-        path = self.inside(relative)
-        try:
-            if path.suffix == ".json":
-                return decoded(path.read_text(encoding="utf-8"), goal)
-            probabilities = np.load(path, allow_pickle=False)
-            _need_finite(probabilities)
-            probabilities = np.where(probabilities == _NO_ANSWER, np.nan, probabilities)
-            return of_labels(probabilities, goal.labels, several=goal.several)
-        except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
-            raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
+        return read_answers(self.inside(relative), goal)
 
 
 _HALF = "half-rows"
 _SCRATCH = "compressing.part"
-_NO_ANSWER = -1.0
-"""Stands on disk for every probability of an item without an answer; NaN there is damage."""
-
-
-def _need_finite(probabilities: npt.NDArray[np.floating[Any]]) -> None:
-    if not np.isfinite(probabilities).all():
-        raise ValueError("probabilities that are not finite")
-
-
-def _problem(trial: Trial) -> str:
-    """What cannot be true of a purchase; empty if nothing is wrong."""
-    score = trial.score
-    numbers = {
-        **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
-        **{"seconds_per_text": trial.seconds_per_text, "share": trial.share, "score": score.value},
-        **{"score.low": score.low, "score.high": score.high},
-    }
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            return f"{name} is {number}"
-    if not 0 < trial.share <= 1 or trial.rung < 0:
-        return f"rung {trial.rung} with share {trial.share:g}"
-    if trial.loss < 0 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
-        return f"loss {trial.loss:g}, {trial.seconds:g} s, after {trial.elapsed:g} s"
-    return ""
-
-
-def _frozen(value: Any) -> Any:
-    """JSON lists as the tuples that gold answers are made of."""
-    return tuple(_frozen(element) for element in value) if isinstance(value, list) else value
-
-
-def _read_lines(path: Path, kind: type[Record]) -> list[Record]:
-    """The records of a file with one a line; see ``Workspace.read_trials``."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
-    whole, rest = lines[:-1], lines[-1]
-    records: list[Record] = []
-    for number, line in enumerate(whole, start=1):
-        try:
-            records.append(from_json(kind, line, where=path))
-        except IntegrityError as error:
-            if number == len(whole) and not rest:  # cut off, then closed with a newline by an editor
-                rest = line
-                break
-            raise IntegrityError(f"{path} line {number}: damaged; remove the line, then --resume.") from error
-    if rest:
-        write_bytes(path, b"".join(line + b"\n" for line in whole[: len(records)]))
-    return records

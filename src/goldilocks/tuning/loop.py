@@ -1,8 +1,7 @@
 """The training loop: given a ``Network``, its trainable weights and a training config.
 
-Training runs on a working copy: in bfloat16 where backbone and machine can, and with only those rows of the word table
-whose tokens occur in the training texts (the others have no gradient; the table has no weight decay, so leaving them
-out changes nothing but the time). The float32 weights of the network itself are the masters that the optimiser moves.
+Training runs on a working copy (``working_copy``), in bfloat16 where backbone and machine can; the float32 weights of
+the network itself are the masters that the optimiser moves.
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
-from goldilocks.nets.tokenization.batching import Batch, Row, padded
+from goldilocks.nets.tokenization.batching import Batch, padded
 from goldilocks.nets.training.adversarial import AdversarialTraining
 from goldilocks.nets.training.averaging import WeightAverage
 from goldilocks.nets.training.denormals import flushed_denormals
@@ -28,56 +27,20 @@ from goldilocks.nets.training.losses.unlabelled import unlabelled_loss
 from goldilocks.nets.training.mixout import Mixout
 from goldilocks.nets.training.parallel import ProcessGroup
 from goldilocks.nets.training.schedules import rate_share
-from goldilocks.nets.training.slots import Slot
 from goldilocks.nets.training.torch_optimizers import optimizer_for
 from goldilocks.records import Adversarial, Gold, Text, TrainingConfig, UnlabelledLoss
 from goldilocks.support.machine.hardware import machine
 from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.cache import FrozenStates
 from goldilocks.tuning.config import check_config
+from goldilocks.tuning.objective import AdjustsSteps, Objective, PlansBatches
 from goldilocks.tuning.schedule import batches_of
+from goldilocks.tuning.working_copy import compact_ids, compact_twin, mixed_slots, trained_slots
 
-_KEPT_IDS = 8
-"""Token ids below this keep their place in the compact table: networks may write special tokens themselves."""
 _PATIENCE = 10
 """Steps in a row without a finite loss after which training gives up."""
 _OBJECTIVE = "objective/"
 """Before the names of an objective's tensors in a checkpoint."""
-
-
-class Objective(Protocol):
-    """What is minimised in place of the network's own loss."""
-
-    def targets(self, rows: Sequence[Row]) -> list[Any]:
-        """The target of each training row."""
-
-    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
-        """Mean loss of a batch, with gradients."""
-
-
-@runtime_checkable
-class AdjustsSteps(Protocol):
-    """An objective (beside ``Objective``) that acts before and after each step of the optimiser, and has a state."""
-
-    def before_step(self, slots: Mapping[str, Slot]) -> None:
-        """Gradients are there. ``slots``: name of a trained weight -> the weight."""
-
-    def after_step(self, slots: Mapping[str, Slot], progress: float) -> None:
-        """The weights have moved; ``progress`` is the share of the run, 0 to 1."""
-
-    def state(self) -> dict[str, Tensor]:
-        """What a resumed run needs."""
-
-    def put_back(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from ``state``."""
-
-
-@runtime_checkable
-class PlansBatches(Protocol):
-    """An objective (beside ``Objective``) that chooses which rows stand in a batch together."""
-
-    def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
-        """The batches of an epoch (positions of rows), in order; the same for the same epoch and seed."""
 
 
 class Learner:
@@ -132,13 +95,14 @@ class Learner:
         frozen = self._start >= min(1, depth) and (network.backbone.resumable or whole)
         # Perturbed embeddings change the states of frozen layers too: these run in every step.
         self._frozen_below = frozen and config.adversarial is Adversarial.NONE
-        self._used = self._compact_ids()
+        self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
-        self._optimizer = optimizer_for(config.optimizer, self._slots(), clip_norm=config.clip_norm)
+        slots = trained_slots(network, self._work, self._tables, config)
+        self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm)
         self._named_slots = {slot.name: slot for slot in self._optimizer.slots}
         self._average = WeightAverage(config)
-        self._mixout = Mixout(self._mixed_slots(), config.mixout)
+        self._mixout = Mixout(mixed_slots(network, self._optimizer.slots), config.mixout)
         self._adversary = AdversarialTraining(config, self._work.backbone.input_embedding)
         self.last_loss: Tensor | None = None
         """Loss of the last step."""
@@ -340,22 +304,6 @@ class Learner:
 
     # ------------------------------------------------------------------------------------------------ the working copy
 
-    def _compact_ids(self) -> Tensor | None:
-        """Ids whose rows take part, rising; ``None``: the backbone has no word table."""
-        table = self._word_table(self.network)
-        if table is None:
-            return None
-        tokens = (row.ids for row in self._rows)
-        seen = np.unique(np.concatenate([*tokens, [self.network.config.pad_id], np.arange(_KEPT_IDS)]))
-        return torch.from_numpy(seen[seen < table.num_embeddings].astype(np.int64))
-
-    @staticmethod
-    def _word_table(network: Network) -> nn.Embedding | None:
-        name = network.sparse_embedding
-        table = network.backbone.get_submodule(name) if name else None
-        assert table is None or isinstance(table, nn.Embedding)
-        return table
-
     def _working_copy(self) -> tuple[Network, dict[str, Tensor]]:
         """A twin to train, and the masters of those of its weights that are not the network's own."""
         work, tables = self._compact_twin()
@@ -367,21 +315,7 @@ class Learner:
         return work, tables
 
     def _compact_twin(self) -> tuple[Network, dict[str, Tensor]]:
-        tables: dict[str, Tensor] = {}
-        table = self._word_table(self.network)
-        full = table.weight if table is not None else None
-        if table is not None and full is not None and self._used is not None:
-            rows = full.detach()[self._used.to(self.device)]
-            table.weight = nn.Parameter(rows, requires_grad=full.requires_grad)
-            tables[f"backbone.{self.network.sparse_embedding}.weight"] = rows
-        try:
-            work = self.network.twin()
-        finally:
-            if table is not None and full is not None:
-                table.weight = full
-        own = self._word_table(work)
-        if own is not None and own.padding_idx is not None and self._used is not None:
-            own.padding_idx = int(torch.searchsorted(self._used, own.padding_idx))
+        work, tables = compact_twin(self.network, self._used)
         work.dropout.p, work.label_smoothing = self.config.dropout, self.config.label_smoothing
         if self._objective is None and work.loss_options >= LOSS_OPTIONS:
             work.criterion = criterion_for(self.config, self._targets, len(work.labels))
@@ -395,43 +329,6 @@ class Learner:
         work.module.eval()
         with torch.no_grad():
             return float(self._loss_from_below(work, batch, [self._targets[row] for row in rows]))
-
-    def _slots(self) -> list[Slot]:
-        groups = {name: role for role, names in self.network.groups().items() for name in names}
-        masters = dict(self.network.module.named_parameters())
-        slots = []
-        for name, working in self._work.module.named_parameters():
-            if not working.requires_grad:
-                continue
-            role = groups.get(name, "")
-            master = self._tables.get(name, masters[name].detach())
-            if working.dtype == master.dtype:  # one tensor is both
-                working.data = master
-                master = working
-            plain = working.ndim < 2 or role in ("embeddings", "norm")
-            slots.append(
-                Slot(
-                    name,
-                    master,
-                    working,
-                    peak=self._peak(name, role),
-                    decay=0.0 if plain else self.config.weight_decay,
-                )
-            )
-        return slots
-
-    def _mixed_slots(self) -> list[Slot]:
-        groups = self.network.groups()
-        mixed = {name for role in ("attention", "mlp") for name in groups.get(role, ())}
-        return [slot for slot in self._optimizer.slots if slot.name in mixed and slot.working.ndim > 1]
-
-    def _peak(self, name: str, role: str) -> float:
-        """Peak rate of a weight. Source of the steps: Howard & Ruder 2018, arXiv:1801.06146, section 3.2."""
-        if role == "head":
-            return self.config.head_learning_rate
-        steps = self.network.backbone.depth - 1
-        above_middle = (self.network.block_of(name) - steps / 2) / steps if steps > 0 else 0.0
-        return float(self.config.learning_rate * self.config.layer_ratio**above_middle)
 
     def _cache(self) -> FrozenStates | None:
         backbone = self._work.backbone

@@ -11,7 +11,8 @@ from torch import Tensor
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
-from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone, read_options
+from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone
+from goldilocks.nets.backbones.llama_options import read_options
 from goldilocks.testing import tiny
 
 ROWS = [[5, 6, 7], [8, 9]]

@@ -14,9 +14,9 @@ from goldilocks.nets.backbones.llama import (
     backbone_from,
     lower_part,
     read_backbone,
-    read_options,
     shape_options,
 )
+from goldilocks.nets.backbones.llama_options import read_options
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.testing import tiny
 

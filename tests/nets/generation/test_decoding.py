@@ -11,7 +11,8 @@ from goldilocks.errors import InputError
 from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.hub_decoder import read_hub_causal
-from goldilocks.nets.backbones.llama import read_backbone, read_options
+from goldilocks.nets.backbones.llama import read_backbone
+from goldilocks.nets.backbones.llama_options import read_options
 from goldilocks.nets.generation import decoding
 from goldilocks.nets.generation.decoding import ContinuationTree, generate, log_likelihood, score_continuations
 from goldilocks.nets.generation.sampling import Sampling

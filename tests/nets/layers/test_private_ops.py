@@ -11,7 +11,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 import goldilocks
-from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone, read_options
+from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone
+from goldilocks.nets.backbones.llama_options import read_options
 from goldilocks.nets.generation.decoding import generate
 from goldilocks.nets.generation.sampling import Sampling
 from goldilocks.nets.layers import private_ops

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from goldilocks.nets.backbones import llama
+from goldilocks.nets.backbones import llama, llama_options
 from goldilocks.nets.hub.config import read_config
 from goldilocks.nets.layers.virtual_tokens import VirtualTokens
 from goldilocks.nets.tokenization.batching import Batch
@@ -29,7 +29,7 @@ def pair(folder: Path, config: Any) -> tuple[llama.LlamaBackbone, Any, Batch]:
     """Our backbone, PEFT's model of the same weights, and two rows of different length."""
     from transformers import AutoModelForCausalLM
 
-    options = llama.read_options(read_config(folder))
+    options = llama_options.read_options(read_config(folder))
     assert options is not None
     ours = llama.read_backbone(folder, options).float()
     theirs = peft.get_peft_model(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), config).eval()
@@ -94,7 +94,7 @@ def test_vectors_of_the_prompt_encoder_are_those_of_peft(encoder: Literal["mlp",
 
 
 def test_prefix_of_a_text_stands_for_the_text(folder: Path) -> None:
-    options = llama.read_options(read_config(folder))
+    options = llama_options.read_options(read_config(folder))
     assert options is not None
     backbone = llama.read_backbone(folder, options).float()
     before, text = torch.tensor([7, 8, 9, 10]), torch.tensor([11, 12, 13])

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from goldilocks.nets.backbones.hub_decoder import HubCausalLM
-from goldilocks.nets.backbones.llama import LlamaBackbone, LlamaOptions
+from goldilocks.nets.backbones.llama import LlamaBackbone
+from goldilocks.nets.backbones.llama_options import LlamaOptions
 from goldilocks.nets.export import hub_causal_lm
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 from goldilocks.nets.heads.decoder_generator import DecoderGenerator, Scale

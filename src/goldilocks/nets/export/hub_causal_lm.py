@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from goldilocks.nets.backbones.hub_decoder import HubCausalLM
-from goldilocks.nets.backbones.llama import LlamaBackbone, LlamaOptions, checkpoint_names
+from goldilocks.nets.backbones.llama import LlamaBackbone, checkpoint_names
+from goldilocks.nets.backbones.llama_options import LlamaOptions
 from goldilocks.nets.export.hub_tokenizer import save_tokenizer
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 from goldilocks.nets.heads.decoder_generator import DecoderGenerator, Scale

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MODELS = ("WordPiece", "Unigram", "BPE")
 """Kinds of tokenizer models that can be pruned."""
 FIXED_IDS = 8
-"""Ids below this keep their place: networks may write special tokens themselves (``tuning/loop.py``)."""
+"""Ids below this keep their place: networks may write special tokens themselves (``tuning/working_copy.py``)."""
 
 
 def model_of(tokenizer: Tokenizer) -> str:
