@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from goldilocks import plugins
 from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.data.mask import find
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.protocols import Model
 from goldilocks.records import (
     Candidate,
@@ -146,7 +147,7 @@ class ScriptedEngine:
         """See ``Engine``."""
         return not self.closed
 
-    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+    def run(self, call: Call, items: Sequence[Text], *, on_text: OnText | None = None) -> list[Result]:
         """See ``Engine``."""
         self.batches.append(list(items))
         self.begun.set()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldilocks.errors import GoldilocksError, InputError, RequestError
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, Engine, ModelCard, version_of
 from goldilocks.serving.queue import BatchRun, Job, RequestQueue
@@ -148,8 +149,9 @@ class Version:
         key: str = "",
         seconds: float | None = None,
         trace: object = None,
+        on_text: OnText | None = None,
     ) -> Job:
-        """Let items wait for a replica.
+        """Let items wait for a replica; see ``Job``.
 
         Raises:
             RequestError: the queue is full, or no replica can answer.
@@ -157,7 +159,7 @@ class Version:
         if (error := self.error) is not None:
             raise RequestError(503, "model_failed", f"{self.model}: {error}", retry_after=30)
         most = self._serving.limits.seconds if seconds is None else seconds
-        job = Job(call, items, key=key, seconds=most, trace=trace)
+        job = Job(call, items, key=key, seconds=most, trace=trace, on_text=on_text)
         with self._lock:
             self._ongoing += 1
         job.future.add_done_callback(self._done)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from goldilocks.errors import InputError
+from goldilocks.nets.generation.streaming import OnText, observed_by
 from goldilocks.nets.generation.token_logprobs import SupportsTokenLogprobs, TokenLogprobs
 from goldilocks.records import Generation, Output, Prediction, Text
 
@@ -71,8 +72,13 @@ class Engine(Protocol):
     def alive(self) -> bool:
         """Whether it can still answer."""
 
-    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+    def run(self, call: Call, items: Sequence[Text], *, on_text: OnText | None = None) -> list[Result]:
         """The result of each item, in order; it does not depend on the other items.
+
+        Args:
+            call: What is asked.
+            items: Of what.
+            on_text: Called with the text of a single item while it is generated; what it raises ends the call.
 
         Raises:
             InputError: an item cannot be answered.
@@ -101,13 +107,17 @@ class LocalEngine:
         """See ``Engine``."""
         return True
 
-    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+    def run(self, call: Call, items: Sequence[Text], *, on_text: OnText | None = None) -> list[Result]:
         """See ``Engine``."""
+        with observed_by(on_text):
+            return self._run(call, items)
+
+    def _run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         match call.operation:
             case Operation.PREDICT:
                 return list(self._bundle.answers(items).predictions())
             case Operation.GENERATE:
-                return list(self._generated(call.generation, items))
+                return list(self._bundle.answers(items, generation=call.generation).predictions())
             case Operation.EMBED:
                 from goldilocks.serving.embeddings import embed
 
@@ -118,19 +128,6 @@ class LocalEngine:
             case Operation.CONTINUE:
                 model = _language_model(self._bundle.model)
                 return [Prediction(text, float("nan")) for text in model.continued(items, call.generation)]
-
-    def _generated(self, changes: Generation, items: Sequence[Text]) -> list[Prediction]:
-        """Answers with some of the generation options replaced; the model's own come back afterwards."""
-        from dataclasses import fields, replace
-
-        model: Any = self._bundle.model
-        given = {field.name: getattr(changes, field.name) for field in fields(changes)}
-        own = model.generation
-        model.generation = replace(own, **{name: value for name, value in given.items() if value is not None})
-        try:
-            return self._bundle.answers(items).predictions()
-        finally:
-            model.generation = own
 
     def close(self) -> None:
         """See ``Engine``."""

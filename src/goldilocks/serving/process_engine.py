@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from goldilocks.errors import InputError, IntegrityError
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, ModelCard, Result
 from goldilocks.serving.replica import EngineCrashedError
@@ -49,7 +50,7 @@ class ProcessEngine:
         """See ``Engine``."""
         return self._process.poll() is None
 
-    def run(self, call: Call, items: Sequence[Text]) -> list[Result]:
+    def run(self, call: Call, items: Sequence[Text], *, on_text: OnText | None = None) -> list[Result]:
         """See ``Engine``.
 
         Raises:
@@ -57,7 +58,9 @@ class ProcessEngine:
             EngineCrashedError: the process ended, or takes too long.
             RuntimeError: the model failed.
         """
-        message = self._asked(call_to(call, items))
+        message = self._asked(call_to(call, items, stream=on_text is not None))
+        while "text" in message:
+            message = self._told(message["text"], on_text)
         if "invalid" in message:
             raise InputError(message["invalid"])
         if "error" in message:
@@ -67,6 +70,18 @@ class ProcessEngine:
             self.close()
             self._open()
         return results
+
+    def _told(self, text: str, on_text: OnText | None) -> dict[str, Any]:
+        """Pass on the text so far; the next message. Where nobody wants it, the process is asked to stop."""
+        try:
+            if on_text is not None:
+                on_text(text)
+        except Exception:
+            message = self._asked({"cancel": True})
+            while "text" in message:  # written before it saw that
+                message = self._asked(None)
+            raise
+        return self._asked(None)
 
     @property
     def pid(self) -> int:

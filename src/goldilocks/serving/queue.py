@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from goldilocks.errors import RequestError
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Text, as_text
 from goldilocks.serving.engine import Call, Result
 
@@ -28,7 +29,14 @@ class Job:
     """The items of one request, and the future that will hold their results in order."""
 
     def __init__(
-        self, call: Call, items: Sequence[Text], *, key: str = "", seconds: float = math.inf, trace: object = None
+        self,
+        call: Call,
+        items: Sequence[Text],
+        *,
+        key: str = "",
+        seconds: float = math.inf,
+        trace: object = None,
+        on_text: OnText | None = None,
     ) -> None:
         """Take up a request.
 
@@ -38,8 +46,10 @@ class Job:
             key: Whose request it is.
             seconds: After which nobody waits for the answer any more.
             trace: The span of its request, where requests are traced.
+            on_text: Called with the text of its only item while it is generated, from the replica's thread.
         """
         self.call, self.items, self.key, self.trace = call, items, key, trace
+        self.on_text = on_text
         self.costs = [cost_of(item) for item in items]
         self.deadline = time.monotonic() + seconds
         self.future: Future[list[Result]] = Future()
@@ -53,6 +63,11 @@ class Job:
         self._open = len(items)
         self._lock = threading.Lock()
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else's items may share its batch: it has brought an engine down, or is streamed."""
+        return self.attempts > 0 or self.on_text is not None
+
     def over(self) -> bool:
         """Whether nobody waits for it: answered, failed, cancelled or too late (which is said)."""
         if self.future.done():
@@ -65,6 +80,17 @@ class Job:
             )
             return True
         return False
+
+    def told(self, text: str) -> None:
+        """Pass on the text so far.
+
+        Raises:
+            RequestError: nobody waits for it any more; the generation should end.
+        """
+        if self.over():
+            raise RequestError(499, "client_gone", "nobody waits for this text any more.")
+        assert self.on_text is not None
+        self.on_text(text)
 
     def settle(self, start: int, results: Sequence[Result]) -> None:
         """Take the results of the items from ``start`` on; the last ones complete the job."""
@@ -150,7 +176,7 @@ class RequestQueue:
         """Put items back in front, after the replica that had them crashed."""
         old = part.job
         left = old.deadline - time.monotonic()
-        job = Job(old.call, list(part.items), key=old.key, seconds=left, trace=old.trace)
+        job = Job(old.call, list(part.items), key=old.key, seconds=left, trace=old.trace, on_text=old.on_text)
         job.attempts = part.job.attempts
         job.future.add_done_callback(lambda done: _hand_on(done, part))
         with self._changed:
@@ -212,7 +238,7 @@ class RequestQueue:
                 del self._keys[key]
                 continue
             self._keys.move_to_end(key)
-            if call is not None and (job.call != call or job.attempts):
+            if call is not None and (job.call != call or job.alone):
                 skipped += 1
                 continue
             end = self._reach(job, self._max_items - items, self._max_characters - characters, first=not batch)
@@ -226,8 +252,8 @@ class RequestQueue:
             characters += sum(job.costs[job.taken : end])
             self.waiting -= end - job.taken
             job.taken, job.started = end, job.started or time.monotonic()
-            if job.attempts:
-                break  # it has brought an engine down: nobody else's items share its batch
+            if job.alone:
+                break
         return batch
 
     def _first(self, jobs: deque[Job]) -> Job | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from goldilocks.errors import GoldilocksError, InputError, RequestError
 from goldilocks.records import Text
 from goldilocks.serving.engine import Call, Engine, ModelCard, Result
-from goldilocks.serving.queue import BatchRun, OnBatch, RequestQueue, Slice
+from goldilocks.serving.queue import BatchRun, Job, OnBatch, RequestQueue, Slice
 
 _LOG = logging.getLogger("goldilocks.serving")
 _IDLE = 0.5
@@ -129,7 +129,7 @@ class Replica(threading.Thread):
         call = batch[0].job.call
         try:
             engine_began = time.monotonic()
-            results = self._run(call, items)
+            results = self._run(call, items, batch[0].job)
             engine_ended = time.monotonic()
         except EngineCrashedError as error:
             self._crashed(batch, error)
@@ -146,9 +146,10 @@ class Replica(threading.Thread):
         self._on_batch(done)
         return True
 
-    def _run(self, call: Call, items: list[Text]) -> list[Result]:
+    def _run(self, call: Call, items: list[Text], job: Job) -> list[Result]:
         assert self._engine is not None
-        results = self._engine.run(call, items)
+        on_text = None if job.on_text is None else job.told
+        results = self._engine.run(call, items, on_text=on_text)
         if len(results) != len(items):
             raise RequestError(500, "engine_error", f"the model gave {len(results)} results for {len(items)} items.")
         return results
@@ -160,7 +161,7 @@ class Replica(threading.Thread):
             return True
         for number, part in enumerate(batch):
             try:
-                part.job.settle(part.start, self._run(part.job.call, list(part.items)))
+                part.job.settle(part.start, self._run(part.job.call, list(part.items), part.job))
             except EngineCrashedError as crash:
                 self._crashed(batch[number:], crash)
                 return False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 
 from goldilocks.errors import InputError, RequestError
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
 from goldilocks.serving.autoscale import Scaler, scale
@@ -213,9 +214,25 @@ class Service:
         return Answered(deployment, answered, card, items, results)
 
     async def run(
-        self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+        self,
+        request: Request,
+        deployment: Deployment,
+        version: Version,
+        call: Call,
+        items: Sequence[Text],
+        *,
+        on_text: OnText | None = None,
     ) -> list[Result]:
         """The results for items.
+
+        Args:
+            request: Who asks.
+            deployment: The model.
+            version: Of the model.
+            call: What is asked.
+            items: Of what.
+            on_text: Called from another thread with the text of a single item while it is generated. Not where
+                personal data is masked: a piece of text cannot be searched for it.
 
         Raises:
             RequestError: whatever keeps them from being answered.
@@ -237,7 +254,9 @@ class Service:
             asked = privacy.masked(items)
             for kind, count in privacy.masker.counts.items():
                 self.metrics.masked.labels(kind).inc(count)
-        results = await self._answered(request, deployment, version, call, asked)
+        if masking.inputs or masking.outputs:
+            on_text = None
+        results = await self._answered(request, deployment, version, call, asked, on_text=on_text)
         if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
             results = privacy.restored(items, results, card.output)
         if masking.outputs and card.output is Output.TEXT:
@@ -287,36 +306,51 @@ class Service:
         return hidden_answer(answer, self._find)
 
     async def _answered(
-        self, request: Request, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+        self,
+        request: Request,
+        deployment: Deployment,
+        version: Version,
+        call: Call,
+        items: Sequence[Text],
+        *,
+        on_text: OnText | None = None,
     ) -> list[Result]:
         """Results from the cache and from replicas."""
         context = context_of(request)
         kept = self._kept(version, call, items)
         missing = [place for place, kept_item in enumerate(kept) if kept_item is None]
         if missing:
-            job = self._submit(context, deployment, version, call, [items[place] for place in missing])
+            asked = [items[place] for place in missing]
+            job = self._submit(context, deployment, version, call, asked, on_text)
             answers = await result_of(request, job, self.settings.limits.seconds)
             if job.started is not None:
                 waited = job.started - job.created
                 self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
             for place, answer in zip(missing, answers, strict=True):
                 kept[place] = answer
-            self._keep(version, call, [items[place] for place in missing], answers)
+            self._keep(version, call, asked, answers)
         results = [kept_item for kept_item in kept if kept_item is not None]
         self._shadowed(deployment, version, call, items, results)
         return results
 
     def _submit(
-        self, context: Context, deployment: Deployment, version: Version, call: Call, items: Sequence[Text]
+        self,
+        context: Context,
+        deployment: Deployment,
+        version: Version,
+        call: Call,
+        items: Sequence[Text],
+        on_text: OnText | None,
     ) -> Job:
         """Let items wait for a version; one that has just been replaced hands them to its successor."""
+        key, trace = context.caller.id, context.trace
         try:
-            return version.submit(call, items, key=context.caller.id, trace=context.trace)
+            return version.submit(call, items, key=key, trace=trace, on_text=on_text)
         except RequestError:
             if self.stopping or version in deployment.versions:
                 raise
             context.version = deployment.current.id
-            return deployment.current.submit(call, items, key=context.caller.id, trace=context.trace)
+            return deployment.current.submit(call, items, key=key, trace=trace, on_text=on_text)
 
     def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
         if not self.settings.cache_items or call.operation is Operation.GENERATE:

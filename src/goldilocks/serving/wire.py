@@ -61,9 +61,14 @@ def _exactly(sock: socket.socket, size: int) -> bytes | None:
     return b"".join(parts)
 
 
-def call_to(call: Call, items: Sequence[Text]) -> dict[str, Any]:
-    """A call with its items."""
-    return {"operation": call.operation.value, "generation": asdict(call.generation), "items": list(items)}
+def call_to(call: Call, items: Sequence[Text], *, stream: bool = False) -> dict[str, Any]:
+    """A call with its items; ``stream``: the text so far is sent while it is generated."""
+    return {
+        "operation": call.operation.value,
+        "generation": asdict(call.generation),
+        "items": list(items),
+        "stream": stream,
+    }
 
 
 def call_from(message: Mapping[str, Any]) -> tuple[Call, list[Text]]:

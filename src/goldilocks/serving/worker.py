@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import sys
@@ -26,13 +27,28 @@ def main(descriptor: int, folder: Path) -> None:
         return
     send(sock, {"card": card_to(engine.card)})
     while (message := receive(sock)) is not None:
-        send(sock, _answer(engine, message))
+        if "cancel" not in message:  # one that came after the last token
+            send(sock, _answer(engine, message, sock))
 
 
-def _answer(engine: LocalEngine, message: dict[str, Any]) -> dict[str, Any]:
+class _CancelledError(Exception):
+    """The service does not want the rest of a text."""
+
+
+def _answer(engine: LocalEngine, message: dict[str, Any], sock: socket.socket) -> dict[str, Any]:
     call, items = call_from(message)
+
+    def on_text(text: str) -> None:
+        send(sock, {"text": text})
+        if select.select([sock], [], [], 0)[0]:  # while a text is streamed the service sends nothing else
+            receive(sock)
+            raise _CancelledError
+
     try:
-        return {"results": [result_to(purchase) for purchase in engine.run(call, items)]}
+        results = engine.run(call, items, on_text=on_text if message["stream"] else None)
+        return {"results": [result_to(result) for result in results]}
+    except _CancelledError:
+        return {"cancelled": True}
     except InputError as error:
         return {"invalid": str(error)}
     except Exception as error:  # noqa: BLE001  (the service decides what becomes of the request)

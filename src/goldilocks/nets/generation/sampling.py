@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
+from goldilocks.nets.generation.streaming import observer
 
 Logits = npt.NDArray[np.floating[Any]]
 Decode = Callable[[Sequence[int]], str]
@@ -149,7 +150,7 @@ def generate_sequences(
     decode: Decode,
     end_ids: Collection[int],
 ) -> Iterator[TokenSequence]:
-    """Generate until each sequence ends; they are yielded as they finish.
+    """Generate until each sequence ends; they are yielded as they finish. One alone is reported, see ``streaming``.
 
     Args:
         model: Gives the logits; its rows are the sequences.
@@ -159,12 +160,15 @@ def generate_sequences(
         end_ids: Tokens that end a sequence.
     """
     sequences = list(sequences)
+    on_text = observer() if len(sequences) == 1 else None
     while True:
         ids = model.greedy() if sampling.temperature == 0 else model.sample(sequences, sampling)
         model.record(sequences, ids)
         for sequence, token in zip(sequences, ids, strict=True):
             if sequence.active:
                 sequence.append(token, decode, sampling.stops, end_ids)
+        if on_text is not None:
+            on_text(sequences[0].text(decode, sampling.stops))
         active = [row for row, sequence in enumerate(sequences) if sequence.active]
         if 2 * len(active) <= len(sequences) or not active:  # selecting rows copies the KV cache
             kept = set(active)

@@ -23,6 +23,7 @@ from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
 from goldilocks.nets.generation.decoding import generate, log_likelihood
 from goldilocks.nets.generation.prompts import Prompt, generation_to_plain
 from goldilocks.nets.generation.sampling import Sampling
+from goldilocks.nets.generation.streaming import reported_as
 from goldilocks.nets.generation.token_logprobs import TokenLogprobs, token_logprobs
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, DecoderConfig, PromptState
 from goldilocks.nets.network import HeadConfig, NetworkConfig
@@ -202,11 +203,13 @@ class DecoderGenerator(DecoderClassifier):
                 f"prompt takes {len(prefix)} of them: ask for fewer."
             )
         prompts = self._prompt_ids(texts, most)
-        written = generate(
-            self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self.options.end_ids
-        )
         # In the rest of a program indentation matters.
-        return [text.text.rstrip() if state.prompt.completes_code else text.text.strip() for text in written]
+        trimmed = str.rstrip if state.prompt.completes_code else str.strip
+        with reported_as(trimmed):
+            written = generate(
+                self._lm, self.tokenizer, prompts, sampling, prefix=self._prefix(), end_ids=self.options.end_ids
+            )
+        return [trimmed(text.text) for text in written]
 
     def _prompt_state(self) -> PromptState:
         """A tuned decoder gets the prompt it was trained with: the instruction and no examples."""

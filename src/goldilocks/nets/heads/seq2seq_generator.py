@@ -37,6 +37,7 @@ from goldilocks.nets.generation.sampling import (
     generator_for,
     stop_position,
 )
+from goldilocks.nets.generation.streaming import reported_as
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
@@ -214,7 +215,8 @@ class Seq2SeqGenerator(Network):
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 limits = [settings.max_tokens or self._limit(len(row)) for row in batch.rows]
-                answered = (self._sampled if how.temperature else self._searched)(batch, how, limits)
+                with reported_as(str.strip):
+                    answered = (self._sampled if how.temperature else self._searched)(batch, how, limits)
                 for place, (text, mean) in zip(chosen, answered, strict=True):
                     values[place], scores[place] = text.strip(), math.exp(mean)
         return of_values(values, scores)

@@ -3,20 +3,21 @@
 A bundle whose task is a text (translation, summaries, replies, programs) answers the prompt as its item, as it was
 tuned. A bundle of language modelling continues the prompt itself, and gives the log-probabilities of its tokens
 (``echo`` with ``logprobs``), which is how evaluation harnesses compare answers. A classifier answers a chat with its
-label. Streams have the API's form; the text comes in one piece.
+label. A stream of one text has its pieces as they are generated; beam search, labels, several prompts and texts in
+which personal data is masked come in one piece.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from starlette.responses import StreamingResponse
 
 from goldilocks.errors import RequestError
+from goldilocks.nets.generation.streaming import OnText
 from goldilocks.nets.generation.token_logprobs import TokenLogprobs
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.deployment import Deployment, Version
@@ -25,6 +26,7 @@ from goldilocks.serving.generation import generation
 from goldilocks.serving.items import count_tokens, items_from, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import context_of, service_of
+from goldilocks.serving.streams import TextStream, event, respond
 
 router = APIRouter(tags=["generation"])
 
@@ -77,23 +79,45 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
     service = service_of(request)
     deployment, version, card = service.chosen(request, body.model)
     items = _prompts(body.prompt)
-    if Operation.CONTINUE in card.operations:
-        choices = await _continued(request, deployment, version, body, items)
-    elif any(not isinstance(item, str) for item in items) or body.logprobs is not None:
+    head = {"id": f"cmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
+    kind = {"object": "text_completion"}
+
+    async def ask(on_text: OnText | None) -> list[dict[str, Any]]:
+        return await _choices(request, Asked(deployment, version, card, on_text), body, items)
+
+    if body.stream and len(items) == 1 and not body.echo and body.logprobs is None:
+        stream = await TextStream.start(ask, _stops(body))
+        return respond(_pieces(stream, head | kind, body, items), context_of(request), stream.task)
+    choices = await ask(None)
+    usage = _usage(items, [str(choice["text"]) for choice in choices])
+    if body.stream:
+        return respond(_chunks(choices, head | kind, usage, body.stream_options), context_of(request))
+    return {**head, **kind, "choices": choices, "usage": usage}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which model is asked, and who sees the text while it is generated."""
+
+    deployment: Deployment
+    version: Version
+    card: ModelCard
+    on_text: OnText | None = None
+
+
+async def _choices(
+    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
+) -> list[dict[str, Any]]:
+    """One choice for each prompt."""
+    if Operation.CONTINUE in asked.card.operations:
+        return await _continued(request, asked, body, items)
+    if any(not isinstance(item, str) for item in items) or body.logprobs is not None:
         raise RequestError(
             400,
             "not_supported",
-            f"{deployment.name} ({card.task}) is no language model of whole texts; send text, no logprobs.",
+            f"{asked.deployment.name} ({asked.card.task}) is no language model of whole texts; send text, no logprobs.",
         )
-    else:
-        choices = await _answered(request, deployment, version, body, items)
-    written = [str(choice["text"]) for choice in choices]
-    head = {"id": f"cmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
-    usage = _usage(items, written)
-    if body.stream:
-        chunks = [{**head, "object": "text_completion", "choices": [choice]} for choice in choices]
-        return _stream(chunks, head | {"object": "text_completion"}, usage, body.stream_options)
-    return {**head, "object": "text_completion", "choices": choices, "usage": usage}
+    return await _answered(request, asked, body, items)
 
 
 @router.post("/v1/chat/completions", responses=ASKING)
@@ -109,21 +133,21 @@ async def chat(request: Request, body: ChatRequest) -> Any:
                 400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
             )
         call = Call()
-    results = await service.run(request, deployment, version, call, items)
-    text = results[0].label if isinstance(results[0], Prediction) else ""
     head = {"id": f"chatcmpl-{context_of(request).request_id}", "created": service.started, "model": deployment.name}
-    usage = _usage(items, [text])
+
+    async def ask(on_text: OnText | None) -> str:
+        seen = on_text if call.operation is Operation.GENERATE else None
+        (result,) = await service.run(request, deployment, version, call, items, on_text=seen)
+        return result.label if isinstance(result, Prediction) else ""
+
     if body.stream:
-        delta = {"role": "assistant", "content": text}
-        chunk = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
-        last = {"index": 0, "delta": {}, "finish_reason": "stop", "logprobs": None}
-        kind = {"object": "chat.completion.chunk"}
-        return _stream(
-            [{**head, **kind, "choices": [choice]} for choice in (chunk, last)], head | kind, usage, body.stream_options
-        )
+        stream = await TextStream.start(ask, _stops(body))
+        head |= {"object": "chat.completion.chunk"}
+        return respond(_deltas(stream, head, body, items), context_of(request), stream.task)
+    text = await ask(None)
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+    return {**head, "object": "chat.completion", "choices": [choice], "usage": _usage(items, [text])}
 
 
 def _call(body: _Sampled, max_tokens: int | None, most: int, operation: Operation = Operation.GENERATE) -> Call:
@@ -146,20 +170,19 @@ def _prompts(prompt: str | list[str] | list[int] | list[list[int]]) -> list[Text
 
 
 async def _answered(
-    request: Request, deployment: Deployment, version: Version, body: CompletionRequest, items: Sequence[Text]
+    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """Answers of a bundle that writes, the prompt being its item."""
-    service = service_of(request)
-    card = service.card(version)
+    service, card = service_of(request), asked.card
     checked = items_from(items, card, service.settings.limits)
     if card.output is not Output.TEXT:
         raise RequestError(
-            400, "not_supported", f"{deployment.name} gives {card.output.value}, no text; use /v1/classify."
+            400, "not_supported", f"{asked.deployment.name} gives {card.output.value}, no text; use /v1/classify."
         )
     call = Call()
     if Operation.GENERATE in card.operations:
         call = _call(body, body.max_tokens or None, service.settings.limits.max_tokens)
-    results = await service.run(request, deployment, version, call, checked)
+    results = await service.run(request, asked.deployment, asked.version, call, checked, on_text=asked.on_text)
     return [
         _choice(index, (str(item) if body.echo else "") + result.label, None)
         for index, (item, result) in enumerate(zip(items, results, strict=True))
@@ -168,10 +191,10 @@ async def _answered(
 
 
 async def _continued(
-    request: Request, deployment: Deployment, version: Version, body: CompletionRequest, items: Sequence[Text]
+    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """Continuations by a language model, with log-probabilities of the prompt's tokens where they are asked for."""
-    service = service_of(request)
+    service, deployment, version = service_of(request), asked.deployment, asked.version
     limits = service.settings.limits
     texts = [item for item in items if isinstance(item, str)]
     if texts:
@@ -193,7 +216,7 @@ async def _continued(
     more = [""] * len(items)
     if most > 1 or (most == 1 and body.logprobs is None):
         call = _call(body, most, limits.max_tokens, Operation.CONTINUE)
-        written = await service.run(request, deployment, version, call, items)
+        written = await service.run(request, deployment, version, call, items, on_text=asked.on_text)
         more = [text.label if isinstance(text, Prediction) else "" for text in written]
     elif most == 1:
         more = [judgement.following for judgement in judged]
@@ -261,14 +284,48 @@ def _usage(items: Sequence[Text], written: Sequence[str]) -> dict[str, int]:
     return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
 
 
-def _stream(
-    chunks: Sequence[dict[str, Any]], head: dict[str, Any], usage: dict[str, int], options: StreamOptions | None
-) -> StreamingResponse:
-    async def events() -> AsyncIterator[str]:
-        for chunk in chunks:
-            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
-        if options is not None and options.include_usage:
-            yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage}, ensure_ascii=False)}\n\n"
-        yield "data: [DONE]\n\n"
+def _stops(body: _Sampled) -> list[str]:
+    return [body.stop] if isinstance(body.stop, str) else body.stop or []
 
-    return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+async def _deltas(
+    stream: TextStream[str], head: dict[str, Any], body: ChatRequest, items: Sequence[Text]
+) -> AsyncIterator[str]:
+    """Chunks of a chat: the role, the pieces of the text, why it ended, and usage where it is asked for."""
+
+    def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        return event({**head, "choices": [choice]})
+
+    yield chunk({"role": "assistant", "content": ""})
+    async for piece in stream.parts():
+        yield chunk({"content": piece})
+    text = await stream.answer()
+    if rest := stream.pieces.rest(text):
+        yield chunk({"content": rest})
+    yield chunk({}, "stop")
+    if body.stream_options is not None and body.stream_options.include_usage:
+        yield event({**head, "choices": [], "usage": _usage(items, [text])})
+
+
+async def _pieces(
+    stream: TextStream[list[dict[str, Any]]], head: dict[str, Any], body: CompletionRequest, items: Sequence[Text]
+) -> AsyncIterator[str]:
+    """The pieces of one completion; the last has the reason why it ended."""
+    async for piece in stream.parts():
+        yield event({**head, "choices": [_choice(0, piece, None) | {"finish_reason": None}]})
+    choices = await stream.answer()
+    text = str(choices[0]["text"])
+    last = [choices[0] | {"text": stream.pieces.rest(text)}]
+    async for entry in _chunks(last, head, _usage(items, [text]), body.stream_options):
+        yield entry
+
+
+async def _chunks(
+    choices: Sequence[dict[str, Any]], head: dict[str, Any], usage: dict[str, int], options: StreamOptions | None
+) -> AsyncIterator[str]:
+    """A chunk for each choice, and usage where it is asked for."""
+    for choice in choices:
+        yield event({**head, "choices": [choice]})
+    if options is not None and options.include_usage:
+        yield event({**head, "choices": [], "usage": usage})

@@ -1,0 +1,86 @@
+"""A text while it is generated: who wants to see it sets an observer, and the generation loop reports to it.
+
+The observer is a context variable, so no signature between a service and the loop has to hand it on, and two threads
+that generate at the same time do not see each other's. It is given the whole text so far, not the last token: tokens
+may be parts of a character, and a stop string may begin in one and end in another. ``TextPieces`` cuts the stable part
+of that into pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+OnText = Callable[[str], None]
+"""Called with the text so far, after each token. What it raises ends the generation."""
+
+_REPLACEMENT = "\ufffd"
+_OBSERVER: ContextVar[OnText | None] = ContextVar("goldilocks_on_text", default=None)
+
+
+@contextmanager
+def observed_by(on_text: OnText | None) -> Iterator[None]:
+    """Within the block, a text that is generated alone is reported to ``on_text``; ``None``: to nobody."""
+    token = _OBSERVER.set(on_text)
+    try:
+        yield
+    finally:
+        _OBSERVER.reset(token)
+
+
+@contextmanager
+def reported_as(change: Callable[[str], str]) -> Iterator[None]:
+    """Within the block, a text is reported as the answer that it would be: changed as the answer is in the end."""
+    observer = _OBSERVER.get()
+    with observed_by(None if observer is None else lambda text: observer(change(text))):
+        yield
+
+
+def observer() -> OnText | None:
+    """Who is told, if anybody."""
+    return _OBSERVER.get()
+
+
+class TextPieces:
+    """A growing text as pieces, whose concatenation is the text in the end.
+
+    What may still change is held back: white space at the end (answers are stripped), an incomplete character, and what
+    may be the beginning of a stop string.
+
+    Example:
+        >>> pieces = TextPieces(stops=("END",))
+        >>> [pieces.add(text) for text in ("a", "a b", "a b E", "a b Ex")], pieces.rest("a b Ex")
+        (['a', ' b', '', ' Ex'], '')
+    """
+
+    def __init__(self, stops: Sequence[str] = ()) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            stops: Stop strings, which end the text and are no part of it.
+        """
+        self._stops = stops
+        self.sent = ""
+
+    def add(self, text: str) -> str:
+        """The next piece of the text so far; empty where nothing is certain yet."""
+        return self._next(text[: self._stable(text)])
+
+    def rest(self, text: str) -> str:
+        """What is left of the finished text."""
+        return self._next(text)
+
+    def _next(self, text: str) -> str:
+        if not text.startswith(self.sent):
+            return ""  # a retry that was sampled anew has not caught up, or differs: nothing is taken back
+        piece = text[len(self.sent) :]
+        self.sent = text
+        return piece
+
+    def _stable(self, text: str) -> int:
+        end = len(text.rstrip(_REPLACEMENT))
+        for stop in self._stops:
+            overlaps = (size for size in range(min(len(stop), end), 0, -1) if text[:end].endswith(stop[:size]))
+            end -= next(overlaps, 0)
+        return len(text[:end].rstrip())
