@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from goldilocks.records import Cost, Decision, Excluded, Measured, Pool, Screening, Standing, Trial
-from goldilocks.report.charts import Point
+from goldilocks.report.cost_loss_chart import Point
 from goldilocks.report.scales import Scale
 from goldilocks.report.svg import tag
 

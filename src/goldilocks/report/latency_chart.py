@@ -5,9 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from goldilocks.records import Footprint
-from goldilocks.report.charts import WIDTHS
 from goldilocks.report.scales import Scale, spread
-from goldilocks.report.svg import axes, path_of, picture, tag
+from goldilocks.report.svg import WIDTHS, axes, path_of, picture, tag
 from goldilocks.report.words import number
 from goldilocks.support.text.translation import _
 

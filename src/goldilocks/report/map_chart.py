@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from goldilocks.records import AlphaRange, Objective
-from goldilocks.report.charts import WIDTHS
 from goldilocks.report.scales import Scale
-from goldilocks.report.svg import picture, tag, width_of
+from goldilocks.report.svg import WIDTHS, picture, tag, width_of
 from goldilocks.report.words import compact, number, shorten_middle
 from goldilocks.support import amounts
 from goldilocks.support.text.translation import _

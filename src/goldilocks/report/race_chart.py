@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from goldilocks.records import Trial
-from goldilocks.report.charts import WIDTHS, loss_scale
-from goldilocks.report.scales import Scale, spread
-from goldilocks.report.svg import Label, axes, line_boxes, path_of, picture, place_labels, point_box, tag
+from goldilocks.report.scales import Scale, loss_scale, spread
+from goldilocks.report.svg import WIDTHS, Label, axes, line_boxes, path_of, picture, place_labels, point_box, tag
 from goldilocks.report.words import duration, money, number, percent, plural, shorten_middle
 from goldilocks.support.text.translation import _
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _LINEAR_BELOW = 0.6
 """A log axis over less than this many decades gets the ticks of a linear one: 1, 2, 5 would leave it bare."""
+_LOG_ABOVE = 6.0
+"""Losses that differ by more than this factor are drawn on a logarithmic axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,16 @@ def spread(values: Sequence[float], start: float, end: float, *, log: bool = Fal
         return Scale(low / air, high * air, start, end, log=True)
     air = (high - low) * pad or abs(high) * 0.5 or 1.0
     return Scale(low - air if low < 0 or low - air > 0 else 0.0, high + air, start, end)
+
+
+def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end: float) -> Scale:
+    """A scale for losses, logarithmic where they differ much; ``ends`` are those of the intervals."""
+    positive = [loss for loss in losses if loss > 0]
+    if len(positive) == len(losses) and max(losses) > _LOG_ABOVE * min(losses):
+        # An interval may reach 0, which a log axis cannot show: it is then cut at a third of the lowest loss.
+        floor = min(losses) / 3
+        return spread([*losses, *(max(bound, floor) for bound in ends)], start, end, log=True, pad=0.04)
+    return spread([*losses, *(bound for bound in ends if math.isfinite(bound))], start, end)
 
 
 def round_ticks(low: float, high: float, about: int = 6) -> list[float]:

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from goldilocks.report.scales import Scale
 from goldilocks.report.words import clean, compact
 
+WIDTHS = {"wide": 1160, "narrow": 350}
+"""Width in pixels for wide and narrow pages. A plot is drawn for each, because text scales with an SVG image."""
 CHARACTER = 6.4
 """Width of an average character of a label, in pixels at the size the style sheet gives it."""
 

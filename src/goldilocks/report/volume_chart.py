@@ -5,9 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from goldilocks.records import HostedOrOwn, Objective
-from goldilocks.report.charts import WIDTHS
 from goldilocks.report.scales import Scale, spread
-from goldilocks.report.svg import Label, axes, path_of, picture, place_labels, tag
+from goldilocks.report.svg import WIDTHS, Label, axes, path_of, picture, place_labels, tag
 from goldilocks.report.words import money, shorten_middle
 from goldilocks.support.text.translation import _
 

@@ -29,7 +29,7 @@ from goldilocks.records import (
 )
 from goldilocks.records.assumptions import assumed_values
 from goldilocks.records.outlook import hosted_or_own_lines, next_steps_basis, next_steps_line
-from goldilocks.report import board, charts, confusion, story, summary, words
+from goldilocks.report import board, confusion, cost_loss_chart, story, summary, words
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.latency_chart import latency_chart, latency_words
 from goldilocks.report.learning_curves import learning_curves
@@ -122,7 +122,7 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
         "colours": colours,
         "loss": board.losses_of(decision, trials).get(decision.winner.candidate),
         "others": [name for name in decision.tied if name != decision.winner.candidate],
-        "front": charts.front(points, colours, decision.objective.currency, forms) if points else None,
+        "front": cost_loss_chart.front(points, colours, decision.objective.currency, forms) if points else None,
         "forms": forms,
         "map": decision_map(decision.map, labels, colours, decision.alpha, decision.objective),
         "assumed": assumed_values(decision),

@@ -81,10 +81,10 @@ def check_metric(metric: Metric) -> None:
     weights = rng.multinomial(len(gold), np.full(len(gold), 1 / len(gold)), size=5).astype(np.float32)
     drawn = metric.total(np.asarray(weights @ items))
     assert drawn.shape == (5,), f"total gives {drawn.shape} for 5 rows of sums"
-    for row, entry in zip(weights, drawn, strict=True):
+    for row, value in zip(weights, drawn, strict=True):
         again = [i for i, times in enumerate(row.astype(int)) for _ in range(times)]
         spelled_out = _value(metric, [gold[i] for i in again], [predicted[i] for i in again])
-        assert math.isclose(float(entry), spelled_out, abs_tol=1e-5), "a resample scores differently when spelled out"
+        assert math.isclose(float(value), spelled_out, abs_tol=1e-5), "a resample scores differently when spelled out"
 
 
 def _made_up_labels() -> tuple[list[Any], list[Any]]:
@@ -96,7 +96,7 @@ def _made_up_labels() -> tuple[list[Any], list[Any]]:
 def _check_label_metric(metric: Metric, gold: Sequence[Any], predicted: Sequence[Any]) -> None:
     """Right answers are best, and what the labels are called does not matter."""
     low, high = metric.RANGE
-    if any(isinstance(entry, tuple) for example in metric.EXAMPLES for entry in example[0]):
+    if any(isinstance(answer, tuple) for example in metric.EXAMPLES for answer in example[0]):
         gold, predicted = [(answer,) for answer in gold], [(answer,) for answer in predicted]
     value, perfect = _value(metric, gold, predicted), _value(metric, gold, gold)
     assert math.isclose(perfect, high if metric.HIGHER_IS_BETTER else low), f"right answers throughout score {perfect}"
@@ -183,7 +183,7 @@ def _check_model(family: Family, info: ModelInfo, checkpoint: Path | None, case:
         model.fit(part.texts, part.gold, seed=0)
         assert alike(model.predict(part.texts), first) < 1e-4, f"{info.name}: fitting again changes answers"
     else:
-        assert isinstance(config, TrainingConfig), f"{info.name} is trained by descent, so it needs a recipe"
+        assert isinstance(config, TrainingConfig), f"{info.name} is trained by descent, so it needs a config"
         assert set(info.groups) <= GROUPS, f"{info.name}: groups {info.groups} are not all among {sorted(GROUPS)}"
         there = set(info.groups) - {"prompt"}
         assert set(cast(Any, model).groups()) == there, f"{info.name}: info and network differ in their groups"
@@ -303,30 +303,30 @@ def check_method(method: Method, networks: Sequence[tuple[ModelInfo, Callable[[]
     assert all(getattr(options, field.name) is not None or field.default is None for field in fields(options))
     base = TrainingConfig(epochs=2, learning_rate=1e-4, head_learning_rate=1e-3)
     adjusted = method.training_config(base)
-    assert adjusted is None or isinstance(adjusted, TrainingConfig), "recipe must give a Recipe, or None"
+    assert adjusted is None or isinstance(adjusted, TrainingConfig), "no TrainingConfig, and not None"
     counted = ModelInfo("n", "f", "builtin", "a", "none", ("*",), "none-needed", 1, 1)
     reason = method.incompatibility(counted)
     assert reason is None or reason.strip(), "incompatibility gives an empty reason for a one-shot estimator"
     fitting = 0
     for info, make in networks:
         reason = method.incompatibility(info)
-        assert reason is None or reason.strip(), f"misfit gives an empty reason for {info.name}"
+        assert reason is None or reason.strip(), f"incompatibility gives an empty reason for {info.name}"
         if reason is None:
             fitting += 1
             assert method.effort(info) > 0, f"effort for {info.name} is {method.effort(info)}"
             if isinstance(method, FreezesLayers):
                 shares = [method.frozen_share(info, output) for output in Output]
-                assert all(0 <= share < 1 for share in shares), f"once for {info.name} is {max(shares)}"
+                assert all(0 <= share < 1 for share in shares), f"frozen_share for {info.name} is {max(shares)}"
             if isinstance(method, FitsInClosedForm):
                 continue  # for outputs that the untrained networks here do not have; its own tests fit it
             if adjusted is None:
-                _check_telling(method, info, make())
+                _check_prompting_method(method, info, make())
             else:
                 fitting -= _check_method_on(method, info, make())
     return fitting
 
 
-def _check_telling(method: Method, info: ModelInfo, model: Any) -> None:
+def _check_prompting_method(method: Method, info: ModelInfo, model: Any) -> None:
     """A method that trains nothing: what it prepared can be fitted, twice with the same answers."""
     part = tiny.part(12)
     answers = []
@@ -334,7 +334,7 @@ def _check_telling(method: Method, info: ModelInfo, model: Any) -> None:
         method.prepare(model, method.Options())
         model.fit(part.texts, part.gold, seed=0)
         answers.append(model.predict(part.texts))
-    assert alike(*answers) < 1e-4, f"telling {info.name} again changes its answers"
+    assert alike(*answers) < 1e-4, f"fitting {info.name} again changes its answers"
 
 
 def _check_method_on(method: Method, info: ModelInfo, network: Any) -> bool:

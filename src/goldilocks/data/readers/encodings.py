@@ -3,7 +3,7 @@
 A byte sequence is often valid in several legacy encodings, so that decoding without an error proves little. What tells
 the East Asian ones apart is which characters come out: GB 2312, Big5, JIS X 0208 and KS X 1001 each have a block of
 common characters, and text in the wrong encoding falls outside it. What is none of these is left to charset-normalizer,
-which tells single-byte encodings apart by the letters of languages. ``benchmarks/encodings.py`` measures both.
+which tells single-byte encodings apart by the letters of languages. ``benchmarks/encoding_detection.py`` measures both.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How often is the encoding of text that is not UTF-8 detected: our detector against charset-normalizer?
 
-Run:    python benchmarks/encodings.py --catalogues /usr/share/vim/vim90/lang /usr/share/locale
+Run:    python benchmarks/encoding_detection.py --catalogues /usr/share/vim/vim90/lang /usr/share/locale
 Needs:  CPU only, about a minute; gettext catalogues (.mo) with translations in the languages below, as Linux
         distributions install them with vim, bash, sed or glibc. Results of record lie in benchmarks/results/.
 

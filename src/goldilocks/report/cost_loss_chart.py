@@ -1,19 +1,16 @@
-"""The plot of the candidates by cost and loss (the decision map is in ``map_chart.py``).
-
-It is drawn twice, for wide and for narrow pages, because text scales with an SVG image.
-"""
+"""Cost against loss: a dot for each candidate, with the lower convex hull (the decision map is in ``map_chart.py``)."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from goldilocks.report.scales import Scale, spread
+from goldilocks.report.scales import Scale, loss_scale, spread
 from goldilocks.report.svg import (
+    WIDTHS,
     Box,
     Label,
     axes,
@@ -27,10 +24,6 @@ from goldilocks.report.svg import (
 from goldilocks.report.words import money, number, plural, shorten_middle
 from goldilocks.support.text.translation import _, localised
 
-WIDTHS = {"wide": 1160, "narrow": 350}
-"""Width of the plots in pixels for wide and narrow pages."""
-_LOG_ABOVE = 6.0
-"""Losses that differ by more than this factor are drawn on a logarithmic axis."""
 _BEND = 24
 """Segments per edge of the hull: straight in money, it is curved on a logarithmic axis."""
 _FAR = 4.0
@@ -78,16 +71,6 @@ def lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float
 def _turns_up(first: tuple[float, float], middle: tuple[float, float], last: tuple[float, float]) -> bool:
     """Whether ``middle`` lies on or above the line from ``first`` to ``last``."""
     return (middle[1] - first[1]) * (last[0] - first[0]) >= (last[1] - first[1]) * (middle[0] - first[0])
-
-
-def loss_scale(losses: Sequence[float], ends: Sequence[float], start: float, end: float) -> Scale:
-    """A scale for losses, logarithmic where they differ much; ``ends`` are those of the intervals."""
-    positive = [loss for loss in losses if loss > 0]
-    if len(positive) == len(losses) and max(losses) > _LOG_ABOVE * min(losses):
-        # An interval may reach 0, which a log axis cannot show: it is then cut at a third of the lowest loss.
-        floor = min(losses) / 3
-        return spread([*losses, *(max(entry, floor) for entry in ends)], start, end, log=True, pad=0.04)
-    return spread([*losses, *(entry for entry in ends if math.isfinite(entry))], start, end)
 
 
 def front(points: Sequence[Point], colours: Mapping[str, int], currency: str, forms: Sequence[Point] = ()) -> Markup:
@@ -143,7 +126,7 @@ def _front(
     ]
     boxes: list[Box] = [point_box(x(point.cost), y(point.loss)) for point in points]
     parts += place_labels(labels, boxes, (x.start, y.end - 12, x.end + 8, y.start), lines)
-    best = min(able or points, key=lambda entry: entry.loss)
+    best = min(able or points, key=lambda point: point.loss)
     described = _("{candidates}. On the hull, cheapest first: {names}. Lowest loss: {best}, {loss}.").format(
         candidates=plural(len(points), "candidate"),
         names=", ".join(
@@ -177,9 +160,9 @@ def _bent(hull: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[tuple
     """The hull in pixels, extended to the right and upwards to the edges of the plot."""
     spots = [(hull[0][0], y.high)] if hull and hull[0][1] < y.high else []
     for first, last in itertools.pairwise(hull):
-        entry = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # where it crosses the upper edge
+        crossing = min(max((first[1] - y.high) / (first[1] - last[1]), 0.0), 1.0)  # of the upper edge of the plot
         for step in range(_BEND):
-            done = entry + (1 - entry) * step / _BEND
+            done = crossing + (1 - crossing) * step / _BEND
             spots.append((first[0] + (last[0] - first[0]) * done, first[1] + (last[1] - first[1]) * done))
     spots += [*hull[-1:], *((x.high, loss) for _, loss in hull[-1:])]
     return [(x(cost), y(loss)) for cost, loss in spots]

@@ -8,7 +8,7 @@ from fake_run import envelope, make_run
 
 from goldilocks.records import AlphaRange, Objective
 from goldilocks.report.board import colours_of, labels_of, points_of
-from goldilocks.report.charts import Point, front, lower_hull
+from goldilocks.report.cost_loss_chart import Point, front, lower_hull
 from goldilocks.report.map_chart import alpha_axis, decision_map
 from goldilocks.report.race_chart import race_chart
 from goldilocks.report.svg import Label, line_boxes, place_labels, point_box
