@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -45,12 +45,11 @@ class TextStream(Generic[Answer]):
     """The first piece."""
 
     @classmethod
-    async def start(cls, ask: Callable[[OnText], Awaitable[Answer]], stops: Sequence[str]) -> TextStream[Answer]:
+    async def start(cls, ask: Callable[[OnText], Awaitable[Answer]]) -> TextStream[Answer]:
         """Ask, and wait for the first piece or the end.
 
         Args:
             ask: The request; its argument is called from any thread with the text so far.
-            stops: Stop strings of the request.
 
         Raises:
             RequestError: it failed before the first piece.
@@ -64,7 +63,7 @@ class TextStream(Generic[Answer]):
 
         task = asyncio.ensure_future(_awaited(ask(on_text)))
         task.add_done_callback(lambda _: changed.set())
-        stream = cls(task, TextPieces(stops), texts, changed)
+        stream = cls(task, TextPieces(), texts, changed)
         try:
             stream.first = await stream._next()
             if stream.task.done():

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.errors import InputError
-from goldilocks.nets.generation.streaming import observer
+from goldilocks.nets.generation.streaming import observer, without_open_stop
 
 Logits = npt.NDArray[np.floating[Any]]
 Decode = Callable[[Sequence[int]], str]
@@ -168,7 +168,8 @@ def generate_sequences(
             if sequence.active:
                 sequence.append(token, decode, sampling.stops, end_ids)
         if on_text is not None:
-            on_text(sequences[0].text(decode, sampling.stops))
+            text = sequences[0].text(decode, sampling.stops)
+            on_text(without_open_stop(text, sampling.stops) if sequences[0].active else text)
         active = [row for row, sequence in enumerate(sequences) if sequence.active]
         if 2 * len(active) <= len(sequences) or not active:  # selecting rows copies the KV cache
             kept = set(active)

@@ -2,8 +2,7 @@
 
 The observer is a context variable, so no signature between a service and the loop has to hand it on, and two threads
 that generate at the same time do not see each other's. It is given the whole text so far, not the last token: tokens
-may be parts of a character, and a stop string may begin in one and end in another. ``TextPieces`` cuts the stable part
-of that into pieces.
+may be parts of a character, and a stop string may begin in one and end in another. ``TextPieces`` makes pieces of it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,10 @@ _OBSERVER: ContextVar[OnText | None] = ContextVar("goldilocks_on_text", default=
 
 @contextmanager
 def observed_by(on_text: OnText | None) -> Iterator[None]:
-    """Within the block, a text that is generated alone is reported to ``on_text``; ``None``: to nobody."""
+    """Within the block, a text that is generated alone is reported to ``on_text``; ``None``: to nobody.
+
+    What may become a stop string, which is no part of the answer, is not reported until it is decided.
+    """
     token = _OBSERVER.set(on_text)
     try:
         yield
@@ -42,30 +44,38 @@ def observer() -> OnText | None:
     return _OBSERVER.get()
 
 
+def without_open_stop(text: str, stops: Sequence[str]) -> str:
+    """A text without what at its end may be the beginning of a stop string.
+
+    Example:
+        >>> without_open_stop("soup EN", ("END",)), without_open_stop("soup EN", ())
+        ('soup ', 'soup EN')
+    """
+    longest = max(map(len, stops), default=0)
+    for size in range(min(longest, len(text)), 0, -1):
+        if any(stop.startswith(text[-size:]) for stop in stops):
+            return text[:-size]
+    return text
+
+
 class TextPieces:
     """A growing text as pieces, whose concatenation is the text in the end.
 
-    What may still change is held back: white space at the end (answers are stripped), an incomplete character, and what
-    may be the beginning of a stop string.
+    What may still change is held back: white space at the end (answers are stripped) and an incomplete character.
 
     Example:
-        >>> pieces = TextPieces(stops=("END",))
-        >>> [pieces.add(text) for text in ("a", "a b", "a b E", "a b Ex")], pieces.rest("a b Ex")
-        (['a', ' b', '', ' Ex'], '')
+        >>> pieces = TextPieces()
+        >>> [pieces.add(text) for text in ("a", "a ", "a b")], pieces.rest("a b.")
+        (['a', '', ' b'], '.')
     """
 
-    def __init__(self, stops: Sequence[str] = ()) -> None:
-        """Nothing is sent yet.
-
-        Args:
-            stops: Stop strings, which end the text and are no part of it.
-        """
-        self._stops = stops
+    def __init__(self) -> None:
+        """Nothing is sent yet."""
         self.sent = ""
 
     def add(self, text: str) -> str:
         """The next piece of the text so far; empty where nothing is certain yet."""
-        return self._next(text[: self._stable(text)])
+        return self._next(text.rstrip(_REPLACEMENT).rstrip())
 
     def rest(self, text: str) -> str:
         """What is left of the finished text."""
@@ -73,14 +83,7 @@ class TextPieces:
 
     def _next(self, text: str) -> str:
         if not text.startswith(self.sent):
-            return ""  # a retry that was sampled anew has not caught up, or differs: nothing is taken back
+            return ""  # shorter than before: a crashed engine is starting again; nothing is taken back
         piece = text[len(self.sent) :]
         self.sent = text
         return piece
-
-    def _stable(self, text: str) -> int:
-        end = len(text.rstrip(_REPLACEMENT))
-        for stop in self._stops:
-            overlaps = (size for size in range(min(len(stop), end), 0, -1) if text[:end].endswith(stop[:size]))
-            end -= next(overlaps, 0)
-        return len(text[:end].rstrip())

@@ -86,7 +86,7 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
         return await _choices(request, Asked(deployment, version, card, on_text), body, items)
 
     if body.stream and len(items) == 1 and not body.echo and body.logprobs is None:
-        stream = await TextStream.start(ask, _stops(body))
+        stream = await TextStream.start(ask)
         return respond(_pieces(stream, head | kind, body, items), context_of(request), stream.task)
     choices = await ask(None)
     usage = _usage(items, [str(choice["text"]) for choice in choices])
@@ -141,7 +141,7 @@ async def chat(request: Request, body: ChatRequest) -> Any:
         return result.label if isinstance(result, Prediction) else ""
 
     if body.stream:
-        stream = await TextStream.start(ask, _stops(body))
+        stream = await TextStream.start(ask)
         head |= {"object": "chat.completion.chunk"}
         return respond(_deltas(stream, head, body, items), context_of(request), stream.task)
     text = await ask(None)
@@ -282,10 +282,6 @@ def _usage(items: Sequence[Text], written: Sequence[str]) -> dict[str, int]:
     asked = sum(count_tokens([item]) if isinstance(item, str) else len(item) for item in items)
     given = count_tokens(list(written))
     return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
-
-
-def _stops(body: _Sampled) -> list[str]:
-    return [body.stop] if isinstance(body.stop, str) else body.stop or []
 
 
 async def _deltas(
