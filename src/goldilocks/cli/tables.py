@@ -207,11 +207,13 @@ def leaderboard(decision: Decision) -> Table:
         "",
         "candidate",
         _abbreviated(decision.metric),
-        "95 % interval",
+        "95 % CI",
         f"{decision.objective.currency}/mo",
         "p95 ms",
         *(["no answer"] if missing else []),
     )
+    for column in table.columns:  # of a long name and a number, the name is continued on the next line
+        column.no_wrap = column is not table.columns[1]
     for candidate in decision.candidates:
         if candidate.score is not None:
             share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
