@@ -221,7 +221,7 @@ def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: 
     begun = setting.clock.elapsed()
     with guard.watch("measuring", [candidate.name]):
         setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
-    reserve.measured.append(setting.clock.elapsed() - begun)
+    reserve.measured[candidate.name] = setting.clock.elapsed() - begun
 
 
 FOOTPRINT_TEXTS = 64

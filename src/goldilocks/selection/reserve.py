@@ -26,14 +26,26 @@ class Reserve:
     budget_seconds: float
     n_test: int
     """Items of the test part."""
-    measured: list[float] = field(default_factory=list)
-    """Seconds that each footprint took."""
+    measured: dict[str, float] = field(default_factory=dict)
+    """Candidate -> seconds that its footprint took."""
 
     def seconds(self, trials: Sequence[Trial]) -> float:
-        """To be left when the next purchase ends: its footprint, the slowest finished model on the test part, a bundle.
+        """To be left when the next purchase ends: its footprint, the winner on the test part, and its bundle.
 
-        A bundle is read back before it is handed over, which loads the model once more, as a footprint does.
+        The winner is taken to be the slowest of the finished candidates whose score may be as good as the best: a slow
+        one that is far behind will not be scored on the test part. A bundle is read back before it is handed over,
+        which loads the model once more, as a footprint does.
         """
-        footprint = max(self.measured, default=MEASURING)
-        slowest = max((trial.seconds_per_text for trial in trials if trial.share >= 1), default=0.0)
-        return min(2 * footprint + slowest * self.n_test + WRITING, MOST * self.budget_seconds)
+        contenders = _contenders([trial for trial in trials if trial.share >= 1])
+        slowest = max((trial.seconds_per_text for trial in contenders), default=0.0)
+        footprint = max(self.measured.values(), default=MEASURING)
+        loading = max((self.measured.get(trial.candidate, footprint) for trial in contenders), default=footprint)
+        return min(footprint + loading + slowest * self.n_test + WRITING, MOST * self.budget_seconds)
+
+
+def _contenders(finished: Sequence[Trial]) -> list[Trial]:
+    """Those whose interval overlaps that of the lowest loss."""
+    if not finished:
+        return []
+    best = min(finished, key=lambda trial: trial.loss).score
+    return [trial for trial in finished if trial.score.low <= best.high and trial.score.high >= best.low]
