@@ -19,6 +19,7 @@ from goldilocks.bundle.write import CompressedForm, write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
+from goldilocks.catalog.short_schedules import with_short_schedules
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.form import Wanted, compressed_form
 from goldilocks.compression.trial import Comparison, SavedModel
@@ -113,6 +114,7 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     store = RunStore(sealed, workload(trained), workspace, settings.offline, spec.seed, spec.options, spec.training)
+    store.short_schedules = pool.short_schedules
     store.augmented = trained.train
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
@@ -201,6 +203,10 @@ def _find_candidates(
 ) -> Pool:
     progress(StageStarted("candidates"))
     pool = candidates(spec, task, dataset, settings, machine())
+    if "epochs" not in spec.training:  # a large model is raced with as many epochs as the budget has time for
+        known = read_record(Pool, workspace.pool).short_schedules if workspace.pool.exists() else {}
+        begun = {trial.candidate for trial in workspace.read_trials()}
+        pool = with_short_schedules(pool, workload(dataset), spec.budget_seconds, begun=begun, known=known)
     write_text(workspace.pool, to_json(pool))
     return pool
 

@@ -11,6 +11,7 @@ from goldilocks.records.candidates import Excluded as Excluded
 from goldilocks.records.candidates import Forecast as Forecast
 from goldilocks.records.candidates import ModelInfo as ModelInfo
 from goldilocks.records.candidates import Pool as Pool
+from goldilocks.records.candidates import ShortSchedule as ShortSchedule
 from goldilocks.records.candidates import Workload as Workload
 from goldilocks.records.compression import CompressedCandidate as CompressedCandidate
 from goldilocks.records.compression import Compression as Compression

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from goldilocks.records.items import Output
@@ -96,6 +96,16 @@ class Forecast:
         """
         return self.once + (1 - self.once) * share if share > 0 else 0.0
 
+    def shortened(self, share: float) -> Forecast:
+        """The forecast of a run with this share of the epochs; frozen layers still run once.
+
+        Example:
+            >>> Forecast(seconds=10.0, memory_bytes=0.0, once=0.5).shortened(0.2)
+            Forecast(seconds=6.0, memory_bytes=0.0, once=0.8333333333333334)
+        """
+        left = self.behind(share)
+        return replace(self, seconds=self.seconds * left, once=self.once / left)
+
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
@@ -106,6 +116,21 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortSchedule:
+    """The training schedule of a candidate whose full run does not fit into the budget."""
+
+    epochs: float
+    full_epochs: float
+    full_seconds: float
+    """Forecast of the full run."""
+
+    @property
+    def share(self) -> float:
+        """Share of the full schedule."""
+        return self.epochs / self.full_epochs
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """The eligible candidates."""
 
@@ -113,6 +138,8 @@ class Pool:
     forecasts: Mapping[str, Forecast]
     """Candidate name -> what it is expected to need."""
     excluded: tuple[Excluded, ...] = ()
+    short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
+    """Candidate name -> its schedule, where that was shortened to fit the budget; the forecast is of this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from goldilocks.records import Candidate, Decision, Footprint, Pool, Search, Sta
 from goldilocks.selection.cost import cost
 from goldilocks.selection.decide import Choice, decide
 from goldilocks.selection.digests import digests
-from goldilocks.selection.explain_choice import advice, sentence
+from goldilocks.selection.explain_choice import advice, sentence, shortened
 from goldilocks.selection.failures import Guard, own_fault
 from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.selection.needs import needs
@@ -168,7 +168,10 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         serving=spec.serving,
         p_best=choice.winner.p_best,
         expected_regret=choice.expected_regret,
-        advice=advice(standings, choice.winner, spec.objective, choice.expected_regret),
+        advice=(
+            *advice(standings, choice.winner, spec.objective, choice.expected_regret),
+            *shortened(choice.winner.candidate, records.pool.short_schedules.get(choice.winner.candidate)),
+        ),
         warnings=_disturbances(footprints),
         loss_noise=choice.loss_noise,
         verdict=verdict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from goldilocks.records import AlphaRange, Objective, Standing
+from goldilocks.records import AlphaRange, Objective, ShortSchedule, Standing
 from goldilocks.support.amounts import money
 
 
@@ -78,6 +78,17 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
         price = f"{_plain(regret)} {objective.currency} per month"
         lines.append(f"Expected regret of choosing {winner.candidate} now: {price}.")
     return tuple(lines)
+
+
+def shortened(candidate: str, schedule: ShortSchedule | None) -> tuple[str, ...]:
+    """That the winner was trained for fewer epochs than usual, if so."""
+    if schedule is None:
+        return ()
+    epochs = f"{schedule.epochs:g} of {schedule.full_epochs:g} epochs"
+    return (
+        f"{candidate} was trained for {epochs}, as the budget has time for; all of them take about "
+        f"{_duration(schedule.full_seconds)} and may be better.",
+    )
 
 
 def _duration(seconds: float) -> str:

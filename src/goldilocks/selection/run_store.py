@@ -26,6 +26,7 @@ from goldilocks.records import (
     ModelInfo,
     Part,
     Pool,
+    ShortSchedule,
     Text,
     Trial,
     Workload,
@@ -59,6 +60,8 @@ class RunStore:
     """Method -> its own choices."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Fields of ``records.TrainingConfig`` that the task file sets."""
+    short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
+    """Candidate name -> its schedule, where the full one does not fit into the budget."""
     augmented: Part | None = None
     """Training rows with varied copies, for all candidates but prompted ones; ``None``: those of ``dataset``."""
     unlabelled: Sequence[tuple[Text, Text]] = ()
@@ -118,6 +121,7 @@ class RunStore:
         from goldilocks.tuning.run import Run, RunSetup
 
         train = self._with_copies(candidate, self.dataset.train if rows is None else rows)
+        short = self.short_schedules.get(candidate.name)
         return Run(
             candidate,
             train,
@@ -127,7 +131,7 @@ class RunStore:
                 work=replace(self.work, rows=len(train)),
                 seed=seed,
                 options=options_of(candidate.method, self.options),
-                training=self.training,
+                training=self.training if short is None else {**self.training, "epochs": short.epochs},
                 unlabelled=self.unlabelled,
                 teacher=lambda texts: self._teacher_says(candidate, texts, len(train), seed),
                 spending_log=self.workspace.spending_log(candidate.name),

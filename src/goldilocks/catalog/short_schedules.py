@@ -1,0 +1,68 @@
+"""Shorter training schedules for pretrained candidates whose full run takes most of the budget.
+
+Only a finished candidate can win, so that with a small budget a large model would never be chosen, although a schedule
+of one or two epochs often beats a smaller model trained to the end. Such a candidate is raced with as many epochs as
+fit; its learning rate falls to zero within them. Candidates that had been begun keep the schedule that they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from goldilocks import plugins
+from goldilocks.records import Candidate, Pool, ShortSchedule, Workload
+
+TOO_LONG = 0.5
+"""Share of the budget from which on a full run is shortened."""
+FITS = 0.4
+"""Share of the budget that a shortened run is to take."""
+MOST = 0.55
+"""Share of the budget that it may take, where a whole epoch takes more than ``FITS``."""
+LEAST_EPOCHS = 1.0
+"""Every training row is seen once at least."""
+
+
+def with_short_schedules(
+    pool: Pool,
+    work: Workload,
+    budget_seconds: float,
+    *,
+    begun: Collection[str] = (),
+    known: Mapping[str, ShortSchedule],
+) -> Pool:
+    """The pool, in which the schedules that do not fit are shortened and their forecasts with them.
+
+    Args:
+        pool: The candidates with forecasts of their full runs.
+        work: Size of the training set.
+        budget_seconds: Of the whole search.
+        begun: Candidates that have trials.
+        known: Schedules of an earlier part of the search; those of ``begun`` candidates stay.
+    """
+    schedules = {}
+    for candidate in pool.candidates:
+        name = candidate.name
+        made = known.get(name) if name in begun else _shortened(candidate, pool, work, budget_seconds)
+        if made is not None:
+            schedules[name] = made
+    forecasts = {
+        name: forecast.shortened(schedules[name].share) if name in schedules else forecast
+        for name, forecast in pool.forecasts.items()
+    }
+    return replace(pool, forecasts=forecasts, short_schedules=schedules)
+
+
+def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds: float) -> ShortSchedule | None:
+    forecast = pool.forecasts[candidate.name]
+    if not candidate.model.pretrained or candidate.model.remote or forecast.seconds <= TOO_LONG * budget_seconds:
+        return None
+    family = plugins.load("families", candidate.model.family)
+    own = family.training_config(candidate.model, work)
+    config = None if own is None else plugins.load("methods", candidate.method).training_config(own)
+    if config is None or config.epochs <= LEAST_EPOCHS:
+        return None
+    share = max(LEAST_EPOCHS / config.epochs, FITS * budget_seconds / forecast.seconds)
+    if forecast.shortened(share).seconds > MOST * budget_seconds:
+        return None
+    return ShortSchedule(round(share * config.epochs, 2), config.epochs, forecast.seconds)

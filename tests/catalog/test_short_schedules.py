@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from goldilocks import plugins
+from goldilocks.catalog.known import catalogue
+from goldilocks.catalog.short_schedules import FITS, with_short_schedules
+from goldilocks.records import Candidate, Forecast, ModelInfo, Pool, ShortSchedule, Workload
+
+WORK = Workload(4_000, 60.0, 12.0, 3)
+MINILM = next(model for model in catalogue() if model.name == "all-MiniLM-L6-v2")
+FULL, HEAD = Candidate(MINILM, "full"), Candidate(MINILM, "head_only")
+(TEXTCNN,) = plugins.load("families", "cnn").models()
+CONFIG = plugins.load("families", "encoder").training_config(MINILM, WORK)
+assert CONFIG is not None
+EPOCHS = CONFIG.epochs
+
+
+def _pool(seconds: float, *candidates: Candidate, once: float = 0.0) -> Pool:
+    return Pool(candidates, {candidate.name: Forecast(seconds, 1e9, once) for candidate in candidates})
+
+
+def _schedules(pool: Pool, budget: float = 240.0) -> dict[str, ShortSchedule]:
+    return dict(with_short_schedules(pool, WORK, budget, known={}).short_schedules)
+
+
+def test_a_run_that_takes_most_of_the_budget_is_shortened_to_fit_and_its_forecast_with_it() -> None:
+    made = with_short_schedules(_pool(200.0, FULL), WORK, 240.0, known={})
+    schedule = made.short_schedules[FULL.name]
+    assert schedule.full_epochs == EPOCHS
+    assert schedule.full_seconds == 200.0
+    assert schedule.epochs == pytest.approx(EPOCHS * FITS * 240 / 200, abs=0.01)
+    assert made.forecasts[FULL.name].seconds == pytest.approx(FITS * 240, rel=0.01)
+
+
+def test_a_run_that_fits_keeps_its_schedule() -> None:
+    assert not _schedules(_pool(110.0, FULL))
+
+
+def test_no_row_is_left_out_and_what_never_fits_keeps_its_schedule() -> None:
+    # One epoch of 140 s takes more than half of 240 s; one of 115 s does not.
+    assert not _schedules(_pool(140.0 * EPOCHS, FULL))
+    assert _schedules(_pool(115.0 * EPOCHS, FULL))[FULL.name].epochs == 1.0
+
+
+def test_frozen_layers_run_once_however_short_the_schedule_is() -> None:
+    assert not _schedules(_pool(500.0, HEAD, once=0.9))
+    made = with_short_schedules(_pool(130.0, HEAD, once=0.9), WORK, 240.0, known={})
+    assert made.forecasts[HEAD.name].seconds >= 0.9 * 130
+
+
+def test_models_that_are_not_pretrained_are_left_alone() -> None:
+    assert not _schedules(_pool(1e4, Candidate(TEXTCNN, "scratch")))
+    assert not _schedules(_pool(1e4, Candidate(replace(MINILM, pretraining="none"), "full")))
+
+
+def test_what_was_begun_keeps_the_schedule_it_began_with() -> None:
+    short, other = ShortSchedule(1.5, EPOCHS, 900.0), Candidate(_named("other"), "full")
+    pool = _pool(900.0, FULL, HEAD, other)
+    made = with_short_schedules(pool, WORK, 3600.0, begun=[FULL.name, HEAD.name], known={FULL.name: short})
+    assert dict(made.short_schedules) == {FULL.name: short}  # nothing is long for an hour
+    tight = with_short_schedules(pool, WORK, 240.0, begun=[HEAD.name], known={})
+    assert HEAD.name not in tight.short_schedules  # it had begun with its full schedule
+
+
+def _named(name: str) -> ModelInfo:
+    return replace(MINILM, name=name)
