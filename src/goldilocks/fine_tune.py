@@ -70,11 +70,11 @@ def tune_one(
     progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)
     pool = candidates(spec, task, dataset, settings, machine())
-    candidate = next((entry for entry in pool.candidates if entry.name == name), None)
+    candidate = next((listed for listed in pool.candidates if listed.name == name), None)
     if candidate is None:
         reasons = (exclusion.reason for exclusion in pool.excluded if _speaks_of(exclusion.candidate, name))
         reason = next(reasons, None)
-        why = f" It is out: {reason}." if reason else suggest(name, [entry.name for entry in pool.candidates])
+        why = f" It is out: {reason}." if reason else suggest(name, [listed.name for listed in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
@@ -138,7 +138,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     """
     workspace = Workspace(run)
     spec, pool = workspace.read_task(), read_record(Pool, workspace.pool)
-    candidates = {entry.name: entry for entry in pool.candidates}
+    candidates = {listed.name: listed for listed in pool.candidates}
     candidate = candidates.get(name)
     if candidate is None:
         raise MissingError(
@@ -146,8 +146,8 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
             f"`goldilocks decide {run} --out OTHER` lists them."
         )
     opened = workspace.test_opened()
-    ends = (entry for entry in workspace.read_trials() if entry.candidate == name and entry.share >= 1)
-    trial = next((entry for entry in ends if not entry.repeat), None)
+    finished = (trial for trial in workspace.read_trials() if trial.candidate == name and trial.share >= 1)
+    trial = next((trial for trial in finished if not trial.repeat), None)
     store_folder = workspace.of_candidate(name) / "model"
     if trial is None or not store_folder.is_dir():
         return tune_one(spec, name, settings, {}, progress, test_opened=opened)

@@ -6,12 +6,24 @@ import io
 import re
 
 import numpy as np
+import pytest
 from rich.console import Console
 from sklearn.metrics import classification_report as sklearn_report
 
-from goldilocks.cli.tables import classification_report
+from goldilocks.cli.tables import classification_report, leaderboard
 from goldilocks.evaluation.classes import class_rows, confusion
-from goldilocks.records import Evaluation, Measured
+from goldilocks.records import (
+    Decision,
+    Evaluation,
+    Footprint,
+    Machine,
+    Measured,
+    Objective,
+    Prices,
+    Search,
+    Standing,
+)
+from goldilocks.support.console import PlainConsole
 
 
 def test_classification_report_is_that_of_scikit_learn() -> None:
@@ -36,3 +48,30 @@ def test_classification_report_is_that_of_scikit_learn() -> None:
     for line in lines:
         assert shown[line[:13].strip()] == line[13:].split()
     assert shown["never"] == ["0.000", "0.000", "0.000", "0"]
+
+
+@pytest.mark.parametrize("name_length", [20, 38, 42])
+def test_each_candidate_is_one_line_of_80_columns(name_length: int) -> None:
+    names = [letter * (name_length - len("/full")) + "/full" for letter in "ab"]
+    milliseconds = Measured(13.2, 12.0, 14.0, 64, "ms")
+    standings = tuple(
+        Standing(
+            name, "f", "m", "full", "tied", "", share=1.0, score=Measured(0.974, 0.941, 0.994, 153, "macro_f1"),
+            J=8_693.0, footprint=Footprint(0.4, milliseconds, milliseconds, 300.0, 10**8, 10**7),
+        )
+        for name in names
+    )  # fmt: skip
+    decision = Decision(
+        winner=standings[0], tied=tuple(names), map=(), candidates=standings, objective=Objective(), prices=Prices(),
+        alpha=1.0, metric="macro_f1", sentence="", search=Search(1.0, 2, 3.0, "value", ""), task="t", seed=0,
+        data_fingerprint="", versions={}, machine=Machine(2, 10**9, "cpu", 1.0, False, "m"),
+    )  # fmt: skip
+    out = io.StringIO()
+
+    PlainConsole(file=out, width=80).print(leaderboard(decision))
+
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in names:
+        (line,) = (line for line in lines if name in line)
+        assert line.split()[:5] == ["=", name, "0.974", "0.941–0.994", "8,693"]

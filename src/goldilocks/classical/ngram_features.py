@@ -277,17 +277,17 @@ def hash_of_terms(terms: Sequence[str]) -> Hashes:
 def _commonest(counts: list[Counted], min_texts: int, most: int) -> list[str]:
     if not counts:
         return []
-    hashes = np.concatenate([match.hashes for match in counts])
+    hashes = np.concatenate([block.hashes for block in counts])
     order = np.argsort(hashes, kind="stable")
     first = np.flatnonzero(np.append(True, hashes[order][1:] != hashes[order][:-1])[: len(hashes)])
     if not len(first):
         return []
-    seen = np.add.reduceat(np.concatenate([match.seen for match in counts])[order], first)
+    seen = np.add.reduceat(np.concatenate([block.seen for block in counts])[order], first)
     keep = np.flatnonzero(seen >= min_texts)
     if len(keep) > most:
         keep = keep[np.argsort(-seen[keep], kind="stable")[:most]]
     example = order[first[keep]]
-    edges = np.cumsum([0, *(len(match.hashes) for match in counts)])
+    edges = np.cumsum([0, *(len(block.hashes) for block in counts)])
     number = np.searchsorted(edges, example, side="right") - 1
     spans = [(counts[block], at - edges[block]) for block, at in zip(number.tolist(), example.tolist(), strict=True)]
     return [entry.joined[entry.starts[at] : entry.ends[at]] for entry, at in spans]

@@ -320,7 +320,7 @@ def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...]
         )
     number = {label: i for i, label in enumerate(labels)}
     labels_by_item = [labels_of(answer, Output.LABEL) for answer in gold]
-    unknown = sorted({label for match in labels_by_item for label in match} - number.keys())
+    unknown = sorted({label for answer in labels_by_item for label in answer} - number.keys())
     if unknown:
         raise InputError(
             f"gold holds the label {unknown[0]!r}, which is not among the model's; there are: {', '.join(labels)}."
@@ -328,6 +328,6 @@ def _numbers(texts: Sequence[str], gold: Sequence[Gold], labels: tuple[str, ...]
     if not several:
         return np.array([number[label] for (label,) in labels_by_item], dtype=np.int64)
     table = np.zeros((len(gold), len(labels)), dtype=np.int64)
-    for row, match in enumerate(labels_by_item):
-        table[row, [number[label] for label in match]] = 1
+    for row, answer in enumerate(labels_by_item):
+        table[row, [number[label] for label in answer]] = 1
     return table

@@ -134,18 +134,18 @@ class PairSimilarity:
 
     def values(self, first: Profile, second: Profile) -> Floats:
         """The numbers of a pair, ``(FEATURES,)``."""
-        found: list[float] = []
+        numbers: list[float] = []
         for kind in range(len(KINDS)):
-            found += _overlap(first, second, kind)
+            numbers += _overlap(first, second, kind)
         short, long = sorted((len(first.words), len(second.words)))
         common = _longest_common_subsequence(first.words, second.words)
         ratio = math.log((1 + len(first.words)) / (1 + len(second.words)))
-        found += [2 * common / max(1, short + long), common / max(1, short), float(first.latent @ second.latent)]
-        found += [ratio, abs(ratio), math.log(1 + short)]
-        found += [float(first.words[:1] == second.words[:1]), float(first.words[-1:] == second.words[-1:])]
+        numbers += [2 * common / max(1, short + long), common / max(1, short), float(first.latent @ second.latent)]
+        numbers += [ratio, abs(ratio), math.log(1 + short)]
+        numbers += [float(first.words[:1] == second.words[:1]), float(first.words[-1:] == second.words[-1:])]
         together = len(first.numbers | second.numbers)
-        found.append(len(first.numbers & second.numbers) / together if together else 0.5)
-        return np.array(found)
+        numbers.append(len(first.numbers & second.numbers) / together if together else 0.5)
+        return np.array(numbers)
 
     def _words(self, text: str) -> list[str]:
         return units.words(text[-LONGEST:], self.segmentation)
@@ -205,13 +205,13 @@ def _table(profiles: Sequence[Profile], place: Mapping[str, int]) -> sp.csr_arra
 
 def _overlap(first: Profile, second: Profile, kind: int) -> list[float]:
     """Cosine, Jaccard, and the covered share of the weight of the first and of the second text."""
-    one, other = first.weights[kind], second.weights[kind]
+    left, right = first.weights[kind], second.weights[kind]
     idf = first.idf[kind]
-    short, long = (one, other) if len(one) <= len(other) else (other, one)
+    short, long = (left, right) if len(left) <= len(right) else (right, left)
     shared = [gram for gram in short if gram in long]
     lengths = first.norms[kind] * second.norms[kind]
-    cosine = sum(one[gram] * other[gram] for gram in shared) / lengths if lengths else 0.0
-    together = len(one) + len(other) - len(shared)
+    cosine = sum(left[gram] * right[gram] for gram in shared) / lengths if lengths else 0.0
+    together = len(left) + len(right) - len(shared)
     weight = sum(idf[gram] for gram in shared)
     covered = [weight / (text.total_idf[kind] or 1.0) for text in (first, second)]
     return [cosine, len(shared) / together if together else 1.0, *covered]

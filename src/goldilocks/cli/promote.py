@@ -55,9 +55,9 @@ def rollback(
 
 
 def _show(answer: Mapping[str, Any]) -> None:
-    for match in answer["versions"]:
-        share = f", {match['share']:.2%} of the requests" if "share" in match else ""
-        typer.echo(f"{answer['model']}: {match['role']} {match['version']} ({match['bundle']}{share})")
+    for version in answer["versions"]:
+        share = f", {version['share']:.2%} of the requests" if "share" in version else ""
+        typer.echo(f"{answer['model']}: {version['role']} {version['version']} ({version['bundle']}{share})")
 
 
 def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:

@@ -230,8 +230,8 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
     )
     metrics = _table("metrics", "", "value", "95 % interval")
-    for name, entry in evaluation.scores.items():
-        metrics.add_row(name, f"{entry.value:.4f}", localised(f"{entry.low:.4f} to {entry.high:.4f}"))
+    for name, score in evaluation.scores.items():
+        metrics.add_row(name, f"{score.value:.4f}", localised(f"{score.low:.4f} to {score.high:.4f}"))
     slices = _table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
     for part in evaluation.slices:
         score = part.score

@@ -73,7 +73,7 @@ def worst_errors(
         part: Items and right answers.
         answers: The model's.
         metric: What an answer is worth.
-        n: At most so many.
+        n: Maximum number of errors.
         context: For the passages of each; absent: they are left out.
 
     Raises:

@@ -98,9 +98,9 @@ def _span(item: tuple[str, ...], gold: Gold, answer: str) -> tuple[Passage, ...]
     marks = [Mark(place, place + len(text), "gold", "") for place, text in right[:1]]
     if answer:
         near = right[0][0] if right else 0
-        found = min(_occurrences(context, answer), key=lambda place: abs(place - near), default=None)
-        if found is not None:
-            marks.append(Mark(found, found + len(answer), "predicted", ""))
+        nearest = min(_occurrences(context, answer), key=lambda place: abs(place - near), default=None)
+        if nearest is not None:
+            marks.append(Mark(nearest, nearest + len(answer), "predicted", ""))
     note = "" if right else "the context holds no answer"
     return (_plain("Question", question), _around("Context", context, marks, note))
 

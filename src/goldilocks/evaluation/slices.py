@@ -80,7 +80,7 @@ def _by_language(texts: Sequence[str], language_of: Callable[[str], str]) -> lis
     groups = _grouped([language_of(text) for text in texts])
     large = {name: positions for name, positions in groups.items() if len(positions) >= SHORTEST_SLICE}
     small = sorted(i for name, positions in groups.items() if name not in large for i in positions)
-    ranked = sorted(large.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    ranked = sorted(large.items(), key=lambda group: (-len(group[1]), group[0]))
     return [*ranked, *([("other", small)] if small else [])]
 
 

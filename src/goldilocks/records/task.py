@@ -44,7 +44,7 @@ class CompressionSpec:
     only: tuple[str, ...] = ()
     """File names in compressors/; empty: all."""
     candidates: int = 3
-    """At most so many candidates, the winner among them."""
+    """Maximum number of candidates, the winner among them."""
 
 
 @dataclass(frozen=True, slots=True)

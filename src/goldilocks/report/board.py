@@ -72,7 +72,7 @@ def losses_of(decision: Decision, trials: Sequence[Trial]) -> dict[str, float]:
     for standing in decision.candidates:
         if standing.J is not None and standing.cost is not None and decision.alpha > 0:
             losses[standing.candidate] = (standing.J - standing.cost.total) / decision.alpha
-    for trial in sorted(trials, key=lambda entry: entry.share):
+    for trial in sorted(trials, key=lambda trial: trial.share):
         if not trial.repeat:
             losses[trial.candidate] = trial.loss
     for standing in decision.candidates:

@@ -22,8 +22,8 @@ def task_name(task_yaml: str) -> str:
 
 def range_at(decision: Decision) -> int | None:
     """Position in the decision map of the range that contains the task's α."""
-    for position, entry in enumerate(decision.map):
-        if entry.alpha_from <= decision.alpha and (entry.alpha_to is None or decision.alpha < entry.alpha_to):
+    for position, interval in enumerate(decision.map):
+        if interval.alpha_from <= decision.alpha and (interval.alpha_to is None or decision.alpha < interval.alpha_to):
             return position
     return None
 
@@ -70,9 +70,9 @@ def _would_be_best(change: str, price: str, name: str) -> str:
 
 def holds(decision: Decision) -> tuple[float, float | None] | None:
     """The range of α in which the winner has the lowest J; ``None`` if there is none."""
-    for entry in decision.map:
-        if entry.candidate == decision.winner.candidate:
-            return entry.alpha_from, entry.alpha_to
+    for interval in decision.map:
+        if interval.candidate == decision.winner.candidate:
+            return interval.alpha_from, interval.alpha_to
     return None
 
 
@@ -146,5 +146,5 @@ def _each(alpha: float, decision: Decision) -> str:
     )
 
 
-def _name(entry: AlphaRange, labels: Mapping[str, str]) -> str:
-    return labels.get(entry.candidate, entry.candidate)
+def _name(interval: AlphaRange, labels: Mapping[str, str]) -> str:
+    return labels.get(interval.candidate, interval.candidate)

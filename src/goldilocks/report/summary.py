@@ -102,18 +102,18 @@ def choices(decision: Decision, labels: Mapping[str, str], losses: Mapping[str, 
     unit = price_unit(decision) / decision.objective.requests_per_month if decision.objective.requests_per_month else 0
     rows = {standing.candidate: standing for standing in decision.candidates}
     shown: list[Choice] = []
-    for entry in decision.map:
-        standing = rows.get(entry.candidate)
-        upper = entry.alpha_to
+    for interval in decision.map:
+        standing = rows.get(interval.candidate)
+        upper = interval.alpha_to
         shown.append(
             Choice(
-                entry.candidate,
-                labels.get(entry.candidate, entry.candidate),
-                entry.alpha_from * unit,
+                interval.candidate,
+                labels.get(interval.candidate, interval.candidate),
+                interval.alpha_from * unit,
                 None if upper is None else upper * unit,
                 standing.cost.total if standing and standing.cost else None,
-                losses.get(entry.candidate),
-                entry.alpha_from <= decision.alpha and (upper is None or decision.alpha < upper),
+                losses.get(interval.candidate),
+                interval.alpha_from <= decision.alpha and (upper is None or decision.alpha < upper),
             )
         )
     return shown
@@ -126,7 +126,7 @@ def listed(ranges: Sequence[Choice], here: float) -> tuple[int, list[Choice]]:
         ranges: Cheapest candidate first.
         here: The task's cost of an error, in the unit of the ranges.
     """
-    near = [entry for entry in ranges if entry.high is None or entry.high >= _NEGLIGIBLE * here or entry.here]
+    near = [choice for choice in ranges if choice.high is None or choice.high >= _NEGLIGIBLE * here or choice.here]
     left_out = len(ranges) - len(near)
     return (left_out, near) if left_out > 1 else (0, list(ranges))
 

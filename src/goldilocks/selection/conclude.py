@@ -101,7 +101,7 @@ def _refit_on_half(decision: Decision, setting: RaceContext) -> bool:
     """Train a cheap winner on half of the rows and keep its validation answers; whether that was done now."""
     name, workspace = decision.winner.candidate, setting.workspace
     seconds = sum(trial.seconds for trial in workspace.read_trials() if trial.candidate == name and not trial.repeat)
-    candidate = next(entry for entry in setting.pool.candidates if entry.name == name)
+    candidate = next(candidate for candidate in setting.pool.candidates if candidate.name == name)
     if (
         setting.on_half is None
         or candidate.model.remote
@@ -323,8 +323,8 @@ def _unfinished(records: RunRecords, stopped: str, forecasts: Forecasts, choice:
     """Candidates that did not finish: failed, stopped, never run, cut by the screening, or never in the pool."""
     latest = {trial.candidate: trial for trial in records.trials}
     spent: dict[str, float] = {}
-    for entry in records.trials:
-        spent[entry.candidate] = spent.get(entry.candidate, 0.0) + entry.seconds
+    for purchase in records.trials:
+        spent[purchase.candidate] = spent.get(purchase.candidate, 0.0) + purchase.seconds
     cut = {cut_candidate.candidate: cut_candidate.reason for cut_candidate in records.screening.cut}
     dropped = records.workspace.read_dropped()
     decided = {standing.candidate for standing in choice.standings}

@@ -103,9 +103,9 @@ class Experience:
     def factors_of(self, pool: Sequence[Candidate]) -> npt.NDArray[np.float64]:
         """Loadings ``(n_candidates, k)``; 0 for candidates that were not seen."""
         known = [self.candidates.get(candidate.name) for candidate in pool]
-        width = max((len(entry.factors) for entry in known if entry is not None), default=0)
+        width = max((len(prior.factors) for prior in known if prior is not None), default=0)
         rows = [
-            entry.factors if entry is not None and len(entry.factors) == width else (0.0,) * width for entry in known
+            prior.factors if prior is not None and len(prior.factors) == width else (0.0,) * width for prior in known
         ]
         return np.array(rows, dtype=np.float64).reshape(len(pool), width)
 

@@ -67,12 +67,12 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
     unfinished = [
         standing for standing in standings if standing.status == "stopped" and (standing.p_best or 0.0) >= LIKELY
     ]
-    unfinished.sort(key=lambda entry: -(entry.p_best or 0.0))
+    unfinished.sort(key=lambda standing: -(standing.p_best or 0.0))
     lines: list[str] = []
-    for entry in unfinished[:3]:
-        progress = f"{entry.share:.0%} of its run" if entry.share > 0 else "not run"
-        needs = f" by about {_duration(entry.seconds_to_finish)}" if entry.seconds_to_finish else ""
-        chance = f"{entry.candidate} ({progress}) is the best with a probability of {entry.p_best:.0%}"
+    for standing in unfinished[:3]:
+        progress = f"{standing.share:.0%} of its run" if standing.share > 0 else "not run"
+        needs = f" by about {_duration(standing.seconds_to_finish)}" if standing.seconds_to_finish else ""
+        chance = f"{standing.candidate} ({progress}) is the best with a probability of {standing.p_best:.0%}"
         lines.append(f"{chance}; to finish it, raise the budget{needs} and --resume.")
     if lines:
         price = f"{_plain(regret)} {objective.currency} per month"

@@ -67,18 +67,18 @@ class Guard:
         Yields:
             The candidates that failed; empty if none did.
         """
-        fallen: list[Failure] = []
+        failures: list[Failure] = []
         begun = self.clock.elapsed()
         try:
-            yield fallen
+            yield failures
         except only as error:
             reason = own_fault(error)
             if reason is None:
                 raise
             elapsed = self.clock.elapsed()
-            fallen += [Failure(name, stage, reason, elapsed - begun, elapsed) for name in names]
-        if fallen:
+            failures += [Failure(name, stage, reason, elapsed - begun, elapsed) for name in names]
+        if failures:
             gc.collect()  # a model that was too large lives on in the frames of its error
-        for entry in fallen:
-            self.workspace.add_dropped(entry)
-            self.progress(CandidateFailed(entry, self.clock.left()))
+        for failure in failures:
+            self.workspace.add_dropped(failure)
+            self.progress(CandidateFailed(failure, self.clock.left()))

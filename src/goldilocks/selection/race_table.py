@@ -262,6 +262,6 @@ def true_scores(races: Sequence[TableRace]) -> dict[str, dict[str, float]]:
         for name, values in candidates.items():
             known = [value for value in values if not math.isnan(value)]
             if not known:
-                raise InputError(f"{dataset}: {name} has no test_score at rung 1, so no regret can be told.")
+                raise InputError(f"{dataset}: {name} has no test_score at rung 1, so no regret can be computed.")
             truth[dataset][name] = sum(known) / len(known)
     return truth

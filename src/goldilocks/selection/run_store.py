@@ -145,7 +145,7 @@ class RunStore:
         pool = read_record(Pool, self.workspace.pool).candidates
         if chosen.exists():
             named = str(json.loads(read_text(chosen))["teacher"])
-            teacher = next((one for one in pool if one.name == named), None)
+            teacher = next((candidate for candidate in pool if candidate.name == named), None)
         else:
             teacher = teacher_of(student, pool, self.workspace.read_trials(), self.workspace.read_dropped())
         if teacher is None:

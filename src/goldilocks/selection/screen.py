@@ -183,10 +183,10 @@ def _probe(info: ModelInfo, features: Floats, labels: Ints, seed: int, resamples
     layers = [np.ascontiguousarray(features[:, layer]) for layer in range(features.shape[1])]
     best = _best_layer(layers, labels, seed, timing)
     errors: list[float] = []
-    for entry in range(seed, seed + resamples):
+    for split in range(seed, seed + resamples):
         if len(errors) >= _LEAST_RESAMPLES and timing.over():
             break
-        errors.append(linear_probe.held_out(layers[best], labels, entry)[1])
+        errors.append(linear_probe.held_out(layers[best], labels, split)[1])
     views = {"": features.mean(1)} | ({"@last": layers[-1]} if len(layers) > 1 else {})
     seeds = range(seed, seed + resamples)
     estimates: dict[str, Measured] = {}
@@ -257,7 +257,7 @@ def _divide(pool: Pool, probes: Sequence[ProbeResult], keep: int) -> tuple[tuple
         own = probe.estimates[ACCURACY]
         better = [probe.estimates[ACCURACY] for probe in probes if probe.estimates[ACCURACY].low > own.high]
         if len(better) >= keep:
-            bar = sorted(better, key=lambda entry: -entry.low)[keep - 1]
+            bar = sorted(better, key=lambda accuracy: -accuracy.low)[keep - 1]
             reasons[probe.model] = (
                 f"screening: a linear probe on its layer {probe.layer} gets {_percent(1 - own.value)} wrong "
                 f"({_percent(1 - own.high)} to {_percent(1 - own.low)}, {own.n} resamples); {len(better)} models are "

@@ -30,7 +30,7 @@ def second_chances(decision: Decision, pool: Pool, metric: Metric, most: int) ->
         decision: Without compression.
         pool: Says which candidates answer at an endpoint, where there is nothing to compress.
         metric: The one that decides.
-        most: At most so many.
+        most: Maximum number of them.
     """
     remote = {candidate.name for candidate in pool.candidates if candidate.model.remote}
     sign = 1.0 if metric.HIGHER_IS_BETTER else -1.0

@@ -27,22 +27,22 @@ def teacher_of(
     """
     method = plugins.load("methods", student.method)
     assert isinstance(method, NeedsTeacher)
-    losses = {one.candidate: one.loss for one in trials if one.share >= 1 and not one.repeat}
+    losses = {trial.candidate: trial.loss for trial in trials if trial.share >= 1 and not trial.repeat}
     able = [
-        one
-        for one in pool
-        if one.name in losses
-        and one.name not in dropped
-        and one.name != student.name
-        and method.learns_from(student.model, one)
+        candidate
+        for candidate in pool
+        if candidate.name in losses
+        and candidate.name not in dropped
+        and candidate.name != student.name
+        and method.learns_from(student.model, candidate)
     ]
-    return min(able, key=lambda one: losses[one.name], default=None)
+    return min(able, key=lambda candidate: losses[candidate.name], default=None)
 
 
 def without_teacher(pool: Sequence[Candidate], trials: Sequence[Trial], dropped: Collection[str]) -> set[str]:
     """Names of the candidates that cannot begin yet, as nothing has finished that they could learn from."""
-    students = [one for one in pool if isinstance(plugins.load("methods", one.method), NeedsTeacher)]
-    return {one.name for one in students if teacher_of(one, pool, trials, dropped) is None}
+    students = [candidate for candidate in pool if isinstance(plugins.load("methods", candidate.method), NeedsTeacher)]
+    return {student.name for student in students if teacher_of(student, pool, trials, dropped) is None}
 
 
 def probabilities_of(teacher: Callable[[], Model], texts: Sequence[Text], kept: Path) -> Floats:

@@ -102,7 +102,7 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
 def _not_beaten(comparisons: Sequence[Comparison]) -> Comparison | None:
     """The baseline that the winner is not better than: the incumbent first, else the least beaten one."""
     open_ = [comparison for comparison in comparisons if comparison.p_value > LEVEL]
-    return max(open_, key=lambda entry: (entry.baseline == INCUMBENT, entry.p_value), default=None)
+    return max(open_, key=lambda comparison: (comparison.baseline == INCUMBENT, comparison.p_value), default=None)
 
 
 def _on_one_table(

@@ -58,7 +58,7 @@ class Workspace:
 
     @property
     def screening(self) -> Path:
-        """The cheap look."""
+        """Probe results of the screening."""
         return self.folder / "screening.json"
 
     @property
@@ -263,8 +263,8 @@ class Workspace:
         if lost:
             self.decision.unlink(missing_ok=True)
             kept = [trial for trial in trials if trial not in lost]
-            write_text(self.trials, "".join(to_json(kept_item, indent=None) + "\n" for kept_item in kept))
-        return tuple(name.candidate for name in lost)
+            write_text(self.trials, "".join(to_json(trial, indent=None) + "\n" for trial in kept))
+        return tuple(trial.candidate for trial in lost)
 
     def forget(self, candidates: Container[str]) -> None:
         """Take back all purchases of some candidates, and a decision that was made from them."""
@@ -313,7 +313,7 @@ class Workspace:
 
     def read_dropped(self) -> dict[str, Failure]:
         """Candidate -> its failure. Damaged lines as in ``read_trials``."""
-        return {read_line.candidate: read_line for read_line in read_lines(self.dropped, Failure)}
+        return {failure.candidate: failure for failure in read_lines(self.dropped, Failure)}
 
     def add_dropped(self, dropped: Failure) -> None:
         """Append the failure of one candidate."""

@@ -44,7 +44,7 @@ def _candidates_problem(cell: Any) -> str | None:
     replies = None if empty(cell) else list_of(cell)
     if replies is None:
         return "candidates is not a list of texts"
-    wrong = (text_problem(f"candidate {number}", match) for number, match in enumerate(replies, start=1))
+    wrong = (text_problem(f"candidate {number}", reply) for number, reply in enumerate(replies, start=1))
     problem = next(filter(None, wrong), None)
     if problem is None and len(replies) < 2:
         return f"{len(replies)} candidate{'' if len(replies) == 1 else 's'}; at least 2 are needed to choose from"
@@ -63,7 +63,7 @@ def item(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:
     """1 for the reply, 0 for the other candidates."""
-    return tuple(float(entry == row["reply"]) for entry in list_of(row["candidates"]) or ())
+    return tuple(float(reply == row["reply"]) for reply in list_of(row["candidates"]) or ())
 
 
 def statistics(part: Part) -> Mapping[str, float]:

@@ -67,7 +67,7 @@ def _quotas(counts: Mapping[str, int], share: float) -> dict[str, int]:
     exact = {label: share * count for label, count in counts.items() if count >= LEAST_ROWS}
     quotas = {label: int(wanted) for label, wanted in exact.items()}
     missing = round(sum(exact.values())) - sum(quotas.values())
-    for label in sorted(exact, key=lambda entry: (quotas[entry] - exact[entry], entry))[:missing]:
+    for label in sorted(exact, key=lambda label: (quotas[label] - exact[label], label))[:missing]:
         quotas[label] += 1
     return {label: max(quotas.get(label, 0), int(label in exact and share > 0)) for label in counts}
 

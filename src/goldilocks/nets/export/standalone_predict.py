@@ -41,7 +41,7 @@ def open_graph(folder: Path) -> Graph:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-        return [one.name for one in session.get_inputs()], lambda feeds: session.run(None, feeds)[0]
+        return [node.name for node in session.get_inputs()], lambda feeds: session.run(None, feeds)[0]
     if "openvino" not in sys.modules:  # importing it would send telemetry, unless that package cannot be imported
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
@@ -50,7 +50,7 @@ def open_graph(folder: Path) -> Graph:
     compiled = core.compile_model(
         core.read_model(str(folder / "model.xml")), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
-    return [one.any_name for one in compiled.inputs], lambda feeds: compiled(feeds)[0]
+    return [port.any_name for port in compiled.inputs], lambda feeds: compiled(feeds)[0]
 
 
 class Model:
@@ -200,7 +200,7 @@ class Tagger(Model):
         spelled = [f"{blank if place else ''}{w[: self.config['word_characters']]}" for place, w in enumerate(words)]
         most = min(self.config["word_tokens"], self.config["max_tokens"])
         encoded = self.tokenizer.encode_batch(spelled, add_special_tokens=False)
-        return [(entry.ids or self.config["no_token_ids"])[:most] for entry in encoded]
+        return [(encoding.ids or self.config["no_token_ids"])[:most] for encoding in encoded]
 
     def _scores(self, words: list[str], tokens: list[list[int]], features: Any) -> Floats:
         before, after = self.config["before"], self.config["after"]

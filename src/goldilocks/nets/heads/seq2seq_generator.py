@@ -250,7 +250,7 @@ class Seq2SeqGenerator(Network):
             yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
 
     def _limit(self, source: int) -> int:
-        """Most tokens of the answer to a source of so many tokens."""
+        """Maximum number of tokens of the answer, by that of the source."""
         expected: int = math.ceil(self._options.length_ratio * source) + _SPARE
         return max(1, min(self._options.max_tokens, expected))
 

@@ -89,9 +89,9 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]]) -> int:
     until = time.monotonic() + _GRACE
     while code in _REPORTED and processes[0].poll() is None and time.monotonic() < until:
         time.sleep(_POLL)  # all fail alike, and the first says why
-    said = processes[0].poll()
-    if code in _REPORTED and said in _REPORTED:
-        return int(said)
+    first_code = processes[0].poll()
+    if code in _REPORTED and first_code in _REPORTED:
+        return int(first_code)
     assert code is not None
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     raise ProcessError(

@@ -321,8 +321,8 @@ def _started(
             pass_fds=tuple(numbers.values()),
             start_new_session=True,
         )
-        for entry in ends:
-            entry.close()  # a side that has ended is noticed by its end being closed everywhere
+        for end_file in ends:
+            end_file.close()  # a side that has ended is noticed by its end being closed everywhere
         try:
             launcher.wait(settings["wall_seconds"] + _PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -332,8 +332,8 @@ def _started(
     finally:
         for end in (verdict, report):
             os.close(end)
-        for entry in ends:
-            entry.close()
+        for end_file in ends:
+            end_file.close()
     try:
         return _read(verdict_read), _read(reported)
     finally:

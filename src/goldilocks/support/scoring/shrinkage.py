@@ -151,9 +151,11 @@ def _at(
     """
     before, now = _binomial(estimates, n_items), _binomial(truth, n_items)
     whole = noise.var(axis=0, dtype=np.float64)
-    told = whole > 0
-    factors = np.where(told, observed / before, float(np.median((observed / before)[told])) if told.any() else _SHARED)
-    sizes = np.where(told, whole / before, float(np.median((whole / before)[told])) if told.any() else 1.0)
+    noisy = whole > 0
+    factors = np.where(
+        noisy, observed / before, float(np.median((observed / before)[noisy])) if noisy.any() else _SHARED
+    )
+    sizes = np.where(noisy, whole / before, float(np.median((whole / before)[noisy])) if noisy.any() else 1.0)
     blur = (_BLUR_ITEMS / n_items) ** 2
     return factors * now + blur, np.sqrt(sizes * now)
 

@@ -54,7 +54,7 @@ def turns_problem(role: str, cell: Any) -> str | None:
 def turns_of(cell: Any) -> tuple[str, ...]:
     """The turns in a cell without problems."""
     values = list_of(cell)
-    return (str(cell),) if values is None else tuple(str(said(match)) for match in values)
+    return (str(cell),) if values is None else tuple(str(said(turn)) for turn in values)
 
 
 def so_far(row: Mapping[str, Any]) -> Any:
@@ -78,5 +78,5 @@ def _list_problem(role: str, each: str, cell: Any) -> str | None:
     values = list_of(cell)
     if values is None:
         return f"{role} is a {type(cell).__name__}, not a list of texts"
-    wrong = (text_problem(f"{each} {number}", match) for number, match in enumerate(values, start=1))
+    wrong = (text_problem(f"{each} {number}", text) for number, text in enumerate(values, start=1))
     return next(filter(None, wrong), None)
