@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,110 @@ from goldilocks.serving.settings import read_settings, settings_from
 def written(weather_bundle: Path, target: str, out: Path) -> dict[str, str]:
     paths = write_deployment(weather_bundle, target, out, deployment_of(weather_bundle))
     return {path.name: path.read_text() for path in paths}
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Samples of a minute each in promtool's notation, and the alerts that fire at a time."""
+
+    words: str
+    series: dict[str, str]
+    at: str
+    fires: tuple[str, ...] = ()
+    every: str = "1m"
+    """How often rules are evaluated."""
+
+
+def counts(per_minute: float, minutes: int, *, start: float = 0) -> str:
+    return f"{start:g}+{per_minute:g}x{minutes}"
+
+
+def requests(minutes: int, *, failed: float = 0.0, slow: float = 0.0) -> dict[str, str]:
+    """A hundred requests a minute, of which a share fails and a share takes longer than 0.5 s."""
+    labels = 'route="/v1/classify",model="m",version="v"'
+    return {
+        f'goldilocks_requests_total{{{labels},status="200"}}': counts(100 * (1 - failed), minutes),
+        f'goldilocks_requests_total{{{labels},status="503"}}': counts(100 * failed, minutes),
+        f'goldilocks_request_seconds_bucket{{{labels},le="0.5"}}': counts(100 * (1 - slow), minutes),
+        f"goldilocks_request_seconds_count{{{labels}}}": counts(100, minutes),
+    }
+
+
+def burst(minutes: int, *, since: int) -> dict[str, str]:
+    """As ``requests``; nothing fails but in 10 minutes, when half of the requests do."""
+    labels = 'route="/v1/classify",model="m",version="v"'
+    rest = minutes - since - 10
+    return {
+        f'goldilocks_requests_total{{{labels},status="200"}}': " ".join(
+            (counts(100, since), counts(50, 9, start=100 * since + 50), counts(100, rest, start=100 * since + 600))
+        ),
+        f'goldilocks_requests_total{{{labels},status="503"}}': " ".join(
+            (counts(0, since), counts(50, 9, start=50), counts(0, rest, start=500))
+        ),
+    }
+
+
+READY = 'goldilocks_ready{model="m",version="v"}'
+REFUSED = 'goldilocks_requests_total{route="/v1/classify",model="m",version="v",status="429"}'
+ALERTS = {
+    "GoldilocksErrorsBurnFast": ("page", "m fails so often that the month's budget is gone within days"),
+    "GoldilocksErrorsBurnSlow": ("ticket", "m fails more often than the month's budget allows"),
+    "GoldilocksSlowBurnFast": ("page", "m is slow so often that the month's budget is gone within days"),
+    "GoldilocksSlowBurnSlow": ("ticket", "m is slow more often than the month's budget allows"),
+    "GoldilocksNotReady": ("page", "no replica of m answers"),
+    "GoldilocksQueueRefuses": ("ticket", "m refuses requests because too many wait or keys ask too often"),
+    "GoldilocksLogFails": ("ticket", "rows of the request log are dropped; is the disk full?"),
+}
+# The budget is 0.5 % of failed and 1 % of slow requests. A page needs 14.4 times that within an hour (7.2 %, 14.4 %)
+# or 6 times within six (3 %, 6 %); a ticket 3 times within a day (1.5 %, 3 %) or once within three days.
+SCENARIOS = [
+    Scenario("nothing fails", requests(120) | {READY: "1x120"}, "2h"),
+    Scenario("below the budget, for three days", requests(4320, failed=0.004, slow=0.008), "72h", every="1h"),
+    Scenario("above it for three days", requests(4320, failed=0.006), "72h", ("GoldilocksErrorsBurnSlow",), "1h"),
+    Scenario("slow above it for three days", requests(4320, slow=0.012), "72h", ("GoldilocksSlowBurnSlow",), "1h"),
+    Scenario(
+        "four times the budget for six hours: no page",
+        requests(360, failed=0.02),
+        "6h",
+        ("GoldilocksErrorsBurnSlow",),
+    ),
+    Scenario(
+        "seven times the budget for six hours",
+        requests(360, failed=0.035),
+        "6h",
+        ("GoldilocksErrorsBurnFast", "GoldilocksErrorsBurnSlow"),
+    ),
+    Scenario(
+        "a fifth is slow for an hour",
+        requests(60, slow=0.2),
+        "1h",
+        ("GoldilocksSlowBurnFast", "GoldilocksSlowBurnSlow"),
+    ),
+    # After a burst the window of an hour still sees it (500 of 6,000: 8.3 %), that of 5 minutes does not, so the page
+    # ends. The ticket stays: of all requests since the service began 1 % failed, twice the budget.
+    Scenario(
+        "in a burst",
+        burst(600, since=500),
+        "510m",
+        ("GoldilocksErrorsBurnFast", "GoldilocksErrorsBurnSlow"),
+    ),
+    Scenario("20 minutes after a burst", burst(600, since=500), "530m", ("GoldilocksErrorsBurnSlow",), "5m"),
+    Scenario("no replica for two minutes", {READY: "1x10 0x2"}, "13m", ("GoldilocksNotReady",)),
+    Scenario("no replica for half a minute", {READY: "1x10 0"}, "11m"),
+    Scenario("refused for a quarter of an hour", {REFUSED: "0+1x20"}, "15m", ("GoldilocksQueueRefuses",)),
+    Scenario("refused for three minutes", {REFUSED: "0x20 1+1x3"}, "24m"),
+    Scenario("the log drops rows", {"goldilocks_log_failures_total": "0x5 3x5"}, "8m", ("GoldilocksLogFails",)),
+]
+
+
+def _fired(name: str) -> dict[str, Any]:
+    severity, summary = ALERTS[name]
+    model = {} if name == "GoldilocksLogFails" else {"model": "m"}
+    return {"exp_labels": {"severity": severity, **model}, "exp_annotations": {"summary": summary}}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -91,13 +196,50 @@ def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_takes_the_rules(weather_bundle: Path, tmp_path: Path) -> None:
     written(weather_bundle, "compose", tmp_path / "out")
-    done = subprocess.run(
-        ["promtool", "check", "rules", str(tmp_path / "out" / "rules.yaml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = promtool("check", "rules", str(tmp_path / "out" / "rules.yaml"))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_dashboard_asks_in_promql(weather_bundle: Path, tmp_path: Path) -> None:
+    """Each panel's query, with Grafana's variables filled in, is one that ``promtool`` parses."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    panels = json.loads(written(weather_bundle, "compose", tmp_path / "out")["dashboard.json"])["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    assert len(asked) >= 12
+    filled = [expr.replace("$__rate_interval", "1m").replace("$model", ".*") for expr in asked]
+    assert not [expr for expr in filled if "$" in expr]
+    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(filled)]
+    path = tmp_path / "panels.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = promtool("check", "rules", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.words)
+def test_alerts_fire_when_the_budget_burns_and_not_before(
+    weather_bundle: Path, tmp_path: Path, scenario: Scenario
+) -> None:
+    written(weather_bundle, "compose", tmp_path / "out")
+    test: dict[str, Any] = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in scenario.series.items()],
+        "alert_rule_test": [
+            {
+                "eval_time": scenario.at,
+                "alertname": name,
+                "exp_alerts": [_fired(name)] if name in scenario.fires else [],
+            }
+            for name in ALERTS
+        ],
+    }
+    path = tmp_path / "out" / "tests.yaml"
+    path.write_text(
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": scenario.every, "tests": [test]})
+    )
+    done = promtool("test", "rules", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="docker is not installed")
