@@ -84,9 +84,9 @@ def shortened(candidate: str, schedule: ShortSchedule | None) -> tuple[str, ...]
     """That the winner was trained for fewer epochs than usual, if so."""
     if schedule is None:
         return ()
-    epochs = f"{schedule.epochs:g} of {schedule.full_epochs:g} epochs"
+    epochs = f"{schedule.epochs:.2g} of {schedule.full_epochs:g} epochs"
     return (
-        f"{candidate} was trained for {epochs}, as the budget has time for; all of them take about "
+        f"{candidate} was trained for {epochs} to fit the budget; the full schedule takes about "
         f"{_duration(schedule.full_seconds)} and may be better.",
     )
 
