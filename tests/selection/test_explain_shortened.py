@@ -7,7 +7,7 @@ from goldilocks.selection.explain_choice import shortened
 def test_a_shortened_schedule_is_told_with_the_time_that_the_full_one_takes() -> None:
     (line,) = shortened("encoder/m/full", ShortSchedule(4.45, 20.0, 432.0))
     assert line == (
-        "encoder/m/full was trained for 4.5 of 20 epochs to fit the budget; the full schedule takes about 7 min and may "
-        "be better."
+        "encoder/m/full was trained for 4.5 of 20 epochs to fit the budget; the full schedule takes about 7 min and "
+        "may be better."
     )
     assert shortened("encoder/m/full", None) == ()
