@@ -10,6 +10,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.bundle.layout import MODEL
 from goldilocks.bundle.read import read_info
+from goldilocks.errors import InputError
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
 from goldilocks.protocols import ChangesFamily, Model
@@ -136,3 +137,32 @@ def test_whole_words_of_the_training_rows_are_not_pruned() -> None:
     reason = plugins.load("compressors", "vocabulary_pruning").incompatibility(model("text_classification-cnn"))
 
     assert reason == "its vocabulary is made of whole words (WordLevel), which come from its training rows"
+
+
+def test_static_int8_has_fixed_ranges_so_that_an_answer_does_not_depend_on_its_batch(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    part, compressor = tiny.part(200), plugins.load("compressors", "onnx_static_int8")
+    network, unseen = tuned(tmp_path / "checkpoint", part), tiny.part(100, seed=1)
+    original = network.predict(unseen.texts)
+    (tmp_path / "small").mkdir()
+
+    compressor.compress(network, 1.0, tmp_path / "small", calibration(part.texts))
+
+    graph = onnx.load(tmp_path / "small" / "backbone.onnx").graph
+    kinds = {node.op_type for node in graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    assert "DynamicQuantizeLinear" not in kinds
+    small = plugins.load("engines", "onnxruntime").load(tmp_path / "small", "encoder")
+    together = small.predict(unseen.texts)
+    assert right_share(small) >= 0.95
+    assert np.abs(together.probabilities - original.probabilities).max() > 0  # it is quantised
+    alone = np.concatenate([small.predict([text]).probabilities for text in unseen.texts[:20]])
+    np.testing.assert_allclose(alone, together.probabilities[:20], atol=1e-4)
+
+
+def test_static_int8_needs_texts(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    network = tiny.encoder(tmp_path / "checkpoint", tiny.part())
+    with pytest.raises(InputError, match="static quantisation needs texts"):
+        plugins.load("compressors", "onnx_static_int8").compress(network, 1.0, tmp_path, calibration())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from goldilocks.protocols import Model
+from goldilocks.records import Text
 
 
 def not_exportable(model: Model) -> str | None:
@@ -24,3 +26,12 @@ def export(model: Model, folder: Path, *, int8: bool) -> None:
 
     assert isinstance(model, Network)
     save_onnx(model, folder, int8=int8)
+
+
+def export_static(model: Model, folder: Path, texts: Sequence[Text]) -> None:
+    """As ``export`` with int8 weights; activations are int8, too, in ranges that the texts show (one at least)."""
+    from goldilocks.nets.export.onnx_static import save_static_onnx
+    from goldilocks.nets.network import Network
+
+    assert isinstance(model, Network)
+    save_static_onnx(model, folder, texts)

@@ -58,11 +58,16 @@ def save_onnx(model: Network, folder: Path, *, int8: bool) -> None:
     """
     model.save(folder)
     write_graph(model, folder / GRAPH, int8=int8)
+    write_rest(model, folder, row_by_row=int8)
+
+
+def write_rest(model: Network, folder: Path, *, row_by_row: bool) -> None:
+    """The head, and how the graph is run; ``row_by_row``: one row at a time, whatever the batch."""
     head = {name: weight for name, weight in model.module.state_dict().items() if name.startswith("head.")}
     from safetensors.torch import save_file
 
     save_file({name: weight.contiguous() for name, weight in head.items()}, folder / "weights.safetensors")
-    options = {"width": model.backbone.width, "row_by_row": int8}
+    options = {"width": model.backbone.width, "row_by_row": row_by_row}
     (folder / _OPTIONS).write_text(json.dumps(options), encoding="utf-8")
 
 
