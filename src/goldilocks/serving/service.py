@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from goldilocks.errors import InputError, RequestError
 from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
+from goldilocks.serving.answer_cache import AnswerCache
 from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
 from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
@@ -102,8 +102,7 @@ class Service:
         self._filter = MaskingFilter(self._find)
         _LOG.addFilter(self._filter)
         self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
-        self._cache: OrderedDict[tuple[str, Call, Text], Result] = OrderedDict()
-        self._cache_lock = threading.Lock()
+        self._cache = AnswerCache(settings.cache_items)
         self.stopping = False
         self._ended = threading.Event()
         self._scalers: dict[Version, Scaler] = {}
@@ -328,7 +327,7 @@ class Service:
                 self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
             for place, answer in zip(missing, answers, strict=True):
                 kept[place] = answer
-            self._keep(version, call, asked, answers)
+            self._cache.store(version.id, call, asked, answers)
         results = [kept_item for kept_item in kept if kept_item is not None]
         self._shadowed(deployment, version, call, items, results)
         return results
@@ -353,23 +352,13 @@ class Service:
             return deployment.current.submit(call, items, key=key, trace=trace, on_text=on_text)
 
     def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
-        if not self.settings.cache_items or call.operation is Operation.GENERATE:
-            return [None] * len(items)
-        with self._cache_lock:
-            cached = [self._cache.get((version.id, call, item)) for item in items]
-        hits = sum(match is not None for match in cached)
-        self.metrics.cache.labels("yes").inc(hits)
-        self.metrics.cache.labels("no").inc(len(items) - hits)
+        """Results from the cache, counted."""
+        cached = self._cache.look_up(version.id, call, items)
+        if self._cache.keeps(call):
+            hits = sum(match is not None for match in cached)
+            self.metrics.cache.labels("yes").inc(hits)
+            self.metrics.cache.labels("no").inc(len(items) - hits)
         return cached
-
-    def _keep(self, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]) -> None:
-        if not self.settings.cache_items or call.operation is Operation.GENERATE:
-            return
-        with self._cache_lock:
-            for item, result in zip(items, results, strict=True):
-                self._cache[version.id, call, item] = result
-            while len(self._cache) > self.settings.cache_items:
-                self._cache.popitem(last=False)
 
     def _shadowed(
         self, deployment: Deployment, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]
