@@ -115,6 +115,10 @@ class Excluded:
     reason: str
 
 
+_LEAST_PROGRESS = 0.05
+"""Share of a full run below which a score says nothing of its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShortSchedule:
     """The training schedule of a candidate whose full run does not fit into the budget."""
@@ -128,6 +132,21 @@ class ShortSchedule:
     def share(self) -> float:
         """Share of the full schedule."""
         return self.epochs / self.full_epochs
+
+    def progress(self, share: float) -> float:
+        """The share of a full run that a share of this one tells as much as; 1 where it is finished.
+
+        So little training that it tells nothing of the final loss gives 0.
+
+        Example:
+            >>> short = ShortSchedule(epochs=2.0, full_epochs=6.0, full_seconds=600.0)
+            >>> [round(short.progress(share), 2) for share in (0.1, 0.3, 1.0)]
+            [0.0, 0.1, 1.0]
+        """
+        if share >= 1:
+            return 1.0
+        done = share * self.share
+        return done if done >= _LEAST_PROGRESS else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
     standings = Standings(
         pool=pool,
         forecasts=records.pool.forecasts,
+        short_schedules=records.pool.short_schedules,
         spec=records.spec,
         machine=records.machine,
         n_items=len(records.gold),

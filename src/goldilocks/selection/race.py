@@ -151,6 +151,7 @@ def _standings(setting: RaceContext) -> Standings:
     standings = Standings(
         pool=[candidate for candidate in setting.pool.candidates if candidate.name in kept],
         forecasts=setting.pool.forecasts,
+        short_schedules=setting.pool.short_schedules,
         spec=setting.spec,
         machine=setting.machine,
         n_items=len(setting.dataset.validation),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.protocols import Purchases, Repeats
-from goldilocks.records import Candidate, Forecast, Screening, TaskSpec, Trial
+from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
 from goldilocks.selection.cost import machine_hour, running_cost
 from goldilocks.selection.experience import Experience, recorded_experience
@@ -85,6 +85,8 @@ class Standings:
     """What measuring one finished model takes, after the race."""
     seeds: Mapping[str, int] = field(default_factory=dict)
     """Candidate -> training seeds that can be bought of it, the first included; absent: one."""
+    short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
+    """Candidate -> its schedule, where that was shortened to fit the budget."""
     posterior: Posterior = field(init=False)
     _names: list[str] = field(init=False)
     _place: dict[str, int] = field(init=False)
@@ -329,7 +331,10 @@ class Standings:
         if trial.share >= 1:
             self._first_runs[trial.candidate] = trial.loss
             loss = float(np.mean([trial.loss, *self._repeats.get(trial.candidate, ())]))
-        self.posterior.observe(Observation(trial.candidate, loss, trial.share))
+        schedule = self.short_schedules.get(trial.candidate)
+        share = trial.share if schedule is None else schedule.progress(trial.share)
+        if share > 0:
+            self.posterior.observe(Observation(trial.candidate, loss, share))
         self._losses.setdefault(trial.candidate, {})[trial.rung] = loss
         place = self._place.get(trial.candidate)
         if place is None:
