@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import goldilocks
 from goldilocks.errors import InputError, MissingError
 from goldilocks.events import CandidateFailed, Event
 from goldilocks.flow import select
@@ -214,3 +215,49 @@ def test_missing_key_is_said_before_anything_is_spent(
     with pytest.raises(MissingError, match="the environment variable SOME_KEY is not set; put the key there"):
         chosen(server, tmp_path, rows(learnable=True), terms="key=SOME_KEY")
     assert not (tmp_path / "run" / "trials.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_cascade_asks_the_endpoint_only_where_the_cheap_candidate_is_unsure(server: Server, tmp_path: Path) -> None:
+    words = {"card": "my card is lost", "login": "I forgot my password"}
+    unclear = "it does not work"  # three in ten; only the endpoint knows their labels
+    known = {
+        f"{words[label] if row % 10 < 7 else unclear} case {row * 7919}.": label
+        for row, label in enumerate(["card", "login"] * 120)
+    }
+    server.replies = [knows(known)]
+
+    decision = chosen(
+        server,
+        tmp_path,
+        known,
+        objective={"error_cost": 1, "requests_per_month": 1000, "horizon_months": 10},
+        candidates={
+            "families": ["naive_bayes", "api"],
+            "models": [f"{server.source}?input=100&output=2000&cap=1000"],
+            "methods": ["scratch", "zero_shot"],
+            "exclude": ["naive_bayes/word12"],
+            "combine": ["cascade"],
+        },
+    )
+
+    won, alone = decision.winner, at_endpoint(decision)
+    assert won.family == "cascade"
+    assert won.score is not None
+    assert won.score.value == 1
+    assert won.cost is not None
+    assert alone.cost is not None
+    # A question is 100 tokens at 100 a million and 10 at 2,000: 0.03. The cascade pays for the share that it asks.
+    assert alone.cost.tokens == pytest.approx(1000 * 0.03)
+    n_asked = won.cost.tokens / alone.cost.tokens * validation_rows(tmp_path)
+    assert n_asked == pytest.approx(round(n_asked))
+    assert 0 < n_asked <= 0.5 * validation_rows(tmp_path)
+
+    texts, before = list(known)[:60], len(server.bodies)
+    answers = goldilocks.load(tmp_path / "run" / "bundle").predict(texts)
+    asked = [body["messages"][-1]["content"] for body in server.bodies[before:]]
+    assert 0 < len(asked) < len(texts) / 2
+    assert all(unclear in question for question in asked)
+    for text, answer in zip(texts, answers, strict=True):
+        if any(text in question for question in asked):
+            assert answer.answer == known[text]
