@@ -1,0 +1,66 @@
+"""L2-SP: the network's own loss with a penalty on the distance of the backbone's weights from where they started.
+
+Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Batch, Row
+from goldilocks.nets.training.slots import Slot
+from goldilocks.records import Gold
+
+
+class StartPointObjective:
+    """The own loss; between steps ``strength * (weight - start)`` is added to gradients (``tuning.objective``).
+
+    The reported training loss is the network's own, without the penalty.
+    """
+
+    def __init__(self, network: Network, gold: Sequence[Gold], *, strength: float) -> None:
+        """Keep the gold answers; starting weights are copied before the first step.
+
+        Args:
+            network: Prepared by its method.
+            gold: Right answers of the training items.
+            strength: Of the penalty ``strength / 2 * ||weight - start||**2``, above 0.
+        """
+        self._network, self._gold, self._strength = network, gold, strength
+        self._free = {name for name, _ in network.module.named_parameters() if name.startswith("head.")}
+        self._start: dict[str, Tensor] = {}
+
+    def targets(self, rows: Sequence[Row]) -> list[Any]:
+        """Those of the network's own loss."""
+        return self._network.targets(rows, self._gold)
+
+    def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
+        """The network's own loss."""
+        return network.loss(network.backbone(batch), batch, targets)
+
+    @torch.no_grad()
+    def before_step(self, slots: Mapping[str, Slot]) -> None:
+        """Add the gradient of the penalty; an untrained head has no starting point worth keeping."""
+        for name, slot in slots.items():
+            if name in self._free or slot.working.grad is None:
+                continue
+            start = self._start.setdefault(name, slot.master.detach().clone())
+            # The difference is taken in float32: in bfloat16 it would round to 0 for as long as weights move little.
+            pull = (slot.master - start.to(slot.master.device)) * self._strength
+            slot.working.grad.add_(pull.to(slot.working.grad.dtype))
+
+    def after_step(self, slots: Mapping[str, Slot], progress: float) -> None:
+        """Nothing changes between steps."""
+
+    def state(self) -> dict[str, Tensor]:
+        """The starting weights: a resumed run is pulled to where it began, not to where it was interrupted."""
+        return dict(self._start)
+
+    def put_back(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from ``state``."""
+        self._start = {name: value.clone() for name, value in state.items()}
