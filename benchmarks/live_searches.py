@@ -170,7 +170,7 @@ def measure(name: str, chosen: Any) -> dict[str, Any]:
     test = load(spec, plugin).test
     metric = plugins.load("metrics", plugin.METRICS[0])
     result: dict[str, Any] = {"task": spec.task, "metric": plugin.METRICS[0], "test_rows": len(test), "searches": {}}
-    result["train_rows"] = len((chosen.work / name / "train.jsonl").read_text(encoding="utf-8").splitlines())
+    result["train_rows"] = (chosen.work / name / "train.jsonl").read_text(encoding="utf-8").count("\n")
     answers = {seed: answers_of(chosen.work / name / f"seed{seed}", test) for seed in chosen.seeds}
     for seed in chosen.seeds:
         result["searches"][str(seed)] = outcome(chosen.work / name / f"seed{seed}", answers[seed], test, metric)
