@@ -1,6 +1,7 @@
 """JSON objects with one key twice, exact decimals, and translations as the Hub has them."""
 
 import io
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -88,3 +89,20 @@ def test_one_language_of_a_translation_is_predicted_for(tmp_path: Path) -> None:
     columns = columns_of(task, {"source": "translation.en"})
     asked = [text for batch in arriving(tmp_path / "x.jsonl", task, columns) for _, text in batch]
     assert asked == ["good", "bad"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_list_of_objects_named_as_json_lines_is_read(tmp_path: Path, indent: int | None) -> None:
+    rows = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+    got = reading(tmp_path, "x.jsonl", json.dumps(rows, indent=indent).encode())
+    assert (got.part.texts, got.part.gold, got.problems) == (("a", "b"), ("x", "y"), {})
+
+
+def test_list_with_an_object_on_each_line_is_read(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'[\n{"text": "a", "label": "x"},\n{"text": "b", "label": "y"}\n]\n')
+    assert got.part.texts == ("a", "b")
+
+
+def test_lines_that_are_lists_stay_lines(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'["a"]\n{"text": "b", "label": "y"}\n')
+    assert got.problems == {"not a JSON object": (1,)}

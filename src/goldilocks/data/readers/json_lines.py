@@ -49,6 +49,16 @@ def first_value(path: Path) -> Any:
         return None
 
 
+def holds_a_list(path: Path) -> bool:
+    """Whether the file is one list of objects, a JSON document under the name of JSON Lines."""
+    start = ""
+    for line in lines_of(path):
+        start += "".join(line.split())
+        if len(start) > 1:
+            break
+    return start.startswith("[{")
+
+
 def names_in(path: Path, convert: Convert | None = None) -> list[str]:
     """Keys of the first objects, in the order of the file."""
     rows = (row for _, row in islice(objects(path, convert), NAMED_BY) if isinstance(row, dict))

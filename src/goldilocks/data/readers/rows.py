@@ -77,6 +77,8 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
     recognised = recognise(path)
     kind = kind or recognised.kind
     _refuse_unknown(path, kind)
+    if kind == ".jsonl" and json_lines.holds_a_list(path):
+        kind = ".json"
     remarks = [recognised.remark] if recognised.remark else []
     if kind not in BINARY and (encoding := text_facts(path).encoding):
         remarks.append(f"read as {encoding}, which its characters show; in UTF-8 there is nothing to detect")
