@@ -103,3 +103,8 @@ def test_any_unknown_one_of_several_labels_is_refused() -> None:
 def test_other_kinds_of_answers_have_no_labels() -> None:
     refuse_unknown(Part(("a",), ("anything",), (1,)), (), Output.TEXT, "x")
     assert plugins.load("tasks", "translation").OUTPUT is Output.TEXT
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u00ad", "\u200e", "\u2060"])
+def test_labels_that_differ_by_a_character_nobody_sees_are_alike(unseen: str) -> None:
+    assert alike(["spam", f"spam{unseen}", "ham"]) == [["spam", f"spam{unseen}"]]

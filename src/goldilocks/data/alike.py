@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable
 
 from goldilocks.support.suggest import closest
 
-_JOINTS = re.compile(r"[\s_\-]+")
+_JOINTS = re.compile(r"[\s_\-\u00ad\u200b\u200e\u200f\u2060\ufeff]+")
+"""Blanks, ``_``, ``-``, and invisible: soft hyphen, zero-width space, direction marks, word joiner, BOM."""
 
 
 def label_key(label: str) -> str:
-    """What labels that are alike have in common: case, blanks, ``_`` and ``-`` do not count, ``1.0`` is 1.
+    """What labels that are alike have in common: case, blanks, ``_``, ``-``, zero width do not count; ``1.0`` is 1.
 
     Example:
         >>> label_key("Sign-Up "), label_key("sign_up"), label_key("1.0")
