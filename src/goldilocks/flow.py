@@ -113,7 +113,8 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
-    store = RunStore(sealed, workload(trained), workspace, settings.offline, spec.seed, spec.options, spec.training)
+    offline = settings.offline and not spec.candidates.hub  # asking for the Hub's models is asking for the network
+    store = RunStore(sealed, workload(trained), workspace, offline, spec.seed, spec.options, spec.training)
     store.short_schedules = pool.short_schedules
     store.augmented = trained.train
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)

@@ -15,6 +15,8 @@ from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
 
+_HUB_MODELS = 1_000
+"""What ``candidates: hub`` stands for."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -89,6 +91,8 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     if "budget" in given:
         given["budget_seconds"] = seconds_in(given.pop("budget"))
     chosen = given.get("candidates")
+    if chosen == "hub":
+        given["candidates"] = chosen = {"hub": _HUB_MODELS}
     if isinstance(chosen, dict):  # "all" is how a person writes "no filter"
         given["candidates"] = {key: None if value == "all" else value for key, value in chosen.items()}
     given["folder"] = given.get("folder", folder)
@@ -327,6 +331,8 @@ def _check_ranges(spec: TaskSpec) -> None:
         column = getattr(spec.data, key)
         if column is not None and not column.strip():
             raise InputError(f"task file: data.{key} is empty; name a column, or leave it out.")
+    if not 0 <= spec.candidates.hub <= 10_000:
+        raise InputError(f"task file: candidates.hub is {spec.candidates.hub}; it must be from 0 to 10000 models.")
     with_training(
         TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0), spec.training, "task file: training."
     )

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_shelf import MACHINE, ONLY_FAKES, checkpoint, dataset, find, shelved, spec
@@ -116,9 +117,7 @@ def test_pattern_for_a_family_that_is_out_already_is_let_be() -> None:
         ({"models": ("no spaces/in names",)}, "which is no model of the catalogue, no folder and no Hub id"),
     ],
 )
-def test_unknown_name_in_the_filter_is_refused_with_the_nearest(
-    wrong: dict[str, tuple[str, ...]], message: str
-) -> None:
+def test_unknown_name_in_the_filter_is_refused_with_the_nearest(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         find(replace(spec(), candidates=replace(ONLY_FAKES, **wrong)))
 

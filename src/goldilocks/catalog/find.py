@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from goldilocks import plugins
-from goldilocks.catalog import hub, reasons
+from goldilocks.catalog import hub, hub_catalogue, reasons
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.known import catalogue, described, source_of, unique
@@ -26,6 +26,7 @@ from goldilocks.protocols import (
     FreezesLayers,
     Method,
     OnRequest,
+    ReadsHubListings,
     RestrictsOutputs,
     Task,
 )
@@ -44,6 +45,10 @@ class _Search:
 
     found: dict[str, tuple[Candidate, Forecast]] = field(default_factory=dict)
     out: list[tuple[str, Reason]] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+    """Sources of models known from the Hub's list."""
+    unfetched: set[str] = field(default_factory=set)
+    """Those whose files are not on this machine."""
 
     def drop(self, name: str, reason: Reason | None) -> bool:
         """Note the reason, if there is one, and say whether there was."""
@@ -73,7 +78,7 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     search = _Search()
     families = _families(spec, search)
     methods = _methods(spec, search)
-    models = _models(spec, families, settings)
+    models = unique(_models(spec, families, settings) + _hub_models(spec, families, dataset, search))
     _check_patterns(spec, models, families)
     giving = _giving(task, families, search)
     allowed = [model for model in models if model.family in giving and _admitted(model, spec, dataset, search)]
@@ -149,6 +154,39 @@ def _models(spec: TaskSpec, families: Mapping[str, Family], settings: RunSetting
     return unique(models)
 
 
+def _hub_models(spec: TaskSpec, families: Mapping[str, Family], dataset: Dataset, search: _Search) -> list[ModelInfo]:
+    """Models of the Hub's list that the limits allow; the others are counted, with one reason for all of a kind."""
+    if not spec.candidates.hub:
+        return []
+    readers = [family for family in families.values() if isinstance(family, ReadsHubListings)]
+    known = hub_catalogue.catalogue_of(dataset.profile.language, spec.candidates.hub)
+    limits = spec.limits
+    if limits.licenses is None:
+        limits = replace(limits, licenses=hub_catalogue.PERMISSIVE)
+    refused = {"their architecture is read by no family": 0, "their licence is not allowed, or not stated": 0}
+    refused |= {"their weights alone are above limits.size_mb or limits.memory_mb": 0}
+    refused |= {f"they were not trained for {dataset.profile.language}": 0}
+    models = []
+    for listing in {one.name: one for one in (*known.listings, *hub_catalogue.added())}.values():
+        info = next((info for reader in readers if (info := reader.listed(listing)) is not None), None)
+        fits = (
+            info is not None,
+            info is None or reasons.licence(info, limits) is None,
+            info is None or reasons.size(info, limits) is None,
+            info is None or reasons.language(info, dataset.profile.language) is None,
+        )
+        why = next((words for words, fit in zip(refused, fits, strict=True) if not fit), None)
+        if why is not None:
+            refused[why] += 1
+        elif info is not None:
+            models.append(info)
+    refused["they lack safetensors, tokenizer.json or a stated size, or are gated"] = known.passed_over
+    for words, count in refused.items():
+        search.drop("hub", Reason(f"{count:,} models of the Hub: {words}", (5, 0.0)) if count else None)
+    search.listed.update(info.source for info in models)
+    return models
+
+
 def _check_patterns(spec: TaskSpec, models: Sequence[ModelInfo], families: Mapping[str, Family]) -> None:
     """A pattern that can match no candidate is a typing error."""
     names = sorted({*plugins.names("families"), *(f"{model.family}/{model.name}" for model in models)})
@@ -205,6 +243,9 @@ def _there(
             elif hub_model and families[info.family].describe(folder, source) is None:
                 refused[source] = f"the family {info.family} does not read this architecture"
         except MissingError as error:
+            if source in search.listed:
+                search.unfetched.add(source)
+                continue
             refused[source] = str(error)
             if hub_model and not settings.offline:
                 ask.append(source)
@@ -243,6 +284,7 @@ def _pair(
     if search.drop(f"{info.family}/{info.name}", Reason(lacking) if lacking else None):
         return
     whole = family.forecast(info, work, machine)
+    fetching = info.size_bytes / hub_catalogue.BYTES_PER_SECOND if info.source in search.unfetched else 0.0
     for method_name, method in methods.items():
         candidate = Candidate(info, method_name)
         incompatible = method.incompatibility(info) or (
@@ -257,7 +299,7 @@ def _pair(
         )
         if not search.drop(candidate.name, reason):
             once = method.frozen_share(info, work.output) if isinstance(method, FreezesLayers) else 0.0
-            forecast = Forecast(whole.seconds * method.effort(info), whole.memory_bytes, once)
+            forecast = Forecast(whole.seconds * method.effort(info) + fetching, whole.memory_bytes, once)
             search.found[candidate.name] = (candidate, forecast)
 
 

@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from goldilocks.cli.candidates import candidates
+from goldilocks.cli.catalog import app as catalog
 from goldilocks.cli.check import check
 from goldilocks.cli.clean import clean
 from goldilocks.cli.compress import compress
@@ -115,6 +116,7 @@ app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")
 app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_command(list_plugins))
 app.add_typer(keys, name="keys")
 app.add_typer(experience, name="experience")
+app.add_typer(catalog, name="catalog")
 
 _INTERRUPTED = 130
 _shown = {"traceback": False}

@@ -31,6 +31,7 @@ from goldilocks.support.scoring.statistics import class_totals
 from goldilocks.support.text.translation import localised
 
 if TYPE_CHECKING:
+    from goldilocks.catalog.places import KnownModel
     from goldilocks.selection.race_table import TableRace
     from goldilocks.selection.replay_table import Summary
 
@@ -42,6 +43,8 @@ _METRIC_WIDTH = 9
 _WIDTH = 80
 _WHOLE_FROM = 1000
 """Amounts from here on are shown without cents."""
+_MOST_HUB_ROWS = 20
+"""Candidates from the Hub's list; more of them share one line for each family and method."""
 _MINUTES_FROM = 60
 """Forecasts from this many seconds on are shown in whole minutes."""
 
@@ -82,7 +85,21 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
 def pool_table(pool: Pool) -> Table:
     """Eligible candidates, one line each, with forecasts of memory and time."""
     table = _table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
+    pinned = [one for one in pool.candidates if "@" in one.model.source and one.model.source.startswith("hf://")]
+    grouped = {one.name for one in pinned} if len(pinned) > _MOST_HUB_ROWS else set()
+    for family, method in dict.fromkeys((one.model.family, one.method) for one in pinned if one.name in grouped):
+        some = [one for one in pinned if (one.model.family, one.method) == (family, method)]
+        needs_of = [pool.forecasts[one.name] for one in some]
+        table.add_row(
+            f"{family}/*/{method} ({len(some):,})",
+            "–".join(_short(end([one.model.parameters for one in some])) for end in (min, max)),
+            "–".join(f"{end([one.memory_bytes for one in needs_of]) / 1e6:,.0f}" for end in (min, max)) + " MB",
+            "–".join(duration(60 * round(end([one.seconds for one in needs_of]) / 60)) for end in (min, max)),
+            localised(f"{len({one.model.licence for one in some})} licences"),
+        )
     for candidate in pool.candidates:
+        if candidate.name in grouped:
+            continue
         info, needs = candidate.model, pool.forecasts[candidate.name]
         table.add_row(
             candidate.name,
@@ -91,6 +108,22 @@ def pool_table(pool: Pool) -> Table:
             duration(needs.seconds if needs.seconds < _MINUTES_FROM else 60 * round(needs.seconds / 60)),
             "–" if info.licence == "none-needed" else info.licence,
         )
+    return table
+
+
+def catalogue_table(models: Sequence[KnownModel], most: int) -> Table:
+    """Known pretrained models; of those that are only listed by the Hub, the first ``most``."""
+    table = _table(f"{len(models)} models", "model", "place", "params", "size", "licence", "languages")
+    listed = [model.name for model in models if model.place == "hub"]
+    beyond = set(listed[most:])
+    for model in models:
+        if model.name in beyond:
+            continue
+        named = ", ".join(model.languages[:2]) + (f" +{len(model.languages) - 2}" if len(model.languages) > 2 else "")
+        size = f"{model.size_bytes / 1e6:,.0f} MB"
+        table.add_row(plain(model.name), model.place, _short(model.parameters), size, model.licence or "?", named)
+    if len(listed) > most:
+        table.add_row(localised(f"and {len(listed) - most} more"))
     return table
 
 

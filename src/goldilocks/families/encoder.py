@@ -11,13 +11,14 @@ overlapping windows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
-from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
+from goldilocks.records import Forecast, Goal, HubListing, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
     from goldilocks.nets.backbones.base import Backbone
@@ -48,6 +49,8 @@ _OTHERS = (
     "xmod",
 )
 """``model_type`` of encoders that transformers runs for us."""
+_SHAPES = ((2, 128), (4, 256), (4, 312), (4, 512), (6, 384), (12, 384), (6, 768), (12, 768), (24, 1024), (48, 1536))
+"""Depth and width of published encoders, from TinyBERT to DeBERTa XXL."""
 _TOKENS_PER_WORD = 1.35
 """Word pieces per word of BERT's English vocabulary (MR, Bitext, AG News 1.3, SMS 1.4; 2,000 texts each)."""
 
@@ -78,6 +81,32 @@ def describe(folder: Path, source: str) -> ModelInfo | None:
         depth=depth,
         width=width,
         max_tokens=_readable(hub),
+    )
+
+
+def listed(listing: HubListing) -> ModelInfo | None:
+    """See ``protocols.ReadsHubListings``. Depth and width are those of the published shape nearest in parameters."""
+    if listing.model_type not in _BERT_SHAPED + _OTHERS:
+        return None
+    words = 250_000 if "*" in listing.languages or len(listing.languages) > 3 else 30_522
+
+    def off(shape: tuple[int, int]) -> float:
+        return abs(math.log((12 * shape[0] * shape[1] ** 2 + words * shape[1]) / max(1, listing.parameters)))
+
+    depth, width = min(_SHAPES, key=off)
+    return ModelInfo(
+        name=listing.name.replace("/", "--"),
+        family="encoder",
+        source=listing.source,
+        architecture=f"{listing.model_type} encoder, about {depth} layers, {width} wide",
+        pretraining="not stated in the hub's list",
+        languages=listing.languages,
+        licence=listing.licence or "unknown",
+        parameters=listing.parameters,
+        size_bytes=listing.size_bytes,
+        groups=("embeddings", "attention", "mlp", "norm", "head"),
+        depth=depth,
+        width=width,
     )
 
 

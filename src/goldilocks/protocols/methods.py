@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from goldilocks.answers import Floats
 from goldilocks.protocols.models import Model, TrainableNetwork
-from goldilocks.records import Candidate, Gold, ModelInfo, Output, Text, TrainingConfig, Workload
+from goldilocks.records import Candidate, Gold, HubListing, ModelInfo, Output, Text, TrainingConfig, Workload
 
 
 class Method(Protocol):
@@ -109,6 +109,14 @@ class DeclinesWorkloads(Protocol):
 
     def unsuited(self, work: Workload) -> str | None:
         """Why it makes no sense for items of this form, for the user; ``None``: it does."""
+
+
+@runtime_checkable
+class ReadsHubListings(Protocol):
+    """A family (beside ``Family``) whose models a hub's list describes well enough to forecast their costs."""
+
+    def listed(self, listing: HubListing) -> ModelInfo | None:
+        """The model, with an estimated depth and width; ``None``: not of this family."""
 
 
 @runtime_checkable

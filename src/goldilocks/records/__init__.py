@@ -9,6 +9,7 @@ report can be followed back. A measured number travels as ``Measured``: without 
 from goldilocks.records.candidates import Candidate as Candidate
 from goldilocks.records.candidates import Excluded as Excluded
 from goldilocks.records.candidates import Forecast as Forecast
+from goldilocks.records.candidates import HubListing as HubListing
 from goldilocks.records.candidates import ModelInfo as ModelInfo
 from goldilocks.records.candidates import Pool as Pool
 from goldilocks.records.candidates import ShortSchedule as ShortSchedule

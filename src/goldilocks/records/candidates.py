@@ -10,6 +10,30 @@ from goldilocks.records.items import Output
 
 
 @dataclass(frozen=True, slots=True)
+class HubListing:
+    """What a hub's list says of a model; no file of the model was read."""
+
+    name: str
+    """``org/name``."""
+    revision: str
+    """Commit, 40 hexadecimal digits."""
+    model_type: str
+    """As in ``config.json``."""
+    parameters: int
+    size_bytes: int
+    """Of the safetensors, from the number of weights of each type."""
+    licence: str = ""
+    """SPDX identifier in lower case; empty: not stated."""
+    languages: tuple[str, ...] = ()
+    """BCP 47 tags; ``*``: any."""
+
+    @property
+    def source(self) -> str:
+        """As in ``ModelInfo.source``, with the commit."""
+        return f"hf://{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is known of a model before it is loaded."""
 

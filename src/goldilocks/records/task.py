@@ -172,6 +172,8 @@ class CandidateFilter:
     exclude: tuple[str, ...] = ()
     """Shell patterns over candidate names, e.g. ``recurrent/*`` or ``*/lora``."""
     methods: tuple[str, ...] | None = None
+    hub: int = 0
+    """Models to ask the Hub for, at most; 0: it is not asked. ``candidates: hub`` in the file stands for 1,000."""
     combine: tuple[str, ...] = ()
     """What is made from finished candidates after the race: ``ensemble``, ``soup``, ``cascade``; empty: nothing."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.catalog.fetch import folder_of
+from goldilocks.catalog.fetch import folder_of, needs_download
 from goldilocks.catalog.options import Chosen, options_of
 from goldilocks.errors import InputError
 from goldilocks.protocols import Floats, Model, TracksSpending
@@ -77,6 +77,8 @@ class RunStore:
         Raises:
             OutOfTimeError: the first texts took so long that all of them would take more than ``seconds_left()``.
         """
+        if needs_download(info):  # weights are fetched when a rung is bought, not for a look
+            raise OutOfTimeError(f"{info.name}: its files are not on this machine yet")
         network = plugins.load("families", info.family).create(
             info, self._folder(info), self.dataset.train, self.dataset.goal, seed=self.seed
         )

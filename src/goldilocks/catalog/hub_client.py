@@ -1,0 +1,186 @@
+"""Requests to the Hub with limits on time and bytes, and every file checked against the size and SHA-256 it lists.
+
+``HF_ENDPOINT`` names the Hub; a token is taken from ``HF_TOKEN`` only, and is neither written nor shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks.errors import InputError, IntegrityError, MissingError
+
+if TYPE_CHECKING:
+    import httpx2
+
+SILENCE_SECONDS = 20.0
+"""After this long without a byte the Hub is taken to be gone."""
+_START_SECONDS, _LEAST_BYTES_PER_SECOND = 60.0, 50_000.0
+"""A download may take this long, and a second more for each so many bytes."""
+_MOST_JSON = 64_000_000
+_WANTED = re.compile(
+    r"(config|tokenizer|tokenizer_config|special_tokens_map|modules|sentence_bert_config|generation_config)\.json"
+    r"|vocab\.txt|README\.md|model\.safetensors|model-\d+-of-\d+\.safetensors|model\.safetensors\.index\.json"
+    r"|\d+_[A-Za-z]+/(config\.json|model\.safetensors)"
+)
+
+
+def endpoint() -> str:
+    """Address of the Hub, without a slash at its end."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
+
+@dataclass(slots=True)
+class HubClient:
+    """One Hub; counts what it was asked for."""
+
+    address: str = field(default_factory=endpoint)
+    requests: int = 0
+    received_bytes: int = 0
+
+    def listed(self, params: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
+        """The entries of ``/api/models``, page after page.
+
+        Raises:
+            MissingError: the Hub cannot be reached, is too slow, or its answer is no list.
+        """
+        url: str | None = f"{self.address}/api/models"
+        query: Sequence[tuple[str, str]] | None = params
+        while url is not None:
+            page, url = self._json(url, query)
+            query = None  # the next page's address holds it
+            if not isinstance(page, list):
+                raise MissingError(f"the Hub at {self.address} answered with no list of models; check HF_ENDPOINT.")
+            yield from (entry for entry in page if isinstance(entry, dict))
+
+    def model(self, name: str, params: Sequence[tuple[str, str]], revision: str | None = None) -> Mapping[str, Any]:
+        """``/api/models/org/name``.
+
+        Raises:
+            MissingError: as ``listed``, or there is no such model.
+        """
+        at = f"/revision/{revision}" if revision else ""
+        found, _ = self._json(f"{self.address}/api/models/{name}{at}", params)
+        if not isinstance(found, dict):
+            raise MissingError(f"{name}: the Hub at {self.address} did not describe it; check HF_ENDPOINT.")
+        return found
+
+    def download(self, name: str, revision: str, folder: Path, most_bytes: int | None = None) -> None:
+        """The configuration, tokenizer and safetensors of one commit, each with the size and SHA-256 the Hub lists.
+
+        Args:
+            name: ``org/name``.
+            revision: The commit.
+            folder: Where they are written; it is there.
+            most_bytes: What the weights may take in all.
+
+        Raises:
+            MissingError: the Hub cannot be reached or is too slow, or the model has no safetensors.
+            IntegrityError: a file has another size or SHA-256 than listed, or the weights are larger than allowed.
+        """
+        listed = self.model(name, [("blobs", "true")], revision).get("siblings")
+        files = [one for one in listed or () if isinstance(one, dict) and _WANTED.fullmatch(str(one.get("rfilename")))]
+        weights = [one for one in files if str(one["rfilename"]).endswith(".safetensors")]
+        if not weights:
+            raise MissingError(f"{name}: the Hub has no safetensors for it (only pickles, which could run code).")
+        for one in weights:
+            if not isinstance(one.get("lfs"), dict) or not one["lfs"].get("sha256"):
+                raise IntegrityError(f"{name}: the Hub lists no SHA-256 for {one['rfilename']}; choose another model.")
+        total = sum(int(one.get("size") or 0) for one in weights)
+        if most_bytes is not None and total > most_bytes:
+            raise IntegrityError(
+                f"{name}: its weights take {total / 1e6:,.0f} MB, the Hub's list allows for "
+                f"{most_bytes / 1e6:,.0f} MB; choose another model."
+            )
+        for one in files:
+            self._file(name, revision, one, folder)
+
+    def _file(self, name: str, revision: str, one: Mapping[str, Any], folder: Path) -> None:
+        path, size = str(one["rfilename"]), int(one.get("size") or 0)
+        wanted = (one.get("lfs") or {}).get("sha256")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest, got = hashlib.sha256(), 0
+        with (
+            self._stream(f"{self.address}/{name}/resolve/{revision}/{path}", None, size) as chunks,
+            target.open("wb") as file,
+        ):
+            for chunk in chunks:
+                got += len(chunk)
+                if got > size:
+                    break
+                digest.update(chunk)
+                file.write(chunk)
+        if got != size:
+            amount = "more than" if got > size else f"{got:,} bytes, not"
+            raise IntegrityError(f"{name}: the Hub sent {amount} the {size:,} bytes it lists for {path}; try again.")
+        if wanted and digest.hexdigest() != wanted:
+            raise IntegrityError(
+                f"{name}: {path} has sha256 {digest.hexdigest()[:12]}…, the Hub lists {str(wanted)[:12]}…; try again."
+            )
+
+    def _json(self, url: str, params: Sequence[tuple[str, str]] | None) -> tuple[Any, str | None]:
+        """The answer, and the address of the next page on the same Hub."""
+        content = bytearray()
+        following: list[str] = []
+        with self._stream(url, params, _MOST_JSON, following) as chunks:
+            for chunk in chunks:
+                content += chunk
+                if len(content) > _MOST_JSON:
+                    raise MissingError(f"the Hub at {self.address} sent more than {_MOST_JSON / 1e6:g} MB as one page.")
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise MissingError(f"the Hub at {self.address} sent no JSON; check HF_ENDPOINT.") from error
+        return answer, next((one for one in following if one.startswith(self.address + "/") and one != url), None)
+
+    @contextmanager
+    def _stream(
+        self, url: str, params: Sequence[tuple[str, str]] | None, size: int, following: list[str] | None = None
+    ) -> Iterator[Iterator[bytes]]:
+        import httpx2
+
+        token = os.environ.get("HF_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.requests += 1
+        try:
+            with (
+                httpx2.Client(timeout=SILENCE_SECONDS, follow_redirects=True) as client,
+                client.stream("GET", url, params=list(params) if params else None, headers=headers) as response,
+            ):
+                if response.status_code != 200:
+                    raise MissingError(_refused(self.address, url, response.status_code))
+                if following is not None and "next" in response.links:
+                    following.append(str(response.links["next"].get("url")))
+                yield self._chunks(response, time.monotonic() + _START_SECONDS + size / _LEAST_BYTES_PER_SECOND)
+        except httpx2.HTTPError as error:
+            raise MissingError(
+                f"the Hub at {self.address} cannot be reached or stopped answering ({type(error).__name__}); check the "
+                "network or HF_ENDPOINT."
+            ) from error
+        except httpx2.InvalidURL as error:
+            raise InputError(f"HF_ENDPOINT is {self.address!r}; write https://host.") from error
+
+    def _chunks(self, response: httpx2.Response, until: float) -> Iterator[bytes]:
+        for chunk in response.iter_bytes():
+            self.received_bytes += len(chunk)
+            if time.monotonic() > until:
+                raise MissingError(f"the Hub at {self.address} is too slow; try again later.")
+            yield chunk
+
+
+def _refused(address: str, url: str, status: int) -> str:
+    what = url.removeprefix(f"{address}/").removeprefix("api/models/").split("?")[0]
+    if status in (401, 403):
+        return f"{what}: the Hub refused it ({status}); accept the model's terms on its page and set HF_TOKEN."
+    if status == 404:
+        return f"{what}: the Hub at {address} has no such model; check the name."
+    return f"{what}: the Hub at {address} answered with status {status}; try again later."
