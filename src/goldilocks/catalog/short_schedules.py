@@ -1,8 +1,8 @@
 """Shorter training schedules for pretrained candidates whose full run takes most of the budget.
 
-Only a finished candidate can win, so that with a small budget a large model would never be chosen, although a schedule
-of one or two epochs often beats a smaller model trained to the end. Such a candidate is raced with as many epochs as
-fit; its learning rate falls to zero within them. Candidates that had been begun keep the schedule that they began with.
+Only a finished candidate can win, so with a small budget a large model could never be chosen. Such a candidate is raced
+with as many epochs as fit, and its learning rate decays to zero within them. In a resumed search, candidates that have
+trials keep the schedule that they began with.
 """
 
 from __future__ import annotations

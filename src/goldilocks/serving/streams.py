@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -45,7 +45,7 @@ class TextStream(Generic[Answer]):
     """The first piece."""
 
     @classmethod
-    async def start(cls, ask: Callable[[OnText], Awaitable[Answer]]) -> TextStream[Answer]:
+    async def start(cls, ask: Callable[[OnText], Coroutine[Any, Any, Answer]]) -> TextStream[Answer]:
         """Ask, and wait for the first piece or the end.
 
         Args:
@@ -61,7 +61,7 @@ class TextStream(Generic[Answer]):
             with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody listens
                 loop.call_soon_threadsafe(changed.set)
 
-        task = asyncio.ensure_future(_awaited(ask(on_text)))
+        task = asyncio.create_task(ask(on_text))
         task.add_done_callback(lambda _: changed.set())
         stream = cls(task, TextPieces(), texts, changed)
         try:
@@ -94,10 +94,6 @@ class TextStream(Generic[Answer]):
                 return ""
             self.changed.clear()
             await self.changed.wait()
-
-
-async def _awaited(answer: Awaitable[Answer]) -> Answer:
-    return await answer
 
 
 def respond(events: AsyncIterator[str], context: Context, task: asyncio.Task[Any] | None = None) -> StreamingResponse:
