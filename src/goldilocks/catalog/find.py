@@ -167,7 +167,7 @@ def _hub_models(spec: TaskSpec, families: Mapping[str, Family], dataset: Dataset
     refused |= {"their weights alone are above limits.size_mb or limits.memory_mb": 0}
     refused |= {f"they were not trained for {dataset.profile.language}": 0}
     models = []
-    for listing in {one.name: one for one in (*known.listings, *hub_catalogue.added())}.values():
+    for listing in {listing.name: listing for listing in (*known.listings, *hub_catalogue.added())}.values():
         info = next((info for reader in readers if (info := reader.listed(listing)) is not None), None)
         fits = (
             info is not None,

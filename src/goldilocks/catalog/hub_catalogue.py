@@ -104,14 +104,14 @@ def add(name: str, client: HubClient | None = None) -> HubListing:
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
         raise InputError(f"{name}: not the id of a Hub model; write org/name.")
     client = client or HubClient()
-    entry = client.model(name, [("expand", one) for one in _EXPAND])
+    entry = client.model(name, [("expand", field) for field in _EXPAND])
     lacks = lacking(_names(entry))
     if lacks:
         raise MissingError(f"{name}: the Hub has no {lacks} for it; choose another model.")
     listing = _listing({**entry, "id": name})
     if listing is None:
         raise MissingError(f"{name}: the Hub states no type, size or commit of it, or gives it only on request.")
-    others = tuple(one for one in added() if one.name != name)
+    others = tuple(listing for listing in added() if listing.name != name)
     _write(_folder() / "added.json", HubCatalogue(client.address, "", _now(), 0, (*others, listing)))
     return listing
 
@@ -167,7 +167,7 @@ def _asked(client: HubClient, language: str, most: int) -> HubCatalogue:
     for pipeline in _PIPELINES:
         params = [("pipeline_tag", pipeline), ("filter", "safetensors"), ("sort", "downloads"), ("limit", str(_PAGE))]
         params += [("filter", language)] if language else []
-        params += [("expand", one) for one in _EXPAND]
+        params += [("expand", field) for field in _EXPAND]
         for entry in client.listed(params):
             listing = _listing(entry)
             if listing is None or lacking(_names(entry)):

@@ -85,17 +85,22 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
 def pool_table(pool: Pool) -> Table:
     """Eligible candidates, one line each, with forecasts of memory and time."""
     table = _table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
-    pinned = [one for one in pool.candidates if "@" in one.model.source and one.model.source.startswith("hf://")]
-    grouped = {one.name for one in pinned} if len(pinned) > _MOST_HUB_ROWS else set()
-    for family, method in dict.fromkeys((one.model.family, one.method) for one in pinned if one.name in grouped):
-        some = [one for one in pinned if (one.model.family, one.method) == (family, method)]
-        needs_of = [pool.forecasts[one.name] for one in some]
+    pinned = [
+        member for member in pool.candidates if "@" in member.model.source and member.model.source.startswith("hf://")
+    ]
+    grouped = {member.name for member in pinned} if len(pinned) > _MOST_HUB_ROWS else set()
+    for family, method in dict.fromkeys(
+        (member.model.family, member.method) for member in pinned if member.name in grouped
+    ):
+        some = [member for member in pinned if (member.model.family, member.method) == (family, method)]
+        needs_of = [pool.forecasts[member.name] for member in some]
         table.add_row(
             f"{family}/*/{method} ({len(some):,})",
-            "–".join(_short(end([one.model.parameters for one in some])) for end in (min, max)),
-            "–".join(f"{end([one.memory_bytes for one in needs_of]) / 1e6:,.0f}" for end in (min, max)) + " MB",
-            "–".join(duration(60 * round(end([one.seconds for one in needs_of]) / 60)) for end in (min, max)),
-            localised(f"{len({one.model.licence for one in some})} licences"),
+            "–".join(_short(end([member.model.parameters for member in some])) for end in (min, max)),
+            "–".join(f"{end([forecast.memory_bytes for forecast in needs_of]) / 1e6:,.0f}" for end in (min, max))
+            + " MB",
+            "–".join(duration(60 * round(end([member.seconds for member in needs_of]) / 60)) for end in (min, max)),
+            localised(f"{len({member.model.licence for member in some})} licences"),
         )
     for candidate in pool.candidates:
         if candidate.name in grouped:
