@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from goldilocks.serving import service as service_module
+from goldilocks.serving.queue import BatchRun
 from goldilocks.serving.telemetry import Telemetry
 
 COLLECTOR = "http://127.0.0.1:9"
@@ -92,6 +94,25 @@ def test_a_request_is_a_trace_of_queue_batch_and_engine(weather_bundle: Path, me
     ]  # fmt: skip
     assert moments == sorted(moments, key=lambda moment: moment or 0)
     assert "secret" not in "".join(span.to_json() for span in memory.spans.get_finished_spans())
+
+
+def test_a_request_that_ends_before_its_batch_is_recorded_has_a_whole_trace(
+    weather_bundle: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Telemetry.on_batch
+
+    def late(telemetry: Telemetry, model: str, version: str, batch: BatchRun) -> None:
+        until = time.monotonic() + 20
+        while not memory.named("POST /v1/classify") and time.monotonic() < until:
+            time.sleep(0.01)
+        record(telemetry, model, version, batch)
+
+    monkeypatch.setattr(Telemetry, "on_batch", late)
+    with client(settings({"weather": weather_bundle}, telemetry={"endpoint": COLLECTOR})) as api:
+        api.post("/v1/classify", json={"input": "rain falls"})
+    assert [span.name for span in memory.spans.get_finished_spans()] == [
+        "POST /v1/classify", "queue", "batch", "engine",
+    ]  # fmt: skip
 
 
 def test_requests_that_share_a_batch_each_have_it_in_their_trace(weather_bundle: Path, memory: Memory) -> None:

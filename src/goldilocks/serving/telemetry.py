@@ -104,7 +104,8 @@ class Telemetry:
             job = part.job
             if part.start == 0 and job.started is not None:
                 self._queue_seconds.record(job.started - job.created, labels)
-            if not isinstance(job.trace, trace.Span) or not job.trace.is_recording():
+            # Not `is_recording`: a request that was answered at once has ended its span before this is called.
+            if not isinstance(job.trace, trace.Span) or not job.trace.get_span_context().trace_flags.sampled:
                 continue
             parent = trace.set_span_in_context(job.trace)
             if part.start == 0 and job.started is not None:
