@@ -79,6 +79,12 @@ def test_an_estimator_that_is_fitted_at_once_is_refused(tmp_path: Path) -> None:
         tune_one(task(tmp_path), "majority/shares/scratch", RunSettings(out=tmp_path / "b", processes=1), {})
 
 
+def test_early_stopping_is_refused_beside_processes(tmp_path: Path) -> None:
+    settings = RunSettings(out=tmp_path / "b", processes=1)
+    with pytest.raises(InputError, match=r"training.patience is 2.*leave out --processes"):
+        tune_one(task(tmp_path), CANDIDATE, settings, {"patience": 2})
+
+
 def test_one_process_with_checkpoints_continues_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = task(tmp_path)
     saved: list[float] = []

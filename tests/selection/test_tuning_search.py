@@ -109,3 +109,8 @@ def test_each_trial_is_announced(tmp_path: Path) -> None:
     announced.run()
     starts = [event.why for event in seen if isinstance(event, PurchaseStarted)]
     assert [start.split(":")[0] for start in starts] == ["trial 1 of 2", "trial 2 of 2"]
+
+
+def test_early_stopping_is_refused_beside_a_search(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"training.patience is 3; --search .* leave patience out"):
+        search(tmp_path, 1, patience="3").run()

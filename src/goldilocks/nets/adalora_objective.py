@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from goldilocks.nets.layers.adalora import AdaLoraLinear
-from goldilocks.nets.network import Network
+from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.training.slots import Slot
 from goldilocks.records import Gold
@@ -49,6 +49,9 @@ def budget(progress: float, *, first: int, last: int, warmup: float, final: floa
 
 class AdaLoraObjective:
     """The network's own loss with the penalty, and the pruning between steps (``tuning.objective.Objective``)."""
+
+    loss_options = LOSS_OPTIONS | {"unlabelled_loss"}
+    """See ``tuning.objective.SupportsLossOptions``."""
 
     def __init__(
         self, network: Network, gold: Sequence[Gold], *, target_rank: float, penalty: float, warmup: float, final: float

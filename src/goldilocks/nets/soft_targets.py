@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from goldilocks.nets.network import Network
+from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Gold
 
@@ -25,6 +25,9 @@ _LEAST = 1e-6
 
 class SoftTargets:
     """The network's own loss, mixed with its distance to a teacher's softened probabilities."""
+
+    loss_options = LOSS_OPTIONS - {"logit_adjustment"} | {"unlabelled_loss"}
+    """See ``tuning.objective.SupportsLossOptions``. The teacher has the priors that logit adjustment would remove."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from goldilocks.nets.network import Network
+from goldilocks.nets.network import LOSS_OPTIONS, Network
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.nets.training.slots import Slot
 from goldilocks.records import Gold
@@ -22,6 +22,9 @@ class StartPointObjective:
 
     The reported training loss is the network's own, without the penalty.
     """
+
+    loss_options = LOSS_OPTIONS | {"unlabelled_loss"}
+    """See ``tuning.objective.SupportsLossOptions``."""
 
     def __init__(self, network: Network, gold: Sequence[Gold], *, strength: float) -> None:
         """Keep the gold answers; starting weights are copied before the first step.

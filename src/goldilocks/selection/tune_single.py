@@ -119,6 +119,11 @@ def tune_candidate(
     run = run_of(candidate, dataset, plan, overrides)
     if plan.checkpoint is not None and run.config is None:
         raise InputError(f"{candidate.name} is not trained by gradient descent; leave out --processes.")
+    if plan.checkpoint is not None and run.config is not None and run.config.patience:
+        raise InputError(
+            f"training.patience is {run.config.patience}, which needs the whole run in one process; leave it out, or "
+            "leave out --processes."
+        )
     validation = dataset.validation
 
     if plan.checkpoint is not None and plan.checkpoint.is_dir():
@@ -129,7 +134,7 @@ def tune_candidate(
         validation,
         lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share, run.loss)),
-        looks=_CHECKPOINTS if plan.checkpoint and not (run.config and run.config.patience) else 0,
+        looks=_CHECKPOINTS if plan.checkpoint else 0,
         keep=lambda: run.save(plan.checkpoint) if plan.checkpoint and is_first() else None,
     )
     answers = by_rule(model.predict(validation.texts), plan.answer_rule)

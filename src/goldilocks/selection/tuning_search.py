@@ -113,6 +113,11 @@ class TuningSearch:
                 f"{self.candidate.name} is not trained by gradient descent; --search has nothing to search, leave it "
                 "out."
             )
+        if run.config.patience:
+            raise InputError(
+                f"training.patience is {run.config.patience}; --search searches the epochs and ends trials early "
+                "itself, leave patience out."
+            )
         return run.config
 
     # ---------------------------------------------------------------------------------------------------------- on disk

@@ -66,20 +66,26 @@ class Learner:
             texts: Training items.
             gold: Their right answers; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
-            objective: What is minimised; ``None``: the loss of the network's head. With one no weight may be frozen.
+            objective: What is minimised; ``None``: the loss of the network's head.
             unlabelled: Items without a right answer, each with a varied copy, for ``config.unlabelled_loss``.
             group: Processes that each take a part of every batch; ``None``: this one takes all.
 
         Raises:
             InputError: the config has an option that this network cannot be trained with.
         """
-        check_config(config, network, unlabelled=bool(unlabelled), processes=group.size if group else 1)
+        processes = group.size if group else 1
+        check_config(config, network, objective=objective, unlabelled=bool(unlabelled), processes=processes)
         self._group = group
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
         self._rows = network.rows_to_learn(texts, gold)
-        self._targets = objective.targets(self._rows) if objective else network.targets(self._rows, gold)
+        own = network.targets(self._rows, gold)
+        self._targets = objective.targets(self._rows) if objective else own
+        # Class weights and priors are those of the labels, whatever the objective's targets are.
+        self._criterion = (
+            criterion_for(config, own, len(network.labels)) if network.loss_options >= LOSS_OPTIONS else None
+        )
         self.costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
         """Tokens that each labelled row counts for in a batch."""
         if config.unlabelled_loss is UnlabelledLoss.NONE:
@@ -93,8 +99,9 @@ class Learner:
         # Embeddings alone are looked up faster than they are kept; without blocks they are all there is below the head.
         whole = self._start >= depth and network.backbone.by_token
         frozen = self._start >= min(1, depth) and (network.backbone.resumable or whole)
-        # Perturbed embeddings change the states of frozen layers too: these run in every step.
-        self._frozen_below = frozen and config.adversarial is Adversarial.NONE
+        # Perturbed embeddings change the states of frozen layers too: these run in every step. So they do where an
+        # objective starts from the tokens.
+        self._frozen_below = frozen and config.adversarial is Adversarial.NONE and objective is None
         self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
@@ -154,11 +161,15 @@ class Learner:
         return self.epoch + (self.batch / len(self._plan()) if self.batch else 0.0)
 
     def _plan(self) -> list[list[int]]:
-        if not self._batches and isinstance(self._objective, PlansBatches):
-            self._batches = self._objective.batches(self.epoch, self._targets, self.config, self.seed)
         if not self._batches:
-            self._batches = batches_of(self.epoch, self.costs, self.config, self.seed)
+            self._batches = self.batches(self.epoch)
         return self._batches
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """The batches of an epoch, in order."""
+        if isinstance(self._objective, PlansBatches):
+            return self._objective.batches(epoch, self._targets, self.config, self.seed)
+        return batches_of(epoch, self.costs, self.config, self.seed)
 
     def _step(self, rows: list[int]) -> None:
         progress = (self.epoch + (self.batch + 0.5) / len(self._batches)) / self.config.epochs
@@ -317,8 +328,8 @@ class Learner:
     def _compact_twin(self) -> tuple[Network, dict[str, Tensor]]:
         work, tables = compact_twin(self.network, self._used)
         work.dropout.p, work.label_smoothing = self.config.dropout, self.config.label_smoothing
-        if self._objective is None and work.loss_options >= LOSS_OPTIONS:
-            work.criterion = criterion_for(self.config, self._targets, len(work.labels))
+        if self._criterion is not None:
+            work.criterion = self._criterion
         if self.config.checkpoint_activations:
             work.backbone.checkpoint_activations()
         return work, tables

@@ -24,6 +24,15 @@ class Objective(Protocol):
 
 
 @runtime_checkable
+class SupportsLossOptions(Protocol):
+    """An objective (beside ``Objective``) that contains the loss of the network's head, and with it what changes it."""
+
+    @property
+    def loss_options(self) -> frozenset[str]:
+        """Those of ``LOSS_OPTIONS`` and ``unlabelled_loss`` that have their effect here too; others are refused."""
+
+
+@runtime_checkable
 class AdjustsSteps(Protocol):
     """An objective (beside ``Objective``) that acts before and after each step of the optimiser, and has a state."""
 
@@ -42,7 +51,7 @@ class AdjustsSteps(Protocol):
 
 @runtime_checkable
 class PlansBatches(Protocol):
-    """An objective (beside ``Objective``) that chooses which rows stand in a batch together."""
+    """An objective (beside ``Objective``) that compares the items of a batch, and so chooses which stand in it."""
 
     def batches(self, epoch: int, targets: Sequence[Any], config: TrainingConfig, seed: int) -> list[list[int]]:
         """The batches of an epoch (positions of rows), in order; the same for the same epoch and seed."""

@@ -15,7 +15,6 @@ import numpy as np
 
 from goldilocks.records import TrainingConfig
 from goldilocks.tuning.loop import Learner
-from goldilocks.tuning.schedule import batches_of
 
 STEPS = 60
 LOWEST, HIGHEST = 0.01, 100.0
@@ -84,4 +83,4 @@ def with_tested_rates(config: TrainingConfig, factor: float) -> TrainingConfig:
 
 def _batches(learner: Learner) -> Iterator[list[int]]:
     for epoch in count():
-        yield from batches_of(epoch, learner.costs, learner.config, learner.seed)
+        yield from learner.batches(epoch)

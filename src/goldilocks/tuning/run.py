@@ -102,6 +102,8 @@ class Run:
         self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
         self._teacher = setup.teacher
+        self._taught: Floats | None = None
+        """What the teacher answers to the training texts."""
         self._spending_log = setup.spending_log
         self._unlabelled, self._group = setup.unlabelled, setup.group
         self._fitted: Model | None = None
@@ -203,7 +205,9 @@ class Run:
         if isinstance(self._method, NeedsTeacher):
             if self._teacher is None:
                 raise InputError(f"{self.candidate.name} learns from a finished candidate, and there is none yet.")
-            return self._method.taught(network, texts, gold, self._teacher(texts), self._options)
+            if self._taught is None:
+                self._taught = self._teacher(texts)
+            return self._method.taught(network, texts, gold, self._taught, self._options)
         if isinstance(self._method, HasObjective):
             return self._method.objective(network, texts, gold, self._options)
         return None
@@ -213,9 +217,19 @@ class Run:
         from goldilocks.tuning.rate_range import rate_range_test, with_tested_rates
 
         if self._tested_factor is None:
-            texts, gold = self.train.texts, self.train.gold
-            trial = Learner(network.twin(), config, texts, gold, seed=self.seed, unlabelled=self._unlabelled)
+            twin = network.twin()
+            trial = Learner(
+                twin,
+                config,
+                self.train.texts,
+                self.train.gold,
+                seed=self.seed,
+                objective=self._objective(twin),
+                unlabelled=self._unlabelled,
+            )
             self._tested_factor = rate_range_test(trial).best
+            if self._group is not None:  # rounding must not give the processes different rates
+                self._tested_factor = self._group.of_first(self._tested_factor)
         return with_tested_rates(config, self._tested_factor)
 
     # ------------------------------------------------------------------------------------------------------- answering

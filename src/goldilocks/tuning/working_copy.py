@@ -97,8 +97,15 @@ def _peak_rate(network: Network, config: TrainingConfig, name: str, role: str) -
     return float(config.learning_rate * config.layer_ratio**above_middle)
 
 
-def mixed_slots(network: Network, slots: Sequence[Slot]) -> list[Slot]:
-    """The matrices of attention and MLPs, which mixout mixes."""
+def mixed_names(network: Network) -> set[str]:
+    """The trained matrices of attention and MLPs, which mixout mixes."""
     groups = network.groups()
-    mixed = {name for role in ("attention", "mlp") for name in groups.get(role, ())}
-    return [slot for slot in slots if slot.name in mixed and slot.working.ndim > 1]
+    names = {name for role in ("attention", "mlp") for name in groups.get(role, ())}
+    weights = network.module.named_parameters()
+    return {name for name, weight in weights if name in names and weight.requires_grad and weight.ndim > 1}
+
+
+def mixed_slots(network: Network, slots: Sequence[Slot]) -> list[Slot]:
+    """Those of the slots that mixout mixes."""
+    mixed = mixed_names(network)
+    return [slot for slot in slots if slot.name in mixed]

@@ -75,6 +75,8 @@ class AdversarialTraining:
 
         def add(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
             nonlocal place
+            if not torch.is_grad_enabled():  # predictions that are targets, not trained
+                return output
             if place == len(self._perturbations):
                 self._perturbations.append(torch.zeros(output.shape, device=output.device, requires_grad=True))
             perturbation = self._perturbations[place]

@@ -68,9 +68,18 @@ class ProcessGroup:
         Raises:
             ProcessError: another process has ended.
         """
-        total = value.detach().float().clone()
+        total = value.detach().clone()
         self._reduced(total)
         return total
+
+    def of_first(self, value: float) -> float:
+        """The first process's value of a number.
+
+        Raises:
+            ProcessError: another process has ended.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return float(self.sum_of(torch.tensor(0.0 if self.rank else value, dtype=torch.float64, device=device)))
 
     def _reduced(self, values: Tensor) -> None:
         import torch.distributed as dist
