@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,8 @@ class Answers:
     probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     """``(n_items, n_labels)``, float32, for labels; a row sums to 1 unless an item may have several. Else empty."""
     items: tuple[Text, ...] = ()
-    """What a bundle was asked for ``tags``. Else empty."""
+    """What a bundle was asked for ``tags``; of rankings without given candidates the context and the replies that were
+    ranked, ``""`` of others. Else empty."""
     spans: tuple[tuple[tuple[int, int], ...], ...] = ()
     """Where the words of each of ``items`` that is a text stand in it (see ``Prediction.spans``)."""
     problems: tuple[str, ...] = ()
@@ -192,8 +193,8 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
 
     Returns:
         ``label`` (or ``labels``) and ``score``; ``tokens``, ``tags`` and more (see ``_tagged``); ``score`` (or
-        ``scores``) of a pair (or of candidates); ``answer`` and ``score``; ``text``. Of an item without an answer
-        ``error`` alone.
+        ``scores``) of a pair (or of candidates); ``reply`` and more (see ``_replies``); ``answer`` and ``score``;
+        ``text``. Of an item without an answer ``error`` alone.
     """
     if prediction.error:
         return {"error": prediction.error}
@@ -208,6 +209,8 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
         case Output.TAGS:
             return _tagged(prediction, goal) | sure
         case Output.SCORE:
+            if prediction.item:
+                return _replies(prediction)
             return {"scores" if isinstance(answer, list) else "score": answer}
         case Output.SPAN:
             return {"answer": answer, **sure}
@@ -215,6 +218,14 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
             return {"log_likelihood": answer}
         case _:
             return {"text": answer}
+
+
+def _replies(prediction: Prediction) -> dict[str, Any]:
+    """The best known ``reply``, and the ``replies`` with their ``scores``, best first."""
+    scores, replies = cast(tuple[float, ...], prediction.answer), prediction.item[1:]
+    order = sorted(range(len(scores)), key=lambda place: -scores[place])
+    ranked = [replies[place] for place in order]
+    return {"reply": ranked[0], "replies": ranked, "scores": [scores[place] for place in order]}
 
 
 def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:

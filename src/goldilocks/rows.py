@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goldilocks.errors import InputError
-from goldilocks.protocols import Task
+from goldilocks.protocols import RanksKnownReplies, Task
 from goldilocks.records import Output, Text
 from goldilocks.support.text.iob2 import listed
 
@@ -51,7 +51,8 @@ def named(texts: str | Sequence[str], task: Task) -> dict[str, Any]:
     if isinstance(texts, str) and len(roles) == 1:
         return {roles[0]: texts}
     cells: list[Any] = [texts] if isinstance(texts, str) else list(texts)
-    fewest = len(roles) - sum(role.endswith("*") for role in task.LINE)
+    known = task.KNOWN if isinstance(task, RanksKnownReplies) else ""
+    fewest = len(roles) - sum(role.endswith("*") or role.rstrip("+") == known for role in task.LINE)
     several = next((place for place, role in enumerate(task.LINE) if role != roles[place]), None)
     if len(cells) < fewest or (several is None and len(cells) > fewest):
         wanted = ", ".join(f"{role}, ..." if role in several_of(task) else role for role in roles)

@@ -3,6 +3,8 @@
 bundle.json    everything below; written last
 README.md      the model card
 reference.safetensors  mean and covariance of the embeddings of training items, where the model gives any
+replies.json, replies.safetensors  replies of the training rows and an index of their contexts, where rows may come
+                       without candidates (``known_replies.py``)
 model/         what the engine needs (for ``native`` the family's ``restore``): safetensors, JSON, a tokenizer, ONNX
 """
 

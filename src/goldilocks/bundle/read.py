@@ -13,23 +13,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, by_rule
+from goldilocks.bundle import known_replies
 from goldilocks.bundle.guard import check
+from goldilocks.bundle.known_replies import KnownReplies, is_open
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.protocols import Floats, Model, SupportsGeneration, Task
-from goldilocks.records import Generation, Output, Prediction, Text
+from goldilocks.records import Answer, Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
 from goldilocks.support.frames import is_frame, rows_of_frame, table_of
 from goldilocks.support.text.composition import NFC, composed, original
 from goldilocks.support.text.sentences import SENTENCE_END
 from goldilocks.support.text.word_tokenizer import cutter
+
+NO_REPLIES = "candidates is not a list of texts, and this bundle keeps no replies of its training rows to choose from"
 
 Rows = Any
 """Rows to answer: a sequence of texts, tuples of texts or mappings, or a frame (see ``Bundle.items``)."""
@@ -42,6 +46,8 @@ class Bundle:
     info: BundleInfo
     model: Model
     folder: Path
+    known: KnownReplies | None = None
+    """Replies of the training rows, for rows that come without candidates."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -67,6 +73,8 @@ class Bundle:
         if generation is not None:
             normalised = self.normalised(items)
             return by_rule(self._generator().predict(normalised, generation=generation), self.info.answer_rule)
+        if self.info.output is Output.SCORE:
+            return self._ranked(items)
         if self.info.output is not Output.TAGS:
             answers = by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
             return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
@@ -78,6 +86,24 @@ class Bundle:
         ]
         answers = by_rule(self.model.predict(self.normalised(words)), self.info.answer_rule)
         return replace(answers, items=tuple(items), spans=spans)
+
+    def _ranked(self, items: Sequence[Text]) -> Answers:
+        """Scores; an item without candidates is ranked with the known replies that fit its context best."""
+        if not any(map(is_open, items)):
+            return by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
+        whole = [self.known.completed(item) if self.known is not None else item for item in items]
+        usable = [place for place, item in enumerate(whole) if not is_open(item)]
+        values, scores = [cast(Answer, 0.0)] * len(whole), np.full(len(whole), np.nan, np.float32)
+        problems = [NO_REPLIES] * len(whole)
+        if usable:
+            asked = self.normalised([whole[place] for place in usable])
+            ranked = by_rule(self.model.predict(asked), self.info.answer_rule)
+            scores[usable] = ranked.scores
+            for number, place in enumerate(usable):
+                values[place] = ranked.values[number]
+                problems[place] = ranked.problems[number] if ranked.problems else ""
+        shown = [after if is_open(item) else "" for item, after in zip(items, whole, strict=True)]
+        return Answers(tuple(values), scores, items=tuple(shown), spans=((),) * len(whole), problems=tuple(problems))
 
     def normalised(self, items: Sequence[Text]) -> Sequence[Text]:
         """Items as the model encodes them (``info.normalisation``)."""
@@ -217,6 +243,7 @@ def load(folder: Path | str) -> Bundle:
     engine = plugins.load("engines", info.engine)
     try:
         model = engine.load(folder / MODEL, info.family)
+        known = known_replies.load(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise IntegrityError(
             f"{folder}: its files are whole, but {info.family} cannot read them ({type(error).__name__}: {error}); "
@@ -224,7 +251,7 @@ def load(folder: Path | str) -> Bundle:
         ) from error
     if tuple(model.labels) != info.labels:
         raise IntegrityError(f"{folder}: the model's labels are not those in {INFO}; write the bundle anew.")
-    return Bundle(info, model, folder)
+    return Bundle(info, model, folder, known)
 
 
 def read_info(folder: Path) -> BundleInfo:

@@ -15,8 +15,10 @@ import numpy as np
 
 from goldilocks import plugins
 from goldilocks.answers import by_rule
+from goldilocks.bundle import known_replies
 from goldilocks.bundle.card import card
 from goldilocks.bundle.guard import names_in, refuse_pickle
+from goldilocks.bundle.known_replies import KnownReplies
 from goldilocks.bundle.layout import (
     CARD,
     FORMAT_VERSION,
@@ -32,7 +34,7 @@ from goldilocks.bundle.reference import FILE as PROFILE
 from goldilocks.bundle.reference import reference_profile
 from goldilocks.bundle.verify import verify
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.protocols import Model, TracksSpending
+from goldilocks.protocols import Model, RanksKnownReplies, TracksSpending
 from goldilocks.records import (
     AnswerRule,
     Candidate,
@@ -118,7 +120,8 @@ def write(
             engine=taken.engine,
             compression=form.record,
         )
-    return _write(model, info, card(info, decision), dataset, folder, form.folder if form else None)
+    kept = _known(dataset, info.task, mask)
+    return _write(model, info, card(info, decision), dataset, folder, kept, form.folder if form else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, m
         decision=tuned.decision or f"{tuned.candidate.name} was named by the user; it was not compared with others.",
         test_opened=tuned.test_opened,
     )
-    return _write(model, info, card(info), dataset, folder)
+    return _write(model, info, card(info), dataset, folder, _known(dataset, info.task, mask))
 
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
@@ -231,8 +234,20 @@ def _masked(item: Text, mask: Mask) -> Text:
     return tuple(mask(text[:_TEXT_LIMIT]) for text in item)
 
 
+def _known(dataset: Dataset, task: str, mask: Mask) -> KnownReplies | None:
+    """Replies for rows that come without candidates, where the task has such rows."""
+    keeps = isinstance(plugins.load("tasks", task), RanksKnownReplies)
+    return known_replies.known_replies(dataset.train, mask) if keeps else None
+
+
 def _write(
-    model: Model, info: BundleInfo, readme: str, dataset: Dataset, folder: Path, saved: Path | None = None
+    model: Model,
+    info: BundleInfo,
+    readme: str,
+    dataset: Dataset,
+    folder: Path,
+    known: KnownReplies | None,
+    saved: Path | None = None,
 ) -> Path:
     folder = folder.absolute()
     _check_target(folder)
@@ -244,6 +259,8 @@ def _write(
             model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
         info = replace(info, reference=reference_profile(model, dataset, part))
+        if known is not None:
+            known_replies.save(known, part)
         _seal(part, info)
         if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing
@@ -293,8 +310,9 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     )
     with _beside(folder) as part:
         shutil.copytree(model_folder, part / MODEL)
-        if (original.folder / PROFILE).is_file():
-            shutil.copy(original.folder / PROFILE, part / PROFILE)
+        for name in (PROFILE, known_replies.FILE, known_replies.INDEX):
+            if (original.folder / name).is_file():
+                shutil.copy(original.folder / name, part / name)
         write_text(part / CARD, without_own_paths(card(info), [folder.parent]))
         _seal(part, info)
         _verify(part, folder)

@@ -49,6 +49,7 @@ from goldilocks.protocols.tasks import CountsErrors as CountsErrors
 from goldilocks.protocols.tasks import HasBaselines as HasBaselines
 from goldilocks.protocols.tasks import HasFloors as HasFloors
 from goldilocks.protocols.tasks import HasTrivialBaselines as HasTrivialBaselines
+from goldilocks.protocols.tasks import RanksKnownReplies as RanksKnownReplies
 from goldilocks.protocols.tasks import ReportsDataIssues as ReportsDataIssues
 from goldilocks.protocols.tasks import ReportsDataStats as ReportsDataStats
 from goldilocks.protocols.tasks import ReportsRowRepairs as ReportsRowRepairs

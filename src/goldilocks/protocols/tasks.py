@@ -135,6 +135,18 @@ class HasTrivialBaselines(Protocol):
 
 
 @runtime_checkable
+class RanksKnownReplies(Protocol):
+    """A task (beside ``Task``) whose bundles keep the replies of the training rows (``bundle/known_replies.py``).
+
+    Its items are a context and candidates; a row to answer may come without, and its item is then the context alone.
+    """
+
+    @property
+    def KNOWN(self) -> str:  # noqa: N802
+        """The role that a row to answer may leave out."""
+
+
+@runtime_checkable
 class HasFloors(Protocol):
     """A task (beside ``Task``) with scores that are of no use, whatever the baselines."""
 

@@ -21,7 +21,8 @@ class Prediction:
     scores: Mapping[str, float] = field(default_factory=dict)
     """Probability of every label; empty for other kinds of answer."""
     item: Text = ""
-    """``tags``: what was asked, a text or the words of one; empty for other kinds of answer."""
+    """``tags``: what was asked, a text or the words of one; a ranking without given candidates: the context and the
+    replies that were ranked. Empty for other kinds of answer."""
     spans: tuple[tuple[int, int], ...] = ()
     """``tags`` of a text: where each word begins and ends in it, in characters from 0, the end behind the last one."""
     error: str = ""

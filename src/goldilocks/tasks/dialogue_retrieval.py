@@ -1,6 +1,8 @@
 """Response selection: the next reply in a dialogue, ranked among candidates (``dialogue`` generates it).
 
-Candidates that a row does not give are drawn from the other replies of its file (``data/transforms/dialogues.py``).
+Candidates that a labelled row does not give are drawn from the other replies of its file
+(``data/transforms/dialogues.py``). A row to answer may come without: its reply is then chosen among those of the
+training rows, which the bundle keeps.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ SEVERAL = False
 FIELDS = {
     "context": "the turns so far: a list of texts, or one text",
     "reply": "the right next turn",
-    "candidates": "a list of texts, the reply among them",
+    "candidates": "a list of texts, the reply among them; to answer, without: replies of the training rows",
     "turns": "instead of context and reply: all turns of a dialogue, texts or chat messages; to answer, those so far",
 }
 READS = ("context", "candidates", "turns")
 OPTIONAL = frozenset(FIELDS)
 LINE = ("context", "candidates+")
+KNOWN = "candidates"
 ITEM = ("context", "contexts")
 METRICS = ("recall_at_1", "mrr", "recall_at_5")
 BASELINES = ("majority", "bm25")
@@ -32,16 +35,18 @@ INSTRUCTION = "Say which of the candidates is the next reply."
 
 def item_problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return so_far_problem(row) or _candidates_problem(row.get("candidates"))
+    cell = row.get("candidates")
+    return so_far_problem(row) or (None if empty(cell) else _candidates_problem(cell))
 
 
 def problem(row: Mapping[str, Any]) -> str | None:
     """See ``protocols.Task``."""
-    return item_problem(row) or text_problem("reply", row.get("reply")) or _reply_problem(row)
+    candidates = _candidates_problem(row.get("candidates"))
+    return so_far_problem(row) or candidates or text_problem("reply", row.get("reply")) or _reply_problem(row)
 
 
 def _candidates_problem(cell: Any) -> str | None:
-    replies = None if empty(cell) else list_of(cell)
+    replies = list_of(cell)
     if replies is None:
         return "candidates is not a list of texts"
     wrong = (text_problem(f"candidate {number}", reply) for number, reply in enumerate(replies, start=1))
@@ -57,8 +62,8 @@ def _reply_problem(row: Mapping[str, Any]) -> str | None:
 
 
 def item(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The turns so far as one text, a line each, then the candidates."""
-    return "\n".join(turns_of(so_far(row))), *map(str, list_of(row["candidates"]) or ())
+    """The turns so far as one text, a line each, then the candidates if there are any."""
+    return "\n".join(turns_of(so_far(row))), *map(str, list_of(row.get("candidates")) or ())
 
 
 def gold(row: Mapping[str, Any]) -> tuple[float, ...]:

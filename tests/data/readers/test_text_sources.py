@@ -161,6 +161,20 @@ def test_context_and_reply_need_no_turns(tmp_path: Path) -> None:
     assert result.problems == {"context is empty": (3,)}
 
 
+def test_a_reply_beside_the_turns_is_the_one_that_follows_them(tmp_path: Path) -> None:
+    name = written(
+        tmp_path / "a.jsonl",
+        {"turns": ["a", "b", "c"], "reply": "d"},
+        {"turns": ["a", "b"], "reply": "b"},
+        {"turns": ["a"], "reply": "b"},
+        {"turns": ["b"], "reply": "b"},
+    )
+    result = reading(tmp_path, name, "dialogue")
+    assert result.part.texts == (("a", "b", "c"), ("a",), ("a",))
+    assert result.part.gold == ("d", "b", "b")
+    assert result.problems == {"1 turns; a dialogue has at least 2": (4,)}
+
+
 def test_candidates_are_drawn_once_and_hold_the_reply_at_any_place(tmp_path: Path) -> None:
     name = written(tmp_path / "a.jsonl", *({"context": f"q{i}", "reply": f"r{i}"} for i in range(30)))
     part = reading(tmp_path, name, "dialogue_retrieval").part

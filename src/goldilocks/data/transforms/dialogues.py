@@ -8,6 +8,8 @@ A turn is a text or a message: ``{"role": ..., "text": ...}``, ``{"role": ..., "
 or ShareGPT's ``{"from": ..., "value": ...}``. Where some are an assistant's (``ASSISTANT``), only its turns are
 replies; where none is, only those of a system (``SYSTEM``), if there is one: beside an assistant it gives
 instructions. Rows of one dialogue share its row number, by which a split keeps them together.
+
+Where a row gives its reply beside the turns, this reply is the only one: it follows the turns, or is the last of them.
 """
 
 from __future__ import annotations
@@ -51,8 +53,14 @@ def _apart(rows: Rows, roles: Sequence[str]) -> Rows:
         listed = list_of(cells[turns]) or []
         texts = list(map(said, listed))
         wrong = next(filter(None, (text_problem(f"turn {k}", text) for k, text in enumerate(texts, start=1))), None)
-        if len(texts) < 2 or wrong:
+        fewest = 2 if empty(cells[reply]) or texts == [cells[reply]] else 1
+        if len(texts) < fewest or wrong:
             yield number, wrong or f"{len(texts)} turns; a dialogue has at least 2"
+            continue
+        if not empty(cells[reply]):
+            row = list(cells)
+            row[turns], row[context] = None, texts[:-1] if texts[-1] == cells[reply] else texts
+            yield number, row
             continue
         for place in _replies(listed):
             row = list(cells)
