@@ -12,15 +12,18 @@ from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import INFO, MODEL
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
+from goldilocks.catalog import students
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.form import Wanted, compressed_form
 from goldilocks.compression.search import PREFERENCES
 from goldilocks.compression.trial import Comparison, SavedModel
+from goldilocks.data.language import languages, main_language
+from goldilocks.data.profile import LANGUAGE_SAMPLE, spread
 from goldilocks.data.unlabelled import unlabelled_items
 from goldilocks.errors import InputError, LimitError
 from goldilocks.judge import labelled_rows
-from goldilocks.protocols import Calibration, TracksSpending
-from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text
+from goldilocks.protocols import Calibration, PretrainedModel, TracksSpending
+from goldilocks.records import Compression, CompressionTrial, Footprint, Part, Text, as_text
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.support.files import sha256_of, to_json, try_writing, write_text
 
@@ -44,6 +47,9 @@ class CompressionSettings:
     that measure importance or train need some. ``None``: these are not tried."""
     seed: int = 0
     """Of the training of pruned and distilled networks."""
+    students: tuple[str, ...] = ()
+    """Pretrained models that a student may start from: names of the catalogue, ``org/name``, folders. Empty: those of
+    the catalogue that are on this machine, for the language of the texts."""
 
 
 def compress_bundle(
@@ -84,7 +90,7 @@ def compress_bundle(
     _check_compressible(loaded)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
     texts = _calibration_texts(loaded, Path(settings.texts), part) if settings.texts else ()
-    calibration = Calibration(texts, SeededDistil(settings.seed))
+    calibration = Calibration(texts, SeededDistil(settings.seed), _students(settings.students, texts))
     tables = out.with_name(f"{out.name}.compression")
     try_writing(tables.with_name(f"{tables.name}.json"))
     with tempfile.TemporaryDirectory() as scratch:
@@ -99,6 +105,14 @@ def compress_bundle(
             )
         write_compressed(loaded, record, taken.folder, out)
     return record
+
+
+def _students(names: Sequence[str], texts: Sequence[Text]) -> tuple[PretrainedModel, ...]:
+    if names:
+        return students.named(names)
+    if not texts:
+        return ()
+    return students.of_language(main_language(languages([as_text(item) for item in spread(texts, LANGUAGE_SAMPLE)])))
 
 
 def _calibration_texts(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ...]:

@@ -20,6 +20,7 @@ from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
 from goldilocks.catalog.short_schedules import with_short_schedules
+from goldilocks.catalog.students import on_this_machine
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.form import Wanted, compressed_form
 from goldilocks.compression.trial import Comparison, SavedModel
@@ -315,12 +316,13 @@ def _compressed(
         seed=context.spec.seed,
         price=pricing(context, candidate, standing.seconds),
     )
+    at_hand = on_this_machine(entry.model for entry in context.pool.candidates)
     begun = guard.clock.elapsed()
     with workspace.scratch() as scratch:
         record, taken = compressed_form(
             original,
             comparison,
-            Calibration(texts, SeededDistil(context.spec.seed)),
+            Calibration(texts, SeededDistil(context.spec.seed), at_hand),
             scratch,
             Wanted(decision.metric, "J", context.spec.compress.only),
             data="the validation part",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from goldilocks.bundle.read import read_info
 from goldilocks.errors import InputError
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
-from goldilocks.protocols import ChangesFamily, Model
+from goldilocks.protocols import ChangesFamily, ChoosesStudents, Model
 from goldilocks.records import Part, TrainingConfig
 from goldilocks.testing import tiny
-from goldilocks.testing.compression import calibration
+from goldilocks.testing.compression import calibration, pretrained
 from goldilocks.tuning.loop import Learner
 
 CONFIG = TrainingConfig(8, 2e-3, 2e-3)
@@ -92,6 +93,38 @@ def test_student_learns_the_task_from_texts_without_labels(name: str, tmp_path: 
     student = plugins.load("families", family).restore(tmp_path / "student")
     assert student.labels == teacher.labels
     assert right_share(student) >= 0.95
+
+
+def test_pretrained_student_learns_the_task_from_texts_without_labels(tmp_path: Path) -> None:
+    part, compressor = tiny.part(200), plugins.load("compressors", "distilled_encoder")
+    teacher = tuned(tmp_path / "checkpoint", part)
+    texts = calibration(tiny.part(600, seed=2).texts, most_epochs=20)
+    small = pretrained(tmp_path / "small", width=32)
+    (tmp_path / "student").mkdir()
+
+    compressor.compress(teacher, 1.0, tmp_path / "student", replace(texts, pretrained=(small,)))
+
+    student = plugins.load("families", "encoder").restore(tmp_path / "student")
+    assert isinstance(student, Network)
+    assert (student.backbone.depth, teacher.backbone.depth) == (1, 3)
+    assert student.labels == teacher.labels
+    assert right_share(student) >= 0.95
+
+
+def test_students_are_the_largest_and_the_smallest_of_the_smaller_encoders(tmp_path: Path) -> None:
+    compressor = plugins.load("compressors", "distilled_encoder")
+    teacher = tiny.encoder(tmp_path / "teacher", tiny.part(), width=32, depth=2)
+    models = [pretrained(tmp_path / str(width), width=width) for width in (8, 40, 16, 12)]
+    # 40 wide and one layer deep: 78 % of the operations.
+    larger = pretrained(tmp_path / "wide", width=64)
+    other = replace(models[0], info=replace(models[0].info, family="static_embedding"))
+
+    assert isinstance(compressor, ChoosesStudents)
+    chosen = compressor.students(teacher, [*models, larger, other])
+
+    assert [entry.info.width for entry in chosen] == [16, 8]
+    assert list(compressor.students(teacher, [models[0]])) == [models[0]]
+    assert not compressor.students(tiny.encoder(tmp_path / "tiny", tiny.part(), width=8), [larger])
 
 
 def test_students_are_made_of_networks_with_layers_only() -> None:

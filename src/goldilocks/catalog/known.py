@@ -26,14 +26,14 @@ def catalogue() -> tuple[ModelInfo, ...]:
     return from_json(tuple[ModelInfo, ...], path.read_bytes(), where=path)
 
 
-def source_of(named: str, folder: Path) -> str:
+def source_of(named: str, folder: Path, *, where: str = "task file: candidates.models") -> str:
     """The source that an entry of ``candidates.models`` names.
 
     Args:
         named: A name or Hub id the catalogue knows, ``org/name`` (``@revision``), a source as in ``ModelInfo.source``,
-        or a
-            local folder.
+            or a local folder.
         folder: Where relative folders start.
+        where: The setting that names it, for the error message.
 
     Raises:
         InputError: it is none of these; the nearest name is in the message.
@@ -49,7 +49,7 @@ def source_of(named: str, folder: Path) -> str:
     if _HUB_ID.fullmatch(named):
         return f"hf://{named}"
     raise InputError(
-        f"task file: candidates.models names {named!r}, which is no model of the catalogue, no folder and no Hub id "
+        f"{where} names {named!r}, which is no model of the catalogue, no folder and no Hub id "
         f"(org/name).{suggest(named, [info.name for info in catalogue()])}"
     )
 

@@ -31,6 +31,13 @@ def compress(
             "Compressors that measure importance or train are tried only with it."
         ),
     ] = None,
+    student: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A pretrained encoder to distil into: a name of the catalogue, org/name in the Hub's cache or a "
+            "folder; may be given several times. Else the smaller ones on this machine."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the training of pruned and distilled networks.")] = 0,
     field: FieldOption = None,
     sentences: Annotated[
@@ -50,7 +57,7 @@ def compress(
     from goldilocks.bundle.compression_table import line
     from goldilocks.compress import CompressionSettings, compress_bundle
 
-    settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences, texts, seed)
+    settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences, texts, seed, tuple(student or ()))
     record = compress_bundle(
         bundle, data, out, settings, fields=pairs_of(field), progress=lambda trial: say(line(trial))
     )

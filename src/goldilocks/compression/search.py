@@ -23,7 +23,7 @@ from goldilocks.compression.engine_choice import alternatives, is_faster, trials
 from goldilocks.compression.temperature import recalibrated
 from goldilocks.compression.trial import Comparison, SavedModel, failed
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Model, NeedsTexts
+from goldilocks.protocols import Calibration, ChangesFamily, ChoosesStudents, Compressor, Model, NeedsTexts
 from goldilocks.records import CompressionTrial
 from goldilocks.support.machine.hardware import cores
 
@@ -80,7 +80,7 @@ def search(
         for name, compressor in named.items():
             if kind != compressor.KIND:
                 continue
-            reason = _not_applicable(compressor, step, model, len(calibration.texts))
+            reason = _not_applicable(compressor, step, model, calibration)
             if reason:
                 skipped[name] = reason
                 continue
@@ -113,13 +113,23 @@ def search(
     return SearchResult(tuple(trials), tuple(skipped.items()), None if current is original else current)
 
 
-def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, n_texts: int) -> str | None:
+def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, calibration: Calibration) -> str | None:
     if base.engine != "native":
         return f"the model runs on {base.engine} already; only models in their family's own form are compressed"
     reason = plugins.load("engines", compressor.ENGINE).unavailable() or compressor.incompatibility(model)
+    n_texts = len(calibration.texts)
     if reason is None and isinstance(compressor, NeedsTexts) and n_texts < compressor.FEWEST_TEXTS:
         return (
             f"it needs at least {compressor.FEWEST_TEXTS} unlabelled texts that are no rows of the gate, not {n_texts}"
+        )
+    if (
+        reason is None
+        and isinstance(compressor, ChoosesStudents)
+        and not compressor.students(model, calibration.pretrained)
+    ):
+        return (
+            f"none of the {len(calibration.pretrained)} pretrained models at hand is a smaller one to start from; name "
+            "one with --student, or under candidates.models of a task file"
         )
     return reason
 
@@ -128,18 +138,29 @@ def _levels(
     name: str, compressor: Compressor, base: SavedModel, scratch: Path, calibration: Calibration
 ) -> Iterator[tuple[SavedModel, str]]:
     """The model at each level, mildest first, and why it could not be made."""
-    for number, level in enumerate(compressor.LEVELS):
-        step = name if compressor.LEVELS == (1.0,) else f"{name} {level:g}"
+    for number, (step, level, given) in enumerate(_variants(name, compressor, base, calibration)):
         model = replace(base, folder=scratch / str(number), engine=compressor.ENGINE, steps=(*base.steps, step))
         if isinstance(compressor, ChangesFamily):
             model = replace(model, family=compressor.FAMILY)
         model.folder.mkdir(parents=True)
         try:
-            compressor.compress(base.load(), level, model.folder, calibration)
+            compressor.compress(base.load(), level, model.folder, given)
         except (GoldilocksError, RuntimeError, ValueError) as error:
             yield model, f"could not be made ({type(error).__name__}: {' '.join(str(error).split())})"
             continue
         yield model, ""
+
+
+def _variants(
+    name: str, compressor: Compressor, base: SavedModel, calibration: Calibration
+) -> Iterator[tuple[str, float, Calibration]]:
+    """Name of the step, level, and what is learnt from: one for each level, or for each student."""
+    if isinstance(compressor, ChoosesStudents):
+        for student in compressor.students(base.load(), calibration.pretrained):
+            yield f"{name} {student.info.name}", 1.0, replace(calibration, pretrained=(student,))
+        return
+    for level in compressor.LEVELS:
+        yield (name if compressor.LEVELS == (1.0,) else f"{name} {level:g}"), level, calibration
 
 
 def _measure_of(trial: CompressionTrial, prefer: str) -> float:

@@ -6,9 +6,11 @@ from goldilocks.protocols.augmenters import AugmentationResources as Augmentatio
 from goldilocks.protocols.augmenters import Augmenter as Augmenter
 from goldilocks.protocols.compressors import Calibration as Calibration
 from goldilocks.protocols.compressors import ChangesFamily as ChangesFamily
+from goldilocks.protocols.compressors import ChoosesStudents as ChoosesStudents
 from goldilocks.protocols.compressors import Compressor as Compressor
 from goldilocks.protocols.compressors import Distil as Distil
 from goldilocks.protocols.compressors import NeedsTexts as NeedsTexts
+from goldilocks.protocols.compressors import PretrainedModel as PretrainedModel
 from goldilocks.protocols.demonstrations import Demonstrations as Demonstrations
 from goldilocks.protocols.engines import Engine as Engine
 from goldilocks.protocols.engines import ReadsFolders as ReadsFolders

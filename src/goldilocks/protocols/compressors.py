@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from goldilocks.protocols.models import Model
-from goldilocks.records import Text, TrainingConfig
+from goldilocks.records import ModelInfo, Text, TrainingConfig
 
 
 class Distil(Protocol):
@@ -26,12 +26,23 @@ class Distil(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PretrainedModel:
+    """A pretrained model whose files are on this machine."""
+
+    info: ModelInfo
+    folder: Callable[[], Path]
+    """Gives the folder of its checkpoint; a packed one is converted first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What compressors measure importance or ranges on, and train on: texts whose labels are not known."""
 
     texts: tuple[Text, ...]
     """None of them is a row of the gate."""
     distil: Distil
+    pretrained: tuple[PretrainedModel, ...] = ()
+    """What a student may start from; a compressor that ``ChoosesStudents`` is given one of them at a time."""
 
 
 @runtime_checkable
@@ -41,6 +52,14 @@ class NeedsTexts(Protocol):
     @property
     def FEWEST_TEXTS(self) -> int:  # noqa: N802
         """With fewer it is not tried."""
+
+
+@runtime_checkable
+class ChoosesStudents(Protocol):
+    """A compressor (beside ``Compressor``) whose student starts from a pretrained model; each is a trial of its own."""
+
+    def students(self, model: Model, pretrained: Sequence[PretrainedModel]) -> Sequence[PretrainedModel]:
+        """Those that are worth a trial, largest first; none where the model has no smaller one."""
 
 
 @runtime_checkable

@@ -13,8 +13,19 @@ from goldilocks import plugins
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.search import KINDS
 from goldilocks.errors import GoldilocksError
-from goldilocks.protocols import Calibration, ChangesFamily, Compressor, Engine, Model, NeedsTexts, ReadsFolders
+from goldilocks.protocols import (
+    Calibration,
+    ChangesFamily,
+    ChoosesStudents,
+    Compressor,
+    Engine,
+    Model,
+    NeedsTexts,
+    PretrainedModel,
+    ReadsFolders,
+)
 from goldilocks.records import Goal, Text, TrainingConfig
+from goldilocks.testing import tiny
 from goldilocks.testing.contracts import PICKLES, check_answers
 
 _QUANTISED = 0.05
@@ -44,6 +55,13 @@ def calibration(texts: Sequence[Text] = (), *, most_epochs: float = 1.0) -> Cali
         SeededDistil()(student, teacher, texts, replace(config, epochs=min(config.epochs, most_epochs)))
 
     return Calibration(tuple(texts), distil)
+
+
+def pretrained(folder: Path, *, width: int = 16) -> PretrainedModel:
+    """An encoder with one layer, smaller than those of the cases, as a student to start from."""
+    info = plugins.load("families", "encoder").describe(tiny.encoder_folder(folder, width=width, depth=1), str(folder))
+    assert info is not None
+    return PretrainedModel(info, lambda: folder)
 
 
 def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], folder: Path) -> list[str]:
@@ -79,7 +97,12 @@ def check_compressor(compressor: Compressor, cases: Sequence[CompressionCase], f
 
 def _check_compressed(compressor: Compressor, case: CompressionCase, level: float, folder: Path) -> None:
     folder.mkdir(parents=True)
-    compressor.compress(case.make(), level, folder, calibration(case.training_texts))
+    given = calibration(case.training_texts)
+    if isinstance(compressor, ChoosesStudents):
+        given = replace(given, pretrained=(pretrained(folder.with_name(f"{folder.name} student")),))
+        assert compressor.students(case.make(), given.pretrained) == list(given.pretrained)
+        assert not compressor.students(case.make(), ())
+    compressor.compress(case.make(), level, folder, given)
     for path in folder.rglob("*"):
         assert path.suffix not in PICKLES, f"{path.name}: no pickles"
     family = compressor.FAMILY if isinstance(compressor, ChangesFamily) else case.family
