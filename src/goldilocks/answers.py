@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -222,10 +222,9 @@ def as_fields(prediction: Prediction, goal: Goal, *, scores: bool = False) -> di
 
 def _replies(prediction: Prediction) -> dict[str, Any]:
     """The best known ``reply``, and the ``replies`` with their ``scores``, best first."""
-    scores, replies = cast(tuple[float, ...], prediction.answer), prediction.item[1:]
-    order = sorted(range(len(scores)), key=lambda place: -scores[place])
-    ranked = [replies[place] for place in order]
-    return {"reply": ranked[0], "replies": ranked, "scores": [scores[place] for place in order]}
+    ranked = prediction.ranked_replies
+    replies = [reply for reply, _ in ranked]
+    return {"reply": replies[0], "replies": replies, "scores": [score for _, score in ranked]}
 
 
 def _tagged(prediction: Prediction, goal: Goal) -> dict[str, Any]:

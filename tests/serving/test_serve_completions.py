@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from served import client, decoder, live, settings
+from served import bundle, client, decoder, live, settings
 from starlette.testclient import TestClient
 
 import goldilocks
-from goldilocks.records import Goal, Output, Part
+from goldilocks.errors import RequestError
+from goldilocks.records import Goal, Output, Part, Prediction
+from goldilocks.serving.items import check_answered
 
 TEXTS = ("we saw soup", "they saw a match", "the bank", "a loan again") * 3
 
@@ -153,6 +155,34 @@ def test_a_classifier_answers_a_chat_with_its_label(api: TestClient) -> None:
     got = api.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "rain falls"}]}).json()
     assert got["choices"][0]["message"]["content"] == "wet"
     assert api.post("/v1/completions", json={"prompt": "rain falls"}).status_code == 400
+
+
+def test_a_bundle_of_response_selection_answers_a_chat_with_a_known_reply(tmp_path: Path) -> None:
+    replies = ("your card is on its way", "choose payments in the menu", "we are closed today")
+    contexts = ("where is my card", "how do i pay a bill", "when do you open")
+    gold = tuple(tuple(float(own == reply) for reply in replies) for own in replies)
+    part = Part(tuple((context, *replies) for context in contexts), gold, (1, 2, 3))
+    folder = bundle(tmp_path / "replies", part, Goal(Output.SCORE), "bm25", "dialogue_retrieval")
+    messages = [
+        {"role": "user", "content": "hello"},
+        {"role": "assistant", "content": "hello, how can i help"},
+        {"role": "user", "content": "i wait for my card"},
+    ]
+    with client(settings({"replies": folder})) as api:
+        got = api.post("/v1/chat/completions", json={"messages": messages})
+        hub = api.post("/models/replies", json={"inputs": "where is my card"})
+        ranked = api.post("/v1/rerank", json={"query": "where is my card", "documents": ["no", replies[0]]})
+    assert got.json()["choices"][0]["message"]["content"] == replies[0]
+    assert hub.json()[0]["text"] == replies[0]
+    assert ranked.json()["results"][0]["index"] == 1
+
+
+def test_an_item_without_an_answer_is_an_error_that_names_it() -> None:
+    fine = Prediction("wet", 0.9)
+    with pytest.raises(RequestError, match="item 1: the endpoint refused it") as caught:
+        check_answered([fine, Prediction("", 0.0, error="the endpoint refused it")])
+    assert caught.value.status == 422
+    check_answered([fine])
 
 
 def test_the_language_model_gives_no_chat(language_model: Path) -> None:

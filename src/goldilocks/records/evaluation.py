@@ -39,6 +39,14 @@ class Prediction:
         return without_ends(item)
 
     @property
+    def ranked_replies(self) -> list[tuple[str, float]]:
+        """Of a ranking without given candidates: the known replies with their scores, best first."""
+        if not isinstance(self.item, tuple) or not isinstance(self.answer, tuple):
+            return []
+        scores = [float(score) for score in self.answer]
+        return sorted(zip(self.item[1:], scores, strict=True), key=lambda pair: -pair[1])
+
+    @property
     def label(self) -> str:
         """The answer as a word: the label; several labels, or tags, with blanks between them."""
         return " ".join(map(str, self.answer)) if isinstance(self.answer, tuple) else str(self.answer)

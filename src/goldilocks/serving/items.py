@@ -10,9 +10,9 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.errors import InputError, RequestError
 from goldilocks.protocols import Task
-from goldilocks.records import Text, as_text
+from goldilocks.records import Prediction, Text, as_text
 from goldilocks.rows import item_of, named
-from goldilocks.serving.engine import ModelCard
+from goldilocks.serving.engine import ModelCard, Result
 from goldilocks.serving.settings import RequestLimits
 
 
@@ -96,6 +96,17 @@ def check_text(value: Any, where: str, depth: int = 0) -> None:
     elif isinstance(value, list | tuple):
         for cell in value:
             check_text(cell, where, depth + 1)
+
+
+def check_answered(results: Sequence[Result]) -> None:
+    """See that every item has an answer.
+
+    Raises:
+        RequestError: the model could not answer one, e.g. an endpoint refused it; its place from 0 is named.
+    """
+    for position, result in enumerate(results):
+        if isinstance(result, Prediction) and result.error:
+            raise RequestError(422, "not_answered", f"item {position}: {result.error}.")
 
 
 def _texts(row: str | Sequence[Any]) -> str | list[str]:

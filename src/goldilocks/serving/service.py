@@ -23,7 +23,7 @@ from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
 from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
 from goldilocks.serving.gate import CONTEXT, Context
-from goldilocks.serving.items import items_from
+from goldilocks.serving.items import check_answered, items_from
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics, State
@@ -256,6 +256,7 @@ class Service:
         if masking.inputs or masking.outputs:
             on_text = None
         results = await self._answered(request, deployment, version, call, asked, on_text=on_text)
+        check_answered(results)
         if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
             results = privacy.restored(items, results, card.output)
         if masking.outputs and card.output is Output.TEXT:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from goldilocks.errors import RequestError
 from goldilocks.nets.generation.streaming import OnText
 from goldilocks.nets.generation.token_logprobs import TokenLogprobs
+from goldilocks.protocols import RanksKnownReplies
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.deployment import Deployment, Version
 from goldilocks.serving.engine import Call, ModelCard, Operation
@@ -128,7 +129,7 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     items = items_from([_chat_row(body.messages, card)], card, service.settings.limits)
     call = _call(body, body.max_completion_tokens or body.max_tokens, service.settings.limits.max_tokens)
     if Operation.GENERATE not in card.operations:
-        if card.output not in (Output.TEXT, Output.LABEL):
+        if card.output not in (Output.TEXT, Output.LABEL) and not isinstance(task_of(card), RanksKnownReplies):
             raise RequestError(
                 400, "not_supported", f"{deployment.name} gives {card.output.value}, which is no chat reply."
             )
@@ -138,7 +139,7 @@ async def chat(request: Request, body: ChatRequest) -> Any:
     async def ask(on_text: OnText | None) -> str:
         seen = on_text if call.operation is Operation.GENERATE else None
         (result,) = await service.run(request, deployment, version, call, items, on_text=seen)
-        return result.label if isinstance(result, Prediction) else ""
+        return _reply(result, card) if isinstance(result, Prediction) else ""
 
     if body.stream:
         stream = await TextStream.start(ask)
@@ -258,10 +259,18 @@ def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
     said = [text for role, text in turns if role in ("user", "assistant")]
     if not said:
         raise RequestError(422, "empty_input", "the chat holds no message of the user; send one.")
-    line = task_of(card).LINE
-    if line[0].endswith("+"):
+    task = task_of(card)
+    if isinstance(task, RanksKnownReplies):
+        return {"context": said}
+    if task.LINE[0].endswith("+"):
         return said
     return said[-1]
+
+
+def _reply(prediction: Prediction, card: ModelCard) -> str:
+    """The answer as a chat gives it: a known reply, a text, a label."""
+    known = prediction.ranked_replies if card.output is Output.SCORE else []
+    return known[0][0] if known else prediction.label
 
 
 def _content(content: JsonValue) -> str:

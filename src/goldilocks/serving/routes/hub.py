@@ -132,6 +132,8 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
             return {"answer": prediction.answer, "score": score or 0.0, **positions(str(prediction.answer), item)}
         case Output.SCORE:
             answer = prediction.answer
+            if known := prediction.ranked_replies:
+                return [{"text": reply, "score": number} for reply, number in known]
             return list(answer) if isinstance(answer, tuple) else answer
         case Output.LIKELIHOOD if isinstance(prediction.answer, str):
             text = str(item) if parameters is not None and parameters.return_full_text else ""
