@@ -30,6 +30,7 @@ from goldilocks.protocols.methods import Method as Method
 from goldilocks.protocols.methods import NeedsTeacher as NeedsTeacher
 from goldilocks.protocols.methods import OnRequest as OnRequest
 from goldilocks.protocols.methods import ReadsHubListings as ReadsHubListings
+from goldilocks.protocols.methods import ReplacesHead as ReplacesHead
 from goldilocks.protocols.metrics import ExplainsErrors as ExplainsErrors
 from goldilocks.protocols.metrics import Metric as Metric
 from goldilocks.protocols.metrics import ReportsConditions as ReportsConditions

@@ -87,6 +87,15 @@ class AddsVirtualTokens(Protocol):
 
 
 @runtime_checkable
+class ReplacesHead(Protocol):
+    """A method (beside ``Method``) that begins with another head: answers change before any training."""
+
+    @property
+    def HEAD_FROM(self) -> str:  # noqa: N802
+        """What the head is made of, for the user."""
+
+
+@runtime_checkable
 class OnRequest(Protocol):
     """A method (beside ``Method``) that is a candidate only where ``candidates.methods`` of the task file names it."""
 

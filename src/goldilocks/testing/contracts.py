@@ -38,6 +38,7 @@ from goldilocks.protocols import (
     Model,
     OneShotEstimator,
     Policy,
+    ReplacesHead,
     RestrictsOutputs,
     Task,
 )
@@ -351,7 +352,7 @@ def _check_method_on(method: Method, info: ModelInfo, network: Any) -> bool:
     assert learning, f"nothing of {info.name} learns"
     assert any(name.startswith("head.") for name in learning), f"the head of {info.name} does not learn"
     prepared = network.predict(texts).probabilities
-    unchanged = isinstance(method, AddsVirtualTokens) or np.allclose(prepared, before, atol=1e-4)
+    unchanged = isinstance(method, AddsVirtualTokens | ReplacesHead) or np.allclose(prepared, before, atol=1e-4)
     assert unchanged, f"preparing {info.name} changes its answers before any training"
     for name, weight in network.module.named_parameters():
         if name in learning:

@@ -86,6 +86,8 @@ class DecoderConfig(HeadConfig):
     """Whether an answer ends with its line."""
     continues_program: bool = False
     """Whether an item begins a Python program of which the answer is the rest."""
+    label_words: tuple[str, ...] = ()
+    """Words of each label, where a trained head sees items in the pattern of a prompt; empty: it sees bare items."""
     chat: tuple[str, str] = ("", "")
     """The frame of the checkpoint's chat template, for prompting; see ``Prompt.chat``."""
 
@@ -170,11 +172,33 @@ class DecoderClassifier(Network):
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """See ``Network.rows``; several texts are joined by line breaks."""
+        if self.options.label_words and self.prompt_state is None:
+            (prompt, begin), room = self._pattern(), self.item_room()
+            asked = self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
+            return [Row(np.array([*begin, *ids], dtype=np.int32), item) for item, ids in enumerate(asked)]
         most = self.config.max_tokens
         lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
         encoded = self._encoded([line[: 12 * most] for line in lines])
         truncated = [[*self.options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
         return [Row(np.asarray(ids, dtype=np.int32), item) for item, ids in enumerate(truncated)]
+
+    def _pattern(self) -> tuple[Prompt, list[int]]:
+        """What items of a trained head stand in, and the tokens before every item."""
+        goal = replace(self.config.goal, labels=self.options.label_words, instruction=self.options.instruction)
+        prompt = Prompt(goal, chat=self.options.chat)
+        return prompt, [*self.options.begin_ids, *self._encoded([prompt.lead])[0]]
+
+    def item_room(self) -> int:
+        """Tokens of an item that fit into the pattern, at most ``config.max_tokens``; below 1 where none do."""
+        prompt, begin = self._pattern()
+        return min(
+            self.config.max_tokens, self._lm.max_positions - len(begin) - len(self._encoded([prompt.ask("")])[0])
+        )
+
+    def label_ids(self) -> list[list[int]]:
+        """Token ids of each label's words, where they follow the pattern."""
+        prompt, _ = self._pattern()
+        return self._continuation_ids(prompt.ask("")[-8:], [prompt.reply(words) for words in self.options.label_words])
 
     # -------------------------------------------------------------------------------------------------------- prompting
 

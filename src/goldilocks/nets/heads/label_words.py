@@ -1,0 +1,82 @@
+"""A classifier that begins as a language model's choice among label words (a verbaliser).
+
+The item stands in a pattern that ends where its label would follow ("Text: … Label:"). The score of a label is the mean
+logit of the tokens of its words there, so that the weights of the linear head are rows of the LM head. Before training
+each score is calibrated: its mean over some training texts is subtracted, since a language model prefers some words
+whatever the item.
+
+Sources: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
+Inference" (patterns and verbalisers); Gao et al. 2021, "Making Pre-trained Language Models Better Few-shot Learners"
+(cross entropy over the label words); Zhou et al. 2023, "Batch Calibration". Both train masked language models; this is
+their method for causal ones, where the label words follow the pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from goldilocks.errors import InputError
+from goldilocks.nets.backbones.causal_lm import CausalLM
+from goldilocks.nets.heads.decoder_classifier import PRIOR_TEXTS, DecoderClassifier
+from goldilocks.records import Text
+from goldilocks.support.suggest import suggest
+
+
+def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str]) -> None:
+    """Put items into the pattern, and the LM head's rows of the label words into the linear head, in place.
+
+    Args:
+        network: Freshly created.
+        words: Label -> words that stand for it; other labels stand for themselves.
+
+    Raises:
+        InputError: a label is unknown, two have the same words, or the pattern leaves no room for an item.
+    """
+    unknown = sorted(words.keys() - set(network.labels))
+    if unknown:
+        near = suggest(unknown[0], network.labels)
+        raise InputError(
+            f"pet: words are given for {unknown[0]!r}, which is no label.{near} Correct options.pet.words."
+        )
+    chosen = tuple(words.get(label, label) for label in network.labels)
+    twice = next((one for one in chosen if chosen.count(one) > 1), None)
+    if twice is not None:
+        raise InputError(f"pet: two labels have the words {twice!r}; give each its own in options.pet.words.")
+    network.config = replace(network.config, head=replace(network.options, label_words=chosen))
+    room = network.item_room()
+    if room < 1:
+        raise InputError(
+            f"pet: the pattern takes {network.max_positions - room:,} tokens, the context has "
+            f"{network.max_positions:,}; shorten the instruction or the labels, or use `lora`."
+        )
+    head = cast(nn.Linear, network.head)
+    with torch.no_grad():
+        head.weight.copy_(_rows_of_words(network))
+        head.bias.zero_()
+
+
+def calibrate(network: DecoderClassifier, texts: Sequence[Text], *, seed: int = 0) -> None:
+    """Subtract from each score its mean over some texts, in place; right answers are not used."""
+    some = [texts[place] for place in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
+    head = cast(nn.Linear, network.head)
+    with torch.no_grad():
+        head.bias.sub_(network.score_pooled(network.pooled(some)).mean(0).to(head.bias))
+
+
+def _rows_of_words(network: DecoderClassifier) -> Tensor:
+    """Mean row of the LM head over the tokens of each label, ``(n_labels, width)``."""
+    words = network.label_ids()
+    tokens = sorted({token for ids in words for token in ids})
+    places = {token: place for place, token in enumerate(tokens)}
+    width, device = network.backbone.width, network.device
+    # The LM head is linear, and how it is stored is the decoder's affair: its rows are what it makes of unit vectors.
+    probes = torch.cat([torch.zeros(1, width), torch.eye(width)]).to(device)
+    logits = cast(CausalLM, network.backbone).logits_of(probes, torch.tensor(tokens, device=device))
+    rows = (logits[1:] - logits[0]).T
+    return torch.stack([rows[[places[token] for token in ids]].mean(0) for ids in words])
