@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +18,11 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import SupportsEmbeddings
 from goldilocks.records import Answer, Objective, Output, Text, as_text
 from goldilocks.selection.workspace import Workspace
+from goldilocks.settings import Strategy
 from goldilocks.support.scoring import acquisition
 
 _FEATURES = 1_024
 """Width of the hashed n-gram vectors of models that give none."""
-
-
-class Strategy(StrEnum):
-    """How the rows are chosen (``support/scoring/acquisition.py``)."""
-
-    ENTROPY = "entropy"
-    """The least certain predictions."""
-    MARGIN = "margin"
-    """The smallest gap between the two most probable labels."""
-    BADGE = "badge"
-    """Uncertain and different from each other."""
-    CORE_SET = "core-set"
-    """So that every row is near a labelled one, whatever the model predicts."""
-    VALUE = "value"
-    """The most expected error cost that a label bears on."""
-    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True)

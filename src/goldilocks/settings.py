@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -18,6 +19,22 @@ from goldilocks.support.text.language_names import is_tag, tag_of
 _HUB_MODELS = 1_000
 """What ``candidates: hub`` stands for."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Strategy(StrEnum):
+    """How ``label-next`` chooses rows (``support/scoring/acquisition.py``)."""
+
+    ENTROPY = "entropy"
+    """The least certain predictions."""
+    MARGIN = "margin"
+    """The smallest gap between the two most probable labels."""
+    BADGE = "badge"
+    """Uncertain and different from each other."""
+    CORE_SET = "core-set"
+    """So that every row is near a labelled one, whatever the model predicts."""
+    VALUE = "value"
+    """The most expected error cost that a label bears on."""
+    RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True)

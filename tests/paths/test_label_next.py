@@ -15,9 +15,9 @@ from goldilocks.bundle.read import load
 from goldilocks.cli.main import app
 from goldilocks.errors import InputError, MissingError
 from goldilocks.fine_tune import tune_one
-from goldilocks.label_next import Strategy, label_next
+from goldilocks.label_next import label_next
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import RunSettings, task_from
+from goldilocks.settings import RunSettings, Strategy, task_from
 from goldilocks.testing import tiny
 
 

@@ -14,14 +14,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldilocks.classical import reply_index
-from goldilocks.classical.reply_index import Field
 from goldilocks.records import Part, Text
 from goldilocks.support.files import write_text
 from goldilocks.support.text.units import SEGMENTATION
+
+if TYPE_CHECKING:
+    from goldilocks.classical.reply_index import Field
 
 FILE, INDEX = "replies.json", "replies.safetensors"
 MOST_ITEMS = 50_000
@@ -47,6 +49,8 @@ class KnownReplies:
 
     def shortlist(self, context: str) -> tuple[str, ...]:
         """Distinct replies to the most similar contexts, best first, at most ``SHORTLIST``; turns are lines."""
+        from goldilocks.classical import reply_index
+
         last, before = reply_index.counted(tuple(context.split("\n")), self.segmentation)
         scores = (self.last.scores(last) + EARLIER * self.before.scores(before)).round(5)
         chosen: dict[str, None] = {}
@@ -73,6 +77,8 @@ def known_replies(part: Part, mask: Callable[[str], str] = str) -> KnownReplies 
         part: Items are the context and the candidates, the right answers 1 for the reply and 0 for the others.
         mask: Takes personal data out of a text; what it changes is not kept.
     """
+    from goldilocks.classical import reply_index
+
     pairs = [_pair(text, gold) for text, gold in zip(part.texts[:MOST_ITEMS], part.gold[:MOST_ITEMS], strict=True)]
     kept = [pair for pair in pairs if all(mask(text) == text for text in pair)]
     replies = tuple(reply for _, reply in kept)
@@ -92,6 +98,8 @@ def save(known: KnownReplies, folder: Path) -> None:
     """Write ``replies.json`` and ``replies.safetensors``."""
     from safetensors.numpy import save_file
 
+    from goldilocks.classical import reply_index
+
     fields = dict(zip(_FIELDS, (known.last, known.before), strict=True))
     words = {name: list(own.place) for name, own in fields.items()}
     raw = {"segmentation": known.segmentation, "replies": known.replies, "words": words}
@@ -106,10 +114,12 @@ def load(folder: Path) -> KnownReplies | None:
     Raises:
         OSError, ValueError, KeyError, TypeError: the files are not what ``save`` writes.
     """
-    from safetensors.numpy import load_file
-
     if not (folder / FILE).is_file():
         return None
+    from safetensors.numpy import load_file
+
+    from goldilocks.classical import reply_index
+
     raw = json.loads((folder / FILE).read_text(encoding="utf-8"))
     replies, arrays = tuple(map(str, raw["replies"])), load_file(folder / INDEX)
     last, before = (reply_index.field_from(raw["words"][name], arrays, name, len(replies)) for name in _FIELDS)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldilocks.data.annotation_files import AnnotationForm
-from goldilocks.label_next import Strategy
+from goldilocks.settings import Strategy
 
 
 def label_next(

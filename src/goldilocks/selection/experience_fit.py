@@ -21,7 +21,7 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from goldilocks.selection.experience import CandidateExperience, Experience, Rung, kind_of, recorded_experience
 from goldilocks.selection.race_table import TableRace
@@ -285,7 +285,7 @@ def _drawn(seen: Sequence[_Gap], key: Callable[[_Gap], str], towards: Callable[[
 
 def _doubt(sets: int) -> float:
     """How much wider than normal a 90 % prediction for the next data set is, when spreads were seen on so many."""
-    return float(t.ppf(0.95, max(sets - 1, 1)) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
+    return float(stdtrit(max(sets - 1, 1), 0.95) / NormalDist().inv_cdf(0.95) * (1 + 1 / sets) ** 0.5)
 
 
 def _log(loss: float, n_items: int) -> float:

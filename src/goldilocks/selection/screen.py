@@ -143,13 +143,13 @@ def corrected_interval(values: Sequence[float], held_out_share: float) -> tuple[
     Source:
         Nadeau & Bengio 2003, "Inference for the Generalization Error" (corrected resampled t-test).
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, mean, mean
     inflated = (1 / len(values) + held_out_share / (1 - held_out_share)) * float(np.var(values, ddof=1))
-    half = float(t.ppf(0.975, len(values) - 1)) * inflated**0.5
+    half = float(stdtrit(len(values) - 1, 0.975)) * inflated**0.5
     return mean, mean - half, mean + half
 
 
