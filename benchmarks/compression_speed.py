@@ -5,16 +5,21 @@ Needs:  the data folder and the extra `onnx`; minutes on a quiet machine for the
         trained. Results of record lie in benchmarks/results/.
 
 A candidate is tuned on --train rows of the training part, drawn with --seed. A form is one compressor, or several in a
-chain: "layer_pruning 0.5 + onnx_int8". Texts that compressors learn from are all rows of the training part, without
-their labels. Every form is scored on the official test part, paired with the original; it is then timed at batch sizes
-1 and 8 in a process of its own, the forms in turn, --rounds times. Times are those of the processor (all threads), so
-that other work on the machine adds little; with OMP_NUM_THREADS=1 they are close to the latency of a quiet machine.
-torch.ao is PyTorch's own dynamic int8 quantisation of the linear layers, on the same network. The instruction sets that
-matter for int8 are stated, as is the load of the machine. The last line of output is one JSON object.
+chain: "layer_pruning 0.5 + onnx_int8", "distilled_encoder all-MiniLM-L6-v2 + onnx_int8". Texts that compressors learn
+from are all rows of the training part, without their labels. Every form is scored on the official test part, paired
+with the original; it is then timed at batch sizes 1 and 8 in a process of its own, the forms in turn, --rounds times.
+Times are those of the processor (all threads), so that other work on the machine adds little; with OMP_NUM_THREADS=1
+they are close to the latency of a quiet machine. torch.ao is PyTorch's own dynamic int8 quantisation of the linear
+layers, on the same network; torchao is its successor (int8 weights and dynamic int8 activations), run as it is and
+compiled by Inductor. It is no dependency of the package: without it (`pip install --no-deps torchao`) its lines are
+left out. Both are scored on the same rows. The instruction sets that matter for int8 are stated, as is the load of the
+machine. The last line of output is one JSON object.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import random
@@ -24,6 +29,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +40,20 @@ import goldilocks
 from goldilocks import plugins
 from goldilocks.bundle.layout import MODEL
 from goldilocks.bundle.read import load
+from goldilocks.catalog import students
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.gate import changed_share, paired_loss
 from goldilocks.compression.search import load_per_core
 from goldilocks.compression.trial import SavedModel
 from goldilocks.evaluation.calibration import calibration
 from goldilocks.evaluation.score import score
-from goldilocks.protocols import Calibration, ChangesFamily
+from goldilocks.protocols import Calibration, ChangesFamily, ChoosesStudents, Model
 from goldilocks.records import Part
 from goldilocks.support.files import plain
 
 FORMS = ["onnx_float32", "onnx_int8", "vocabulary_pruning + onnx_int8", "distilled_embedding"]
+CANDIDATE = "encoder/all-MiniLM-L6-v2/full"
 SETS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16")
-TORCH_AO = "torch.ao dynamic int8"
 SIZES = ("1", "8")
 """Texts of a batch."""
 _TIMED_SECONDS = 3.0
@@ -58,7 +66,7 @@ def main() -> None:
         return
     parser = options(__doc__)
     parser.add_argument("--set", default="banking77")
-    parser.add_argument("--candidate", default="encoder/all-MiniLM-L6-v2/full")
+    parser.add_argument("--candidate", default=CANDIDATE)
     parser.add_argument("--train", type=int, default=5_000, help="rows for tuning, its own validation and test parts")
     parser.add_argument("--test", type=int, default=0, help="test rows; 0: all")
     parser.add_argument("--epochs", type=float, default=0.0, help="of tuning; 0: the family's own")
@@ -68,7 +76,8 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="folder of the tuned bundle, made if it is not there")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        keep(f"compression_speed-{chosen.set}", measured(chosen, Path(scratch)) | machine())
+        suffix = "" if chosen.candidate == CANDIDATE else f"-{chosen.candidate.split('/')[1]}"
+        keep(f"compression_speed-{chosen.set}{suffix}", measured(chosen, Path(scratch)) | machine())
 
 
 def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
@@ -90,22 +99,35 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {
         "original": {"accuracy": score(accuracy, part.gold, answers.values), "bytes": original.size_bytes()}
     }
-    for number, form in enumerate(chosen.form or FORMS):
-        begun = time.perf_counter()
-        model = compressed(original, form, scratch / f"form{number}", Calibration(texts, SeededDistil(chosen.seed)))
-        own = model.load().predict(part.texts)
+
+    def compared(loaded: Model) -> dict[str, Any]:
+        own = loaded.predict(part.texts)
         ece = [calibration(entry, part.gold, goal) for entry in (answers, own)]
-        made[form] = model
-        results[form] = {
+        return {
             "accuracy": score(accuracy, part.gold, own.values),
             "loss": plain(paired_loss(accuracy, part.gold, answers.values, own.values)),
             "changed": plain(changed_share(answers.values, own.values)),
             "ece": [entry.ece.value if entry else None for entry in ece],
+        }
+
+    learnt_from = Calibration(texts, SeededDistil(chosen.seed), students.of_language("en"))
+    for number, form in enumerate(chosen.form or FORMS):
+        begun = time.perf_counter()
+        model = compressed(made, form, scratch / f"form{number}", learnt_from)
+        made[form] = model
+        results[form] = {
+            **compared(model.load()),
             "bytes": model.size_bytes(),
             "bytes_share": model.size_bytes() / original.size_bytes(),
             "seconds_to_make_and_score": time.perf_counter() - begun,
         }
         print(form, json.dumps(results[form]), flush=True)
+    for name in PEERS:
+        if (reason := peer_unavailable(name)) is not None:
+            results[name] = {"left_out": reason}
+        elif name != COMPILED:  # the same numbers as without
+            results[name] = compared(as_peer(original.load(), name))
+        print(name, json.dumps(results.get(name, {})), flush=True)
     sample = scratch / "texts.json"
     sample.write_text(json.dumps(list(part.texts[:200])), encoding="utf-8")
     times = timings(made, sample, chosen.rounds)
@@ -130,27 +152,33 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
     }
 
 
-def compressed(original: SavedModel, form: str, folder: Path, texts: Calibration) -> SavedModel:
-    """The model after the compressors that a form names, one after the other."""
-    model = original
-    for number, step in enumerate(form.split(" + ")):
+def compressed(made: dict[str, SavedModel], form: str, folder: Path, texts: Calibration) -> SavedModel:
+    """The model after the compressors that a form names, one after the other; one that begins alike is gone on from."""
+    steps = form.split(" + ")
+    done = next((count for count in range(len(steps), 0, -1) if " + ".join(steps[:count]) in made), 0)
+    model = made[" + ".join(steps[:done]) if done else "original"]
+    for number, step in enumerate(steps[done:]):
         name, _, level = step.partition(" ")
-        compressor = plugins.load("compressors", name)
+        compressor, given = plugins.load("compressors", name), texts
+        if isinstance(compressor, ChoosesStudents):
+            given = replace(texts, pretrained=tuple(entry for entry in texts.pretrained if entry.info.name == level))
+            level = ""
         family = compressor.FAMILY if isinstance(compressor, ChangesFamily) else model.family
         there = folder / str(number)
         there.mkdir(parents=True)
-        compressor.compress(model.load(), float(level or compressor.LEVELS[0]), there, texts)
+        compressor.compress(model.load(), float(level or compressor.LEVELS[0]), there, given)
         model = SavedModel(there, family, compressor.ENGINE, (*model.steps, step))
     return model
 
 
 def timings(made: dict[str, SavedModel], sample: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Form -> batch size -> processor time of a text in each round, ms; each form in a process of its own, in turn."""
-    forms = {**made, TORCH_AO: made["original"]}
+    peers = [name for name in PEERS if peer_unavailable(name) is None]
+    forms = made | dict.fromkeys(peers, made["original"])
     times: dict[str, dict[str, list[float]]] = {form: {size: [] for size in SIZES} for form in forms}
     for _ in range(rounds):
         for form, model in forms.items():
-            engine = "torch.ao" if form == TORCH_AO else model.engine
+            engine = form if form in peers else model.engine
             command = [sys.executable, __file__, "--timed", engine, model.family, str(model.folder), str(sample)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -163,9 +191,9 @@ def timings(made: dict[str, SavedModel], sample: Path, rounds: int) -> dict[str,
 
 def timed(engine: str, family: str, folder: str, sample: str) -> None:
     """Print the median processor time of a text, in milliseconds, at each batch size."""
-    model = plugins.load("engines", "native" if engine == "torch.ao" else engine).load(Path(folder), family)
-    if engine == "torch.ao":
-        _quantise_with_torch(model)
+    model: Any = plugins.load("engines", "native" if engine in PEERS else engine).load(Path(folder), family)
+    if engine in PEERS:
+        model = as_peer(model, engine)
     texts = json.loads(Path(sample).read_text(encoding="utf-8"))
     print(json.dumps({size: _median_ms(model, texts, int(size)) for size in SIZES}))
 
@@ -184,20 +212,58 @@ def _median_ms(model: Any, texts: list[str], size: int) -> float:
     return statistics.median(spent)
 
 
-def _quantise_with_torch(model: Any) -> None:
+def as_peer(model: Any, name: str) -> Any:
+    """The network with its linear layers quantised by another library."""
+    from torch import nn
+
+    for place, module in list(model.backbone.named_modules()):
+        if isinstance(module, nn.Linear):  # both look for the very class
+            linear = nn.Linear(module.in_features, module.out_features)
+            linear.weight, linear.bias = module.weight, module.bias
+            model.backbone.set_submodule(place, linear)
+    PEERS[name](model)
+    return model
+
+
+def peer_unavailable(name: str) -> str | None:
+    """Why a peer is left out; ``None``: it is installed."""
+    if name.startswith("torchao") and importlib.util.find_spec("torchao") is None:
+        return "torchao is not installed"
+    return None
+
+
+def _with_torch_ao(model: Any) -> None:
     import warnings
 
     from torch import ao, nn, qint8
 
-    for name, module in list(model.backbone.named_modules()):
-        if isinstance(module, nn.Linear):  # torch.ao looks for the very class
-            linear = nn.Linear(module.in_features, module.out_features)
-            linear.weight, linear.bias = module.weight, module.bias
-            model.backbone.set_submodule(name, linear)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         convert: Any = ao.quantization.quantize_dynamic
         model.backbone = convert(model.backbone, {nn.Linear}, dtype=qint8)
+
+
+def _with_torchao(model: Any) -> None:
+    quantization: Any = importlib.import_module("torchao.quantization")
+    quantization.quantize_(model.backbone, quantization.Int8DynamicActivationInt8WeightConfig())
+
+
+def _with_torchao_compiled(model: Any) -> None:
+    import torch
+
+    _with_torchao(model)
+    for block in model.backbone.blocks:
+        block.compile(dynamic=True)
+    with torch.no_grad():
+        model.predict(["a text", "and another one, which is longer"])
+
+
+COMPILED = "torchao dynamic int8, compiled"
+PEERS: dict[str, Callable[[Any], None]] = {
+    "torch.ao dynamic int8": _with_torch_ao,
+    "torchao dynamic int8": _with_torchao,
+    COMPILED: _with_torchao_compiled,
+}
 
 
 def _flags() -> set[str]:

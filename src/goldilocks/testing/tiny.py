@@ -83,7 +83,7 @@ def cases(outputs: Collection[Output]) -> list[Case]:
     if Output.TAGS in outputs:
         goal = Goal(Output.TAGS, TAGS)
         odd = (("",), ("?",), ("🙂🙃", "\u200b"), ("soup",) * 150)
-        cases.append(Case("tags", _mapped(english, _words, lambda text: tuple(map(_tag, _words(text)))), goal, odd))
+        cases.append(Case("tags", _mapped(english, _words, lambda text: tuple(map(tag_of, _words(text)))), goal, odd))
     if Output.SCORE in outputs:
         goal = Goal(Output.SCORE)
         cases.append(Case("scores", _mapped(english, _halves, _share_of_food), goal, (("", ""), ("x", "soup " * 99))))
@@ -123,23 +123,24 @@ def _query(text: str) -> tuple[str, ...]:
     return (text, "soup bread", "bank loan", "match goal")
 
 
-def _tag(word: str) -> str:
+def tag_of(word: str) -> str:
+    """The right tag of a word: ``B-`` and its label, or ``O``."""
     return next((f"B-{label}" for label, words in _WORDS["en"].items() if word in words), "O")
 
 
 def _every_label(text: str) -> tuple[str, ...]:
-    tags = {_tag(word) for word in text.split()} - {"O"}
+    tags = {tag_of(word) for word in text.split()} - {"O"}
     more = {"money"} if "today" in text.split() else set()
     return tuple(sorted({tag.removeprefix("B-") for tag in tags} | more))
 
 
 def _share_of_food(text: str) -> float:
     words = text.split()
-    return sum(_tag(word) == "B-food" for word in words) / max(1, len(words))
+    return sum(tag_of(word) == "B-food" for word in words) / max(1, len(words))
 
 
 def _span(text: str) -> tuple[tuple[int, str], ...]:
-    word = next((word for word in text.split() if _tag(word) != "O"), "")
+    word = next((word for word in text.split() if tag_of(word) != "O"), "")
     return ((text.index(word), word),) if word else ()
 
 
