@@ -82,15 +82,19 @@ def test_smaller_tagger_passes_the_gate_and_gives_the_same_tags(name: str, folde
     assert record.taken.loss.high <= 0.05
     assert record.taken.size_bytes < record.original.size_bytes
     unseen = sentences(100, 3)
-    judged, own = original.predict(unseen), small.predict(unseen)
-    assert [len(given.answer) for given in own] == list(map(len, unseen))
+    judged, own = tags_of(original, unseen), tags_of(small, unseen)
+    assert list(map(len, own)) == list(map(len, unseen))
     same = [
-        a == b for mine, given in zip(own, judged, strict=True) for a, b in zip(mine.answer, given.answer, strict=True)
+        tag == wanted for mine, given in zip(own, judged, strict=True) for tag, wanted in zip(mine, given, strict=True)
     ]
     assert sum(same) >= 0.99 * len(same)
-    assert {tag for given in judged for tag in given.answer} == set(tiny.TAGS)  # it has learnt something
+    assert {tag for given in judged for tag in given} == set(tiny.TAGS)  # it has learnt something
     # One sentence alone has the tags that it has among others.
-    assert [small.predict([words])[0].answer for words in unseen[:10]] == [given.answer for given in own[:10]]
+    assert [tags_of(small, [words])[0] for words in unseen[:10]] == own[:10]
+
+
+def tags_of(bundle: goldilocks.Bundle, texts: Sequence[Text]) -> list[tuple[str, ...]]:
+    return [tuple(map(str, given.answer)) for given in bundle.predict(texts) if isinstance(given.answer, tuple)]
 
 
 @pytest.mark.parametrize("name", plugins.names("compressors"))

@@ -26,7 +26,7 @@ def bundle_of(folder: Path, candidate: str, task: str = "text_classification") -
     texts = [(f"{text} number {at}", gold) for at, (text, gold) in enumerate(zip(part.texts, part.gold, strict=True))]
     rows: list[dict[str, Any]]
     if task == "ner":
-        rows = [{"tokens": text.split(), "tags": [tiny._tag(word) for word in text.split()]} for text, _ in texts]
+        rows = [{"tokens": text.split(), "tags": [tiny.tag_of(word) for word in text.split()]} for text, _ in texts]
     else:
         rows = [{"text": text, "label": gold} for text, gold in texts]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
