@@ -53,8 +53,9 @@ class FakeRun:
         self.share = share
 
     def predict(self, texts: Sequence[Text]) -> Answers:
-        right = np.arange(len(texts)) < self.skill * (0.5 + 0.5 * self.share) * len(texts)
-        gold = np.array([answer == "a" for answer in GOLD])
+        numbers = np.array([int(str(text).split()[-1]) for text in texts])
+        right = numbers < self.skill * (0.5 + 0.5 * self.share) * len(GOLD)
+        gold = np.array([answer == "a" for answer in GOLD])[numbers]
         says_a = np.where(right, gold, ~gold)
         return of_labels(np.stack([says_a, ~says_a], axis=1).astype(np.float32), ("a", "b"))
 
@@ -216,7 +217,8 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
 
     class Asking(FakeRun):
         def predict(self, texts: Sequence[Text]) -> Answers:
-            plain.workspace.spending_log(name).add("api://h/v1/m", Usage(len(texts), 600, 60, 3.0))
+            asked = len(texts)
+            plain.workspace.spending_log(name).add("api://h/v1/m", Usage(asked, 10 * asked, asked, asked / 16))
             return super().predict(texts)
 
     pool = Pool((remote, *plain.pool.candidates), {**plain.pool.forecasts, name: Forecast(9.0, 1e8)})
@@ -229,7 +231,7 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
     trials, _ = race(mixed, plugins.load("policies", "exhaustive"))
 
     (asked,) = [entry for entry in trials if entry.candidate == name]
-    assert (asked.share, asked.usage) == (1.0, Usage(60, 600, 60, 3.0))
+    assert (asked.share, asked.usage) == (1.0, Usage(60, 600, 60, 3.75))
     assert all(entry.usage is None for entry in trials if entry.candidate != name)
     assert Workspace(tmp_path).read_trials() == list(trials)
 

@@ -32,28 +32,31 @@ from goldilocks.support.machine.clock import Clock, OutOfTimeError
 
 
 def test_reserve_is_two_footprints_the_slowest_model_on_the_test_part_and_writing() -> None:
-    reserve = Reserve(1000.0, n_test=2000)
+    reserve = Reserve(1000.0, n_test=2000, n_validation=500)
     assert reserve.seconds([]) == 2 * 3 + 2
     reserve.measured |= {"cnn/m/scratch": 4.0, "majority/m/scratch": 2.5}
     done = trial("cnn/m/scratch", 2, 0.5, 1.0)  # 1 ms a text
-    assert reserve.seconds([done]) == pytest.approx(2 * 4 + 2 + 2)
+    profile = 0.256 + 1.024  # of 256 answers and of 1,024 embeddings
+    assert reserve.seconds([done]) == pytest.approx(2 * 4 + 2 + profile + 2)
+    slowly_scored = replace(done, scoring_seconds=5.0)  # 10 ms a text
+    assert reserve.seconds([slowly_scored]) == pytest.approx(2 * 4 + 2 + 20 + profile + 2)
     # A rung tells nothing of the test part yet.
     assert reserve.seconds([trial("cnn/m/scratch", 0, 0.5, 1.0)]) == pytest.approx(10)
 
 
 def test_a_slow_model_that_is_far_behind_will_not_be_scored_on_the_test_part() -> None:
-    reserve = Reserve(1000.0, n_test=2000)
+    reserve = Reserve(1000.0, n_test=2000, n_validation=500)
     reserve.measured |= {"cnn/m/scratch": 4.0, "decoder/m/zero_shot": 9.0}
     good, slow = trial("cnn/m/scratch", 2, 0.1, 1.0), trial("decoder/m/zero_shot", 2, 0.4, 1.0)
     slow = replace(slow, seconds_per_text=0.1)
     # The next purchase may load as slowly as the slowest; the winner does not.
-    assert reserve.seconds([good, slow]) == pytest.approx(9 + 4 + 2 + 2)
+    assert reserve.seconds([good, slow]) == pytest.approx(9 + 4 + 2 + 1.28 + 2)
     near = replace(slow, score=replace(slow.score, high=0.95))
-    assert reserve.seconds([good, near]) == pytest.approx(9 + 9 + 200 + 2)
+    assert reserve.seconds([good, near]) == pytest.approx(9 + 9 + 200 + 20 + 2)
 
 
 def test_reserve_leaves_most_of_a_short_search() -> None:
-    assert Reserve(10.0, n_test=10**6).seconds([trial("cnn/m/scratch", 2, 0.5, 1.0)]) == 4.0
+    assert Reserve(10.0, n_test=10**6, n_validation=500).seconds([trial("cnn/m/scratch", 2, 0.5, 1.0)]) == 4.0
 
 
 class _Clock(Clock):

@@ -17,9 +17,10 @@ from goldilocks.records import Dataset, Output, Part, Text, as_text, labels_of
 
 FILE = "reference.safetensors"
 DECILES = tuple(number / 10 for number in range(11))
-_ANSWERED, _EMBEDDED = 256, 1_024
+ANSWERED, EMBEDDED = 256, 1_024
+"""Items of the samples."""
 _CHUNK = 32
-_SECONDS = 10.0
+SECONDS = 10.0
 """Longest time spent on predictions, and again on embeddings; slow models are profiled on fewer items."""
 
 
@@ -68,12 +69,12 @@ def reference_profile(model: Model, dataset: Dataset, folder: Path) -> Reference
 def _answered(model: Model, dataset: Dataset) -> tuple[tuple[float, ...], dict[str, float], int]:
     if dataset.output not in (Output.LABEL, Output.TAGS, Output.SPAN):
         return (), {}, 0
-    items = _spread(dataset.validation.texts, _ANSWERED)
+    items = _spread(dataset.validation.texts, ANSWERED)
     labels: list[str] = []
     scores: list[float] = []
     begun = time.monotonic()
     for start in range(0, len(items), _CHUNK):
-        if time.monotonic() - begun > _SECONDS:
+        if time.monotonic() - begun > SECONDS:
             break
         answers = model.predict(items[start : start + _CHUNK])
         scores += answers.scores.tolist()
@@ -85,11 +86,11 @@ def _answered(model: Model, dataset: Dataset) -> tuple[tuple[float, ...], dict[s
 def _embedded(model: SupportsEmbeddings, part: Part, folder: Path) -> int:
     from safetensors.numpy import save_file
 
-    items = _spread(part.texts, _EMBEDDED)
+    items = _spread(part.texts, EMBEDDED)
     vectors = []
     begun = time.monotonic()
     for start in range(0, len(items), _CHUNK):
-        if time.monotonic() - begun > _SECONDS:
+        if time.monotonic() - begun > SECONDS:
             break
         embedded = model.embed(items[start : start + _CHUNK])
         if embedded is None:

@@ -72,6 +72,8 @@ class Trial:
     data_fingerprint: str
     usage: Usage | None = None
     """What its questions to an endpoint took; ``None``: it was answered on this machine."""
+    scoring_seconds: float = 0.0
+    """Of the metric, which may run programs or compare long texts; part of ``seconds``."""
     repeat: int = 0
     """0: the run whose model may be handed over; 1 and more: the whole run once more from scratch with another seed
     (the task's seed plus this number), of which the score and the answers are kept."""

@@ -21,6 +21,7 @@ from goldilocks.evaluation.score import score as score_of
 from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
 from goldilocks.protocols import ExplainsStopping, Metric, Policy, Task
 from goldilocks.records import Candidate, Dataset, Failure, Gold, Pool, Screening, TaskSpec, Text, Trial
+from goldilocks.selection.answers_in_time import answers_in_time
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.reserve import Reserve
 from goldilocks.selection.seeds import seed_name, seeds_available
@@ -110,7 +111,7 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     members = {candidate.name: candidate for candidate in standings.pool}
     stopped = "the budget ended"
     runs: dict[str, Runner] = {}
-    reserve = Reserve(setting.spec.budget_seconds, setting.n_test)
+    reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
     full = ""
     while (left := setting.clock.left() - reserve.seconds(standings.trials)) > 0 and standings.candidates:
         standings.left = left
@@ -365,7 +366,9 @@ def _buy(
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
-    answers = run.predict(dataset.validation.texts)
+    answers = answers_in_time(run, dataset.validation.texts, lambda: until - setting.clock.elapsed())
+    if answers is None:
+        return None
     if setting.rule is not None:
         answers = setting.rule.answers(answers)
     per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
@@ -375,6 +378,7 @@ def _buy(
     if share < 1:
         runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
     relative = setting.workspace.write_answers(name, rung, answers, repeat)
+    scoring = time.perf_counter()
     _refuse_undefined(setting.metric, dataset.validation.gold, answers)
     score = measured(setting.metric, dataset.validation.gold, answers.values, seed=standings.seed)
     return Trial(
@@ -390,6 +394,7 @@ def _buy(
         ),
         predictions=relative,
         seconds_per_text=per_text,
+        scoring_seconds=max(time.perf_counter() - scoring, 0.0),
         elapsed=setting.clock.elapsed(),
         predicted_seconds=predicted,
         value=value,

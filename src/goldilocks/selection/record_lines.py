@@ -49,13 +49,13 @@ def _problem(trial: Trial) -> str:
     numbers = {
         **{"loss": trial.loss, "seconds": trial.seconds, "elapsed": trial.elapsed, "value": trial.value},
         **{"seconds_per_text": trial.seconds_per_text, "share": trial.share, "score": score.value},
-        **{"score.low": score.low, "score.high": score.high},
+        **{"score.low": score.low, "score.high": score.high, "scoring_seconds": trial.scoring_seconds},
     }
     for name, number in numbers.items():
         if not math.isfinite(number):
             return f"{name} is {number}"
     if not 0 < trial.share <= 1 or trial.rung < 0:
         return f"rung {trial.rung} with share {trial.share:g}"
-    if trial.loss < 0 or min(trial.seconds, trial.elapsed, trial.seconds_per_text) < 0:
+    if trial.loss < 0 or min(trial.seconds, trial.elapsed, trial.seconds_per_text, trial.scoring_seconds) < 0:
         return f"loss {trial.loss:g}, {trial.seconds:g} s, after {trial.elapsed:g} s"
     return ""

@@ -1,6 +1,7 @@
 """Seconds of the budget reserved for the steps after the race: footprints, decision, test set, bundle.
 
-A search keeps its budget as a whole, so the race ends earlier. What follows takes about as long for the next candidate
+A search keeps its budget as a whole, so the race ends earlier. The test part costs answers and the metric, which may
+run programs. What follows takes about as long for the next candidate
 as for the finished ones; before one has finished, a guess is used. The machine's load is in the measured seconds.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from goldilocks.bundle.reference import ANSWERED, EMBEDDED, SECONDS
 from goldilocks.records import Trial
 
 MEASURING = 3.0
@@ -26,6 +28,8 @@ class Reserve:
     budget_seconds: float
     n_test: int
     """Items of the test part."""
+    n_validation: int
+    """Items of the validation part."""
     measured: dict[str, float] = field(default_factory=dict)
     """Candidate -> seconds that its footprint took."""
 
@@ -38,9 +42,16 @@ class Reserve:
         """
         contenders = _contenders([trial for trial in trials if trial.share >= 1])
         slowest = max((trial.seconds_per_text for trial in contenders), default=0.0)
+        scoring = max((trial.scoring_seconds for trial in contenders), default=0.0) / max(self.n_validation, 1)
         footprint = max(self.measured.values(), default=MEASURING)
         loading = max((self.measured.get(trial.candidate, footprint) for trial in contenders), default=footprint)
-        return min(footprint + loading + slowest * self.n_test + WRITING, MOST * self.budget_seconds)
+        testing = (slowest + scoring) * self.n_test
+        return min(footprint + loading + testing + _profiling(slowest) + WRITING, MOST * self.budget_seconds)
+
+
+def _profiling(per_text: float) -> float:
+    """Seconds of the bundle's reference profile: answers and embeddings of a sample."""
+    return sum(min(SECONDS, per_text * items) for items in (ANSWERED, EMBEDDED))
 
 
 def _contenders(finished: Sequence[Trial]) -> list[Trial]:
