@@ -49,6 +49,18 @@ def test_stated_values_name_the_model_its_cost_and_its_errors_without_terms_of_t
     assert "assumed" not in text
 
 
+def test_a_winner_that_others_would_most_probably_beat_is_the_best_so_far() -> None:
+    decision = run_with().decision
+    winner = replace(decision.winner, p_best=0.01)
+    stopped = replace(winner, candidate="encoder/other/full", status="stopped", p_best=0.9)
+
+    text = first_screen(run_with(winner=winner, candidates=(winner, stopped)))
+
+    assert "Take" not in text
+    assert "Best so far: all-MiniLM-L6-v2" in text
+    assert "The budget ended before the candidates that are most probably better had finished." in text
+
+
 def test_decision_map_leads_where_the_user_stated_no_values() -> None:
     run = run_with(assumed=ASSUMED)
 

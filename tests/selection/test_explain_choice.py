@@ -47,6 +47,9 @@ def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence
         "of these, encoder/m/full."
     ) in told(0.04, others)
     assert "The probability that the winner is the best of all candidates is 100%." in told(1.0, [])
+    assert told(0.04, others).startswith("The best so far is n (cnn, scratch): accuracy")
+    assert told(0.4, others).startswith("Use n (cnn, scratch): accuracy")
+    assert told(0.04, []).startswith("Use ")  # what finished is better, not what is left
 
 
 def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_needs() -> None:

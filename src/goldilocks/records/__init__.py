@@ -37,6 +37,7 @@ from goldilocks.records.decision import Search as Search
 from goldilocks.records.decision import Standing as Standing
 from goldilocks.records.decision import Trial as Trial
 from goldilocks.records.decision import Verdict as Verdict
+from goldilocks.records.decision import provisional as provisional
 from goldilocks.records.evaluation import Calibration as Calibration
 from goldilocks.records.evaluation import ClassRow as ClassRow
 from goldilocks.records.evaluation import ConfidenceBin as ConfidenceBin

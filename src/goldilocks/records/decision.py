@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,6 +173,15 @@ class Standing:
     """Certainty below which an answer goes to a person (``AnswerRule.review_below``); ``None``: none does."""
     review_share: float = 0.0
     """Share of the validation items whose answers do."""
+
+
+_UNLIKELY, _MOSTLY = 0.1, 0.5
+
+
+def provisional(winner: Standing, standings: Sequence[Standing]) -> bool:
+    """Whether the winner is only the best so far: candidates that did not finish are most probably better."""
+    unfinished = sum(standing.p_best or 0.0 for standing in standings if standing.status == "stopped")
+    return winner.p_best is not None and winner.p_best < _UNLIKELY and unfinished >= _MOSTLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,3 +358,8 @@ class Decision:
     def plot(self) -> Any:
         """See ``records.display.decision_plot``: matplotlib ``Axes``."""
         return display.decision_plot(self)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the winner is only the best so far, because the budget ended before others had finished."""
+        return provisional(self.winner, self.candidates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from goldilocks.records import AlphaRange, Objective, ShortSchedule, Standing
+from goldilocks.records import AlphaRange, Objective, ShortSchedule, Standing, provisional
 from goldilocks.support.amounts import money
 
 
@@ -21,7 +21,11 @@ def sentence(
     assert winner.score is not None
     assert winner.cost is not None
     parts = [
-        f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
+        f"The best so far is {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
+        f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
+        f"{money(winner.cost.total)} {objective.currency} per month to run."
+        if provisional(winner, standings)
+        else f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
         f"{money(winner.cost.total)} {objective.currency} per month to run."
     ]
