@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from goldilocks.api import check as check
+    from goldilocks.api import continue_tuning as continue_tuning
     from goldilocks.api import evaluate as evaluate
     from goldilocks.api import select as select
     from goldilocks.api import tune as tune
@@ -40,6 +41,7 @@ _HOME = {
     "TaskSpec": "goldilocks.records",
     "Evaluation": "goldilocks.records",
     "check": "goldilocks.api",
+    "continue_tuning": "goldilocks.api",
     "evaluate": "goldilocks.api",
     "tune": "goldilocks.api",
     "load": "goldilocks.bundle.read",
@@ -58,6 +60,7 @@ __all__ = [
     "RunSettings",
     "TaskSpec",
     "check",
+    "continue_tuning",
     "evaluate",
     "load",
     "read_task",

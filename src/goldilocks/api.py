@@ -7,15 +7,15 @@ written to the run's folder first, so that a run can be resumed, decided again a
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldilocks import fine_tune, flow, judge, plugins
+from goldilocks import continual, fine_tune, flow, judge, plugins
 from goldilocks.errors import InputError
 from goldilocks.events import Progress
-from goldilocks.records import Dataset, Decision, Evaluation, Measured, TaskSpec
+from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
 from goldilocks.support.frames import is_frame, is_rows, write_rows
 
@@ -126,6 +126,75 @@ def tune(
     with tempfile.TemporaryDirectory() as scratch:
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=task, seed=seed)
         return fine_tune.tune_one(spec, candidate, settings, config or {})
+
+
+def continue_tuning(
+    bundle: Bundle | Path | str,
+    data: Any,
+    settings: RunSettings | None = None,
+    *,
+    old_data: Sequence[Any] = (),
+    strategy: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    method: str | None = None,
+    text: Columns | None = None,
+    target: Columns | None = None,
+    out: Path | str | None = None,
+    seed: int | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> ContinualReport:
+    """Train a bundle further on new data, keep it from forgetting, and write the result as a bundle to ``out``.
+
+    Args:
+        bundle: A bundle, or its folder; it does not change.
+        data: New data, as for ``select``.
+        settings: Where to write.
+        old_data: What the bundle was tuned on, as for ``select``, or folders of runs. Forgetting is measured on them.
+        strategy: File name in strategies/, or ``"none"``; without it ``replay`` where there are old data.
+        options: Options of the strategy.
+        method: File name in methods/; without it that of the bundle.
+        text: As for ``select``; without it the column that the bundle was trained on, or the role's own name.
+        target: Likewise.
+        out: Folder of the new bundle; overrides ``settings.out``.
+        seed: Seed of the split and of training; the split of old data is that of the bundle if the seed is.
+        config: Fields of ``records.TrainingConfig`` that replace the family's own.
+
+    Returns:
+        Scores before and after the update, their average and what was forgotten, with intervals.
+
+    Raises:
+        MissingError: there is no such bundle, strategy or method.
+        InputError: the bundle cannot be trained further, or the data cannot be used.
+
+    Example::
+
+        report = goldilocks.continue_tuning("run/bundle", "may.csv", old_data=["april.csv"], out="updated")
+        print(report.test.average.value, report.test.forgetting.value)
+    """
+    from goldilocks.bundle.read import read_info
+
+    settings = settings or RunSettings()
+    if out is not None:
+        settings = replace(settings, out=Path(out))
+    folder = Path(bundle if isinstance(bundle, str | Path) else bundle.folder)
+    task_file = isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML)
+    kind = None if task_file else read_info(folder).task
+    with tempfile.TemporaryDirectory() as scratch:
+        old = [_old_source(source, Path(scratch) / f"old{at}") for at, source in enumerate(old_data)]
+        spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
+        start = continual.ContinueFrom(folder, tuple(old), strategy, options or {}, method)
+        return continual.continue_tuning(spec, start, settings, config or {})
+
+
+def _old_source(data: Any, folder: Path) -> str:
+    """The file, or run, of old data; rows held in memory are written to ``folder``."""
+    if isinstance(data, str | Path):
+        return str(data)
+    if is_frame(data) or is_rows(data):
+        return str(write_rows(data, folder))
+    raise InputError(
+        f"old_data has a {type(data).__name__}; pass data files, task files, runs, frames or lists of dicts."
+    )
 
 
 def evaluate(

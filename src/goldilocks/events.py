@@ -22,8 +22,8 @@ class StageStarted:
     """A stage of the path began."""
 
     name: str
-    """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``compression``, ``test``, ``bundle`` or
-    ``tuning``; of pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
+    """``data``, ``candidates``, ``screening``, ``race``, ``decision``, ``compression``, ``test``, ``bundle``,
+    ``tuning`` or ``comparison``; of pre-training ``tokenizer``, ``packing``, ``training`` and ``writing``."""
     candidates: int = 0
     """Candidates that take part, where the stage knows."""
 

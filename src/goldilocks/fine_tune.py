@@ -63,8 +63,7 @@ def tune_one(
     """
     set_threads(settings.threads)
     allow_unsafe_execution(settings.unsafe_execution)
-    if settings.out.exists() and any(settings.out.iterdir()):
-        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    refuse_used(settings.out)
     task = plugins.load("tasks", spec.task)
     check_augmentation(spec.augment, task.OUTPUT)
     progress(StageStarted("data"))
@@ -106,6 +105,16 @@ def tune_one(
         if checkpoint is not None:
             shutil.rmtree(checkpoint, ignore_errors=True)
     return score
+
+
+def refuse_used(folder: Path) -> None:
+    """See that a folder to write a bundle to holds nothing yet.
+
+    Raises:
+        InputError: it holds something.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: is not empty; choose another --out.")
 
 
 def _checkpoint_of(settings: RunSettings) -> Path:
@@ -152,8 +161,7 @@ def tune_from(run: Path, name: str, settings: RunSettings, progress: Progress = 
     if trial is None or not store_folder.is_dir():
         return tune_one(spec, name, settings, {}, progress, test_opened=opened)
     set_threads(settings.threads)
-    if settings.out.exists() and any(settings.out.iterdir()):
-        raise InputError(f"{settings.out}: is not empty; choose another --out.")
+    refuse_used(settings.out)
     task = plugins.load("tasks", spec.task)
     progress(StageStarted("data"))
     dataset = load(spec, task, progress=progress)

@@ -28,6 +28,7 @@ from goldilocks.protocols import (
     Method,
     Metric,
     Policy,
+    Strategy,
     Task,
     Tracker,
 )
@@ -46,6 +47,7 @@ Shelf = Literal[
     "augmenters",
     "demonstrations",
     "trackers",
+    "strategies",
 ]
 
 PROTOCOLS: dict[Shelf, type[Any]] = {
@@ -61,6 +63,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "augmenters": Augmenter,
     "demonstrations": Demonstrations,
     "trackers": Tracker,
+    "strategies": Strategy,
 }
 
 
@@ -93,6 +96,8 @@ def load(shelf: Literal["augmenters"], name: str) -> Augmenter: ...
 def load(shelf: Literal["demonstrations"], name: str) -> Demonstrations: ...
 @overload
 def load(shelf: Literal["exporters"], name: str) -> Exporter: ...
+@overload
+def load(shelf: Literal["strategies"], name: str) -> Strategy: ...
 def load(shelf: Shelf, name: str) -> Any:
     """Import one plug-in and check its shape.
 

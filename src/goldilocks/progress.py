@@ -45,6 +45,7 @@ _STAGES = {
     "test": "Scoring the winner on the test set, once",
     "bundle": "Writing bundle and report",
     "tuning": "Tuning",
+    "comparison": "Scoring the bundle before and after on held-out rows",
 }
 
 

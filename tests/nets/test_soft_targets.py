@@ -58,3 +58,10 @@ def test_certain_teacher_gives_a_finite_loss() -> None:
     network = FakeNetwork(torch.tensor([[1.0, 0.0, -1.0]]))
     loss = soft(network, [[1.0, 0.0, 0.0]], 1.0, 1.0).loss(network, None, [(0, 0)])  # type: ignore[arg-type]
     assert torch.isfinite(loss)
+
+
+def test_labels_that_the_teacher_does_not_know_are_not_compared() -> None:
+    network = FakeNetwork(torch.tensor([[1.0, 0.0, 5.0]]))
+    agreeing = torch.tensor([[1.0, 0.0]]).softmax(-1)
+    loss = soft(network, agreeing.tolist(), 1.0, 1.0).loss(network, None, [(2, 0)])  # type: ignore[arg-type]
+    assert float(loss) == pytest.approx(0.0, abs=1e-6)

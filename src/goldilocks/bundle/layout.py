@@ -2,6 +2,7 @@
 
 bundle.json    everything below; written last
 README.md      the model card
+continual.json  scores before and after, of a bundle that was continued from another (``records.ContinualReport``)
 reference.safetensors  mean and covariance of the embeddings of training items, where the model gives any
 replies.json, replies.safetensors  replies of the training rows and an index of their contexts, where rows may come
                        without candidates (``known_replies.py``)
@@ -28,6 +29,7 @@ UNCOMPRESSED_VERSION = 2
 INFO = "bundle.json"
 CARD = "README.md"
 MODEL = "model"
+CONTINUAL = "continual.json"
 STORED = 20
 """Predictions kept for ``verify``."""
 TOLERANCE = 1e-3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -120,8 +120,8 @@ def write(
             engine=taken.engine,
             compression=form.record,
         )
-    kept = _known(dataset, info.task, mask)
-    return _write(model, info, card(info, decision), dataset, folder, kept, form.folder if form else None)
+    more = _More(_known(dataset, info.task, mask), saved=form.folder if form else None)
+    return _write(model, info, card(info, decision), dataset, folder, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,10 @@ class Tuned:
     """Where the model is from; empty: the user named it."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
+    test: Mapping[str, Measured] = field(default_factory=dict)
+    """Metric -> value on the test part, where it was opened."""
+    records: Mapping[str, str] = field(default_factory=dict)
+    """File name -> JSON of further files of the bundle."""
 
 
 def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, mask: Mask = str) -> Path:
@@ -151,10 +155,12 @@ def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, m
         answer_rule=rule or AnswerRule(),
         predictions=_stored(model, dataset, mask, rule),
         validation={tuned.metric: tuned.score},
+        test=tuned.test,
         decision=tuned.decision or f"{tuned.candidate.name} was named by the user; it was not compared with others.",
         test_opened=tuned.test_opened,
     )
-    return _write(model, info, card(info), dataset, folder, _known(dataset, info.task, mask))
+    more = _More(_known(dataset, info.task, mask), records=tuned.records)
+    return _write(model, info, card(info), dataset, folder, more)
 
 
 def _info(model: Model, candidate: Candidate, dataset: Dataset, task: str, metric: str, mask: Mask) -> BundleInfo:
@@ -240,27 +246,38 @@ def _known(dataset: Dataset, task: str, mask: Mask) -> KnownReplies | None:
     return known_replies.known_replies(dataset.train, mask) if keeps else None
 
 
+@dataclass(frozen=True, slots=True)
+class _More:
+    """What a bundle holds beside a model, its card and its reference profile."""
+
+    known: KnownReplies | None
+    saved: Path | None = None
+    """Folder of the model, where it is written already."""
+    records: Mapping[str, str] = field(default_factory=dict)
+
+
 def _write(
     model: Model,
     info: BundleInfo,
     readme: str,
     dataset: Dataset,
     folder: Path,
-    known: KnownReplies | None,
-    saved: Path | None = None,
+    more: _More,
 ) -> Path:
     folder = folder.absolute()
     _check_target(folder)
     with _beside(folder) as part:
-        if saved is not None:
-            shutil.copytree(saved, part / MODEL)
+        if more.saved is not None:
+            shutil.copytree(more.saved, part / MODEL)
         else:
             (part / MODEL).mkdir()
             model.save(part / MODEL)
         write_text(part / CARD, without_own_paths(readme, [folder.parent]))
+        for name, content in more.records.items():
+            write_text(part / name, content)
         info = replace(info, reference=reference_profile(model, dataset, part))
-        if known is not None:
-            known_replies.save(known, part)
+        if more.known is not None:
+            known_replies.save(more.known, part)
         _seal(part, info)
         if isinstance(model, TracksSpending):
             load(part)  # an endpoint's answers do not come from these files: to ask again would cost and prove nothing

@@ -12,7 +12,7 @@ def list_plugins(
         str | None,
         typer.Argument(
             help="tasks, families, methods, metrics, estimators, policies, compressors, engines, exporters, "
-            "augmenters or trackers."
+            "augmenters, demonstrations, trackers or strategies."
         ),
     ] = None,
 ) -> None:

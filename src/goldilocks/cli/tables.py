@@ -52,7 +52,7 @@ _MINUTES_FROM = 60
 def profile_tables(profile: DataProfile) -> list[Table]:
     """Rows, labels, lengths and languages."""
     parts = list(profile.rows)
-    size = _table("data", "", *parts)
+    size = titled_table("data", "", *parts)
     size.add_row(localised("rows"), *(f"{profile.rows[part]:,}" for part in parts))
     ranked = sorted(profile.label_counts.get("train", {}).items(), key=lambda pair: -pair[1])
     for label, _ in ranked[:_MOST_LABELS]:
@@ -61,10 +61,10 @@ def profile_tables(profile: DataProfile) -> list[Table]:
         size.add_row("  " + localised(f"and {len(ranked) - _MOST_LABELS} more labels"))
     for fact in profile.facts.get("train", {}):
         size.add_row(localised(fact), *(_counted(profile.facts.get(part, {}).get(fact)) for part in parts))
-    length = _table("input length (train)", "", "median", "p95", "max")
+    length = titled_table("input length (train)", "", "median", "p95", "max")
     for name, numbers in {"characters": profile.characters, **profile.tokens}.items():
         length.add_row(localised(name), *(f"{numbers[key]:,.0f}" for key in ("p50", "p95", "max")))
-    language = _table("language", "", "share")
+    language = titled_table("language", "", "share")
     for name, share in sorted(profile.languages.items(), key=lambda pair: -pair[1])[:5]:
         shown = f"{name} (main)" if name == profile.language else name
         language.add_row(localised(shown), f"{share:.0%}")
@@ -84,7 +84,7 @@ def findings_list(findings: Sequence[Finding]) -> RichText:
 
 def pool_table(pool: Pool) -> Table:
     """Eligible candidates, one line each, with forecasts of memory and time."""
-    table = _table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
+    table = titled_table(f"{len(pool.candidates)} candidates", "candidate", "params", "memory", "time", "licence")
     pinned = [
         member for member in pool.candidates if "@" in member.model.source and member.model.source.startswith("hf://")
     ]
@@ -118,7 +118,7 @@ def pool_table(pool: Pool) -> Table:
 
 def catalogue_table(models: Sequence[KnownModel], most: int) -> Table:
     """Known pretrained models; of those that are only listed by the Hub, the first ``most``."""
-    table = _table(f"{len(models)} models", "model", "place", "params", "size", "licence", "languages")
+    table = titled_table(f"{len(models)} models", "model", "place", "params", "size", "licence", "languages")
     listed = [model.name for model in models if model.place == "hub"]
     beyond = set(listed[most:])
     for model in models:
@@ -240,7 +240,7 @@ def leaderboard(decision: Decision) -> Table:
     missing = any(
         candidate.usage.unanswered for candidate in decision.candidates if candidate.usage and candidate.score
     )
-    table = _table(
+    table = titled_table(
         "",
         "",
         "candidate",
@@ -267,10 +267,10 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     head = localised(
         f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
     )
-    metrics = _table("metrics", "", "value", "95 % interval")
+    metrics = titled_table("metrics", "", "value", "95 % interval")
     for name, score in evaluation.scores.items():
         metrics.add_row(name, f"{score.value:.4f}", localised(f"{score.low:.4f} to {score.high:.4f}"))
-    slices = _table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
+    slices = titled_table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
     for part in evaluation.slices:
         score = part.score
         name = part.name if part.by == "label" else localised(part.name)
@@ -290,7 +290,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
 
 def classification_report(evaluation: Evaluation) -> Table:
     """Precision, recall, F1 and texts of each label, then accuracy and averages."""
-    table = _table("classification report", "", "precision", "recall", "F1", "texts")
+    table = titled_table("classification report", "", "precision", "recall", "F1", "texts")
     for row in evaluation.classes:
         table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
     table.add_row()
@@ -307,7 +307,7 @@ def measured(value: Measured) -> str:
 def _confusion(evaluation: Evaluation) -> Table:
     labels = evaluation.labels
     if len(labels) <= _MOST_LABELS and sum(len(label) + 1 for label in labels) + max(map(len, labels)) < _WIDTH:
-        table = _table("confusion (rows: gold, columns: predicted)", "")
+        table = titled_table("confusion (rows: gold, columns: predicted)", "")
         for label in labels:  # a label is not translated
             table.add_column(label, overflow="fold")
         for label, counts in zip(labels, evaluation.confusion, strict=True):
@@ -319,7 +319,7 @@ def _confusion(evaluation: Evaluation) -> Table:
         for given, count in zip(labels, counts, strict=True)
         if gold != given and count
     ]
-    table = _table("most confused", "gold", "predicted", "texts")
+    table = titled_table("most confused", "gold", "predicted", "texts")
     for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MOST_LABELS]:
         table.add_row(gold, given, str(count))
     return table
@@ -343,7 +343,8 @@ def _abbreviated(metric: str) -> str:
     return metric if len(metric) <= _METRIC_WIDTH else "score"
 
 
-def _table(title: str, *columns: str) -> Table:
+def titled_table(title: str, *columns: str) -> Table:
+    """An empty table in the style of all tables; title and names of columns are translated."""
     table = Table(
         title=localised(title),
         title_justify="left",
@@ -368,7 +369,7 @@ def _short(count: int) -> str:
 
 def races_table(races: Sequence[TableRace]) -> Table:
     """Recorded races, one line a data set and seed."""
-    table = _table("", "data set", "seed", "candidates", "rungs", "seconds")
+    table = titled_table("", "data set", "seed", "candidates", "rungs", "seconds")
     for race in races:
         rungs = sum(len(curve.points) for curve in race.curves.values())
         table.add_row(race.dataset, race.seed, f"{len(race.curves):,}", f"{rungs:,}", f"{race.seconds:,.0f}")
@@ -379,7 +380,7 @@ def replay_summary(summaries: Sequence[Summary], races: Sequence[TableRace], sha
     """Mean regret of each policy at each budget, with its interval."""
     sets = len({race.dataset for race in races})
     title = f"regret in points, {len(races)} races on {sets} data sets"
-    table = _table(title, "policy", *(f"{share:.3g} of the time" for share in shares), "where it stops")
+    table = titled_table(title, "policy", *(f"{share:.3g} of the time" for share in shares), "where it stops")
     by_policy: dict[str, list[str]] = {}
     for summary in summaries:
         regret = summary.regret

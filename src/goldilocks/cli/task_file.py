@@ -67,13 +67,13 @@ def spec_of(
 ) -> TaskSpec:
     """The task of a task file; for a data file, a task with defaults and the given options.
 
-    A path without a suffix is a task file unless it is a folder or the ``kind`` of task is given.
+    ``is_task_file`` says which it is.
 
     Raises:
         InputError: a field is not ``role=column``, or what belongs into a task file is given beside one.
     """
     given = {key: value for key, value in {"task": kind, "language": language, "metric": metric}.items() if value}
-    if task.suffix.lower() in _YAML or not (task.suffix or kind or task.is_dir()):
+    if is_task_file(task, kind):
         if fields:
             raise InputError("--field goes with data; in a task file write data: {fields: {text: ..., label: ...}}.")
         if given:
@@ -90,14 +90,26 @@ def spec_of(
     return replace(spec, budget_seconds=seconds_in(budget)) if budget else spec
 
 
-def pairs_of(fields: list[str] | None) -> dict[str, str]:
-    """Role -> column of ``--field`` options.
+def is_task_file(path: Path, kind: str | None = None) -> bool:
+    """Whether a path is a task file: one without a suffix is, unless it is a folder or a ``kind`` of task is given."""
+    return path.suffix.lower() in _YAML or not (path.suffix or kind or path.is_dir())
+
+
+def pairs_of(
+    fields: list[str] | None, option: str = "--field", form: str = "role=column, e.g. --field text=body"
+) -> dict[str, str]:
+    """Name -> value of options such as ``--field role=column``.
+
+    Args:
+        fields: As they were given.
+        option: Its name, for the message.
+        form: What to write, for the message.
 
     Raises:
-        InputError: one is not ``role=column``.
+        InputError: one is not ``name=value``.
     """
     pairs = [field.partition("=") for field in fields or ()]
     wrong = next((field for field, pair in zip(fields or (), pairs, strict=True) if not pair[1] or not pair[2]), None)
     if wrong is not None:
-        raise InputError(f"--field {wrong}: write role=column, e.g. --field text=body.")
+        raise InputError(f"{option} {wrong}: write {form}.")
     return {role: column for role, _, column in pairs}

@@ -16,6 +16,8 @@ from goldilocks.cli.task_file import (
     OnlineOption,
     TaskArgument,
     UnsafeOption,
+    is_task_file,
+    pairs_of,
     spec_of,
 )
 from goldilocks.errors import InputError
@@ -75,6 +77,33 @@ def tune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted search, or run in several processes.")
     ] = False,
+    continue_from: Annotated[
+        Path | None,
+        typer.Option("--continue-from", help="A bundle: train it further on TASK, instead of a pretrained model."),
+    ] = None,
+    old_data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--old-data",
+            help="With --continue-from: what the bundle was tuned on (a data file, task file or run); may be repeated. "
+            "What it forgets is measured on it.",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="With --continue-from: how to keep it from forgetting, see `goldilocks list strategies`; or none. "
+            "Default: replay if there are --old-data, else none."
+        ),
+    ] = None,
+    strategy_option: Annotated[
+        list[str] | None,
+        typer.Option("--strategy-option", help="An option of the strategy as NAME=VALUE, e.g. rows=500."),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="With --continue-from: the method that trains it further. Default: the bundle's."),
+    ] = None,
     online: OnlineOption = False,
     unsafe_execution: UnsafeOption = False,
 ) -> None:
@@ -85,12 +114,20 @@ def tune(
     With --from RUN the argument is a candidate of that run. It is bundled as it was trained there, or tuned to the end
     first; the bundle records whether the test set was already opened.
 
+    With --continue-from BUNDLE that bundle is trained further on TASK. Labels that it does not know are added, its
+    others stay. Once the model is final, it and the old one are scored on the held-out rows of new and old data.
+
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --patience 2
 
     Example: goldilocks tune task.yaml --candidate encoder/all-MiniLM-L6-v2/full --out tuned --search 20
 
     Example: goldilocks tune --from run encoder/all-MiniLM-L6-v2/head_only --out other
+
+    Example: goldilocks tune may.csv --continue-from run/bundle --old-data run --out updated
     """
+    from goldilocks.bundle.read import read_info
+    from goldilocks.cli.continual_tables import print_continual
+    from goldilocks.continual import ContinueFrom, continue_tuning
     from goldilocks.fine_tune import tune_from, tune_one
     from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
@@ -114,6 +151,22 @@ def tune(
         raise InputError("--processes is for a single run to its end; leave out --search and --patience.")
     if processes > 1 and not in_group():
         raise typer.Exit(run_processes(this_command(), processes))
+    further = {"--old-data": old_data, "--strategy": strategy, "--strategy-option": strategy_option, "--method": method}
+    alone = next((key for key, value in further.items() if value), None)
+    if continue_from is None and alone is not None:
+        raise InputError(f"{alone} goes with --continue-from; name the bundle to train further.")
+    if continue_from is not None:
+        others = {"--candidate": candidate, "--from": run, "--search": search, "--processes": processes}
+        clash = next((key for key, value in others.items() if value), None)
+        if clash is not None:
+            raise InputError(f"{clash} does not go with --continue-from; omit it.")
+        kind = kind if kind or is_task_file(task) else read_info(continue_from).task
+        options = pairs_of(strategy_option, "--strategy-option", "NAME=VALUE, e.g. rows=500")
+        start = ContinueFrom(continue_from, tuple(old_data or ()), strategy, options, method)
+        with Live() as live:
+            spec = spec_of(task, field, kind=kind, language=language, metric=metric)
+            print_continual(continue_tuning(spec, start, settings, overrides, live), out)
+        return
     if run is not None:
         stated = {
             "--field": field,

@@ -17,12 +17,27 @@ if TYPE_CHECKING:
 
 _IN_LAYERS = ("adapters", "prefixes")
 """Kinds that are inside layers, so that they are part of a backbone's blocks."""
+_BETWEEN_LAYERS = (".edits.", ".virtual_tokens.", ".prefix.")
+"""In the names of the weights of the other additions."""
 
 
 def not_traceable(config: NetworkConfig) -> str | None:
     """Why a network's blocks alone do not give its states, for the user; ``None``: they do."""
     kinds = [addition.kind for addition in config.additions if addition.kind not in _IN_LAYERS]
     return f"its method added {kinds[0]} between the blocks, which are not exported" if kinds else None
+
+
+def added_parameters(network: Network) -> list[str]:
+    """Names of the weights, in ``network.module``, that additions brought."""
+    layers = [layer for addition in network.config.additions for layer in addition.options.get("layers", ())]
+    starts = tuple(f"{layer}." for layer in layers)
+    frozen = tuple(f"{layer}.base." for layer in layers)
+    names = [name for name, _ in network.module.named_parameters()]
+    return [
+        name
+        for name in names
+        if (name.startswith(starts) and not name.startswith(frozen)) or any(part in name for part in _BETWEEN_LAYERS)
+    ]
 
 
 def add(network: Network, addition: Addition) -> None:

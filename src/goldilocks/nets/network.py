@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -139,6 +139,28 @@ class Network:
             InputError: this network has one head only.
         """
         raise InputError(f"heads is {count}; only token classifiers take several heads, leave it out.")
+
+    def extend_labels(self, labels: Sequence[str]) -> None:
+        """Give the head outputs for further labels, behind those it has, whose weights stay as they are.
+
+        Args:
+            labels: All labels, those of the network first and in its order; torch's generator initialises the new ones.
+
+        Raises:
+            InputError: they do not begin with the labels of the network.
+        """
+        if tuple(labels[: len(self.labels)]) != self.labels:
+            raise InputError(f"labels begin with {labels[:3]}, the network's with {self.labels[:3]}; keep its order.")
+        if len(labels) == len(self.labels):
+            return
+        before = self.head.state_dict()
+        self.labels = tuple(labels)
+        self.config = replace(self.config, labels=self.labels)
+        self.head = self.new_head().to(self.device)
+        self.module["head"] = self.head
+        with torch.no_grad():
+            for name, weight in self.head.state_dict().items():  # old labels come first along every axis that has them
+                weight[tuple(slice(0, size) for size in before[name].shape)] = before[name]
 
     @property
     def sparse_embedding(self) -> str | None:

@@ -43,7 +43,8 @@ class SoftTargets:
         Args:
             network: The student.
             gold: Right answers of the training items.
-            probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels.
+            probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels; those that only
+                the student has come behind the teacher's and are not compared.
             weight: Of the teacher, 0 to 1; the right labels have the rest.
             temperature: Both distributions are softened by it.
         """
@@ -62,8 +63,8 @@ class SoftTargets:
         """See ``tuning.objective.Objective``."""
         pooled = network.pool(network.backbone(batch), batch)
         own = network.loss_pooled(pooled, [target for target, _ in targets])
-        scores = network.score_pooled(pooled)
-        wanted = self._logits[[item for _, item in targets]].to(scores.device)
+        wanted = self._logits[[item for _, item in targets]].to(pooled.device)
+        scores = network.score_pooled(pooled)[:, : wanted.shape[1]]
         return (1 - self._weight) * own + self._weight * self._distance(scores, wanted)
 
     def _distance(self, scores: Tensor, wanted: Tensor) -> Tensor:

@@ -1,6 +1,10 @@
-"""L2-SP: the network's own loss with a penalty on the distance of the backbone's weights from where they started.
+"""L2-SP and EWC: the network's own loss with a penalty on the distance of weights from where they started.
 
-Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks".
+L2-SP pulls all weights alike. Elastic weight consolidation pulls each as strongly as it matters for the rows that the
+network was trained on before (``nets/fisher.py``).
+
+Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks"; Kirkpatrick et al.
+2017, "Overcoming catastrophic forgetting in neural networks".
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from goldilocks.records import Gold
 
 
 class StartPointObjective:
-    """The own loss; between steps ``strength * (weight - start)`` is added to gradients (``tuning.objective``).
+    """The own loss; between steps ``strength * importance * (weight - start)`` is added to gradients
+    (``tuning.objective``).
 
     The reported training loss is the network's own, without the penalty.
     """
@@ -26,16 +31,29 @@ class StartPointObjective:
     loss_options = LOSS_OPTIONS | {"unlabelled_loss"}
     """See ``tuning.objective.SupportsLossOptions``."""
 
-    def __init__(self, network: Network, gold: Sequence[Gold], *, strength: float) -> None:
+    def __init__(
+        self,
+        network: Network,
+        gold: Sequence[Gold],
+        *,
+        strength: float,
+        importance: Mapping[str, Tensor] | None = None,
+        free_head: bool = True,
+    ) -> None:
         """Keep the gold answers; starting weights are copied before the first step.
 
         Args:
             network: Prepared by its method.
             gold: Right answers of the training items.
             strength: Of the penalty ``strength / 2 * ||weight - start||**2``, above 0.
+            importance: Name of a weight of ``network.module`` -> factor of the penalty for each of its elements, of its
+                shape; a weight that is not named has 1.
+            free_head: Whether the head moves without a penalty, as one that has not been trained yet should.
         """
         self._network, self._gold, self._strength = network, gold, strength
-        self._free = {name for name, _ in network.module.named_parameters() if name.startswith("head.")}
+        self._importance = dict(importance or {})
+        head = (name for name, _ in network.module.named_parameters() if name.startswith("head."))
+        self._free = set(head) if free_head else set()
         self._start: dict[str, Tensor] = {}
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
@@ -55,6 +73,8 @@ class StartPointObjective:
             start = self._start.setdefault(name, slot.master.detach().clone())
             # The difference is taken in float32: in bfloat16 it would round to 0 for as long as weights move little.
             pull = (slot.master - start.to(slot.master.device)) * self._strength
+            if name in self._importance:
+                pull *= slot.rows_of(self._importance[name]).to(pull.device)
             slot.working.grad.add_(pull.to(slot.working.grad.dtype))
 
     def after_step(self, slots: Mapping[str, Slot], progress: float) -> None:

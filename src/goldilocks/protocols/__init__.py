@@ -48,6 +48,9 @@ from goldilocks.protocols.policies import Policy as Policy
 from goldilocks.protocols.policies import Purchases as Purchases
 from goldilocks.protocols.policies import Race as Race
 from goldilocks.protocols.policies import Repeats as Repeats
+from goldilocks.protocols.strategies import ConstrainsUpdates as ConstrainsUpdates
+from goldilocks.protocols.strategies import ReplaysRows as ReplaysRows
+from goldilocks.protocols.strategies import Strategy as Strategy
 from goldilocks.protocols.tasks import CountsErrors as CountsErrors
 from goldilocks.protocols.tasks import HasBaselines as HasBaselines
 from goldilocks.protocols.tasks import HasFloors as HasFloors

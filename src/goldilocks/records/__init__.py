@@ -17,6 +17,9 @@ from goldilocks.records.candidates import Workload as Workload
 from goldilocks.records.compression import CompressedCandidate as CompressedCandidate
 from goldilocks.records.compression import Compression as Compression
 from goldilocks.records.compression import CompressionTrial as CompressionTrial
+from goldilocks.records.continual import ContinualReport as ContinualReport
+from goldilocks.records.continual import DomainScore as DomainScore
+from goldilocks.records.continual import Forgetting as Forgetting
 from goldilocks.records.data import DataIssue as DataIssue
 from goldilocks.records.data import DataProfile as DataProfile
 from goldilocks.records.data import Dataset as Dataset

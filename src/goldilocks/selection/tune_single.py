@@ -21,6 +21,7 @@ from goldilocks.support.machine.processes import in_group, is_first
 
 if TYPE_CHECKING:
     from goldilocks.nets.training.parallel import ProcessGroup
+    from goldilocks.tuning.continuation import Continuation
     from goldilocks.tuning.run import Run
 
 
@@ -46,6 +47,8 @@ class TuningPlan:
     """Folder to write checkpoints to, and to continue from; ``None``: none are written."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
+    continuation: Continuation | None = None
+    """The tuned model to start from; ``None``: the pretrained one, or random weights."""
 
     @property
     def answer_rule(self) -> AnswerRule:
@@ -66,7 +69,8 @@ def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: 
         raise InputError(
             f"{candidate.name} is not trained by gradient descent; leave out {', '.join(overrides)}: it has no effect."
         )
-    folder = folder_of(candidate.model, offline=plan.offline) if candidate.model.pretrained else None
+    fetched = candidate.model.pretrained and plan.continuation is None
+    folder = folder_of(candidate.model, offline=plan.offline) if fetched else None
     return Run(
         candidate,
         dataset.train,
@@ -79,6 +83,7 @@ def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: 
             unlabelled=plan.unlabelled,
             group=_group() if in_group() else None,
             options=options_of(candidate.method, plan.options or {}),
+            continuation=plan.continuation,
         ),
     )
 

@@ -105,7 +105,7 @@ class Learner:
         self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
         self._states = self._cache()
-        slots = trained_slots(network, self._work, self._tables, config)
+        slots = trained_slots(network, self._work, self._tables, config, self._used)
         self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm)
         self._named_slots = {slot.name: slot for slot in self._optimizer.slots}
         self._average = WeightAverage(config)

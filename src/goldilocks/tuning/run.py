@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
     from goldilocks.nets.training.parallel import ProcessGroup
     from goldilocks.support.endpoints.spending_log import SpendingLog
+    from goldilocks.tuning.continuation import Continuation
     from goldilocks.tuning.loop import Learner
 
 
@@ -69,6 +70,8 @@ class RunSetup:
     """Processes that train together; ``None``: this one alone."""
     spending_log: SpendingLog | None = None
     """The spending log of a model behind an endpoint; ``None``: the model's own."""
+    continuation: Continuation | None = None
+    """The tuned model to start from; ``None``: the checkpoint, or random weights."""
 
 
 class Run:
@@ -99,6 +102,9 @@ class Run:
                 f"{candidate.name} is not trained by gradient descent: it takes no training config (epochs, rates)."
             )
         config = setup.config or (None if own is None else self._method.training_config(own))
+        self._continuation = setup.continuation
+        if config is not None and self._continuation is not None:
+            config = self._continuation.training_config(config)
         self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
         self._teacher = setup.teacher
@@ -176,9 +182,12 @@ class Run:
             from goldilocks.tuning.loop import Learner
 
             assert self.config is not None
-            network = cast("Network", self._created(self.train))
+            network = self._starting_network()
             torch.manual_seed(self.seed)
-            self._method.prepare(network, self._options)
+            if self._continuation is None:
+                self._method.prepare(network, self._options)
+            else:
+                self._continuation.prepare(network, self.candidate.method, self._options)
             if not any(weight.requires_grad for weight in network.module.parameters()):
                 raise InputError(
                     f"{self.candidate.name}: the method leaves no weight of this model to train; choose another of its "
@@ -199,9 +208,21 @@ class Run:
             )
         return self._learner
 
+    def _starting_network(self) -> Network:
+        if self._continuation is not None:
+            import torch
+
+            torch.manual_seed(self.seed)  # of the outputs for new labels
+            return self._continuation.network(self.candidate.model.family, self.goal.labels)
+        return cast("Network", self._created(self.train))
+
     def _objective(self, network: Network) -> Any:
-        """What the method minimises; ``None``: the loss of the network's head."""
+        """What method and strategy minimise; ``None``: the loss of the network's head."""
         texts, gold = self.train.texts, self.train.gold
+        if self._continuation is not None:
+            own = self._continuation.objective(network, self.candidate.model.family, texts, gold)
+            if own is not None:
+                return own
         if isinstance(self._method, NeedsTeacher):
             if self._teacher is None:
                 raise InputError(f"{self.candidate.name} learns from a finished candidate, and there is none yet.")

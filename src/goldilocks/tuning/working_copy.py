@@ -62,7 +62,9 @@ def compact_twin(network: Network, used: Tensor | None) -> tuple[Network, dict[s
     return work, tables
 
 
-def trained_slots(network: Network, work: Network, tables: Mapping[str, Tensor], config: TrainingConfig) -> list[Slot]:
+def trained_slots(
+    network: Network, work: Network, tables: Mapping[str, Tensor], config: TrainingConfig, used: Tensor | None = None
+) -> list[Slot]:
     """The weights of the working copy ``work`` that are trained, each with its master.
 
     Args:
@@ -70,6 +72,7 @@ def trained_slots(network: Network, work: Network, tables: Mapping[str, Tensor],
         work: Where a weight of it has the precision of its master, the two become one tensor.
         tables: Masters of those weights that are not the network's own.
         config: Rates and weight decay.
+        used: Rows of the network's own weight that those in ``tables`` hold.
     """
     groups = {name: role for role, names in network.groups().items() for name in names}
     masters = dict(network.module.named_parameters())
@@ -84,7 +87,8 @@ def trained_slots(network: Network, work: Network, tables: Mapping[str, Tensor],
             master = working
         plain = working.ndim < 2 or role in ("embeddings", "norm")
         peak = _peak_rate(network, config, name, role)
-        slots.append(Slot(name, master, working, peak=peak, decay=0.0 if plain else config.weight_decay))
+        rows = used if name in tables else None
+        slots.append(Slot(name, master, working, peak=peak, decay=0.0 if plain else config.weight_decay, rows=rows))
     return slots
 
 

@@ -197,6 +197,11 @@ class TokenClassifier(Network):
             if before is not None and head.reread is not None:
                 head.reread.standardise_like(before)
 
+    def extend_labels(self, labels: Sequence[str]) -> None:
+        """See ``Network.extend_labels``; tags keep their order, and the rules of IOB2 those of all tags."""
+        super().extend_labels(labels)
+        self._rules = iob2_constraints(self.labels)
+
     def estimate_scale(self, texts: Sequence[Text]) -> None:
         """Estimate mean and deviation of the states of a causal backbone from some items; before training."""
         layers = [head.reread for head in self.heads if head.reread is not None]

@@ -22,10 +22,16 @@ class Slot:
     peak: float
     """Peak learning rate."""
     decay: float
+    rows: Tensor | None = None
+    """Rows of the network's weight that it holds, where it is a table of which only some rows are trained."""
     first: Tensor = field(init=False)
     second: Tensor = field(init=False)
     """First and second moment of the gradient; set by ``begin_moments``."""
     steps: Tensor = field(init=False)
+
+    def rows_of(self, full: Tensor) -> Tensor:
+        """The part of ``full`` (of the shape of the network's weight) that belongs to this slot."""
+        return full if self.rows is None else full[self.rows.to(full.device)]
 
     def begin_moments(self) -> None:
         """Moments start at 0."""

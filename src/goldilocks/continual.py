@@ -1,0 +1,444 @@
+"""Continual learning: a bundle is trained further on new data and keeps what it knew (``tune --continue-from``).
+
+The new data may bring labels that the bundle does not know; labels that are missing from it stay. A strategy
+(``strategies/``) works against forgetting. Where the old data are at hand, what was forgotten is measured: the bundle
+before and after, on the same rows, of the new data and of the old.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldilocks import plugins
+from goldilocks.answers import by_rule
+from goldilocks.bundle.layout import CONTINUAL, MODEL, BundleInfo
+from goldilocks.bundle.read import Bundle, load
+from goldilocks.bundle.write import Tuned, write_tuned
+from goldilocks.data import load as data
+from goldilocks.data.alike import label_key
+from goldilocks.data.checks.unknown import refuse_unknown
+from goldilocks.data.mask import mask
+from goldilocks.data.read import read
+from goldilocks.errors import InputError
+from goldilocks.evaluation.error_cost import loss_rule
+from goldilocks.evaluation.forgetting import DomainAnswers, forgetting_of
+from goldilocks.events import Progress, StageStarted, silent
+from goldilocks.fine_tune import refuse_used
+from goldilocks.protocols import Metric, Model, ReplaysRows, Strategy
+from goldilocks.records import (
+    AnswerRule,
+    Candidate,
+    ContinualReport,
+    Dataset,
+    Forgetting,
+    Part,
+    TaskSpec,
+    Text,
+    TrainingConfig,
+)
+from goldilocks.selection.augmentation import check_augmentation, with_copies
+from goldilocks.selection.deciding_metric import deciding_metric
+from goldilocks.selection.tracking import Tracking
+from goldilocks.selection.tune_single import TuningPlan, tune_candidate
+from goldilocks.selection.unlabelled_rows import unlabelled_pairs
+from goldilocks.selection.workspace import Workspace
+from goldilocks.settings import RunSettings, read_task
+from goldilocks.support.files import read_record, to_json
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.suggest import suggest
+
+if TYPE_CHECKING:
+    from goldilocks.tuning.continuation import Continuation
+
+NO_STRATEGY = "none"
+WITH_OLD_DATA = "replay"
+"""The strategy where old data are given and no strategy is named."""
+_YAML = (".yaml", ".yml")
+_ANY_CONFIG = TrainingConfig(epochs=1, learning_rate=0, head_learning_rate=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueFrom:
+    """What is trained further, and how it is kept from forgetting."""
+
+    bundle: Path
+    """Its folder."""
+    old_data: tuple[str, ...] = ()
+    """What it was tuned on before: data files, task files or folders of runs."""
+    strategy: str | None = None
+    """File name in strategies/, or ``none``; ``None``: ``replay`` where there are old data, else ``none``."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the strategy."""
+    method: str | None = None
+    """File name in methods/; ``None``: that of the bundle, or all weights where it cannot train further."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The strategy that was asked for; without a name there is none."""
+
+    name: str = ""
+    plugin: Strategy | None = None
+    options: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Domain:
+    """One data set."""
+
+    name: str
+    dataset: Dataset
+    old: bool
+    unseen: bool
+    """See ``records.DomainScore``."""
+
+
+def continue_tuning(
+    spec: TaskSpec,
+    start: ContinueFrom,
+    settings: RunSettings,
+    overrides: Mapping[str, Any],
+    progress: Progress = silent,
+) -> ContinualReport:
+    """Train a bundle further on new data and write the result as a bundle to ``settings.out``.
+
+    Test parts are scored once the model is final. The report is a file of the bundle too (``continual.json``).
+
+    Args:
+        spec: The task, with the new data.
+        start: The bundle, and how it is kept from forgetting.
+        settings: Where to write.
+        overrides: Fields of ``records.TrainingConfig`` that replace the family's own.
+        progress: Called as work goes on.
+
+    Returns:
+        Scores before and after the update, their average and what was forgotten, of validation and test parts.
+
+    Raises:
+        MissingError: there is no such bundle, strategy, method or data.
+        InputError: the bundle cannot be trained further, the data are of another task, or an option does not fit.
+    """
+    set_threads(settings.threads)
+    refuse_used(settings.out)
+    strategy = _strategy(start)
+    bundle = load(start.bundle)
+    _check_bundle(bundle, spec.task)
+    candidate = _candidate(bundle, start.method, strategy)
+    task = plugins.load("tasks", spec.task)
+    metric_name, metric = deciding_metric(spec, task)
+    check_augmentation(spec.augment, task.OUTPUT)
+
+    progress(StageStarted("data"))
+    spec = _read_like(spec, bundle.info)
+    new = data.load(spec, task, progress=progress)
+    new_labels = _new_labels(new, bundle)
+    known = _known_data(bundle)
+    domains = [_old_domain(source, spec, bundle, known, progress) for source in start.old_data]
+    domains = _named_apart([*domains, _Domain(spec.data.train, new, old=False, unseen=True)])
+    old = _old_rows(domains, spec.seed)
+    dataset, replayed = _training_data(domains, old, (*bundle.info.labels, *new_labels), strategy)
+
+    progress(StageStarted("tuning"))
+    rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
+    plan = TuningPlan(
+        spec.seed,
+        settings.offline,
+        spec.options,
+        spec.training,
+        unlabelled_pairs(spec, task, dataset, offline=settings.offline),
+        rule=rule,
+        continuation=_continuation(bundle, strategy, old),
+    )
+    sealed = with_copies(dataset.sealed(), spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
+    tracking = settings.out.with_name(f"{settings.out.name}.tracking")
+    with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
+        model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
+        tracked.log_score(candidate.name, score.value)
+
+    progress(StageStarted("comparison"))
+    validation, test = (
+        _measured(part, metric, domains, bundle, (model, plan.answer_rule)) for part in ("validation", "test")
+    )
+    report = ContinualReport(
+        candidate=candidate.name,
+        metric=metric_name,
+        continued_from=bundle.info.data_fingerprint,
+        data_fingerprints=(*known, new.fingerprint),
+        strategy=strategy.name,
+        options=asdict(strategy.options) if strategy.plugin else {},
+        new_rows=len(dataset.train) - replayed,
+        replayed_rows=replayed,
+        new_labels=new_labels,
+        validation=validation,
+        test=test,
+    )
+    progress(StageStarted("bundle"))
+    tuned = Tuned(
+        candidate,
+        spec.task,
+        metric_name,
+        score,
+        rule=rule,
+        decision=_sentence(report),
+        test={metric_name: test.domains[-1].after},
+        records={CONTINUAL: to_json(report)},
+    )
+    write_tuned(model, tuned, dataset, settings.out, mask=mask)
+    return report
+
+
+# -------------------------------------------------------------------------------------------------- what is asked for
+
+
+def _strategy(start: ContinueFrom) -> _Chosen:
+    """The strategy and its options.
+
+    Raises:
+        MissingError: there is no such strategy.
+        InputError: it needs old data, or an option does not fit.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    name = start.strategy or (WITH_OLD_DATA if start.old_data else NO_STRATEGY)
+    if name == NO_STRATEGY:
+        if start.options:
+            raise InputError(
+                f"the option {next(iter(start.options))} belongs to a strategy, and there is none; name one."
+            )
+        return _Chosen()
+    plugin = plugins.load("strategies", name)
+    if plugin.NEEDS_OLD_ROWS and not start.old_data:
+        raise InputError(f"the strategy {name} needs rows that the bundle was tuned on; pass them with --old-data.")
+    known = list(plugin.Options.__dataclass_fields__)
+    for option in start.options:
+        if option not in known:
+            raise InputError(
+                f"the strategy {name} has no option {option!r}.{suggest(option, known)} There are: {', '.join(known)}."
+            )
+    try:
+        options = TypeAdapter(plugin.Options).validate_python(dict(start.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{name}: {'.'.join(map(str, first['loc']))} is {first['input']!r}: {first['msg']}."
+        ) from error
+    plugin.check(options)
+    return _Chosen(name, plugin, options)
+
+
+def _check_bundle(bundle: Bundle, task: str) -> None:
+    """See that a bundle is for the task, and that its model is one that can be trained further.
+
+    Raises:
+        InputError: it is not.
+    """
+    from goldilocks.nets.network import Network
+    from goldilocks.tuning.continuation import untrainable
+
+    info, folder = bundle.info, bundle.folder
+    if info.task != task:
+        raise InputError(f"{folder}: is a bundle for {info.task}, the data are for {task}; pass --task {info.task}.")
+    if info.compression is not None or info.engine != "native":
+        raise InputError(
+            f"{folder}: was compressed; continue from the bundle that it was made from, and compress the result."
+        )
+    reason = untrainable(bundle.model) if isinstance(bundle.model, Network) else _not_trained(info)
+    if reason is None and plugins.load("methods", info.method).training_config(_ANY_CONFIG) is None:
+        reason = f"was made by {info.method}, which trains no weights; tune {info.model} on the rows instead"
+    if reason is not None:
+        raise InputError(f"{folder}: {reason}.")
+
+
+def _not_trained(info: BundleInfo) -> str:
+    return f"{info.family} is not trained by gradient descent; tune it on the old and the new rows together"
+
+
+def _candidate(bundle: Bundle, asked: str | None, strategy: _Chosen) -> Candidate:
+    """The model of the bundle with the method that trains it further.
+
+    Raises:
+        MissingError: there is no such method.
+        InputError: the method that was asked for cannot do it.
+    """
+    from goldilocks.tuning.continuation import unusable_method
+
+    facts = bundle.info.facts
+    name = asked or bundle.info.method
+    method = plugins.load("methods", name)
+    reason = method.incompatibility(facts) or unusable_method(method, strategy.plugin)
+    if reason is None and method.training_config(_ANY_CONFIG) is None:
+        reason = "trains no weights"
+    if reason is not None and asked is not None:
+        raise InputError(f"the method {name} cannot train this bundle further ({reason}); choose another, e.g. full.")
+    if reason is not None:
+        name = "full" if facts.pretrained else "scratch"
+    return Candidate(facts, name)
+
+
+def _continuation(bundle: Bundle, strategy: _Chosen, old: Part) -> Continuation:
+    from goldilocks.tuning.continuation import Continuation
+
+    return Continuation(bundle.folder / MODEL, bundle.info.method, strategy.name, strategy.options, old)
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+def _read_like(spec: TaskSpec, info: BundleInfo) -> TaskSpec:
+    """The task with the columns of the bundle's training data, where none are named and the data have these."""
+    sentences = info.sentences if spec.data.sentences == 1 else spec.data.sentences
+    spec = replace(spec, data=replace(spec.data, sentences=sentences))
+    if spec.data.fields or not info.columns:
+        return spec
+    try:
+        read(spec.data.train, info.columns, plugins.load("tasks", spec.task), spec.folder, sentences=sentences)
+    except InputError:
+        return spec  # under the names of the roles, or with the error that names the columns
+    return replace(spec, data=replace(spec.data, fields=dict(info.columns)))
+
+
+def _new_labels(new: Dataset, bundle: Bundle) -> tuple[str, ...]:
+    """Labels of the new data that the bundle does not know, sorted.
+
+    Raises:
+        InputError: one is written nearly like a label of the bundle.
+    """
+    known = {label_key(label): label for label in bundle.info.labels}
+    unknown = tuple(sorted(set(new.labels) - set(bundle.info.labels)))
+    for label in unknown:
+        if label_key(label) in known:
+            raise InputError(
+                f"the new data have the label {label!r}, the bundle has {known[label_key(label)]!r}; "
+                "write them alike, or name them further apart."
+            )
+    return unknown
+
+
+def _old_domain(source: str, spec: TaskSpec, bundle: Bundle, known: Sequence[str], progress: Progress) -> _Domain:
+    """A data set that the bundle was tuned on before; its split is the one of then if the rows and the seed are.
+
+    Raises:
+        MissingError: it is not there.
+        InputError: it is of another task, or has labels that the bundle does not know.
+    """
+    path = Path(source)
+    if (path / "task.yaml").is_file():
+        own = Workspace(path).read_task()
+    elif path.suffix.lower() in _YAML:
+        own = read_task(path)
+    else:
+        rows = replace(spec.data, train=source, validation=None, test=None, unlabelled=None)
+        own = replace(spec, data=rows, folder=Path.cwd())
+    if own.task != spec.task:
+        raise InputError(f"--old-data {source}: is for {own.task}, the new data are for {spec.task}.")
+    dataset = data.load(own, plugins.load("tasks", own.task), progress=progress)
+    for part in (dataset.train, dataset.validation, dataset.test):
+        refuse_unknown(part, bundle.info.labels, bundle.info.output, f"--old-data {source}")
+    return _Domain(source, dataset, old=True, unseen=dataset.fingerprint in known)
+
+
+def _known_data(bundle: Bundle) -> tuple[str, ...]:
+    """Fingerprints of the data sets that the bundle was tuned on, one after the other."""
+    if CONTINUAL in bundle.info.files:
+        return read_record(ContinualReport, bundle.folder / CONTINUAL).data_fingerprints
+    return (bundle.info.data_fingerprint,)
+
+
+def _named_apart(domains: Sequence[_Domain]) -> list[_Domain]:
+    """File names in place of paths, where they tell the data sets apart."""
+    short = Counter(Path(domain.name).name for domain in domains)
+    return [
+        replace(domain, name=Path(domain.name).name) if short[Path(domain.name).name] == 1 else domain
+        for domain in domains
+    ]
+
+
+def _old_rows(domains: Sequence[_Domain], seed: int) -> Part:
+    """Old training rows, in an order whose every beginning has the labels in about their shares.
+
+    Rows whose text is a validation or test row of any data set are left out.
+    """
+    from goldilocks.tuning.schedule import nested_order
+
+    held_out = _held_out(domains)
+    parts = [_without(domain.dataset.train, held_out) for domain in domains if domain.old]
+    rows = _joined(parts)
+    return rows.take(nested_order(rows.gold, seed)) if len(rows) else rows
+
+
+def _training_data(
+    domains: Sequence[_Domain], old: Part, labels: tuple[str, ...], strategy: _Chosen
+) -> tuple[Dataset, int]:
+    """The new data with the old rows that are replayed behind its training rows, and how many these are.
+
+    Raises:
+        InputError: all new rows are held out of the old data.
+    """
+    new = domains[-1].dataset
+    own = _without(new.train, _held_out(domains[:-1]))
+    if not len(own):
+        raise InputError("every new training row is a validation or test row of the old data; pass new rows.")
+    replayed = strategy.plugin.replayed(old, strategy.options) if isinstance(strategy.plugin, ReplaysRows) else Part()
+    train = _joined([own, replayed]) if len(replayed) else own
+    return replace(new, train=train, labels=labels if new.labels else ()), len(replayed)
+
+
+def _held_out(domains: Sequence[_Domain]) -> frozenset[Text]:
+    parts = (part for domain in domains for part in (domain.dataset.validation, domain.dataset.test))
+    return frozenset(text for part in parts for text in part.texts)
+
+
+def _without(part: Part, texts: frozenset[Text]) -> Part:
+    kept = [place for place, text in enumerate(part.texts) if text not in texts]
+    return part if len(kept) == len(part) else part.take(kept)
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    """The rows of all parts; columns other than text and answer are left out, as files may differ in them."""
+    return Part(
+        texts=tuple(text for part in parts for text in part.texts),
+        gold=tuple(answer for part in parts for answer in part.gold),
+        rows=tuple(row for part in parts for row in part.rows),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- what came out
+
+
+def _measured(
+    part: str, metric: Metric, domains: Sequence[_Domain], bundle: Bundle, after: tuple[Model, AnswerRule]
+) -> Forgetting:
+    model, rule = after
+    rows = [(domain, getattr(domain.dataset, part)) for domain in domains]
+    return forgetting_of(
+        metric,
+        part,
+        [
+            DomainAnswers(
+                domain.name,
+                domain.old,
+                held_out.gold,
+                bundle.answers(held_out.texts).values,
+                by_rule(model.predict(held_out.texts), rule).values,
+                domain.unseen,
+            )
+            for domain, held_out in rows
+        ],
+    )
+
+
+def _sentence(report: ContinualReport) -> str:
+    """Where the model is from, for the bundle and its model card."""
+    how = f"with the strategy {report.strategy}" if report.strategy else "without a strategy against forgetting"
+    words = f"Trained further from the bundle of the data {report.continued_from}, {how}."
+    lost = report.test.forgetting
+    if lost is None:
+        return f"{words} What it forgot was not measured."
+    return (
+        f"{words} On the old test rows it lost {lost.value:.4f} ({lost.low:.4f} to {lost.high:.4f}); the average over "
+        f"{len(report.test.domains)} data sets is {report.test.average.value:.4f}."
+    )

@@ -1,0 +1,68 @@
+"""What an update of a model gained on new data and lost on old data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goldilocks.records.items import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class DomainScore:
+    """The model before and after the update, on the rows of one part of one data set (domain, month)."""
+
+    name: str
+    """Its source."""
+    old: bool
+    """Whether the model knew it before."""
+    before: Measured
+    after: Measured
+    change: Measured
+    """After minus before, on the same rows (paired bootstrap)."""
+    unseen: bool = True
+    """Whether the rows are known not to be training rows of the model before the update: the data are those that the
+    bundle was tuned on, split alike, or they are new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """Scores of one part over all data sets."""
+
+    part: str
+    """``validation`` or ``test``."""
+    domains: tuple[DomainScore, ...]
+    """The old ones first."""
+    average: Measured
+    """Mean over all data sets of the score after the update (average accuracy of Lopez-Paz & Ranzato 2017)."""
+    forgetting: Measured | None
+    """Mean loss on the old data sets, positive where something was forgotten (Chaudhry et al. 2018; minus the backward
+    transfer of Lopez-Paz & Ranzato 2017); ``None``: no old data were given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinualReport:
+    """How a bundle was updated, and what came of it."""
+
+    candidate: str
+    """``family/model/method``."""
+    metric: str
+    """File name in metrics/."""
+    continued_from: str
+    """Data fingerprint of the bundle before the update."""
+    data_fingerprints: tuple[str, ...]
+    """Of all data sets that the model was tuned on one after the other, as far as known; the new one last."""
+    strategy: str
+    """File name in strategies/; empty: none."""
+    options: Mapping[str, Any]
+    """Of the strategy."""
+    new_rows: int
+    """New rows trained on."""
+    replayed_rows: int
+    """Old rows trained on."""
+    new_labels: tuple[str, ...]
+    """Labels that the bundle did not know."""
+    validation: Forgetting
+    """What to compare strategies by."""
+    test: Forgetting

@@ -1,0 +1,1 @@
+"""Continual-learning strategies: how an updated model is kept from forgetting; one file each."""

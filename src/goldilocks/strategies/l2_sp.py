@@ -1,0 +1,77 @@
+"""L2-SP: weights are pulled back to those of the bundle, in place of weight decay; no old rows are needed.
+
+The method of the same name does this for the pretrained weights. Here the head is pulled too, as it has been trained;
+what it holds of labels that are new is free.
+
+Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from goldilocks.errors import InputError
+from goldilocks.records import Gold, Part, Text, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from goldilocks.nets.network import Network
+    from goldilocks.nets.start_point_objective import StartPointObjective
+
+SOURCE = "Li et al. 2018, Explicit Inductive Bias for Transfer Learning with Convolutional Networks"
+NEEDS_OLD_ROWS = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How strongly weights are pulled back."""
+
+    strength: float = 0.1
+    """Of the penalty: half of it times the squared distance of the weights from the bundle's; above 0."""
+
+
+def check(options: Options) -> None:
+    """See ``protocols.Strategy``.
+
+    Raises:
+        InputError: the strength is not a positive number.
+    """
+    if not 0 < options.strength < math.inf:
+        raise InputError(f"l2_sp: strength is {options.strength:g}; it must be above 0.")
+
+
+def training_config(config: TrainingConfig) -> TrainingConfig:
+    """Without weight decay, which pulls to 0 where the penalty pulls to the start."""
+    return replace(config, weight_decay=0.0)
+
+
+def objective(
+    network: Network,
+    previous: Network,
+    texts: Sequence[Text],  # noqa: ARG001
+    gold: Sequence[Gold],
+    old: Part,  # noqa: ARG001
+    options: Options,
+) -> StartPointObjective:
+    """See ``protocols.ConstrainsUpdates``."""
+    from goldilocks.nets.start_point_objective import StartPointObjective
+
+    trained_before = _trained_before(network, previous)
+    return StartPointObjective(network, gold, strength=options.strength, importance=trained_before, free_head=False)
+
+
+def _trained_before(network: Network, previous: Network) -> dict[str, Tensor]:
+    """Weights of the head, which may have more labels now: 1 where there was a weight before, else 0."""
+    import torch
+
+    shapes = {f"head.{name}": weight.shape for name, weight in previous.head.named_parameters()}
+    masks = {}
+    for name, weight in network.module.named_parameters():
+        if name in shapes and shapes[name] != weight.shape:
+            masks[name] = torch.zeros(weight.shape)
+            masks[name][tuple(slice(0, size) for size in shapes[name])] = 1
+    return masks

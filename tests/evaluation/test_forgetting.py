@@ -1,0 +1,80 @@
+"""Average score, forgetting and backward transfer, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from goldilocks.errors import InputError
+from goldilocks.evaluation.forgetting import (
+    DomainAnswers,
+    average_score,
+    backward_transfer,
+    forgetting,
+    forgetting_of,
+)
+from goldilocks.metrics import accuracy, mae
+
+TABLE = np.array([[0.9, 0.5, 0.4], [0.7, 0.8, 0.5], [0.8, 0.6, 0.7]])
+
+
+def test_measures_of_a_sequence_are_those_of_the_papers() -> None:
+    assert average_score(TABLE) == pytest.approx((0.8 + 0.6 + 0.7) / 3)
+    # Chaudhry et al. 2018: max(0.9, 0.7) - 0.8 and 0.8 - 0.6. Lopez-Paz & Ranzato 2017: 0.8 - 0.9 and 0.6 - 0.8.
+    assert forgetting(TABLE) == pytest.approx((0.1 + 0.2) / 2)
+    assert backward_transfer(TABLE) == pytest.approx((-0.1 - 0.2) / 2)
+
+
+def test_a_score_from_before_a_data_set_was_learnt_is_not_forgotten() -> None:
+    assert forgetting(np.array([[0.9, 0.95, 0.0], [0.9, 0.8, 0.0], [0.9, 0.8, 0.7]])) == 0
+
+
+def test_one_data_set_alone_has_nothing_to_forget() -> None:
+    assert forgetting(np.array([[0.9]])) == backward_transfer(np.array([[0.9]])) == 0
+
+
+def test_table_that_is_not_square_is_refused() -> None:
+    with pytest.raises(InputError, match=r"shape \(1, 2\)"):
+        average_score(np.array([[0.9, 0.8]]))
+
+
+def answers(right: int, rows: int) -> list[str]:
+    return ["a"] * right + ["b"] * (rows - right)
+
+
+def test_update_is_compared_on_the_same_rows() -> None:
+    gold = ["a"] * 100
+    old = DomainAnswers("april", True, gold, answers(90, 100), answers(80, 100))
+    new = DomainAnswers("may", False, gold[:50], answers(25, 50), answers(45, 50))
+
+    result = forgetting_of(accuracy, "test", [old, new])
+
+    assert [domain.name for domain in result.domains] == ["april", "may"]
+    assert result.domains[0].change.value == pytest.approx(-0.1)
+    assert result.domains[1].change.value == pytest.approx(0.4)
+    assert result.average.value == pytest.approx((0.8 + 0.9) / 2)
+    assert result.forgetting is not None
+    assert result.forgetting.value == pytest.approx(0.1)
+    # 10 of 100 rows are lost and none is gained: the standard error is 0.03, and Student's t about 2.
+    assert 0.03 < result.forgetting.low < 0.06
+    assert 0.14 < result.forgetting.high < 0.18
+
+
+def test_without_old_data_forgetting_is_unknown() -> None:
+    new = DomainAnswers("may", False, ["a"] * 20, answers(10, 20), answers(20, 20))
+    assert forgetting_of(accuracy, "test", [new]).forgetting is None
+
+
+def test_an_update_that_changes_no_answer_has_an_interval_all_the_same() -> None:
+    same = DomainAnswers("april", True, ["a"] * 40, answers(30, 40), answers(30, 40))
+    lost = forgetting_of(accuracy, "test", [same]).forgetting
+    assert lost is not None
+    assert lost.value == 0
+    assert lost.low < -0.05 < 0.05 < lost.high
+
+
+def test_of_an_error_measure_a_rise_is_forgotten() -> None:
+    old = DomainAnswers("april", True, [0.0] * 30, [0.1] * 30, [0.3] * 30)
+    lost = forgetting_of(mae, "test", [old]).forgetting
+    assert lost is not None
+    assert lost.value == pytest.approx(0.2)
