@@ -87,6 +87,7 @@ def test_quantised_network_is_refused(tmp_path: Path) -> None:
         ("contrastive", None, "fits the head anew"),
         ("cosine", None, "fits the head anew"),
         ("distil", None, "needs a finished candidate"),
+        ("pet", None, "begins with a head from label words"),
     ],
 )
 def test_methods_that_cannot_continue_say_why(method: str, strategy: str | None, reason: str | None) -> None:

@@ -18,6 +18,7 @@ from goldilocks.protocols import (
     HasObjective,
     Method,
     NeedsTeacher,
+    ReplacesHead,
     Strategy,
 )
 from goldilocks.records import Gold, Part, Text, TrainingConfig
@@ -57,6 +58,11 @@ class Continuation:
         reason = untrainable(network)
         if reason is not None:
             raise InputError(f"the bundle {reason}.")
+        if getattr(network.config.head, "label_words", ()) and len(labels) > len(network.labels):
+            raise InputError(
+                f"the bundle's prompt names its labels ({self.method}), so that none can be added; tune the model on "
+                "the old and the new rows together."
+            )
         network.extend_labels(labels)
         return network
 
@@ -101,6 +107,8 @@ def unusable_method(method: Method, strategy: Strategy | None) -> str | None:
     """Why a method cannot continue the training of a network, for the user; ``None``: it can."""
     if isinstance(method, FitsInClosedForm | FitsHead):
         return "fits the head anew, to the new rows alone"
+    if isinstance(method, ReplacesHead):
+        return f"begins with a head from {method.HEAD_FROM}"
     if isinstance(method, NeedsTeacher):
         return "needs a finished candidate to learn from"
     if isinstance(method, HasObjective) and isinstance(strategy, ConstrainsUpdates):
