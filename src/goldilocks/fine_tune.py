@@ -15,10 +15,12 @@ from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
+from goldilocks.data.stream import load_streamed
 from goldilocks.errors import InputError, MissingError
 from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.events import Progress, StageStarted, silent
-from goldilocks.records import Measured, Pool, TaskSpec
+from goldilocks.protocols import FitsHead, Task
+from goldilocks.records import Candidate, Dataset, Measured, Pool, TaskSpec, TrainingConfig
 from goldilocks.selection.augmentation import check_augmentation, is_prompted, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.run_store import RunStore
@@ -66,8 +68,10 @@ def tune_one(
     refuse_used(settings.out)
     task = plugins.load("tasks", spec.task)
     check_augmentation(spec.augment, task.OUTPUT)
+    if spec.data.stream and trials:
+        raise InputError("data.stream is for a single run; leave it or --search out.")
     progress(StageStarted("data"))
-    dataset = load(spec, task, progress=progress)
+    dataset = _dataset(spec, task, settings, progress)
     pool = candidates(spec, task, dataset, settings, machine())
     candidate = next((listed for listed in pool.candidates if listed.name == name), None)
     if candidate is None:
@@ -75,6 +79,8 @@ def tune_one(
         reason = next(reasons, None)
         why = f" It is out: {reason}." if reason else suggest(name, [listed.name for listed in pool.candidates])
         raise MissingError(f"No candidate is named {name!r}.{why} `goldilocks candidates` lists them.")
+    if spec.data.stream:
+        _refuse_one_shot(candidate)
     progress(StageStarted("tuning"))
     metric_name, metric = deciding_metric(spec, task)
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
@@ -115,6 +121,28 @@ def refuse_used(folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: is not empty; choose another --out.")
+
+
+def _dataset(spec: TaskSpec, task: Task, settings: RunSettings, progress: Progress) -> Dataset:
+    if spec.data.stream:
+        return load_streamed(spec, task, settings.out.absolute().parent, progress=progress)
+    return load(spec, task, progress=progress)
+
+
+def _refuse_one_shot(candidate: Candidate) -> None:
+    """See that a candidate takes its training rows in batches, and no more than the tokens of each.
+
+    Raises:
+        InputError: it needs all rows at once.
+    """
+    method = plugins.load("methods", candidate.method)
+    trained = method.training_config(TrainingConfig(epochs=1, learning_rate=1, head_learning_rate=1)) is not None
+    gradient = bool(set(candidate.model.groups) - {"prompt"})
+    if not (trained and gradient and candidate.model.pretrained) or isinstance(method, FitsHead):
+        raise InputError(
+            f"{candidate.name} needs all training rows in memory; leave out data.stream, or choose a pretrained "
+            "network and a method that trains it batch by batch, e.g. full or lora."
+        )
 
 
 def _checkpoint_of(settings: RunSettings) -> Path:

@@ -54,6 +54,10 @@ def load(
             validation or test, too few rows to split, or a source that cannot be read.
         MissingError: a file or package is not there.
     """
+    if spec.data.stream:
+        raise InputError(
+            "data.stream is for `goldilocks tune`, everything else looks at all rows at once; leave it out."
+        )
     readings = _read_sources(spec, task, progress)
     parts = {name: readings[name].part if name in readings else Part() for name in PARTS}
     sources = {name: reading.source for name, reading in readings.items()}

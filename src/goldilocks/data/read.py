@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from goldilocks.data.attributes import PREFIX, Attributes, attribute_columns
 from goldilocks.data.locate import locate
@@ -50,6 +51,13 @@ class Reading:
     """Lines of a text file that are not empty; 0 of other sources."""
 
 
+class RowSink(Protocol):
+    """Takes rows as they are read, in place of a list in memory."""
+
+    def add(self, text: Text, gold: Gold, number: int) -> None:
+        """Take a usable row: its item, its right answer, and its number in the file."""
+
+
 @dataclass(slots=True)
 class _Source:
     """A source, opened: its rows, and what is noted while they are drawn."""
@@ -70,6 +78,7 @@ def read(
     sentences: int = 1,
     keep: Sequence[str] = (),
     max_bytes: int = MOST_BYTES,
+    into: RowSink | None = None,
 ) -> Reading:
     """Read the rows of one source.
 
@@ -83,6 +92,7 @@ def read(
         sentences: For tags: so many rows that follow one another, of one document, are read as one.
         keep: Columns that must be among the attributes of the rows.
         max_bytes: Most bytes of content, decompressed.
+        into: Takes the usable rows as they are read; the part of the reading is then empty.
 
     Raises:
         InputError: no such role or column, an empty source, or a file that cannot be read.
@@ -93,7 +103,7 @@ def read(
         raise InputError("data.sentences is for tasks that tag words; leave it out.")
     opened = _open(source, fields, task, folder, keep, max_bytes)
     opened.rows = unrolled(gathered(opened.rows, opened.roles), opened.roles)
-    reading = _collect(opened, task, source, sentences, keep)
+    reading = _collect(opened, task, source, sentences, keep, into)
     if reading.total == 0:
         wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
         raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
@@ -189,7 +199,9 @@ def _conll_by_another_name(path: Path, task: Task) -> str:
     return ".conll"
 
 
-def _collect(opened: _Source, task: Task, source: str, sentences: int, keep: Sequence[str]) -> Reading:
+def _collect(
+    opened: _Source, task: Task, source: str, sentences: int, keep: Sequence[str], into: RowSink | None
+) -> Reading:
     """Draw all rows, and sort them into usable, unusable and skipped ones."""
     texts: list[Text] = []
     gold: list[Gold] = []
@@ -218,6 +230,9 @@ def _collect(opened: _Source, task: Task, source: str, sentences: int, keep: Seq
         how = task.repair(row) if isinstance(task, ReportsRowRepairs) else None
         if how is not None:
             opened.repaired.setdefault(how, []).append(number)
+        if into is not None:
+            into.add(task.item(row), known.setdefault(answer, answer), number)
+            continue
         texts.append(task.item(row))
         gold.append(known.setdefault(answer, answer))
         numbers.append(number)

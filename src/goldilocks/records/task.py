@@ -31,6 +31,8 @@ class DataSpec:
     """Column of a date or time: parts that are not given are split by it, train oldest and test newest."""
     group: str | None = None
     """Column of what rows have in common (a customer, an author): such rows stay in one part."""
+    stream: bool = False
+    """Whether ``tune`` reads training rows from files while they are needed, for data larger than memory."""
     max_bytes: int = 4_000_000_000
     """Most bytes of a source, decompressed; a larger one is refused before it is read."""
 

@@ -35,6 +35,7 @@ from goldilocks.tuning.cache import FrozenStates
 from goldilocks.tuning.config import check_config
 from goldilocks.tuning.objective import AdjustsSteps, Objective, PlansBatches
 from goldilocks.tuning.schedule import batches_of
+from goldilocks.tuning.tokenized import is_streamed, tokenized
 from goldilocks.tuning.working_copy import compact_ids, compact_twin, mixed_slots, trained_slots
 
 _PATIENCE = 10
@@ -79,20 +80,19 @@ class Learner:
         self.network, self.config, self.seed, self._objective = network, config, seed, objective
         self.device = torch.device(machine().device)
         network.module.to(self.device)
-        self._rows = network.rows_to_learn(texts, gold)
-        own = network.targets(self._rows, gold)
+        self._rows, own, self.costs = tokenized(network, texts, gold)
+        """The rows, and tokens that each labelled row counts for in a batch."""
         self._targets = objective.targets(self._rows) if objective else own
         # Class weights and priors are those of the labels, whatever the objective's targets are.
         self._criterion = (
             criterion_for(config, own, len(network.labels)) if network.loss_options >= LOSS_OPTIONS else None
         )
-        self.costs = np.asarray(network.costs(self._rows, self._targets), dtype=np.int64)
-        """Tokens that each labelled row counts for in a batch."""
         if config.unlabelled_loss is UnlabelledLoss.NONE:
             unlabelled = ()
         # Behind the labelled rows: first the texts, then their copies.
         self._n_labelled, self._n_unlabelled = len(self._rows), len(unlabelled)
-        self._rows += network.rows([pair[side] for side in (0, 1) for pair in unlabelled]) if unlabelled else []
+        if unlabelled:
+            self._rows = [*self._rows, *network.rows([pair[side] for side in (0, 1) for pair in unlabelled])]
         self._lengths = np.fromiter(map(len, self._rows), dtype=np.int64, count=len(self._rows))
         self._start = network.frozen_blocks()
         depth = network.backbone.depth
@@ -104,7 +104,7 @@ class Learner:
         self._frozen_below = frozen and config.adversarial is Adversarial.NONE and objective is None
         self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
-        self._states = self._cache()
+        self._states = None if is_streamed(texts) else self._cache()
         slots = trained_slots(network, self._work, self._tables, config, self._used)
         self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm)
         self._named_slots = {slot.name: slot for slot in self._optimizer.slots}

@@ -1,0 +1,50 @@
+"""The training rows of a network: their tokens, targets and costs; in a file where the texts are in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.nets.network import Network
+from goldilocks.nets.tokenization.batching import Row
+from goldilocks.nets.tokenization.token_file import TokenFile
+from goldilocks.records import Gold, Text
+from goldilocks.support.disk_columns import TextColumn
+
+_CHUNK = 4_096
+"""Texts tokenized at a time."""
+
+
+def is_streamed(texts: Sequence[Text]) -> bool:
+    """Whether texts lie in a file."""
+    return isinstance(texts, TextColumn)
+
+
+def tokenized(
+    network: Network, texts: Sequence[Text], gold: Sequence[Gold]
+) -> tuple[Sequence[Row], list[Any], npt.NDArray[np.int64]]:
+    """Rows, the target of each, and the tokens that each counts for in a batch.
+
+    Raises:
+        InputError: texts lie in a file, and the network needs more of a row than its tokens.
+    """
+    if not isinstance(texts, TextColumn):
+        rows = network.rows_to_learn(texts, gold)
+        targets = network.targets(rows, gold)
+        return rows, targets, np.asarray(network.costs(rows, targets), dtype=np.int64)
+    tokens = TokenFile(texts.folder)
+    every: list[Any] = []
+    costs: list[npt.NDArray[np.int64]] = []
+    for start in range(0, len(texts), _CHUNK):
+        answers = gold[start : start + _CHUNK]
+        some = network.rows_to_learn(texts[start : start + _CHUNK], answers)
+        targets = network.targets(some, answers)
+        every += targets
+        costs.append(np.asarray(network.costs(some, targets), dtype=np.int64))
+        for row in some:
+            tokens.append(replace(row, item=start + row.item))
+    return tokens, every, np.concatenate(costs)
