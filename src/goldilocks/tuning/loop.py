@@ -65,7 +65,7 @@ class Learner:
             network: Prepared by its method: what has ``requires_grad`` learns.
             config: Epochs, rates, batches.
             texts: Training items.
-            gold: Their right answers; every label is in ``network.labels``.
+            gold: Their right answers; every label is in ``network.labels``. Empty for an objective that needs none.
             seed: Of the order of batches and of dropout.
             objective: What is minimised; ``None``: the loss of the network's head.
             unlabelled: Items without a right answer, each with a varied copy, for ``config.unlabelled_loss``.
@@ -84,9 +84,8 @@ class Learner:
         """The rows, and tokens that each labelled row counts for in a batch."""
         self._targets = objective.targets(self._rows) if objective else own
         # Class weights and priors are those of the labels, whatever the objective's targets are.
-        self._criterion = (
-            criterion_for(config, own, len(network.labels)) if network.loss_options >= LOSS_OPTIONS else None
-        )
+        labelled = len(gold) > 0 and network.loss_options >= LOSS_OPTIONS
+        self._criterion = criterion_for(config, own, len(network.labels)) if labelled else None
         if config.unlabelled_loss is UnlabelledLoss.NONE:
             unlabelled = ()
         # Behind the labelled rows: first the texts, then their copies.

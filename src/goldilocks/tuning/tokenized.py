@@ -27,14 +27,15 @@ def is_streamed(texts: Sequence[Text]) -> bool:
 def tokenized(
     network: Network, texts: Sequence[Text], gold: Sequence[Gold]
 ) -> tuple[Sequence[Row], list[Any], npt.NDArray[np.int64]]:
-    """Rows, the target of each, and the tokens that each counts for in a batch.
+    """Rows, the target of each (``None`` without right answers), and the tokens that each counts for in a batch.
 
     Raises:
         InputError: texts lie in a file, and the network needs more of a row than its tokens.
     """
     if not isinstance(texts, TextColumn):
         rows = network.rows_to_learn(texts, gold)
-        targets = network.targets(rows, gold)
+        # Distillation learns from texts without right answers; its objective has targets of its own.
+        targets = network.targets(rows, gold) if len(gold) else [None] * len(rows)
         return rows, targets, np.asarray(network.costs(rows, targets), dtype=np.int64)
     tokens = TokenFile(texts.folder)
     every: list[Any] = []
