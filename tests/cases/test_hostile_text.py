@@ -151,7 +151,7 @@ def test_reader_that_leaves_early_is_no_error() -> None:
     code = (
         "import sys\nfrom goldilocks.cli import main\n"
         "def lines():\n    for i in range(100000): print(i)\n"
-        "main.app.command('lines')(main._command(lines))\nsys.argv = ['goldilocks', 'lines']\nmain.run()"
+        "main.command(main.app, 'lines')(lines)\nsys.argv = ['goldilocks', 'lines']\nmain.run()"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from goldilocks.cli.main import app
 
 
 def goldilocks(*arguments: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -31,8 +34,8 @@ def table(path: Path, rows: int = 60) -> Path:
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    listing = goldilocks("--help")
-    assert listing.returncode == 0
+    listing = CliRunner().invoke(app, ["--help"])
+    assert listing.exit_code == 0
     commands = (
         "check",
         "candidates",
@@ -56,8 +59,8 @@ def test_help_of_every_command_has_an_example() -> None:
     )
     for command in commands:
         assert command in listing.stdout
-        shown = goldilocks(command, "--help")
-        assert shown.returncode == 0
+        shown = CliRunner().invoke(app, [command, "--help"])
+        assert shown.exit_code == 0
         assert f"goldilocks {command}" in " ".join(shown.stdout.split())
 
 

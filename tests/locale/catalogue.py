@@ -2,9 +2,10 @@
 
     python tests/locale/catalogue.py    adds what is missing to the .po files (translate it there), writes the .mo files
 
-Two kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in templates),
-and the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``, ``{1}``
-for the values of an f-string. What is no message (prompts, sources, help of options) is left out.
+Three kinds of messages: those that front ends mark (``_``, ``ngettext``, ``N_``, ``plural`` in Python and in
+templates); the text that the modules in ``COMPOSED`` put together: every literal of two words and more, with ``{0}``,
+``{1}`` for the values of an f-string; and the help of commands, arguments and options. What is no message (prompts,
+sources) is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -23,6 +25,10 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 from jinja2.nodes import Call, Const, Filter, Name
+from typer.main import get_command
+
+from goldilocks.cli.help_page import paragraphs
+from goldilocks.cli.main import app
 
 SOURCE = Path(__file__).parents[2] / "src" / "goldilocks"
 LOCALE = SOURCE / "locale"
@@ -30,18 +36,7 @@ COMPOSED = (
     "bundle/card.py",
     "catalog/find.py",
     "catalog/reasons.py",
-    "cli/check.py",
-    "cli/console.py",
-    "cli/continual_tables.py",
-    "cli/decide.py",
-    "cli/evaluate.py",
-    "cli/main.py",
-    "cli/predict.py",
-    "cli/report.py",
-    "cli/select.py",
-    "cli/tables.py",
-    "cli/task_file.py",
-    "cli/verdict.py",
+    "cli/*.py",
     "continual.py",
     "data/checks/*.py",
     "data/load.py",
@@ -83,9 +78,20 @@ COMPOSED = (
 _MARKERS = ("_", "N_", "ngettext")
 _NO_MESSAGES = ("Option", "Argument", "Typer", "compile", "read_record", "get_template")
 """Calls whose literals are no messages."""
-_NO_CONSTANTS = ("SOURCE", "EXAMPLES", "FIELDS", "INSTRUCTION", "_EXAMPLE", "_TASK", "_STATUS", "_SEVERITY", "MARK")
+_NO_CONSTANTS = (
+    "SOURCE",
+    "EXAMPLES",
+    "FIELDS",
+    "INSTRUCTION",
+    "_EXAMPLE",
+    "_TASK",
+    "_STATUS",
+    "_SEVERITY",
+    "MARK",
+    "_HEADLINE",
+)
 """Names whose values are no messages."""
-_STYLES = ("bold red", "bold green", "default not bold", "dim not bold", "offset points")
+_STYLES = ("bold red", "bold cyan", "bold green", "default not bold", "dim not bold", "offset points")
 _CODE = ("goldilocks ", "goldilocks-lm ", '("', "| ", "Translate ", "Your code should")
 """Beginnings of commands, examples and prompts, which are the same in all languages."""
 
@@ -117,7 +123,24 @@ def collected() -> dict[Message, str]:
     for path in composed_modules():
         for text in _composed(ast.parse(path.read_text(encoding="utf-8"))):
             messages.setdefault(Message(text), path.relative_to(SOURCE).as_posix())
+    for text, where in help_texts():
+        messages.setdefault(Message(text), where)
     return messages
+
+
+def help_texts() -> Iterator[tuple[str, str]]:
+    """Every paragraph that ``--help`` of a command prints, and the module of the command."""
+    return _help_of(get_command(app), "cli/main.py")
+
+
+def _help_of(command: Any, where: str) -> Iterator[tuple[str, str]]:
+    if command.callback is not None and command.callback.__module__.startswith("goldilocks."):
+        where = command.callback.__module__.removeprefix("goldilocks.").replace(".", "/") + ".py"
+    params = command.get_params(command.context_class(command))
+    for text in (command.help, *(param.help for param in params)):
+        yield from ((part, where) for part in paragraphs(text or "") if part and not part.startswith("Example: "))
+    for subcommand in getattr(command, "commands", {}).values():
+        yield from _help_of(subcommand, where)
 
 
 def composed_modules() -> list[Path]:

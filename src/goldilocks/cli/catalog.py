@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="List the pretrained models that are known, and ask the Hub for more (metadata only).",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+from goldilocks.cli.command_line import command, command_group
+
+app = command_group("List the pretrained models that are known, and ask the Hub for more (metadata only).")
 
 
-@app.command()
+@command(app)
 def show(
     most: Annotated[int, typer.Option(min=1, help="Models of the Hub to list.")] = 30,
     json: Annotated[bool, typer.Option("--json", help="Print every model as JSON.")] = False,
@@ -41,7 +39,7 @@ def show(
         say(f"{known.address}: {len(known.listings):,} models, asked {known.asked[:10]}")
 
 
-@app.command()
+@command(app)
 def refresh(
     language: Annotated[str, typer.Option(help="BCP 47 tag. Default: any language.")] = "",
     most: Annotated[int, typer.Option(min=1, max=10_000, help="Models to ask for.")] = 1_000,
@@ -66,7 +64,7 @@ def refresh(
     )
 
 
-@app.command()
+@command(app)
 def add(name: Annotated[str, typer.Argument(metavar="ORG/NAME", help="A model of the Hub.")]) -> None:
     """Ask the Hub for the metadata of one model, and keep it as a candidate for `candidates: hub`.
 

@@ -24,4 +24,5 @@ def clean(
     from goldilocks.selection.clean import clean as clean_run
 
     freed = clean_run(run, dry_run=dry_run)
-    say(f"{run}: {freed / 1e6:,.1f} MB {'would be' if dry_run else 'were'} freed")
+    size = f"{freed / 1e6:,.1f} MB"
+    say(f"{run}: {size} would be freed" if dry_run else f"{run}: {size} were freed")

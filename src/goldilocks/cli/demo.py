@@ -55,4 +55,5 @@ def demo(
     finally:
         task.unlink(missing_ok=True)  # the run folder holds the resolved task file
     answer = load(out / "bundle").predict([_HEADLINE])[0]
-    say(f"\nA prediction made from the bundle:\n  {_HEADLINE!r}\n  -> {answer.label} ({answer.score:.2f})")
+    say("\nA prediction made from the bundle:")
+    say(f"  {_HEADLINE!r}\n  -> {answer.label} ({answer.score:.2f})")

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Keep the results of your own searches, so that later ones start from them (`select --experience local`).",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
+from goldilocks.cli.command_line import command, command_group
+
+app = command_group(
+    "Keep the results of your own searches, so that later ones start from them (`select --experience local`)."
 )
 
 
-@app.command("import")
+@command(app, "import")
 def import_(
     sources: Annotated[list[Path], typer.Argument(help="Run folders, or CSV files in the format of `replay`.")],
     name: Annotated[
@@ -27,6 +27,7 @@ def import_(
 
     Example: goldilocks experience import team-results.csv
     """
+    from goldilocks.cli.console import say
     from goldilocks.selection.experience_store import ExperienceStore
     from goldilocks.selection.race_table import read_rows
     from goldilocks.selection.recorded_run import rows_of_folder
@@ -34,42 +35,43 @@ def import_(
     store = ExperienceStore()
     for source in sources:
         rows = rows_of_folder(source, name) if source.is_dir() else read_rows(source)
-        typer.echo(f"{source}: {store.add(rows):,} rungs added to {store.path}")
+        say(f"{source}: {store.add(rows):,} rungs added to {store.path}")
 
 
-@app.command()
+@command(app)
 def show() -> None:
     """List the data sets of the store, with the number of candidates and rungs.
 
     Example: goldilocks experience show
     """
-    from goldilocks.cli.console import console
+    from goldilocks.cli.console import console, say
     from goldilocks.cli.tables import races_table
     from goldilocks.selection.experience_store import ExperienceStore
 
     store = ExperienceStore()
     races = store.races()
     if not races:
-        typer.echo(f"{store.path}: no experience yet; add runs with `goldilocks experience import RUN`.")
+        say(f"{store.path}: no experience yet; add runs with `goldilocks experience import RUN`.")
         return
     console().print(races_table(races))
-    typer.echo(f"{store.path}, SHA-256 {store.digest()[:16]}…")
+    say(f"{store.path}, SHA-256 {store.digest()[:16]}…")
 
 
-@app.command()
+@command(app)
 def export(out: Annotated[Path, typer.Argument(help="CSV file to write.")]) -> None:
     """Write the store as a CSV file, for `goldilocks replay` and for others to import.
 
     Example: goldilocks experience export team-results.csv
     """
+    from goldilocks.cli.console import say
     from goldilocks.selection.experience_store import ExperienceStore, write_rows
 
     rows = ExperienceStore().rows()
     write_rows(out, rows)
-    typer.echo(f"{out}: {len(rows):,} rungs")
+    say(f"{out}: {len(rows):,} rungs written")
 
 
-@app.command()
+@command(app)
 def forget(
     dataset: Annotated[str | None, typer.Argument(help="Data set to delete. Default: everything.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before everything is deleted.")] = False,
@@ -78,9 +80,18 @@ def forget(
 
     Example: goldilocks experience forget tickets-1f2e3d4c
     """
+    from goldilocks.cli.console import say
+    from goldilocks.errors import InputError
     from goldilocks.selection.experience_store import ExperienceStore
+    from goldilocks.support.text.translation import localised
 
     store = ExperienceStore()
     if dataset is None and not yes:
-        typer.confirm(f"Delete all experience in {store.path}?", abort=True)
-    typer.echo(f"{store.forget(dataset):,} rungs deleted")
+        try:
+            wanted = typer.confirm(localised(f"Delete all experience in {store.path}?"))
+        except typer.Abort as error:  # no terminal to ask at, or Ctrl-C
+            raise InputError("nothing was deleted; pass --yes to delete everything without being asked.") from error
+        if not wanted:
+            say("Nothing was deleted.")
+            return
+    say(f"{store.forget(dataset):,} rungs deleted")

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from goldilocks.cli.command_line import command, command_group
+from goldilocks.support.text.translation import _
+
 FileOption = Annotated[Path, typer.Option("--file", help="The key file; pass it to the service as --keys.")]
 
-app = typer.Typer(
-    help="Create, list and revoke the API keys of a service.", no_args_is_help=True, rich_markup_mode="rich"
-)
+app = command_group("Create, list and revoke the API keys of a service.")
 
 
-@app.command()
+@command(app)
 def add(
     name: Annotated[str, typer.Argument(help="Name of the key's owner.")],
     file: FileOption = Path("keys.json"),
@@ -33,16 +34,17 @@ def add(
     """
     import time
 
+    from goldilocks.cli.console import say
     from goldilocks.serving.access import ANY_MODEL, ApiKey, add_key
 
     now = time.time()
     expires = now + days * 86_400 if days is not None else None
     key = ApiKey("", name, "", now, tuple(model or (ANY_MODEL,)), expires, None, rate, quota, admin, metrics)
     typer.echo(add_key(file, key))
-    typer.echo(f"written to {file}; the key is shown this once and cannot be read back.", err=True)
+    say(f"written to {file}; the key is shown this once and cannot be read back.", error=True)
 
 
-@app.command("list")
+@command(app, "list")
 def list_keys(file: FileOption = Path("keys.json")) -> None:
     """List the keys: id, name, state and permissions.
 
@@ -55,18 +57,18 @@ def list_keys(file: FileOption = Path("keys.json")) -> None:
 
     now = time.time()
     for key in read_keys(file).keys:
-        facts = [key.id, key.name, key.state(now), f"models {','.join(key.models)}"]
+        facts = [key.id, key.name, key.state(now), _("models {0}").format(",".join(key.models))]
         if key.expires is not None:
-            facts.append(f"expires {datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}")
+            facts.append(_("expires {0}").format(f"{datetime.fromtimestamp(key.expires, UTC):%Y-%m-%d}"))
         if key.rate_per_minute is not None:
-            facts.append(f"{key.rate_per_minute:g} requests/min")
+            facts.append(_("{0} requests/min").format(f"{key.rate_per_minute:g}"))
         if key.quota_per_month is not None:
-            facts.append(f"{key.quota_per_month:,} items/month")
+            facts.append(_("{0} items/month").format(f"{key.quota_per_month:,}"))
         facts += [word for word, given in (("admin", key.admin), ("metrics", key.metrics)) if given]
         typer.echo("  ".join(facts))
 
 
-@app.command()
+@command(app)
 def revoke(
     name: Annotated[str, typer.Argument(help="Name or id of the key.")],
     file: FileOption = Path("keys.json"),
@@ -75,7 +77,8 @@ def revoke(
 
     Example: goldilocks keys revoke shop
     """
+    from goldilocks.cli.console import say
     from goldilocks.serving.access import revoke_key
 
     key = revoke_key(file, name)
-    typer.echo(f"revoked {key.id} ({key.name})")
+    say(f"key {key.id} of {key.name} revoked")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from goldilocks.cli.candidates import candidates
 from goldilocks.cli.catalog import app as catalog
 from goldilocks.cli.check import check
 from goldilocks.cli.clean import clean
+from goldilocks.cli.command_line import LangOption, ReaderGoneError, command, command_group, mistake
 from goldilocks.cli.compress import compress
 from goldilocks.cli.console import say
 from goldilocks.cli.decide import decide
@@ -42,51 +39,7 @@ from goldilocks.support.control_characters import visible
 from goldilocks.support.machine.processes import LAUNCHED
 from goldilocks.support.text.translation import _, chosen_language, localised, use_language
 
-app = typer.Typer(
-    help="Find the language model that is just right for your task, fine-tuned and ready to serve.",
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-
-
-class _ReaderGoneError(Exception):
-    """The reader of standard output has exited, as in ``| head``; click itself turns a broken pipe into exit code 1."""
-
-
-LangOption = Annotated[
-    str | None,
-    typer.Option(
-        "--lang",
-        metavar="LANGUAGE",
-        help="Language of messages and report: en or zh. Default: that of the environment.",
-    ),
-]
-
-
-def _command(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the option --lang, and with a broken pipe turned into an exception of our own."""
-
-    @functools.wraps(command)
-    def called(*args: Any, lang: str | None = None, **options: Any) -> None:
-        if lang is not None:
-            use_language(chosen_language(lang, os.environ))
-        try:
-            command(*args, **options)
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise _ReaderGoneError from error
-
-    # Resolved here: the names in the annotations are those of the command's own module.
-    signature = inspect.signature(command, eval_str=True)
-    option = inspect.Parameter("lang", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LangOption)
-    called.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-    called.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()} | {
-        "lang": LangOption
-    }
-    return called
-
+app = command_group("Find the language model that is just right for your task, fine-tuned and ready to serve.")
 
 _COMMANDS = (
     check,
@@ -110,10 +63,9 @@ _COMMANDS = (
     demo,
 )
 for _function in _COMMANDS:
-    # Rich would parse the [demo] of a docstring as markup.
-    app.command(help=escape(inspect.cleandoc(_function.__doc__ or "")))(_command(_function))
-app.command("label-next", help=escape(inspect.cleandoc(label_next.__doc__ or "")))(_command(label_next))
-app.command("list", help=escape(inspect.cleandoc(list_plugins.__doc__ or "")))(_command(list_plugins))
+    command(app)(_function)
+command(app, "label-next")(label_next)
+command(app, "list")(list_plugins)
 app.add_typer(keys, name="keys")
 app.add_typer(experience, name="experience")
 app.add_typer(catalog, name="catalog")
@@ -127,6 +79,7 @@ def _global(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    lang: LangOption = None,  # noqa: ARG001 (taken when the line is parsed)
 ) -> None:
     _shown["traceback"] = verbose
     if version:
@@ -152,7 +105,7 @@ def run() -> None:
         code = error.EXIT_CODE if LAUNCHED in os.environ else _failed(str(error), error.EXIT_CODE)
     except GoldilocksError as error:
         code = _failed(str(error), error.EXIT_CODE)
-    except (_ReaderGoneError, BrokenPipeError):
+    except (ReaderGoneError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
@@ -164,7 +117,7 @@ def run() -> None:
         code = _failed("out of memory; exclude the larger candidates (candidates.exclude) or use a larger machine.", 2)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the command line
-            error.show()
+            typer.echo(mistake(error), err=True)
             code = error.exit_code
         else:
             raise

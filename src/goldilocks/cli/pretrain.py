@@ -12,6 +12,7 @@ import typer
 from goldilocks.cli.console import say
 from goldilocks.cli.task_file import OnlineOption
 from goldilocks.events import CorpusRead, Event, PretrainingStep, StageStarted
+from goldilocks.support.text.translation import localised
 
 
 def pretrain(
@@ -107,7 +108,7 @@ def _folder(named: str, online: bool) -> Path:
 _STAGES = {
     "tokenizer": "Training the tokenizer",
     "packing": "Packing the corpus into rows",
-    "training": "Training",
+    "training": "Training the model",
     "writing": "Writing the model",
 }
 _PRINT_EVERY = 15.0
@@ -151,6 +152,7 @@ class _Live:
                 self._show(words, at_once=step == steps)
 
     def _show(self, words: str, *, at_once: bool = False) -> None:
+        words = localised(words)
         if self._console.is_terminal:
             self._bar.update(self._task, description=words)
         elif at_once or time.monotonic() - self._printed > _PRINT_EVERY:

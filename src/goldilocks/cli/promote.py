@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from goldilocks.cli.console import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,7 +59,7 @@ def rollback(
 def _show(answer: Mapping[str, Any]) -> None:
     for version in answer["versions"]:
         share = f", {version['share']:.2%} of the requests" if "share" in version else ""
-        typer.echo(f"{answer['model']}: {version['role']} {version['version']} ({version['bundle']}{share})")
+        say(f"{answer['model']}: {version['role']} {version['version']} ({version['bundle']}{share})")
 
 
 def _ask(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
