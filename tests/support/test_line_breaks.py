@@ -11,9 +11,7 @@ from rich.table import Table
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.line_breaks import break_offsets
 
-SENTENCE = (
-    "退出码 0：已作出决策；2：输入有误（文件仍会写入，包括 log.json 和 run/a-very-long-name-without-spaces）。"
-)
+SENTENCE = "退出码 0：已作出决策；2：输入有误（文件仍会写入，包括 log.json 和 run/a-very-long-name-without-spaces）。"
 
 
 def parts(text: str, width: int) -> list[str]:
