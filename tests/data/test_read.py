@@ -202,9 +202,28 @@ def test_a_quote_that_is_never_closed_is_named_by_its_row(tmp_path: Path) -> Non
         load(tmp_path, b'text,label\nfine,a\n"open,b\nnext,a\n', "rows.csv")
 
 
-def test_lone_carriage_returns_in_a_csv_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [b"\r", b"\n"], ids=["old Mac", "Excel for Mac"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz"])
+def test_table_whose_rows_end_in_carriage_returns_is_read(tmp_path: Path, name: str, inside: bytes) -> None:
+    rows = b"text,label\r" + b'"two' + inside + b'lines, one ""cell""",a\r' + b"good,b\rfine,a\r" + "schön,b".encode()
+    content = rows.replace(b",a", b"\ta").replace(b",b", b"\tb").replace(b"text,", b"text\t") if "tsv" in name else rows
+    part = load(tmp_path, gzip.compress(content) if name.endswith(".gz") else content, name)
+
+    assert part.part.texts == ('two\nlines, one "cell"', "good", "fine", "schön")
+    assert part.part.gold == ("a", "b", "a", "b")
+    assert part.problems == {}
+
+
+def test_json_lines_and_texts_that_end_in_carriage_returns_are_read(tmp_path: Path) -> None:
+    content = jsonl([{"text": "fine", "label": "a"}, {"text": "bad", "label": "b"}])
+    assert load(tmp_path, content.replace(b"\n", b"\r"), "rows.jsonl").part.texts == ("fine", "bad")
+    utf16 = "text,label\rfine,上\rbad,b\r".encode("utf-16")
+    assert load(tmp_path, utf16, "rows.csv").part.gold == ("上", "b")
+
+
+def test_lone_carriage_return_among_other_line_ends_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a carriage return outside quotes; save the file with the line ends of Unix"):
-        load(tmp_path, b"text,label\rfine,a\r", "rows.csv")
+        load(tmp_path, b"text,label\nfine\rgood,a\nbad,b\n", "rows.csv")
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:

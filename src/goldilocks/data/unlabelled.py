@@ -20,7 +20,7 @@ from goldilocks.data.readers.encodings import marked_encoding
 from goldilocks.data.readers.json_document import loads
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.rows import open_table
-from goldilocks.data.readers.text_file import lines_of, opened, starts_in_utf8, suffix_of
+from goldilocks.data.readers.text_file import ends_in_carriage_returns, lines_of, opened, starts_in_utf8, suffix_of
 from goldilocks.errors import InputError, MissingError
 from goldilocks.protocols import Task
 from goldilocks.records import Output, Text
@@ -121,8 +121,8 @@ class _Reader:
     kept: Kept
 
     def from_file(self, path: Path, jsonl: bool) -> Iterator[list[Asked]]:
-        if path.is_file() and not starts_in_utf8(path):
-            # Recoded line by line: the lines of a file that is not UTF-8 are found only once it is decoded.
+        if path.is_file() and (not starts_in_utf8(path) or ends_in_carriage_returns(path)):
+            # Recoded line by line: the lines of such a file are found only once it is decoded.
             recoded = (line.encode("utf-8", errors="surrogatepass") for line in lines_of(path))
             yield from self.from_lines(lambda: next(recoded, b""), jsonl)
             return

@@ -77,10 +77,11 @@ def test_file_of_words_alone_is_refused_by_its_line(tmp_path: Path) -> None:
         _read(tmp_path, "\nEU\nrejects\n")
 
 
-def test_carriage_returns_alone_part_no_lines(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"x\.conll: line 1 holds a carriage return, so words and sentences are not"):
-        _read(tmp_path, "Rome B-LOC\rtoo O\r\rParis B-LOC\r")
+def test_carriage_returns_alone_end_lines_if_all_lines_do(tmp_path: Path) -> None:
+    assert _read(tmp_path, "Rome B-LOC\rtoo O\r\rParis B-LOC\r").part.texts == (("Rome", "too"), ("Paris",))
     assert _read(tmp_path, "Rome B-LOC\r\n\r\nParis B-LOC\r\n").part.texts == (("Rome",), ("Paris",))
+    with pytest.raises(InputError, match=r"x\.conll: line 1 holds a carriage return, so words and sentences are not"):
+        _read(tmp_path, "Rome B-LOC\rtoo O\n\nParis B-LOC\n")
 
 
 def test_unknown_column_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 A file is looked through once before it is read. One in UTF-8 (with or without a byte order mark), UTF-16 or UTF-32 is
 read as such; else the encoding is detected (``encodings.py``) and reported as a remark. Where most lines with
 characters beyond ASCII are UTF-8 and some are not, those are named: converting the whole file would spoil the others.
+Where lines end in a carriage return alone, as old Macs and some exports of Excel for Mac write them, they are read with
+line feeds in their place.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -23,6 +26,7 @@ from goldilocks.errors import InputError
 
 SNIFFED_BYTES = 4_096
 NAMED_LINES = 5
+_QUOTING = (".csv", ".tsv")
 _GZIP = b"\x1f\x8b"
 
 
@@ -35,6 +39,13 @@ class TextFacts:
     """As people call it; empty for UTF-8."""
     lines: int
     """Lines that are not empty."""
+    carriage_returns: bool = False
+    """Whether lines end in a carriage return alone."""
+
+    @property
+    def newline(self) -> str | None:
+        """As ``io.TextIOWrapper`` takes it: the line end as it is, or every kind of end as a line feed."""
+        return None if self.carriage_returns else "\n"
 
 
 def suffix_of(path: Path) -> str:
@@ -86,7 +97,7 @@ def lines_of(path: Path) -> Iterator[str]:
     """
     facts = text_facts(path)
     with opened(path) as file:
-        if facts.codec == "utf-8":
+        if facts.codec == "utf-8" and not facts.carriage_returns:
             for number, raw in enumerate(file, start=1):
                 try:
                     line = raw.decode("utf-8")
@@ -96,13 +107,13 @@ def lines_of(path: Path) -> Iterator[str]:
             return
         number = 0
         try:
-            with io.TextIOWrapper(file, facts.codec, newline="\n") as text:
+            with io.TextIOWrapper(file, facts.codec, newline=facts.newline) as text:
                 for number, line in enumerate(text, start=1):
                     yield line.removeprefix("\ufeff") if number == 1 else line
         except UnicodeError as error:
             raise InputError(
-                f"{path.name}: behind line {number:,} there are bytes that are not {facts.encoding}, as the rest of "
-                "the file is; save it in UTF-8."
+                f"{path.name}: behind line {number:,} there are bytes that are not {facts.encoding or 'UTF-8'}, as the "
+                "rest of the file is; save it in UTF-8."
             ) from error
 
 
@@ -114,6 +125,25 @@ def text_facts(path: Path) -> TextFacts:
     """
     state = path.stat()
     return _facts((path.absolute(), state.st_size, state.st_mtime_ns))
+
+
+def ends_in_carriage_returns(path: Path, codec: str = "utf-8") -> bool:
+    """Whether the lines of a file end in a carriage return alone, as far as its beginning shows.
+
+    Line ends within the quotes of a table do not count: Excel for Mac ends rows with a carriage return and the lines of
+    a cell with a line feed.
+    """
+    with opened(path) as file:
+        raw = file.read(SAMPLE_BYTES)
+    text = raw.decode(codec, errors="replace")
+    if len(raw) == SAMPLE_BYTES:
+        text = text.removesuffix("\r")  # its line feed may be the next byte
+    if "\r" not in text:
+        return False
+    if suffix_of(path) not in _QUOTING:
+        return "\n" not in text
+    ends = re.sub('"[^"]*"', "", text).replace("\r\n", "\n")
+    return ends.count("\r") > ends.count("\n")
 
 
 def starts_in_utf8(path: Path) -> bool:
@@ -151,7 +181,7 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
     path = version[0]
     marked = marked_encoding(first_bytes(path))
     if marked and marked != "utf-8-sig":
-        return TextFacts(marked, marked.upper(), _lines_not_empty(path, marked))
+        return _with_lines(path, TextFacts(marked, marked.upper(), 0))
     lines, valid, invalid = 0, 0, list[tuple[int, bytes]]()
     n_invalid = sampled = 0
     with opened(path) as file:
@@ -168,7 +198,7 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
                     sampled += len(raw)
                     invalid.append((number, raw))
     if not n_invalid:
-        return TextFacts("utf-8", "", lines)
+        return _with_lines(path, TextFacts("utf-8", "", lines))
     if valid > n_invalid:
         _refuse_mixed(path, [number for number, _ in invalid], n_invalid)
     detected = detect(b"".join(raw for _, raw in invalid))
@@ -179,16 +209,20 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
             f"{path.name}: line {number}: byte 0x{raw[place]:02x} is not UTF-8, and the encoding cannot be detected; "
             "save the file in UTF-8 with the program that wrote it."
         )
-    return TextFacts(*detected, lines)
+    return _with_lines(path, TextFacts(*detected, lines))
 
 
-def _lines_not_empty(path: Path, codec: str) -> int:
+def _with_lines(path: Path, facts: TextFacts) -> TextFacts:
+    """The facts with how lines end, and with their number where it cannot be counted in the bytes."""
+    facts = replace(facts, carriage_returns=ends_in_carriage_returns(path, facts.codec))
+    if facts.lines and not facts.carriage_returns:
+        return facts
     try:
-        with opened(path) as file, io.TextIOWrapper(file, codec, newline="\n") as text:
-            return sum(not line.isspace() for line in text)
+        with opened(path) as file, io.TextIOWrapper(file, facts.codec, newline=facts.newline) as text:
+            return replace(facts, lines=sum(not line.isspace() for line in text))
     except UnicodeError as error:
         raise InputError(
-            f"{path.name}: looks like {codec.upper()}, but is not valid ({error}); save the file in UTF-8."
+            f"{path.name}: looks like {facts.codec.upper()}, but is not valid ({error}); save the file in UTF-8."
         ) from error
 
 
