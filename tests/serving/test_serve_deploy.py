@@ -189,8 +189,8 @@ def test_alerts_and_dashboard_name_metrics_that_there_are(weather_bundle: Path, 
     for rule in groups[1]["rules"]:
         assert set(re.findall(r"goldilocks:\w+:\w+", rule["expr"])) <= records
     panels = json.loads(files["dashboard.json"])["panels"]
-    assert len(panels) == 12
-    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == 12
+    assert len(panels) == 13
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == 13
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

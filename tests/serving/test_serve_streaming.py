@@ -101,6 +101,40 @@ def test_a_piece_arrives_before_the_next_is_written(writer: Path) -> None:
     assert rest[-1]["choices"][0]["finish_reason"] == "stop"
 
 
+@pytest.mark.parametrize("route", ["chat/completions", "completions"])
+def test_the_latency_of_the_first_token_is_measured_before_the_text_ends(writer: Path, route: str) -> None:
+    engine = _Writer()
+    made, opened = _served(writer, engine)
+    body = CHAT | {"model": "w"} if route.startswith("chat") else {"model": "w", "prompt": "hello", "stream": True}
+    with live(made, opened) as address:
+        threading.Timer(0.3, engine.go.release).start()
+        with httpx.stream("POST", f"{address}/v1/{route}", json=body) as got:
+            lines = got.iter_lines()
+            _line(lines)
+            count, seconds = _first_tokens(address)
+            time.sleep(0.3)
+            for _ in range(5):
+                engine.go.release()
+            assert "data: [DONE]" in list(lines)
+        assert count == 1
+        assert seconds >= 0.25
+        assert _first_tokens(address) == (1, seconds)  # the rest of the text does not count
+        for _ in range(6):
+            engine.go.release()
+        httpx.post(f"{address}/v1/{route}", json=body | {"stream": False})
+        assert _first_tokens(address)[0] == 1  # nor do answers that are not streamed
+
+
+def _first_tokens(address: str) -> tuple[float, float]:
+    """Number and seconds of first tokens, of the model ``w``."""
+    lines = [line for line in httpx.get(f"{address}/metrics").text.splitlines() if 'model="w"' in line]
+    count, seconds = (
+        sum(float(line.split()[-1]) for line in lines if line.startswith(f"goldilocks_first_token_seconds_{kind}"))
+        for kind in ("count", "sum")
+    )
+    return count, seconds
+
+
 def _line(lines: Any) -> str:
     return str(next(line for line in lines if line)).removeprefix("data: ")
 

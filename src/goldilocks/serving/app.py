@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from goldilocks.errors import RequestError
-from goldilocks.serving.gate import Gate, error_body, error_headers
+from goldilocks.serving.gate import Gate, context_of, error_body, error_headers
 from goldilocks.serving.routes import (
     admin,
     classify,
@@ -29,7 +29,7 @@ from goldilocks.serving.routes import (
     models,
     scores,
 )
-from goldilocks.serving.service import Service, context_of
+from goldilocks.serving.service import Service
 from goldilocks.serving.version import VERSION
 
 _UNION_BRANCH = re.compile(r"str|int|float|bool|(list|dict)\[.*\]")

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+
 from goldilocks.errors import RequestError
 from goldilocks.serving.access import Access, Caller
 from goldilocks.serving.metrics import Metrics
@@ -54,6 +56,12 @@ class Context:
     """The span of the request, where requests are traced."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has closed the connection."""
+
+
+def context_of(request: Request) -> Context:
+    """What is known of a request."""
+    context: Context = request.scope[CONTEXT]
+    return context
 
 
 class Gate:

@@ -63,6 +63,13 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.first_token_seconds = Histogram(
+            "goldilocks_first_token_seconds",
+            "Seconds from the arrival of a request to the first piece of its streamed text.",
+            ("model", "version"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.items = Counter("goldilocks_items_total", "Items answered.", ("model", "version"), registry=registry)
         self.characters = Counter(
             "goldilocks_characters_total", "Characters of the items answered.", ("model", "version"), registry=registry

@@ -8,32 +8,30 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
 from goldilocks.errors import InputError, RequestError
-from goldilocks.nets.generation.streaming import OnText
 from goldilocks.records import Output, Prediction, Text
 from goldilocks.serving.access import Access
-from goldilocks.serving.answer_cache import AnswerCache
 from goldilocks.serving.autoscale import Scaler, scale
 from goldilocks.serving.deployment import Deployment, OpenEngine, Serving, Version
 from goldilocks.serving.engine import Call, Engine, LocalEngine, ModelCard, Operation, Result
-from goldilocks.serving.gate import CONTEXT, Context
+from goldilocks.serving.gate import Context, context_of
+from goldilocks.serving.inference import Asked, Inference
 from goldilocks.serving.items import check_answered, items_from
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics, State
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.process_engine import ProcessEngine
-from goldilocks.serving.queue import BatchRun, Job
+from goldilocks.serving.queue import BatchRun
 from goldilocks.serving.request_log import RequestLog
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
-from goldilocks.serving.waiting import result_of
 
 if TYPE_CHECKING:
     from goldilocks.serving.telemetry import Telemetry
@@ -102,8 +100,7 @@ class Service:
         self._filter = MaskingFilter(self._find)
         _LOG.addFilter(self._filter)
         self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
-        self._cache = AnswerCache(settings.cache_items)
-        self.stopping = False
+        self._inference = Inference(self.metrics, settings.cache_items, settings.limits.seconds)
         self._ended = threading.Event()
         self._scalers: dict[Version, Scaler] = {}
         self.started = int(time.time())
@@ -208,54 +205,43 @@ class Service:
         """
         deployment, version, card = self.chosen(request, name)
         items = items_from(rows, card, self.settings.limits)
-        results = await self.run(request, deployment, version, call or Call(), items)
+        results = await self.run(Asked(request, deployment, version, call or Call()), items)
         answered = next((entry for entry in deployment.versions if entry.id == context_of(request).version), version)
         return Answered(deployment, answered, card, items, results)
 
-    async def run(
-        self,
-        request: Request,
-        deployment: Deployment,
-        version: Version,
-        call: Call,
-        items: Sequence[Text],
-        *,
-        on_text: OnText | None = None,
-    ) -> list[Result]:
+    async def run(self, asked: Asked, items: Sequence[Text]) -> list[Result]:
         """The results for items.
 
         Args:
-            request: Who asks.
-            deployment: The model.
-            version: Of the model.
-            call: What is asked.
+            asked: Who asks which version for what. Where personal data is masked no text is passed on while it is
+                generated: a piece of text cannot be searched for it.
             items: Of what.
-            on_text: Called from another thread with the text of a single item while it is generated. Not where
-                personal data is masked: a piece of text cannot be searched for it.
 
         Raises:
             RequestError: whatever keeps them from being answered.
         """
-        card = self.card(version)
-        if call.operation not in card.operations:
+        request, deployment = asked.request, asked.deployment
+        card = self.card(asked.version)
+        operation = asked.call.operation
+        if operation not in card.operations:
             raise RequestError(
                 400,
                 "not_supported",
-                f"{deployment.name} ({card.family}, {card.task}) {_ABILITIES[call.operation]}; "
+                f"{deployment.name} ({card.family}, {card.task}) {_ABILITIES[operation]}; "
                 f"GET /v1/models lists what each model does.",
             )
         context = context_of(request)
         self.access.count(context.caller, len(items))
         privacy = await self._privacy(request, deployment, items)
         masking = self.settings.masking
-        asked = items
+        sent = items
         if masking.inputs:
-            asked = privacy.masked(items)
+            sent = privacy.masked(items)
             for kind, count in privacy.masker.counts.items():
                 self.metrics.masked.labels(kind).inc(count)
         if masking.inputs or masking.outputs:
-            on_text = None
-        results = await self._answered(request, deployment, version, call, asked, on_text=on_text)
+            asked = replace(asked, on_text=None)
+        results = await self._inference.results(asked, sent)
         check_answered(results)
         if masking.inputs and not (masking.outputs and card.output is Output.TEXT):
             results = privacy.restored(items, results, card.output)
@@ -273,7 +259,7 @@ class Service:
             return Privacy(self._find)
         texts = list(dict.fromkeys(text for item in items for text in ((item,) if isinstance(item, str) else item)))
         version = self.deployments[tagger].current
-        tagged = await self._answered(request, self.deployments[tagger], version, Call(), texts)
+        tagged = await self._inference.results(Asked(request, self.deployments[tagger], version, Call()), texts)
         labels = self.card(version).labels
         people = [names_in(match, labels) if isinstance(match, Prediction) else [] for match in tagged]
         return Privacy(self._find, dict(zip(texts, people, strict=True)))
@@ -305,74 +291,16 @@ class Service:
         """An answer as the log keeps it."""
         return hidden_answer(answer, self._find)
 
-    async def _answered(
-        self,
-        request: Request,
-        deployment: Deployment,
-        version: Version,
-        call: Call,
-        items: Sequence[Text],
-        *,
-        on_text: OnText | None = None,
-    ) -> list[Result]:
-        """Results from the cache and from replicas."""
-        context = context_of(request)
-        kept = self._kept(version, call, items)
-        missing = [place for place, kept_item in enumerate(kept) if kept_item is None]
-        if missing:
-            asked = [items[place] for place in missing]
-            job = self._submit(context, deployment, version, call, asked, on_text)
-            answers = await result_of(request, job, self.settings.limits.seconds)
-            if job.started is not None:
-                waited = job.started - job.created
-                self.metrics.queue_seconds.labels(deployment.name, version.id).observe(waited)
-            for place, answer in zip(missing, answers, strict=True):
-                kept[place] = answer
-            self._cache.store(version.id, call, asked, answers)
-        results = [kept_item for kept_item in kept if kept_item is not None]
-        self._shadowed(deployment, version, call, items, results)
-        return results
-
-    def _submit(
-        self,
-        context: Context,
-        deployment: Deployment,
-        version: Version,
-        call: Call,
-        items: Sequence[Text],
-        on_text: OnText | None,
-    ) -> Job:
-        """Let items wait for a version; one that has just been replaced hands them to its successor."""
-        key, trace = context.caller.id, context.trace
-        try:
-            return version.submit(call, items, key=key, trace=trace, on_text=on_text)
-        except RequestError:
-            if self.stopping or version in deployment.versions:
-                raise
-            context.version = deployment.current.id
-            return deployment.current.submit(call, items, key=key, trace=trace, on_text=on_text)
-
-    def _kept(self, version: Version, call: Call, items: Sequence[Text]) -> list[Result | None]:
-        """Results from the cache, counted."""
-        cached = self._cache.look_up(version.id, call, items)
-        if self._cache.keeps(call):
-            hits = sum(match is not None for match in cached)
-            self.metrics.cache.labels("yes").inc(hits)
-            self.metrics.cache.labels("no").inc(len(items) - hits)
-        return cached
-
-    def _shadowed(
-        self, deployment: Deployment, version: Version, call: Call, items: Sequence[Text], results: Sequence[Result]
-    ) -> None:
-        """Have the shadow version answer too, and count whether it answers the same."""
-        shadow = deployment.shadow
-        if shadow is None or shadow is version or not shadow.ready:
-            return
-        with contextlib.suppress(RequestError):  # where it cannot keep up it is left out
-            job = shadow.submit(call, items, key="shadow")
-            job.future.add_done_callback(_comparing(self.metrics, shadow, results))
-
     # ------------------------------------------------------------------------------------------------------- life cycle
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is about to end."""
+        return self._inference.stopping
+
+    @stopping.setter
+    def stopping(self, stopping: bool) -> None:
+        self._inference.stopping = stopping
 
     @property
     def ready(self) -> bool:
@@ -494,23 +422,6 @@ def _gauges(version: Version) -> Callable[[str], float]:
         "replica_restarts": lambda: sum(replica.restarts for replica in version.replicas),
     }
     return lambda name: float(values[name]())
-
-
-def _comparing(metrics: Metrics, shadow: Version, results: Sequence[Result]) -> Callable[[Any], None]:
-    def compare(done: Any) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
-        for own, given in zip(done.result(), results, strict=True):
-            same = getattr(own, "answer", own) == getattr(given, "answer", given)
-            metrics.shadow.labels(shadow.model, shadow.id, "yes" if same else "no").inc()
-
-    return compare
-
-
-def context_of(request: Request) -> Context:
-    """What is known of a request."""
-    context: Context = request.scope[CONTEXT]
-    return context
 
 
 def service_of(request: Request) -> Service:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from starlette.responses import StreamingResponse
 from goldilocks.errors import RequestError
 from goldilocks.nets.generation.streaming import OnText, TextPieces
 from goldilocks.serving.gate import Context, error_body
+from goldilocks.serving.metrics import Metrics
 
 Answer = TypeVar("Answer")
 
@@ -96,8 +98,19 @@ class TextStream(Generic[Answer]):
             await self.changed.wait()
 
 
-def respond(events: AsyncIterator[str], context: Context, task: asyncio.Task[Any] | None = None) -> StreamingResponse:
-    """Events as a response that ends with ``[DONE]``; ``task`` is cancelled when the client leaves."""
+def respond(
+    events: AsyncIterator[str], context: Context, metrics: Metrics, task: asyncio.Task[Any] | None = None
+) -> StreamingResponse:
+    """Events as a response that ends with ``[DONE]``.
+
+    Args:
+        events: The first is at hand, with the first piece of the text; so the latency of the first token is taken now.
+        context: Of the request.
+        metrics: Of the service.
+        task: Cancelled when the client leaves.
+    """
+    waited = time.monotonic() - context.since
+    metrics.first_token_seconds.labels(context.model, context.version).observe(waited)
 
     async def guarded() -> AsyncIterator[str]:
         try:

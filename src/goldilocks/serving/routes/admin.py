@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from goldilocks.errors import GoldilocksError, RequestError
 from goldilocks.serving.deployment import Deployment
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.routes.errors import ASKING, READING, ErrorBody
-from goldilocks.serving.service import Service, context_of, service_of
+from goldilocks.serving.service import Service, service_of
 
 router = APIRouter(prefix="/v1/admin", tags=["administration"])
 _CONFLICT: dict[int | str, dict[str, Any]] = {

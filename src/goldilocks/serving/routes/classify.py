@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from goldilocks.answers import as_fields
 from goldilocks.records import Goal, Output, Prediction, Text
 from goldilocks.serving.engine import ModelCard
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import Answered, context_of, service_of
+from goldilocks.serving.service import Answered, service_of
 
 router = APIRouter(tags=["classification"])
 

@@ -10,7 +10,7 @@ which personal data is masked come in one piece.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,12 +21,13 @@ from goldilocks.nets.generation.streaming import OnText
 from goldilocks.nets.generation.token_logprobs import TokenLogprobs
 from goldilocks.protocols import RanksKnownReplies
 from goldilocks.records import Output, Prediction, Text
-from goldilocks.serving.deployment import Deployment, Version
 from goldilocks.serving.engine import Call, ModelCard, Operation
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.generation import generation
+from goldilocks.serving.inference import Asked
 from goldilocks.serving.items import count_tokens, items_from, plain_items, task_of
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import context_of, service_of
+from goldilocks.serving.service import service_of
 from goldilocks.serving.streams import TextStream, event, respond
 
 router = APIRouter(tags=["generation"])
@@ -84,41 +85,31 @@ async def completions(request: Request, body: CompletionRequest) -> Any:
     kind = {"object": "text_completion"}
 
     async def ask(on_text: OnText | None) -> list[dict[str, Any]]:
-        return await _choices(request, Asked(deployment, version, card, on_text), body, items)
+        return await _choices(Asked(request, deployment, version, Call(), on_text), card, body, items)
 
     if body.stream and len(items) == 1 and not body.echo and body.logprobs is None:
         stream = await TextStream.start(ask)
-        return respond(_pieces(stream, head | kind, body, items), context_of(request), stream.task)
+        return respond(_pieces(stream, head | kind, body, items), context_of(request), service.metrics, stream.task)
     choices = await ask(None)
     usage = _usage(items, [str(choice["text"]) for choice in choices])
     if body.stream:
-        return respond(_chunks(choices, head | kind, usage, body.stream_options), context_of(request))
+        return respond(_chunks(choices, head | kind, usage, body.stream_options), context_of(request), service.metrics)
     return {**head, **kind, "choices": choices, "usage": usage}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which model is asked, and who sees the text while it is generated."""
-
-    deployment: Deployment
-    version: Version
-    card: ModelCard
-    on_text: OnText | None = None
-
-
 async def _choices(
-    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
+    asked: Asked, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """One choice for each prompt."""
-    if Operation.CONTINUE in asked.card.operations:
-        return await _continued(request, asked, body, items)
+    if Operation.CONTINUE in card.operations:
+        return await _continued(asked, body, items)
     if any(not isinstance(item, str) for item in items) or body.logprobs is not None:
         raise RequestError(
             400,
             "not_supported",
-            f"{asked.deployment.name} ({asked.card.task}) is no language model of whole texts; send text, no logprobs.",
+            f"{asked.deployment.name} ({card.task}) is no language model of whole texts; send text, no logprobs.",
         )
-    return await _answered(request, asked, body, items)
+    return await _answered(asked, card, body, items)
 
 
 @router.post("/v1/chat/completions", responses=ASKING)
@@ -138,13 +129,13 @@ async def chat(request: Request, body: ChatRequest) -> Any:
 
     async def ask(on_text: OnText | None) -> str:
         seen = on_text if call.operation is Operation.GENERATE else None
-        (result,) = await service.run(request, deployment, version, call, items, on_text=seen)
+        (result,) = await service.run(Asked(request, deployment, version, call, seen), items)
         return _reply(result, card) if isinstance(result, Prediction) else ""
 
     if body.stream:
         stream = await TextStream.start(ask)
         head |= {"object": "chat.completion.chunk"}
-        return respond(_deltas(stream, head, body, items), context_of(request), stream.task)
+        return respond(_deltas(stream, head, body, items), context_of(request), service.metrics, stream.task)
     text = await ask(None)
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
@@ -171,10 +162,10 @@ def _prompts(prompt: str | list[str] | list[int] | list[list[int]]) -> list[Text
 
 
 async def _answered(
-    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
+    asked: Asked, card: ModelCard, body: CompletionRequest, items: Sequence[Text]
 ) -> list[dict[str, Any]]:
     """Answers of a bundle that writes, the prompt being its item."""
-    service, card = service_of(request), asked.card
+    service = service_of(asked.request)
     checked = items_from(items, card, service.settings.limits)
     if card.output is not Output.TEXT:
         raise RequestError(
@@ -183,7 +174,7 @@ async def _answered(
     call = Call()
     if Operation.GENERATE in card.operations:
         call = _call(body, body.max_tokens or None, service.settings.limits.max_tokens)
-    results = await service.run(request, asked.deployment, asked.version, call, checked, on_text=asked.on_text)
+    results = await service.run(replace(asked, call=call), checked)
     return [
         _choice(index, (str(item) if body.echo else "") + result.label, None)
         for index, (item, result) in enumerate(zip(items, results, strict=True))
@@ -191,11 +182,9 @@ async def _answered(
     ]
 
 
-async def _continued(
-    request: Request, asked: Asked, body: CompletionRequest, items: Sequence[Text]
-) -> list[dict[str, Any]]:
+async def _continued(asked: Asked, body: CompletionRequest, items: Sequence[Text]) -> list[dict[str, Any]]:
     """Continuations by a language model, with log-probabilities of the prompt's tokens where they are asked for."""
-    service, deployment, version = service_of(request), asked.deployment, asked.version
+    service = service_of(asked.request)
     limits = service.settings.limits
     texts = [item for item in items if isinstance(item, str)]
     if texts:
@@ -213,11 +202,11 @@ async def _continued(
         raise RequestError(400, "not_supported", "logprobs of more than one generated token are not given; set echo.")
     judged: list[Any] = [None] * len(items)
     if body.logprobs is not None or (body.echo and len(texts) < len(items)):
-        judged = await service.run(request, deployment, version, Call(Operation.PROMPT_LOGPROBS), items)
+        judged = await service.run(replace(asked, call=Call(Operation.PROMPT_LOGPROBS), on_text=None), items)
     more = [""] * len(items)
     if most > 1 or (most == 1 and body.logprobs is None):
         call = _call(body, most, limits.max_tokens, Operation.CONTINUE)
-        written = await service.run(request, deployment, version, call, items, on_text=asked.on_text)
+        written = await service.run(replace(asked, call=call), items)
         more = [text.label if isinstance(text, Prediction) else "" for text in written]
     elif most == 1:
         more = [judgement.following for judgement in judged]

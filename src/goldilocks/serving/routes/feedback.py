@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from goldilocks.errors import RequestError
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.items import check_text
 from goldilocks.serving.routes.errors import ASKING
-from goldilocks.serving.service import context_of, service_of
+from goldilocks.serving.service import service_of
 
 router = APIRouter(tags=["feedback"])
 

@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from goldilocks.errors import RequestError
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.metrics import CONTENT_TYPE
 from goldilocks.serving.routes.errors import READING
-from goldilocks.serving.service import context_of, service_of
+from goldilocks.serving.service import service_of
 
 router = APIRouter(tags=["operation"])
 

@@ -20,10 +20,11 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 from goldilocks.errors import RequestError
 from goldilocks.records import Output, Prediction
 from goldilocks.serving.engine import ModelCard
+from goldilocks.serving.gate import context_of
 from goldilocks.serving.items import task_of
 from goldilocks.serving.routes.classify import fields_of
 from goldilocks.serving.routes.errors import PROTOCOL_ASKING, PROTOCOL_READING
-from goldilocks.serving.service import Answered, Service, context_of, service_of
+from goldilocks.serving.service import Answered, Service, service_of
 from goldilocks.serving.version import VERSION
 
 router = APIRouter(tags=["Open Inference Protocol"])
