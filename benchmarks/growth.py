@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from bench_data import RESULTS, keep, machine, options
 
-from goldilocks.selection.race import Runner
+from goldilocks.selection.purchase import Runner
 
 LABELS = 20
 WORDS = 20_000

@@ -7,6 +7,7 @@ GoldilocksError
 ├── EndpointError     2  an endpoint does not answer as it should          -> check it, or leave it out
 │   └── RefusedItemError  2  it refuses one item (content filter, length)  -> leave the item out, or shorten it
 ├── ProcessError      2  a process of a run over several has ended       -> --resume
+│   └── WorkerLostError  2  a worker of a race has ended                -> its rung is bought again
 ├── RequestError      2  the service refuses a request (an HTTP status)    -> fix the request, or retry later
 ├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
 ├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
@@ -44,6 +45,10 @@ class RefusedItemError(EndpointError):
 
 class ProcessError(GoldilocksError):
     """One of the processes that train together has ended."""
+
+
+class WorkerLostError(ProcessError):
+    """A worker of a race has ended in the middle of a job; nothing but that job is lost."""
 
 
 class RequestError(GoldilocksError):

@@ -102,6 +102,16 @@ class CandidateFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """A worker ended in the middle of a rung; the rung is lost, and bought again where it is still worth its price."""
+
+    candidate: str
+    share: float
+    """Share of the full run at the rung."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerFailed:
     """An experiment tracker was switched off, because something went wrong with it; the run continues."""
 
@@ -147,6 +157,7 @@ Event = (
     | FootprintStarted
     | CompressionTried
     | CandidateFailed
+    | WorkerLost
     | TrackerFailed
     | Decided
     | CorpusRead

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,15 @@ from goldilocks.evaluation.evaluation import evaluate
 from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.evaluation.trivial_baselines import trivial_answers
 from goldilocks.events import CompressionTried, Decided, Progress, StageStarted, silent
-from goldilocks.protocols import Calibration, HasBaselines, Model, SupportsTokenLikelihoods, Task
+from goldilocks.protocols import (
+    Calibration,
+    ExecutorOptions,
+    HasBaselines,
+    Model,
+    SupportsTokenLikelihoods,
+    Task,
+    Workers,
+)
 from goldilocks.records import (
     AnswerRule,
     CompressedCandidate,
@@ -57,6 +66,7 @@ from goldilocks.selection.experience_store import ExperienceStore
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.incumbent import with_incumbent
+from goldilocks.selection.purchase import RemoteBench, carry_out_remotely
 from goldilocks.selection.race import FOOTPRINT_TEXTS, RaceContext, race
 from goldilocks.selection.run_store import RunStore
 from goldilocks.selection.screen import ScreeningPlan, screen
@@ -95,11 +105,14 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     workspace = Workspace(Path(settings.out))
     with workspace.removed_if_not_started(), workspace.claimed():
         workspace.begin(spec, resume=settings.resume)
-        with Tracking(spec, workspace.folder / "tracking", progress, offline=settings.offline) as tracked:
-            return build(spec, settings, workspace, tracked)
+        tracking = Tracking(spec, workspace.folder / "tracking", progress, offline=settings.offline)
+        with _workers(settings) as workers, tracking as tracked:
+            return build(spec, settings, workspace, tracked, workers)
 
 
-def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress) -> Decision:
+def build(
+    spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress: Progress, workers: Workers
+) -> Decision:
     """From a task to a bundle. The workspace must be claimed."""
     task, policy = plugins.load("tasks", spec.task), plugins.load("policies", settings.policy)
     metric_name, _ = deciding_metric(spec, task)
@@ -121,7 +134,10 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     store.unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     screening = _screen_once(sealed, pool, store, guard)  # frozen features, no training
     _use_experience(settings, workspace)  # what is expected of candidates before they are seen
-    context = _race_context(spec, task, settings, (dataset, pool, screening), store, guard)
+    context = replace(
+        _race_context(spec, task, settings, (dataset, pool, screening), store, guard),
+        workers=_sharing(workers, store, spec, task, settings),
+    )
 
     openings = workspace.test_openings()  # of decisions before this run was resumed
     while True:  # once, unless a candidate fails after the race: then the race continues among the others
@@ -159,6 +175,22 @@ def build(spec: TaskSpec, settings: RunSettings, workspace: Workspace, progress:
     _report(workspace, decision, dataset, evaluation)
     progress(Decided(decision))
     return decision
+
+
+def _workers(settings: RunSettings) -> AbstractContextManager[Workers]:
+    """What carries out the purchases of the race."""
+    options = ExecutorOptions(settings.address, settings.threads or 1)
+    return plugins.load("executors", settings.executor).open_workers(options)
+
+
+def _sharing(workers: Workers, store: RunStore, spec: TaskSpec, task: Task, settings: RunSettings) -> Workers:
+    """The workers, with all that purchases need handed over where they are other processes."""
+    if not workers.in_process:
+        _, metric = deciding_metric(spec, task)
+        rule = _loss_rule(spec, task, store.dataset)
+        bench = RemoteBench(store, metric, rule, settings.threads or 1, settings.unsafe_execution)
+        workers.share(carry_out_remotely, bench)
+    return workers
 
 
 def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progress) -> Dataset:

@@ -23,6 +23,7 @@ from goldilocks.protocols import (
     Demonstrations,
     Engine,
     Estimator,
+    Executor,
     Exporter,
     Family,
     Method,
@@ -44,6 +45,7 @@ Shelf = Literal[
     "compressors",
     "engines",
     "exporters",
+    "executors",
     "augmenters",
     "demonstrations",
     "trackers",
@@ -60,6 +62,7 @@ PROTOCOLS: dict[Shelf, type[Any]] = {
     "compressors": Compressor,
     "engines": Engine,
     "exporters": Exporter,
+    "executors": Executor,
     "augmenters": Augmenter,
     "demonstrations": Demonstrations,
     "trackers": Tracker,
@@ -94,6 +97,8 @@ def load(shelf: Literal["trackers"], name: str) -> Tracker: ...
 def load(shelf: Literal["augmenters"], name: str) -> Augmenter: ...
 @overload
 def load(shelf: Literal["demonstrations"], name: str) -> Demonstrations: ...
+@overload
+def load(shelf: Literal["executors"], name: str) -> Executor: ...
 @overload
 def load(shelf: Literal["exporters"], name: str) -> Exporter: ...
 @overload

@@ -29,6 +29,7 @@ from goldilocks.events import (
     StageStarted,
     TrackerFailed,
     TrainingStep,
+    WorkerLost,
 )
 from goldilocks.records import Failure, Trial
 from goldilocks.support.console import PlainConsole, plain
@@ -121,6 +122,9 @@ class Live:
                 self._show_purchase(event)
             case TrackerFailed(tracker=tracker, reason=reason):
                 self._notes.append(f"{tracker} was switched off, the run continues: {reason}")
+                self._print(f"  {self._notes[-1]}")
+            case WorkerLost(candidate=candidate, share=share, reason=reason):
+                self._notes.append(localised(f"{candidate}: a worker was lost on the way to {share:.0%}: {reason}"))
                 self._print(f"  {self._notes[-1]}")
             case CandidateFailed(failure=failure, seconds_left=left):
                 self._failures[failure.candidate] = failure

@@ -58,6 +58,10 @@ class RunSettings:
     (the user's own, on top; see ``goldilocks experience``)."""
     processes: int = 0
     """Processes that tune one candidate together, each on a part of every batch; 0: this one, without checkpoints."""
+    executor: str = "local"
+    """File name in executors/: where the purchases of a race are carried out."""
+    address: str | None = None
+    """Of the executor's cluster; ``None``: see the executor."""
     max_disk_mb: float | None = None
     """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 

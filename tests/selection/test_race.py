@@ -18,7 +18,8 @@ from goldilocks.events import CandidateFailed, Event, PurchaseFinished, silent
 from goldilocks.protocols import ExplainsStopping, Floats, Metric, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
 from goldilocks.selection.loss_posterior import Observation, Posterior
-from goldilocks.selection.race import RaceContext, Runner, race
+from goldilocks.selection.purchase import Runner
+from goldilocks.selection.race import RaceContext, race
 from goldilocks.selection.time_correction import pace
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock

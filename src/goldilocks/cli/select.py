@@ -62,6 +62,13 @@ def select(
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed of the split and of training.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     policy: Annotated[str, typer.Option(help="Race policy; see `goldilocks list policies`.")] = "value",
+    executor: Annotated[
+        str, typer.Option(help="Where candidates are trained: local (this process) or ray (tasks on a Ray cluster).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster, e.g. 10.0.0.5:6379 or auto; default: RAY_ADDRESS, else this machine."),
+    ] = None,
     experience: Annotated[
         ExperienceSource,
         typer.Option(help="Expectations the race starts from; local: your own, see `goldilocks experience`."),
@@ -98,6 +105,8 @@ def select(
 
     Example: goldilocks select tickets.csv --field text=body --field label=topic --preset fast
 
+    Example: goldilocks select task.yaml --executor ray --address 10.0.0.5:6379
+
     Example: goldilocks select train.conll --task ner --language de --out run
     """
     from goldilocks.cli.tables import print_decision
@@ -125,6 +134,8 @@ def select(
         offline=not online,
         policy=policy,
         experience=experience,
+        executor=executor,
+        address=address,
         threads=threads,
         unsafe_execution=unsafe_execution,
         max_disk_mb=max_disk,

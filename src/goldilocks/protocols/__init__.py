@@ -15,6 +15,10 @@ from goldilocks.protocols.demonstrations import Demonstrations as Demonstrations
 from goldilocks.protocols.engines import Engine as Engine
 from goldilocks.protocols.engines import ReadsFolders as ReadsFolders
 from goldilocks.protocols.estimators import Estimator as Estimator
+from goldilocks.protocols.executors import Executor as Executor
+from goldilocks.protocols.executors import ExecutorOptions as ExecutorOptions
+from goldilocks.protocols.executors import Job as Job
+from goldilocks.protocols.executors import Workers as Workers
 from goldilocks.protocols.exporters import Exporter as Exporter
 from goldilocks.protocols.exporters import HasPrecisions as HasPrecisions
 from goldilocks.protocols.families import Family as Family

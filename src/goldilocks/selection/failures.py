@@ -55,7 +55,11 @@ class Guard:
 
     @contextmanager
     def watch(
-        self, stage: str, names: Sequence[str], only: tuple[type[Exception], ...] = (Exception,)
+        self,
+        stage: str,
+        names: Sequence[str],
+        only: tuple[type[Exception], ...] = (Exception,),
+        since: float | None = None,
     ) -> Iterator[list[Failure]]:
         """Inside, an error of the candidate's own takes it out and ends the block; any other goes on its way.
 
@@ -63,12 +67,13 @@ class Guard:
             stage: As in ``records.Failure``.
             names: The candidate, or all candidates of the model that is looked at.
             only: Kinds of error that may be the candidate's own here.
+            since: On the clock, when the step began; ``None``: now.
 
         Yields:
             The candidates that failed; empty if none did.
         """
         failures: list[Failure] = []
-        begun = self.clock.elapsed()
+        begun = self.clock.elapsed() if since is None else since
         try:
             yield failures
         except only as error:

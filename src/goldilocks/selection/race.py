@@ -1,59 +1,35 @@
-"""The race: a sequence of purchases. The policy names the next one; this module executes and records it.
+"""The race: a sequence of purchases. The policy names the next one; this module orders and records it.
 
-A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part. Runs are
-promoted, never started again: each continues from its checkpoint. A purchase that hangs is given up. After every
-purchase the checkpoint, the validation answers and one line of ``trials.jsonl`` are on the disk, in that order.
+A purchase runs a candidate up to a rung (a share of its full run) and scores it on the validation part
+(``selection/purchase.py``), where the executor says. Runs are promoted, never started again: each continues from its
+checkpoint. A purchase that hangs is given up. After every purchase the checkpoint, the validation answers and one line
+of ``trials.jsonl`` are on the disk, in that order. What follows depends on these lines alone, whoever did the work.
 """
 
 from __future__ import annotations
 
 import math
-import time
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from goldilocks.answers import Answers
-from goldilocks.errors import BudgetError, InputError, IntegrityError
+from goldilocks import plugins
+from goldilocks.errors import BudgetError, InputError, IntegrityError, ProcessError, WorkerLostError
 from goldilocks.evaluation.error_cost import LossRule
-from goldilocks.evaluation.score import loss_of, measured
-from goldilocks.evaluation.score import score as score_of
-from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, TrainingStep
-from goldilocks.protocols import ExplainsStopping, Metric, Policy, Task
-from goldilocks.records import Candidate, Dataset, Failure, Gold, Pool, Screening, TaskSpec, Text, Trial
-from goldilocks.selection.answers_in_time import answers_in_time
+from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, WorkerLost
+from goldilocks.protocols import ExecutorOptions, ExplainsStopping, Job, Metric, Policy, Task, Workers
+from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
+from goldilocks.selection.purchase import Delivery, Order, Runner, Workbench, carry_out, checkpoint_of, unpack
 from goldilocks.selection.reserve import Reserve
-from goldilocks.selection.seeds import seed_name, seeds_available
+from goldilocks.selection.seeds import seeds_available
 from goldilocks.selection.standings import RUNGS, Standings
-from goldilocks.selection.teachers import without_teacher
-from goldilocks.selection.watchdog import limit_of, time_limit
+from goldilocks.selection.teachers import needs_teacher, without_teacher
+from goldilocks.selection.watchdog import limit_of
 from goldilocks.selection.workspace import Workspace
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import Machine
-
-
-class Runner(Protocol):
-    """One candidate's training, bought piece by piece (``tune.run.Run``)."""
-
-    share: float
-
-    def advance(
-        self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
-    ) -> None:
-        """Train on, up to ``share`` of the full run; less where ``stop`` says so."""
-
-    def predict(self, texts: Sequence[Text]) -> Answers:
-        """Answers, as ``protocols.Model.predict``."""
-
-
-@runtime_checkable
-class ReportsLoss(Protocol):
-    """A run (beside ``Runner``) that is trained by gradient descent."""
-
-    @property
-    def loss(self) -> float | None:
-        """Training loss of the last step; ``None``: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +68,8 @@ class RaceContext:
     for sale."""
     on_half: Callable[[Candidate], Runner] | None = None
     """Makes a run on half of the training rows, for the learning curve of the winner; ``None``: there is none."""
+    workers: Workers | None = None
+    """What carries out the purchases (``plugins.load("executors", ...).open_workers``); ``None``: this process."""
     step_seconds: float | None = None
     """Time limit of one purchase; ``None``: from its forecast (``watchdog.limit_of``)."""
 
@@ -105,45 +83,189 @@ def race(setting: RaceContext, policy: Policy) -> tuple[tuple[Trial, ...], str]:
     Raises:
         BudgetError: the budget ended, or the disk was full, before any candidate but a baseline was finished.
         InputError: every candidate but a baseline failed.
+        ProcessError: no worker is left.
     """
-    guard = Guard(setting.workspace, setting.clock, setting.progress)
-    standings = _standings(setting)
-    members = {candidate.name: candidate for candidate in standings.pool}
-    stopped = "the budget ended"
-    runs: dict[str, Runner] = {}
-    reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
-    full = ""
-    while (left := setting.clock.left() - reserve.seconds(standings.trials)) > 0 and standings.candidates:
-        standings.left = left
-        purchase = _baseline(standings, setting.baselines) or policy.choose(standings) or _beside_baseline(standings)
-        if purchase is None:
-            stopped = _why_stopped(policy, standings)
-            break
-        name, rung, why = purchase
-        full = _over_disk(members[name], setting)
-        if full:
-            stopped = full
-            break
+    if setting.workers is None:
+        with plugins.load("executors", "local").open_workers(ExecutorOptions()) as workers:
+            return race(replace(setting, workers=workers), policy)
+    return _Race(setting, policy, setting.workers).run()
+
+
+class _Race:
+    """A race under way: orders are given while workers are free, then one result is waited for and recorded."""
+
+    def __init__(self, setting: RaceContext, policy: Policy, workers: Workers) -> None:
+        self.setting, self.policy, self.workers = setting, policy, workers
+        self.guard = Guard(setting.workspace, setting.clock, setting.progress)
+        self.dropped = set(setting.workspace.read_dropped())
+        self.standings = _standings(setting)
+        self.members = {candidate.name: candidate for candidate in self.standings.pool}
+        self.reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
+        self.orders: dict[str, tuple[Order, float]] = {}
+        """Candidate -> what is in flight, and when it began."""
+        self.lost: Counter[str] = Counter()
+        """Workers that ended while they ran a candidate."""
+        self.stopped = ""
+        """Why no more is bought; empty: something may be."""
+        self.full = ""
+        """Why the disk limit ended the race."""
+        self.bench = Workbench(
+            setting.dataset,
+            setting.metric,
+            setting.rule,
+            self.standings.seed,
+            setting.workspace,
+            setting.start,
+            setting.keep,
+            setting.repeat,
+            setting.clock,
+            setting.progress,
+            give_up=self._give_up,
+        )
+        if workers.in_process:
+            workers.share(carry_out, self.bench)
+
+    def run(self) -> tuple[tuple[Trial, ...], str]:
+        """See ``race``."""
+        while True:
+            self._order()
+            if not self.orders:
+                break
+            name, result = self.workers.wait()
+            self._collect(name, result)
+        _check_decides(self.standings, self.setting, self.full)
+        return tuple(self.standings.trials), self.stopped
+
+    # -------------------------------------------------------------------------------------------------------- ordering
+
+    def _order(self) -> None:
+        """Give orders while a worker is free and something is worth its price."""
+        standings, setting = self.standings, self.setting
+        while not self.stopped:
+            if not (standings.candidates or self.orders):
+                self.stopped = _BUDGET_ENDED
+                break
+            if (left := setting.clock.left() - self.reserve.seconds(standings.trials)) <= 0:
+                self.stopped = _BUDGET_ENDED
+                break
+            if self.workers.free < 1:
+                if self.orders:
+                    break
+                raise ProcessError(
+                    "no worker is left; start one, then --resume: all that was bought is in the run folder."
+                )
+            standings.left, standings.workers = left, max(self.workers.size, 1)
+            purchase = _baseline(standings, setting.baselines) or self.policy.choose(standings)
+            if purchase is None and self.orders:
+                break  # what is in flight may change its mind
+            purchase = purchase or _beside_baseline(standings)
+            if purchase is None:
+                self.stopped = _why_stopped(self.policy, standings)
+                break
+            name, rung, why = purchase
+            self.full = self.stopped = _over_disk(self.members[name], setting)
+            if not self.full:
+                self._submit(name, rung, why)
+
+    def _submit(self, name: str, rung: int, why: str) -> None:
+        candidate, standings, clock = self.members[name], self.standings, self.setting.clock
         repeat = _repeat(name, standings)
-        if members[name].model.remote:  # every rung would ask the whole validation part for money, and train nothing
+        if candidate.model.remote:  # every rung would ask the whole validation part for money, and train nothing
             rung = len(standings.rungs) - 1
-        with guard.watch("race", [seed_name(name, repeat) if repeat else name]) as failed:
-            trial = _within_limit(members[name], rung, why, standings, setting, runs, repeat)
+        predicted = _price(name, rung, repeat, standings)
+        limit = self.setting.step_seconds or limit_of(predicted, clock.left())
+        order = Order(
+            candidate,
+            rung,
+            standings.rungs[rung],
+            why,
+            predicted,
+            standings.value(name),
+            standings.left,
+            limit,
+            repeat,
+        )
+        self.setting.progress(PurchaseStarted(name, order.share, predicted, why))
+        self.orders[name] = order, clock.elapsed()
+        standings.pending[name] = rung
+        if self.workers.in_process:
+            self.workers.submit(Job(name, order))
+        elif candidate.model.remote or needs_teacher(candidate):  # keys, and models to learn from, are here
+            self._collect(name, lambda: carry_out(self.bench, order))
+        else:
+            content = order, checkpoint_of(self.setting.workspace, order)
+            memory = self.setting.pool.forecasts[name].memory_bytes
+            gpus = int(self.setting.machine.device == "cuda" and bool(candidate.model.groups))
+            self.workers.submit(Job(name, content, memory, gpus))
+
+    # ------------------------------------------------------------------------------------------------------ collecting
+
+    def _collect(self, name: str, result: Callable[[], Any]) -> None:
+        """Record what became of an order."""
+        order, begun = self.orders[name]
+        trial: Trial | None = None
+        with self.guard.watch("race", [order.name], since=begun) as failed:
+            try:
+                trial = self._received(order, result())
+            except WorkerLostError as error:
+                self._lose(order, str(error))
+                return
+            finally:
+                del self.orders[name], self.standings.pending[name]
         if failed:
-            standings.dropped = _unavailable(setting, standings)
-            continue
-        if trial is None:  # the budget ended in the middle of the rung
-            break
+            self.dropped.update(entry.candidate for entry in failed)
+            self._update_dropped()
+        elif trial is None:  # the budget ended in the middle of the rung
+            self.stopped = _BUDGET_ENDED
+        else:
+            self._record(order, trial)
+
+    def _received(self, order: Order, result: Any) -> Trial | None:
+        """The trial, its files brought into the run folder where another machine sent them."""
+        if not isinstance(result, Delivery):
+            trial: Trial | None = result
+            return trial
+        if result.failure:
+            raise IntegrityError(result.failure)
+        if result.trial is None:
+            return None
+        workspace = self.setting.workspace
+        unpack(result.files, workspace.of_candidate(order.candidate.name))
+        workspace.inside(result.trial.predictions)
+        return replace(result.trial, elapsed=self.setting.clock.elapsed())
+
+    def _lose(self, order: Order, reason: str) -> None:
+        """A worker ended: its rung is lost; a candidate that ended several is taken to be the cause."""
+        self.lost[order.name] += 1
+        self.setting.progress(WorkerLost(order.candidate.name, order.share, reason))
+        if self.lost[order.name] >= _MOST_LOST:
+            raise IntegrityError(
+                f"{_MOST_LOST} workers have ended while they ran it ({reason}); it may need more memory than a worker "
+                "has."
+            )
+
+    def _record(self, order: Order, trial: Trial) -> None:
+        standings, setting, name = self.standings, self.setting, order.candidate.name
         standings.trials.append(trial)
-        standings.dropped = _unavailable(setting, standings)
+        self._update_dropped()
         standings.begun_before.discard(name)
+        if trial.share < 1 and name not in self.bench.runs and not self.workers.in_process:
+            standings.begun_before.add(name)  # the next rung begins in a fresh process
         setting.workspace.add_trial(trial)
         setting.progress(PurchaseFinished(trial, setting.clock.left()))
-        if trial.share >= 1 and not repeat and setting.measure is not None:
-            _measure(members[name], setting, guard, reserve)
-            standings.dropped = _unavailable(setting, standings)
-    _check_decides(standings, setting, full)
-    return tuple(standings.trials), stopped
+        if trial.share >= 1 and not order.repeat and setting.measure is not None:
+            self.dropped.update(_measure(order.candidate, setting, self.guard, self.reserve))
+            self._update_dropped()
+
+    def _update_dropped(self) -> None:
+        """Candidates that failed, and students with nothing to learn from yet."""
+        self.standings.dropped = self.dropped | without_teacher(
+            self.standings.pool, self.standings.trials, self.dropped
+        )
+
+    def _give_up(self, order: Order, reason: str) -> None:
+        elapsed = self.setting.clock.elapsed()
+        self.setting.workspace.add_dropped(Failure(order.name, "race", reason, order.limit, elapsed))
 
 
 def _standings(setting: RaceContext) -> Standings:
@@ -165,7 +287,7 @@ def _standings(setting: RaceContext) -> Standings:
     )
     if setting.repeat is not None:
         standings.seeds = seeds_available(standings.pool)
-    standings.dropped = _unavailable(setting, standings)
+    standings.dropped = {*standings.dropped, *without_teacher(standings.pool, standings.trials, standings.dropped)}
     standings.begun_before = {trial.candidate for trial in standings.trials}
     return standings
 
@@ -206,26 +328,26 @@ def _repeat(name: str, standings: Standings) -> int:
 
 def _over_disk(candidate: Candidate, setting: RaceContext) -> str:
     """Why a purchase would pass the disk limit; empty where it would not."""
+    if math.isinf(setting.max_disk_bytes):
+        return ""
     if setting.workspace.size_bytes() + candidate.model.size_bytes <= setting.max_disk_bytes:
         return ""
     return f"the run's folder would pass its {setting.max_disk_bytes / 1e6:,.0f} MB of disk"
 
 
-def _unavailable(setting: RaceContext, standings: Standings) -> Collection[str]:
-    """Candidates that failed, and students with nothing to learn from yet."""
-    dropped = setting.workspace.read_dropped()
-    return {*dropped, *without_teacher(standings.pool, standings.trials, dropped)}
-
-
-def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: Reserve) -> None:
-    """Take the footprint of a finished candidate; one that cannot be measured is excluded."""
+def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: Reserve) -> list[str]:
+    """Take the footprint of a finished candidate; one that cannot be measured is excluded, and returned."""
     assert setting.measure is not None
     begun = setting.clock.elapsed()
-    with guard.watch("measuring", [candidate.name]):
+    with guard.watch("measuring", [candidate.name]) as failed:
         setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
     reserve.measured[candidate.name] = setting.clock.elapsed() - begun
+    return [entry.candidate for entry in failed]
 
 
+_BUDGET_ENDED = "the budget ended"
+_MOST_LOST = 2
+"""Workers that may end while they run one candidate, before it is excluded."""
 FOOTPRINT_TEXTS = 64
 """Validation texts that a footprint is measured on."""
 
@@ -308,110 +430,12 @@ def _nothing_left(baselines: Sequence[str], workspace: Workspace) -> str:
     )
 
 
-def _within_limit(
-    candidate: Candidate,
-    rung: int,
-    why: str,
-    standings: Standings,
-    setting: RaceContext,
-    runs: dict[str, Runner],
-    repeat: int,
-) -> Trial | None:
-    """``_buy``, given up where it hangs; see ``selection/watchdog.py``."""
-    name, begun = seed_name(candidate.name, repeat) if repeat else candidate.name, setting.clock.elapsed()
-    seconds = limit_of(_price(candidate.name, rung, repeat, standings), setting.clock.left())
-
-    def give_up(reason: str) -> None:
-        setting.workspace.add_dropped(Failure(name, "race", reason, seconds, begun + seconds))
-
-    what = f"{name}, up to {standings.rungs[rung]:.0%} of its run"
-    with time_limit(setting.step_seconds or seconds, what, give_up=give_up):
-        return _buy(candidate, rung, why, standings, setting, runs, repeat)
-
-
 def _price(name: str, rung: int, repeat: int, standings: Standings) -> float:
     """Predicted seconds of a purchase."""
     if not repeat:
         return standings.price(name, rung)
     offered = standings.repeats()
     return float(offered.seconds[offered.candidates.index(name)])
-
-
-def _buy(
-    candidate: Candidate,
-    rung: int,
-    why: str,
-    standings: Standings,
-    setting: RaceContext,
-    runs: dict[str, Runner],
-    repeat: int,
-) -> Trial | None:
-    """Carry out one purchase; ``None`` where the budget ended before the rung was reached."""
-    name, share, dataset = candidate.name, standings.rungs[rung], setting.dataset
-    predicted, value = _price(name, rung, repeat, standings), standings.value(name)
-    setting.progress(PurchaseStarted(name, share, predicted, why))
-    begun, used = time.perf_counter(), setting.workspace.spending_log(name).own()
-    until = setting.clock.elapsed() + standings.left
-    if repeat and setting.repeat is not None:
-        run = setting.repeat(candidate, repeat)
-    else:
-        run = runs.pop(name) if name in runs else setting.start(candidate)
-    run.advance(
-        share,
-        stop=lambda: setting.clock.elapsed() >= until,
-        on_step=lambda done: setting.progress(
-            TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)
-        ),
-    )
-    if run.share < share - 1e-9:
-        return None
-    asked = time.perf_counter()
-    answers = answers_in_time(run, dataset.validation.texts, lambda: until - setting.clock.elapsed())
-    if answers is None:
-        return None
-    if setting.rule is not None:
-        answers = setting.rule.answers(answers)
-    per_text = max(time.perf_counter() - asked, 0.0) / max(len(dataset.validation), 1)
-    usage = setting.workspace.spending_log(name).own() - used if candidate.model.remote else None
-    if not repeat:  # of a further seed nothing but its answers is needed
-        setting.keep(candidate, run)
-    if share < 1:
-        runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
-    relative = setting.workspace.write_answers(name, rung, answers, repeat)
-    scoring = time.perf_counter()
-    _refuse_undefined(setting.metric, dataset.validation.gold, answers)
-    score = measured(setting.metric, dataset.validation.gold, answers.values, seed=standings.seed)
-    return Trial(
-        candidate=name,
-        rung=rung,
-        share=share,
-        seconds=max(time.perf_counter() - begun, 0.0),
-        score=score,
-        loss=(
-            float(loss_of(setting.metric, score.value))
-            if setting.rule is None
-            else setting.rule.loss(dataset.validation.gold, answers)
-        ),
-        predictions=relative,
-        seconds_per_text=per_text,
-        scoring_seconds=max(time.perf_counter() - scoring, 0.0),
-        elapsed=setting.clock.elapsed(),
-        predicted_seconds=predicted,
-        value=value,
-        why=why,
-        data_fingerprint=dataset.fingerprint,
-        usage=usage,
-        repeat=repeat,
-    )
-
-
-def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:
-    """See that the metric has a value for a candidate's answers; without one it is excluded."""
-    if not math.isfinite(value := score_of(metric, gold, answers.values)):
-        raise InputError(
-            f"the metric is not defined for its answers (it is {value}); exclude the candidate, or let another metric "
-            "decide."
-        )
 
 
 def _cheapest(standings: Standings) -> float:

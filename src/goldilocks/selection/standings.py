@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +84,12 @@ class Standings:
     """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
     footprint_seconds: float = FOOTPRINT_SECONDS
     """What measuring one finished model takes, after the race."""
+    pending: dict[str, int] = field(default_factory=dict)
+    """Candidate -> rung that a worker is running it up to. Counted at its expected outcome: the forecast does not move,
+    and a candidate on its way to the last rung counts as finished with the loss that is expected of it. (The posterior
+    of related candidates stays as wide as it is: a batch of purchases is a little less varied than it might be.)"""
+    workers: int = 1
+    """Purchases that run at once, which share the price of waiting."""
     seeds: Mapping[str, int] = field(default_factory=dict)
     """Candidate -> training seeds that can be bought of it, the first included; absent: one."""
     short_schedules: Mapping[str, ShortSchedule] = field(default_factory=dict)
@@ -113,7 +120,7 @@ class Standings:
     _pretrained: npt.NDArray[np.bool_] = field(init=False)
     _prices: tuple[tuple[int, int], Floats] | None = field(init=False, default=None)
     """The prices last made, with the state they were made for."""
-    _view_of: tuple[tuple[int, int, TaskSpec], _View] | None = field(init=False, default=None)
+    _view_of: tuple[tuple[Any, ...], _View] | None = field(init=False, default=None)
     """The view last made, with the state it was made for."""
 
     def __post_init__(self) -> None:
@@ -137,8 +144,9 @@ class Standings:
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Names of those that did not fail, in the order of the pool."""
-        return [name for name in self._place if name not in self.dropped] if self.dropped else list(self._place)
+        """Names of those that did not fail and are not in flight, in the order of the pool."""
+        out = {*self.dropped, *self.pending}
+        return [name for name in self._place if name not in out]
 
     @property
     def seconds_left(self) -> float:
@@ -148,8 +156,9 @@ class Standings:
 
     @property
     def second_price(self) -> float:
-        """Money that a second of the search costs: the price of waiting, and of the machine."""
-        return (self.spec.prices.waiting_hour + machine_hour(self.spec, self.machine)) / 3600
+        """Money that a second of one purchase costs: its part of the price of waiting, and the machine's."""
+        waiting = self.spec.prices.waiting_hour / max(self.workers, 1)
+        return (waiting + machine_hour(self.spec, self.machine)) / 3600
 
     @property
     def indifference(self) -> float:
@@ -167,9 +176,9 @@ class Standings:
         return self.spec.objective.currency
 
     def bought(self, candidate: str) -> int:
-        """How many rungs the candidate has."""
+        """How many rungs the candidate has, one in flight included."""
         self._catch_up()
-        return int(self._done[self._place[candidate]])
+        return max(int(self._done[self._place[candidate]]), self.pending.get(candidate, -1) + 1)
 
     def losses(self, candidate: str) -> dict[int, float]:
         """Rung -> validation loss."""
@@ -215,7 +224,9 @@ class Standings:
         offered = [
             number
             for number, place in enumerate(finished.tolist())
-            if had[number] < self.seeds.get(self._names[place], 1) and not seeds_in(self.dropped, self._names[place])
+            if had[number] < self.seeds.get(self._names[place], 1)
+            and self._names[place] not in self.pending
+            and not seeds_in(self.dropped, self._names[place])
         ]
         view = self._view()
         if not offered or view.best is None:
@@ -358,10 +369,16 @@ class Standings:
         return standing
 
     def _finished(self) -> npt.NDArray[np.bool_]:
-        return self._standing() & (self._done >= len(self.rungs))
+        """Which candidates are, or will be when what is in flight has ended."""
+        done = self._done >= len(self.rungs)
+        done[[self._place[name] for name, rung in self.pending.items() if rung == len(self.rungs) - 1]] = True
+        return self._standing() & done
 
     def _open(self) -> npt.NDArray[np.bool_]:
-        return self._standing() & (self._done < len(self.rungs))
+        """Which candidates have rungs that can be bought now."""
+        free = self._standing() & (self._done < len(self.rungs))
+        free[[self._place[name] for name in self.pending]] = False
+        return free
 
     def _running_costs(self) -> Floats:
         """Money per month of each candidate: its own, else the same model's, else the cheapest of its family or of all.
@@ -379,7 +396,7 @@ class Standings:
         return np.where(np.isnan(self._cost), costs, self._cost)
 
     def _view(self) -> _View:
-        state = (self._seen, len(self.dropped), self.spec)
+        state = (self._seen, len(self.dropped), self.spec, tuple(self.pending.items()))
         if self._view_of is None or self._view_of[0] != state:
             costs = self._running_costs()
             means, variances = self.posterior.by_scale()
@@ -396,7 +413,8 @@ class Standings:
 
         def order(place: int) -> tuple[float, float, int, str]:
             candidate = self.pool[place]
-            loss = self._losses[candidate.name][len(self.rungs) - 1]
+            measured = self._losses.get(candidate.name, {}).get(len(self.rungs) - 1)
+            loss = self.forecast(candidate.name)[0] if measured is None else measured
             # Nine digits: candidates that are equal up to rounding are equal.
             return float(f"{expected[place]:.9g}"), loss, candidate.model.parameters, candidate.name
 

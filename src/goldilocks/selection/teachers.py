@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,16 @@ from goldilocks import plugins
 from goldilocks.protocols import Floats, Model, NeedsTeacher
 from goldilocks.records import Candidate, Text, Trial
 from goldilocks.support.files import write_bytes
+
+
+def needs_teacher(candidate: Candidate) -> bool:
+    """Whether a candidate learns from another one's answers."""
+    return _learns(candidate.method)
+
+
+@cache  # asked of every candidate after every purchase
+def _learns(method: str) -> bool:
+    return isinstance(plugins.load("methods", method), NeedsTeacher)
 
 
 def teacher_of(
@@ -41,7 +52,7 @@ def teacher_of(
 
 def without_teacher(pool: Sequence[Candidate], trials: Sequence[Trial], dropped: Collection[str]) -> set[str]:
     """Names of the candidates that cannot begin yet, as nothing has finished that they could learn from."""
-    students = [candidate for candidate in pool if isinstance(plugins.load("methods", candidate.method), NeedsTeacher)]
+    students = [candidate for candidate in pool if needs_teacher(candidate)]
     return {student.name for student in students if teacher_of(student, pool, trials, dropped) is None}
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from goldilocks.errors import InputError, MissingError
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.server import check_exposure, listen, use_threads
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
+from goldilocks.support.machine.ray_environment import import_ray
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -44,9 +44,8 @@ def serve_on_ray(settings: ServeSettings, notify: Callable[[str], None], find: F
     check_exposure(settings)
     check_for_ray(settings)
     own = "RAY_ADDRESS" not in os.environ
-    _set_environment(own=own)
+    ray = import_ray(own=own)
     try:
-        import ray
         from ray import serve
     except ImportError as error:
         raise MissingError(f"{error.name} is not installed; pip install 'goldilocks-lm[ray]'.") from error
@@ -70,15 +69,6 @@ def serve_on_ray(settings: ServeSettings, notify: Callable[[str], None], find: F
         if own:
             serve.shutdown()
         ray.shutdown()
-
-
-def _set_environment(*, own: bool) -> None:
-    """Set what Ray reads when it is imported."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if own and "RAY_AUTH_MODE" not in os.environ:
-        # The ports between Ray's processes are open on every address of the machine: they need a token.
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def check_for_ray(settings: ServeSettings) -> None:

@@ -1,0 +1,223 @@
+"""How much time does the race itself take between two purchases, with many candidates and many workers?
+
+Run:    python benchmarks/scheduler_time.py --out benchmarks/results/scheduler_time.json
+Needs:  CPU only, about a minute. The result of record is benchmarks/results/scheduler_time.json.
+
+Measured: wall-clock seconds of ``selection.race.race`` (posterior, policy, bookkeeping, the line of trials.jsonl on the
+disk) divided by the trials completed. Workers and clock are simulated: a purchase takes the predicted seconds times
+exp(N(0, 0.3)) of simulated time and no real time, and its loss comes from a random power law; 30 encoders' worth of
+methods by number, seed 0. Making the simulated results is timed apart and taken off. The last line of output is one
+JSON object; everything above it is for people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goldilocks import plugins
+from goldilocks.events import silent
+from goldilocks.protocols import Job
+from goldilocks.records import (
+    Candidate,
+    DataProfile,
+    Dataset,
+    DataSpec,
+    Forecast,
+    Measured,
+    ModelInfo,
+    Part,
+    Pool,
+    Prices,
+    Screening,
+    TaskSpec,
+    Trial,
+)
+from goldilocks.selection.purchase import Delivery, Order
+from goldilocks.selection.race import RaceContext, race
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.machine.clock import Clock
+from goldilocks.support.machine.hardware import Machine
+
+METHODS = ("full", "lora", "head_only", "bias_only", "top_layers")
+POLICIES = ("value", "exhaustive", "halving")
+N_ITEMS = 1_000
+
+
+class SimulatedClock(Clock):
+    """A clock that the simulated workers move."""
+
+    now = 0.0
+
+    def elapsed(self) -> float:
+        """Simulated seconds."""
+        return self.now
+
+
+class SimulatedWorkers:
+    """Workers whose jobs end on the simulated clock."""
+
+    in_process = False
+
+    def __init__(self, size: int, clock: SimulatedClock) -> None:
+        """All free."""
+        self.size, self._clock = size, clock
+        self._flight: list[tuple[float, int, str, Delivery]] = []
+        self._rng = np.random.default_rng(0)
+        self._count = 0
+        self._levels: dict[str, float] = {}
+        self.own_seconds = 0.0
+        """Real time of the simulation itself."""
+
+    @property
+    def free(self) -> int:
+        """Workers without a job."""
+        return self.size - len(self._flight)
+
+    def share(self, perform: Callable[[Any, Any], Any], data: Any) -> None:
+        """Nothing is needed."""
+
+    def submit(self, job: Job) -> None:
+        """Draw the result and when it comes."""
+        begun = time.perf_counter()
+        order: Order = job.content[0]
+        seconds = order.predicted * float(np.exp(self._rng.normal(0, 0.3)))
+        level = self._levels.setdefault(job.name, float(np.exp(self._rng.normal(-2, 0.4))))
+        loss = min(level * (1 + 0.3 * (order.share**-0.5 - 1)) * float(np.exp(self._rng.normal(0, 0.03))), 0.9)
+        trial = Trial(
+            candidate=job.name,
+            rung=order.rung,
+            share=order.share,
+            seconds=seconds,
+            score=Measured(1 - loss, 1 - loss - 0.02, 1 - loss + 0.02, N_ITEMS, "accuracy"),
+            loss=loss,
+            predictions=f"runs/{order.rung}.npy",
+            seconds_per_text=1e-3,
+            elapsed=0.0,
+            predicted_seconds=order.predicted,
+            value=order.value,
+            why=order.why,
+            data_fingerprint="f" * 16,
+            repeat=order.repeat,
+        )
+        self._count += 1
+        heapq.heappush(self._flight, (self._clock.now + seconds, self._count, job.name, Delivery(trial, {})))
+        self.own_seconds += time.perf_counter() - begun
+
+    def wait(self) -> tuple[str, Callable[[], Any]]:
+        """Move the clock to the end of the next job."""
+        ends, _, name, delivery = heapq.heappop(self._flight)
+        self._clock.now = max(self._clock.now, ends)
+        return name, lambda: delivery
+
+
+def pool_of(size: int) -> Pool:
+    """Candidates of several families, models and methods."""
+    rng = np.random.default_rng(1)
+    made = []
+    for number in range(size):
+        model, method = divmod(number, len(METHODS))
+        info = ModelInfo(
+            f"m{model}",
+            "encoder",
+            "hub",
+            "",
+            "mit",
+            ("*",),
+            "none-needed",
+            int(rng.integers(10**7, 10**9)),
+            10**8,
+            groups=("embeddings", "attention", "mlp", "head"),
+        )
+        made.append(Candidate(info, METHODS[method]))
+    forecasts = {one.name: Forecast(float(rng.uniform(60, 600)), 1e9) for one in made}
+    return Pool(tuple(made), forecasts)
+
+
+def measure(candidates: int, workers: int, policy: str, budget: float) -> dict[str, Any]:
+    """Run one race."""
+    pool = pool_of(candidates)
+    clock = SimulatedClock(budget)
+    simulated = SimulatedWorkers(workers, clock)
+    part = Part(("x",) * N_ITEMS, ("a", "b") * (N_ITEMS // 2), tuple(range(N_ITEMS)))
+    with tempfile.TemporaryDirectory() as folder:
+        context = RaceContext(
+            dataset=Dataset(part, part, Part(), ("a", "b"), "f" * 16, DataProfile({}, {}, {}, {}, "en", {})),
+            pool=pool,
+            screening=Screening((), {}, tuple(one.name for one in pool.candidates), (), 0.0, "f" * 16),
+            spec=TaskSpec(
+                "t",
+                DataSpec("t.csv"),
+                budget_seconds=budget,
+                prices=Prices(waiting_hour=0.1),
+            ),
+            machine=Machine(2, 8 * 10**9, "cpu", 50.0, False, "simulated"),
+            metric=plugins.load("metrics", "accuracy"),
+            workspace=Workspace(Path(folder)),
+            start=_never,
+            keep=_never,
+            clock=clock,
+            progress=silent,
+            workers=simulated,
+        )
+        begun = time.perf_counter()
+        trials, stopped = race(context, plugins.load("policies", policy))
+        seconds = time.perf_counter() - begun - simulated.own_seconds
+    return {
+        "policy": policy,
+        "candidates": candidates,
+        "workers": workers,
+        "trials": len(trials),
+        "simulated_seconds": round(clock.now),
+        "busy_share": round(sum(trial.seconds for trial in trials) / (workers * clock.now), 3),
+        "stopped": stopped,
+        "seconds": round(seconds, 3),
+        "ms_per_trial": round(1e3 * seconds / len(trials), 3),
+    }
+
+
+def _never(*_: Any) -> Any:
+    raise AssertionError("nothing is trained here")
+
+
+def main() -> None:
+    """Measure every policy."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--candidates", type=int, default=1_000)
+    parser.add_argument("--workers", type=int, default=100)
+    parser.add_argument("--budget", type=float, default=7_200.0, help="simulated seconds")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    results = []
+    for policy in POLICIES:
+        runs = [measure(options.candidates, options.workers, policy, options.budget) for _ in range(options.repeats)]
+        median = sorted(runs, key=lambda run: run["ms_per_trial"])[len(runs) // 2]
+        results.append(median | {"all_ms_per_trial": [run["ms_per_trial"] for run in runs]})
+        print(f"{policy:<12} {median['trials']:>5} trials  {median['ms_per_trial']:.2f} ms each  ({median['stopped']})")
+    content = {
+        "results": results,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": os.environ.get("OMP_NUM_THREADS", ""),
+        "seed": 0,
+    }
+    if options.out:
+        options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Where the purchases of a race are carried out; one file each."""

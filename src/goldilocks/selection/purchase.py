@@ -1,0 +1,317 @@
+"""One purchase: a candidate's run is continued up to a rung, scored on the validation part and kept.
+
+It is carried out where the executor says. In the race's own process a run stays in memory between its rungs and the
+checkpoint goes to the run folder. Elsewhere (``carry_out_remotely``) the checkpoint comes with the order and goes back
+with the trial as bytes, so that the run folder holds everything and no worker keeps anything.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol, runtime_checkable
+
+from goldilocks import plugins
+from goldilocks.answers import Answers
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.evaluation.error_cost import LossRule
+from goldilocks.evaluation.score import loss_of, measured
+from goldilocks.evaluation.score import score as score_of
+from goldilocks.events import Progress, TrainingStep, silent
+from goldilocks.protocols import Metric
+from goldilocks.records import Candidate, Dataset, Gold, Text, Trial
+from goldilocks.selection.answers_in_time import answers_in_time
+from goldilocks.selection.failures import own_fault
+from goldilocks.selection.run_store import RunStore
+from goldilocks.selection.seeds import seed_name
+from goldilocks.selection.watchdog import time_limit
+from goldilocks.selection.workspace import Workspace
+from goldilocks.support.machine.clock import Clock
+from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
+
+
+class Runner(Protocol):
+    """One candidate's training, bought piece by piece (``tune.run.Run``)."""
+
+    share: float
+
+    def advance(
+        self, share: float, *, stop: Callable[[], bool] | None = None, on_step: Callable[[float], None] | None = None
+    ) -> None:
+        """Train on, up to ``share`` of the full run; less where ``stop`` says so."""
+
+    def predict(self, texts: Sequence[Text]) -> Answers:
+        """Answers, as ``protocols.Model.predict``."""
+
+
+@runtime_checkable
+class ReportsLoss(Protocol):
+    """A run (beside ``Runner``) that is trained by gradient descent."""
+
+    @property
+    def loss(self) -> float | None:
+        """Training loss of the last step; ``None``: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be carried out."""
+
+    candidate: Candidate
+    rung: int
+    share: float
+    """Of the full run, at the rung."""
+    why: str
+    predicted: float
+    """Seconds."""
+    value: float
+    """Money per month; see ``records.Trial``."""
+    seconds_left: float
+    """Of the budget: the run ends by itself when they are over."""
+    limit: float
+    """Time limit, seconds; see ``selection/watchdog.py``."""
+    repeat: int = 0
+    """Number of a further seed; 0: the first run."""
+
+    @property
+    def name(self) -> str:
+        """The candidate, with the seed where it is not the first."""
+        return seed_name(self.candidate.name, self.repeat) if self.repeat else self.candidate.name
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """What purchases are carried out with."""
+
+    dataset: Dataset
+    metric: Metric
+    rule: LossRule | None
+    """How answers become loss in money; ``None``: by the metric's loss."""
+    seed: int
+    workspace: Workspace
+    start: Callable[[Candidate], Runner]
+    """Makes a candidate's run, from its checkpoint where there is one."""
+    keep: Callable[[Candidate, Any], None]
+    """Takes what ``start`` made; writes a run's checkpoint (and its model when finished)."""
+    repeat: Callable[[Candidate, int], Runner] | None
+    """Makes a run from scratch with another training seed."""
+    clock: Clock
+    progress: Progress
+    give_up: Callable[[Order, str], None] | None = None
+    """Called in another thread with the reason before the process of a hanging step is ended."""
+    runs: dict[str, Runner] = field(default_factory=dict)
+    """Runs that are under way, in memory."""
+
+
+def carry_out(bench: Workbench, order: Order) -> Trial | None:
+    """Train, score and keep; ``None`` where the budget ended before the rung was reached.
+
+    Raises:
+        StepTimeoutError: the time limit was reached.
+        GoldilocksError: something went wrong with the candidate, or with the run folder.
+    """
+    what = f"{order.name}, up to {order.share:.0%} of its run"
+
+    def give_up(reason: str) -> None:
+        if bench.give_up is not None:
+            bench.give_up(order, reason)
+
+    with time_limit(order.limit, what, give_up=give_up):
+        return _carry_out(bench, order)
+
+
+def _carry_out(bench: Workbench, order: Order) -> Trial | None:
+    name, share, repeat, validation = order.candidate.name, order.share, order.repeat, bench.dataset.validation
+    begun, used = time.perf_counter(), bench.workspace.spending_log(name).own()
+    until = bench.clock.elapsed() + order.seconds_left
+    if repeat and bench.repeat is not None:
+        run = bench.repeat(order.candidate, repeat)
+    else:
+        run = bench.runs.pop(name) if name in bench.runs else bench.start(order.candidate)
+    run.advance(
+        share,
+        stop=lambda: bench.clock.elapsed() >= until,
+        on_step=lambda done: bench.progress(
+            TrainingStep(name, done, run.loss if isinstance(run, ReportsLoss) else None)
+        ),
+    )
+    if run.share < share - 1e-9:
+        return None
+    asked = time.perf_counter()
+    answers = answers_in_time(run, validation.texts, lambda: until - bench.clock.elapsed())
+    if answers is None:
+        return None
+    if bench.rule is not None:
+        answers = bench.rule.answers(answers)
+    per_text = max(time.perf_counter() - asked, 0.0) / max(len(validation), 1)
+    usage = bench.workspace.spending_log(name).own() - used if order.candidate.model.remote else None
+    if not repeat:  # of a further seed nothing but its answers is needed
+        bench.keep(order.candidate, run)
+    if share < 1:
+        bench.runs[name] = run  # a finished one is on the disk; a pool of large models must not pile up in memory
+    relative = bench.workspace.write_answers(name, order.rung, answers, repeat)
+    scoring = time.perf_counter()
+    _refuse_undefined(bench.metric, validation.gold, answers)
+    score = measured(bench.metric, validation.gold, answers.values, seed=bench.seed)
+    return Trial(
+        candidate=name,
+        rung=order.rung,
+        share=share,
+        seconds=max(time.perf_counter() - begun, 0.0),
+        score=score,
+        loss=(
+            float(loss_of(bench.metric, score.value))
+            if bench.rule is None
+            else bench.rule.loss(validation.gold, answers)
+        ),
+        predictions=relative,
+        seconds_per_text=per_text,
+        scoring_seconds=max(time.perf_counter() - scoring, 0.0),
+        elapsed=bench.clock.elapsed(),
+        predicted_seconds=order.predicted,
+        value=order.value,
+        why=order.why,
+        data_fingerprint=bench.dataset.fingerprint,
+        usage=usage,
+        repeat=repeat,
+    )
+
+
+def _refuse_undefined(metric: Metric, gold: Sequence[Gold], answers: Answers) -> None:
+    """See that the metric has a value for a candidate's answers; without one it is excluded."""
+    if not math.isfinite(value := score_of(metric, gold, answers.values)):
+        raise InputError(
+            f"the metric is not defined for its answers (it is {value}); exclude the candidate, or let another metric "
+            "decide."
+        )
+
+
+# ------------------------------------------------------------------------------------------------------ other processes
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBench:
+    """What all purchases of a race need on other machines; handed over once."""
+
+    store: RunStore
+    """Its workspace is left behind: each purchase has a temporary one."""
+    metric: Metric
+    rule: LossRule | None
+    threads: int
+    unsafe_execution: bool
+    version: str = field(default_factory=lambda: version("goldilocks-lm"))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What comes back from another machine."""
+
+    trial: Trial | None
+    """``None``: the budget ended before the rung was reached."""
+    files: Mapping[str, bytes]
+    """Path in the candidate's folder -> content: checkpoint or model, and the validation answers."""
+    failure: str = ""
+    """Why the candidate is excluded; empty: it is not."""
+
+
+def carry_out_remotely(bench: RemoteBench, content: tuple[Order, Mapping[str, bytes]]) -> Delivery:
+    """Carry out an order in another process, in a temporary folder; see ``protocols.Workers.share``.
+
+    Args:
+        bench: As it was handed over.
+        content: The order, and the candidate's checkpoint as ``checkpoint_of`` packed it.
+
+    Raises:
+        InputError: this machine has another version of Goldilocks, or no space.
+    """
+    if (here := version("goldilocks-lm")) != bench.version:
+        raise InputError(
+            f"a worker has Goldilocks {here} and this machine {bench.version}; install the same version on every node "
+            "of the cluster, then --resume."
+        )
+    set_threads(bench.threads)
+    allow_unsafe_execution(bench.unsafe_execution)
+    order, files = content
+    _import_training(order.candidate)
+    with tempfile.TemporaryDirectory(prefix="goldilocks-") as scratch:
+        workspace = Workspace(Path(scratch))
+        folder = workspace.of_candidate(order.candidate.name)
+        unpack(files, folder)
+        store = replace(bench.store, workspace=workspace, _folders={}, _footprints={})
+        own = Workbench(
+            store.dataset,
+            bench.metric,
+            bench.rule,
+            store.seed,
+            workspace,
+            store.start,
+            store.keep,
+            store.repeat,
+            Clock(),
+            silent,
+        )
+        try:
+            trial = carry_out(own, order)
+        except Exception as error:
+            reason = own_fault(error)
+            if reason is None:
+                raise
+            return Delivery(None, {}, reason)
+        return Delivery(trial, {} if trial is None else packed(folder))
+
+
+def _import_training(candidate: Candidate) -> None:
+    """Import what training needs: the seconds of a worker's first job are to be those of training."""
+    import goldilocks.tuning.run  # noqa: F401
+
+    plugins.load("families", candidate.model.family)
+    plugins.load("methods", candidate.method)
+
+
+def checkpoint_of(workspace: Workspace, order: Order) -> dict[str, bytes]:
+    """The files that an order needs beside the data: the candidate's checkpoint, where its run has begun."""
+    folder = workspace.of_candidate(order.candidate.name)
+    return {} if order.repeat else {f"checkpoint/{name}": data for name, data in packed(folder / "checkpoint").items()}
+
+
+def packed(folder: Path) -> dict[str, bytes]:
+    """The files of a folder: path relative to it -> content."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def unpack(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files into a folder; a folder among them replaces the one that is there as a whole.
+
+    Raises:
+        IntegrityError: a path leads out of the folder.
+        InputError: the disk is full or the folder cannot be written to.
+    """
+    beside = folder / _ARRIVING
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        for name, content in files.items():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise IntegrityError(f"a worker sent the file {name!r}, which leads out of the run's folder.")
+            (beside / path).parent.mkdir(parents=True, exist_ok=True)
+            (beside / path).write_bytes(content)
+        for arrived in sorted(beside.iterdir()) if files else ():
+            if (folder / arrived.name).is_dir():
+                shutil.rmtree(folder / arrived.name)
+            arrived.replace(folder / arrived.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error}); free space, then --resume.") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+_ARRIVING = "model.part"
+"""What ``Workspace.remove_parts`` removes after a crash."""
