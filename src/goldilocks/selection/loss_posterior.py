@@ -13,7 +13,8 @@ inverse-gamma prior, which makes the differences multivariate Student-t, and is 
 A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
 ``bias_only`` run that has not left chance yet says nothing about ``full``.
 
-Each observation is a Kalman update, stored as one row of the downdate of the prior covariance; nothing is refactored.
+Each observation is a Kalman update; nothing is refactored. What an update needs of the joint covariance follows from
+the few effects that candidates share (``selection/shared_effects.py``).
 The prior comes from ``experience.json``, made by ``benchmarks/record_experience.py`` from recorded races on other data.
 """
 
@@ -28,6 +29,7 @@ from scipy.special import logsumexp
 
 from goldilocks.records import Candidate
 from goldilocks.selection.experience import Experience, Rung, kind_of
+from goldilocks.selection.shared_effects import SharedEffects
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,13 +83,9 @@ class Posterior:
     _rungs: list[str] = field(init=False)
     _one_go: list[bool] = field(init=False)
     """Which candidates are not trained by gradient descent."""
-    _codes: npt.NDArray[np.int64] = field(init=False)
-    _own: Floats = field(init=False)
-    """Variance of each candidate by itself."""
-    _factors: Floats = field(init=False)
-    """Loadings of each candidate (``CandidateExperience.factors``), ``(n_candidates, k)``."""
-    _updates: Floats = field(init=False)
-    _count: int = field(init=False, default=0)
+    _effects: SharedEffects = field(init=False)
+    _moments: tuple[Floats, Floats] | None = field(init=False, default=None)
+    """What ``moments`` made; ``None``: something was observed since."""
     _tables: dict[float, tuple[Floats, Floats, npt.NDArray[np.int64]]] = field(init=False, default_factory=dict)
     """What ``_table`` made."""
 
@@ -103,20 +101,21 @@ class Posterior:
             [e.groups.get(kind_of(candidate), kind_of(candidate)) for candidate in pool],
             [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool],
         ]
-        self._codes = np.array([np.unique(names, return_inverse=True)[1] for names in attributes]).reshape(3, len(pool))
+        codes = np.array([np.unique(names, return_inverse=True)[1] for names in attributes]).reshape(3, len(pool))
         level = [e.level_of(candidate) for candidate in pool]
-        self._own = np.array([e.own_variance(candidate) for candidate in pool])
-        self._factors = e.factors_of(pool)
+        own, factors = np.array([e.own_variance(candidate) for candidate in pool]), e.factors_of(pool)
         shared = np.array([e.shared_spread(name) ** 2 for name in self._rungs])
         n_scales = len(_SCALES)
         self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
-        within = e.within_family**2 + e.within_group**2 + e.within_model**2 + self._own + (self._factors**2).sum(1)
-        own = e.between_data**2 + np.outer(_SCALES**2, within)
-        self.variance = np.hstack([own, np.tile(shared, (n_scales, 1))])
+        spreads = (e.within_family, e.within_group, e.within_model)
+        within = sum(spread**2 for spread in spreads) + own + (factors**2).sum(1)
+        self.variance = np.hstack([e.between_data**2 + np.outer(_SCALES**2, within), np.tile(shared, (n_scales, 1))])
         self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
-        self.cross[:, :, len(pool) :] = self._between_rungs(np.sqrt(shared))
+        between_rungs = self._between_rungs(np.sqrt(shared))
+        self.cross[:, :, len(pool) :] = between_rungs
         self.log_weights = _log_prior(e.spread_freedom)
-        self._updates = np.zeros((n_scales, 16, len(pool) + len(shared)))
+        groups = [(members, spread**2) for members, spread in zip(codes, spreads, strict=True)]
+        self._effects = SharedEffects(groups, factors, own, e.between_data**2, between_rungs, _SCALES)
 
     def _between_rungs(self, spreads: Floats) -> Floats:
         """Prior covariance of u of the rungs: correlated among those of networks and among those of shares of rows."""
@@ -140,50 +139,36 @@ class Posterior:
         if self.is_at_chance(observation.loss) or self.candidates[place].model.family == "majority":
             if observation.share >= 1:
                 self.at_chance[place] = (self.log(observation.loss), self.counting_noise(observation.loss) ** 2)
+                self._moments = None
             return False
         relation = self._relation(place, observation)
-        column = self._column(place)
-        total = self.variance[:, place].copy()
-        if observation.share < 1:
-            rung, loading = self._rung(place, observation.share), relation.loading
-            at = len(self.candidates) + rung
+        column, total, expected = (
+            self._effects.column(place),
+            self.variance[:, place].copy(),
+            self.mean[:, place].copy(),
+        )
+        rung = None if observation.share >= 1 else self._rung(place, observation.share)
+        if rung is not None:
+            at, loading = len(self.candidates) + rung, relation.loading
             total += 2 * loading * self.cross[:, rung, place] + loading**2 * self.variance[:, at]
             column += loading * self.cross[:, rung]
-            expected = self.mean[:, place] + loading * self.mean[:, at]
-        else:
-            expected = self.mean[:, place].copy()
+            expected += loading * self.mean[:, at]
         noise = self._counting(observation, float(self.weights @ expected) + relation.bias)
-        self._update(
-            column, total + relation.spread**2 + noise**2, self.log(observation.loss) - relation.bias - expected
-        )
+        own = relation.spread**2 + noise**2
+        self._effects.observe(place, rung, relation.loading, own, total + own)
+        self._update(column, total + own, self.log(observation.loss) - relation.bias - expected)
         return True
 
     def _update(self, column: Floats, total: Floats, surprise: Floats) -> None:
         """The Kalman update: ``column`` is the covariance of the state with y, ``total`` the variance of y."""
         scaled = column / np.sqrt(total)[:, None]
-        if self._count == self._updates.shape[1]:
-            self._updates = np.concatenate([self._updates, np.zeros_like(self._updates)], axis=1)
-        self._updates[:, self._count] = scaled
-        self._count += 1
         n = len(self.candidates)
         self.mean += column * (surprise / total)[:, None]
         self.variance = np.maximum(self.variance - scaled**2, 1e-12)
         self.cross -= scaled[:, n:, None] * scaled[:, None, :]
         self.log_weights += -0.5 * (np.log(total) + surprise**2 / total)
         self.log_weights -= logsumexp(self.log_weights)
-
-    def _column(self, place: int) -> Floats:
-        """Posterior covariance of everything with z of one candidate, ``(n_scales, n_candidates + n_rungs)``."""
-        e, n = self.experience, len(self.candidates)
-        same = self._codes == self._codes[:, place, None]
-        within = same[0] * e.within_family**2 + same[1] * e.within_group**2 + same[2] * e.within_model**2
-        within = within + self._factors @ self._factors[place]
-        within[place] += self._own[place]
-        column = np.zeros_like(self.mean)
-        column[:, :n] = e.between_data**2 + np.outer(_SCALES**2, within)
-        done = self._updates[:, : self._count]
-        column -= np.matmul(done[:, :, place][:, None, :], done)[:, 0]
-        return column
+        self._moments = None
 
     # ------------------------------------------------------------------------------------------------------- answers
 
@@ -194,10 +179,12 @@ class Posterior:
 
     def moments(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of log final loss over all scales, each ``(n_candidates,)``."""
-        means, variances = self.by_scale()
-        weights = self.weights
-        mean = weights @ means
-        return mean, np.sqrt(np.maximum(weights @ (variances + means**2) - mean**2, 1e-12))
+        if self._moments is None:
+            means, variances = self.by_scale()
+            weights = self.weights
+            mean = weights @ means
+            self._moments = mean, np.sqrt(np.maximum(weights @ (variances + means**2) - mean**2, 1e-12))
+        return self._moments
 
     def by_scale(self) -> tuple[Floats, Floats]:
         """Mean and variance of log final loss under each scale, each ``(n_scales, n_candidates)``."""
@@ -207,25 +194,27 @@ class Posterior:
             means[:, place], variances[:, place] = value, variance
         return means, variances
 
-    def foresight(self, share: float) -> Floats:
+    def foresight(self, share: float, scales: npt.NDArray[np.bool_] | None = None) -> Floats:
         """How far scoring at ``share`` would move the mean of each candidate: its standard deviation, by scale.
 
         Args:
             share: A rung.
+            scales: Which scales to tell it for, ``(n_scales,)``; ``None``: all.
 
         Returns:
             ``(n_scales, n_candidates)``; at share 1 nearly all that is uncertain now, less the error of counting.
         """
-        n = len(self.candidates)
+        n, wanted = len(self.candidates), slice(None) if scales is None else scales
         means, variances = self.by_scale()
         noise = self._noise(share, np.exp(np.minimum(self.weights @ means, 0.0)))
+        variances = variances[wanted]
         if share >= 1:
             covariance, total = variances, variances + noise**2
         else:
             _, loading, rungs = self._table(share)
-            shared = loading * self.cross[:, rungs, range(n)]
+            shared = loading * self.cross[wanted][:, rungs, np.arange(n)]
             covariance = variances + shared
-            total = variances + 2 * shared + loading**2 * self.variance[:, n + rungs] + noise**2
+            total = variances + 2 * shared + loading**2 * self.variance[wanted][:, n + rungs] + noise**2
         step = np.clip(covariance, 0.0, None) / np.sqrt(np.maximum(total, 1e-12))
         return np.minimum(step, np.sqrt(variances))
 

@@ -100,6 +100,7 @@ class _Race:
         self.dropped = set(setting.workspace.read_dropped())
         self.standings = _standings(setting)
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
+        self.students = any(needs_teacher(candidate) for candidate in self.standings.pool)
         self.reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
         self.orders: dict[str, tuple[Order, float]] = {}
         """Candidate -> what is in flight, and when it began."""
@@ -259,9 +260,10 @@ class _Race:
 
     def _update_dropped(self) -> None:
         """Candidates that failed, and students with nothing to learn from yet."""
-        self.standings.dropped = self.dropped | without_teacher(
-            self.standings.pool, self.standings.trials, self.dropped
+        waiting = (
+            without_teacher(self.standings.pool, self.standings.trials, self.dropped) if self.students else set[str]()
         )
+        self.standings.dropped = self.dropped | waiting
 
     def _give_up(self, order: Order, reason: str) -> None:
         elapsed = self.setting.clock.elapsed()
@@ -389,6 +391,8 @@ def _check_decides(standings: Standings, setting: RaceContext, full: str) -> Non
 def _baseline(standings: Standings, families: Sequence[str]) -> tuple[str, int, str] | None:
     """The next of the baselines to buy, the cheapest first; ``None``: all have run, or would take more than is left."""
     last = len(standings.rungs) - 1
+    if not families:
+        return None
     prices = {
         name: standings.price(name, last)
         for name in standings.candidates

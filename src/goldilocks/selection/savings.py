@@ -28,12 +28,19 @@ def shortfall(bar: Floats, location: Floats, spread: Floats) -> Floats:
     Source:
         The price of a put option (Black & Scholes 1973); expected improvement for a log-normal (Jones et al. 1998).
     """
+    return shortfall_and_chance(bar, location, spread)[0]
+
+
+def shortfall_and_chance(bar: Floats, location: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """``shortfall`` and ``chance_below``, which have the dearest part in common."""
     beyond = np.maximum(bar - 1.0, 0.0)  # a loss never exceeds 1
     strike = np.clip(bar, 1e-300, 1.0)
     spread = np.maximum(spread, 1e-9)
     d = (np.log(strike) - location) / spread
-    put = strike * ndtr(d) - np.exp(np.minimum(location + spread**2 / 2, 50.0)) * ndtr(d - spread)
-    return np.asarray(np.where(bar > 0, beyond + np.maximum(put, 0.0), 0.0))
+    below = ndtr(d)
+    put = strike * below - np.exp(np.minimum(location + spread**2 / 2, 50.0)) * ndtr(d - spread)
+    money = np.where(bar > 0, beyond + np.maximum(put, 0.0), 0.0)
+    return np.asarray(money), np.where(bar >= 1, 1.0, np.where(bar > 0, below, 0.0))
 
 
 def chance_below(bar: Floats, location: Floats, spread: Floats) -> Floats:

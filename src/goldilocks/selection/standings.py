@@ -24,6 +24,7 @@ from goldilocks.selection.time_correction import FIXED_SECONDS
 from goldilocks.support.machine.hardware import Machine
 
 Floats = npt.NDArray[np.float64]
+_Mask = npt.NDArray[np.bool_]
 
 RUNGS = (0.1, 0.3, 1.0)
 """Shares of a full run at which a candidate can be scored."""
@@ -103,6 +104,8 @@ class Standings:
     _family_names: list[str] = field(init=False)
     _predicted: Floats = field(init=False)
     """Predicted seconds of each full run."""
+    _once: Floats = field(init=False)
+    """Share of the seconds that the frozen layers take once."""
     _behind: Floats = field(init=False)
     """Share of the seconds that is over at each rung, ``(n, rungs)``."""
     _done: npt.NDArray[np.int64] = field(init=False)
@@ -117,9 +120,11 @@ class Standings:
     """Losses that the first runs ended with."""
     _seen: int = field(init=False, default=0)
     """Trials that the arrays hold."""
-    _pretrained: npt.NDArray[np.bool_] = field(init=False)
+    _pretrained: _Mask = field(init=False)
     _prices: tuple[tuple[int, int], Floats] | None = field(init=False, default=None)
     """The prices last made, with the state they were made for."""
+    _masks_of: tuple[tuple[Any, ...], tuple[_Mask, _Mask]] | None = field(init=False, default=None)
+    """Which candidates are finished and open, with the state it was made for."""
     _view_of: tuple[tuple[Any, ...], _View] | None = field(init=False, default=None)
     """The view last made, with the state it was made for."""
 
@@ -135,6 +140,7 @@ class Standings:
         self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
         forecasts = [self.forecasts[candidate.name] for candidate in pool]
         self._predicted = np.array([forecast.seconds for forecast in forecasts], dtype=np.float64)
+        self._once = np.array([forecast.once for forecast in forecasts], dtype=np.float64)
         self._behind = np.array(
             [[forecast.behind(share) for share in self.rungs] for forecast in forecasts], dtype=np.float64
         ).reshape(len(pool), len(self.rungs))
@@ -205,7 +211,7 @@ class Standings:
     def purchases(self) -> Purchases:
         """All that can be bought, with prices and expected savings."""
         self._catch_up()
-        open_ = np.flatnonzero(self._open())
+        open_ = np.flatnonzero(self._masks()[1])
         view, names = self._view(), self._names
         return Purchases(
             candidates=tuple(names[index] for index in open_.tolist()),
@@ -284,7 +290,7 @@ class Standings:
         self._catch_up()
         finished = self._finished()
         fits = self._whole() * (1 + np.where(self._done > 0, *_TIME_ERRORS)) <= self.seconds_left
-        eligible = np.flatnonzero(self._pretrained & (finished | (self._open() & fits)))
+        eligible = np.flatnonzero(self._pretrained & (finished | (self._masks()[1] & fits)))
         if len(eligible) == 0:
             return None
         place = int(eligible[np.argmin(self._view().expected[eligible])])
@@ -312,11 +318,14 @@ class Standings:
         self._first_runs = {}
         self._seen = 0
         self._prices = None
+        self._masks_of = None
         self._view_of = None
         for look in self.screening.looks if self.screening else ():
             self.posterior.observe(Observation(f"{look.model}/head_only", look.probe_loss, 0.0))
 
     def _catch_up(self) -> None:
+        if self._seen == len(self.trials):
+            return
         if self._seen > len(self.trials):  # some were taken back
             self._repeats = {}
             self._begin()
@@ -362,23 +371,29 @@ class Standings:
     def _alpha(self) -> float:
         return max(self.spec.objective.alpha, _LEAST_ALPHA)
 
-    def _standing(self) -> npt.NDArray[np.bool_]:
+    def _standing(self) -> _Mask:
         """Which candidates did not fail."""
         standing = np.ones(len(self.pool), dtype=bool)
         standing[[self._place[name] for name in self.dropped if name in self._place]] = False
         return standing
 
-    def _finished(self) -> npt.NDArray[np.bool_]:
-        """Which candidates are, or will be when what is in flight has ended."""
-        done = self._done >= len(self.rungs)
-        done[[self._place[name] for name, rung in self.pending.items() if rung == len(self.rungs) - 1]] = True
-        return self._standing() & done
+    def _finished(self) -> _Mask:
+        return self._masks()[0]
 
-    def _open(self) -> npt.NDArray[np.bool_]:
-        """Which candidates have rungs that can be bought now."""
-        free = self._standing() & (self._done < len(self.rungs))
-        free[[self._place[name] for name in self.pending]] = False
-        return free
+    def _masks(self) -> tuple[_Mask, _Mask]:
+        """Which are finished, or will be when what is in flight has ended, and which have rungs that can be bought."""
+        state = self._state()
+        if self._masks_of is None or self._masks_of[0] != state:
+            standing, last = self._standing(), len(self.rungs) - 1
+            done, open_ = self._done > last, self._done <= last
+            done[[self._place[name] for name, rung in self.pending.items() if rung == last]] = True
+            open_[[self._place[name] for name in self.pending]] = False
+            self._masks_of = state, (standing & done, standing & open_)
+        return self._masks_of[1]
+
+    def _state(self) -> tuple[Any, ...]:
+        """What all that is made from the trials depends on."""
+        return self._seen, len(self.dropped), self.spec, tuple(self.pending.items())
 
     def _running_costs(self) -> Floats:
         """Money per month of each candidate: its own, else the same model's, else the cheapest of its family or of all.
@@ -396,7 +411,7 @@ class Standings:
         return np.where(np.isnan(self._cost), costs, self._cost)
 
     def _view(self) -> _View:
-        state = (self._seen, len(self.dropped), self.spec, tuple(self.pending.items()))
+        state = self._state()
         if self._view_of is None or self._view_of[0] != state:
             costs = self._running_costs()
             means, variances = self.posterior.by_scale()
@@ -407,9 +422,11 @@ class Standings:
 
     def _best(self, expected: Floats) -> tuple[int, float] | None:
         """(place, expected J) of the best finished candidate; equal ones by loss, then parameters, then name."""
-        finished = np.flatnonzero(self._finished()).tolist()
-        if not finished:
+        finished = np.flatnonzero(self._finished())
+        if len(finished) == 0:
             return None
+        lowest = expected[finished].min()
+        near = finished[expected[finished] <= lowest + 1e-8 * abs(lowest)].tolist()
 
         def order(place: int) -> tuple[float, float, int, str]:
             candidate = self.pool[place]
@@ -418,7 +435,7 @@ class Standings:
             # Nine digits: candidates that are equal up to rounding are equal.
             return float(f"{expected[place]:.9g}"), loss, candidate.model.parameters, candidate.name
 
-        place = min(finished, key=order)
+        place = min(near, key=order)
         return place, float(expected[place])
 
     def _savings(self, best: tuple[int, float] | None, costs: Floats) -> tuple[Floats, Floats]:
@@ -431,12 +448,12 @@ class Standings:
         means, variances = (values[likely] for values in self.posterior.by_scale())
         bar = (best[1] - costs) / self._alpha
         for rung, share in enumerate(self.rungs):
-            step = self.posterior.foresight(share)[likely]
+            step = self.posterior.foresight(share, likely)
             location = means + (variances - step**2) / 2
-            monthly = self._alpha * (weights @ savings.shortfall(bar, location, step))
+            loss, chance = savings.shortfall_and_chance(bar, location, step)
             buyable = self._done <= rung
-            saved[:, rung] = np.where(buyable, monthly * self.horizon_months, 0.0)
-            promising[:, rung] = np.where(buyable, weights @ savings.chance_below(bar, location, step), 0.0)
+            saved[:, rung] = np.where(buyable, self._alpha * (weights @ loss) * self.horizon_months, 0.0)
+            promising[:, rung] = np.where(buyable, weights @ chance, 0.0)
         return saved, promising
 
     def _seconds(self) -> Floats:
@@ -448,7 +465,9 @@ class Standings:
 
     def _whole(self) -> Floats:
         """Seconds of the budget that finishing each candidate needs; see ``protocols.Purchases``."""
-        measured = np.isin(self._models, self._models[self._finished()])
+        of_model = np.zeros(int(self._models.max(initial=0)) + 1, dtype=bool)
+        of_model[self._models[self._finished()]] = True
+        measured = of_model[self._models]
         return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
 
     def _priced(self) -> Floats:
@@ -458,10 +477,9 @@ class Standings:
         corrected = self._predicted * self._paces()[self._families]
         full = np.where(begun, self._spent / np.where(begun & (at > 0), at, 1.0), corrected)
         ahead = np.maximum(self._behind - at[:, None], 0.0)
-        for name in self.begun_before:
-            place = self._place.get(name)
-            if place is not None:
-                ahead[place, self._done[place] :] += self.forecasts[name].once
+        again = [self._place[name] for name in self.begun_before if name in self._place]
+        reached = np.arange(last + 1) >= self._done[again][:, None]
+        ahead[again] += np.where(reached, self._once[again][:, None], 0.0)
         return np.asarray(ahead * full[:, None])
 
     def _paces(self) -> Floats:
