@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DATA ?= $(or $(GOLDILOCKS_DATA),../shared/data)
 
-.PHONY: help install demo test check docs bench clean
+.PHONY: help install demo test check docs bench bank clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -37,6 +37,9 @@ docs: install ## build the documentation site in build/site
 
 bench: install ## the benchmarks of record (long; needs the data folder)
 	$(BIN)/python benchmarks/run_all.py --data $(DATA)
+
+bank: install ## record the missing learning curves of the bank (resumable; 3 hours at most, needs the data folder)
+	$(BIN)/python benchmarks/bank.py --data $(DATA)
 
 clean: ## remove all build products
 	rm -rf $(VENV) build dist demo-run .pytest_cache .mypy_cache .ruff_cache

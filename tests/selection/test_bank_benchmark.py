@@ -1,0 +1,111 @@
+"""The recorder of the bank: the order of its cells, one real cell, going on after a stop, and failures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from goldilocks.selection.race_table import read_rows, read_table
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(BENCHMARKS)])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """200 rows of two labels, each text there twice."""
+    folder = tmp_path / "data" / "trec"
+    folder.mkdir(parents=True)
+    texts = [(f"{'fine' if n % 2 else 'awful'} thing {n}", "ab"[n % 2]) for n in range(100)]
+    lines = [json.dumps({"text": text, "label": label}) for text, label in texts + texts]
+    (folder / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder.parent
+
+
+def test_every_model_has_its_first_method_on_every_set_before_any_has_its_second() -> None:
+    from bank import cells
+
+    got = cells([("f", "m", ["one", "two"]), ("g", "n", ["one"])], ["d", "e"])
+
+    names = [(cell.dataset, cell.candidate) for cell in got]
+    firsts = [("d", "f/m/one"), ("e", "f/m/one"), ("d", "g/n/one"), ("e", "g/n/one")]
+    assert names == [*firsts, ("d", "f/m/two"), ("e", "f/m/two")]
+
+
+def test_parts_share_no_text(data: Path) -> None:
+    from bank import parts
+
+    got = parts(data, "trec", 40, 0)
+
+    assert (len(got["train"]), len(got["validation"])) == (40, 60)  # 100 different texts, fewer than are wanted
+    assert not set(got["train"].texts) & set(got["validation"].texts)
+
+
+def test_cells_of_a_small_set_make_a_table_that_replay_reads(data: Path, tmp_path: Path) -> None:
+    from bank import Cell, add, record, recorded
+
+    out = tmp_path / "bank.csv"
+    wanted = [Cell("trec", "majority", "shares", "scratch"), Cell("trec", "naive_bayes", "word12", "scratch")]
+    (data / "trec" / "train.jsonl").write_text(
+        "\n".join(
+            json.dumps({"text": f"{'fine' if n % 2 else 'awful'} thing {n}", "label": "ab"[n % 2]}) for n in range(500)
+        ),
+        encoding="utf-8",
+    )
+    for cell in wanted:
+        add(out, record(cell, data, tmp_path, 40, 0))
+
+    (race,) = read_table(out)
+    assert race.rungs == (0.1, 0.3, 1.0)
+    assert race.curves["naive_bayes/word12/scratch"].test_score > race.curves["majority/shares/scratch"].test_score
+    assert recorded(out) == {cell.key(40, 0) for cell in wanted}
+    assert "thing" not in out.read_text(encoding="utf-8")  # no row of data
+
+
+def test_cells_that_are_there_are_skipped_and_failed_ones_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import bank
+
+    out = tmp_path / "bank.csv"
+    asked: list[str] = []
+
+    def bought(cell: bank.Cell, _: argparse.Namespace) -> list[dict[str, str]] | str:
+        asked.append(cell.method)
+        if cell.method == "lora" and asked.count("lora") == 1:
+            return "killed"
+        row = dict.fromkeys(read_rows(out)[0] if out.exists() else (), "")
+        row |= {"dataset": "d-400", "candidate": cell.candidate, "family": "f", "model": "m", "method": cell.method}
+        scores = {"rung": "1", "seconds": "1", "validation_score": "0.5", "test_score": "0.5", "n": "9", "seed": "0"}
+        return [row | scores]
+
+    monkeypatch.setattr(bank, "pairs", lambda: [("f", "m", ["full", "lora"])])
+    monkeypatch.setattr(bank, "SETS", {"d": "train"})
+    monkeypatch.setattr(bank, "bought", bought)
+    monkeypatch.setattr(bank, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bank.py", "--out", str(out)])
+    bank.main()
+    bank.main()
+
+    assert asked == ["full", "lora", "lora"]
+    assert [row["candidate"] for row in read_rows(out)] == ["f/m/full", "f/m/lora"]
+    first, second = json.loads((tmp_path / "bank.json").read_text(encoding="utf-8"))["recordings"]
+    assert (first["failed"], second["failed"]) == ({"d f/m/lora": "killed"}, {})
+    assert "failed: killed" in capsys.readouterr().out
+
+
+def test_crash_of_a_cell_is_an_answer(tmp_path: Path) -> None:
+    from bank import Cell, bought
+
+    chosen = argparse.Namespace(data=tmp_path / "nowhere", work=tmp_path, rows=40, seed=0)
+    got = bought(Cell("trec", "majority", "shares", "scratch"), chosen)
+    assert isinstance(got, str)
+    assert "nowhere" in got
