@@ -220,7 +220,7 @@ def _interleaved(found: Sequence[tuple[str, str, list[str]]]) -> list[tuple[str,
     for pair in found:
         ranked.append((at[pair[0]], pair))
         at[pair[0]] += 1
-    return [pair for _, pair in sorted(ranked, key=lambda one: one[0])]
+    return [pair for _, pair in sorted(ranked, key=lambda entry: entry[0])]
 
 
 def _unsupported(info: ModelInfo) -> bool:

@@ -70,6 +70,34 @@ def test_cells_of_a_small_set_make_a_table_that_replay_reads(data: Path, tmp_pat
     assert "thing" not in out.read_text(encoding="utf-8")  # no row of data
 
 
+def test_tiny_bank_is_imported_as_experience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bank import Cell, add, record
+
+    from goldilocks.cli.experience import import_
+    from goldilocks.selection.experience_store import ExperienceStore
+
+    out = tmp_path / "bank.csv"
+    for at, dataset in enumerate(("trec", "sst2", "banking77")):
+        (tmp_path / dataset).mkdir()
+        lines = [
+            json.dumps({"text": f"{'fine' if n % 2 else 'awful'} thing {n % 7} {at}{n}", "label": "ab"[n % 2]})
+            for n in range(500)
+        ]
+        (tmp_path / dataset / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        for cell in (Cell(dataset, "majority", "shares", "scratch"), Cell(dataset, "naive_bayes", "word12", "scratch")):
+            add(out, record(cell, tmp_path, tmp_path, 40, 0))
+
+    monkeypatch.setenv("GOLDILOCKS_CACHE", str(tmp_path / "cache"))
+    import_([out])
+
+    store = ExperienceStore()
+    assert store.path.is_relative_to(tmp_path)
+    assert store.rows() == read_rows(out)
+    assert [race.dataset for race in store.races()] == ["banking77-40", "sst2-40", "trec-40"]
+    known = store.experience().candidates
+    assert known["naive_bayes/word12/scratch"].level < known["majority/shares/scratch"].level
+
+
 def test_cells_that_are_there_are_skipped_and_failed_ones_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
