@@ -102,6 +102,15 @@ class CandidateFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersTooSlow:
+    """A candidate was put aside, because its answers to the validation texts take longer than the budget lasts."""
+
+    candidate: str
+    seconds_left: float
+    """Of the budget."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerLost:
     """A worker ended in the middle of a rung; the rung is lost, and bought again where it is still worth its price."""
 
@@ -157,6 +166,7 @@ Event = (
     | FootprintStarted
     | CompressionTried
     | CandidateFailed
+    | AnswersTooSlow
     | WorkerLost
     | TrackerFailed
     | Decided

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from goldilocks.bundle.compression_table import line
 from goldilocks.events import (
+    AnswersTooSlow,
     CandidateFailed,
     CompressionTried,
     DataStep,
@@ -123,6 +124,10 @@ class Live:
             case TrackerFailed(tracker=tracker, reason=reason):
                 self._notes.append(f"{tracker} was switched off, the run continues: {reason}")
                 self._print(f"  {self._notes[-1]}")
+            case AnswersTooSlow(candidate=candidate, seconds_left=left):
+                self._left, self._now = (left, time.monotonic()), None
+                note = localised(f"{candidate}: put aside, its answers take longer than the budget lasts")
+                self._print(f"  {note}")
             case WorkerLost(candidate=candidate, share=share, reason=reason):
                 self._notes.append(localised(f"{candidate}: a worker was lost on the way to {share:.0%}: {reason}"))
                 self._print(f"  {self._notes[-1]}")

@@ -14,9 +14,10 @@ from race_records import MACHINE, SPEC, candidate, network, standings, trial
 from goldilocks import plugins
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import BudgetError, InputError, IntegrityError
-from goldilocks.events import CandidateFailed, Event, PurchaseFinished, silent
+from goldilocks.events import AnswersTooSlow, CandidateFailed, Event, PurchaseFinished, silent
 from goldilocks.protocols import ExplainsStopping, Floats, Metric, Policy, Race
 from goldilocks.records import Candidate, DataProfile, Dataset, Forecast, Part, Pool, Prices, Screening, Text, Usage
+from goldilocks.selection import purchase
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.purchase import Runner
 from goldilocks.selection.race import RaceContext, race
@@ -235,6 +236,27 @@ def test_endpoint_is_asked_once_to_the_end_and_its_tokens_are_its_price(tmp_path
     assert (asked.share, asked.usage) == (1.0, Usage(60, 600, 60, 3.75))
     assert all(entry.usage is None for entry in trials if entry.candidate != name)
     assert Workspace(tmp_path).read_trials() == list(trials)
+
+
+def test_a_candidate_that_answers_too_slowly_is_put_aside_and_the_others_race_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, events = "encoder/m/full", list[Event]()
+
+    def in_time(run: FakeRun, texts: Sequence[Text], left: Callable[[], float]) -> Answers | None:
+        assert 0 < left() <= 100
+        return None if run.name == name else run.predict(texts)
+
+    monkeypatch.setattr(purchase, "answers_in_time", in_time)
+    setup = replace(setting(tmp_path, [], Clock(budget_seconds=100.0)), progress=events.append)
+    trials, stopped = race(setup, plugins.load("policies", "exhaustive"))
+
+    assert {entry.candidate for entry in trials} == {*SKILLS} - {name}
+    assert stopped != "the budget ended"
+    assert [event.candidate for event in events if isinstance(event, AnswersTooSlow)] == [name]
+    assert Workspace(tmp_path).read_dropped() == {}  # a resumed search tries it again
+    again, _ = race(replace(setup, clock=Clock(budget_seconds=100.0)), plugins.load("policies", "exhaustive"))
+    assert again == trials
 
 
 def test_baselines_of_the_task_are_run_to_the_end_before_all_else(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from goldilocks import plugins
 from goldilocks.errors import BudgetError, InputError, IntegrityError, ProcessError, WorkerLostError
 from goldilocks.evaluation.error_cost import LossRule
-from goldilocks.events import Progress, PurchaseFinished, PurchaseStarted, WorkerLost
+from goldilocks.events import AnswersTooSlow, Progress, PurchaseFinished, PurchaseStarted, WorkerLost
 from goldilocks.protocols import ExecutorOptions, ExplainsStopping, Job, Metric, Policy, Task, Workers
 from goldilocks.records import Candidate, Dataset, Failure, Pool, Screening, TaskSpec, Text, Trial
 from goldilocks.selection.failures import Guard
@@ -98,6 +98,8 @@ class _Race:
         self.setting, self.policy, self.workers = setting, policy, workers
         self.guard = Guard(setting.workspace, setting.clock, setting.progress)
         self.dropped = set(setting.workspace.read_dropped())
+        self.too_slow: set[str] = set()
+        """Candidates whose answers would have taken longer than was left: a resumed search tries them again."""
         self.standings = _standings(setting)
         self.members = {candidate.name: candidate for candidate in self.standings.pool}
         self.students = any(needs_teacher(candidate) for candidate in self.standings.pool)
@@ -134,6 +136,7 @@ class _Race:
                 break
             name, result = self.workers.wait()
             self._collect(name, result)
+        self.standings.dropped = set(self.standings.dropped) - self.too_slow  # nothing went wrong with them
         _check_decides(self.standings, self.setting, self.full)
         return tuple(self.standings.trials), self.stopped
 
@@ -216,6 +219,10 @@ class _Race:
         if failed:
             self.dropped.update(entry.candidate for entry in failed)
             self._update_dropped()
+        elif trial is None and self.setting.clock.left() > self.reserve.seconds(self.standings.trials):
+            self.too_slow.add(name)
+            self.setting.progress(AnswersTooSlow(name, self.setting.clock.left()))
+            self._update_dropped()
         elif trial is None:  # the budget ended in the middle of the rung
             self.stopped = _BUDGET_ENDED
         else:
@@ -259,11 +266,11 @@ class _Race:
             self._update_dropped()
 
     def _update_dropped(self) -> None:
-        """Candidates that failed, and students with nothing to learn from yet."""
+        """Candidates that failed or are too slow for what is left, and students with nothing to learn from yet."""
         waiting = (
             without_teacher(self.standings.pool, self.standings.trials, self.dropped) if self.students else set[str]()
         )
-        self.standings.dropped = self.dropped | waiting
+        self.standings.dropped = self.dropped | self.too_slow | waiting
 
     def _give_up(self, order: Order, reason: str) -> None:
         elapsed = self.setting.clock.elapsed()
