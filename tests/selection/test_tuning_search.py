@@ -114,3 +114,45 @@ def test_each_trial_is_announced(tmp_path: Path) -> None:
 def test_early_stopping_is_refused_beside_a_search(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"training.patience is 3; --search .* leave patience out"):
         search(tmp_path, 1, patience="3").run()
+
+
+def encoder_search(folder: Path, method: str, trials: int, **options: float) -> TuningSearch:
+    checkpoint = tiny.encoder_folder(folder / "tiny-bert")
+    model = plugins.load("families", "encoder").describe(checkpoint, str(checkpoint))
+    assert model is not None
+    plan = TuningPlan(0, options={method: options} if options else None)
+    candidate = Candidate(model, method)
+    return TuningSearch(candidate, DATA, METRIC, {"epochs": "0.5"}, plan, SearchPlan(trials, folder / "search"), silent)
+
+
+def test_continuous_options_of_the_method_are_searched(tmp_path: Path) -> None:
+    wanted: list[float] = []
+    method = plugins.load("methods", "l2_sp")
+    objective = method.objective  # type: ignore[attr-defined]
+
+    def noted(network: object, texts: object, gold: object, options: object) -> object:
+        wanted.append(options.strength)  # type: ignore[attr-defined]
+        return objective(network, texts, gold, options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(method, "objective", noted)
+        encoder_search(tmp_path, "l2_sp", 4).run()
+    drawn = [trial["options"]["l2_sp.strength"] for trial in lines(tmp_path / "search")]  # type: ignore[index]
+    assert wanted == drawn  # what is proposed is what is trained with
+    assert drawn[0] == 0.01  # first the method's own
+    assert len(set(drawn)) == 4
+    assert all(1e-4 <= value <= 1 for value in drawn)
+    assert "weight_decay" not in lines(tmp_path / "search")[0]["options"]  # type: ignore[operator]
+
+
+def test_an_option_of_the_method_that_is_given_is_not_searched(tmp_path: Path) -> None:
+    encoder_search(tmp_path, "l2_sp", 1, strength=0.3).run()
+    (trial,) = lines(tmp_path / "search")
+    assert set(trial["options"]) == {"rate_factor", "dropout"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_search_spaces_are_of_options_and_hold_their_defaults(name: str) -> None:
+    method = plugins.load("methods", name)
+    for option, (low, high) in getattr(method, "SEARCH_SPACE", {}).items():
+        assert 0 < low <= getattr(method.Options(), option) <= high

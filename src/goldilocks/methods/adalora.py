@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "is a variant of `lora` that takes longer"
 
 
+SEARCH_SPACE = {"alpha": (6.0, 96.0), "penalty": (0.01, 1.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Ranks at the start and at the end, and the schedule between."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "is a variant of `full` that stays near the pretrained weights"
 
 
+SEARCH_SPACE = {"strength": (1e-4, 1.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How strongly weights are pulled back."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
+SEARCH_SPACE = {"alpha": (4.0, 64.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Size and scale of the adapters."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "is a variant of `lora` for high ranks"
 
 
+SEARCH_SPACE = {"alpha": (4.0, 64.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Size and scale of the adapters."""

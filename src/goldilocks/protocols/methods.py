@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from goldilocks.answers import Floats
@@ -93,6 +93,15 @@ class ReplacesHead(Protocol):
     @property
     def HEAD_FROM(self) -> str:  # noqa: N802
         """What the head is made of, for the user."""
+
+
+@runtime_checkable
+class HasSearchSpace(Protocol):
+    """A method (beside ``Method``) with continuous options of its own, which ``tune --search`` searches."""
+
+    @property
+    def SEARCH_SPACE(self) -> Mapping[str, tuple[float, float]]:  # noqa: N802
+        """Field of ``Options`` -> lowest and highest value, above 0; drawn evenly on the logarithm."""
 
 
 @runtime_checkable

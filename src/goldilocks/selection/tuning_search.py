@@ -15,16 +15,17 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks import plugins
 from goldilocks.answers import by_rule
+from goldilocks.catalog.options import options_of
 from goldilocks.errors import InputError, IntegrityError, MissingError
 from goldilocks.evaluation.score import measured, score
 from goldilocks.events import Progress, PurchaseStarted, TrainingStep
-from goldilocks.protocols import Metric, Model
+from goldilocks.protocols import HasSearchSpace, Metric, Model
 from goldilocks.records import Candidate, Dataset, Measured, TrainingConfig
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.tune_single import TuningPlan, run_of
@@ -93,11 +94,11 @@ class TuningSearch:
             MissingError: Optuna is not installed.
         """
         config = self._own_config()
-        ranges = searched(config, {**self.plan.training, **self.overrides})
+        ranges = searched(config, {**self.plan.training, **self.overrides}) | self._of_method()
         if not ranges:
             raise InputError("--search: all options that it searches are given; leave one out.")
         self._begin(ranges)
-        study = _study(ranges, config, self.finished)
+        study = _study(ranges, self._own_values(config), self.finished)
         for number in range(len(self.finished), self.search.trials):
             self._try(study, number, ranges, config)
         best = max((trial for trial in self.finished if not trial.pruned), key=lambda trial: trial.scores["1"])
@@ -105,6 +106,33 @@ class TuningSearch:
         validation = self.dataset.validation
         answers = by_rule(model.predict(validation.texts), self.plan.answer_rule)
         return model, measured(self.metric, validation.gold, answers.values, seed=self.plan.seed), best
+
+    def _of_method(self) -> dict[str, Range]:
+        """Ranges of the method's own continuous options, as ``METHOD.OPTION``; those that were given are left out."""
+        method = plugins.load("methods", self.candidate.method)
+        space = method.SEARCH_SPACE if isinstance(method, HasSearchSpace) else {}
+        given = self._given_options()
+        return {
+            f"{self.candidate.method}.{option}": Range(low, high, log=True)
+            for option, (low, high) in space.items()
+            if option not in given
+        }
+
+    def _given_options(self) -> Mapping[str, Any]:
+        return (self.plan.options or {}).get(self.candidate.method, {})
+
+    def _own_values(self, config: TrainingConfig) -> dict[str, float]:
+        """Values of the searched options in the candidate's own config."""
+        own = {"rate_factor": 1.0, "epoch_factor": 1.0, "weight_decay": config.weight_decay, "dropout": config.dropout}
+        options = asdict(options_of(self.candidate.method, self.plan.options or {}))
+        return own | {f"{self.candidate.method}.{name}": value for name, value in options.items()}
+
+    def _plan_with(self, options: Mapping[str, float]) -> TuningPlan:
+        """The plan with the values of the method's own options."""
+        prefix = f"{self.candidate.method}."
+        own = {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
+        chosen = dict(self.plan.options or {}) | {self.candidate.method: {**self._given_options(), **own}}
+        return replace(self.plan, options=chosen)
 
     def _own_config(self) -> TrainingConfig:
         run = run_of(self.candidate, self.dataset, self.plan, self.overrides)
@@ -132,6 +160,7 @@ class TuningSearch:
                     "data": self.dataset.fingerprint,
                     "seed": self.plan.seed,
                     "given": {key: str(value) for key, value in {**self.plan.training, **self.overrides}.items()},
+                    "options": self._given_options(),
                     "ranges": {name: asdict(span) for name, span in ranges.items()},
                 }
             )
@@ -184,7 +213,8 @@ class TuningSearch:
             PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
         )
         begun = time.monotonic()
-        run = run_of(self.candidate, self.dataset, self.plan, {**self.overrides, **as_fields(options, config)})
+        training = {**self.overrides, **as_fields(options, config)}
+        run = run_of(self.candidate, self.dataset, self._plan_with(options), training)
         scores: dict[str, float] = {}
         for rung, share in enumerate(RUNGS):
             run.advance(share, on_step=lambda done: self.progress(TrainingStep(self.candidate.name, done, run.loss)))
@@ -202,7 +232,8 @@ class TuningSearch:
 def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Range]:
     """Option -> range, around the config of family and method; options that the user gave are left out.
 
-    ``rate_factor`` multiplies both learning rates, ``epoch_factor`` the epochs.
+    ``rate_factor`` multiplies both learning rates, ``epoch_factor`` the epochs. Weight decay is not searched where
+    family or method has switched it off, as ``l2_sp`` does.
 
     Example:
         >>> list(searched(TrainingConfig(3, 1e-4, 1e-3), {"epochs": 2}))
@@ -211,7 +242,7 @@ def searched(config: TrainingConfig, given: Mapping[str, Any]) -> dict[str, Rang
     ranges = {
         "rate_factor": Range(0.2, 5.0, log=True),
         "epoch_factor": Range(0.5, 2.0, log=True),
-        "weight_decay": Range(1e-3, 0.3, log=True),
+        **({"weight_decay": Range(1e-3, 0.3, log=True)} if config.weight_decay else {}),
         "dropout": Range(0.0, min(0.9, max(0.3, config.dropout + 0.2))),
     }
     fields_of = {"rate_factor": {"learning_rate", "head_learning_rate", "rate_test"}, "epoch_factor": {"epochs"}}
@@ -232,7 +263,7 @@ def as_fields(options: Mapping[str, float], config: TrainingConfig) -> dict[str,
             fields["head_learning_rate"] = value * config.head_learning_rate
         elif name == "epoch_factor":
             fields["epochs"] = value * config.epochs
-        else:
+        elif "." not in name:
             fields[name] = value
     return fields
 
@@ -254,8 +285,8 @@ def _sampler(seed: int) -> optuna.samplers.BaseSampler:
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP)
 
 
-def _study(ranges: Mapping[str, Range], config: TrainingConfig, finished: list[SearchTrial]) -> optuna.Study:
-    """A study in memory that knows the finished trials and begins with the candidate's own config."""
+def _study(ranges: Mapping[str, Range], own: Mapping[str, float], finished: list[SearchTrial]) -> optuna.Study:
+    """A study in memory that knows the finished trials and begins with the candidate's ``own`` values."""
     try:
         import optuna
     except ImportError as error:
@@ -277,6 +308,5 @@ def _study(ranges: Mapping[str, Range], config: TrainingConfig, finished: list[S
             )
         )
     if not finished:
-        own = {"rate_factor": 1.0, "epoch_factor": 1.0, "weight_decay": config.weight_decay, "dropout": config.dropout}
         study.enqueue_trial({name: min(max(own[name], span.low), span.high) for name, span in ranges.items()})
     return study
