@@ -86,7 +86,9 @@ def tune_one(
     rule = loss_rule(spec.objective, task, dataset.goal, metric, dataset.train.gold).answer_rule
     unlabelled = unlabelled_pairs(spec, task, dataset, offline=settings.offline)
     checkpoint = _checkpoint_of(settings) if settings.processes else None
-    plan = TuningPlan(spec.seed, settings.offline, spec.options, spec.training, unlabelled, checkpoint, rule)
+    plan = TuningPlan(
+        spec.seed, settings.offline, spec.options, spec.training, unlabelled, checkpoint, rule, shard=settings.shard
+    )
     sealed, origin = dataset.sealed(), ""
     if not is_prompted(candidate):
         sealed = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)

@@ -62,6 +62,8 @@ class RunSettings:
     """File name in executors/: where the purchases of a race are carried out."""
     address: str | None = None
     """Of the executor's cluster; ``None``: see the executor."""
+    shard: bool = False
+    """Whether each of these processes keeps only a part of every weight (fully sharded data parallelism)."""
     max_disk_mb: float | None = None
     """Most megabytes the run's folder may take: the race makes no purchase that would pass it; ``None``: no limit."""
 

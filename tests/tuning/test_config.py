@@ -9,9 +9,10 @@ import pytest
 from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.nets.network import Network
-from goldilocks.records import Adversarial, ClassWeights, Output, TrainingConfig, UnlabelledLoss
+from goldilocks.nets.start_point_objective import StartPointObjective
+from goldilocks.records import Adversarial, ClassWeights, OptimizerName, Output, TrainingConfig, UnlabelledLoss
 from goldilocks.testing import tiny
-from goldilocks.tuning.config import check_config
+from goldilocks.tuning.config import check_config, check_sharding
 
 PLAIN = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
 
@@ -58,3 +59,26 @@ def test_contrastive_loss_needs_a_backbone_that_is_trained(tmp_path: Path) -> No
 def test_all_options_together_are_accepted_where_they_fit(tmp_path: Path) -> None:
     many = replace(PLAIN, dropout=0.1, r_drop=1.0, focal_gamma=1.0, adversarial=Adversarial.FGM, mixout=0.1)
     check_config(many, network(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"accumulation": 2}, "accumulation is 2, which --shard cannot divide"),
+        ({"checkpoint_activations": True}, "checkpoint_activations is True, which --shard"),
+        ({"optimizer": OptimizerName.ADAFACTOR}, "optimizer is adafactor, which --shard"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    check_sharding(PLAIN, network(tmp_path), None)
+    with pytest.raises(InputError, match=message):
+        check_sharding(replace(PLAIN, **changes), network(tmp_path), None)
+
+
+def test_networks_and_objectives_that_cannot_be_divided_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one label per item; leave it out"):
+        check_sharding(PLAIN, network(tmp_path, Output.TAGS), None)
+    made = network(tmp_path, method="l2_sp")
+    objective = StartPointObjective(made, [], strength=0.1)
+    with pytest.raises(InputError, match="minimise the loss of the head; leave it out"):
+        check_sharding(PLAIN, made, objective)

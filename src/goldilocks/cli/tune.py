@@ -74,6 +74,13 @@ def tune(
             "in one process without checkpoints. torchrun may start them too.",
         ),
     ] = 0,
+    shard: Annotated[
+        bool,
+        typer.Option(
+            "--shard",
+            help="With --processes: each process keeps only a part of weights, gradients and optimiser state (FSDP2).",
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted search, or run in several processes.")
     ] = False,
@@ -143,12 +150,14 @@ def tune(
     }
     overrides = {name: value for name, value in given.items() if value is not None} | training_of(training)
     settings = RunSettings(
-        out=out, resume=resume, processes=processes, offline=not online, unsafe_execution=unsafe_execution
+        out=out, resume=resume, processes=processes, shard=shard, offline=not online, unsafe_execution=unsafe_execution
     )
     if resume and not search and not processes:
         raise InputError("--resume continues a run with --search or --processes; add the one it was started with.")
     if processes and (search or patience):
         raise InputError("--processes is for a single run to its end; leave out --search and --patience.")
+    if shard and processes < 2:
+        raise InputError("--shard divides weights among processes; add --processes 2 or more, or leave it out.")
     if processes > 1 and not in_group():
         raise typer.Exit(run_processes(this_command(), processes))
     further = {"--old-data": old_data, "--strategy": strategy, "--strategy-option": strategy_option, "--method": method}
@@ -175,6 +184,7 @@ def tune(
             "--metric": metric,
             "--search": search,
             "--processes": processes,
+            "--shard": shard,
         } | overrides
         extra = next((key for key, value in stated.items() if value), None)
         if extra is not None:

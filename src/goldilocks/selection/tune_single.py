@@ -47,6 +47,8 @@ class TuningPlan:
     """Folder to write checkpoints to, and to continue from; ``None``: none are written."""
     rule: AnswerRule | None = None
     """How its probabilities become answers; ``None``: the most probable label."""
+    shard: bool = False
+    """Whether each of several processes keeps only a part of the weights."""
     continuation: Continuation | None = None
     """The tuned model to start from; ``None``: the pretrained one, or random weights."""
 
@@ -81,17 +83,17 @@ def run_of(candidate: Candidate, dataset: Dataset, plan: TuningPlan, overrides: 
             seed=plan.seed,
             training={**plan.training, **overrides},
             unlabelled=plan.unlabelled,
-            group=_group() if in_group() else None,
+            group=_group(sharded=plan.shard) if in_group() else None,
             options=options_of(candidate.method, plan.options or {}),
             continuation=plan.continuation,
         ),
     )
 
 
-def _group() -> ProcessGroup | None:
+def _group(*, sharded: bool) -> ProcessGroup | None:
     from goldilocks.nets.training.parallel import joined_group
 
-    return joined_group()
+    return joined_group(sharded=sharded)
 
 
 def tune_candidate(
@@ -140,7 +142,7 @@ def tune_candidate(
         lambda answers: score(metric, validation.gold, by_rule(answers, plan.answer_rule).values),
         on_step=lambda share: progress(TrainingStep(candidate.name, share, run.loss)),
         looks=_CHECKPOINTS if plan.checkpoint else 0,
-        keep=lambda: run.save(plan.checkpoint) if plan.checkpoint and is_first() else None,
+        keep=lambda: run.save(plan.checkpoint) if plan.checkpoint and (is_first() or plan.shard) else None,
     )
     answers = by_rule(model.predict(validation.texts), plan.answer_rule)
     return model, measured(metric, validation.gold, answers.values, seed=plan.seed)

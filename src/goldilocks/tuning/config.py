@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goldilocks.errors import InputError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
-from goldilocks.records import Adversarial, TrainingConfig, UnlabelledLoss
+from goldilocks.records import Adversarial, OptimizerName, TrainingConfig, UnlabelledLoss
 from goldilocks.tuning.objective import Objective, PlansBatches, SupportsLossOptions
 from goldilocks.tuning.working_copy import mixed_names
 
@@ -72,6 +72,30 @@ def check_config(
             f"training.adversarial is {config.adversarial}; this network has no token embeddings to perturb. Leave it "
             "out."
         )
+
+
+def check_sharding(config: TrainingConfig, network: Network, objective: Objective | None) -> None:
+    """See that a run can be divided among processes that each hold a part of the weights.
+
+    Raises:
+        InputError: it cannot; the message says what to leave out.
+    """
+    if not (network.pools and network.loss_options >= LOSS_OPTIONS):
+        raise InputError("--shard is for networks that give one label per item; leave it out, --processes works alone.")
+    if objective is not None:
+        raise InputError(
+            "--shard is for methods that minimise the loss of the head; leave it out, or choose full or lora."
+        )
+    wrong = {
+        "accumulation": config.accumulation > 1,
+        "adversarial": config.adversarial is not Adversarial.NONE,
+        "checkpoint_activations": config.checkpoint_activations,
+        "unlabelled_loss": config.unlabelled_loss is not UnlabelledLoss.NONE,
+        "optimizer": config.optimizer is OptimizerName.ADAFACTOR,
+    }
+    option = next((name for name, is_wrong in wrong.items() if is_wrong), None)
+    if option is not None:
+        raise InputError(f"training.{option} is {getattr(config, option)}, which --shard cannot divide; leave one out.")
 
 
 def _check_dependent(config: TrainingConfig) -> None:

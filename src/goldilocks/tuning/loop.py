@@ -25,14 +25,16 @@ from goldilocks.nets.training.denormals import flushed_denormals
 from goldilocks.nets.training.losses.criterion import criterion_for
 from goldilocks.nets.training.losses.unlabelled import unlabelled_loss
 from goldilocks.nets.training.mixout import Mixout
-from goldilocks.nets.training.parallel import ProcessGroup
+from goldilocks.nets.training.parallel import ProcessGroup, is_lost_process, lost_process
 from goldilocks.nets.training.schedules import rate_share
+from goldilocks.nets.training.sharding import ShardedWeights
+from goldilocks.nets.training.slots import gradient_norm
 from goldilocks.nets.training.torch_optimizers import optimizer_for
 from goldilocks.records import Adversarial, Gold, Text, TrainingConfig, UnlabelledLoss
 from goldilocks.support.machine.hardware import machine
 from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.cache import FrozenStates
-from goldilocks.tuning.config import check_config
+from goldilocks.tuning.config import check_config, check_sharding
 from goldilocks.tuning.objective import AdjustsSteps, Objective, PlansBatches
 from goldilocks.tuning.schedule import batches_of
 from goldilocks.tuning.tokenized import is_streamed, tokenized
@@ -103,9 +105,15 @@ class Learner:
         self._frozen_below = frozen and config.adversarial is Adversarial.NONE and objective is None
         self._used = compact_ids(network, self._rows)
         self._work, self._tables = self._working_copy()
-        self._states = None if is_streamed(texts) else self._cache()
         slots = trained_slots(network, self._work, self._tables, config, self._used)
-        self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm)
+        self._shards = None
+        if group is not None and group.sharded:
+            check_sharding(config, network, objective)
+            self._shards = ShardedWeights(self._work.module, self._work.backbone, slots, group)
+        # Processes that share weights have to run the same layers in each step, whatever rows they have seen.
+        self._states = None if is_streamed(texts) or self._shards else self._cache()
+        norm = self._shards.gradient_norm if self._shards else gradient_norm
+        self._optimizer = optimizer_for(config.optimizer, slots, clip_norm=config.clip_norm, norm=norm)
         self._named_slots = {slot.name: slot for slot in self._optimizer.slots}
         self._average = WeightAverage(config)
         self._mixout = Mixout(mixed_slots(network, self._optimizer.slots), config.mixout)
@@ -189,8 +197,15 @@ class Learner:
                 return self.train_batch(rows, rate_share)
             except (MemoryError, RuntimeError) as error:
                 passes = self.config.accumulation
+                if self._shards is not None and is_lost_process(error):
+                    raise lost_process() from error
                 if not out_of_memory(error):
                     raise
+                if self._shards is not None:
+                    raise MemoryError(
+                        "a batch does not fit; set a lower training.batch_rows or training.batch_tokens, or use more "
+                        "processes"
+                    ) from error
                 if passes >= len(rows):
                     raise MemoryError(
                         f"one item of {max(self._lengths[rows])} tokens at a time is too much in step "
@@ -221,7 +236,10 @@ class Learner:
             losses = [self._adversary.backward(part) for part in self._passes(rows)]
             self.last_loss = torch.stack(losses).sum() if losses else torch.zeros((), device=self.device)
         if self._group is not None:
-            self._group.sum_gradients(self._optimizer.slots)
+            if self._shards is not None:
+                self._shards.collect_gradients()
+            else:
+                self._group.sum_gradients(self._optimizer.slots)
             self.last_loss = self._group.sum_of(self.last_loss)
         if isinstance(self._objective, AdjustsSteps):
             self._objective.before_step(self._named_slots)
@@ -231,10 +249,12 @@ class Learner:
         """The loss of a batch as a sum over passes, so that gradients add up to those of the whole batch."""
         own = rows if self._group is None else self._group.part(rows)
         size = max(1, -(-len(own) // self.config.accumulation))
-        if size >= len(rows):
+        if size >= len(rows) and own:
             yield lambda: self._loss(rows)
             return
         total = max(1, self._terms(rows))
+        if self._shards is not None and not own:  # the others need this process's weights
+            yield partial(self._share_of_loss, rows[:1], 0.0)
         for start in range(0, len(own), size):
             part = own[start : start + size]
             yield partial(self._share_of_loss, part, self._terms(part) / total)
@@ -361,7 +381,12 @@ class Learner:
     def settle(self) -> Network:
         """``network`` itself with the last weights (not their average), in evaluation mode."""
         masters = dict(self.network.module.named_parameters())
-        if self._used is not None:
+        if self._shards is not None:
+            for slot in self._optimizer.slots:
+                weight = masters[slot.name]
+                rows = slice(None) if slot.rows is None else slot.rows.to(self.device)
+                weight.data[rows] = self._shards.gathered(slot)
+        elif self._used is not None:
             for slot in self._optimizer.slots:
                 if slot.name in self._tables:
                     masters[slot.name].data[self._used.to(self.device)] = slot.master.detach()

@@ -19,6 +19,7 @@ from goldilocks import plugins
 from goldilocks.answers import Answers
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.nets.training.checkpoints import read_checkpoint, write_checkpoint
+from goldilocks.nets.training.sharding import read_sharded, write_sharded
 from goldilocks.protocols import (
     FitsHead,
     FitsInClosedForm,
@@ -317,7 +318,11 @@ class Run:
             "rate_factor": self._tested_factor,
         }
         if self._learner is not None:
-            write_checkpoint(folder, {**content, "place": self._learner.place()}, self._learner.state())
+            content |= {"place": self._learner.place()}
+            if self._group is not None and self._group.sharded:
+                write_sharded(folder, content, self._learner.state(), self._group)
+            else:
+                write_checkpoint(folder, content, self._learner.state())
             return
         if self._fitted is not None:
             name = f"model-{self.share:.6f}"
@@ -341,7 +346,10 @@ class Run:
             MissingError: there is no checkpoint.
             IntegrityError: it is damaged, or of another run (candidate, seed, rows or the method's options differ).
         """
-        content, tensors = read_checkpoint(folder)
+        if self._group is not None and self._group.sharded:
+            content, tensors = read_sharded(folder, self._group)
+        else:
+            content, tensors = read_checkpoint(folder)
         ours = {
             "candidate": self.candidate.name,
             "seed": self.seed,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from goldilocks.nets.training.slots import Slot, gradient_norm
+from goldilocks.nets.training.slots import Norm, Slot, gradient_norm
 
 BUCKET = 1_000_000
 """Weights per bucket: 4 MB of gradient."""
@@ -23,9 +23,9 @@ BUCKET = 1_000_000
 class MasterAdamW:
     """AdamW (Loshchilov and Hutter 2019), with gradients clipped by their global norm, on torch's fused kernel."""
 
-    def __init__(self, slots: list[Slot], *, clip_norm: float) -> None:
-        """Put weights of equal rate and decay into buckets."""
-        self.slots = slots
+    def __init__(self, slots: list[Slot], *, clip_norm: float, norm: Norm = gradient_norm) -> None:
+        """Put weights of equal rate and decay into buckets; ``norm`` is the global norm of the gradients."""
+        self.slots, self._norm = slots, norm
         self.clip_norm = clip_norm
         for slot in slots:
             slot.begin_moments()
@@ -41,7 +41,7 @@ class MasterAdamW:
     @torch.no_grad()
     def step(self, rate_share: float) -> None:
         """Apply the gradients and clear them. A step whose gradient is not finite is skipped."""
-        norm = gradient_norm(self.slots)
+        norm = self._norm(self.slots)
         if math.isfinite(norm):
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
             self.updates += 1

@@ -64,6 +64,8 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise IntegrityError(
                 f"{index}: format version {facts['version']}, this reads {VERSION}; start the run anew."
             )
+        if "shards" in facts:
+            raise IntegrityError(f"{folder}: the checkpoint is of a run with --shard; resume with the same options.")
         return facts, read_weights(folder / facts["tensors"])
     except FileNotFoundError as error:
         raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error

@@ -25,9 +25,12 @@ _TIMEOUT = timedelta(minutes=10)
 class ProcessGroup:
     """The processes that train together."""
 
-    def __init__(self, rank: int, size: int) -> None:
-        """``rank`` of this process among ``size``; torch's default process group must be initialised."""
-        self.rank, self.size = rank, size
+    def __init__(self, rank: int, size: int, *, sharded: bool = False) -> None:
+        """``rank`` of this process among ``size``; torch's default process group must be initialised.
+
+        ``sharded``: whether each process keeps only a part of every weight (``sharding.ShardedWeights``).
+        """
+        self.rank, self.size, self.sharded = rank, size, sharded
 
     def part(self, rows: Sequence[int]) -> list[int]:
         """The rows of a batch that this process takes; none where the batch has fewer rows than there are processes."""
@@ -84,10 +87,26 @@ class ProcessGroup:
     def _reduced(self, values: Tensor) -> None:
         import torch.distributed as dist
 
-        _connected(lambda: dist.all_reduce(values))
+        self.connected(lambda: dist.all_reduce(values))
+
+    def wait(self) -> None:
+        """Wait until all processes are here.
+
+        Raises:
+            ProcessError: another process has ended.
+        """
+        self.of_first(0.0)
+
+    def connected(self, call: Callable[[], object]) -> None:
+        """Run a collective operation.
+
+        Raises:
+            ProcessError: another process has ended.
+        """
+        _connected(call)
 
 
-def joined_group() -> ProcessGroup | None:
+def joined_group(*, sharded: bool = False) -> ProcessGroup | None:
     """The group that torchrun's environment variables describe; ``None``: this process trains alone.
 
     Raises:
@@ -101,7 +120,7 @@ def joined_group() -> ProcessGroup | None:
     if not dist.is_initialized():
         backend = "nccl" if torch.cuda.is_available() else "gloo"
         _connected(lambda: dist.init_process_group(backend, timeout=_TIMEOUT))
-    return ProcessGroup(dist.get_rank(), dist.get_world_size())
+    return ProcessGroup(dist.get_rank(), dist.get_world_size(), sharded=sharded)
 
 
 def left_group() -> None:
@@ -116,7 +135,18 @@ def _connected(call: Callable[[], object]) -> None:
     try:
         call()
     except RuntimeError as error:  # torch has no class of its own for a peer that is gone
-        raise ProcessError(
-            "another process of this run has ended; run the same command with --resume to continue from the last "
-            "checkpoint."
-        ) from error
+        raise lost_process() from error
+
+
+def lost_process() -> ProcessError:
+    """What is raised where another process has ended."""
+    return ProcessError(
+        "another process of this run has ended; run the same command with --resume to continue from the last "
+        "checkpoint."
+    )
+
+
+def is_lost_process(error: BaseException) -> bool:
+    """Whether an error from within a forward or backward pass says that another process has ended."""
+    said = str(error).lower()
+    return any(word in said for word in ("gloo", "nccl", "connection reset", "connection closed"))

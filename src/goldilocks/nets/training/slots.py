@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -55,6 +55,10 @@ class Optimizer(Protocol):
 
     def put_back(self, state: Mapping[str, Tensor], updates: int) -> None:
         """Continue from ``state``; other tensors in it are ignored."""
+
+
+Norm = Callable[[Sequence[Slot]], float]
+"""Global norm of the gradients at some slots."""
 
 
 def gradient_norm(slots: Sequence[Slot]) -> float:

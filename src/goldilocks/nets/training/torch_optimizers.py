@@ -9,38 +9,39 @@ import torch
 from torch import Tensor
 
 from goldilocks.nets.training.adamw import MasterAdamW
-from goldilocks.nets.training.slots import Optimizer, Slot, gradient_norm
+from goldilocks.nets.training.slots import Norm, Optimizer, Slot, gradient_norm
 from goldilocks.records import OptimizerName
 
 _MOMENTUM = 0.9
 
 
-def optimizer_for(name: OptimizerName, slots: list[Slot], *, clip_norm: float) -> Optimizer:
+def optimizer_for(name: OptimizerName, slots: list[Slot], *, clip_norm: float, norm: Norm = gradient_norm) -> Optimizer:
     """The optimiser of that name for these weights.
 
     Args:
         name: Which one.
         slots: The weights, each with its peak rate and decay.
         clip_norm: Largest global norm of the gradients; 0: they are not clipped.
+        norm: Computes that norm.
     """
     if name is OptimizerName.ADAMW:
-        return MasterAdamW(slots, clip_norm=clip_norm)
+        return MasterAdamW(slots, clip_norm=clip_norm, norm=norm)
     groups = [{"params": [slot.master], "lr": slot.peak, "weight_decay": slot.decay} for slot in slots]
     if name is OptimizerName.SGD:
-        return _TorchOptimizer(torch.optim.SGD(groups, momentum=_MOMENTUM, nesterov=True), slots, clip_norm)
-    return _TorchOptimizer(torch.optim.Adafactor(groups), slots, clip_norm)
+        return _TorchOptimizer(torch.optim.SGD(groups, momentum=_MOMENTUM, nesterov=True), slots, clip_norm, norm)
+    return _TorchOptimizer(torch.optim.Adafactor(groups), slots, clip_norm, norm)
 
 
 class _TorchOptimizer:
     """A ``torch.optim.Optimizer`` with one parameter group for each weight."""
 
-    def __init__(self, inner: torch.optim.Optimizer, slots: list[Slot], clip_norm: float) -> None:
-        self.inner, self.slots, self.clip_norm, self.updates = inner, slots, clip_norm, 0
+    def __init__(self, inner: torch.optim.Optimizer, slots: list[Slot], clip_norm: float, norm: Norm) -> None:
+        self.inner, self.slots, self.clip_norm, self.updates, self._norm = inner, slots, clip_norm, 0, norm
 
     @torch.no_grad()
     def step(self, rate_share: float) -> None:
         """See ``Optimizer.step``."""
-        norm = gradient_norm(self.slots)
+        norm = self._norm(self.slots)
         if math.isfinite(norm):
             self.updates += 1
             scale = min(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
