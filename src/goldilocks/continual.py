@@ -49,6 +49,7 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import read_record, to_json
 from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 from goldilocks.support.suggest import suggest
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def continue_tuning(
         InputError: the bundle cannot be trained further, the data are of another task, or an option does not fit.
     """
     set_threads(settings.threads)
+    allow_unsafe_execution(settings.unsafe_execution)
     refuse_used(settings.out)
     strategy = _strategy(start)
     bundle = load(start.bundle)

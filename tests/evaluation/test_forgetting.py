@@ -60,6 +60,13 @@ def test_update_is_compared_on_the_same_rows() -> None:
     assert 0.14 < result.forgetting.high < 0.18
 
 
+def test_interval_of_a_difference_stays_within_the_range_of_differences() -> None:
+    old = DomainAnswers("april", True, ["a"] * 12, answers(0, 12), answers(11, 12))
+    (domain,) = forgetting_of(accuracy, "test", [old]).domains
+    assert domain.change.value == pytest.approx(11 / 12)
+    assert domain.change.high == 1
+
+
 def test_without_old_data_forgetting_is_unknown() -> None:
     new = DomainAnswers("may", False, ["a"] * 20, answers(10, 20), answers(20, 20))
     assert forgetting_of(accuracy, "test", [new]).forgetting is None

@@ -15,6 +15,7 @@ from goldilocks.continual import ContinueFrom, continue_tuning
 from goldilocks.errors import GoldilocksError, InputError, MissingError
 from goldilocks.fine_tune import tune_one
 from goldilocks.records import ContinualReport, TaskSpec
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.support.files import read_record
 from goldilocks.testing import tiny
@@ -94,6 +95,20 @@ def test_report_is_in_the_bundle_and_the_next_update_knows_all_earlier_data(fold
     assert [domain.unseen for domain in second.test.domains] == [True, True, True]
     assert second.data_fingerprints[:2] == first.data_fingerprints
     assert len(second.data_fingerprints) == 3
+
+
+def test_old_data_may_be_the_folder_of_a_run_or_a_task_file(folder: Path, tmp_path: Path) -> None:
+    run = Workspace(tmp_path / "run")
+    run.folder.mkdir()
+    run.begin(spec_of(folder / "april.jsonl"), resume=False)
+    (folder / "april.yaml").write_text("name: april\nlanguage: en\ndata: {train: april.jsonl}\n", encoding="utf-8")
+    old = (str(run.folder), str(folder / "april.yaml"))
+    start = ContinueFrom(folder / "bundle", old, strategy="none")
+    report = continue_tuning(spec_of(folder / "may.jsonl"), start, RunSettings(out=tmp_path / "out"), {"epochs": 0.1})
+    assert [domain.name for domain in report.test.domains] == ["run", "april.yaml", "may.jsonl"]
+    assert all(domain.unseen for domain in report.test.domains)
+    first, second, _ = report.test.domains
+    assert first.after == second.after
 
 
 def test_other_old_rows_than_those_of_the_bundle_are_named_as_such(folder: Path, tmp_path: Path) -> None:

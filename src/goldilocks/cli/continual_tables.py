@@ -7,13 +7,13 @@ from pathlib import Path
 from goldilocks.cli.console import console
 from goldilocks.cli.tables import measured, titled_table
 from goldilocks.records import ContinualReport, Forgetting, Measured
-from goldilocks.support.text.translation import _, localised
+from goldilocks.support.text.translation import N_, _, localised
 
 
 def print_continual(report: ContinualReport, out: Path) -> None:
     """Scores before and after on the test rows, their average, what was forgotten, and the bundle's folder."""
     terminal = console()
-    shown = titled_table(f"{report.metric} on test rows", "data", "before", "after", "change")
+    shown = titled_table(f"{report.metric} on test rows", N_("data"), N_("before"), N_("after"), N_("change"))
     for domain in report.test.domains:
         name = domain.name if domain.old else f"{domain.name} ({_('new')})"
         shown.add_row(name, measured(domain.before), measured(domain.after), _signed(domain.change))

@@ -158,4 +158,5 @@ def _with_interval(value: float, drawn: Floats, rows: Sequence[int], widest: flo
     if np.isfinite(widest) and high - low <= 1e-9 * widest:
         half = widest * wilson(0, sum(rows))[1]
         low, high = value - half, value + half
+    low, high = max(low, -widest), min(high, widest)  # no difference is larger than the range
     return Measured(value, low, high, sum(rows), "score")
