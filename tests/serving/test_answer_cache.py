@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from served import dry
 
+from goldilocks.records import Prediction
 from goldilocks.serving.answer_cache import AnswerCache
 from goldilocks.serving.engine import Call, Operation
 
@@ -20,3 +21,10 @@ def test_generated_texts_and_a_size_of_0_keep_nothing() -> None:
         assert not cache.keeps(call)
         cache.store("v1", call, ["a"], [dry("a")])
         assert cache.look_up("v1", call, ["a"]) == [None]
+
+
+def test_failed_answers_and_long_items_are_not_kept() -> None:
+    cache, call = AnswerCache(4), Call()
+    failed, long = Prediction("", 0.0, error="the endpoint was busy"), "x" * 4_001
+    cache.store("v1", call, ["a", long, ("b", "c")], [failed, dry(long), dry("b")])
+    assert cache.look_up("v1", call, ["a", long, ("b", "c")]) == [None, None, dry("b")]

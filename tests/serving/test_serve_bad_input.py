@@ -131,3 +131,35 @@ def test_without_keys_another_host_name_is_refused(api: TestClient) -> None:
 def test_other_origins_are_not_allowed(api: TestClient) -> None:
     got = api.post("/v1/classify", json={"input": "rain"}, headers={"origin": "https://evil.example"})
     assert "access-control-allow-origin" not in got.headers
+
+
+CHOICE = {"type": "choice", "choices": [{"value": "dry"}, {"value": "wet"}], "instructions": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("decisions", {"input": "rain", "questions": [CHOICE | {"name": "\ud800"}]}),
+        ("systemone", {"state": "rain", "questions": {"\ud800": {"type": "choice", "criteria": ["dry", "wet"]}}}),
+    ],
+)
+def test_names_that_an_answer_would_repeat_must_be_unicode(api: TestClient, path: str, body: Any) -> None:
+    got = api.post(f"/v1/{path}", content=json.dumps(body).encode(), headers=JSON)
+    assert (got.status_code, got.json()["error"]["code"]) == (422, "invalid_unicode")
+    assert got.json()["error"]["message"].startswith("the name of a question holds half of a surrogate pair")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("decisions", {"input": [{"role": "user", "content": [{"type": "z" * 10**6}]}], "questions": [CHOICE]}),
+        ("decisions", {"input": "x", "questions": [CHOICE | {"choices": [{"value": "z" * 10**6}, {"value": "wet"}]}]}),
+        ("systemone", {"state": "x", "questions": {"z" * 10**6: {"type": "choice", "criteria": ["dry", "no"]}}}),
+        ("classify", {"input": "x", "model": f"weather@{'z' * 10**6}"}),
+        ("classify", {"input": "x", "model": "z" * 10**6}),
+    ],
+)
+def test_errors_do_not_repeat_a_megabyte_of_what_was_sent(api: TestClient, path: str, body: Any) -> None:
+    got = api.post(f"/v1/{path}", json=body)
+    assert 400 <= got.status_code < 500
+    assert len(got.text) < 25_000

@@ -139,6 +139,13 @@ def test_options_of_one_request_do_not_stay_for_the_next(writer: Path) -> None:
         ),
         ("chat/completions", {"messages": [{"role": "user", "content": "x"}], "n": 3}, 422, "invalid_body"),
         ("chat/completions", {"messages": [{"role": "user", "content": "x"}], "stop": [""]}, 422, "invalid_input"),
+        ("completions", {"prompt": "x", "stop": ["\ud800"]}, 422, "invalid_unicode"),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": "x"}], "stop": "\ud800"},
+            422,
+            "invalid_unicode",
+        ),
         ("completions", {"prompt": "x", "logprobs": 1, "echo": True}, 400, "not_supported"),
         ("completions", {"prompt": [1, 2]}, 400, "not_supported"),
         ("completions", {"prompt": []}, 422, "empty_input"),

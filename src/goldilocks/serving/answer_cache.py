@@ -1,4 +1,7 @@
-"""Results of items that were asked for before: a bounded cache, the least recently stored first out."""
+"""Results of items that were asked for before: a bounded cache, the least recently stored first out.
+
+Not kept are long items, so that a client cannot fill the memory with them, and failed ones, which may succeed again.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from goldilocks.records import Text
+from goldilocks.records import Prediction, Text, as_text
 from goldilocks.serving.engine import Call, Operation, Result
+
+_LONGEST = 4_000
+"""Characters of an item that is kept."""
 
 
 class AnswerCache:
@@ -36,6 +42,8 @@ class AnswerCache:
             return
         with self._lock:
             for item, result in zip(items, results, strict=True):
-                self._results[version, call, item] = result
+                failed = isinstance(result, Prediction) and bool(result.error)
+                if not failed and len(as_text(item)) <= _LONGEST:
+                    self._results[version, call, item] = result
             while len(self._results) > self._most:
                 self._results.popitem(last=False)

@@ -71,7 +71,7 @@ def over(options: Sequence[str], scores: Mapping[str, float], card: ModelCard, w
         raise RequestError(
             400,
             "unknown_labels",
-            f"{where}: {unknown[0]!r} is no label of this model; its labels are: {_listed(card)}.",
+            f"{where}: {unknown[0][:100]!r} is no label of this model; its labels are: {_listed(card)}.",
         )
     if len(set(options)) < len(options):
         raise RequestError(422, "invalid_input", f"{where}: an option is there twice; name each once.")

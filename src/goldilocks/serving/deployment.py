@@ -226,7 +226,8 @@ class Deployment:
             raise RequestError(
                 404,
                 "version_not_found",
-                f"{self.name} has no version {version!r}; there are: {', '.join(entry.id for entry in self.versions)}.",
+                f"{self.name} has no version {version[:100]!r}; there are: "
+                f"{', '.join(entry.id for entry in self.versions)}.",
             )
         canary = self.canary
         if canary is None or not canary.ready:

@@ -39,6 +39,8 @@ _UNTRACED = (*_OPEN_PATHS, "/metrics")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _BODY_METHODS = ("POST", "PUT", "PATCH")
+_MOST_CHARACTERS = 20_000
+"""Of an error message: enough for 300 labels."""
 _LOG = logging.getLogger("goldilocks.serving")
 
 
@@ -208,12 +210,18 @@ def _headers(context: Context) -> list[tuple[bytes, bytes]]:
 
 
 def error_body(error: RequestError, context: Context) -> dict[str, Any]:
-    """The one shape of errors: that of the OpenAI API, with the request's id. Under /v2 the protocol wants a text."""
+    """The one shape of errors: that of the OpenAI API, with the request's id. Under /v2 the protocol wants a text.
+
+    However long what the client sent is that a message quotes, the message has an end.
+    """
+    message = str(error)
+    if len(message) > _MOST_CHARACTERS:
+        message = f"{message[:_MOST_CHARACTERS]} ..."
     if context.path.startswith("/v2"):
-        return {"error": str(error), "code": error.code, "request_id": context.request_id}
+        return {"error": message, "code": error.code, "request_id": context.request_id}
     kinds = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
     kind = kinds.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error")
-    content = {"message": str(error), "type": kind, "code": error.code, "param": None}
+    content = {"message": message, "type": kind, "code": error.code, "param": None}
     return {"error": content, "request_id": context.request_id}
 
 

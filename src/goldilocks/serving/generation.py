@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldilocks.errors import InputError, RequestError
 from goldilocks.records import Generation
+from goldilocks.serving.items import check_text
 from goldilocks.settings import check_generation
 
 
@@ -26,6 +27,7 @@ def generation(
             422, "too_many_tokens", f"max_tokens is {max_tokens}; this service generates at most {most}."
         )
     stops = (stop,) if isinstance(stop, str) else tuple(stop) if stop else None
+    check_text(stops, "stop")
     made = Generation(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, stops=stops)
     try:
         check_generation(made, "")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from goldilocks.errors import RequestError
 from goldilocks.records import Prediction
 from goldilocks.serving.decisions import Distribution, over, probability
-from goldilocks.serving.items import count_tokens
+from goldilocks.serving.items import check_text, count_tokens
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import Answered, service_of
 
@@ -145,6 +145,7 @@ class SystemOneRequest(BaseModel):
 @router.post("/v1/decisions", responses=ASKING)
 async def decisions(request: Request, body: DecisionRequest) -> dict[str, Any]:
     """Answer predicate, choice and score questions, in their order."""
+    check_text([question.name for question in body.questions], "the name of a question")
     answered = await service_of(request).ask(request, body.model, [_row(body.input)])
     scores = _scores(answered)
     shares: dict[str, float] = {}
@@ -169,6 +170,7 @@ async def decisions(request: Request, body: DecisionRequest) -> dict[str, Any]:
 async def systemone(request: Request, body: SystemOneRequest) -> dict[str, Any]:
     """Answer noul, choice and score questions, by name."""
     state = body.state[0] if isinstance(body.state, list) and len(body.state) == 1 else body.state
+    check_text(list(body.questions), "the name of a question")
     answered = await service_of(request).ask(request, body.model, [state])
     scores = _scores(answered)
     shares: dict[str, float] = {}
@@ -279,7 +281,7 @@ def _row(given: str | list[dict[str, JsonValue]]) -> Any:
             kind = part.get("type") if isinstance(part, dict) else None
             if kind != "input_text" or not isinstance(part, dict) or not isinstance(part.get("text"), str):
                 raise RequestError(
-                    400, "not_supported", f"an input part is {kind!r}; this model takes input_text only."
+                    400, "not_supported", f"an input part is {str(kind)[:100]!r}; this model takes input_text only."
                 )
             texts.append(str(part["text"]))
     if not texts:
