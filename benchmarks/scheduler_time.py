@@ -18,6 +18,7 @@ import heapq
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -240,6 +241,8 @@ def main() -> None:
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", ""),
         "seed": 0,
+        "load": [round(load, 2) for load in os.getloadavg()],
+        "command": " ".join(["python", "benchmarks/scheduler_time.py", *sys.argv[1:]]),
     }
     if options.out:
         options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

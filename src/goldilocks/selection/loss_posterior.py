@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from goldilocks.records import Candidate
 from goldilocks.selection.experience import Experience, Rung, kind_of
@@ -167,7 +166,7 @@ class Posterior:
         self.variance = np.maximum(self.variance - scaled**2, 1e-12)
         self.cross -= scaled[:, n:, None] * scaled[:, None, :]
         self.log_weights += -0.5 * (np.log(total) + surprise**2 / total)
-        self.log_weights -= logsumexp(self.log_weights)
+        self.log_weights -= _log_sum(self.log_weights)
         self._moments = None
 
     # ------------------------------------------------------------------------------------------------------- answers
@@ -304,4 +303,10 @@ class Posterior:
 def _log_prior(freedom: float) -> Floats:
     """Log prior of each scale: its square is inverse-gamma(freedom / 2, freedom / 2)."""
     log_density = -freedom * np.log(_SCALES) - freedom / (2 * _SCALES**2)
-    return np.asarray(log_density - logsumexp(log_density))
+    return np.asarray(log_density - _log_sum(log_density))
+
+
+def _log_sum(logs: Floats) -> float:
+    """log(sum(exp(logs))); SciPy's is made for more cases, and takes ten times as long on five numbers."""
+    highest = float(logs.max())
+    return highest + float(np.log(np.exp(logs - highest).sum()))

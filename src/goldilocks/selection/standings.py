@@ -214,7 +214,7 @@ class Standings:
         open_ = np.flatnonzero(self._masks()[1])
         view, names = self._view(), self._names
         return Purchases(
-            candidates=tuple(names[index] for index in open_.tolist()),
+            candidates=tuple(map(names.__getitem__, open_.tolist())),
             seconds=self._seconds()[open_],
             whole=self._whole()[open_],
             time_error=np.where(self._done[open_] > 0, *_TIME_ERRORS),
