@@ -123,6 +123,17 @@ def test_language_is_that_of_the_context() -> None:
         ("always answering nothing; keep the incumbent", "总是不回答；保留现有方案"),
         # Behind the name of a file and a row.
         ("data.csv: row 3: body is empty", "data.csv：第 3 行：body 为空"),
+        # Numbers of rows, and what would help.
+        ("1 row with what looks like a phone number (row 195)", "1 行疑似含有电话号码（第 195 行）"),
+        ("rows 8, 35, 76, 138, 172 and 20 more", "第 8、35、76、138、172 行，另有 20 行"),
+        (
+            "models: pip install x, or --online for models of the Hub such as encoder/y",
+            "模型：pip install x，或用 --online 获取 Hub 上的模型，如 encoder/y",
+        ),
+        (
+            "never run: 14 candidates do not fit into what is left; about 2 s more would finish the next",
+            "从未运行：14 个候选模型放不进剩余预算；再增加约 2 秒可完成下一个",
+        ),
         # What is not in the catalogue stays, and so do names.
         ("encoder/all-MiniLM-L6-v2/full", "encoder/all-MiniLM-L6-v2/full"),
         ("something else, in words of its own", "something else, in words of its own"),

@@ -183,10 +183,10 @@ def _answer(info: BundleInfo) -> str:
         return _ANSWERS[info.output]
     shown = ", ".join(f"`{_in_code(label)}`" for label in info.labels[:_MOST_LABELS])
     more = f" and {len(info.labels) - _MOST_LABELS} more" if len(info.labels) > _MOST_LABELS else ""
-    every = f"{len(info.labels)} {'tags' if info.output is Output.TAGS else 'labels'}: {shown}{more}"
+    listed, count = f"{shown}{more}", len(info.labels)
     if info.output is Output.TAGS:
-        return f"one tag per word, out of {every}"
-    return f"any number of {every}" if info.several else f"one of {every}"
+        return f"one tag per word, out of {count} tags: {listed}"
+    return f"any number of {count} labels: {listed}" if info.several else f"one of {count} labels: {listed}"
 
 
 def _compression(record: Compression) -> str:

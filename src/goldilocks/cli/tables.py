@@ -28,7 +28,7 @@ from goldilocks.report.words import duration, percent, unanswered
 from goldilocks.support.amounts import money
 from goldilocks.support.console import PlainConsole, plain
 from goldilocks.support.scoring.statistics import class_totals
-from goldilocks.support.text.translation import localised
+from goldilocks.support.text.translation import _, localised
 
 if TYPE_CHECKING:
     from goldilocks.catalog.places import KnownModel
@@ -55,7 +55,7 @@ def profile_tables(profile: DataProfile) -> list[Table]:
     size = titled_table("data", "", *parts)
     size.add_row(localised("rows"), *(f"{profile.rows[part]:,}" for part in parts))
     ranked = sorted(profile.label_counts.get("train", {}).items(), key=lambda pair: -pair[1])
-    for label, _ in ranked[:_MOST_LABELS]:
+    for label, _count in ranked[:_MOST_LABELS]:
         size.add_row(f"  {label}", *(f"{profile.label_counts.get(part, {}).get(label, 0):,}" for part in parts))
     if len(ranked) > _MOST_LABELS:
         size.add_row("  " + localised(f"and {len(ranked) - _MOST_LABELS} more labels"))
@@ -169,11 +169,12 @@ def print_decision(decision: Decision, out: Path) -> None:
     search = decision.search
     if search.money:
         _print(out_console, f"Spent on endpoints so far: {money(search.money)} {decision.objective.currency}.")
-    _print(
-        out_console,
-        f"Search: {duration(search.seconds)}, {search.trials} purchases. Stopped because {search.stopped}. Running "
-        f"every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}.",
+    bought = localised(f"Search: {duration(search.seconds)}, {search.trials} purchases.")
+    stopped = _("Stopped because {0}.").format(localised(search.stopped))
+    exhaustive = localised(
+        f"Running every candidate to the end would have taken about {duration(search.exhaustive_seconds_estimate)}."
     )
+    out_console.print(("" if bought.endswith("。") else " ").join((bought, stopped, exhaustive)), markup=False)
     out_console.print(localised(f"report: {out / 'report.html'}"), soft_wrap=True, markup=False)
     out_console.print(localised(f"bundle: {out / 'bundle'}"), soft_wrap=True, markup=False)
 

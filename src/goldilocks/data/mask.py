@@ -10,6 +10,8 @@ import ipaddress
 import re
 from collections.abc import Callable
 
+from goldilocks.support.text.translation import N_
+
 # Cheap to search, and matches wherever one of the patterns below can: most texts are done after this one look.
 _MAYBE = re.compile(r"@|(?:\d[ .()/-]{0,2}){4}|:[0-9A-Fa-f]{0,4}:")
 
@@ -82,12 +84,12 @@ _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
 )
 KINDS = {
-    "email": "an e-mail address",
-    "iban": "an IBAN",
-    "chinese_id": "a Chinese identity number",
-    "card": "a payment card number",
-    "ip": "an IP address",
-    "phone": "a phone number",
+    "email": N_("an e-mail address"),
+    "iban": N_("an IBAN"),
+    "chinese_id": N_("a Chinese identity number"),
+    "card": N_("a payment card number"),
+    "ip": N_("an IP address"),
+    "phone": N_("a phone number"),
 }
 """Kind -> what it is, in words."""
 

@@ -23,11 +23,11 @@ def needs(pool: Pool, standings: Sequence[Standing]) -> tuple[str, ...]:
 def _models(pool: Pool) -> tuple[str, ...]:
     commands = dict.fromkeys(match[0] for exclusion in pool.excluded if (match := _INSTALL.search(exclusion.reason)))
     online = [exclusion.candidate for exclusion in pool.excluded if "--online fetches it" in exclusion.reason]
-    parts = list(commands)[:2]
-    if online:
-        parts.append(f"--online for models of the Hub such as {online[0]}")
-    if parts:
-        return (f"models: {', or '.join(parts)}",)
+    installs = ", or ".join(list(commands)[:2])
+    if online and installs:
+        return (f"models: {installs}, or --online for models of the Hub such as {online[0]}",)
+    if online or installs:
+        return (f"models: {installs or f'--online for models of the Hub such as {online[0]}'}",)
     if any(candidate.model.pretrained for candidate in pool.candidates):
         return ()
     return ("models: let pretrained ones be candidates (candidates.families and candidates.models in the task file)",)

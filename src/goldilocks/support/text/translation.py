@@ -140,7 +140,7 @@ def localised(text: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _localised(code: str, text: str) -> str:
-    whole = _message(code, text)
+    whole = _rows(code, text) or _message(code, text)
     if whole is not None:
         return whole
     for separate in (_sentences, _with_ending, _items, _behind_colon):
@@ -230,7 +230,18 @@ _FULL_WIDTH = (
     "\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH RIGHT PARENTHESIS}"
 )
 _UNITS = {"h": "小时", "min": "分钟", "s": "秒"}
+_ROWS = re.compile(r"rows? (\d+(?:, \d+)*)(?: and ([\d,]+) more)?")
+"""As ``data.findings.rows_in_words`` writes them."""
 _DURATION = re.compile(r"(\d[\d.,]*) (h|min|s)\b")
+
+
+def _rows(code: str, text: str) -> str | None:
+    """Numbers of rows."""
+    match = _ROWS.fullmatch(text) if code == "zh" else None
+    if match is None:
+        return None
+    more = f"，另有 {match[2]} 行" if match[2] else ""
+    return f"第 {match[1].replace(', ', '、')} 行{more}"
 
 
 def _quantities(code: str, text: str) -> str:
