@@ -110,7 +110,7 @@ def test_language_is_that_of_the_context() -> None:
             "The probability that the winner is the best of all candidates is 50%. At 0.05 USD per error, a/b/c has a "
             "lower observed J; the difference is within the measurement error or the stated margin.",
             "胜出者在所有候选模型中最优的概率为 50%。"
-            "在每次错误 0.05 USD时，a/b/c 的观测 J 更低；差异在测量误差或给定界限之内。",
+            "按每次错误 0.05 USD 计，a/b/c 的观测 J 更低，但差异在测量误差或给定界限之内。",
         ),
         (
             "no candidate is better than the incumbent: no fewer errors. What would help: more budget; training rows. "
