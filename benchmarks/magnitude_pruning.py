@@ -1,14 +1,13 @@
 """Does unstructured magnitude pruning of a tuned encoder improve anything: size after compression, or latency?
 
-Run:    python benchmarks/magnitude_pruning.py --bundle run/bundle --share 0.3 --share 0.5 --share 0.7 --recover 0.5
+Run:    python benchmarks/magnitude_pruning.py --bundle run/bundle --share 0.3 --share 0.5 --share 0.7
 Needs:  the data folder, a bundle of a BERT-shaped encoder tuned on --set, the extra `onnx`; about 10 minutes.
         Results of record lie in benchmarks/results/.
 
-Of every matrix of the blocks the given share of weights with the smallest magnitude becomes 0; with --recover the
-network is then trained for about 300 batches on the answers of the original, as the tool's structured pruning is, while
-these weights stay 0. Measured, each beside the network as tuned: accuracy on test rows, paired; bytes of the weights as
-stored and after gzip -9; processor time of one text (median over 100) with dense products, with the linear layers as
-CSR matrices (``torch.sparse``), and of the int8 form on ONNX Runtime, which has no kernels for zeros. For comparison
+Of every matrix of the blocks the given share of weights with the smallest magnitude becomes 0; nothing is trained
+afterwards. Measured, each beside the network as tuned: accuracy on test rows, paired; bytes of the weights as stored
+and after gzip -9; processor time of one text (median over 100) with dense products, with the linear layers as CSR
+matrices (``torch.sparse``), and of the int8 form on ONNX Runtime, which has no kernels for zeros. For comparison
 the structured ways to the same end: float16, and int8. The last line of output is one JSON object.
 """
 
@@ -33,7 +32,6 @@ from goldilocks.bundle.read import load
 from goldilocks.compression.distil import SeededDistil
 from goldilocks.compression.gate import paired_loss
 from goldilocks.compression.trial import SavedModel
-from goldilocks.nets.distillation import distillation_config
 from goldilocks.protocols import Calibration, Model
 from goldilocks.records import Part
 from goldilocks.support.files import plain
@@ -47,7 +45,6 @@ def main() -> None:
     parser.add_argument("--set", default="banking77")
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--share", type=float, action="append", help="of the weights that become 0; several times")
-    parser.add_argument("--recover", type=float, action="append", help="shares that are tuned again afterwards")
     parser.add_argument("--test", type=int, default=0, help="test rows; 0: all")
     chosen = parser.parse_args()
     test = rows(chosen.data, chosen.set, "test")[: chosen.test or None]
@@ -61,14 +58,12 @@ def main() -> None:
         forms["as tuned"] = bench.measured(original, sparse=False)
         for step in ("float16", "onnx_int8"):
             forms[step] = bench.measured(bench.compressed(original, step), sparse=False)
-        recovered = set(chosen.recover or ())
         for share in chosen.share or (0.3, 0.5, 0.7):
-            for recover in (False, True) if share in recovered else (False,):
-                name = f"{share:g} of the weights 0{', recovered' if recover else ''}"
-                pruned = bench.pruned(share, recover=recover)
-                forms[name] = bench.measured(pruned, sparse=True)
-                forms[f"{name}, onnx_int8"] = bench.measured(bench.compressed(pruned, "onnx_int8"), sparse=False)
-                print(name, json.dumps(forms[name]), flush=True)
+            name = f"{share:g} of the weights 0"
+            pruned = bench.pruned(share)
+            forms[name] = bench.measured(pruned, sparse=True)
+            forms[f"{name}, onnx_int8"] = bench.measured(bench.compressed(pruned, "onnx_int8"), sparse=False)
+            print(name, json.dumps(forms[name]), flush=True)
     command = shlex.join(["python", *sys.argv])
     result = {"benchmark": "magnitude_pruning", "command": command, "set": chosen.set, "n_test": len(part)}
     keep(f"magnitude_pruning-{chosen.set}", result | {"n_texts": len(texts), "forms": forms} | machine())
@@ -87,27 +82,16 @@ class Bench:
         """The model after one compressor."""
         return compressed({"original": model}, step, self._folder(), Calibration(self.texts, SeededDistil()))
 
-    def pruned(self, share: float, *, recover: bool) -> SavedModel:
+    def pruned(self, share: float) -> SavedModel:
         """The original with a share of each block's matrices 0."""
         import torch
 
         network: Any = self.original.load()
-        masks = {}
         with torch.no_grad():
-            for name, weight in network.backbone.blocks.named_parameters():
+            for weight in network.backbone.blocks.parameters():
                 if weight.ndim == 2:
                     least = weight.abs().flatten().kthvalue(max(1, round(share * weight.numel()))).values
-                    masks[name] = weight.abs() > least
-                    weight.mul_(masks[name])
-        if recover:
-            network.module.requires_grad_(True)
-            parameters = dict(network.backbone.blocks.named_parameters())
-            for name, mask in masks.items():  # decay and momentum of a weight that is 0 and has no gradient are 0
-                parameters[name].register_hook(mask.__mul__)
-            config = distillation_config(network, len(self.texts), steps=300)
-            SeededDistil()(network, self.original.load(), self.texts, config)
-            for name, mask in masks.items():
-                assert not parameters[name][~mask].any(), f"{name} has weights again that were pruned"
+                    weight.mul_(weight.abs() > least)
         folder = self._folder()
         folder.mkdir()
         network.save(folder)
