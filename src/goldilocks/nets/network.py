@@ -42,6 +42,9 @@ LOSS_OPTIONS = frozenset(
 
 _CALIBRATED = ("classifier", "relation_classifier", "pair_classifier")
 """Heads whose output are the logits of the labels."""
+_SHORTEST = {"cpu": 0.9}
+"""See ``by_length``, by device. On a CPU padding costs more than further batches: texts of mixed lengths, 32 at a time,
+were answered 1.1 to 1.3 times as fast as with 0.5 (MiniLM, one core, PyTorch and ONNX Runtime)."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,8 @@ class Network:
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """Inference batches: the positions of their rows, and the batch, on the device of the weights."""
-        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192, shortest=0.5):
+        shortest = _SHORTEST.get(self.device.type, 0.5)
+        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192, shortest=shortest):
             yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
 
     @property
