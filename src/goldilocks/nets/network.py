@@ -43,8 +43,8 @@ LOSS_OPTIONS = frozenset(
 _CALIBRATED = ("classifier", "relation_classifier", "pair_classifier")
 """Heads whose output are the logits of the labels."""
 _SHORTEST = {"cpu": 0.9}
-"""See ``by_length``, by device. On a CPU padding costs more than further batches: texts of mixed lengths, 32 at a time,
-were answered 1.1 to 1.3 times as fast as with 0.5 (MiniLM, one core, PyTorch and ONNX Runtime)."""
+"""See ``by_length``, by device. On a CPU padding costs more than further batches: see ``serving_load.json`` (0.5) and
+``serving_load_again.json`` (0.9) in ``benchmarks/results``."""
 
 
 @dataclass(frozen=True)
