@@ -29,11 +29,23 @@ def test_a_killed_process_ends_the_others_and_is_named(tmp_path: Path) -> None:
         run_processes(program(tmp_path, body), 2)
 
 
-def test_a_killed_process_is_the_cause_where_others_lost_it(tmp_path: Path) -> None:
-    body = "os.kill(os.getpid(), signal.SIGKILL) if rank == 1 else sys.exit(2)"
-    # The first process ends too: it waits for nothing, so both are seen as ended.
-    with pytest.raises(ProcessError, match="process 1 of 2 was ended by SIGKILL"):
-        run_processes(program(tmp_path, f"time.sleep(1.0) if rank == 0 else None\n{body}"), 2)
+@pytest.mark.parametrize("end", ["sys.exit(2)", "sys.exit(1)", "os.abort()"])
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_is_the_cause_where_others_lost_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, killed: int
+) -> None:
+    monkeypatch.setattr("goldilocks.support.machine.processes._POLL", 1.0)  # both have ended when looked at again
+    gone = str(tmp_path / "gone")
+    body = f"""
+if rank == {killed}:
+    open({gone!r}, "w").close()
+    os.kill(os.getpid(), signal.SIGKILL)
+while not os.path.exists({gone!r}):
+    time.sleep(0.01)
+time.sleep(0.1)
+{end}"""
+    with pytest.raises(ProcessError, match=f"process {killed} of 2 was ended by SIGKILL"):
+        run_processes(program(tmp_path, body), 2)
 
 
 def test_an_error_that_the_first_process_reported_is_its_exit_code(tmp_path: Path) -> None:

@@ -82,9 +82,8 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]]) -> int:
         if any(code not in (None, 0) for code in codes):
             break
         time.sleep(_POLL)
-    failed = [rank for rank, code in enumerate(codes) if code not in (None, 0)]
-    # One that was ended from outside is the cause, even where others have said that they lost it.
-    first_failed = next((rank for rank in failed if codes[rank] not in _REPORTED), failed[0])
+    codes = [process.poll() for process in processes]  # again: the cause may have ended after it was looked at
+    first_failed = _cause(codes)
     code = codes[first_failed]
     until = time.monotonic() + _GRACE
     while code in _REPORTED and processes[0].poll() is None and time.monotonic() < until:
@@ -98,6 +97,20 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]]) -> int:
         f"process {first_failed} of {len(processes)} {how}, so the others were ended; run the same command with "
         "--resume to continue from the last checkpoint."
     )
+
+
+def _cause(codes: Sequence[int | None]) -> int:
+    """The process that failed first, as far as exit codes tell; the others lost it.
+
+    One that was ended from outside comes before those that aborted (as gloo does on a lost connection) or crashed,
+    and those before the ones that reported the loss themselves.
+    """
+
+    def follows(rank: int) -> tuple[bool, bool]:
+        code = codes[rank]
+        return code in _REPORTED, code == -signal.SIGABRT or (code is not None and code > 0)
+
+    return min((rank for rank, code in enumerate(codes) if code not in (None, 0)), key=follows)
 
 
 def _free_port() -> int:
