@@ -9,6 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+_CONSTANT = 1e-6
+"""Deviation of a feature relative to its largest value, up to which it counts as constant."""
+
 
 def fit_linear_head(head: nn.Linear, features: npt.NDArray[np.floating], numbers: Sequence[int]) -> None:
     """Set a head's weights in place; labels without a row get a bias that rules them out.
@@ -21,7 +24,9 @@ def fit_linear_head(head: nn.Linear, features: npt.NDArray[np.floating], numbers
     from sklearn.linear_model import LogisticRegression
 
     values = np.asarray(features, dtype=np.float64)
-    scale = np.maximum(values.std(0), 1e-9)
+    deviation = values.std(0)
+    # A feature that is the same in all rows has only rounding errors for a deviation: it is left out.
+    scale = np.where(deviation > _CONSTANT * np.abs(values).max(0), deviation, np.inf)
     count = head.out_features
     if len(set(numbers)) < 2:  # nothing to tell apart
         weight, bias = np.zeros((count, values.shape[1])), np.where(np.arange(count) == numbers[0], 0.0, -10.0)
