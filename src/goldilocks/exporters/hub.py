@@ -27,8 +27,6 @@ def incompatibility(model: Model) -> str | None:
 
     if not isinstance(model, Network):
         return "its network was built elsewhere"
-    if model.config.additions:
-        return f"its method added {model.config.additions[0].kind}, for which transformers' checkpoints have no place"
     if isinstance(model, DecoderClassifier):
         return hub_causal_lm.incompatibility(model)
     return hub_encoder.incompatibility(model)

@@ -27,6 +27,13 @@ def not_traceable(config: NetworkConfig) -> str | None:
     return f"its method added {kinds[0]} between the blocks, which are not exported" if kinds else None
 
 
+def no_place(config: NetworkConfig) -> str | None:
+    """Why a checkpoint of transformers cannot hold a network, for the user; ``None``: it has no additions."""
+    if not config.additions:
+        return None
+    return f"its method added {config.additions[0].kind}, for which checkpoints of transformers have no place"
+
+
 def added_parameters(network: Network) -> list[str]:
     """Names of the weights, in ``network.module``, that additions brought."""
     layers = [layer for addition in network.config.additions for layer in addition.options.get("layers", ())]

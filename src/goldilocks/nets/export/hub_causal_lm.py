@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from goldilocks.nets.additions import no_place
 from goldilocks.nets.backbones.hub_decoder import HubCausalLM
 from goldilocks.nets.backbones.llama import LlamaBackbone, checkpoint_names
 from goldilocks.nets.backbones.llama_options import LlamaOptions
@@ -22,6 +23,8 @@ from goldilocks.nets.heads.decoder_generator import DecoderGenerator, Scale
 
 def incompatibility(model: DecoderClassifier) -> str | None:
     """Why a decoder has no form in transformers with the same answers, for the user; ``None``: it has."""
+    if reason := no_place(model.config):
+        return reason
     if not isinstance(model, DecoderGenerator):
         if model.prompt_state is not None:
             return "it scores labels by their likelihood, calibrated, which no pipeline of transformers does"

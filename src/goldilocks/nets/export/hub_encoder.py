@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from goldilocks.nets.additions import no_place
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
@@ -49,6 +50,8 @@ def incompatibility(model: Network) -> str | None:
         return f"transformers has no head like its {kind}"
     if not isinstance(backbone, BertBackbone):
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped encoders are"
+    if reason := no_place(model.config):
+        return reason
     if model.config.int8_embeddings:
         return "its embeddings are int8 tables; export the bundle that it was compressed from"
     if backbone.options.pruned:
