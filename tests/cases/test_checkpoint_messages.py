@@ -168,19 +168,6 @@ def test_adapter_is_merged_where_its_base_is_at_hand(tmp_path: Path, base: Path)
     assert folder_of(str(folder), offline=True) == made  # made once
 
 
-def test_rank_stabilised_adapter_of_a_model_with_one_more_level_is_merged(tmp_path: Path, base: Path) -> None:
-    name = a_matrix(base)
-    module = "bert." + name.removesuffix(".weight")
-    tensors = pair(module)
-    bias = next(entry for entry in load_file(base / "model.safetensors") if "LayerNorm.bias" in entry)
-    tensors[f"base_model.model.bert.{bias}"] = np.full(32, 7, np.float32)
-    made = folder_of(str(adapter(tmp_path / "lora", "base", tensors, use_rslora=True)), offline=True)
-    before, after = load_file(base / "model.safetensors"), load_file(made / "model.safetensors")
-    up, down = tensors[f"base_model.model.{module}.lora_B.weight"], tensors[f"base_model.model.{module}.lora_A.weight"]
-    np.testing.assert_allclose(after[name], before[name] + 8 / 2**0.5 * up @ down, rtol=1e-5, atol=1e-6)
-    assert any((entry == 7).all() for entry in after.values())
-
-
 def test_adapter_without_its_base_is_named_for_what_it_is(tmp_path: Path, base: Path) -> None:
     folder = adapter(tmp_path / "lora", "org/other", pair("x"))
     with pytest.raises(MissingError, match=r"is a LoRA adapter of org/other, not a model; merge it first .*merge_and"):
@@ -188,37 +175,3 @@ def test_adapter_without_its_base_is_named_for_what_it_is(tmp_path: Path, base: 
     nameless = adapter(tmp_path / "nameless", "", pair("x"))
     with pytest.raises(InputError, match="adapter of a base model that it does not name"):
         folder_of(str(nameless), offline=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"peft_type": "LOHA"}, "of the kind LOHA are not merged"),
-        ({"use_dora": True}, "with DoRA are not merged"),
-        ({"bias": "all"}, "with a bias of its own are not merged"),
-        ({"trainable_token_indices": [1]}, "with trained tokens are not merged"),
-    ],
-)
-def test_adapter_of_another_kind_is_refused_by_name(
-    tmp_path: Path, base: Path, change: dict[str, Any], words: str
-) -> None:
-    folder = adapter(tmp_path / "lora", "base", pair("x"), **change)
-    with pytest.raises(InputError, match=words):
-        folder_of(str(folder), offline=True)
-
-
-def test_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path, base: Path) -> None:
-    with pytest.raises(IntegrityError, match=r"changes no.such.weight, which its base does not have"):
-        folder_of(str(adapter(tmp_path / "a", "base", pair("no.such"))), offline=True)
-    wide = pair(a_matrix(base).removesuffix(".weight"), outputs=5)
-    with pytest.raises(IntegrityError, match=r"has the shape \(5, 32\), the base's \(32, 32\)"):
-        folder_of(str(adapter(tmp_path / "b", "base", wide)), offline=True)
-    lone = {key: value for key, value in pair("x").items() if "lora_A" in key}
-    with pytest.raises(IntegrityError, match="has no pair of matrices"):
-        folder_of(str(adapter(tmp_path / "c", "base", lone)), offline=True)
-    odd = pair("x") | {"base_model.model.x.lora_embedding_A": np.zeros((2, 2), np.float32)}
-    with pytest.raises(InputError, match="lora_embedding_A is not merged here"):
-        folder_of(str(adapter(tmp_path / "d", "base", odd)), offline=True)
-    (tmp_path / "d" / "adapter_config.json").write_text("[]")
-    with pytest.raises(IntegrityError, match="it should be a JSON object"):
-        folder_of(str(tmp_path / "d"), offline=True)

@@ -11,7 +11,6 @@ import pytest
 from goldilocks import plugins
 from goldilocks.bundle.layout import MODEL
 from goldilocks.bundle.read import read_info
-from goldilocks.errors import InputError
 from goldilocks.nets.layers.int8_embedding import Int8Embedding
 from goldilocks.nets.network import Network
 from goldilocks.protocols import ChangesFamily, ChoosesStudents, Model
@@ -192,10 +191,3 @@ def test_static_int8_has_fixed_ranges_so_that_an_answer_does_not_depend_on_its_b
     assert np.abs(together.probabilities - original.probabilities).max() > 0  # it is quantised
     alone = np.concatenate([small.predict([text]).probabilities for text in unseen.texts[:20]])
     np.testing.assert_allclose(alone, together.probabilities[:20], atol=1e-4)
-
-
-def test_static_int8_needs_texts(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    network = tiny.encoder(tmp_path / "checkpoint", tiny.part())
-    with pytest.raises(InputError, match="static quantisation needs texts"):
-        plugins.load("compressors", "onnx_static_int8").compress(network, 1.0, tmp_path, calibration())

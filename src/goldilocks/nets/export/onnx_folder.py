@@ -10,8 +10,11 @@ tokenizer.json
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -76,18 +79,24 @@ def write_graph(model: Network, path: Path, *, int8: bool) -> None:
     if not int8:
         _export(model, path)
         return
-    import logging
-
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / GRAPH
         _export(model, exact)
-        logging.disable(logging.WARNING)  # it recommends a preparation that only graphs with shapes left open need
-        try:
+        with quiet_quantiser():
             quantize_dynamic(exact, path, weight_type=QuantType.QInt8, per_channel=True)
-        finally:
-            logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def quiet_quantiser() -> Iterator[None]:
+    """Without the quantiser's warnings: it recommends a preparation that only graphs with shapes left open need."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _Graph(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK
-from goldilocks.nets.export.onnx_folder import GRAPH, write_graph, write_rest
+from goldilocks.nets.export.onnx_folder import GRAPH, quiet_quantiser, write_graph, write_rest
 from goldilocks.nets.network import Network
 from goldilocks.records import Text
 
@@ -39,8 +38,7 @@ def save_static_onnx(model: Network, folder: Path, texts: Sequence[Text]) -> Non
         write_graph(model, exact, int8=False)
         feeds = _feeds(model, exact, texts)
         model.save(folder)
-        logging.disable(logging.WARNING)  # it recommends a preparation that only graphs with shapes left open need
-        try:
+        with quiet_quantiser():
             quantize_static(
                 exact,
                 folder / GRAPH,
@@ -51,8 +49,6 @@ def save_static_onnx(model: Network, folder: Path, texts: Sequence[Text]) -> Non
                 per_channel=True,
                 op_types_to_quantize=["MatMul", "Gemm", "Gather"],
             )
-        finally:
-            logging.disable(logging.NOTSET)
     write_rest(model, folder, row_by_row=False)
 
 

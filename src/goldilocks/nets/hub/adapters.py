@@ -146,7 +146,7 @@ def _changes(given: dict[str, Tensor], config: dict[str, Any], folder: Path) -> 
             up = given.get(full.replace(".lora_A.", ".lora_B."))
             if up is None or tensor.dim() != 2 or up.dim() != 2 or up.shape[1] != tensor.shape[0]:
                 raise IntegrityError(f"{folder / WEIGHTS}: {module} has no pair of matrices; download it again.")
-            product = (up.float() @ tensor.float()) * _scale(module, config, int(tensor.shape[0]))
+            product = (up.float() @ tensor.float()) * _scale(module, config, int(tensor.shape[0]), folder)
             changes[f"{module}.weight"] = (False, product.T if config.get("fan_in_fan_out") else product)
         elif "lora_" in name:
             raise InputError(f"{folder}: {advice(folder)}. Its {name} is not merged here.")
@@ -155,13 +155,19 @@ def _changes(given: dict[str, Tensor], config: dict[str, Any], folder: Path) -> 
     return changes
 
 
-def _scale(module: str, config: dict[str, Any], rank: int) -> float:
+def _scale(module: str, config: dict[str, Any], rank: int, folder: Path) -> float:
     patterns = config.get("alpha_pattern") or {}
-    alpha = next(
-        (value for name, value in patterns.items() if re.fullmatch(rf"(.*\.)?({name})", module)),
-        config.get("lora_alpha", 8),
-    )
-    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    try:
+        alpha = next(
+            (value for name, value in patterns.items() if re.fullmatch(rf"(.*\.)?({name})", module)),
+            config.get("lora_alpha", 8),
+        )
+        return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError, re.error) as error:
+        raise IntegrityError(
+            f"{folder / CONFIG}: lora_alpha or alpha_pattern give no scale for {module} ({error}); download the "
+            "adapter again."
+        ) from error
 
 
 def _key(name: str, weights: dict[str, Tensor], folder: Path) -> str:
