@@ -22,7 +22,6 @@ import onnxruntime
 from exported_models import CASES, encoder
 
 from goldilocks import plugins
-from goldilocks.nets.export.model_repository import service_name
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
 
@@ -69,11 +68,6 @@ def test_inference_service_names_the_runtime_and_the_protocol(tmp_path: Path) ->
     assert service["metadata"]["name"] == "ner-all-minilm"
     model = service["spec"]["predictor"]["model"]
     assert (model["modelFormat"], model["protocolVersion"]) == ({"name": "triton"}, "v2")
-
-
-def test_names_that_kubernetes_does_not_allow_are_changed() -> None:
-    assert service_name("7-Zip") == "model-7-zip"
-    assert len(service_name("x" * 100)) <= 63
 
 
 @contextmanager

@@ -11,8 +11,6 @@ from method_models import CONFIG, ENCODER, UNTRAINED
 from goldilocks.errors import InputError
 from goldilocks.methods import full, l2_sp
 from goldilocks.nets.network import Network
-from goldilocks.nets.start_point_objective import StartPointObjective
-from goldilocks.nets.training.slots import Slot
 from goldilocks.records import TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
@@ -27,12 +25,6 @@ def network(tmp_path: Path) -> Network:
     return tiny.encoder(tiny.encoder_folder(tmp_path / "tiny-bert"), ROWS)
 
 
-def slot(value: float, grad: float) -> Slot:
-    weight = torch.nn.Parameter(torch.tensor([value]))
-    weight.grad = torch.tensor([grad])
-    return Slot("backbone.weight", weight.data, weight, peak=0.1, decay=0.0)
-
-
 def distance(before: Network, after: Network) -> float:
     start = before.module.state_dict()
     moved = after.module.state_dict()
@@ -43,24 +35,6 @@ def learner(network: Network, strength: float | None) -> Learner:
     l2_sp.prepare(network, l2_sp.Options()) if strength else full.prepare(network, full.Options())
     own = l2_sp.objective(network, ROWS.texts, ROWS.gold, l2_sp.Options(strength)) if strength else None
     return Learner(network, TRAINING, ROWS.texts, ROWS.gold, seed=0, objective=own)
-
-
-def test_gradient_of_the_penalty_is_strength_times_the_way_from_the_start(network: Network) -> None:
-    objective = StartPointObjective(network, ROWS.gold, strength=0.5)
-    weight = slot(1.0, grad=2.0)
-    objective.before_step({"backbone.weight": weight})
-    assert weight.working.grad is not None
-    assert weight.working.grad.item() == 2.0  # at the start there is no way back
-
-    weight.master.fill_(4.0)
-    objective.before_step({"backbone.weight": weight, "head.weight": slot(1.0, 0.0)})
-    assert weight.working.grad.item() == 2.0 + 0.5 * (4.0 - 1.0)
-
-
-def test_head_is_free(network: Network) -> None:
-    objective = StartPointObjective(network, ROWS.gold, strength=0.5)
-    objective.before_step({"head.weight": slot(1.0, 0.0)})
-    assert objective.state() == {}
 
 
 def test_backbone_stays_nearer_than_with_full_fine_tuning_and_still_learns(network: Network) -> None:

@@ -31,22 +31,6 @@ def decoder(folder: Path, goal: Goal = tiny.GOAL) -> DecoderClassifier:
     return made
 
 
-def test_before_training_the_scores_are_the_logits_of_the_label_words(folder: Path) -> None:
-    network = decoder(folder)
-    METHOD.prepare(network, METHOD.Options())
-    text = PART.texts[0]
-    (row,) = network.rows([text])
-    shown = network.tokenizer.decode(row.ids.tolist(), skip_special_tokens=False)
-    assert str(text).split()[0] in shown
-    assert shown.rstrip().endswith("Label:")
-    with torch.no_grad():
-        hidden = network.pooled([text])
-        every = network.backbone.logits(hidden)[0]  # type: ignore[operator]
-        scores = network.score_pooled(hidden)[0]
-    for place, ids in enumerate(network.label_ids()):
-        assert float(scores[place]) == pytest.approx(float(every[ids].mean()), abs=1e-4)
-
-
 def test_calibrated_scores_have_mean_zero_over_the_training_texts(folder: Path) -> None:
     network = decoder(folder)
     METHOD.prepare(network, METHOD.Options())
@@ -72,12 +56,6 @@ def test_a_long_item_is_cut_and_the_pattern_is_not(folder: Path) -> None:
     assert long.ids[-3:].tolist() == short.ids[-3:].tolist()
 
 
-def test_labels_that_leave_no_room_are_refused(folder: Path) -> None:
-    labels = tuple(f"a label with very many words number {number}" for number in range(90))
-    with pytest.raises(InputError, match=r"the pattern takes .* or use `lora`"):
-        METHOD.prepare(decoder(folder, Goal(labels=labels)), METHOD.Options())
-
-
 def test_words_may_stand_for_labels(folder: Path) -> None:
     network = decoder(folder)
     METHOD.prepare(network, METHOD.Options(words={"money": "the bank"}))
@@ -85,18 +63,6 @@ def test_words_may_stand_for_labels(folder: Path) -> None:
     assert "the bank" in network.tokenizer.decode(row.ids.tolist(), skip_special_tokens=False)
     own = network.label_ids()[network.labels.index("money")]
     assert network.tokenizer.decode(own).strip() == "the bank"
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ({"mony": "bank"}, r"'mony', which is no label.*money"),
-        ({"money": "x", "food": "x"}, "two labels have the words"),
-    ],
-)
-def test_words_that_fit_no_label_are_refused(folder: Path, words: dict[str, str], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        METHOD.prepare(decoder(folder), METHOD.Options(words=words))
 
 
 def test_several_labels_are_refused(folder: Path) -> None:

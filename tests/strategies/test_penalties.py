@@ -44,18 +44,6 @@ def pulled(objective: StartPointObjective, moved: Slot, by: float) -> list[list[
     return moved.working.grad.tolist()
 
 
-def test_pull_is_in_proportion_to_importance(network: Network) -> None:
-    importance = {"w": torch.tensor([[1.0, 0.0], [4.0, 0.5]])}
-    objective = StartPointObjective(network, ROWS.gold, strength=2.0, importance=importance, free_head=False)
-    assert pulled(objective, slot("w", [[0.0, 0.0], [0.0, 0.0]]), 0.5) == [[1.0, 0.0], [4.0, 0.5]]
-
-
-def test_table_of_which_only_some_rows_are_trained_gets_their_importance(network: Network) -> None:
-    importance = {"table": torch.tensor([[1.0], [2.0], [3.0], [4.0]])}
-    objective = StartPointObjective(network, ROWS.gold, strength=1.0, importance=importance, free_head=False)
-    assert pulled(objective, slot("table", [[0.0], [0.0]], rows=[1, 3]), 1.0) == [[2.0], [4.0]]
-
-
 def test_training_loop_says_which_rows_of_the_word_table_it_trains(network: Network) -> None:
     learner = Learner(network, CONFIG, ROWS.texts, ROWS.gold, seed=0)
     name = f"backbone.{network.backbone.word_embedding}.weight"

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from goldilocks import plugins
-from goldilocks.errors import InputError
 from goldilocks.nets.network import Network
-from goldilocks.nets.tokenization.batching import Row
-from goldilocks.nets.tokenization.token_file import TokenFile
 from goldilocks.records import Candidate, Gold, Part, Workload
 from goldilocks.support.disk_columns import CodedColumn, TextColumn
 from goldilocks.testing import tiny
@@ -46,20 +43,3 @@ def test_streamed_rows_train_to_the_same_weights(method: str, tmp_path: Path) ->
     assert streamed_loss == pytest.approx(loss, rel=1e-4)
     # Where only the head learns, frozen states are kept in memory and not when streamed: equal up to rounding.
     assert max(float(np.abs(in_memory[name] - streamed[name]).max()) for name in in_memory) < 1e-4
-
-
-def test_token_rows_come_back_with_their_channels(tmp_path: Path) -> None:
-    rows = TokenFile(tmp_path)
-    ids, types = np.array([2, 7, 3], np.int32), np.array([0, 1, 1], np.int32)
-    rows.append(Row(ids, 0, {"types": types}))
-    rows.append(Row(ids[:1], 5, {"types": types[:1]}))
-    assert [row.item for row in rows] == [0, 5]
-    assert rows[0].ids.tolist() == [2, 7, 3]
-    assert rows[0].channels["types"].tolist() == [0, 1, 1]
-    assert len(rows[1]) == 1
-
-
-def test_rows_with_more_than_tokens_are_refused(tmp_path: Path) -> None:
-    row = Row(np.array([2, 3], np.int32), 0, places=np.array([0], np.int32))
-    with pytest.raises(InputError, match="leave it out for this candidate"):
-        TokenFile(tmp_path).append(row)

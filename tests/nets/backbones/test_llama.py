@@ -117,23 +117,6 @@ def test_groups_name_every_parameter_once(pair: tuple[LlamaBackbone, Any]) -> No
     assert ours.block_of("norm.weight") == 2
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"model_type": "gpt2"},
-        {"rope_scaling": {"rope_type": "linear", "factor": 2.0}},
-        {"final_logit_softcapping": 30.0},
-        {"hidden_act": "relu6"},
-        {"rope_parameters": {"partial_rotary_factor": 0.5}},
-        {"mlp_bias": True},
-        {"quantization_config": {"bits": 4}},
-    ],
-)
-def test_features_that_are_not_implemented_are_left_to_transformers(more: dict[str, Any]) -> None:
-    assert read_options({"model_type": "llama", **SIZES}) is not None
-    assert read_options({"model_type": "llama", **SIZES, **more}) is None
-
-
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     folder = tiny.decoder_folder(tmp_path / "decoder", kind="llama")
     options = read_options(json.loads((folder / "config.json").read_text()))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
@@ -68,23 +66,6 @@ def test_r_drop_adds_the_divergence_of_two_predictions() -> None:
 
 def test_r_drop_of_equal_predictions_is_cross_entropy() -> None:
     assert value(Criterion(r_drop=5.0)) == pytest.approx(float(F.cross_entropy(SCORES, TARGETS)))
-
-
-def test_contrastive_loss_by_hand() -> None:
-    vectors = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    got = supervised_contrastive(vectors, torch.tensor([0, 0, 1]), 0.5)
-    # Items 0 and 1: cosine 1 to each other, 0 to item 2, divided by 0.5: -ln(e^2 / (e^2 + 1)). Item 2 has no partner.
-    assert float(got) == pytest.approx(-math.log(math.e**2 / (math.e**2 + 1)))
-
-
-@pytest.mark.parametrize("n_items", [1, 3])
-def test_contrastive_loss_without_pairs_is_zero_with_finite_gradients(n_items: int) -> None:
-    vectors = torch.randn(n_items, 4, requires_grad=True)
-    loss = supervised_contrastive(vectors, torch.arange(n_items), 0.1)
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert float(loss.detach()) == 0.0
-    assert vectors.grad is not None
-    assert bool(vectors.grad.isfinite().all())
 
 
 def test_contrastive_weight_is_a_share_of_the_loss() -> None:
