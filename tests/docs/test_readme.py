@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from goldilocks import plugins
+
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
 
@@ -124,6 +126,21 @@ def test_the_chinese_readme_has_the_sections_and_blocks_of_the_english_one() -> 
     for language in ("sh", "python", "text"):
         assert blocks(READMES[1], language) == blocks(READMES[0], language)
     assert len(re.findall(r"^\|", chinese, flags=re.MULTILINE)) == len(re.findall(r"^\|", english, flags=re.MULTILINE))
+
+
+def test_the_chinese_readme_names_what_the_english_one_names() -> None:
+    english, chinese = (re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL) for path in READMES)
+    translated = {"J = cost + α · loss", "goldilocks tune --from run CANDIDATE"}
+    for pattern, excepted in ((r"`([^`]+)`", translated), (r"\]\(([^)]+)\)", {"README.zh-CN.md"})):
+        named, there = ({name.replace("\n", " ") for name in re.findall(pattern, text)} for text in (english, chinese))
+        assert named - there == excepted
+
+
+def test_number_of_training_methods_is_right() -> None:
+    without = {"cosine", "zero_shot", "in_context"}  # see docs/methods.md: none of the three trains
+    assert len(set(plugins.names("methods")) - without) == 20
+    assert "Twenty training methods" in READMES[0].read_text(encoding="utf-8")
+    assert "二十种训练方法" in READMES[1].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
