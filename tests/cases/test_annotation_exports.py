@@ -9,6 +9,7 @@ from case_files import as_jsonl, reading
 
 from goldilocks import plugins
 from goldilocks.data.unlabelled import arriving, columns_of
+from goldilocks.errors import InputError
 
 TEXT = "Anna went to Rome"
 PERSON, PLACE = (0, 4, "PER"), (13, 17, "LOC")
@@ -167,3 +168,108 @@ def test_tasks_without_annotation_are_what_predict_answers(tmp_path: Path) -> No
     task = plugins.load("tasks", "text_classification")
     asked = [row for batch in arriving(tmp_path / "x.json", task, columns_of(task, {})) for row in batch]
     assert asked == [(1, "x"), (2, "x")]
+
+
+def label_studio_task(*annotations: dict[str, Any]) -> bytes:
+    return json.dumps([{"id": 1, "data": {"text": TEXT}, "annotations": list(annotations)}]).encode()
+
+
+def chosen(label: str, **more: Any) -> dict[str, Any]:
+    return {"result": label_studio_choice(label)["annotations"][0]["result"], **more}
+
+
+def test_annotators_of_label_studio_are_asked_for_what_most_say(tmp_path: Path) -> None:
+    got = reading(tmp_path, "most.json", label_studio_task(chosen("neg"), chosen("pos"), chosen("pos")))
+    assert got.part.gold == ("pos",)
+    got = reading(
+        tmp_path, "truth.json", label_studio_task(chosen("neg"), chosen("neg"), chosen("pos", ground_truth=True))
+    )
+    assert got.part.gold == ("pos",)
+    got = reading(tmp_path, "tie.json", label_studio_task(chosen("neg"), chosen("pos")))
+    assert got.skipped == {"annotators of a task disagree, and none is marked as ground truth": (1,)}
+
+
+def region(kind: str, **value: Any) -> dict[str, Any]:
+    return {"result": [{"type": kind, "from_name": "ner", "to_name": "text", "value": {kind: ["PER"], **value}}]}
+
+
+def test_regions_of_a_web_page_have_offsets_in_its_text(tmp_path: Path) -> None:
+    page = region(
+        "hypertextlabels", start="/p[1]/text()[1]", end="/p[1]/text()[1]", globalOffsets={"start": 0, "end": 4}
+    )
+    got = reading(tmp_path, "x.json", label_studio_task(page), "ner")
+    assert got.part.gold == (("B-PER", "O", "O", "O"),)
+
+
+@pytest.mark.parametrize("kind", ["hypertextlabels", "paragraphlabels", "timeserieslabels"])
+def test_regions_without_offsets_are_not_read_as_texts_without_entities(tmp_path: Path, kind: str) -> None:
+    got = reading(
+        tmp_path, "x.json", label_studio_task(region(kind, start="0", end="0", startOffset=0, endOffset=4)), "ner"
+    )
+    assert list(got.problems) == [
+        f"a region of type {kind} whose offsets do not count the characters of the text; export plain text"
+    ]
+
+
+def test_region_without_a_label_is_named(tmp_path: Path) -> None:
+    bare = {"result": [{"type": "labels", "from_name": "n", "value": {"start": 0, "end": 4, "text": "Anna"}}]}
+    assert reading(tmp_path, "x.json", label_studio_task(bare), "ner").problems == {"entity 1 has no label": (1,)}
+
+
+def test_two_questions_of_label_studio_need_a_name(tmp_path: Path) -> None:
+    def answer(question: str, label: str) -> dict[str, Any]:
+        return {"type": "choices", "from_name": question, "value": {"choices": [label]}}
+
+    content = label_studio_task({"result": [answer("topic", "money"), answer("mood", "good")]})
+    with pytest.raises(InputError, match=r"there is no column 'label'. There are: 'text', 'topic', 'mood'"):
+        reading(tmp_path, "x.json", content)
+    assert reading(tmp_path, "y.json", content, fields={"label": "topic"}).part.gold == ("money",)
+
+
+def test_tool_is_recognised_behind_rows_that_do_not_show_it(tmp_path: Path) -> None:
+    bare = {"id": 1, "data": {"text": "x"}}
+    got = reading(tmp_path, "x.json", json.dumps([bare, label_studio_choice("pos")]).encode())
+    assert (got.part.gold, list(got.skipped.values())) == (("pos",), [(1,)])
+    plain = {"text": "a", "label": "x"}
+    got = reading(tmp_path, "x.jsonl", as_jsonl([plain, {**plain, "_input_hash": 1, "answer": "reject"}]))
+    assert (got.part.texts, list(got.skipped.values())) == (("a",), [(2,)])
+    got = reading(tmp_path, "y.json", json.dumps(label_studio_choice("pos")).encode())  # a single task
+    assert got.part.gold == ("pos",)
+
+
+def test_answers_are_respected_without_the_hashes_of_prodigy(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "x", "answer": "accept"}, {"text": "b", "label": "x", "answer": "reject"}]
+    assert reading(tmp_path, "x.jsonl", as_jsonl(rows)).part.texts == ("a",)
+
+
+def test_accepted_text_without_spans_has_no_entities(tmp_path: Path) -> None:
+    bare = {key: cell for key, cell in PRODIGY.items() if key != "spans"}
+    got = reading(tmp_path, "x.jsonl", as_jsonl([bare, PRODIGY]), "ner")
+    assert got.part.gold == (("O",) * 4, TAGS)
+
+
+def test_documents_of_spacy_and_entities_with_an_entry_are_read(tmp_path: Path) -> None:
+    document = {
+        "text": TEXT,
+        "ents": [{"start": 0, "end": 4, "label": "PER"}],
+        "tokens": [{"id": 0, "start": 0, "end": 4}],
+    }
+    got = reading(tmp_path, "x.jsonl", as_jsonl([document]), "ner")
+    assert got.part.gold == (("B-PER", "O", "O", "O"),)
+    linked = json.dumps([[TEXT, {"entities": [[0, 4, "PER", "Q1"]]}]]).encode()
+    assert reading(tmp_path, "x.json", linked, "ner").part.gold == (("B-PER", "O", "O", "O"),)
+    assert reading(tmp_path, "y.jsonl", linked, "ner").part.gold == (("B-PER", "O", "O", "O"),)  # a list in one line
+
+
+def test_training_form_of_spacy_2_is_named(tmp_path: Path) -> None:
+    token = {"orth": "Rome", "ner": "U-LOC"}
+    content = json.dumps([{"id": 0, "paragraphs": [{"raw": "Rome", "sentences": [{"tokens": [token]}]}]}]).encode()
+    with pytest.raises(InputError, match=r"x\.json: is spaCy 2's training form; write its documents as JSON Lines"):
+        reading(tmp_path, "x.json", content, "ner")
+
+
+@pytest.mark.parametrize("cell", ["[(0, 4, 'PER')]", '[{"start": 0, "end": 4, "label": "PER"}]', "[[0.0, 4.0, 'PER']]"])
+def test_entities_in_cells_of_a_table_are_read(tmp_path: Path, cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    got = reading(tmp_path, "x.csv", f'text,spans\n{TEXT},"{quoted}"\nBo,[]\n'.encode(), "ner")
+    assert got.part.gold == (("B-PER", "O", "O", "O"), ("O",))

@@ -60,3 +60,43 @@ def test_nothing_is_still_no_word(tmp_path: Path, tokens: list[str]) -> None:
     got = reading(tmp_path, "x.jsonl", as_jsonl([{"tokens": tokens, "tags": ["O"] * len(tokens)}]), "ner")
     assert got.total == 1
     assert next(iter(got.problems)).endswith("is empty")
+
+
+UNIVERSAL = (
+    "# text = du pain\n1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_\n1\tde\tde\tADP\t_\t_\t3\tcase\t_\t_\n"
+    "2\tle\tle\tDET\t_\t_\t3\tdet\t_\t_\n2.1\tx\tx\tX\t_\t_\t_\t_\t_\t_\n3\tpain\tpain\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
+)
+
+
+@pytest.mark.parametrize("name", ["x.conllu", "x.conll", "x.txt", "x.tsv", "x"])
+def test_conllu_is_read_as_such_under_any_name(tmp_path: Path, name: str) -> None:
+    got = reading(tmp_path, name, (UNIVERSAL * 2).encode(), "pos_tagging")
+    assert got.part.texts == (("de", "le", "pain"),) * 2
+    assert got.part.gold == (("ADP", "DET", "NOUN"),) * 2
+
+
+def test_word_without_a_tag_in_conllu_is_named(tmp_path: Path) -> None:
+    content = UNIVERSAL + UNIVERSAL.replace("\tDET\t", "\t_\t")
+    got = reading(tmp_path, "x.conllu", content.encode(), "pos_tagging")
+    assert got.problems == {"a word without a tag (_ in CoNLL-U)": (2,)}
+
+
+def test_numbers_of_words_are_not_taken_for_words(tmp_path: Path) -> None:
+    content = b"#\thttp://x\n1\tBo\tB-PER\tO\n2\tist\tO\tO\n\n1\tIn\tO\tO\n2\tRom\tB-LOC\tO\n"
+    with pytest.raises(InputError, match=r"x\.conll: the first column counts the words.*name the columns by number"):
+        reading(tmp_path, "x.conll", content, "ner")
+    for name in ("x.conll", "x.tsv"):
+        got = reading(tmp_path, name, content, "ner", {"tokens": "2", "tags": "3"})
+        assert got.part.texts == (("Bo", "ist"), ("In", "Rom"))
+
+
+def test_columns_under_the_name_of_a_table_are_read(tmp_path: Path) -> None:
+    content = "## id-1\t<서울:LC> 에\n서\tB-LC\n울\tI-LC\n \tO\n에\tO\n\n## id-2\t<부산:LC>\n부\tB-LC\n산\tI-LC\n\n"
+    got = reading(tmp_path, "x.tsv", content.encode(), "ner")
+    assert got.part.texts == (("서", "울", " ", "에"), ("부", "산"))
+    assert "read as CoNLL columns, as in a .conll file" in got.remarks
+
+
+def test_numbers_may_be_words(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.conll", b"1 O\nMay B-DATE\n\n2 O\n", "ner")
+    assert got.part.texts == (("1", "May"), ("2",))

@@ -20,6 +20,22 @@ TEXTS = {
     "cp1252": ["Das Frühstück war köstlich", "Zimmer zu klein, außerdem laut", "Für uns war es schön"],
     "cp1250": ["Śniadanie było bardzo dobre", "Pokój jest za mały i głośny", "Następnym razem też przyjdę"],
     "cp1251": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "cp874": ["อาหารอร่อยมาก", "ห้องเล็กเกินไป และเสียงดัง", "บริการดีเยี่ยม"],
+    "cp1256": ["الفطور كان لذيذا جدا", "الغرفة صغيرة وصاخبة", "سنأتي مرة اخرى"],
+    "iso8859_6": ["الفطور كان لذيذا جدا", "الغرفة صغيرة وصاخبة", "سنأتي مرة اخرى"],
+    "koi8_r": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "koi8_u": ["Сніданок був дуже смачний", "Кімната маленька і гучна", "Приїдемо ще раз, їжа чудова"],
+    "cp866": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "iso8859_5": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "mac_cyrillic": ["Завтрак был очень вкусный", "Комната маленькая и шумная", "В следующий раз приедем снова"],
+    "iso8859_2": ["Śniadanie było bardzo dobre", "Pokój jest za mały i głośny", "Następnym razem też przyjdę"],
+    "iso8859_15": ["Cela coûte 5 € à l'hôtel", "œuvre très belle, château", "Ça va déjà mieux"],
+    "cp1257": ["Pusryčiai buvo labai skanūs", "Kambarys per mažas ir triukšmingas", "Kitą kartą vėl atvyksime"],
+    "mac_roman": ["Das Frühstück war köstlich", "Zimmer zu klein, außerdem laut", "Für uns war es schön"],
+    "cp850": ["Das Frühstück war köstlich", "Zimmer zu klein, außerdem laut", "Für uns war es schön"],
+    "iso2022_jp": ["このホテルのサービスはとても良かった", "部屋が狭くてうるさい", "朝食がおいしいのでまた来ます"],
+    "iso2022_kr": ["이 호텔의 서비스는 정말 좋았습니다", "방이 너무 작고 시끄러워요", "아침 식사가 맛있어서 또 올게요"],
+    "hz": ["这家酒店的服务非常好", "房间太小，而且很吵", "早餐不错，下次还会来"],
     "utf-16": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-16-be": ["这家酒店的服务非常好", "房间太小", "很好"],
     "utf-32": ["Frühstück", "房间太小", "very good"],
@@ -37,7 +53,7 @@ def test_text_in_another_encoding_is_read_and_the_encoding_is_named(tmp_path: Pa
     assert got.remarks[0].startswith("read as ")
 
 
-@pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16"])
+@pytest.mark.parametrize("codec", ["gb18030", "cp1252", "utf-16", "iso2022_jp", "cp866"])
 def test_predict_reads_the_same_encodings(tmp_path: Path, codec: str) -> None:
     (tmp_path / "lines").write_bytes("".join(f"{text}\n" for text in TEXTS[codec]).encode(codec))
     task = plugins.load("tasks", "text_classification")
@@ -86,3 +102,27 @@ def test_line_in_another_encoding_than_detected_is_named(tmp_path: Path) -> None
 def test_utf16_that_ends_in_the_middle_of_a_character_is_refused(tmp_path: Path, cut: int) -> None:
     with pytest.raises(InputError, match=r"looks like UTF-16, but is not valid"):
         reading(tmp_path, "x.csv", "text,label\nfine,a\n".encode("utf-16")[:-cut])
+
+
+@pytest.mark.parametrize("n_rows", [1, 30])
+def test_single_byte_lines_among_utf8_are_named_however_many_there_are(tmp_path: Path, n_rows: int) -> None:
+    content = "text,label\nété,x\n".encode() + "café,y\n".encode("cp1252") * n_rows
+    with pytest.raises(InputError, match=r"x\.csv: lines? 3.*: not UTF-8, as the other lines are"):
+        reading(tmp_path, "x.csv", content)
+
+
+@pytest.mark.parametrize("text", ["nice é", "很好，房间", "ดี"])
+def test_file_cut_in_a_character_is_truncated_and_not_in_another_encoding(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"x\.csv: line 3 ends in the middle of a UTF-8 character; the file is trunc"):
+        reading(tmp_path, "x.csv", f"text,label\nabc,x\n{text}".encode()[:-1])
+
+
+def test_surrogates_in_six_bytes_are_named(tmp_path: Path) -> None:
+    content = "text,label\nnice \ud83d\ude00,x\n".encode("utf-8", "surrogatepass")
+    with pytest.raises(InputError, match=r"x\.csv: line 2: emoji and rare characters are in six bytes \(CESU-8"):
+        reading(tmp_path, "x.csv", content)
+
+
+def test_escape_sequences_alone_are_no_encoding(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.csv", b"text,label\n\x1b[31mred\x1b[0m ~{x,a\nb ~} c,b\n")
+    assert (got.total, got.remarks) == (2, ())

@@ -15,6 +15,7 @@ import pytest
 from case_files import as_csv, reading, topic_rows
 
 from goldilocks import plugins
+from goldilocks.data.read import read
 from goldilocks.data.unlabelled import arriving, columns_of
 from goldilocks.errors import InputError
 
@@ -101,6 +102,12 @@ def zipped(**files: bytes) -> bytes:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer, not the data; fetch"),
         (b"/annex/objects/SHA256E-s1--0.csv\n", "is a git-annex pointer, not the data; fetch"),
         (b"\n<!DOCTYPE html><html>", "is a web page, perhaps the error page of a download"),
+        (b'<?xml version="1.0"?><rows/>', r"is an XML file; export plain text"),
+        (
+            zipped(**{"content.xml": b"", "mimetype": b""}),
+            r"is an OpenDocument file \(\.ods, \.odt\); save it as \.xlsx",
+        ),
+        (zipped(**{"xl/workbook.bin": b""}), r"is a binary Excel workbook \(\.xlsb\); save it as \.xlsx or \.csv"),
         (b"\x80\x04\x95 ...", "is a Python pickle; write it as CSV"),
     ],
 )
@@ -112,3 +119,37 @@ def test_what_holds_no_rows_is_named_for_what_it_is(tmp_path: Path, content: byt
 def test_binary_documents_of_spacy_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x\.spacy: is spaCy's binary form; write its documents as JSON Lines"):
         reading(tmp_path, "x.spacy", b"x\x9c123", "ner")
+
+
+def test_sheet_with_the_columns_is_read_and_the_header_found_below_a_title(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.xlsx", workbook([["notes"]], [["Tickets", None], [None, None], *SHEET]))
+    assert got.part.texts == tuple(text for text, _ in ROWS)
+    assert got.remarks == (
+        "the sheet 'more1' is read; there are others: 'Sheet'",
+        "the header is row 3 of the sheet; what stands above it is passed over",
+    )
+
+
+def test_cells_merged_over_rows_are_named_where_they_are_empty(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in [["text", "label"], ["a", "x"], ["b", None], ["c", "y"]]:
+        book.active.append(row)
+    book.active.merge_cells("B2:B3")
+    made = io.BytesIO()
+    book.save(made)
+    got = reading(tmp_path, "x.xlsx", made.getvalue())
+    assert (got.total, got.problems) == (3, {"label is empty": (2,)})
+
+
+def test_compressed_workbook_is_read_and_counts_as_what_is_in_it(tmp_path: Path) -> None:
+    content = gzip.compress(workbook(SHEET))
+    assert reading(tmp_path, "x.xlsx.gz", content).part.texts == tuple(text for text, _ in ROWS)
+    bomb = gzip.compress(workbook([["text", "label"], *([["same " * 99, "a"]] * 2_000)]))
+    (tmp_path / "bomb.csv").write_bytes(bomb)
+    with pytest.raises(InputError, match=r"bomb\.csv: holds more than 50,000 bytes"):
+        read("bomb.csv", {}, plugins.load("tasks", "text_classification"), tmp_path, max_bytes=50_000)
+    assert len(bomb) < 50_000
+
+
+def test_plain_text_under_the_name_of_gzip_is_read(tmp_path: Path) -> None:
+    assert reading(tmp_path, "x.csv.gz", as_csv(ROWS)).total == len(ROWS)

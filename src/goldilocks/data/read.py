@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,8 @@ from goldilocks.data.readers import hub_translation, parallel
 from goldilocks.data.readers.admission import MOST_BYTES, admit
 from goldilocks.data.readers.brat import brat_rows
 from goldilocks.data.readers.columns import Rows, Skipped
-from goldilocks.data.readers.conll import holds_columns
+from goldilocks.data.readers.conll import SNIFFED_LINES, holds_columns
+from goldilocks.data.readers.delimited import USUAL
 from goldilocks.data.readers.entity_offsets import columns_of, tagged
 from goldilocks.data.readers.label_folders import label_folder_rows
 from goldilocks.data.readers.plain_text import is_plain, plain_rows, roles_of
@@ -148,23 +150,24 @@ def _refuse_columns(source: str, keep: Sequence[str]) -> None:
 
 
 def _open_folder(path: Path, source: str, task: Task) -> _Source:
+    remarks: list[str] = []
     if task.OUTPUT is Output.TAGS:
         repaired: dict[str, list[int]] = {}
-        return _Source(["tokens", "tags", "document"], brat_rows(path, source, repaired), repaired=repaired)
+        rows = brat_rows(path, source, repaired, remarks)
+        return _Source(["tokens", "tags", "document"], rows, remarks, repaired)
     roles = ["text", "label"]
     if set(roles) != set(task.FIELDS):
         raise InputError(
             f"{source}: a folder of label folders holds texts and labels; this task needs a file with "
             f"{', '.join(task.FIELDS)}."
         )
-    remarks: list[str] = []
     return _Source(roles, label_folder_rows(path, source, remarks), remarks)
 
 
 def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequence[str]) -> _Source:
     roles = list(task.FIELDS)
     columns = [fields.get(role, role) for role in roles]
-    kind = _conll_by_another_name(path, task)
+    kind = _conll_by_another_name(path, task, columns)
     table = open_table(path, [*columns, *keep], kind=kind)
     remarks = table.remarks
     # Without the column that tells documents all neighbours would be joined: one that is named has to be there.
@@ -186,9 +189,15 @@ def _open_table(path: Path, fields: Mapping[str, str], task: Task, keep: Sequenc
     return opened
 
 
-def _conll_by_another_name(path: Path, task: Task) -> str:
+def _conll_by_another_name(path: Path, task: Task, wanted: Sequence[str]) -> str:
     """``.conll`` for a file of columns that is not named so; empty for any other file."""
-    if task.OUTPUT is not Output.TAGS or suffix_of(path) in (*FORMATS, ".spacy") or recognise(path).kind in BINARY:
+    if task.OUTPUT is not Output.TAGS or recognise(path).kind in BINARY:
+        return ""
+    if suffix_of(path) in USUAL:  # no header, but a word and its tag
+        table = open_table(path, [*wanted, "text"])
+        named = {*wanted, "text", "document"}.intersection(table.names)
+        return ".conll" if not named and _sentences_in(lines_of(path)) and holds_columns(lines_of(path)) else ""
+    if suffix_of(path) in (*FORMATS, ".spacy"):
         return ""
     if not holds_columns(lines_of(path)):
         raise InputError(
@@ -197,6 +206,11 @@ def _conll_by_another_name(path: Path, task: Task) -> str:
             "for each word, with its tag behind it, or rename the file if it is one of these."
         )
     return ".conll"
+
+
+def _sentences_in(lines: Iterable[str]) -> bool:
+    """Whether empty lines divide a file, as they do sentences of words."""
+    return any(line.isspace() for line in islice(lines, SNIFFED_LINES))
 
 
 def _collect(

@@ -17,7 +17,8 @@ from typing import Any
 from goldilocks.data.readers.columns import Skipped, cell_of, has_column
 from goldilocks.data.readers.conll import SUFFIXES
 from goldilocks.data.readers.encodings import marked_encoding
-from goldilocks.data.readers.json_document import loads
+from goldilocks.data.readers.json_document import broken, loads
+from goldilocks.data.readers.json_lines import holds_a_document
 from goldilocks.data.readers.recognise import recognise
 from goldilocks.data.readers.rows import open_table
 from goldilocks.data.readers.text_file import ends_in_carriage_returns, lines_of, opened, starts_in_utf8, suffix_of
@@ -92,6 +93,8 @@ def arriving(
     if not source.is_file() and not source.is_fifo() and not source.is_char_device():
         raise MissingError(f"{source}: there is no such file; pass lines of text or .jsonl.")
     kind = recognise(source).kind if source.is_file() else suffix_of(source)
+    if kind == ".jsonl" and source.is_file() and holds_a_document(source):
+        kind = ".json"
     if kind in _TABLES or (kind == ".tsv" and source.is_file() and reader.has_header(source)):
         return reader.from_table(source)
     return reader.from_file(source, kind == ".jsonl")
@@ -172,7 +175,8 @@ class _Reader:
             raise InputError(f"{error}; if it is in {texts[0]!r}, pass --field {texts[0]}") from error
 
     def has_header(self, path: Path) -> bool:
-        first = {cell.strip() for cell in next(lines_of(path), "").split("\t")}
+        wanted = list(self.choose(()).values())
+        first = set(open_table(path, wanted, kind=".tsv").names)
         return not first.isdisjoint(self.choose(first).values())
 
     def from_table(self, path: Path) -> Iterator[list[Asked]]:
@@ -216,9 +220,9 @@ def _object(line: str) -> dict[str, Any]:
     if not line.strip():
         raise InputError("an empty line, not a JSON object")
     try:
-        content = loads(line)
+        content = loads(line.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"broken JSON ({str(error).split(':')[0]})") from error
+        raise InputError(broken(error)) from error
     if not isinstance(content, dict):
         raise InputError(f"a JSON {type(content).__name__}, not an object")
     return content

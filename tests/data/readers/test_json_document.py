@@ -77,7 +77,7 @@ def test_document_of_nothing_but_damaged_rows_lacks_no_column(tmp_path: Path) ->
     ("content", "words"),
     [
         ('{"data": [', r"broken JSON .*wanted is SQuAD's form"),
-        ('{"question": "one"}\n{"question": "two"}\n', r"broken JSON .*name the file \.jsonl"),
+        ('{"question": "one"}\n{"question": "two",}\n', r"broken JSON .*name the file \.jsonl"),
         ('{"rows": []}', "no list of rows or articles"),
         ("7", "no list of rows or articles"),
         ('[{"question": "q", "context": "c", "answer": []}]', "no column 'answers'. Did you mean 'answer'"),

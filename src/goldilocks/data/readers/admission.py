@@ -6,6 +6,7 @@ a workbook and a Parquet file the sizes that they declare are added up.
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def _files(path: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(path):
         for name in sorted(names):
             file = Path(folder) / name
-            if name.endswith((".txt", ".ann")) and file.exists():
+            if name.lower().endswith((".txt", ".ann")) and file.exists():
                 yield file
 
 
@@ -64,7 +65,9 @@ def _size(path: Path, most: int) -> int:
             "download; copy or download it again."
         )
     if is_gzip(path):
-        return _inside_gzip(path, most)
+        size = _inside_gzip(path, most)
+        if size > most:
+            return size
     return _inside_parquet(path) if _is_parquet(path) else _inside_zip(path, size)
 
 
@@ -87,10 +90,15 @@ def _inside_gzip(path: Path, most: int) -> int:
 
 
 def _inside_zip(path: Path, size: int) -> int:
-    if not zipfile.is_zipfile(path):
-        return size
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as raw:
+            if raw.read(2) != b"PK":
+                return size
+            raw.seek(0)
+            source = io.BytesIO(raw.read()) if is_gzip(path) else raw
+            if not zipfile.is_zipfile(source):
+                return size
+            archive = zipfile.ZipFile(source)
             return sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return size  # named for what it is when it is read
@@ -98,9 +106,9 @@ def _inside_zip(path: Path, size: int) -> int:
 
 def _is_parquet(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return file.read(4) == b"PAR1"
-    except PermissionError:
+    except InputError:
         return False  # refused when it is read
 
 

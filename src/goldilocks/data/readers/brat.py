@@ -13,23 +13,36 @@ from goldilocks.errors import InputError
 
 _ANNOTATION = re.compile(r"(?:[TREAMN#]\S*\d|\*)\S*\t")
 """How a line of an .ann begins: entity, relation, event, attribute, normalisation, note, equivalence."""
+_PIECE = "\0"
+"""Begins the label of a piece of a discontinuous entity."""
 
 
-def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]]) -> Rows:
+def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks: list[str]) -> Rows:
     """One row for each line of each .txt that is not empty, in the order of names; entities from the .ann beside it.
 
     The cell behind words and tags is the file, as the document. Numbers of rows that were not taken as they are written
-    go to ``repaired``.
+    go to ``repaired``, files without a partner to ``remarks``.
 
     Raises:
         InputError: there is no .txt with an .ann, or a file is not UTF-8.
     """
-    files = sorted(file for file in folder.rglob("*.txt") if file.with_suffix(".ann").exists())
+    texts = [file for file in folder.rglob("*") if file.suffix.lower() == ".txt" and file.is_file()]
+    files = sorted(file for file in texts if file.with_suffix(".ann").exists())
     if not files:
         raise InputError(
             f"{source}: a folder without a .txt that has an .ann beside it; name a BRAT folder or a file of rows."
         )
-    documents = [(_text(file), *_annotations(_text(file.with_suffix(".ann")))) for file in files]
+    lonely = sorted(
+        {file for file in texts if file not in files}
+        | {file for file in folder.rglob("*.ann") if not any(text.with_suffix(".ann") == file for text in files)}
+    )
+    if lonely:
+        shown = ", ".join(str(file.relative_to(folder)) for file in lonely[:3])
+        remarks.append(f"{len(lonely):,} files are passed over, since a .txt or an .ann lacks its partner ({shown})")
+    documents = [
+        _without_mark(_text(file), *_annotations(_text(file.with_suffix(".ann")).removeprefix("\ufeff")))
+        for file in files
+    ]
     entities, unit, moved, _ = in_characters([(text, found) for text, found, _ in documents])
     rows: list[MarkedRow] = []
     for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
@@ -43,6 +56,20 @@ def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]]) -> Rows
     yield from all_tagged(rows, repaired, moved=False)
 
 
+def _pieces(line: str) -> list[Entity] | None:
+    """The pieces of a discontinuous entity, ``T1<tab>PER 0 4;13 17<tab>Anna Rome``, each under a label of its own."""
+    match = re.fullmatch(r"(T\S*)\t\S+ (\d+ \d+(?:;\d+ \d+)+)(?:\t(.*))?", line)
+    if match is None:
+        return None
+    pieces: list[Entity] = []
+    behind = 0
+    for piece in match[2].split(";"):
+        start, end = map(int, piece.split())
+        pieces.append((start, end, _PIECE + match[1], (match[3] or "")[behind : behind + end - start]))
+        behind += end - start + 1  # a blank stands between pieces
+    return pieces
+
+
 def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: int) -> Iterator[MarkedRow]:
     """The rows of a file, numbered behind the ``before`` rows of those before it."""
     begins, number, where = 0, before, f" ({file.name})"
@@ -53,7 +80,9 @@ def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: in
         if bare.strip() or inside:
             number += 1
             shifted = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
-            yield number, bare, wrong or shifted, where, [str(file)]
+            pieced = next((label for *_, label, _ in shifted if label.startswith(_PIECE)), "")
+            several = f"{pieced.removeprefix(_PIECE)} is in several pieces, which tags cannot say" if pieced else ""
+            yield number, bare, wrong or several or shifted, where, [str(file)]
         begins = ends
     beyond = [entity for entity in entities if entity[0] >= begins]
     if beyond:
@@ -67,6 +96,21 @@ def _text(file: Path) -> str:
         return file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not UTF-8; convert it, since offsets count characters.") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror or error}).") from error
+
+
+def _without_mark(text: str, entities: list[Entity], wrong: str) -> tuple[str, list[Entity], str]:
+    """A document without the byte order mark at its beginning, which offsets count or not."""
+    if not text.startswith("\ufeff"):
+        return text, entities, wrong
+    counted = [(start - 1, end - 1, label, said) for start, end, label, said in entities]
+    bare = text[1:]
+
+    def n_fitting(entities: list[Entity]) -> int:
+        return sum(start >= 0 and bare[start:end] == said for start, end, _, said in entities)
+
+    return bare, counted if n_fitting(counted) > n_fitting(entities) else entities, wrong
 
 
 def _annotations(text: str) -> tuple[list[Entity], str]:
@@ -77,8 +121,9 @@ def _annotations(text: str) -> tuple[list[Entity], str]:
             continue
         match = re.fullmatch(r"T\S*\t(\S+) (\d+) (\d+)(?:\t(.*))?", line)
         if match is None:
-            if ";" in "".join(line.split("\t")[1:2]):
-                return [], f"{line.split()[0]} is in several pieces, which tags cannot say"
+            if (pieces := _pieces(line)) is not None:
+                entities += pieces
+                continue
             return [], f"{line[:40]!r} is not NAME<tab>TYPE START END<tab>TEXT"
         entities.append((int(match[2]), int(match[3]), match[1], match[4] or ""))
     lines = [line for line in text.splitlines() if line.strip()]

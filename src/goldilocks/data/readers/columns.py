@@ -42,7 +42,7 @@ def require_columns(
             if column in optional:
                 continue
             hint = suggest(column, there)
-            if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):
+            if len(there) == 1 and any(mark in there[0] for mark in ",;\t|，；、:"):
                 hint = " The cells seem to be separated by another character; use commas in .csv, tabs in .tsv."
             raise InputError(
                 f"{path.name}: there is no column {column!r}.{hint} There are: {', '.join(map(repr, there))}. "

@@ -3,7 +3,7 @@
 A row is a sentence; sentences are numbered from 1. ``-DOCSTART-`` lines and comments are not counted, but show where a
 document begins (in CoNLL-U ``# newdoc`` does). Columns are separated by tabs or blanks. They have numbers instead of
 names: words are in the first and tags in the last, unless the task file names others (``fields: {tags: 2}``); of
-.conllu they are the second and the fourth.
+CoNLL-U (.conllu, or ten columns of which the first counts the words) they are the second and the fourth.
 
 A line that begins with ``#`` above a sentence is a comment (``# id 12``, ``#<tab>address``) unless it looks like a word
 with its tag: as many cells as other lines, the last of them a tag that other lines have.
@@ -26,6 +26,9 @@ DOCUMENT = "-DOCSTART-"
 SNIFFED_LINES = 1_000
 """Lines by which a file without a suffix of ours is recognised as columns, and by which comments are."""
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
+_COUNT = re.compile(r"(\d+)(?:-\d+|\.\d+)?")
+"""The first column of CoNLL-U: a word, a multiword token or an empty node."""
+_UNIVERSAL_WIDTH = 10
 _USUAL = {"tokens": 0, "tags": -1}
 _UNIVERSAL = {"tokens": 1, "tags": 3}
 
@@ -80,11 +83,18 @@ def rows_of(
     Raises:
         InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
     """
-    universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
+    sniffed = list(islice(lines(), SNIFFED_LINES))
+    counted = _counted_width(sniffed)
+    universal = path.name.lower().removesuffix(".gz").endswith(".conllu") or counted == _UNIVERSAL_WIDTH
     named = [column for column in columns if column != "document" and (column not in optional or column in _USUAL)]
     places = {column: _place(path, column, universal) for column in named}
     wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
-    layout = _layout(list(islice(lines(), SNIFFED_LINES)), universal)
+    if counted and not universal and "tokens" in places:
+        raise InputError(
+            f"{path.name}: the first column counts the words, so they are in another one; name the columns by number "
+            "under data.fields, such as {tokens: 2, tags: 3}."
+        )
+    layout = _layout(sniffed, universal)
     comments: list[int] = []
     width = 0
     for number, (begins, document, words) in enumerate(_sentences(_whole(path, lines()), layout, comments), start=1):
@@ -95,13 +105,33 @@ def rows_of(
                 "separate the word and its tags by a tab or a blank, or name the columns by number under data.fields."
             )
         odd = next((cells for cells in words if len(cells) != width), None)
+        none = (
+            universal and "tags" in places and any(line[places["tags"]] == "_" for line in words if len(line) == width)
+        )
         if odd is not None:
             yield number, f"{len(odd)} columns where the first line of the file has {width}"
+        elif none:
+            yield number, "a word without a tag (_ in CoNLL-U)"
         else:
             cells = {column: [line[place] for line in words] for column, place in places.items()}
             yield number, [cells.get(column, document or None if column == "document" else None) for column in columns]
     if comments and not universal:
         remarks.append(f"{len(comments):,} lines that begin with # above a sentence are comments (line {comments[0]})")
+
+
+def _counted_width(sniffed: Iterable[str]) -> int:
+    """Columns of a file whose first column counts the words of each sentence from 1; 0 of any other."""
+    width, last = 0, 0
+    for line in sniffed:
+        bare, cells = _cells(line)
+        if not bare:
+            last = 0
+        elif not (bare.startswith("#") and not last) and cells[0] != DOCUMENT:
+            count = _COUNT.fullmatch(cells[0])
+            if count is None or len(cells) < 3 or int(count[1]) > last + 1:
+                return 0
+            last, width = int(count[1]), max(width, len(cells))
+    return width
 
 
 def _layout(sniffed: Sequence[str], universal: bool) -> _Layout:

@@ -1,14 +1,21 @@
-"""CSV, TSV and other separated text: a header, then a row per record. Rows are numbered from 1 behind the header."""
+"""CSV, TSV and other separated text: a header, then a row per record. Rows are numbered from 1 behind the header.
+
+Empty lines above the header are passed over, and so is Excel's line ``sep=;``. A record that is the header again, where
+files were joined, is no row.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldilocks.data.readers.columns import Rows, require_columns
+from goldilocks.data.readers.quoting import quoting_of
 from goldilocks.data.readers.text_file import lines_of
 from goldilocks.errors import InputError
 
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 
 USUAL = {".csv": ",", ".tsv": "\t"}
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
+_EXCEL = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,8 @@ class Dialect:
     delimiter: str
     plain: bool = False
     """Quotes are plain characters."""
+    spaced: bool = False
+    """A blank stands between the delimiter and an opening quote."""
 
 
 def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, list[str]]:
@@ -40,14 +51,22 @@ def dialect_of(path: Path, kind: str, wanted: Sequence[str]) -> tuple[Dialect, l
     delimiter = _delimiter(path, USUAL[kind], wanted)
     if delimiter != USUAL[kind]:
         remarks.append(f"cells are separated by {DELIMITERS[delimiter]}")
-    plain = delimiter == "\t" and plain_quotes(path)
-    if plain:
+    quoting = quoting_of(lambda: _table_lines(path), delimiter)
+    if quoting.plain:
         remarks.append("quotes are plain characters here: read as quoting they would have joined or broken rows")
-    return Dialect(delimiter, plain), remarks
+    elif quoting.doubtful:
+        remarks.append(
+            f"{len(quoting.doubtful):,} quoted cells hold line ends, and their lines could be rows themselves "
+            f"(row {quoting.doubtful[0]:,}); if quotes are plain characters here, double each and quote the cells"
+        )
+    return Dialect(delimiter, quoting.plain, quoting.spaced), remarks
 
 
 def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
-    first = next((line for line in lines_of(path) if line.strip()), "")
+    declared = _EXCEL.fullmatch(next(lines_of(path), ""))
+    if declared and declared[1] in DELIMITERS:
+        return declared[1]
+    first = next(_table_lines(path), "")
 
     def n_wanted(delimiter: str) -> int:
         try:
@@ -60,21 +79,19 @@ def _delimiter(path: Path, usual: str, wanted: Sequence[str]) -> str:
     return best if n_wanted(best) > n_wanted(usual) else usual
 
 
-def plain_quotes(path: Path) -> bool:
-    """Whether the quotes of a .tsv are plain characters (as in GLUE): read as quoting they break or join rows.
+def _lines_above(path: Path) -> int:
+    """How many lines stand above the header."""
+    above = 0
+    for line in lines_of(path):
+        if not (line.isspace() or (above == 0 and _EXCEL.fullmatch(line))):
+            return above
+        above += 1
+    return above
 
-    Besides rows of another width, a cell with both a tab and a line end shows it: such a cell is hardly ever quoted,
-    and it is what two quotation marks that happen to begin and end words make of the lines between them.
-    """
-    width = 0
-    try:
-        for cells in _records(path, Dialect("\t")):
-            width = width or len(cells)
-            if cells and (len(cells) != width or any("\t" in cell and "\n" in cell for cell in cells)):
-                return True
-    except csv.Error:
-        return True
-    return False
+
+def _table_lines(path: Path) -> Iterator[str]:
+    """The lines of a file from its header on."""
+    return islice(lines_of(path), _lines_above(path), None)
 
 
 def header_of(path: Path, dialect: Dialect) -> list[str]:
@@ -97,16 +114,19 @@ def delimited_rows(path: Path, columns: Sequence[str], dialect: Dialect, optiona
     require_columns(path, columns, header, optional)
     places = [header.index(column) if column in header else None for column in columns]
     number, begins = 0, 1
+    above = _lines_above(path)
     reader = _reader(path, dialect)
     try:
         next(reader)
-        begins = reader.line_num + 1
+        begins = above + reader.line_num + 1
         for cells in reader:
-            begins = reader.line_num + 1
+            begins = above + reader.line_num + 1
             if not cells:
                 continue
             number += 1
-            if len(cells) != len(header):
+            if [cell.strip().removeprefix("\ufeff") for cell in cells] == header:
+                yield number, "the header again, as where files were joined"
+            elif len(cells) != len(header):
                 yield number, f"{len(cells)} cells where the header has {len(header)}"
             else:
                 yield number, [None if place is None else cells[place] for place in places]
@@ -126,10 +146,10 @@ def _records(path: Path, dialect: Dialect) -> Iterator[list[str]]:
 
 
 def _reader(path: Path, dialect: Dialect) -> _csv.Reader:
-    csv.field_size_limit(2**31 - 1)  # the default refuses cells above 128 kB
     return csv.reader(
-        lines_of(path),
+        _table_lines(path),
         delimiter=dialect.delimiter,
         strict=True,
+        skipinitialspace=dialect.spaced,
         quoting=csv.QUOTE_NONE if dialect.plain else csv.QUOTE_MINIMAL,
     )

@@ -2,8 +2,8 @@
 
 A byte sequence is often valid in several legacy encodings, so that decoding without an error proves little. What tells
 the East Asian ones apart is which characters come out: GB 2312, Big5, JIS X 0208 and KS X 1001 each have a block of
-common characters, and text in the wrong encoding falls outside it. What is none of these is left to charset-normalizer,
-which tells single-byte encodings apart by the letters of languages. ``benchmarks/encoding_detection.py`` measures both.
+common characters, and text in the wrong encoding falls outside it. Single-byte encodings are told apart by the letters
+of languages (``single_byte.py``), what is left by charset-normalizer. ``benchmarks/encoding_detection.py`` measures it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from goldilocks.data.readers.single_byte import LATIN, is_regular, of_latin, of_other_scripts
+
 SAMPLE_BYTES = 100_000
 """Bytes of lines with non-ASCII characters by which the encoding is detected."""
 PLAUSIBLE = 0.8
 """Least share of common characters in a decoding that is taken."""
+LONG_BYTES = 1_000
+"""Of fewer bytes it is known whether they are whole code units: they are a whole file."""
 LEAST_BYTES = 6
 """Bytes beyond ASCII from which encodings of other scripts than Latin are detected."""
 _MARKS = (
@@ -50,7 +54,8 @@ def marked_encoding(start: bytes) -> str:
         zeros = [start[offset : units * width : width].count(0) for offset in range(width)]
         # Latin letters (or at least line ends, commas and braces among others): zero in every byte but one.
         others = [zeros[offset] for offset in range(width) if offset != place]
-        if units and zeros[place] * 10 <= units and all(5 * count >= 2 * units for count in others):
+        whole = len(start) % width == 0 or len(start) >= LONG_BYTES
+        if units and whole and zeros[place] * 10 <= units and all(5 * count >= 2 * units for count in others):
             return name
     return ""
 
@@ -82,7 +87,7 @@ _EAST_ASIAN = (
     _EastAsian("gb18030", "GB 18030", 0xB0, 0xD7),
     _EastAsian("big5hkscs", "Big5", 0xA4, 0xC6),
 )
-_NAMES = {encoding.codec: encoding.name for encoding in _EAST_ASIAN} | {
+NAMES = {encoding.codec: encoding.name for encoding in _EAST_ASIAN} | {
     "cp1252": "Windows-1252",
     "cp1250": "Windows-1250",
     "cp1251": "Windows-1251",
@@ -94,34 +99,38 @@ _NAMES = {encoding.codec: encoding.name for encoding in _EAST_ASIAN} | {
     "koi8_r": "KOI8-R",
     "cp874": "Windows-874",
     "mac_roman": "Mac Roman",
-    "cp437": "code page 437",
     "cp850": "code page 850",
+    "iso8859_2": "ISO-8859-2",
+    "iso8859_15": "ISO-8859-15",
+    "iso8859_5": "ISO-8859-5",
+    "iso8859_6": "ISO-8859-6",
+    "koi8_u": "KOI8-U",
+    "cp866": "code page 866",
+    "mac_cyrillic": "Mac Cyrillic",
+    "iso2022_jp_2": "ISO-2022-JP",
+    "iso2022_kr": "ISO-2022-KR",
+    "hz": "HZ (GB 2312)",
 }
+"""Codec -> as people call it."""
 
 
-_ALPHABETS = {
-    "cp1252": (  # German, French, Spanish, Portuguese, Scandinavian, Italian, Dutch and Icelandic
-        "äöüß",
-        "àâæçéèêëîïôœùûü",
-        "áéíñóúüªº",
-        "àáâãçéêíóôõúüªº",
-        "åäöæøé",
-        "àèéìòóù",
-        "áéíóúëïöüè",
-        "áðéíóúýþæö",
-    ),
-    "cp1250": (  # Polish, Czech and Slovak, Hungarian, Romanian, Croatian
-        "ąćęłńóśźż",
-        "áčďéěíňóřšťúůýžäĺľŕô",
-        "áéíóöőúüű",
-        "ăâîşţ",
-        "čćđšž",
-    ),
-    "cp1254": ("çğıöşüâîû",),  # Turkish
-}
-"""Letters beyond ASCII of the languages that are written in an encoding."""
-_LATIN = frozenset({*_ALPHABETS, "cp1257", "mac_roman", "cp437", "cp850"})
-_TYPOGRAPHY = frozenset("“”„‘’‚–—…•«»‹›€£§°©®™¿¡·´\u00a0")
+SEVEN_BIT = ("iso2022_jp_2", "iso2022_kr", "hz")
+_SEVEN_BIT = re.compile(rb"(?P<iso2022_jp_2>\x1b\$[@AB]|\x1b\(J)|(?P<iso2022_kr>\x1b\$\)C)|(?P<hz>~\{(?:[!-~]{2})+~\})")
+
+
+def seven_bit_encoding(line: bytes) -> str:
+    """The East Asian encoding of a line of ASCII bytes, by what switches between its character sets; empty: none.
+
+    Example:
+        >>> seven_bit_encoding("良い".encode("iso2022_jp")), seven_bit_encoding("服务".encode("hz"))
+        ('iso2022_jp_2', 'hz')
+    """
+    match = _SEVEN_BIT.search(line)
+    codec = match.lastgroup or "" if match else ""
+    try:
+        return codec if codec and not line.decode(codec).isascii() else ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def detect(sample: bytes) -> tuple[str, str] | None:
@@ -135,12 +144,14 @@ def detect(sample: bytes) -> tuple[str, str] | None:
         (('gb18030', 'GB 18030'), ('cp1252', 'Windows-1252'))
     """
     lines = [line for line in sample.splitlines() if not line.isascii()]
+    if not lines:
+        return None
     narrowed = b"\n".join(lines)
     scored = [(_commonness(narrowed, encoding), encoding.codec) for encoding in _EAST_ASIAN]
     score, codec = max(scored, key=lambda pair: pair[0])
     if score < PLAUSIBLE:
         codec = _by_letters(narrowed)
-    return (codec, _NAMES[codec]) if codec else None
+    return (codec, NAMES[codec]) if codec else None
 
 
 def _commonness(raw: bytes, encoding: _EastAsian) -> float:
@@ -164,24 +175,13 @@ def _commonness(raw: bytes, encoding: _EastAsian) -> float:
 
 
 def _by_letters(raw: bytes) -> str:
-    """The codec that charset-normalizer takes for the likeliest of those we name; empty: none."""
+    """The codec in which the letters are those of a language; else what charset-normalizer takes; empty: none."""
+    beyond = sum(byte >= 0x80 for byte in raw)
+    if beyond >= LEAST_BYTES and (codec := of_other_scripts(raw)):
+        return codec
     from charset_normalizer import from_bytes
 
-    best = from_bytes(raw, cp_isolation=list(_NAMES)).best()
-    if best is None or best.encoding not in _NAMES or best.encoding in _LATIN:
-        return _latin(raw)
-    beyond = sum(byte >= 0x80 for byte in raw)
-    return best.encoding if beyond >= LEAST_BYTES else _latin(raw)
-
-
-def _latin(raw: bytes) -> str:
-    """The Latin encoding in which the characters beyond ASCII are nearest to those of one language; empty: none is."""
-    best, most = "", PLAUSIBLE
-    for codec, alphabets in _ALPHABETS.items():
-        text = raw.decode(codec, errors="replace").lower()
-        beyond = [character for character in text if not character.isascii()]
-        marks = sum(character in _TYPOGRAPHY for character in beyond)
-        share = (marks + max(sum(letter in alphabet for letter in beyond) for alphabet in alphabets)) / len(beyond)
-        if share > most or (share == most and not best):  # the first of equals: Windows-1252 is the commonest
-            best, most = codec, share
-    return best
+    best = from_bytes(raw, cp_isolation=list(NAMES)).best()
+    if best is None or best.encoding not in NAMES or best.encoding in LATIN or beyond < LEAST_BYTES:
+        return of_latin(raw)
+    return best.encoding if is_regular(raw, best.encoding) else of_latin(raw)

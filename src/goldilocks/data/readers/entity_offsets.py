@@ -19,15 +19,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from goldilocks.data.readers.columns import Rows
+from goldilocks.data.readers.conll import SUFFIXES
 from goldilocks.data.readers.offset_units import UNDECIDED, Entity, in_characters
 from goldilocks.data.readers.rows import Table
-from goldilocks.support.text.cells import text_problem
+from goldilocks.support.text.cells import text_problem, value_of
 from goldilocks.support.text.scripts import UNSPACED
 from goldilocks.support.text.word_tokenizer import Span, cutter
 
 MarkedRow = tuple[int, str, list[Entity] | str, str, list[Any]]
 """Row number, text, its entities or what is wrong with them, what to add to a problem, and further cells."""
-COLUMNS = ("entities", "label", "labels", "spans")
+COLUMNS = ("entities", "label", "labels", "spans", "ents")
 SLIPS = 0.1
 """Share of the texts with entities from which edges inside words are no rarity."""
 CUT = "an entity that begins or ends inside a word (the word was cut there)"
@@ -40,7 +41,7 @@ def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
     They are those that the task file names for tokens and tags, else ``text`` and the first of ``COLUMNS`` there is, or
     any other column of entities.
     """
-    if table.kind not in (".jsonl", ".json", ".parquet"):
+    if table.kind in SUFFIXES:
         return None
     text = fields.get("tokens", "text")
     others = [name for name in table.names if name not in (*COLUMNS, text, "tokens")]
@@ -49,9 +50,15 @@ def columns_of(table: Table, fields: Mapping[str, str]) -> list[str] | None:
     first = next((cells for _, cells in table.rows(wanted, wanted) if not isinstance(cells, str)), [None] * len(wanted))
     if not isinstance(first[0], str) or (first[1] is not None and "tokens" not in fields):
         return None
-    cells = list(zip(named, first[2:], strict=True))
+    cells = [(name, _listed(cell)) for name, cell in zip(named, first[2:], strict=True)]
     known = [name for name, cell in cells if name not in others and _lists_entities(cell)]
     return next(([text, name] for name in [*known, *(name for name, cell in cells if _has_spans(cell))]), None)
+
+
+def _listed(cell: Any) -> Any:
+    """A cell of separated text as the list or object that it spells; any other cell as it is."""
+    spelt = value_of(cell) if isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{") else None
+    return cell if spelt is None else spelt
 
 
 def _lists_entities(cell: Any) -> bool:
@@ -62,7 +69,11 @@ def _lists_entities(cell: Any) -> bool:
 
 def _has_spans(cell: Any) -> bool:
     """Whether it is a list of objects with offsets, whatever its column is called."""
-    return bool(cell) and isinstance(cell, list) and all(isinstance(span, dict) and "start" in span for span in cell)
+    return (
+        bool(cell)
+        and isinstance(cell, list)
+        and all(isinstance(span, dict) and ("start" in span or "start_offset" in span) for span in cell)
+    )
 
 
 def tagged(rows: Rows, repaired: dict[str, list[int]]) -> Rows:
@@ -148,6 +159,7 @@ def _cut_at(spans: Sequence[Span], edges: Collection[int]) -> list[Span]:
 
 def _read(text: str, listed: Any) -> list[Entity] | str:
     """The entities in a cell, or what is wrong with it."""
+    listed = _listed(listed)
     if isinstance(listed, dict):
         return _read_by_type(text, listed)
     if not isinstance(listed, list):
@@ -158,11 +170,12 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
             edges = [model.get(edge, model.get(f"{edge}_offset")) for edge in ("start", "end")]
             text_there = model.get("text", model.get("value", ""))
             parts = [*edges, model.get("label", model.get("type")), text_there if isinstance(text_there, str) else ""]
-        elif isinstance(model, list) and len(model) == 3:
-            parts = [*model, ""]
+        elif isinstance(model, list) and len(model) in (3, 4):  # the fourth names an entry of a knowledge base
+            parts = [*model[:3], ""]
         else:
             return f"entity {place} is neither {{start, end, label}} nor [start, end, label]"
         start, end, label, said = parts
+        start, end = (int(edge) if isinstance(edge, float) and edge.is_integer() else edge for edge in (start, end))
         if label is None and isinstance(model, dict) and isinstance(model.get("labels"), list):  # Label Studio
             if len(model["labels"]) > 1:
                 return f"entity {place} has {len(model['labels'])} labels; a word has one tag, so keep one of them"
@@ -210,6 +223,8 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] 
     behind = -1
     for start, end, label, said in sorted(entities):
         where = f"the entity {start} to {end}"
+        if 0 <= start < len(text) < end and said and said.startswith(text[start:].rstrip()):
+            return f"{where} continues in the next line; a row is a line, so keep entities within one"
         if not 0 <= start < end <= len(text):
             return f"{where} does not lie in the text, which has {len(text)} characters"
         shown = repr(text[start:end][:40])

@@ -1,12 +1,13 @@
 """Exports of annotation tools as plain rows: Label Studio, doccano, Prodigy, spaCy and NER Annotator.
 
-The tool is recognised by the first record. Its rows become ``text`` with ``entities`` (offsets and labels), ``label``
+The tool is recognised by the first records. Its rows become ``text`` with ``entities`` (offsets and labels), ``label``
 and ``labels``, beside the other columns of the tool; rows that were not accepted are left out and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from goldilocks.data.readers.columns import Skipped
 from goldilocks.data.readers.json_document import Record
 
 ANSWERS = ("accept", "reject", "ignore")
-_PRODIGY = ("_input_hash", "_task_hash", "spans", "options", "accept")
+_PRODIGY = ("_input_hash", "_task_hash", "spans", "options", "accept", "label")
+_TASKS = ("annotations", "completions", "predictions")
+"""Keys of Label Studio's tasks beside ``data``, the first in any but old exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +29,34 @@ class Export:
     """From a record to a row, or what is wrong with it."""
 
 
-def export_of(first: Any) -> Export | None:
-    """The tool that wrote a record, where it is one of those that are known.
+def export_of(first: Iterable[Any]) -> Export | None:
+    """The tool that wrote records, where it is one of those that are known.
+
+    Args:
+        first: The first records; any of them may show the tool.
 
     Example:
-        >>> export_of(["Rome", {"entities": [[0, 4, "LOC"]]}]).tool
+        >>> export_of([None, ["Rome", {"entities": [[0, 4, "LOC"]]}]]).tool
         'spaCy'
-        >>> export_of({"text": "Rome", "label": "city"})
+        >>> export_of([{"text": "Rome", "label": "city"}])
     """
-    if isinstance(first, list) and len(first) == 2 and isinstance(first[0], str) and isinstance(first[1], dict):
+    return next((export for export in map(_export_of, first) if export is not None), None)
+
+
+def _export_of(record: Any) -> Export | None:
+    if isinstance(record, list) and len(record) == 2 and isinstance(record[0], str) and isinstance(record[1], dict):
         return Export("spaCy", _spacy)
-    if not isinstance(first, dict):
+    if not isinstance(record, dict):
         return None
-    if isinstance(first.get("data"), dict) and isinstance(first.get("annotations", first.get("completions")), list):
+    if isinstance(record.get("data"), dict) and any(isinstance(record.get(key), list) for key in _TASKS):
         return Export("Label Studio", _label_studio)
-    if first.get("answer") in ANSWERS and any(key in first for key in _PRODIGY):
+    if record.get("answer") in ANSWERS and "text" in record and any(key in record for key in _PRODIGY):
         return Export("Prodigy", _prodigy)
-    if ("annotation_id" in first or "annotator" in first) and "lead_time" in first:
+    if ("annotation_id" in record or "annotator" in record) and "lead_time" in record:
         return Export("Label Studio (JSON_MIN)", _json_min)
-    if "id" in first and ("text" in first or "data" in first) and _doccano_labels(first.get("label")):
+    if "text" in record and isinstance(record.get("ents"), list) and _objects(record.get("tokens", [])):
+        return Export("spaCy (Doc.to_json)", _spacy_document)
+    if "id" in record and ("text" in record or "data" in record) and _doccano_labels(record.get("label")):
         return Export("doccano", _doccano)
     return None
 
@@ -66,48 +78,98 @@ def _spacy(record: Any) -> Record | str:
     if not (isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict)):
         return 'not [text, {"entities": [...]}], as the first row is'
     text, annotations = record
-    row = {"text": text, **annotations}
-    cats = annotations.get("cats")
+    return _with_cats({"text": text, **annotations})
+
+
+def _spacy_document(record: Any) -> Record | str:
+    """``{"text", "ents": [{"start", "end", "label"}], "cats", "tokens", ...}``."""
+    if not isinstance(record, dict):
+        return "not a JSON object"
+    row = {name: cell for name, cell in record.items() if name != "tokens"}
+    return _with_cats({**row, "entities": record.get("ents", [])})
+
+
+def _with_cats(row: Record) -> Record:
+    cats = row.get("cats")
     if isinstance(cats, dict):
         row |= _labelled([label for label, share in cats.items() if isinstance(share, int | float) and share >= 0.5])
     return row
 
 
 def _label_studio(record: Any) -> Record | str:
-    """``{"data", "annotations": [{"result": [{"type", "from_name", "value"}]}]}``; the first annotation that counts."""
+    """``{"data", "annotations": [{"result": [{"type", "from_name", "value"}]}]}``.
+
+    Of several annotations of a task the one marked as ground truth counts, else what most agree on.
+    """
     if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
         return "not a task of Label Studio with data and annotations, as the first row is"
-    annotations = record.get("annotations", record.get("completions"))
+    annotations: Any = next((record[key] for key in _TASKS[:2] if key in record), [])
     done = [
         annotation
         for annotation in (annotations if isinstance(annotations, list) else [])
         if isinstance(annotation, dict) and not annotation.get("was_cancelled")
     ]
     if not done:
-        skipped = Skipped("a task without an annotation, or whose annotation was cancelled")
-        skipped.row = record["data"]
-        return skipped
-    row = dict(record["data"])
+        return _skipped("a task without an annotation, or whose annotation was cancelled", record)
+    truths = [annotation for annotation in done if annotation.get("ground_truth")]
+    rows = [_annotated(record["data"], annotation.get("result")) for annotation in truths[:1] or done]
+    agreed = Counter(map(_comparable, rows)).most_common(2)
+    if len(agreed) > 1 and agreed[0][1] == agreed[1][1]:
+        return _skipped("annotators of a task disagree, and none is marked as ground truth", record)
+    return next(row for row in rows if _comparable(row) == agreed[0][0])
+
+
+def _skipped(why: str, record: Record) -> Skipped:
+    skipped = Skipped(why)
+    skipped.row = record["data"]
+    return skipped
+
+
+def _comparable(row: Record | str) -> str:
+    """What an annotation says; the order of its regions is none of it."""
+    if isinstance(row, str):
+        return row
+    return repr({name: sorted(map(repr, cell)) if isinstance(cell, list) else cell for name, cell in row.items()})
+
+
+def _annotated(data: Record, results: Any) -> Record | str:
+    """A task's data with one annotation of it, or what is wrong with that."""
+    row = dict(data)
     entities: list[Any] = []
-    results = done[0].get("result")
+    spans, choices = False, list[str]()
     for result in results if isinstance(results, list) else []:
         value = result.get("value") if isinstance(result, dict) else None
         if not isinstance(value, dict):
             continue
-        name = str(result.get("from_name", "label"))
-        if isinstance(value.get("labels"), list):
-            entities.append(value)
+        name, kind = str(result.get("from_name", "label")), str(result.get("type", ""))
+        if kind.endswith("labels") or isinstance(value.get("labels"), list):
+            region = _region(value, kind)
+            if isinstance(region, str):
+                return region
+            spans = True
+            entities.append(region)
         elif isinstance(value.get("choices"), list):
             labelled = _labelled(value["choices"])
             row |= {**labelled, name: labelled["label"]}
+            choices.append(name)
         else:
             row[name] = next(iter(value.values()), None)
-    spans = any(
-        isinstance(result, dict) and "labels" in str(result.get("type")) for result in done[0].get("result") or []
-    )
+    if len(set(choices)) > 1 and "label" not in choices:  # several questions: one has to be named
+        row = {name: cell for name, cell in row.items() if name not in ("label", "labels") or name in data}
     if spans or "label" not in row:
         row["entities"] = entities
     return row
+
+
+def _region(value: Record, kind: str) -> Record | str:
+    """A marked piece of text as ``{"start", "end", "labels"}``, or why it is none."""
+    labels = value.get("labels", value.get(kind))
+    shown = {"labels": labels, **({"text": value["text"]} if isinstance(value.get("text"), str) else {})}
+    places = value.get("globalOffsets", value)  # of a web page: offsets in its text
+    start, end = places.get("start"), places.get("end")
+    if type(start) is not int or type(end) is not int:
+        return f"a region of type {kind} whose offsets do not count the characters of the text; export plain text"
+    return {"start": start, "end": end, **shown}
 
 
 def _json_min(record: Any) -> Record | str:
@@ -127,11 +189,13 @@ def _prodigy(record: Any) -> Record | str:
     if not isinstance(record, dict):
         return "not a JSON object"
     answer = record.get("answer")
+    if "answer" not in record and "_input_hash" not in record:
+        return dict(record)  # a row from elsewhere in the same file
     if answer != "accept":
         return Skipped(f"the answer {answer!r} (only 'accept' is right)")
     row = {name: cell for name, cell in record.items() if not (name == "tokens" and _objects(cell))}
-    if "spans" in record:
-        row["entities"] = record["spans"]
+    if not any(key in record for key in ("label", "accept", "options")) or "spans" in record:
+        row["entities"] = record.get("spans") or []
     if isinstance(record.get("accept"), list):
         row |= _labelled(record["accept"])
     return row

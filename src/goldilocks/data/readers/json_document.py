@@ -35,11 +35,17 @@ def loads(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_without_repeats)
 
 
+def broken(error: ValueError | RecursionError) -> str:
+    """What is wrong with text that is no JSON."""
+    what = "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0]
+    return f"broken JSON ({what})"
+
+
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
     record = dict(pairs)
     if len(record) < len(pairs):
         for key, value in pairs:
-            if record[key] != value:
+            if repr(record[key]) != repr(value):  # true is not 1, and NaN is NaN
                 raise ValueError(f"the key {key!r} is there twice with different values")
     return record
 
@@ -96,9 +102,37 @@ def records(name: str, content: Any) -> list[Record | str]:
     if content is None:
         return []
     articles = content.get("data") if isinstance(content, dict) else content
+    if isinstance(content, dict) and _is_pandas(content):
+        raise InputError(
+            f"{name}: is column by column, as pandas writes by default; write rows, with "
+            'to_json(path, orient="records", lines=True) as .jsonl.'
+        )
     if not isinstance(articles, list):
-        raise InputError(f"{name}: there is no list of rows or articles in it; {WANTED}.")
+        keys = f" (keys: {', '.join(map(repr, list(content)[:5]))})" if isinstance(content, dict) and content else ""
+        raise InputError(f"{name}: there is no list of rows or articles in it{keys}; {WANTED}.")
+    if any(_is_spacy_training(article) for article in articles[:1]):
+        raise InputError(
+            f"{name}: is spaCy 2's training form; write its documents as JSON Lines with text and entities "
+            "([start, end, label]), or as CoNLL columns."
+        )
     return [row for article in articles for row in _rows(article)]
+
+
+def _is_pandas(content: Record) -> bool:
+    """Whether a document is what ``DataFrame.to_json`` writes unless told otherwise, or its ``orient="split"``."""
+    if {"columns", "index", "data"} == content.keys():
+        return True
+    kinds = {type(column) for column in content.values()}
+    if len(content) < 2 or kinds not in ({dict}, {list}):
+        return False
+    return len({len(column) for column in content.values()}) == 1 and all(
+        not isinstance(cell, dict | list) for column in content.values() for cell in list(column)[:1]
+    )
+
+
+def _is_spacy_training(article: Any) -> bool:
+    paragraphs = _listed(article.get("paragraphs")) if isinstance(article, Mapping) else []
+    return any(isinstance(paragraph, Mapping) and "sentences" in paragraph for paragraph in paragraphs[:1])
 
 
 def _rows(article: Any) -> Iterator[Record | str]:

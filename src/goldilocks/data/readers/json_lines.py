@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from goldilocks.data.readers.columns import Rows, cell_of, has_column, require_columns
-from goldilocks.data.readers.json_document import Record, loads
-from goldilocks.data.readers.text_file import lines_of
+from goldilocks.data.readers.encodings import marked_encoding
+from goldilocks.data.readers.json_document import Record, broken, loads
+from goldilocks.data.readers.text_file import first_bytes, lines_of
 
 NAMED_BY = 100
 """Objects whose keys are the columns of a file."""
+_DOCUMENT = re.compile(r"\ufeff?\s*(?:\[\s*[\[{]|\{\s*\"classes\"\s*:\s*\[)")
 Convert = Callable[[Any], Record | str]
 
 
@@ -28,35 +32,36 @@ def objects(path: Path, convert: Convert | None = None) -> Iterator[tuple[int, R
         if line.isspace():
             continue
         try:
-            row = loads(line)
+            row = loads(line.removeprefix("\ufeff"))  # of the second of two files that were joined
         except (ValueError, RecursionError) as error:
-            yield number, "NUL byte" if "\x00" in line else f"broken JSON ({str(error).split(':')[0]})"
+            yield number, "NUL byte" if "\x00" in line else broken(error)
             continue
-        row = convert(row) if convert is not None else row
-        yield number, row if isinstance(row, dict | str) and not isinstance(row, str) else _problem(row)
+        if convert is not None:
+            yield number, convert(row)
+        else:
+            yield number, row if isinstance(row, dict) else "not a JSON object"
 
 
-def _problem(row: Any) -> str:
-    return row if isinstance(row, str) else "not a JSON object"
+def first_values(path: Path) -> Iterator[Any]:
+    """What the first lines that are not empty hold, as far as that is JSON."""
+    for line in islice((line for line in lines_of(path) if not line.isspace()), NAMED_BY):
+        with suppress(ValueError, RecursionError):
+            yield json.loads(line)
 
 
-def first_value(path: Path) -> Any:
-    """What the first line that is not empty holds; ``None`` where that is no JSON."""
-    line = next((line for line in lines_of(path) if not line.isspace()), "null")
+def holds_a_document(path: Path) -> bool:
+    """Whether the file is one JSON document under the name of JSON Lines: a list of rows, or NER Annotator's."""
+    start = first_bytes(path)
+    return _DOCUMENT.match(start.decode(marked_encoding(start) or "utf-8", errors="ignore")) is not None
+
+
+def holds_lines(path: Path) -> bool:
+    """Whether the file is JSON Lines under the name of a document: its first two lines are objects of their own."""
+    first = list(islice((line for line in lines_of(path) if not line.isspace()), 2))
     try:
-        return json.loads(line)
+        return len(first) == 2 and all(isinstance(json.loads(line), dict) for line in first)
     except (ValueError, RecursionError):
-        return None
-
-
-def holds_a_list(path: Path) -> bool:
-    """Whether the file is one list of objects, a JSON document under the name of JSON Lines."""
-    start = ""
-    for line in lines_of(path):
-        start += "".join(line.split())
-        if len(start) > 1:
-            break
-    return start.startswith("[{")
+        return False
 
 
 def names_in(path: Path, convert: Convert | None = None) -> list[str]:

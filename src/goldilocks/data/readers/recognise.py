@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldilocks.data.readers.text_file import first_bytes, suffix_of
+from goldilocks.data.readers.text_file import first_bytes, is_gzip, opened, suffix_of
 from goldilocks.errors import InputError
 
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
@@ -27,6 +28,9 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x80\x03", "a Python pickle", "write it as CSV or JSON Lines"),
     (b"\x80\x04", "a Python pickle", "write it as CSV or JSON Lines"),
     (b"\x80\x05", "a Python pickle", "write it as CSV or JSON Lines"),
+    (b"<?xml", "an XML file", "export plain text, CSV or JSON Lines"),
+    (b"\xef\xbb\xbf<?xml", "an XML file", "export plain text, CSV or JSON Lines"),
+    (b"{\\rtf", "a rich text file (RTF)", "save it as plain text"),
     (b"version https://git-lfs.github.com/", "a Git LFS pointer, not the data", "fetch the data (git lfs pull)"),
     (b"/annex/objects/", "a git-annex pointer, not the data", "fetch the data (git annex get)"),
 )
@@ -65,15 +69,26 @@ def recognise(path: Path) -> Recognised:
 _NAMES = {".parquet": "Parquet", ".xlsx": "an Excel workbook"}
 
 
+_OFFICE = (
+    ("content.xml", "an OpenDocument file (.ods, .odt)", "save it as .xlsx or .csv"),
+    ("xl/workbook.bin", "a binary Excel workbook (.xlsb)", "save it as .xlsx or .csv"),
+    ("word/document.xml", "a Word document", "save its table as .csv"),
+)
+"""A member of a zip archive, what it shows the archive to be, what to do."""
+
+
 def _in_zip(path: Path) -> str:
     """``.xlsx``, if that is what a zip archive is."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as raw, zipfile.ZipFile(io.BytesIO(raw.read()) if is_gzip(path) else path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"{path.name}: is a damaged zip archive ({error}); copy the file again.") from error
     if "xl/workbook.xml" in names:
         return ".xlsx"
+    for member, what, remedy in _OFFICE:
+        if member in names:
+            raise InputError(f"{path.name}: is {what}; {remedy}, then name the result.")
     inside = ", ".join(name for name in names if not name.endswith("/"))
     shown = inside if len(inside) <= 80 else inside[:79] + "…"
     raise InputError(f"{path.name}: is a zip archive ({shown or 'empty'}); unpack it, then name the file in it.")

@@ -77,9 +77,12 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
     recognised = recognise(path)
     kind = kind or recognised.kind
     _refuse_unknown(path, kind)
-    if kind == ".jsonl" and json_lines.holds_a_list(path):
-        kind = ".json"
     remarks = [recognised.remark] if recognised.remark else []
+    if kind == ".jsonl" and json_lines.holds_a_document(path):
+        kind = ".json"
+    elif kind == ".json" and json_lines.holds_lines(path):
+        kind = ".jsonl"
+        remarks.append("holds an object on each line, and is read as JSON Lines")
     if kind not in BINARY and (encoding := text_facts(path).encoding):
         remarks.append(f"read as {encoding}, which its characters show; in UTF-8 there is nothing to detect")
     table = Table(path, kind, [], remarks)
@@ -90,7 +93,7 @@ def open_table(path: Path, wanted: Sequence[str] = (), *, kind: str = "") -> Tab
     elif kind == ".parquet":
         table.names = parquet.names_in(path)
     elif kind == ".xlsx":
-        table.names, more = workbook.names_in(path)
+        table.names, more = workbook.names_in(path, wanted)
         table.remarks += more
     elif kind in USUAL:
         table.dialect, more = dialect_of(path, kind, wanted)
@@ -122,7 +125,7 @@ def _refuse_unknown(path: Path, kind: str) -> None:
 
 
 def _open_json_lines(table: Table) -> None:
-    table.export = export_of(json_lines.first_value(table.path))
+    table.export = export_of(json_lines.first_values(table.path))
     table.names = json_lines.names_in(table.path, table.export.convert if table.export else None)
     _remark_export(table)
 
@@ -130,8 +133,9 @@ def _open_json_lines(table: Table) -> None:
 def _open_json(table: Table) -> None:
     content = json_document.document(table.path)
     listed = ner_annotator(content) or content
-    first = next((value for value in listed if value is not None), None) if isinstance(listed, list) else None
-    table.export = export_of(first)
+    if isinstance(content, dict) and export_of([content]) is not None:  # a single task
+        listed = [content]
+    table.export = export_of(listed[: json_lines.NAMED_BY]) if isinstance(listed, list) else None
     if table.export is not None and isinstance(listed, list):
         table.records = list(map(table.export.convert, listed))
     else:

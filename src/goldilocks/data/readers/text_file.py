@@ -14,6 +14,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,11 +22,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from goldilocks.data.readers.encodings import SAMPLE_BYTES, detect, marked_encoding
+from goldilocks.data.readers.encodings import NAMES, SAMPLE_BYTES, detect, marked_encoding, seven_bit_encoding
 from goldilocks.errors import InputError
 
 SNIFFED_BYTES = 4_096
 NAMED_LINES = 5
+EAST_ASIAN = ("Shift_JIS", "EUC-JP", "EUC-KR", "GB 18030", "Big5")
 _QUOTING = (".csv", ".tsv")
 _GZIP = b"\x1f\x8b"
 
@@ -55,7 +57,7 @@ def suffix_of(path: Path) -> str:
 
 def is_gzip(path: Path) -> bool:
     """Whether a file is gzip-compressed, by its first bytes, or by its name where they cannot be read twice."""
-    if path.suffix.lower() == ".gz" or not path.is_file():
+    if not path.is_file():
         return path.suffix.lower() == ".gz"
     with path.open("rb") as file:
         return file.read(len(_GZIP)) == _GZIP
@@ -156,7 +158,7 @@ def starts_in_utf8(path: Path) -> bool:
             start = file.read(SAMPLE_BYTES)
     except InputError:
         return True
-    if marked_encoding(start[:SNIFFED_BYTES]) not in ("", "utf-8-sig"):
+    if marked_encoding(start[:SNIFFED_BYTES]) not in ("", "utf-8-sig") or any(map(_switches, start.splitlines())):
         return False
     valid, invalid = _sorted(start.splitlines())
     return valid >= len(invalid) or detect(b"\n".join(raw for _, raw in invalid)) is None
@@ -184,10 +186,13 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
         return _with_lines(path, TextFacts(marked, marked.upper(), 0))
     lines, valid, invalid = 0, 0, list[tuple[int, bytes]]()
     n_invalid = sampled = 0
+    switching = Counter[str]()
+    number, raw = 0, b""
     with opened(path) as file:
         for number, raw in enumerate(file, start=1):
             lines += not raw.isspace()
             if raw.isascii():
+                switching[_switches(raw)] += 1
                 continue
             try:
                 raw.decode("utf-8")
@@ -197,11 +202,15 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
                 if sampled < SAMPLE_BYTES:
                     sampled += len(raw)
                     invalid.append((number, raw))
+    if not n_invalid and not valid and (codec := next((name for name in switching if name), "")):
+        return _with_lines(path, TextFacts(codec, NAMES[codec], 0))
     if not n_invalid:
         return _with_lines(path, TextFacts("utf-8", "", lines))
-    if valid > n_invalid:
-        _refuse_mixed(path, [number for number, _ in invalid], n_invalid)
+    _refuse_damaged(path, invalid, n_invalid, number, raw)
     detected = detect(b"".join(raw for _, raw in invalid))
+    # By chance a few lines of an East Asian encoding are UTF-8 too; of one with single bytes hardly any is.
+    if valid >= n_invalid or (valid and detected and detected[1] not in EAST_ASIAN):
+        _refuse_mixed(path, [number for number, _ in invalid], n_invalid)
     if detected is None:
         number, raw = invalid[0]
         place = _first_invalid(raw)
@@ -210,6 +219,35 @@ def _facts(version: tuple[Path, int, int]) -> TextFacts:
             "save the file in UTF-8 with the program that wrote it."
         )
     return _with_lines(path, TextFacts(*detected, lines))
+
+
+def _switches(raw: bytes) -> str:
+    return seven_bit_encoding(raw) if b"\x1b" in raw or b"~{" in raw else ""
+
+
+def _refuse_damaged(path: Path, invalid: list[tuple[int, bytes]], n_invalid: int, last: int, end: bytes) -> None:
+    """Refuse what is UTF-8 but for its last character, which was cut, or for surrogates."""
+    if n_invalid == 1 and invalid[0][0] == last and _is_cut(end):
+        raise InputError(
+            f"{path.name}: line {last} ends in the middle of a UTF-8 character; the file is truncated, copy it again."
+        )
+    if all(_CESU.search(raw) for _, raw in invalid):
+        raise InputError(
+            f"{path.name}: line {invalid[0][0]}: emoji and rare characters are in six bytes (CESU-8, as Java and "
+            "Oracle do); export the file in UTF-8 (in Oracle AL32UTF8)."
+        )
+
+
+_CESU = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
+
+
+def _is_cut(raw: bytes) -> bool:
+    """Whether a line is UTF-8 that lacks the last bytes of its last character."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(raw, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _with_lines(path: Path, facts: TextFacts) -> TextFacts:

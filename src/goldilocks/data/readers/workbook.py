@@ -1,10 +1,14 @@
-"""Excel workbooks (.xlsx): the first sheet with rows, whose first row is the header. Needs the extra ``excel``."""
+"""Excel workbooks (.xlsx): the sheet with the columns that are wanted, else the first with rows. Needs ``excel``.
+
+The header is the first row with wanted columns (a title may stand above it), else the first that is not empty.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +16,27 @@ from goldilocks.data.readers.columns import Rows, plain_cell, require_columns
 from goldilocks.data.readers.text_file import opened
 from goldilocks.errors import InputError, MissingError
 
+TITLE_ROWS = 20
+"""Rows among which the header is looked for."""
 
-def names_in(path: Path) -> tuple[list[str], list[str]]:
-    """Names of the columns, and a remark where other sheets hold rows too."""
-    sheet, rows, others = _sheet(path)
-    header = next(rows, [])
+
+def names_in(path: Path, wanted: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+    """Names of the columns, and remarks where other sheets hold rows too, or rows stand above the header."""
+    sheet, rows, others, above = _sheet(path, wanted)
     remarks = [f"the sheet {sheet!r} is read; there are others: {', '.join(map(repr, others))}"] if others else []
-    return [_name(cell) for cell in header], remarks
+    if above:
+        remarks.append(f"the header is row {above + 1} of the sheet; what stands above it is passed over")
+    return [_name(cell) for cell in next(rows, [])], remarks
 
 
 def workbook_rows(path: Path, columns: Sequence[str], optional: Collection[str]) -> Rows:
-    """Rows of the first sheet that is not empty, numbered from 1 behind the header; empty rows are passed over.
+    """Rows of the sheet, numbered from 1 behind the header; empty rows are passed over.
 
     Raises:
         InputError: it is no workbook or lacks a column.
         MissingError: openpyxl is not installed.
     """
-    _, rows, _ = _sheet(path)
+    _, rows, _, _ = _sheet(path, columns)
     header = [_name(cell) for cell in next(rows, [])]
     if not header:
         return
@@ -47,8 +55,8 @@ def _name(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _sheet(path: Path) -> tuple[str, Iterator[Sequence[Any]], list[str]]:
-    """Name and rows of the first sheet with a cell, and the names of others."""
+def _sheet(path: Path, wanted: Sequence[str]) -> tuple[str, Iterator[Sequence[Any]], list[str], int]:
+    """Name and rows (from the header on) of a sheet, the names of others with a cell, and the rows above the header."""
     try:
         import openpyxl
     except ModuleNotFoundError as error:
@@ -60,11 +68,27 @@ def _sheet(path: Path) -> tuple[str, Iterator[Sequence[Any]], list[str]]:
             # Values as they were last calculated, not formulas.
             book = openpyxl.load_workbook(io.BytesIO(raw.read()), read_only=True, data_only=True)
         sheets = [sheet for sheet in book.worksheets if any(any(row) for row in sheet.iter_rows(values_only=True))]
+        places = [_header_place(sheet.iter_rows(values_only=True, max_row=TITLE_ROWS), wanted) for sheet in sheets]
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, TypeError, AttributeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(
             f"{path.name}: not readable as an Excel workbook ({problem}); save it again, or as CSV."
         ) from error
     if not sheets:
-        return "", iter(()), []
-    return sheets[0].title, iter(sheets[0].iter_rows(values_only=True)), [sheet.title for sheet in sheets[1:]]
+        return "", iter(()), [], 0
+    chosen = max(range(len(sheets)), key=lambda place: places[place][1])  # the first of equals
+    above = places[chosen][0]
+    rows = islice(iter(sheets[chosen].iter_rows(values_only=True)), above, None)
+    others = [sheet.title for place, sheet in enumerate(sheets) if place != chosen]
+    return sheets[chosen].title, rows, others, above
+
+
+def _header_place(rows: Iterable[Sequence[Any]], wanted: Sequence[str]) -> tuple[int, int]:
+    """How many rows stand above the header, and how many wanted columns it has."""
+    first, best, most = -1, 0, 0
+    for place, cells in enumerate(rows):
+        names = {_name(cell) for cell in cells} - {""}
+        first = place if first < 0 and names else first
+        if (there := len(names.intersection(wanted))) > most:
+            best, most = place, there
+    return (best, most) if most else (max(first, 0), 0)

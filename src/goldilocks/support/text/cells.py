@@ -18,7 +18,7 @@ _UNSEEN = re.compile(
 
 _MOST_LITERAL = 1_000_000
 """Characters of a cell from which it is no longer tried as a literal of Python."""
-_LISTED = re.compile(r"\s*(?:array\()?[\[(]")
+_LISTED = re.compile(r"\s*(?:array\()?[\[({]")
 _PIECES = re.compile(
     r"""(?P<passed>\s+|(?:np\.\w+|array)(?=\()|,\s*dtype=[^)\s]+)"""
     r"""|(?P<opening>[\[({])|(?P<closing>[\])}])|(?P<joint>[,:])"""
@@ -72,6 +72,10 @@ def label_problem(role: str, cell: Any) -> str | None:
     if cell != cell or (isinstance(cell, str) and cell.strip().lower() == "nan"):
         return f"{role} is NaN"
     if empty(cell):
+        return f"{role} is empty"
+    if isinstance(cell, float) and not isfinite(cell):
+        return f"{role} is {cell}, not a finite number"
+    if isinstance(cell, list) and not cell:
         return f"{role} is empty"
     if isinstance(cell, list | dict):
         return f"{role} is a {type(cell).__name__}, not a single value"
@@ -168,13 +172,15 @@ def _with_commas(cell: str) -> str:
 
 
 def _as_lists(value: Any) -> Any:
-    """Tuples as lists, as JSON has them.
+    """Tuples and sets as lists, as JSON has them.
 
     Raises:
         TypeError: NumPy left values out, or there is a type that JSON lacks.
     """
     if isinstance(value, list | tuple):
         return [_as_lists(element) for element in value]
+    if isinstance(value, set):
+        return sorted(_as_lists(element) for element in value)
     if isinstance(value, dict):
         return {key: _as_lists(element) for key, element in value.items()}
     if not isinstance(value, str | int | float | bool | None):

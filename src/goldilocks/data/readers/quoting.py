@@ -1,0 +1,125 @@
+"""Whether quotation marks quote: separated text where they are plain characters, or stand behind a blank.
+
+Read as quoting, two quotation marks that happen to begin and end cells swallow all rows between them, without an error.
+What tells such a file from one with line ends in quoted cells is how its lines look where quotes are plain: there each
+is a row of its own, and one of its cells is what the same column has in other rows, such as a label.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+MOST_VALUES = 1_000
+"""A column with more distinct values is no column of labels."""
+
+
+@dataclass(slots=True)
+class Quoting:
+    """How the quotes of a file are to be read."""
+
+    plain: bool = False
+    """Quotes are characters as others."""
+    spaced: bool = False
+    """A blank stands between the delimiter and an opening quote."""
+    doubtful: list[int] = field(default_factory=list)
+    """Numbers, from 1 behind the header, of rows with line ends whose lines could be rows themselves."""
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is seen on the way through a file, read as quoted."""
+
+    delimiter: str
+    width: int = 0
+    fits: bool = True
+    """Whether every line alone has as many cells as the header."""
+    spaced: bool = False
+    odd: int = 0
+    """Records of another width than the header."""
+    failed: bool = False
+    mixed: bool = False
+    """Whether a cell holds both the delimiter and a line end."""
+    joined: list[int] = field(default_factory=list)
+    """Numbers of the records that hold line ends and whose lines could be rows themselves."""
+    swallowed: list[list[str]] = field(default_factory=list)
+    """Plain cells of the lines of these rows."""
+    values: list[Counter[str]] = field(default_factory=list)
+    """What each column has in rows of one line."""
+    n_single: int = 0
+
+    def note(self, number: int, cells: Sequence[str], lines: Sequence[str]) -> None:
+        """Take a record (the header has the number 0) and its lines."""
+        if not number:
+            self.width = len(cells)
+            self.values = [Counter[str]() for _ in cells]
+            return
+        self.odd += len(cells) != self.width
+        self.spaced = self.spaced or any(cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for cell in cells)
+        rows = [line.rstrip("\r\n").split(self.delimiter) for line in lines if line.strip()]
+        fits = all(len(row) == self.width for row in rows)
+        self.fits = self.fits and fits
+        if len(rows) > 1:
+            self.mixed = self.mixed or any(self.delimiter in cell and "\n" in cell for cell in cells)
+            self.joined += [number] if fits and self.width > 1 else []
+            self.swallowed += rows if self.fits else []
+        elif len(cells) == self.width:
+            self.n_single += 1
+            for counted, cell in zip(self.values, cells, strict=True):
+                if len(counted) <= MOST_VALUES:
+                    counted[cell.strip()] += 1
+
+    def shows_plain(self) -> bool:
+        """Whether the lines of joined rows are rows themselves."""
+        if self.failed or self.width < 2 or not self.fits or not self.joined:
+            return False
+        few = [place for place, counted in enumerate(self.values) if 0 < 2 * len(counted) <= self.n_single]
+        return any(all(row[place].strip() in self.values[place] for row in self.swallowed) for place in few)
+
+
+def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
+    r"""How quotation marks have to be read.
+
+    Args:
+        lines: Begins anew with all lines, with their ends, from the header on.
+        delimiter: Between cells.
+
+    Example:
+        >>> rows = [f"text {number};ab\n" for number in range(9)]
+        >>> quoting_of(lambda: ["text;label\n", *rows, '"so;ab\n', 'there";ab\n'], ";").plain
+        True
+        >>> quoting_of(lambda: ["text;label\n", *rows, '"so; and\n', 'there";ab\n'], ";")
+        Quoting(plain=False, spaced=False, doubtful=[10])
+    """
+    evidence = _gather(lines(), delimiter)
+    if delimiter == "\t":
+        # A cell with a tab and a line end is hardly ever quoted; two quotation marks make it of the lines between them.
+        return Quoting(plain=evidence.failed or evidence.mixed or evidence.odd > 0, doubtful=evidence.joined)
+    if evidence.spaced:
+        spaced = _gather(lines(), delimiter, spaced=True)
+        if not spaced.failed and (evidence.failed or spaced.odd <= evidence.odd):
+            return Quoting(spaced=True, doubtful=spaced.joined)
+    return Quoting(evidence.shows_plain(), doubtful=evidence.joined)
+
+
+def _gather(lines: Iterable[str], delimiter: str, *, spaced: bool = False) -> _Evidence:
+    evidence = _Evidence(delimiter)
+    taken: list[str] = []
+
+    def noted() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+
+    number = 0
+    try:
+        for cells in csv.reader(noted(), delimiter=delimiter, strict=True, skipinitialspace=spaced):
+            if cells:
+                evidence.note(number, cells, taken)
+                number += 1
+            taken.clear()
+    except csv.Error:
+        evidence.failed = True
+    return evidence
