@@ -93,6 +93,8 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
         >>> quoting_of(lambda: ["text;label\n", *rows, '"so; and\n', 'there";ab\n'], ";")
         Quoting(plain=False, spaced=False, doubtful=[10])
     """
+    if delimiter != "\t" and _is_usual(lines(), delimiter):
+        return Quoting()
     evidence = _gather(lines(), delimiter)
     if delimiter == "\t":
         # A cell with a tab and a line end is hardly ever quoted; two quotation marks make it of the lines between them.
@@ -102,6 +104,28 @@ def quoting_of(lines: Callable[[], Iterable[str]], delimiter: str) -> Quoting:
         if not spaced.failed and (evidence.failed or spaced.odd <= evidence.odd):
             return Quoting(spaced=True, doubtful=spaced.joined)
     return Quoting(evidence.shows_plain(), doubtful=evidence.joined)
+
+
+def _is_usual(lines: Iterable[str], delimiter: str) -> bool:
+    """Whether every row is a line and no quote stands behind a blank, so that nothing is to be decided."""
+    spaced = False
+
+    def looked_through() -> Iterator[str]:
+        nonlocal spaced
+        for line in lines:
+            spaced = spaced or f'{delimiter} "' in line or line.startswith(' "')
+            yield line
+
+    last = 0
+    reader = csv.reader(looked_through(), delimiter=delimiter, strict=True)
+    try:
+        for _ in reader:
+            if reader.line_num > last + 1 or spaced:
+                return False
+            last = reader.line_num
+    except csv.Error:
+        return not spaced  # refused when it is read
+    return True
 
 
 def _gather(lines: Iterable[str], delimiter: str, *, spaced: bool = False) -> _Evidence:
