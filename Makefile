@@ -38,8 +38,8 @@ docs: install ## build the documentation site in build/site
 bench: install ## the benchmarks of record (long; needs the data folder)
 	$(BIN)/python benchmarks/run_all.py --data $(DATA)
 
-bank: install ## record the missing learning curves of the bank (resumable; 3 hours at most, needs the data folder)
-	$(BIN)/python benchmarks/bank.py --data $(DATA)
+bank: install ## record missing learning curves of the bank for MINUTES (default 180; resumable; needs the data folder)
+	$(BIN)/python benchmarks/bank.py --data $(DATA) --minutes $(or $(MINUTES),180)
 
 clean: ## remove all build products
 	rm -rf $(VENV) build dist demo-run .pytest_cache .mypy_cache .ruff_cache

@@ -1,12 +1,15 @@
 """Records learning curves of many candidates on eight data sets: the bank.
 
-Run:    python benchmarks/bank.py --list              (what is missing)
-        python benchmarks/bank.py --hours 3           (record for at most three hours)
+Run:    python benchmarks/bank.py --list              (what is missing, in order)
+        python benchmarks/bank.py --minutes 30        (record for half an hour)
+        python benchmarks/bank.py --ship              (fit the experience that comes with the package; seconds)
 Needs:  the data folder, and a quiet machine: cells are not timed again. Stopped and started again it goes on.
 
-A cell is one candidate on one data set with one seed, in a process of its own. A cell that was recorded is skipped; one
-that crashed, timed out or was killed has left nothing and is run again. Cells are ordered so that any prefix is useful:
-every model with its first method on every data set, then the second methods, and so on. A later method is a new cell.
+A cell is one candidate on one data set with one seed, in a process of its own (forked from one that has imported
+everything). A cell that was recorded is skipped; one that crashed, timed out, was killed or was under way when the
+minutes ended has left nothing and is run again. A candidate's cells of all data sets follow each other. Cheap
+candidates come first, and of equal ones those of a family and a model that have little yet: forecast seconds, times the
+models of the family before it, times the methods of the model before it (``--list``). A later method is a new cell.
 
 Measured at 10, 30 and 100 % of each run: training seconds since the rung before, accuracy on validation and on test.
 They are written to ``results/bank.csv`` in the format of ``goldilocks replay`` and ``goldilocks experience import``
@@ -14,13 +17,15 @@ They are written to ``results/bank.csv`` in the format of ``goldilocks replay`` 
 is called by its name and its training rows (``trec-400``), and has its 12 most frequent labels. The encoders and the
 decoder that are not in a package are pre-trained here on WikiText-2 (validation part), the narrow static tables are the
 leading columns of the packaged one; both are kept in ``--work``. Provenance (machine, its load at the end, commit and
-hours of each recording) is in ``results/bank.json``.
+hours of each recording) is in ``results/bank.json``. What the bank is worth: ``bank_worth.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -29,8 +34,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +50,13 @@ from goldilocks.errors import GoldilocksError
 from goldilocks.evaluation.score import score
 from goldilocks.protocols import RestrictsOutputs
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload
+from goldilocks.selection.experience import read_experience
+from goldilocks.selection.experience_fit import fit_experience
 from goldilocks.selection.experience_store import write_rows
-from goldilocks.selection.race_table import read_rows
+from goldilocks.selection.race_table import read_rows, read_table
 from goldilocks.selection.standings import RUNGS
-from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.files import to_json
+from goldilocks.support.machine.hardware import Machine, set_threads
 from goldilocks.tuning.run import Run, RunSetup
 
 SETS = {
@@ -81,6 +90,15 @@ FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "ngram", "cnn", "recurren
 METHODS = ("scratch", "head_only", "full", "top_layers", "lora", "cosine", "bias_only", "in_context", "zero_shot")
 CELL_SECONDS = 900
 """A cell that takes longer is stopped, and counts as failed."""
+LEAST_SECONDS = 1.0
+"""A cell takes at least this, for reading the data and scoring."""
+MAKING_SECONDS, SCORING_SECONDS = 60.0, 60.0
+"""Pre-training a small model, and the answers of a decoder; by judgement, for the order only."""
+REFERENCE = Machine(cores=1, memory_bytes=16 * 10**9, device="cpu", gflops=100.0, bf16=False, name="reference")
+REFERENCE_WORK = Workload(400, 80.0, 15.0, 8)
+SHIPPED = Path(__file__).parents[1] / "src" / "goldilocks" / "selection" / "experience_bank.json"
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["torch", "sklearn.linear_model", "goldilocks.tuning.run", "bank"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +120,32 @@ class Cell:
         return f"{self.dataset}-{n_rows}", self.candidate, str(seed)
 
 
-def cells(pairs: Sequence[tuple[str, str, Sequence[str]]], sets: Sequence[str]) -> list[Cell]:
-    """All cells, breadth first: in every prefix no model has two methods more than another, if it has them.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A model with the methods that fit it, the most telling first, and about what each takes on one data set."""
+
+    family: str
+    model: str
+    seconds: dict[str, float]
+    """Method -> seconds."""
+
+
+def cells(pairs: Sequence[Pair], sets: Sequence[str]) -> list[Cell]:
+    """All cells, a candidate's on all data sets in a row; what is cheap and tells something new first.
 
     Args:
-        pairs: Family, model, and the methods that fit it, the first ones first.
+        pairs: The models of a family in the order of their interest.
         sets: Data sets.
     """
-    depth = max((len(methods) for _, _, methods in pairs), default=0)
-    return [
-        Cell(dataset, family, model, methods[rank])
-        for rank in range(depth)
-        for family, model, methods in pairs
-        if rank < len(methods)
-        for dataset in sets
-    ]
+    before: Counter[str] = Counter()
+    weighed = []
+    for pair in pairs:
+        for rank, (method, seconds) in enumerate(pair.seconds.items()):
+            price = (seconds + LEAST_SECONDS) * (1 + before[pair.family]) * (1 + rank)
+            weighed.append((price, pair.family, pair.model, method))
+        before[pair.family] += 1
+    ranked = sorted(weighed, key=lambda entry: entry[0])  # stable: equal ones in the order of the pairs
+    return [Cell(dataset, *candidate) for _, *candidate in ranked for dataset in sets]
 
 
 def recorded(path: Path) -> set[tuple[str, str, str]]:
@@ -192,35 +221,33 @@ def info_of(family: str, name: str, data: Path, work: Path) -> ModelInfo:
         return known[family, name]
     if family in FAMILIES:
         return next(info for info in plugins.load("families", family).models() if info.name == name)
-    from dataclasses import replace
-
     folder = make_model(name, data, work)
     families = {family: plugins.load("families", family)}
     return replace(described(str(folder.resolve()), families, offline=True), name=name)
 
 
-def pairs() -> list[tuple[str, str, list[str]]]:
+def pairs() -> list[Pair]:
     """Every model with the methods that fit it; a model made here has those of a packaged one of its family."""
     found: list[tuple[str, ModelInfo]] = []
     for family in FAMILIES:
         found += [(info.name, info) for info in plugins.load("families", family).models()]
     by_name = {info.name: info for info in catalogue()}
-    found += [(f"l2_supercat_{width}", by_name[PACKAGED[0]]) for width in NARROW]
-    found += [(name, by_name[PACKAGED[1]]) for name, made in PRETRAINED.items() if made[0] == "mlm"]
     found += [(name, by_name[name]) for name in PACKAGED]
-    found += [(name, by_name[PACKAGED[3]]) for name, made in PRETRAINED.items() if made[0] == "clm"]
-    suited = [(name, info) for name, info in found if not _unsupported(info)]
-    return _interleaved([(info.family, name, methods) for name, info in suited if (methods := _methods(info))])
+    found += [(f"l2_supercat_{width}", by_name[PACKAGED[0]]) for width in reversed(NARROW)]
+    like = {"mlm": PACKAGED[1], "clm": PACKAGED[3]}
+    found += [(name, by_name[like[made[0]]]) for name, made in PRETRAINED.items()]
+    return [
+        Pair(info.family, name, _seconds(name, info, methods))
+        for name, info in found
+        if not _unsupported(info) and (methods := _methods(info))
+    ]
 
 
-def _interleaved(found: Sequence[tuple[str, str, list[str]]]) -> list[tuple[str, str, list[str]]]:
-    """The first model of each family, then the second ones."""
-    at: Counter[str] = Counter()
-    ranked = []
-    for pair in found:
-        ranked.append((at[pair[0]], pair))
-        at[pair[0]] += 1
-    return [pair for _, pair in sorted(ranked, key=lambda entry: entry[0])]
+def _seconds(name: str, info: ModelInfo, methods: Sequence[str]) -> dict[str, float]:
+    """Forecasts for a reference machine (the order must not depend on this one's load), with what else a cell takes."""
+    forecast = plugins.load("families", info.family).forecast(info, REFERENCE_WORK, REFERENCE).seconds
+    extra = (MAKING_SECONDS if name in PRETRAINED else 0) + (SCORING_SECONDS if info.family == "decoder" else 0)
+    return {method: forecast * plugins.load("methods", method).effort(info) + extra for method in methods}
 
 
 def _unsupported(info: ModelInfo) -> bool:
@@ -297,28 +324,60 @@ def record(cell: Cell, data: Path, work: Path, n_rows: int, seed: int) -> list[d
     return result
 
 
-def bought(cell: Cell, chosen: argparse.Namespace) -> list[dict[str, str]] | str:
-    """The rows of a cell from a process of its own, or why there are none."""
-    own = ["--data", str(chosen.data), "--work", str(chosen.work), "--rows", str(chosen.rows)]
-    own += ["--seed", str(chosen.seed)]
+def bought(cell: Cell, chosen: argparse.Namespace, limit: float = CELL_SECONDS) -> list[dict[str, str]] | str:
+    """The rows of a cell from a process of its own, or why there are none.
+
+    Args:
+        cell: Which.
+        chosen: Options: data, work, rows and seed.
+        limit: Seconds.
+    """
     try:  # here, not in the cell: its time limit must neither count pre-training nor leave it behind
         info_of(cell.family, cell.model, chosen.data, chosen.work)
     except (GoldilocksError, OSError, subprocess.CalledProcessError) as error:
         return f"its model cannot be made: {error}"
-    command = [sys.executable, __file__, *own, "--cell", cell.dataset, cell.family, cell.model, cell.method]
+    receiver, sender = _PROCESSES.Pipe(duplex=False)
+    order = (sender, cell, chosen.data, chosen.work, chosen.rows, chosen.seed)
+    process = _PROCESSES.Process(target=_send, args=order, daemon=True)
+    process.start()
+    sender.close()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CELL_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"took longer than {CELL_SECONDS} s"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    found: list[dict[str, str]] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+        if not receiver.poll(limit):
+            return f"took longer than {limit:.0f} s"
+        found: list[dict[str, str]] | str = receiver.recv()
+    except EOFError:
+        process.join()
+        return f"its process ended with code {process.exitcode}"
+    else:
+        return found
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
 
 
-def note(hours: float, n_cells: int, failed: dict[str, str], n_rows: int) -> None:
+def _send(sender: Connection, cell: Cell, data: Path, work: Path, n_rows: int, seed: int) -> None:
+    """In the cell's process: its rows, or the error, to the process that waits for them."""
+    try:
+        sender.send(record(cell, data, work, n_rows, seed))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next cell is tried
+        sender.send(f"{type(error).__name__}: {error}")
+
+
+def ship(bank: Path, shipped: Path) -> str:
+    """Fit the experience of the package with the bank on top; a line that says what was written."""
+    races = read_table(bank)
+    base = read_experience(shipped.with_name("experience.json"))
+    experience = fit_experience(races, base, keep_structure=True)
+    source = f"{experience.source} ({bank.name}), on top of: {base.source}"
+    text = json.dumps(json.loads(to_json(replace(experience, source=source))), separators=(",", ":"))
+    shipped.write_text(text + "\n", encoding="utf-8")
+    digest = hashlib.sha256(shipped.read_bytes()).hexdigest()
+    return f"{shipped}: {len(experience.candidates)} candidates, {len(text) / 1e3:.0f} kB, SHA-256 {digest[:16]}…"
+
+
+def note(path: Path, hours: float, n_cells: int, failed: dict[str, str], n_rows: int) -> None:
     """Add this recording to the provenance."""
-    path = RESULTS / "bank.json"
     earlier: list[Any] = json.loads(path.read_text(encoding="utf-8"))["recordings"] if path.exists() else []
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     this = {"commit": commit, "hours": round(hours, 3), "cells": n_cells, "rows": n_rows, "failed": failed} | machine()
@@ -329,6 +388,33 @@ def note(hours: float, n_cells: int, failed: dict[str, str], n_rows: int) -> Non
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def fill(missing: Sequence[Cell], chosen: argparse.Namespace) -> None:
+    """Record cells until they are all there or the minutes are over."""
+    failed: dict[str, str] = {}
+    begun, done = time.monotonic(), 0
+    end = begun + 60 * chosen.minutes
+    try:
+        for number, cell in enumerate(missing, start=1):
+            left = end - time.monotonic()
+            if left <= 0:
+                print(f"{chosen.minutes:g} minutes are over; {len(missing) - number + 1} cells are missing.")
+                break
+            got = bought(cell, chosen, min(CELL_SECONDS, left))
+            if isinstance(got, str) and time.monotonic() >= end:
+                print(f"{cell.dataset} {cell.candidate} was under way; it is run again next time.")
+                continue
+            if isinstance(got, str):
+                failed[f"{cell.dataset} {cell.candidate}"] = got
+            else:
+                add(chosen.out, got)
+                done += 1
+            outcome = f"failed: {got}" if isinstance(got, str) else got[-1]["test_score"]
+            minutes = max(end - time.monotonic(), 0.0) / 60
+            print(f"{number}/{len(missing)} {cell.dataset} {cell.candidate}: {outcome}; {minutes:.1f} min", flush=True)
+    finally:
+        note(chosen.out.with_suffix(".json"), (time.monotonic() - begun) / 3600, done, failed, chosen.rows)
+
+
 def main() -> None:
     """Record what is missing."""
     parser = options(__doc__)
@@ -336,14 +422,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=BANK)
     parser.add_argument("--rows", type=int, default=400, help="training rows, at most 2,000")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--hours", type=float, default=3.0, help="no cell is begun later")
+    parser.add_argument("--minutes", type=float, default=180.0, help="then it ends; what is under way is left out")
     parser.add_argument("--list", action="store_true", help="say what is missing, and do nothing")
-    parser.add_argument("--cell", nargs=4, help="internal: data set, family, model and method of one cell")
+    parser.add_argument("--ship", action="store_true", help="write the experience of the package, and record nothing")
     chosen = parser.parse_args()
     if not 2 <= chosen.rows <= 2_000:
         parser.error(f"--rows is {chosen.rows}; 2 to 2,000 are allowed.")
-    if chosen.cell:
-        print(json.dumps(record(Cell(*chosen.cell), chosen.data, chosen.work, chosen.rows, chosen.seed)))
+    if chosen.minutes <= 0:
+        parser.error(f"--minutes is {chosen.minutes:g}; more than 0 are needed.")
+    if chosen.ship:
+        try:
+            print(ship(chosen.out, SHIPPED))
+        except GoldilocksError as error:
+            parser.error(str(error))
         return
     seen = recorded(chosen.out)
     everything = cells(pairs(), tuple(SETS))
@@ -353,25 +444,7 @@ def main() -> None:
             print(cell.dataset, cell.candidate)
         print(f"{len(missing)} of {len(everything)} cells are missing.")
         return
-    failed: dict[str, str] = {}
-    begun, done = time.monotonic(), 0
-    try:
-        for number, cell in enumerate(missing, start=1):
-            if time.monotonic() - begun > 3600 * chosen.hours:
-                print(f"{chosen.hours:g} hours are over; {len(missing) - number + 1} cells are missing.")
-                break
-            got = bought(cell, chosen)
-            if isinstance(got, str):
-                failed[f"{cell.dataset} {cell.candidate}"] = got
-            else:
-                add(chosen.out, got)
-                done += 1
-            spent = (time.monotonic() - begun) / 3600
-            left = min(spent / number * (len(missing) - number), max(chosen.hours - spent, 0.0))
-            outcome = f"failed: {got}" if isinstance(got, str) else got[-1]["test_score"]
-            print(f"{number}/{len(missing)} {cell.dataset} {cell.candidate}: {outcome}; {left:.1f} h left", flush=True)
-    finally:
-        note((time.monotonic() - begun) / 3600, done, failed, chosen.rows)
+    fill(missing, chosen)
 
 
 if __name__ == "__main__":

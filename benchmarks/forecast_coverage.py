@@ -1,7 +1,8 @@
 """How often do the race's 90 % intervals hold the loss a candidate ends with?
 
 Run:    python benchmarks/forecast_coverage.py
-Needs:  ``results/races`` (in the repository) and ``results_setfit`` of the data folder; CPU only, seconds.
+Needs:  ``results/races`` (in the repository), ``results_setfit`` and ``results_ft_scaling_law`` of the data folder; CPU
+        only, a minute.
 
 Measured, leaving one data set out at a time: the prior is fitted on the others, all candidates of the data set are
 seen up to a rung (and none at its end), and the 90 % interval of each candidate's final loss, widened by the error of
@@ -14,27 +15,39 @@ tells how far the rung is off; and before anything but the screening was seen (`
    the accuracy, for one set 1 less Matthews' correlation. Each split is a race of its own; all splits of a data set are
    left out together.
 
+3. Tables as ``goldilocks replay`` and ``select --experience local`` use them, with the prior of single candidates
+   (``fit_experience``): results_setfit with 8 a class as the rung, results_ft_scaling_law (30 language models on 3 data
+   sets) with 1/64 and 1/8 of the largest training set, and the bank (``bank.py``) once it is recorded.
+
 The last line of output is one JSON object.
 """
 
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from bench_data import keep, machine, options
+from bench_data import RESULTS, keep, machine, options
 from record_experience import fit, spread_of_models
 from recorded_races import RaceRecord, curves, finals, named, read_all
+from replay_tables import write
 
 from goldilocks.records import Candidate, Measured, Screening, Trial
 from goldilocks.selection.experience import Experience, parse_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
+from goldilocks.selection.race_table import TableRace, read_table
+from goldilocks.selection.replay_table import experience_of_others
 
 LEVEL = 0.9
+BANK = RESULTS / "bank.csv"
+Prior = Callable[[str], Experience]
+"""Data set -> what is believed of its races before any of it was seen."""
 EXAMPLES = {8: 0.1, 32: 0.3, 64: 1.0}
 """Examples per class -> the share of the run they stand for."""
 LABELS = {"SentEval-CR": 2, "sst5": 5, "ag_news": 4, "emotion": 6, "enron_spam": 2, "amazon_counterfactual_en": 2}
@@ -79,13 +92,22 @@ def coverage(record: RaceRecord, experience: Experience) -> dict[str, list[bool]
     return held
 
 
-def left_out(records: dict[str, RaceRecord], group: dict[str, str], within_model: float) -> dict[str, Any]:
+def of_kinds(records: dict[str, RaceRecord], group: dict[str, str], within_model: float) -> Prior:
+    """The prior of kinds of candidate, as the package has it, fitted on the other data sets."""
+
+    def prior(data_set: str) -> Experience:
+        others = {name: record for name, record in records.items() if group[name] != data_set}
+        sets = len({group[name] for name in others})
+        return parse_experience(fit(others, within_model=within_model, data_sets=sets))
+
+    return prior
+
+
+def left_out(records: dict[str, RaceRecord], group: dict[str, str], prior: Prior) -> dict[str, Any]:
     """Coverage over all data sets (``group``: record -> data set), each with the prior fitted on the others."""
     held: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for data_set in sorted(set(group.values())):
-        others = {name: record for name, record in records.items() if group[name] != data_set}
-        sets = len({group[name] for name in others})
-        experience = parse_experience(fit(others, within_model=within_model, data_sets=sets))
+        experience = prior(data_set)
         for name, record in records.items():
             if group[name] == data_set:
                 for situation, values in coverage(record, experience).items():
@@ -132,6 +154,19 @@ def _race(key: str, n_labels: int, losses: dict[str, dict[int, float]]) -> RaceR
     return RaceRecord(key, SETFIT_ITEMS, n_labels, pool, {}, Screening((), {}, tuple(losses), (), 0.0, ""), trials, {})
 
 
+def of_table(races: Sequence[TableRace]) -> dict[str, Any]:
+    """Coverage of a table in the format of ``goldilocks replay``, with the prior of single candidates."""
+    records = {f"{race.dataset}, seed {race.seed}": _record(race) for race in races}
+    group = {f"{race.dataset}, seed {race.seed}": race.dataset for race in races}
+    return left_out(records, group, lambda data_set: experience_of_others(races, data_set))
+
+
+def _record(race: TableRace) -> RaceRecord:
+    pool = tuple(curve.candidate for curve in race.curves.values())
+    screening = Screening((), {}, tuple(race.curves), (), 0.0, "")
+    return RaceRecord(race.dataset, race.n_items, race.n_labels, pool, {}, screening, tuple(race.trials()), {})
+
+
 def _trial(name: str, rung: int, share: float, loss: float) -> Trial:
     score = Measured(1 - loss, 1 - loss, 1 - loss, SETFIT_ITEMS, "accuracy")
     return Trial(name, rung, share, share, score, loss, "", 0.0, 0.0, 0.0, 0.0, "", "")
@@ -143,18 +178,20 @@ def main() -> None:
     within_model = spread_of_models(chosen.data)
     races = read_all()
     published, group = setfit(chosen.data)
-    result: dict[str, Any] = {
-        "benchmark": "forecast_coverage",
-        "level": LEVEL,
-        "races": left_out(races, {name: name for name in races}, within_model),
-        "results_setfit": left_out(published, group, within_model),
-        "setfit_races": len(published),
+    coverages = {
+        "races": left_out(races, {name: name for name in races}, of_kinds(races, {n: n for n in races}, within_model)),
+        "results_setfit": left_out(published, group, of_kinds(published, group, within_model)),
     }
-    for collection in ("races", "results_setfit"):
+    with tempfile.TemporaryDirectory() as folder:
+        tables = write(chosen.data, Path(folder), ("setfit", "scaling_law"))
+        tables |= {"bank": BANK} if BANK.exists() else {}
+        coverages |= {f"table {name}": of_table(read_table(file)) for name, file in tables.items()}
+    for collection, situations in coverages.items():
         print(collection)
-        for situation, entry in result[collection].items():
+        for situation, entry in situations.items():
             sets = ", ".join(f"{name} {value:.2f}" for name, value in entry["by_data_set"].items())
-            print(f"  {situation:20s} {entry['coverage']:.3f} of {entry['forecasts']:4d}   {sets}")
+            print(f"  {situation:24s} {entry['coverage']:.3f} of {entry['forecasts']:4d}   {sets}")
+    result = {"benchmark": "forecast_coverage", "level": LEVEL, "setfit_races": len(published)} | coverages
     keep("forecast_coverage", result | machine())
 
 

@@ -30,14 +30,18 @@ def data(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def test_every_model_has_its_first_method_on_every_set_before_any_has_its_second() -> None:
-    from bank import cells
+def test_cheap_candidates_come_first_and_a_new_family_before_more_of_the_same() -> None:
+    from bank import Pair, cells
 
-    got = cells([("f", "m", ["one", "two"]), ("g", "n", ["one"])], ["d", "e"])
+    got = cells(
+        [Pair("f", "m", {"one": 4.0, "two": 4.0}), Pair("f", "n", {"one": 4.0}), Pair("g", "o", {"one": 8.0})],
+        ["d", "e"],
+    )
 
-    names = [(cell.dataset, cell.candidate) for cell in got]
-    firsts = [("d", "f/m/one"), ("e", "f/m/one"), ("d", "g/n/one"), ("e", "g/n/one")]
-    assert names == [*firsts, ("d", "f/m/two"), ("e", "f/m/two")]
+    # (seconds + 1) * (1 + models of the family before) * (1 + methods of the model before): 5, 9, 10 and 10.
+    order = ["f/m/one", "g/o/one", "f/m/two", "f/n/one"]
+    assert [cell.candidate for cell in got[::2]] == order
+    assert [cell.dataset for cell in got] == ["d", "e"] * 4
 
 
 def test_parts_share_no_text(data: Path) -> None:
@@ -106,7 +110,8 @@ def test_cells_that_are_there_are_skipped_and_failed_ones_run_again(
     out = tmp_path / "bank.csv"
     asked: list[str] = []
 
-    def bought(cell: bank.Cell, _: argparse.Namespace) -> list[dict[str, str]] | str:
+    def bought(cell: bank.Cell, _: argparse.Namespace, limit: float) -> list[dict[str, str]] | str:
+        assert 0 < limit <= bank.CELL_SECONDS
         asked.append(cell.method)
         if cell.method == "lora" and asked.count("lora") == 1:
             return "killed"
@@ -115,10 +120,9 @@ def test_cells_that_are_there_are_skipped_and_failed_ones_run_again(
         scores = {"rung": "1", "seconds": "1", "validation_score": "0.5", "test_score": "0.5", "n": "9", "seed": "0"}
         return [row | scores]
 
-    monkeypatch.setattr(bank, "pairs", lambda: [("f", "m", ["full", "lora"])])
+    monkeypatch.setattr(bank, "pairs", lambda: [bank.Pair("f", "m", {"full": 1.0, "lora": 1.0})])
     monkeypatch.setattr(bank, "SETS", {"d": "train"})
     monkeypatch.setattr(bank, "bought", bought)
-    monkeypatch.setattr(bank, "RESULTS", tmp_path)
     monkeypatch.setattr(sys, "argv", ["bank.py", "--out", str(out)])
     bank.main()
     bank.main()
@@ -130,6 +134,47 @@ def test_cells_that_are_there_are_skipped_and_failed_ones_run_again(
     assert "failed: killed" in capsys.readouterr().out
 
 
+def test_end_of_the_minutes_is_no_failure_of_the_cell_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import bank
+
+    clock = [0.0]
+
+    def bought(cell: bank.Cell, _: argparse.Namespace, limit: float) -> str:
+        clock[0] += limit
+        return f"took longer than {limit:.0f} s"
+
+    monkeypatch.setattr(bank, "bought", bought)
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    missing = [bank.Cell("d", "f", "m", method) for method in ("full", "lora", "cosine")]
+    # 900 s of the first cell are its own limit, and a failure; the second is cut short by the end.
+    bank.fill(missing, argparse.Namespace(minutes=16, out=tmp_path / "bank.csv", rows=400))
+
+    (recording,) = json.loads((tmp_path / "bank.json").read_text(encoding="utf-8"))["recordings"]
+    assert recording["failed"] == {"d f/m/full": "took longer than 900 s"}
+    assert "16 minutes are over; 1 cells are missing" in capsys.readouterr().out
+
+
+def test_experience_that_is_shipped_knows_the_candidates_and_keeps_the_kinds_of_the_package(tmp_path: Path) -> None:
+    import bank
+
+    from goldilocks.selection.experience import read_experience
+    from goldilocks.selection.experience_store import write_rows
+    from goldilocks.testing.races import rows
+
+    base = bank.SHIPPED.with_name("experience.json")
+    (tmp_path / "experience.json").write_bytes(base.read_bytes())
+    write_rows(tmp_path / "bank.csv", rows())
+    said = bank.ship(tmp_path / "bank.csv", tmp_path / "experience_bank.json")
+
+    shipped, package = read_experience(tmp_path / "experience_bank.json"), read_experience(base)
+    assert shipped.candidates
+    assert set(shipped.level) >= set(package.level)
+    assert package.source in shipped.source
+    assert f"{len(shipped.candidates)} candidates" in said
+
+
 def test_crash_of_a_cell_is_an_answer(tmp_path: Path) -> None:
     from bank import Cell, bought
 
@@ -137,3 +182,21 @@ def test_crash_of_a_cell_is_an_answer(tmp_path: Path) -> None:
     got = bought(Cell("trec", "majority", "shares", "scratch"), chosen)
     assert isinstance(got, str)
     assert "nowhere" in got
+
+
+def test_worth_of_a_bank_whose_data_sets_rank_candidates_alike_is_positive() -> None:
+    import bank
+    import bank_worth
+
+    from goldilocks.selection.experience import read_experience
+    from goldilocks.selection.race_table import races_of
+    from goldilocks.testing.races import rows
+
+    # The best is called z: a race that knows nothing answers with the first name.
+    renamed = [row | {"candidate": "z", "model": "z"} if row["model"] == "m0" else row for row in rows()]
+    package = read_experience(bank.SHIPPED.with_name("experience.json"))
+    seen, stops = bank_worth.regrets(races_of(renamed, where="test"), package, seeds=3)
+
+    assert max(seen["with bank"]["0.05"].values()) < 1.0
+    assert min(seen["package"]["0.05"].values()) > 1.0
+    assert set(stops) == {"package", "with bank", "bank alone"}

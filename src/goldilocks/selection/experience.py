@@ -121,8 +121,9 @@ class Experience:
 
 @cache
 def recorded_experience() -> Experience:
-    """The experience that comes with the package."""
-    return read_experience(Path(__file__).with_name("experience.json"))
+    """The experience that comes with the package: that of kinds, with that of the bank on top where it has one."""
+    bank = Path(__file__).with_name("experience_bank.json")
+    return read_experience(bank if bank.is_file() else bank.with_name("experience.json"))
 
 
 def read_experience(path: Path) -> Experience:

@@ -64,10 +64,15 @@ class ReplayPlan:
     """Without the experience of the other data sets."""
     repeats: int = 1
     """Replays of each race with other random seeds, for randomised policies."""
+    until_it_stops: bool = True
+    """Also replay each race without a budget."""
 
 
 def replay_table(
-    races: Sequence[TableRace], plan: ReplayPlan, progress: Callable[[str], None] = lambda _: None
+    races: Sequence[TableRace],
+    plan: ReplayPlan,
+    progress: Callable[[str], None] = lambda _: None,
+    experience: Callable[[str], Experience] | None = None,
 ) -> list[Replayed]:
     """Replay all races of a table.
 
@@ -75,6 +80,7 @@ def replay_table(
         races: See ``read_table``.
         plan: Policies, budgets and experience.
         progress: Called with each data set.
+        experience: Data set -> prior of its races; ``None``: ``experience_of_others``, cold or not as the plan says.
 
     Raises:
         InputError: a candidate has no test score; there is no such policy.
@@ -84,11 +90,11 @@ def replay_table(
     results: list[Replayed] = []
     for dataset in sorted(truth):
         progress(dataset)
-        experience = experience_of_others(races, dataset, cold=plan.cold)
+        prior = experience(dataset) if experience else experience_of_others(races, dataset, cold=plan.cold)
         for race in races:
             if race.dataset == dataset:
                 for name, policy in policies.items():
-                    results += _replays(race, name, policy, experience, plan, truth[dataset])
+                    results += _replays(race, name, policy, prior, plan, truth[dataset])
     return results
 
 
@@ -105,7 +111,7 @@ def _replays(
 ) -> list[Replayed]:
     results = []
     for repeat in range(plan.repeats if name == "random" else 1):
-        for share in (*plan.shares, None):
+        for share in (*plan.shares, None) if plan.until_it_stops else plan.shares:
             waiting = plan.waiting_hour if share is None else 0.0
             standings = race.standings(experience, waiting_hour=waiting, seed=repeat)
             budget = _PLENTY if share is None else share * race.seconds
