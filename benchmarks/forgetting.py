@@ -14,6 +14,8 @@ Compared, each from the same bundle of the first data set:
   none          training on without a strategy (naive fine-tuning)
   replay        with a tenth of the rows of each earlier data set among the new ones
   distillation, l2_sp, ewc   with their default options
+  domain_adapters   adapters and a head for each data set, which is stated when the test rows are answered; the average
+                    score without it (routed to the nearest texts) is reported beside
   joint         the pretrained model on the rows of all three at once: what a strategy can hope for
 Measured: accuracy (intents) or macro F1 (sentiment) on the test rows of each data set after each step; from it the
 average score after the last one, forgetting (Chaudhry et al. 2018) and backward transfer (Lopez-Paz & Ranzato 2017),
@@ -50,7 +52,8 @@ METRICS = {"intents": "accuracy", "sentiment": "macro_f1"}
 EPOCHS = {"intents": 8.0, "sentiment": 4.0}
 INTENTS = 10
 """Of each data set of the sequence ``intents``."""
-ARMS = ("none", "replay", "distillation", "l2_sp", "ewc")
+DOMAINS = "domain_adapters"
+ARMS = ("none", "replay", "distillation", "l2_sp", "ewc", DOMAINS)
 JOINT = "joint"
 LABELS = {"0": "negative", "1": "positive", "negative": "negative", "positive": "positive"}
 WORDS = 60
@@ -80,6 +83,7 @@ def main() -> None:
 
     begun = time.monotonic()
     tables: dict[str, list[list[list[float | None]]]] = {arm: [] for arm in given.arms}
+    routed: list[list[float]] = []
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     for seed in seeds:
         folder = given.work / f"{sequence}-{given.rows}-{given.test}-{epochs:g}-{seed}"
@@ -88,6 +92,7 @@ def main() -> None:
             run = Runs(folder, sequence, epochs, chosen.get(arm, {}))
             table = [run.joint()] if arm == JOINT else run.sequence(arm)
             tables[arm].append(table)
+            routed += [run.routed] if run.routed else []
             print(f"seed {seed} {arm}: {json.dumps(table)} ({time.monotonic() - begun:.0f} s)", flush=True)
     summary = {arm: summary_of(arm, tables[arm]) for arm in given.arms}
     if "none" in summary:
@@ -95,6 +100,9 @@ def main() -> None:
             if arm != "none":
                 ours, plain = summary[arm]["averages"], summary["none"]["averages"]
                 summary[arm]["gain over none"] = gap(ours, plain)
+    if routed:
+        summary[DOMAINS] |= {"routed": routed, "routed average": float(np.mean(routed))}
+        print(f"{DOMAINS} without stated domains: average {summary[DOMAINS]['routed average']:.3f}")
     for arm, values in summary.items():
         lost = "" if arm == JOINT else f", forgetting {values['forgetting']:.3f}, backward {values['backward']:+.3f}"
         print(f"{arm:<13} average {values['average']:.3f}{lost}")
@@ -184,6 +192,8 @@ class Runs:
         """``chosen``: options of the strategy."""
         self.folder, self.names, self.epochs, self.chosen = folder, SEQUENCES[sequence], {"epochs": epochs}, chosen
         self.metric = plugins.load("metrics", METRICS[sequence])
+        self.routed: list[float] = []
+        """Scores on the data sets after the last of them, without a stated domain; empty: there are no domains."""
 
     def joint(self) -> list[float | None]:
         """Scores on all data sets of the model that was trained on all of them at once."""
@@ -209,19 +219,23 @@ class Runs:
             if not kept.exists():
                 shutil.rmtree(out, ignore_errors=True)
                 old = tuple(str(self.folder / name / "task.yaml") for name in self.names[:at])
-                start = ContinueFrom(bundle, old, arm, self.chosen)
+                named = {"name": self.names[at], "old_name": self.names[0]} if arm == DOMAINS else {}
+                start = ContinueFrom(bundle, old, arm, {**named, **self.chosen})
                 spec = read_task(self.folder / self.names[at] / "task.yaml")
                 report = continue_tuning(spec, start, RunSettings(out=out, threads=1), self.epochs)
                 both = {
                     when: [getattr(domain, when).value for domain in report.test.domains]
                     for when in ("before", "after")
                 }
+                if report.routed is not None:
+                    both["routed"] = [domain.after.value for domain in report.routed.domains]
                 kept.write_text(json.dumps(both), encoding="utf-8")
             scores = json.loads(kept.read_text(encoding="utf-8"))
             if at == 1:
                 table.append(_padded(scores["before"][:1]))
             table.append(_padded(scores["after"]))
             bundle = out
+            self.routed = scores.get("routed", [])
         return table
 
     def _tuned(self, name: str) -> Path:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks import plugins
-from goldilocks.answers import by_rule
-from goldilocks.bundle.layout import CONTINUAL, MODEL, BundleInfo
+from goldilocks.answers import Answers, by_rule
+from goldilocks.bundle.layout import CONTINUAL, BundleInfo
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import Tuned, write_tuned
 from goldilocks.data import load as data
@@ -28,8 +28,9 @@ from goldilocks.evaluation.error_cost import loss_rule
 from goldilocks.evaluation.forgetting import DomainAnswers, forgetting_of
 from goldilocks.events import Progress, StageStarted, silent
 from goldilocks.fine_tune import refuse_used
-from goldilocks.protocols import Metric, Model, ReplaysRows, Strategy
+from goldilocks.protocols import AddsDomain, Metric, Model, ReplaysRows, Strategy
 from goldilocks.records import (
+    Answer,
     AnswerRule,
     Candidate,
     ContinualReport,
@@ -42,6 +43,7 @@ from goldilocks.records import (
 )
 from goldilocks.selection.augmentation import check_augmentation, with_copies
 from goldilocks.selection.deciding_metric import deciding_metric
+from goldilocks.selection.domain_parts import DOMAINS, DomainParts, frozen_folder, frozen_network, with_new_part
 from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.tune_single import TuningPlan, tune_candidate
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
@@ -128,7 +130,7 @@ def continue_tuning(
     refuse_used(settings.out)
     strategy = _strategy(start)
     bundle = load(start.bundle)
-    _check_bundle(bundle, spec.task)
+    _check_bundle(bundle, spec.task, strategy)
     candidate = _candidate(bundle, start.method, strategy)
     task = plugins.load("tasks", spec.task)
     metric_name, metric = deciding_metric(spec, task)
@@ -160,11 +162,13 @@ def continue_tuning(
     with Tracking(spec, tracking, progress, offline=settings.offline) as tracked:
         model, score = tune_candidate(candidate, sealed, metric, overrides, plan=plan, progress=tracked)
         tracked.log_score(candidate.name, score.value)
+    own_name = (Path(spec.data.train).name.split(".")[0], dataset)
+    parts = with_new_part(bundle, model, own_name, known, old, (strategy.plugin, strategy.options))
+    model = parts.model if parts else model
 
     progress(StageStarted("comparison"))
-    validation, test = (
-        _measured(part, metric, domains, bundle, (model, plan.answer_rule)) for part in ("validation", "test")
-    )
+    after = (model, plan.answer_rule)
+    validation, test = (_measured(part, metric, domains, bundle, after, parts) for part in ("validation", "test"))
     report = ContinualReport(
         candidate=candidate.name,
         metric=metric_name,
@@ -177,6 +181,8 @@ def continue_tuning(
         new_labels=new_labels,
         validation=validation,
         test=test,
+        domain=parts.new if parts else "",
+        routed=_measured("test", metric, domains, bundle, after, None) if parts else None,
     )
     progress(StageStarted("bundle"))
     tuned = Tuned(
@@ -188,6 +194,7 @@ def continue_tuning(
         decision=_sentence(report),
         test={metric_name: test.domains[-1].after},
         records={CONTINUAL: to_json(report)},
+        family=DOMAINS if parts else "",
     )
     write_tuned(model, tuned, dataset, settings.out, mask=mask)
     return report
@@ -232,7 +239,7 @@ def _strategy(start: ContinueFrom) -> _Chosen:
     return _Chosen(name, plugin, options)
 
 
-def _check_bundle(bundle: Bundle, task: str) -> None:
+def _check_bundle(bundle: Bundle, task: str, strategy: _Chosen) -> None:
     """See that a bundle is for the task, and that its model is one that can be trained further.
 
     Raises:
@@ -248,7 +255,10 @@ def _check_bundle(bundle: Bundle, task: str) -> None:
         raise InputError(
             f"{folder}: was compressed; continue from the bundle that it was made from, and compress the result."
         )
-    reason = untrainable(bundle.model) if isinstance(bundle.model, Network) else _not_trained(info)
+    network = frozen_network(bundle)
+    if network is not bundle.model and not isinstance(strategy.plugin, AddsDomain):
+        raise InputError(f"{folder}: has a part for each domain; add one with --strategy domain_adapters.")
+    reason = untrainable(network) if isinstance(network, Network) else _not_trained(info)
     if reason is None and plugins.load("methods", info.method).training_config(_ANY_CONFIG) is None:
         reason = f"was made by {info.method}, which trains no weights; tune {info.model} on the rows instead"
     if reason is not None:
@@ -269,13 +279,19 @@ def _candidate(bundle: Bundle, asked: str | None, strategy: _Chosen) -> Candidat
     from goldilocks.tuning.continuation import unusable_method
 
     facts = bundle.info.facts
-    name = asked or bundle.info.method
+    adds = isinstance(strategy.plugin, AddsDomain)
+    name = asked or (strategy.plugin.METHOD if isinstance(strategy.plugin, AddsDomain) else bundle.info.method)
     method = plugins.load("methods", name)
     reason = method.incompatibility(facts) or unusable_method(method, strategy.plugin)
     if reason is None and method.training_config(_ANY_CONFIG) is None:
         reason = "trains no weights"
     if reason is not None and asked is not None:
         raise InputError(f"the method {name} cannot train this bundle further ({reason}); choose another, e.g. full.")
+    if reason is not None and adds:
+        raise InputError(
+            f"the strategy {strategy.name} trains adapters, which this bundle cannot take ({reason}); name another "
+            "strategy, such as replay, or another --method."
+        )
     if reason is not None:
         name = "full" if facts.pretrained else "scratch"
     return Candidate(facts, name)
@@ -284,7 +300,7 @@ def _candidate(bundle: Bundle, asked: str | None, strategy: _Chosen) -> Candidat
 def _continuation(bundle: Bundle, strategy: _Chosen, old: Part) -> Continuation:
     from goldilocks.tuning.continuation import Continuation
 
-    return Continuation(bundle.folder / MODEL, bundle.info.method, strategy.name, strategy.options, old)
+    return Continuation(frozen_folder(bundle), bundle.info.method, strategy.name, strategy.options, old)
 
 
 # ---------------------------------------------------------------------------------------------------------------- data
@@ -412,8 +428,14 @@ def _joined(parts: Sequence[Part]) -> Part:
 
 
 def _measured(
-    part: str, metric: Metric, domains: Sequence[_Domain], bundle: Bundle, after: tuple[Model, AnswerRule]
+    part: str,
+    metric: Metric,
+    domains: Sequence[_Domain],
+    bundle: Bundle,
+    after: tuple[Model, AnswerRule],
+    parts: DomainParts | None,
 ) -> Forgetting:
+    """Scores of one part of all data sets; each is stated as a domain where there are ``parts``."""
     model, rule = after
     rows = [(domain, getattr(domain.dataset, part)) for domain in domains]
     return forgetting_of(
@@ -424,13 +446,27 @@ def _measured(
                 domain.name,
                 domain.old,
                 held_out.gold,
-                bundle.answers(held_out.texts).values,
-                by_rule(model.predict(held_out.texts), rule).values,
+                _answers_before(bundle, held_out.texts, domain, parts),
+                by_rule(_predicted(model, held_out.texts, domain, parts), rule).values,
                 domain.unseen,
             )
             for domain, held_out in rows
         ],
     )
+
+
+def _answers_before(
+    bundle: Bundle, texts: Sequence[Text], domain: _Domain, parts: DomainParts | None
+) -> tuple[Answer, ...]:
+    stated = parts.names_before.get(domain.dataset.fingerprint) if parts else None
+    return bundle.answers(texts, domains=[stated] * len(texts) if stated else None).values
+
+
+def _predicted(model: Model, texts: Sequence[Text], domain: _Domain, parts: DomainParts | None) -> Answers:
+    if parts is None:
+        return model.predict(texts)
+    stated = parts.names.get(domain.dataset.fingerprint)
+    return parts.model.predict(texts, domains=[stated] * len(texts))
 
 
 def _sentence(report: ContinualReport) -> str:

@@ -31,7 +31,7 @@ from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings
 from goldilocks.support.files import read_record
-from goldilocks.support.machine.hardware import machine, set_threads
+from goldilocks.support.machine.hardware import bound_kernel_caches, machine, set_threads
 from goldilocks.support.machine.processes import is_first
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
 from goldilocks.support.suggest import suggest
@@ -64,6 +64,8 @@ def tune_one(
         InputError: a training config is given for a one-shot estimator, or the folder is in use.
     """
     set_threads(settings.threads)
+    if spec.data.stream:
+        bound_kernel_caches()
     allow_unsafe_execution(settings.unsafe_execution)
     refuse_used(settings.out)
     task = plugins.load("tasks", spec.task)

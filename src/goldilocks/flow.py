@@ -100,6 +100,11 @@ def select(task: TaskSpec | Path | str, settings: RunSettings | None = None, pro
     """
     spec = task if isinstance(task, TaskSpec) else read_task(task)
     settings = settings or RunSettings()
+    if spec.training.get("patience"):
+        raise InputError(
+            "training.patience is for `goldilocks tune`; a search compares runs of the same length, so leave it out "
+            "and tune the winner with --patience afterwards."
+        )
     set_threads(settings.threads)
     allow_unsafe_execution(settings.unsafe_execution)
     workspace = Workspace(Path(settings.out))

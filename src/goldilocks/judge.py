@@ -32,6 +32,7 @@ def evaluate_bundle(
     sentences: int | None = None,
     samples: int = 0,
     drawn: Mapping[str, Any] | None = None,
+    domain: str | None = None,
 ) -> Evaluation:
     """Score a bundle on labelled rows.
 
@@ -42,6 +43,7 @@ def evaluate_bundle(
         sentences: For tags: consecutive rows that form one item; ``None``: as in training.
         samples: Answers drawn to each item besides the one it gives; of programs for pass@k.
         drawn: How they are drawn: fields of ``records.Generation``.
+        domain: Of all rows, for a model with a part for each; ``None``: the model chooses.
 
     Raises:
         GoldilocksError: bundle or rows cannot be used; the message says what to do.
@@ -51,7 +53,7 @@ def evaluate_bundle(
     part = labelled_rows(loaded, source, fields, sentences=sentences)
     tried = _tried(loaded, task, drawn or {}) if samples else None
     evaluation = evaluate(
-        loaded.answers(part.texts),
+        loaded.answers(part.texts, domains=None if domain is None else [domain] * len(part)),
         part,
         loaded.info.goal,
         (loaded.info.metric, *task.METRICS),

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made import bundle
+from made import DATASET, bundle, facts, fitted
 
 from goldilocks import plugins
 from goldilocks.bundle.compression_table import line, markdown
+from goldilocks.bundle.layout import CONTINUAL
 from goldilocks.bundle.read import load, read_info
 from goldilocks.bundle.verify import verify
-from goldilocks.bundle.write import write_compressed
+from goldilocks.bundle.write import Tuned, write_compressed, write_tuned
 from goldilocks.errors import IntegrityError, MissingError
-from goldilocks.records import Compression, CompressionTrial, Footprint, Measured
+from goldilocks.records import Candidate, Compression, CompressionTrial, Footprint, Measured
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
 
@@ -83,6 +84,20 @@ def test_scores_of_the_original_are_not_claimed(compressed: Path) -> None:
     assert info.validation == {"macro_f1": share(0.905)}
     assert info.test == {}
     assert info.test_opened
+
+
+def test_report_of_an_update_is_kept(tmp_path: Path) -> None:
+    model, score = fitted("tfidf_linear"), share(0.9)
+    updated = Tuned(Candidate(facts("tfidf_linear"), "scratch"), "text_classification", "macro_f1", score)
+    updated = replace(updated, records={CONTINUAL: '{"strategy": "replay"}\n'})
+    original = load(write_tuned(model, updated, DATASET, tmp_path / "original"))
+    (tmp_path / "model").mkdir()
+    plugins.load("compressors", "int8_tables").compress(original.model, 1.0, tmp_path / "model", calibration())
+
+    small = write_compressed(original, RECORD, tmp_path / "model", tmp_path / "small")
+
+    assert (small / CONTINUAL).read_text(encoding="utf-8") == '{"strategy": "replay"}\n'
+    assert CONTINUAL in read_info(small).files
 
 
 def test_student_of_another_family_is_what_the_bundle_loads(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 bundle.json    everything below; written last
 README.md      the model card
-continual.json  scores before and after, of a bundle that was continued from another (``records.ContinualReport``)
+continual.json  scores before and after, of a bundle that was continued from another (``records.ContinualReport``); a
+                compressed bundle has that of its original
 reference.safetensors  mean and covariance of the embeddings of training items, where the model gives any
 replies.json, replies.safetensors  replies of the training rows and an index of their contexts, where rows may come
                        without candidates (``known_replies.py``)

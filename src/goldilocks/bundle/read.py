@@ -24,7 +24,7 @@ from goldilocks.bundle.guard import check
 from goldilocks.bundle.known_replies import KnownReplies, is_open
 from goldilocks.bundle.layout import FORMAT_VERSION, INFO, MODEL, BundleInfo
 from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.protocols import Floats, Model, SupportsGeneration, Task
+from goldilocks.protocols import Floats, Model, SupportsDomains, SupportsGeneration, Task
 from goldilocks.records import Answer, Generation, Output, Prediction, Text
 from goldilocks.rows import item_of, named
 from goldilocks.support.files import from_json
@@ -54,7 +54,18 @@ class Bundle:
         """What can be answered, in the order of the columns of ``probabilities``."""
         return self.info.labels
 
-    def answers(self, items: Sequence[Text], *, generation: Generation | None = None) -> Answers:
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that its model has a part for; none of most bundles."""
+        return tuple(self.model.domain_names) if isinstance(self.model, SupportsDomains) else ()
+
+    def answers(
+        self,
+        items: Sequence[Text],
+        *,
+        generation: Generation | None = None,
+        domains: Sequence[str | None] | None = None,
+    ) -> Answers:
         """Answers to items (the model's input), in order, column by column; rows become items by ``items``.
 
         An item gets the same answer alone and in a batch. Texts are normalised as ``info.normalisation`` says; spans
@@ -64,10 +75,13 @@ class Bundle:
         Args:
             items: The model's input.
             generation: Settings of this request, for models that generate; ``None``: the model's own.
+            domains: The domain of each item, for models with ``domains``; ``None``: the model chooses.
 
         Raises:
-            InputError: the model does not generate, or not as many tokens as requested.
+            InputError: the model does not generate, or not as many tokens as requested; or it has no such domain.
         """
+        if domains is not None and not self.domains:
+            raise InputError(f"{self.folder}: has no domains; leave the domain out.")
         if not len(items):
             return Answers((), np.zeros(0, np.float32), self.labels, np.zeros((0, len(self.labels)), np.float32))
         if generation is not None:
@@ -76,7 +90,7 @@ class Bundle:
         if self.info.output is Output.SCORE:
             return self._ranked(items)
         if self.info.output is not Output.TAGS:
-            answers = by_rule(self.model.predict(self.normalised(items)), self.info.answer_rule)
+            answers = by_rule(self._predicted(self.normalised(items), domains), self.info.answer_rule)
             return self._in_original(answers, items) if self.info.output is Output.SPAN else answers
         cut = cutter(self.info.word_cuts)
         spans = tuple(tuple(cut(item)) if isinstance(item, str) else () for item in items)
@@ -84,8 +98,13 @@ class Bundle:
             _cut(item, where, lines=self.info.word_cuts.lines) if isinstance(item, str) else item
             for item, where in zip(items, spans, strict=True)
         ]
-        answers = by_rule(self.model.predict(self.normalised(words)), self.info.answer_rule)
+        answers = by_rule(self._predicted(self.normalised(words), domains), self.info.answer_rule)
         return replace(answers, items=tuple(items), spans=spans)
+
+    def _predicted(self, items: Sequence[Text], domains: Sequence[str | None] | None) -> Answers:
+        if isinstance(self.model, SupportsDomains):
+            return self.model.predict(items, domains=domains)
+        return self.model.predict(items)
 
     def _ranked(self, items: Sequence[Text]) -> Answers:
         """Scores; an item without candidates is ranked with the known replies that fit its context best."""
@@ -175,18 +194,29 @@ class Bundle:
         """
         return self.answers(self.items(texts)).probabilities
 
-    def predict(self, texts: Rows, *, generation: Generation | None = None) -> list[Prediction]:
+    def predict(
+        self,
+        texts: Rows,
+        *,
+        generation: Generation | None = None,
+        domain: str | Sequence[str | None] | None = None,
+    ) -> list[Prediction]:
         """The answer to each row, in order; see ``items`` for what a row may be.
 
         Args:
             texts: The rows.
             generation: Settings of this request, for models that generate; the model itself does not change, so
                 requests with different settings may run at the same time.
+            domain: One of ``domains`` for all rows, or one for each (``None``: the model chooses).
 
         Raises:
-            InputError: as ``items`` and ``answers``.
+            InputError: as ``items`` and ``answers``; or there are not as many domains as rows.
         """
-        return self.answers(self.items(texts), generation=generation).predictions()
+        items = self.items(texts)
+        stated = [domain] * len(items) if isinstance(domain, str) else domain
+        if stated is not None and len(stated) != len(items):
+            raise InputError(f"{len(stated)} domains for {len(items)} texts; pass one for each, or one name for all.")
+        return self.answers(items, generation=generation, domains=stated).predictions()
 
     def generate(
         self, texts: Iterable[Text | Mapping[str, Any]], *, generation: Generation | None = None, batch_rows: int = 16

@@ -21,6 +21,7 @@ from goldilocks.bundle.guard import names_in, refuse_pickle
 from goldilocks.bundle.known_replies import KnownReplies
 from goldilocks.bundle.layout import (
     CARD,
+    CONTINUAL,
     FORMAT_VERSION,
     INFO,
     MODEL,
@@ -145,6 +146,8 @@ class Tuned:
     """Metric -> value on the test part, where it was opened."""
     records: Mapping[str, str] = field(default_factory=dict)
     """File name -> JSON of further files of the bundle."""
+    family: str = ""
+    """File name in families/ of what reads the model; empty: that of the candidate."""
 
 
 def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, mask: Mask = str) -> Path:
@@ -152,6 +155,7 @@ def write_tuned(model: Model, tuned: Tuned, dataset: Dataset, folder: Path, *, m
     rule = tuned.rule
     info = replace(
         _info(model, tuned.candidate, dataset, tuned.task, tuned.metric, mask),
+        family=tuned.family or tuned.candidate.model.family,
         answer_rule=rule or AnswerRule(),
         predictions=_stored(model, dataset, mask, rule),
         validation={tuned.metric: tuned.score},
@@ -290,7 +294,7 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     """Write a compressed form of a bundle's model as a bundle.
 
     Its validation score is that on the rows of the compression. Stored texts are answered again; the reference profile
-    is that of the original, whose training rows are not at hand.
+    is that of the original, whose training rows are not at hand, and so is the report of an update.
 
     Args:
         original: The bundle that was compressed; ``record.parent`` names it.
@@ -327,7 +331,7 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     )
     with _beside(folder) as part:
         shutil.copytree(model_folder, part / MODEL)
-        for name in (PROFILE, known_replies.FILE, known_replies.INDEX):
+        for name in (PROFILE, CONTINUAL, known_replies.FILE, known_replies.INDEX):
             if (original.folder / name).is_file():
                 shutil.copy(original.folder / name, part / name)
         write_text(part / CARD, without_own_paths(card(info), [folder.parent]))

@@ -26,6 +26,11 @@ def print_continual(report: ContinualReport, out: Path) -> None:
         lines.append("What was forgotten was not measured: pass the data the bundle was tuned on with --old-data.")
     else:
         lines.append(f"Average score {measured(report.test.average)}; forgetting {measured(lost)}.")
+    if report.routed is not None:
+        lines.append(
+            f"These scores are with the domain of each row stated. Without it the average score is "
+            f"{measured(report.routed.average)}."
+        )
     seen = [domain.name for domain in report.test.domains if not domain.unseen]
     if seen:
         lines.append(
@@ -50,6 +55,10 @@ def _trained(report: ContinualReport) -> str:
     rows = f"{report.new_rows:,} new rows"
     if report.replayed_rows:
         rows = f"{rows} and {report.replayed_rows:,} old ones"
+    if report.domain:
+        return (
+            f"A part for the domain {report.domain} was trained by {report.candidate} on {rows}; all else is as it was."
+        )
     if not report.strategy:
         return f"{report.candidate} was trained further on {rows}, without a strategy against forgetting."
     return f"{report.candidate} was trained further on {rows} with the strategy {report.strategy}."

@@ -19,6 +19,9 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Taggers: number of consecutive rows encoded together; default: as in training."),
     ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Domain of all rows, for a bundle with adapters per domain.")
+    ] = None,
     samples: Annotated[
         int,
         typer.Option(
@@ -56,7 +59,7 @@ def evaluate(
         raise InputError("--temperature, --top-p and --seed apply to --samples; add it, or omit them.")
     if out:
         try_writing(out)
-    evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn)
+    evaluation = evaluate_bundle(bundle, data, named, sentences=sentences, samples=samples, drawn=drawn, domain=domain)
     if out:
         write_text(out, to_stored(evaluation))
     if json:

@@ -20,11 +20,12 @@ from goldilocks.cli.generation import (
     stops_of,
 )
 from goldilocks.cli.prediction_file import Form, writing
+from goldilocks.cli.stated_domains import Domains
 from goldilocks.errors import InputError
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
-    from goldilocks.data.unlabelled import Asked
+    from goldilocks.data.unlabelled import Asked, Kept
     from goldilocks.records import Generation, Prediction
 
 _FIRST, _MOST = 16, 1_024
@@ -53,6 +54,13 @@ def predict(
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="jsonl: one JSON object per row; csv: a table.")] = Form.JSONL,
     keep: Annotated[str | None, typer.Option(help="Input columns to copy to the output, e.g. id,text.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="Domain of all rows, for a bundle with adapters per domain.")
+    ] = None,
+    domain_column: Annotated[
+        str | None,
+        typer.Option(help="Column that states the domain of each row; a row without one is routed by the bundle."),
+    ] = None,
     max_tokens: MaxTokensOption = None,
     temperature: TemperatureOption = None,
     top_p: TopPOption = None,
@@ -71,6 +79,8 @@ def predict(
     Example: echo "my card has not arrived" | goldilocks predict run/bundle
 
     Example: goldilocks predict run/bundle new.csv --format csv --keep id --out predictions.csv
+
+    Example: goldilocks predict updated new.csv --domain-column source
     """
     from goldilocks import plugins
     from goldilocks.answers import as_fields
@@ -84,13 +94,15 @@ def predict(
     task = plugins.load("tasks", model.info.task)
     named = dict(_named(option, task.READS[0]) for option in field or ())
     columns = columns_of(task, named) if named else model.columns
-    kept = Kept(tuple(name.strip() for name in keep.split(",") if name.strip()) if keep else ())
+    copied = tuple(name.strip() for name in keep.split(",") if name.strip()) if keep else ()
+    kept = Kept(copied if domain_column is None else tuple(dict.fromkeys((*copied, domain_column))))
+    domains = Domains(model, domain, domain_column)
     source = sys.stdin.fileno() if file is None else file
     rows = bad = 0
     first = ""
     with writing(out, form) as (write, flush):
         for batch in arriving(source, task, columns, jsonl=jsonl, kept=kept):
-            for asked, predictions in _answered(model, batch, generation):
+            for asked, predictions in _answered(model, batch, generation, domains, kept):
                 rows += len(asked)
                 for number, item in asked:
                     if isinstance(item, InputError):
@@ -100,7 +112,8 @@ def predict(
                     if "error" in fields:
                         fields = {"error": f"row {number}: {fields['error']}"}
                         bad, first = bad + 1, first or fields["error"]
-                    write(kept.cells.pop(number, {}) | fields)
+                    cells = kept.cells.pop(number, {})
+                    write({name: cells[name] for name in copied if name in cells} | fields)
                 flush()
     if bad:
         raise InputError(f"{first} ({bad:,} of {rows:,} rows have no prediction; fix them and pass them again).")
@@ -113,14 +126,15 @@ def _named(option: str, role: str) -> tuple[str, str]:
 
 
 def _answered(
-    model: Bundle, batch: list[Asked], generation: Generation | None
+    model: Bundle, batch: list[Asked], generation: Generation | None, domains: Domains, kept: Kept
 ) -> Iterator[tuple[list[Asked], Iterator[Prediction]]]:
     """The rows of a batch with the predictions of the usable ones, in chunks small enough to be answered quickly."""
     most, begins = _FIRST, 0
     while begins < len(batch):
-        asked = batch[begins : begins + most]
+        asked = [domains.checked(row, kept.cells) for row in batch[begins : begins + most]]
         begins += most
         since = time.monotonic()
-        items = [item for _, item in asked if not isinstance(item, InputError)]
-        yield asked, iter(model.answers(items, generation=generation).predictions())
+        usable = [(number, item) for number, item in asked if not isinstance(item, InputError)]
+        items, stated = [item for _, item in usable], domains.stated([number for number, _ in usable], kept.cells)
+        yield asked, iter(model.answers(items, generation=generation, domains=stated).predictions())
         most = min(2 * most, _MOST) if time.monotonic() - since < _SECONDS else _FIRST

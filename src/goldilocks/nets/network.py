@@ -355,6 +355,10 @@ class Network:
         weights = {name: _shortest(weight.cpu()).contiguous() for name, weight in own_weights(self.module).items()}
         save_file(weights, folder / "weights.safetensors")
         self.tokenizer.save(str(folder / "tokenizer.json"))
+        self.save_config(folder)
+
+    def save_config(self, folder: Path) -> None:
+        """Write ``network.json``."""
         head = {"kind": self.config.head.KIND, **asdict(self.config.head)}
         (folder / "network.json").write_text(
             json.dumps({**asdict(self.config), "head": head}, ensure_ascii=False, indent=2), encoding="utf-8"

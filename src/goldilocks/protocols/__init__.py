@@ -42,6 +42,7 @@ from goldilocks.protocols.metrics import ReportsConditions as ReportsConditions
 from goldilocks.protocols.metrics import SupportsSampling as SupportsSampling
 from goldilocks.protocols.models import Model as Model
 from goldilocks.protocols.models import OneShotEstimator as OneShotEstimator
+from goldilocks.protocols.models import SupportsDomains as SupportsDomains
 from goldilocks.protocols.models import SupportsEmbeddings as SupportsEmbeddings
 from goldilocks.protocols.models import SupportsGeneration as SupportsGeneration
 from goldilocks.protocols.models import SupportsTemperature as SupportsTemperature
@@ -53,6 +54,7 @@ from goldilocks.protocols.policies import Policy as Policy
 from goldilocks.protocols.policies import Purchases as Purchases
 from goldilocks.protocols.policies import Race as Race
 from goldilocks.protocols.policies import Repeats as Repeats
+from goldilocks.protocols.strategies import AddsDomain as AddsDomain
 from goldilocks.protocols.strategies import ConstrainsUpdates as ConstrainsUpdates
 from goldilocks.protocols.strategies import ReplaysRows as ReplaysRows
 from goldilocks.protocols.strategies import Strategy as Strategy

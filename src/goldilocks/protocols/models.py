@@ -107,3 +107,22 @@ class SupportsTemperature(Protocol):
 
     def save(self, folder: Path) -> None:
         """As ``Model.save``; may replace files that are there."""
+
+
+@runtime_checkable
+class SupportsDomains(Protocol):
+    """A model with a part for each domain of the data that it learnt from."""
+
+    @property
+    def domain_names(self) -> list[str]:
+        """The domains, in the order in which they were learnt."""
+
+    def predict(self, texts: Sequence[Text], *, domains: Sequence[str | None] | None = None) -> Answers:
+        """As ``Model.predict``; each item is answered by the part of its domain, or routed where that is ``None``.
+
+        Raises:
+            InputError: there is no domain of this name.
+        """
+
+    def route(self, texts: Sequence[Text]) -> list[str]:
+        """The domain that each item is taken to be of where none is stated."""

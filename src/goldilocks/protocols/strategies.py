@@ -65,3 +65,36 @@ class ConstrainsUpdates(Protocol):
         Raises:
             InputError: the strategy cannot be used with this network.
         """
+
+
+@runtime_checkable
+class AddsDomain(Protocol):
+    """A strategy (beside ``Strategy``) that leaves the model as it is and trains a part of its own for the new rows."""
+
+    @property
+    def METHOD(self) -> str:  # noqa: N802
+        """File name in methods/ of what trains that part, unless the user names another."""
+
+    def extended(
+        self,
+        before: Any,
+        trained: Any,
+        family: str,
+        new: tuple[str, Sequence[Text], str],
+        old: tuple[tuple[str, ...], Any],
+        options: Any,
+    ) -> Any:
+        """The model before the update with the new part (``nets.domains.DomainNetworks``).
+
+        Args:
+            before: The network before the update, or the networks of its domains.
+            trained: The network that was trained on the new rows, starting from the first one of these.
+            family: File name in families/ of these networks.
+            new: Of the new data a name, the training items and the fingerprint.
+            old: Of a bundle without domains the fingerprints of its data, and where its items lie
+                (``nets.domains.Reference``; ``None``: not known).
+            options: Of the strategy.
+
+        Raises:
+            InputError: the strategy cannot be used with this network.
+        """

@@ -66,3 +66,8 @@ class ContinualReport:
     validation: Forgetting
     """What to compare strategies by."""
     test: Forgetting
+    """What is reported. Where each domain has a part of its own, with the domain of every data set stated."""
+    domain: str = ""
+    """Name of the part that the new data got; empty: the model itself was trained further."""
+    routed: Forgetting | None = None
+    """The test parts without a stated domain, where there are domains."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from goldilocks import plugins
-from goldilocks.protocols import ConstrainsUpdates, ReplaysRows, Strategy
+from goldilocks.nets.domains import reference_of
+from goldilocks.protocols import AddsDomain, ConstrainsUpdates, ReplaysRows, Strategy
 from goldilocks.records import Candidate, ModelInfo, Part, TrainingConfig, Workload
 from goldilocks.testing import tiny
 from goldilocks.tuning.continuation import Continuation
@@ -32,7 +34,7 @@ def check_strategy(name: str, scratch: Path) -> None:
     options = strategy.Options()  # all have defaults
     strategy.check(options)
     assert strategy.SOURCE.strip(), "SOURCE is empty; name the paper"
-    assert isinstance(strategy, ReplaysRows | ConstrainsUpdates), "it has no effect"
+    assert isinstance(strategy, ReplaysRows | ConstrainsUpdates | AddsDomain), "it has no effect"
     assert fields(strategy.Options), "a strategy has at least an option for how strong it is"
 
     info, checkpoint = _encoder(scratch / "tiny-bert")
@@ -46,11 +48,31 @@ def check_strategy(name: str, scratch: Path) -> None:
     forgotten = old.take([place for place in range(len(old)) if place not in unlike])
 
     naive = _updated(info, new, Continuation(scratch / "model"))
-    kept = _updated(info, *_with_strategy(strategy, name, new, old, scratch / "model"))
-    assert _loss(kept, forgotten) < _loss(naive, forgotten), "it forgets as much as training without a strategy"
     held_out = tiny.part(60, seed=2)
     held_out = held_out.take([place for place, gold in enumerate(held_out.gold) if gold != _FORGOTTEN])
+    if isinstance(strategy, AddsDomain):
+        _check_domains(strategy, name, info, (new, forgotten, held_out), scratch / "model")
+        return
+    kept = _updated(info, *_with_strategy(strategy, name, new, old, scratch / "model"))
+    assert _loss(kept, forgotten) < _loss(naive, forgotten), "it forgets as much as training without a strategy"
     answers = kept.predict(held_out.texts).values
+    right = sum(answer == gold for answer, gold in zip(answers, held_out.gold, strict=True))
+    assert right > 0.6 * len(held_out), f"it learns too little: {right} of {len(held_out)} right"
+
+
+def _check_domains(
+    strategy: AddsDomain, name: str, info: ModelInfo, rows: tuple[Part, Part, Part], folder: Path
+) -> None:
+    """A part for the new rows learns them, and with the domain stated the old answers stay as they are."""
+    new, forgotten, held_out = rows
+    before: Any = plugins.load("families", info.family).restore(folder)
+    run = _updated(info, new, Continuation(folder, strategy=name), strategy.METHOD)
+    options = plugins.load("strategies", name).Options(old_name="old")
+    reference = reference_of(before, forgotten.texts)
+    model = strategy.extended(before, run.model, info.family, ("new", new.texts, "2"), (("1",), reference), options)
+    old = model.predict(forgotten.texts, domains=["old"] * len(forgotten))
+    assert np.array_equal(old.probabilities, before.predict(forgotten.texts).probabilities), "old answers changed"
+    answers = model.predict(held_out.texts, domains=["new"] * len(held_out)).values
     right = sum(answer == gold for answer, gold in zip(answers, held_out.gold, strict=True))
     assert right > 0.6 * len(held_out), f"it learns too little: {right} of {len(held_out)} right"
 
@@ -65,9 +87,9 @@ def _with_strategy(strategy: Strategy, name: str, new: Part, old: Part, model: P
     return Part(texts=(*new.texts, *more.texts), gold=gold, rows=rows), continuation
 
 
-def _updated(info: ModelInfo, rows: Part, continuation: Continuation) -> Run:
+def _updated(info: ModelInfo, rows: Part, continuation: Continuation, method: str = "full") -> Run:
     setup = RunSetup(None, _work(rows), seed=0, config=_AFTER, continuation=continuation)
-    run = Run(Candidate(info, "full"), rows, tiny.GOAL, setup)
+    run = Run(Candidate(info, method), rows, tiny.GOAL, setup)
     run.advance(1.0)
     return run
 

@@ -1,7 +1,10 @@
+import os
 import subprocess
 import sys
 
-from goldilocks.support.machine.hardware import machine, peak_memory_bytes
+import pytest
+
+from goldilocks.support.machine.hardware import bound_kernel_caches, machine, peak_memory_bytes
 
 
 def test_peak_memory_of_a_child_leaves_its_parent_out() -> None:
@@ -23,3 +26,13 @@ def test_machine_is_described() -> None:
     assert result.gflops > 0
     assert result.device in ("cpu", "cuda", "mps")
     assert peak_memory_bytes() > 10_000_000
+
+
+def test_caches_of_kernels_are_bounded_unless_the_user_did_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRU_CACHE_CAPACITY", "500")
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+
+    bound_kernel_caches(32)
+
+    assert os.environ["LRU_CACHE_CAPACITY"] == "500"
+    assert os.environ.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY") == "32"

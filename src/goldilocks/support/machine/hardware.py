@@ -46,6 +46,18 @@ def set_threads(threads: int = 0) -> int:
     return wanted
 
 
+def bound_kernel_caches(kernels: int = 64) -> None:
+    """Keep no more compiled matrix products than this, for runs that must not grow. Call it before torch is imported.
+
+    oneDNN compiles a kernel for every shape of a batch and keeps 1,024 of them, torch's binding as many again. In
+    bfloat16 each takes about 0.6 MB, so that a run over batches of many lengths grows by a gigabyte. What the layers of
+    a network share within a step fits into the default; a shape that comes again much later is compiled again (about
+    1 ms). Values that the environment has are left alone.
+    """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(kernels))
+
+
 @functools.cache
 def machine() -> Machine:
     """This machine. The speed is measured once per process (about 0.1 s)."""
