@@ -23,7 +23,8 @@ def test_whatever_an_endpoint_sends_is_an_answer_or_a_stated_problem(
     [
         (b'{"choices": [{"message": {"content": "card"}}]}', "answered"),
         (b'{"choices": [{"message": {"content": "hm"}}]}', "unanswered"),
-        (b'{"choices": []}', "error"),
+        (b'{"choices": []}', "unanswered"),
+        (b'{"object": "list"}', "error"),
     ],
 )
 def test_contract_tells_the_outcomes_apart(body: bytes, outcome: str) -> None:

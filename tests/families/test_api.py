@@ -165,7 +165,7 @@ def test_endpoint_that_is_not_there_is_one_clear_error(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"<html>hello</html>", b'{"choices": []}', b'{"choices": [{"message": {"content": 3}}]}', b"[" * 200_000],
+    [b"<html>hello</html>", b'{"choices": {}}', b'{"choices": [{"message": {"content": true}}]}', b"[" * 200_000],
 )
 def test_answer_that_is_no_completion_is_one_clear_error(server: Server, body: bytes) -> None:
     server.replies = [lambda handler, _: send(handler, 200, body)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import http.server
 import os
 from collections.abc import Iterator
@@ -65,10 +66,15 @@ def test_redirect_is_not_followed(server: Server, place: bytes) -> None:
     assert posted(server).status == 302
 
 
-def test_compressed_answer_is_not_asked_for_and_not_unpacked(server: Server) -> None:
-    packed = b"\x1f\x8b\x08\x00"
-    server.replies = [write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n" + packed)]
-    assert posted(server).body == packed
+def test_compressed_answer_is_unpacked_up_to_the_limit(server: Server) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    server.replies = [write(head + gzip.compress(b"whole"))]
+    assert posted(server).body == b"whole"
+    server.replies = [write(head + gzip.compress(b" " * (MOST_BYTES + 100_000)))]
+    assert len(posted(server).body) == MOST_BYTES + 1
+    server.replies = [write(head + gzip.compress(b"whole")[:-9])]
+    with pytest.raises(TransportError, match="sent an answer whose compression is damaged, or ends in the middle"):
+        posted(server)
 
 
 def test_host_that_does_not_listen_cannot_be_reached(server: Server) -> None:

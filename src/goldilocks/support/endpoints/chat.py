@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from goldilocks.support.endpoints.address import LIMIT_NAMES, Dialect
 from goldilocks.support.endpoints.answer_text import without_reasoning
-from goldilocks.support.endpoints.server_errors import ServerError, cleaned, read_error, whole, without_key
+from goldilocks.support.endpoints.server_errors import ServerError, cleaned, holds_error, read_error, whole, without_key
 
 TOKENS_PER_CHARACTER = 0.5
 """A careful guess, for what a request may cost before it is sent (English takes half of it, Chinese more)."""
@@ -165,6 +165,9 @@ class Completion:
 class NoCompletionError(Exception):
     """An answer of status 200 is no chat completion; the message is how it begins."""
 
+    broken_off: bool = False
+    """Whether it begins as one and ends in its middle."""
+
 
 def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float, key: str) -> Completion | ServerError:
     """The completion in the body of an answer of status 200, or the error that it holds instead.
@@ -181,15 +184,19 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     """
     try:
         content = _content(raw)
-        if content.get("error") or (not content.get("choices") and ("base_resp" in content or "detail" in content)):
+        if content.get("error") or (not content.get("choices") and holds_error(content)):
             return read_error(json.dumps(content).encode(), 200, key)
-        choice = content["choices"][0]
+        choice = content["choices"][0] if content["choices"] != [] else _withheld(content)
         if isinstance(choice.get("error"), dict):
             return read_error(json.dumps(choice).encode(), 200, key)
         message = choice.get("message")
-        text = _text(choice["text"] if message is None else message["content"])
+        if message is None and "text" not in choice and choice.get("finish_reason"):
+            message = {}
+        text = _text(choice["text"] if message is None else message.get("content"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise NoCompletionError(cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60)) from error
+        wrong = NoCompletionError(cleaned(raw[:2_000].decode("utf-8", "replace"), key, 60))
+        wrong.broken_off = _is_broken_off(raw, error)
+        raise wrong from error
     finish = choice.get("finish_reason")
     refusal = message.get("refusal") if isinstance(message, dict) else None
     refusal = refusal if isinstance(refusal, str) else ""
@@ -209,8 +216,31 @@ def read_answer(raw: bytes, *, request: ChatRequest, n_sent: int, seconds: float
     )
 
 
+def _withheld(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A choice without an answer in place of none at all, as Gemini sends for a blocked prompt."""
+    feedback = content.get("promptFeedback", content.get("prompt_feedback"))
+    reason = feedback.get("blockReason", feedback.get("block_reason")) if isinstance(feedback, dict) else None
+    return {"message": {"content": None, "refusal": f"blocked: {reason}" if reason else None}}
+
+
+_BEGINNINGS = (b"{", b"data:", b"event:", b"id:", b"retry:", b":")
+"""Of JSON and of server-sent events."""
+
+
+class _BrokenOffError(ValueError):
+    """A stream has ended without its end."""
+
+
+def _is_broken_off(raw: bytes, error: Exception) -> bool:
+    begins = raw.lstrip().startswith(_BEGINNINGS)
+    at_end = (isinstance(error, json.JSONDecodeError) and not error.doc[error.pos + 1 :].strip()) or (
+        isinstance(error, json.JSONDecodeError) and "Unterminated string" in error.msg
+    )
+    return begins and (at_end or isinstance(error, _BrokenOffError))
+
+
 def _content(raw: bytes) -> dict[str, Any]:
-    if raw.lstrip()[:5] == b"data:":
+    if raw.lstrip().startswith(_BEGINNINGS[1:]):
         return _streamed(raw)
     content = json.loads(raw.decode("utf-8-sig", "replace"))
     if not isinstance(content, dict):
@@ -222,9 +252,11 @@ def _streamed(raw: bytes) -> dict[str, Any]:
     """One completion from server-sent events, which some servers send without being asked to stream."""
     parts: list[str] = []
     whole_answer: dict[str, Any] = {}
+    ended = False
     for line in raw.splitlines():
         payload = line.removeprefix(b"data:").strip()
-        if not line.startswith(b"data:") or payload == b"[DONE]":
+        ended = ended or payload == b"[DONE]"
+        if not line.startswith(b"data:") or payload == b"[DONE]" or not payload:
             continue
         event = json.loads(payload.decode("utf-8", "replace"))
         if event.get("error"):
@@ -234,6 +266,8 @@ def _streamed(raw: bytes) -> dict[str, Any]:
             inner = choice.get("delta") or choice.get("message") or {}
             parts.append(_text(inner.get("content")))
             whole_answer["finish"] = choice.get("finish_reason") or whole_answer.get("finish")
+    if not ended and not whole_answer.get("finish"):
+        raise _BrokenOffError("no end")
     choice = {"message": {"content": "".join(parts)}, "finish_reason": whole_answer.get("finish")}
     return {"choices": [choice], "usage": whole_answer.get("usage")}
 
@@ -248,6 +282,10 @@ def _text(content: Any) -> str:
         return ""
     if isinstance(content, str):
         return content
+    if isinstance(content, int | float) and not isinstance(content, bool):  # a label that is a number
+        return str(content)
+    if isinstance(content, dict):
+        content = [content]
     if not isinstance(content, list):
         raise TypeError("content is no text")
     parts = [part if isinstance(part, str) else part.get("text") for part in content if _is_text(part)]

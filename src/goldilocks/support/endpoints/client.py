@@ -245,6 +245,9 @@ class Client:
         answer = post(url, body, headers, timeout=timeout, proxies=not self.endpoint.local)
         seconds = time.perf_counter() - begun
         retry_after = answer.headers.get("retry-after")
+        if 300 <= answer.status < 400 and "location" in answer.headers:
+            words = cleaned(f"it redirects to {answer.headers['location'].split('?')[0]}", key)
+            return ServerError(answer.status, words), retry_after
         if answer.status != 200:
             return read_error(answer.body, answer.status, key), retry_after
         return self._completion(answer, request, len(body), seconds, key), retry_after
@@ -260,6 +263,8 @@ class Client:
         try:
             return request.read(answer.body, n_sent=n_sent, seconds=seconds, key=key)
         except NoCompletionError as error:
+            if error.broken_off:
+                raise TransportError(f"broke off its answer (it begins {str(error)!r})") from error
             raise EndpointError(
                 f"{self.endpoint}: its answer is not JSON as {request.path} gives it (it begins {str(error)!r}); "
                 "check the address and its kind (?kind=), or leave the endpoint out."

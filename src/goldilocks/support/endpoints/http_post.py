@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -95,7 +96,22 @@ async def _post(
             size += len(chunk)
             if size > MOST_BYTES:
                 break
-        return HttpAnswer(answer.status_code, dict(answer.headers), b"".join(chunks)[: MOST_BYTES + 1])
+        body = _decompressed(b"".join(chunks)[: MOST_BYTES + 1], answer.headers.get("content-encoding", ""))
+        return HttpAnswer(answer.status_code, dict(answer.headers), body)
+
+
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    """The content of a body that was compressed all the same, as far as it is within bounds."""
+    if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    unpacking = zlib.decompressobj(wbits=47)  # gzip or zlib, by its header
+    try:
+        unpacked = unpacking.decompress(body, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise TransportError(f"sent an answer whose compression is damaged ({error})") from error
+    if not unpacking.eof and len(unpacked) <= MOST_BYTES:
+        raise TransportError("sent an answer whose compression is damaged, or ends in the middle")
+    return unpacked
 
 
 @lru_cache(maxsize=1)

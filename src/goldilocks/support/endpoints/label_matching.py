@@ -50,18 +50,31 @@ _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|without|non|cannot|rather than|instead of|nicht|kein\w*|weder|pas|ni|sin)\b"
     r"|\b(?:un|anti|dis|mis) $"
     r"|n['’]t\b|[不非没沒無无未別别]"
+    r"|\b(?:não|nem|geen|niet|nie|ani|není|inte|ikke|ingen\w*|ei|nem|bukan|tidak|không|не|нет|нето?|ни|ані|δεν|όχι|μη)\b"
+    r"|(?<!\w)(?:و?ليست?|و?لا|غير|לא|אינ[וה]|אין)(?!\w)|ไม่"
 )
+"""Negations before a label, in the languages that models answer in."""
 _NEITHER = re.compile(r"\b(?:neither|none of|weder|既不)[^.;:!?\n。；！？]*$")
 """A negation of all that is listed behind it."""
 _NEGATED_BEHIND = re.compile(
-    r"[\"'*`”’]*\s*(?:(?:is|are|was|were|does|do|did|would|can|could|should|will)\s*(?:not\b|n['’]t\b)|(?:不|并不|並不)[是对對合])"
+    r"[\"'*`”’」』]*\s*(?:"
+    r"(?:is|are|was|were|does|do|did|would|can|could|should|will)\s*(?:not\b|n['’]t\b)"
+    r"|(?:不|并不|並不)[是对對合]"
+    r"|(?:では|じゃ|で)(?:は?な[いくか]|ありません)"
+    r"|(?:이|가|은|는)?\s*(?:전혀\s*)?(?:아니|아닙|아닌)"
+    r"|(?:के बारे में\s*|के विषय में\s*)?(?:नहीं|नही|নয়|নহে|இல்லை|అల్ల|ਨਹੀਂ|نہیں)"
+    r"|(?:değil|deyil|نیست|မဟုတ်|មិនមែន)"
+    r")"
 )
+"""Negations behind a label: English, Chinese, Japanese, Korean, languages of India, Turkish, Persian, Burmese."""
 _CLAUSE_END = re.compile(
-    r"[.;:!?\n，。；：！？]|,|\b(?:but|however|rather|instead|sondern|aber|mais|sino|pero)\b|而是|但"
+    r"[.;:!?\n，。；：！？]|,|\b(?:but|however|rather|instead|sondern|aber|mais|sino|pero"
+    r"|maar|utan|lecz|melainkan|tetapi|nhưng|mà là|mas sim|e sim|bensì|но)\b|(?<!\w)(?:بل|و?لكن|אלא)(?!\w)|而是|但|แต่"
 )
 _AND = re.compile(r"\b(?:and|as well as|und|sowie|et|y|e)\b|[&+和与與及跟]|以及|그리고", re.IGNORECASE)
 _NO_LABEL = re.compile(
-    r"(?:none(?: of (?:them|these|those|the (?:above|labels?)))?"
+    r"(?:none(?: of (?:them|these|those|the (?:above|(?:given |listed |available )?(?:labels?|categor\w+|topics?))))?"
+    r"(?: (?:fits?|appl\w+|match\w*))?"
     r"|no (?:labels?|categor\w+|topics?)(?: (?:fits?|appl\w+|match\w*))?"
     r"|nothing|n/a|\[\]|无|無|没有|以上都不是|沒有|none apply"
     r"|なし|없음|keine?s?|ninguna|aucune?)"
@@ -314,7 +327,7 @@ def _counts_in_prose(mention: _Mention, text: str) -> bool:
             edge = (edge or not text[: mention.start].strip(_APART)) and len(re.findall(r"\d+", text)) == 1
         return edge and spelt == own
     if _casefolded(own) in ("yes", "no", "true", "false") and not text[mention.end :].strip(_APART):
-        return not text[: mention.start].endswith(" or ")
+        return not text[: mention.start].endswith((" or ", " and "))
     if _casefolded(own) in _COMMON_WORDS.split():
         return len(own) > 1 and own.isupper() and spelt == own
     return len(own) > 3 or not own.isascii() or spelt == own

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 MOST_CHARACTERS = 200
 """Of a server's words in a message."""
@@ -51,7 +54,7 @@ _STATUS_OF_TYPE = (
     (re.compile(r"rate.?limit|too many requests"), 429),
     (re.compile(r"overload"), 529),
     (re.compile(r"time.?out"), 504),
-    (re.compile(r"invalid.?api.?key|authentication|unauthorized"), 401),
+    (re.compile(r"(?:invalid|incorrect).?api.?key|authenticat(?:ion|ed)|unauthorized"), 401),
     (re.compile(r"permission|forbidden"), 403),
     (re.compile(r"not.?found"), 404),
 )
@@ -122,6 +125,16 @@ def read_error(raw: bytes, status: int, key: str) -> ServerError:
     return ServerError(named if named != 200 else _status_of(f"{kind} {words}".casefold()), words, kind)
 
 
+def holds_error(content: Mapping[str, Any]) -> bool:
+    """Whether an object without an answer says what went wrong, in any of the common shapes.
+
+    Example:
+        >>> holds_error({"success": False, "message": "no such model"}), holds_error({"message": {"content": "hi"}})
+        (True, False)
+    """
+    return any(_message(node) for node in _nodes(content))
+
+
 def _nodes(content: Any) -> Iterator[Mapping[str, Any]]:
     """The JSON objects that may hold the error, the innermost known place first."""
     if isinstance(content, list):
@@ -183,11 +196,32 @@ def without_key(text: str, key: str) -> str:
     return text.replace(key, REMOVED) if key else text
 
 
+_PIECE = 8
+"""Characters of a key in a row that give it away."""
+
+
 def _without_parts(text: str, key: str) -> str:
-    """Without words that begin as the key does: servers show the first characters of a key they do not know."""
-    if len(key) < 8:
+    """Without words that begin as the key does, as servers show keys they do not know, and without pieces of it.
+
+    Pieces are found in the spellings in which a server may send a request back: as it is, in base64, in hexadecimal
+    digits and percent-encoded, whatever the case.
+    """
+    if len(key) < _PIECE:
         return text
-    return re.sub(rf"{re.escape(key[:6])}\S*", REMOVED, text)
+    text = re.sub(rf"{re.escape(key[:6])}\S*", REMOVED, text)
+    return _pieces(key).sub(REMOVED, text)
+
+
+@lru_cache(maxsize=8)
+def _pieces(key: str) -> re.Pattern[str]:
+    raw = key.encode()
+    spellings = [key, raw.hex(), "".join(f"%{byte:02x}" for byte in raw), quote(key, safe="")]
+    spellings += [re.sub(r"[^0-9A-Za-z]", lambda match: f"%{ord(match[0]):02x}", key)]
+    for sent in (raw, b"Bearer " + raw, b"r " + raw, b" " + raw):  # each alignment in base64
+        spellings += [b64encode(sent).decode().rstrip("=")[3:-3], urlsafe_b64encode(sent).decode().rstrip("=")[3:-3]]
+    pieces = {spelt[place : place + _PIECE] for spelt in spellings for place in range(max(0, len(spelt) - _PIECE + 1))}
+    word = r"[\w%+/=.~*-]*"
+    return re.compile(f"{word}(?:{'|'.join(map(re.escape, sorted(pieces)))}){word}", re.IGNORECASE)
 
 
 def whole(text: str) -> str:
