@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from goldilocks.errors import GoldilocksError, InputError, IntegrityError, Missi
 from goldilocks.families import encoder
 from goldilocks.records import HubListing
 from goldilocks.settings import task_from
+from goldilocks.testing import loopback_hub
 from goldilocks.testing.loopback_hub import COMMIT, LoopbackHub, entry, serving
 
 
@@ -90,6 +92,47 @@ def test_hub_that_lies_or_is_silent_leaves_no_file(
 
     assert "\n" not in str(raised.value)
     assert hub_catalogue.folder_here(info.source) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ({"size": "12x"}, "the Hub lists no size for model.safetensors"),
+        ({"size": None}, "the Hub lists no size for model.safetensors"),
+        ({"size": 1e400}, "the Hub lists no size for model.safetensors"),
+        ({"size": -5}, "the Hub lists no size for model.safetensors"),
+        ({"lfs": "x"}, "the Hub lists no SHA-256 for model.safetensors"),
+        ({"lfs": {"sha256": 5}}, "the Hub lists no SHA-256 for model.safetensors"),
+        ({"rfilename": "tokenizer.json", "size": 10**12}, "tokenizer.json is listed with 1,000,000 MB"),
+    ],
+)
+def test_listed_files_that_make_no_sense_are_refused(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, listed: dict[str, object], message: str
+) -> None:
+    whole = {"rfilename": "model.safetensors", "size": 1000, "lfs": {"sha256": "a" * 64}}
+    files = [whole | listed] if "rfilename" not in listed else [whole, listed]
+    monkeypatch.setattr(loopback_hub, "_blobs", lambda _: files)
+    with pytest.raises(IntegrityError, match=message):
+        folder_of(f"hf://org/model-1@{COMMIT}", offline=False)
+
+
+@pytest.mark.parametrize("entries", [[], [entry("org/again", 4_000_000)]])
+def test_pages_without_end_are_left(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, object]]
+) -> None:
+    def page(handler: Any, hub: LoopbackHub) -> None:
+        number = len(hub.asked)
+        hub.asked.append(handler.path)
+        link = f'<{hub.address}/api/models?limit=1&cursor={number}>; rel="next"' if number < 50 else ""
+        loopback_hub._send(handler, hub, json.dumps(entries).encode(), link=link)
+
+    monkeypatch.setattr(loopback_hub, "_answer", page)
+    if entries:
+        assert len(hub_catalogue.catalogue_of("en", 10).listings) == 1
+    else:
+        with pytest.raises(MissingError, match="lists no usable model"):
+            hub_catalogue.catalogue_of("en", 10)
+    assert len(hub.asked) <= 6
 
 
 def test_slow_hub_is_given_up(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ _PAGE = 500
 _KEPT_DAYS = 7
 _PINNED = re.compile(r"[0-9a-f]{40}")
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
+_MOST_PARAMETERS = 10**13
+"""No model has more; what states more is a mistake."""
 BYTES_PER_SECOND = 10e6
 """Assumed speed of a download (80 Mbit/s), for forecasts."""
 
@@ -111,8 +113,11 @@ def add(name: str, client: HubClient | None = None) -> HubListing:
     listing = _listing({**entry, "id": name})
     if listing is None:
         raise MissingError(f"{name}: the Hub states no type, size or commit of it, or gives it only on request.")
+    path = _folder() / "added.json"
+    if path.exists() and _read(path) is None:  # models that were added before would be lost
+        raise IntegrityError(f"{path}: damaged, or written by another version; delete it and add its models again.")
     others = tuple(listing for listing in added() if listing.name != name)
-    _write(_folder() / "added.json", HubCatalogue(client.address, "", _now(), 0, (*others, listing)))
+    _write(path, HubCatalogue(client.shown, "", _now(), 0, (*others, listing)))
     return listing
 
 
@@ -180,10 +185,10 @@ def _asked(client: HubClient, language: str, most: int) -> HubCatalogue:
             break
     if not found:
         raise MissingError(
-            f"the Hub at {client.address} lists no usable model ({passed_over} lack safetensors or a size); check "
+            f"the Hub at {client.shown} lists no usable model ({passed_over} lack safetensors or a size); check "
             "HF_ENDPOINT, or name models under candidates.models."
         )
-    return HubCatalogue(client.address, language, _now(), most, tuple(found.values()), passed_over)
+    return HubCatalogue(client.shown, language, _now(), most, tuple(found.values()), passed_over)
 
 
 def _listing(entry: Mapping[str, Any]) -> HubListing | None:
@@ -198,14 +203,14 @@ def _listing(entry: Mapping[str, Any]) -> HubListing | None:
     if not isinstance(counts, dict) or not all(type(one) is int and one >= 0 for one in counts.values()):
         return None
     parameters = sum(counts.values())
-    if parameters == 0:
+    if not 0 < parameters <= _MOST_PARAMETERS:
         return None
     size = sum(count * _BYTES.get(str(form), 1) for form, count in counts.items())
     card = entry.get("cardData")
     head: Mapping[str, Any] = card if isinstance(card, dict) else {}
     licence = head.get("license")
-    stated = head.get("language") or ()
-    languages = [str(one) for one in (stated if isinstance(stated, list) else [stated])]
+    stated = head.get("language")
+    languages = [one for one in (stated if isinstance(stated, list) else [stated]) if isinstance(one, str)]
     return HubListing(
         name,
         revision,
@@ -247,5 +252,11 @@ def _read(path: Path) -> HubCatalogue | None:
 
 
 def _write(path: Path, known: HubCatalogue) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, to_json(known))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, to_json(known))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}); free space, or name another cache folder "
+            "(GOLDILOCKS_CACHE)."
+        ) from error

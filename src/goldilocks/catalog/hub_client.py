@@ -35,7 +35,17 @@ _WANTED = re.compile(
 
 def endpoint() -> str:
     """Address of the Hub, without a slash at its end."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be shown and written down.
+
+    Example:
+        >>> without_credentials("https://me:secret@hub.example.org/x")
+        'https://hub.example.org/x'
+    """
+    return re.sub(r"(?<=//)[^/]*@", "", address)
 
 
 @dataclass(slots=True)
@@ -46,20 +56,30 @@ class HubClient:
     requests: int = 0
     received_bytes: int = 0
 
+    @property
+    def shown(self) -> str:
+        """The address without a name and password."""
+        return without_credentials(self.address)
+
     def listed(self, params: Sequence[tuple[str, str]]) -> Iterator[Mapping[str, Any]]:
-        """The entries of ``/api/models``, page after page.
+        """The entries of ``/api/models``, page after page, each once; a page without a new one is the last.
 
         Raises:
             MissingError: the Hub cannot be reached, is too slow, or its answer is no list.
         """
         url: str | None = f"{self.address}/api/models"
         query: Sequence[tuple[str, str]] | None = params
+        seen: set[str] = set()
         while url is not None:
             page, url = self._json(url, query)
             query = None  # the next page's address holds it
             if not isinstance(page, list):
-                raise MissingError(f"the Hub at {self.address} answered with no list of models; check HF_ENDPOINT.")
-            yield from (entry for entry in page if isinstance(entry, dict))
+                raise MissingError(f"the Hub at {self.shown} answered with no list of models; check HF_ENDPOINT.")
+            entries = {str(entry.get("id")): entry for entry in page if isinstance(entry, dict)}
+            if entries.keys() <= seen:
+                return
+            yield from (entry for name, entry in entries.items() if name not in seen)
+            seen |= entries.keys()
 
     def model(self, name: str, params: Sequence[tuple[str, str]], revision: str | None = None) -> Mapping[str, Any]:
         """``/api/models/org/name``.
@@ -70,7 +90,7 @@ class HubClient:
         at = f"/revision/{revision}" if revision else ""
         found, _ = self._json(f"{self.address}/api/models/{name}{at}", params)
         if not isinstance(found, dict):
-            raise MissingError(f"{name}: the Hub at {self.address} did not describe it; check HF_ENDPOINT.")
+            raise MissingError(f"{name}: the Hub at {self.shown} did not describe it; check HF_ENDPOINT.")
         return found
 
     def download(self, name: str, revision: str, folder: Path, most_bytes: int | None = None) -> None:
@@ -87,14 +107,24 @@ class HubClient:
             IntegrityError: a file has another size or SHA-256 than listed, or the weights are larger than allowed.
         """
         listed = self.model(name, [("blobs", "true")], revision).get("siblings")
-        files = [one for one in listed or () if isinstance(one, dict) and _WANTED.fullmatch(str(one.get("rfilename")))]
+        files = [
+            one
+            for one in (listed if isinstance(listed, list) else ())
+            if isinstance(one, dict) and _WANTED.fullmatch(str(one.get("rfilename")))
+        ]
         weights = [one for one in files if str(one["rfilename"]).endswith(".safetensors")]
         if not weights:
             raise MissingError(f"{name}: the Hub has no safetensors for it (only pickles, which could run code).")
         for one in weights:
-            if not isinstance(one.get("lfs"), dict) or not one["lfs"].get("sha256"):
+            if _sha256(one) is None:
                 raise IntegrityError(f"{name}: the Hub lists no SHA-256 for {one['rfilename']}; choose another model.")
-        total = sum(int(one.get("size") or 0) for one in weights)
+        large = next((one for one in files if one not in weights and _size(name, one) > _MOST_JSON), None)
+        if large is not None:
+            raise IntegrityError(
+                f"{name}: {large['rfilename']} is listed with {_size(name, large) / 1e6:,.0f} MB, which no "
+                "configuration or tokenizer takes; choose another model."
+            )
+        total = sum(_size(name, one) for one in weights)
         if most_bytes is not None and total > most_bytes:
             raise IntegrityError(
                 f"{name}: its weights take {total / 1e6:,.0f} MB, the Hub's list allows for "
@@ -104,8 +134,7 @@ class HubClient:
             self._file(name, revision, one, folder)
 
     def _file(self, name: str, revision: str, one: Mapping[str, Any], folder: Path) -> None:
-        path, size = str(one["rfilename"]), int(one.get("size") or 0)
-        wanted = (one.get("lfs") or {}).get("sha256")
+        path, size, wanted = str(one["rfilename"]), _size(name, one), _sha256(one)
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         digest, got = hashlib.sha256(), 0
@@ -124,7 +153,7 @@ class HubClient:
             raise IntegrityError(f"{name}: the Hub sent {amount} the {size:,} bytes it lists for {path}; try again.")
         if wanted and digest.hexdigest() != wanted:
             raise IntegrityError(
-                f"{name}: {path} has sha256 {digest.hexdigest()[:12]}…, the Hub lists {str(wanted)[:12]}…; try again."
+                f"{name}: {path} has sha256 {digest.hexdigest()[:12]}…, the Hub lists {wanted[:12]}…; try again."
             )
 
     def _json(self, url: str, params: Sequence[tuple[str, str]] | None) -> tuple[Any, str | None]:
@@ -135,11 +164,11 @@ class HubClient:
             for chunk in chunks:
                 content += chunk
                 if len(content) > _MOST_JSON:
-                    raise MissingError(f"the Hub at {self.address} sent more than {_MOST_JSON / 1e6:g} MB as one page.")
+                    raise MissingError(f"the Hub at {self.shown} sent more than {_MOST_JSON / 1e6:g} MB as one page.")
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise MissingError(f"the Hub at {self.address} sent no JSON; check HF_ENDPOINT.") from error
+            raise MissingError(f"the Hub at {self.shown} sent no JSON; check HF_ENDPOINT.") from error
         return answer, next((one for one in following if one.startswith(self.address + "/") and one != url), None)
 
     @contextmanager
@@ -163,22 +192,40 @@ class HubClient:
                 yield self._chunks(response, time.monotonic() + _START_SECONDS + size / _LEAST_BYTES_PER_SECOND)
         except httpx2.HTTPError as error:
             raise MissingError(
-                f"the Hub at {self.address} cannot be reached or stopped answering ({type(error).__name__}); check the "
+                f"the Hub at {self.shown} cannot be reached or stopped answering ({type(error).__name__}); check the "
                 "network or HF_ENDPOINT."
             ) from error
         except httpx2.InvalidURL as error:
-            raise InputError(f"HF_ENDPOINT is {self.address!r}; write https://host.") from error
+            raise InputError(f"HF_ENDPOINT is {self.shown!r}; write https://host.") from error
 
     def _chunks(self, response: httpx2.Response, until: float) -> Iterator[bytes]:
         for chunk in response.iter_bytes():
             self.received_bytes += len(chunk)
             if time.monotonic() > until:
-                raise MissingError(f"the Hub at {self.address} is too slow; try again later.")
+                raise MissingError(f"the Hub at {self.shown} is too slow; try again later.")
             yield chunk
+
+
+def _size(name: str, one: Mapping[str, Any]) -> int:
+    """Bytes that the Hub lists for a file."""
+    size = one.get("size")
+    if type(size) is not int or size < 0:
+        raise IntegrityError(f"{name}: the Hub lists no size for {one['rfilename']}; choose another model.")
+    return size
+
+
+def _sha256(one: Mapping[str, Any]) -> str | None:
+    """The SHA-256 that the Hub lists for a file, if it does."""
+    lfs = one.get("lfs")
+    digest = lfs.get("sha256") if isinstance(lfs, dict) else None
+    return digest if isinstance(digest, str) and digest else None
 
 
 def _refused(address: str, url: str, status: int) -> str:
     what = url.removeprefix(f"{address}/").removeprefix("api/models/").split("?")[0]
+    address = without_credentials(address)
+    if what == "api/models" and status != 429 and status < 500:
+        return f"the Hub at {address} lists no models (status {status}); check HF_ENDPOINT."
     if status in (401, 403):
         return f"{what}: the Hub refused it ({status}); accept the model's terms on its page and set HF_TOKEN."
     if status == 404:

@@ -102,7 +102,7 @@ def _answer(handler: BaseHTTPRequestHandler, hub: LoopbackHub) -> None:
 def _blobs(hub: LoopbackHub) -> list[dict[str, Any]]:
     more = 10**9 if hub.fault == "larger" else 0
     return [
-        {"rfilename": name, "size": len(content) + more}
+        {"rfilename": name, "size": len(content) + (more if name.endswith(".safetensors") else 0)}
         | ({"lfs": {"sha256": hashlib.sha256(content).hexdigest()}} if name.endswith(".safetensors") else {})
         for name, content in hub.files().items()
     ]
