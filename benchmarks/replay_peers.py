@@ -287,7 +287,6 @@ def main() -> None:
     chosen = parser.parse_args()
     peer = syne_tune(chosen.syne_tune)
     earlier = RESULTS / f"{chosen.name}.json"
-    results: dict[str, Any] = json.loads(earlier.read_text(encoding="utf-8"))["tables"] if earlier.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         files = write(chosen.data, Path(folder), chosen.tables)
         for name, file in files.items():
@@ -300,6 +299,9 @@ def main() -> None:
                     races.append(race)
             table = summary(list(replays(races, chosen.seeds, peer)))
             peers = {"optuna": version("optuna")} | ({"syne-tune": peer.version} if peer else {})
+            results: dict[str, Any] = (
+                json.loads(earlier.read_text(encoding="utf-8"))["tables"] if earlier.exists() else {}
+            )
             results[name] = {
                 "data_sets": len(counts),
                 "races": len(races),

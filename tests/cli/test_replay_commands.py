@@ -28,8 +28,17 @@ def test_replay_prints_regret_of_each_policy(invoke: CliRunner, tmp_path: Path) 
     assert "4 races on 4 data sets" in done.output
     assert "random" in done.output
     printed = invoke.invoke(app, ["replay", str(table), "--policy", "value", "--budget", "0.5", "--json"])
-    content = json.loads(printed.stdout[printed.stdout.index("{") :])
+    content = json.loads(printed.stdout)  # nothing but JSON: `> replays.json` is in the help
     assert {entry["policy"] for entry in content["replays"]} == {"value"}
+
+
+def test_replay_says_which_rungs_it_leaves_out(invoke: CliRunner, tmp_path: Path) -> None:
+    whole = rows(sets=3)
+    first = next(line for line in whole if line["rung"] == "0.1")
+    table = write(tmp_path / "t.csv", [line for line in whole if line is not first])
+    done = invoke.invoke(app, ["replay", str(table), "--policy", "value", "--budget", "0.5"])
+    assert done.exit_code == 0, done.output
+    assert "rung 0.1 is left out of 1 data sets" in done.stderr
 
 
 def test_experience_is_imported_shown_exported_and_forgotten(invoke: CliRunner, tmp_path: Path) -> None:

@@ -92,7 +92,13 @@ def _questions(body: dict[str, Any]) -> list[dict[str, Any]]:
         ({"type": "choice", "probabilities": {"food": 0.9, "money": 0.6, "sport": 0.4}}, "sum to 1.9"),
         ({"type": "choice", "probabilities": {"food": 0.5, "weather": 0.5}}, "other labels ('weather')"),
         ({"type": "choice", "probabilities": {"food": float("nan"), "money": 0, "sport": 0}}, "numbers from 0 to 1"),
+        ({"type": "choice", "probabilities": {"food": 10**400, "money": 0, "sport": 0}}, "numbers from 0 to 1"),
+        ({"type": "choice", "probabilities": [{"value": ["food"], "probability": 1}]}, "other labels"),
+        ({"type": "choice", "probabilities": {"food": 0.6, "money": 0.2}}, "sum to 0.8"),
+        ({"type": "choice", "probabilities": {}}, "sum to 0"),
         ({"type": "choice"}, "gave no probabilities"),
+        ("food", "gave no probabilities"),
+        ([1], "gave no probabilities"),
         ({"type": "refusal", "reason": "policy"}, "declined to answer (policy)"),
         (None, "left the question unanswered"),
     ],
@@ -110,6 +116,9 @@ def test_an_endpoint_of_another_kind_is_one_clear_error(server: Server) -> None:
     server.replies = [give({"choices": [{"message": {"content": "food"}}]})]
     with pytest.raises(EndpointError, match="not JSON as decisions gives it"):
         remote(server, "decisions").predict(["x"])
+    server.replies = [give({"answers": [{"name": "0", "probabilities": {"food": 1}}]})]
+    with pytest.raises(EndpointError, match="not JSON as"):
+        remote(server, "chat").predict(["about food"])
 
 
 def test_the_responses_api_gives_text_and_counts_tokens(server: Server) -> None:

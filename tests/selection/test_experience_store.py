@@ -29,14 +29,22 @@ def test_rows_come_back_once_whatever_their_order(store: ExperienceStore, tmp_pa
     assert store.experience().candidates["encoder/m0/full"].level < 0
 
 
+def test_a_rung_written_in_another_way_replaces_the_same_rung(store: ExperienceStore) -> None:
+    cells = rows(sets=2)
+    store.add(cells)
+    store.add([cell | {"rung": {"1": "1.0", "0.1": "1e-1"}[cell["rung"]]} for cell in cells])
+    assert len(store.rows()) == len(cells)
+    assert len(store.races()) == 2
+
+
 def test_the_file_is_private(store: ExperienceStore) -> None:
     store.add(rows(sets=2))
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
 
 
 def test_bad_rows_add_nothing(store: ExperienceStore) -> None:
-    with pytest.raises(InputError, match="validation_score"):
-        store.add([*rows(sets=1), row("x", "m", 1, 0.5, validation_score="?")])
+    with pytest.raises(InputError, match=r"team.csv, row 17: validation_score"):
+        store.add([*rows(sets=1), row("x", "m", 1, 0.5, validation_score="?")], where="team.csv")
     assert store.rows() == []
 
 
@@ -64,6 +72,13 @@ def test_damaged_newer_and_locked_stores(store: ExperienceStore, monkeypatch: py
         store.rows()
     store.path.write_bytes(b"this is no database" * 100)
     with pytest.raises(InputError, match="is damaged"):
+        store.rows()
+    store.path.unlink()
+    with sqlite3.connect(store.path) as database:
+        database.execute("CREATE TABLE rungs (foreign_column)")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    with pytest.raises(InputError, match=r"no such column.*delete it"):
         store.rows()
     store.path.unlink()
     store.add(rows(sets=2))

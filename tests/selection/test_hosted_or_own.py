@@ -20,12 +20,19 @@ from goldilocks.selection.learning_curve import Exponent
 HOSTED, OWN = "api/judge@host/zero_shot", "encoder/m/full"
 
 
-def compared(wrong: int, own: Cost, rows: int = 1_000, hosted_wrong: int = 40, tokens: float = 10.0) -> HostedOrOwn:
+def compared(
+    wrong: int,
+    own: Cost,
+    rows: int = 1_000,
+    hosted_wrong: int = 40,
+    tokens: float = 10.0,
+    law: Exponent = Exponent(0.33, 0.1),  # noqa: B008 - frozen
+) -> HostedOrOwn:
     money = Cost(tuning=0, labour=0, requests=0, memory=0, storage=0, tokens=tokens)
     endpoint = replace(finished(HOSTED, range(hosted_wrong), cost=0), cost=money)
     model = replace(finished(OWN, range(200, 200 + wrong), cost=0), cost=own)
     choice = decide([endpoint, model], GOLD, ACCURACY, SPEC)
-    result = hosted_or_own(choice, SPEC, Exponent(0.33, 0.1), rows)
+    result = hosted_or_own(choice, SPEC, law, rows)
     assert result is not None
     return result
 
@@ -62,6 +69,12 @@ def test_labels_that_make_up_for_a_worse_model() -> None:
     assert 4_000 < result.labels.value < 20_000
     assert "more than there are" in lines(result)[1]
     assert "USD at 0.08 USD a label" in lines(result)[1]
+
+
+def test_a_model_that_learns_nothing_more_needs_no_number_of_labels() -> None:
+    result = compared(80, cost(2.0), hosted_wrong=40, law=Exponent(0.001, 1e-6))
+    assert result.labels is None
+    assert len(lines(result)) == 1
 
 
 @pytest.mark.parametrize(

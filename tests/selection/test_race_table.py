@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def test_rungs_that_not_all_candidates_have_are_left_out_and_their_seconds_are_k
         ({"rung": "0"}, "rung is '0'"),
         ({"n": "nan"}, "n is 'nan'"),
         ({"model": " "}, "must not be empty"),
+        ({"dataset": " "}, "dataset must not be empty"),
+        ({"test_score": "85"}, "0.85 for 85 %"),
+        ({"rung": "100"}, "the share of the full run"),
     ],
 )
 def test_bad_cells_are_named_with_their_row(changes: dict[str, str], message: str) -> None:
@@ -62,12 +66,35 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "short.csv").write_text("dataset,candidate\nd,a\n")
     with pytest.raises(InputError, match="lacks the columns family, model"):
         read_table(tmp_path / "short.csv")
+    with pytest.raises(InputError, match="is a folder"):
+        read_table(tmp_path)
+    header = ",".join(row("d", "a", 1, 0.5))
+    (tmp_path / "semicolons.csv").write_text(header.replace(",", ";") + "\n")
+    with pytest.raises(InputError, match=r"first line has 'dataset;candidate.*separated by commas"):
+        read_table(tmp_path / "semicolons.csv")
+    (tmp_path / "twice.csv").write_text(header + ",seed\n")
+    with pytest.raises(InputError, match="column seed twice"):
+        read_table(tmp_path / "twice.csv")
+    (tmp_path / "long.csv").write_text(header + "\n" + "d" * 200_000 + "\n")
+    limit = csv.field_size_limit(131_072)  # Python's own; readers of data files raise it
+    try:
+        with pytest.raises(InputError, match="no CSV file"):
+            read_table(tmp_path / "long.csv")
+    finally:
+        csv.field_size_limit(limit)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00dataset")
     with pytest.raises(InputError, match="UTF-8"):
         read_table(tmp_path / "bytes.csv")
     (tmp_path / "empty.csv").write_text(",".join(row("d", "a", 1, 0.5)) + "\n")
     with pytest.raises(InputError, match="no rows"):
         read_table(tmp_path / "empty.csv")
+
+
+def test_spaces_around_the_names_of_columns_do_not_matter(tmp_path: Path) -> None:
+    cells = [row("d", "a", 1, 0.5), row("d", "b", 1, 0.6)]
+    lines = [", ".join(cells[0]), *(",".join(cell.values()) for cell in cells)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert [race.dataset for race in read_table(tmp_path / "t.csv")] == ["d"]
 
 
 def test_true_scores_are_means_over_seeds_and_must_be_known() -> None:

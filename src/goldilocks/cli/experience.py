@@ -35,7 +35,7 @@ def import_(
     store = ExperienceStore()
     for source in sources:
         rows = rows_of_folder(source, name) if source.is_dir() else read_rows(source)
-        say(f"{source}: {store.add(rows):,} rungs added to {store.path}")
+        say(f"{source}: {store.add(rows, where=str(source)):,} rungs added to {store.path}")
 
 
 @command(app)

@@ -42,9 +42,9 @@ def replay(
 
     Example: goldilocks replay results.csv --cold --json > replays.json
     """
-    from goldilocks.cli.console import console, say
+    from goldilocks.cli.console import console, say, say_json
     from goldilocks.cli.tables import replay_summary
-    from goldilocks.selection.race_table import read_table
+    from goldilocks.selection.race_table import read_table, rungs_left_out
     from goldilocks.selection.replay_table import SHARES, ReplayPlan, replay_table, summarise
     from goldilocks.support.files import plain
 
@@ -58,10 +58,12 @@ def replay(
         cold=cold,
         repeats=repeats,
     )
-    results = replay_table(races, plan, lambda dataset: say(f"replaying {dataset}"))
+    for share, sets in rungs_left_out(races).items():
+        say(f"rung {share:g} is left out of {sets} data sets: not all candidates there have it", error=True)
+    results = replay_table(races, plan, lambda dataset: say(f"replaying {dataset}", error=True))
     summaries = summarise(results)
     if as_json:
         content = {"experience": "shipped" if cold else "other data sets", "summary": summaries, "replays": results}
-        typer.echo(json.dumps(plain(content), indent=1))
+        say_json(json.dumps(plain(content), indent=1))
         return
     console().print(replay_summary(summaries, races, plan.shares))

@@ -35,16 +35,20 @@ class ExperienceStore:
         """The store in ``path``; by default in the cache folder."""
         self.path = path or cache_folder() / "experience.sqlite"
 
-    def add(self, rows: Iterable[Row]) -> int:
+    def add(self, rows: Iterable[Row], *, where: str = "") -> int:
         """Add rows; returns how many.
+
+        Args:
+            rows: Text cells, with the columns of ``race_table``.
+            where: Their file, for error messages.
 
         Raises:
             InputError: the rows are no races (see ``read_table``), or the store cannot be used.
         """
         rows = list(rows)
-        races_of(rows, where=str(self.path))  # all or nothing
+        races_of(rows, where=where or str(self.path))  # all or nothing
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        values = [tuple((row.get(column) or "").strip() for column in _ALL) for row in rows]
+        values = [tuple(_cell(row, column) for column in _ALL) for row in rows]
         marks = ", ".join("?" * len(_ALL))
         with self._open(create=True) as database:
             database.executemany(f"INSERT OR REPLACE INTO rungs ({', '.join(_ALL)}) VALUES ({marks})", values)
@@ -111,7 +115,9 @@ class ExperienceStore:
                 self._check_version(database)
                 yield database
         except sqlite3.OperationalError as error:
-            raise InputError(f"{self.path}: cannot be used ({error}); another process may be using it.") from error
+            busy = "locked" in str(error) or "busy" in str(error)
+            advice = "another process is using it; try again" if busy else "delete it, and import your runs again"
+            raise InputError(f"{self.path}: cannot be used ({error}); {advice}.") from error
         except sqlite3.DatabaseError as error:
             raise InputError(f"{self.path}: is damaged ({error}); delete it, and import your runs again.") from error
 
@@ -125,6 +131,12 @@ class ExperienceStore:
             columns = ", ".join(f"{column} TEXT NOT NULL" for column in _ALL)
             database.execute(f"CREATE TABLE rungs ({columns}, PRIMARY KEY ({', '.join(_KEY)}))")
             database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _cell(row: Row, column: str) -> str:
+    """As it is kept: rung 1.0 is the rung 1, or the store would hold the end of a run twice."""
+    text = (row.get(column) or "").strip()
+    return f"{float(text):.12g}" if column == "rung" else text
 
 
 def rows_of_run(dataset: str, trials: Sequence[Trial], *, seed: int, n_labels: int) -> list[dict[str, str]]:

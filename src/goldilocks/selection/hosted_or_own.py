@@ -21,7 +21,9 @@ HOSTED = "api"
 """The family of endpoints."""
 _TRIVIAL = "majority"
 _MOST = 1e12
-"""A volume, or a number of labels, above this is "none"."""
+"""A volume above this is "none"."""
+_MOST_ROWS = 1e9
+"""A number of labels above this is "none"."""
 
 
 def hosted_or_own(choice: Choice, spec: TaskSpec, law: Exponent, rows: int) -> HostedOrOwn | None:
@@ -120,13 +122,36 @@ def _labels(
     target = (_draws(choice, hosted) - own.cost.total) / max(spec.objective.alpha, 1e-12)
     if float(target.mean()) <= 0:
         return None
-    now = np.maximum(choice.loss_of(own.candidate), 1e-6)
-    rates = -np.log2(law.factors(len(now), spec.seed))  # the exponent b of each draw
+    return labels_needed(choice.loss_of(own.candidate), target, law, rows, spec.seed)
+
+
+def labels_needed(
+    now: npt.NDArray[np.float64], target: npt.NDArray[np.float64], law: Exponent, rows: int, seed: int
+) -> Measured | None:
+    """Training rows after which a model's loss is that of another.
+
+    Args:
+        now: Draws of its loss after ``rows`` rows, ``(n_draws,)``.
+        target: Draws of the loss to reach, the same shape.
+        law: How the loss falls with the rows.
+        rows: Training rows it has.
+        seed: Of the draws of the exponent.
+
+    Returns:
+        The median with a 95 % interval; ``None``: more than a billion rows, or never.
+
+    Example: a loss of .2 after 1,000 rows that falls with the square root of the rows is .1 after 4,000
+        >>> found = labels_needed(np.full(9, 0.2), np.full(9, 0.1), Exponent(0.5, 1e-9), 1_000, 0)
+        >>> found and round(found.value)
+        4000
+    """
+    now = np.maximum(now, 1e-6)
+    rates = -np.log2(law.factors(len(now), seed))  # the exponent b of each draw
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         logs = math.log(rows) + np.log(now / np.maximum(target, 1e-9)) / np.maximum(rates, 1e-3)
     drawn = np.exp(np.clip(np.nan_to_num(logs, nan=math.log(_MOST)), 0.0, math.log(_MOST)))
     middle = float(np.median(drawn))
-    return None if middle >= _MOST else _measured(middle, drawn, "labels")
+    return None if middle >= _MOST_ROWS else _measured(middle, drawn, "labels")
 
 
 def _measured(value: float, drawn: Sequence[float] | npt.NDArray[np.float64], unit: str) -> Measured:

@@ -37,6 +37,8 @@ COLUMNS = (
 OPTIONAL = ("labels", "parameters")
 _MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="of the table")
 _LEAST_SECONDS = 1e-6
+_SHOWN = 80
+"""Characters of a foreign header that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +140,36 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         InputError: the file is missing, is not UTF-8 or lacks a column.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; name a CSV file with the columns {', '.join(COLUMNS)}.")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {what}; name a CSV file with the columns {', '.join(COLUMNS)}.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: lacks the columns {', '.join(missing)}; wanted are {', '.join(COLUMNS)}.")
+            header = [name.strip() for name in reader.fieldnames or ()]
+            _check_header(header, str(path))
+            reader.fieldnames = header
             return [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8; save the table as UTF-8 CSV.") from error
+    except csv.Error as error:
+        raise InputError(f"{path}: is no CSV file ({error}); save the table as CSV with commas.") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def _check_header(header: Sequence[str], where: str) -> None:
+    missing = [column for column in COLUMNS if column not in header]
+    if len(missing) == len(COLUMNS):
+        found = ", ".join(header)[:_SHOWN] or "nothing"
+        raise InputError(
+            f"{where}: its first line has {found!r}; wanted is a CSV file, separated by commas, whose first line names "
+            f"the columns {', '.join(COLUMNS)}."
+        )
+    if missing:
+        raise InputError(f"{where}: lacks the columns {', '.join(missing)}; wanted are {', '.join(COLUMNS)}.")
+    twice = [name for name in (*COLUMNS, *OPTIONAL) if header.count(name) > 1]
+    if twice:
+        raise InputError(f"{where}: has the column {twice[0]} twice; leave one of them out.")
 
 
 def races_of(rows: Sequence[Mapping[str, str]], *, where: str) -> list[TableRace]:
@@ -189,9 +211,18 @@ def _line(row: Mapping[str, str], where: str) -> _Line:
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            raise InputError(f"{where}: {column} is {text!r}; a number from {low:g} to {high:g} is needed.")
+            raise InputError(
+                f"{where}: {column} is {text!r}; a number from {low:g} to {high:g} is needed{hint(column)}."
+            )
         return value
 
+    def hint(column: str) -> str:
+        if column == "rung":
+            return ", the share of the full run, 1 for its end"
+        return ", 0.85 for 85 %" if column.endswith("_score") else ""
+
+    if not row["dataset"].strip():
+        raise InputError(f"{where}: dataset must not be empty.")
     family, model, method = (row[column].strip() for column in ("family", "model", "method"))
     if not (family and model and method):
         raise InputError(f"{where}: family, model and method must not be empty.")
@@ -216,7 +247,10 @@ def _race(lines: Sequence[_Line], source: str) -> TableRace:
     for line in lines:
         rungs = by_candidate[line.candidate.name]
         if line.share in rungs:
-            raise InputError(f"{where}: {line.candidate.name} has rung {line.share:g} twice.")
+            raise InputError(
+                f"{where}: {line.candidate.name} has rung {line.share:g} twice; candidates are told apart by family, "
+                "model and method, runs by seed."
+            )
         rungs[line.share] = line
     unfinished = [name for name, rungs in by_candidate.items() if 1.0 not in rungs]
     if unfinished:
@@ -239,6 +273,16 @@ def _race(lines: Sequence[_Line], source: str) -> TableRace:
             for name, rungs in by_candidate.items()
         },
     )
+
+
+def rungs_left_out(races: Sequence[TableRace]) -> dict[float, int]:
+    """Rung -> data sets that it was left out of, as not all of their candidates have it."""
+    sets: dict[float, set[str]] = defaultdict(set)
+    for race in races:
+        for curve in race.curves.values():
+            for share in set(curve.points) - set(race.rungs):
+                sets[share].add(race.dataset)
+    return {share: len(sets[share]) for share in sorted(sets)}
 
 
 def _trial(name: str, rung: int, share: float, seconds: float, loss: float, n_items: int) -> Trial:

@@ -154,6 +154,8 @@ def _shares(answer: Any, question: Question) -> tuple[dict[str, float], str]:
         return {}, "the endpoint left the question unanswered"
     if _refused(answer):
         return {}, f"the endpoint declined to answer ({answer.get('reason') or answer.get('refusal') or 'no reason'})"
+    if not isinstance(answer, Mapping):
+        return {}, "the endpoint gave no probabilities"
     if len(question.options) == 1:
         value = answer.get("probability", answer.get("noul"))
         if not _is_share(value):
@@ -161,7 +163,8 @@ def _shares(answer: Any, question: Question) -> tuple[dict[str, float], str]:
         return {question.options[0]: float(value)}, ""
     pairs = answer.get("probabilities")
     if isinstance(pairs, list):
-        pairs = {entry.get("value"): entry.get("probability") for entry in pairs if isinstance(entry, Mapping)}
+        named = [entry for entry in pairs if isinstance(entry, Mapping)]
+        pairs = {str(entry.get("value")): entry.get("probability") for entry in named}
     if not isinstance(pairs, Mapping):
         return {}, "the endpoint gave no probabilities"
     strange = [name for name in pairs if name not in question.options]
@@ -176,7 +179,7 @@ def _shares(answer: Any, question: Question) -> tuple[dict[str, float], str]:
 
 
 def _is_share(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    return type(value) in (int, float) and 0 <= value <= 1  # not so for NaN; an int may be too large for a float
 
 
 def first_round(
