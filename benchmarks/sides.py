@@ -211,6 +211,7 @@ def by_goldilocks(
     from goldilocks import plugins
     from goldilocks.nets.network import Network
     from goldilocks.tuning.loop import Learner
+    from goldilocks.tuning.training_set import TrainingSet
 
     family, method = plugins.load("families", "encoder"), plugins.load("methods", "full")
     mark("imported")
@@ -225,7 +226,9 @@ def by_goldilocks(
     mark("loaded")
     adjusted = method.training_config(recipe)
     assert adjusted is not None
-    learner = Learner(network, replace(adjusted, epochs=chosen.epochs), part.texts, part.gold, seed=chosen.seed)
+    learner = Learner(
+        network, replace(adjusted, epochs=chosen.epochs), TrainingSet(part.texts, part.gold), seed=chosen.seed
+    )
     learner.advance(1.0)
     mark("trained")
     return learner

@@ -14,8 +14,8 @@ from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
 from goldilocks.catalog import students
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.compression.form import Wanted, compressed_form
-from goldilocks.compression.search import PREFERENCES
+from goldilocks.compression.form import Provenance, compressed_form
+from goldilocks.compression.search import PREFERENCES, SearchPlan
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.language import languages, main_language
 from goldilocks.data.profile import LANGUAGE_SAMPLE, spread
@@ -157,9 +157,8 @@ def _searched(
         comparison,
         calibration,
         scratch,
-        Wanted(info.metric, settings.prefer, settings.only),
-        data=name,
-        parent=sha256_of(bundle.folder / INFO),
+        SearchPlan(settings.prefer, settings.only),
+        provenance=Provenance(info.metric, name, parent=sha256_of(bundle.folder / INFO)),
         progress=progress,
     )
 

@@ -16,21 +16,22 @@ from pathlib import Path
 
 from goldilocks import plugins
 from goldilocks.answers import Answers, by_rule
-from goldilocks.bundle.write import CompressedForm, write
+from goldilocks.bundle.write import CompressedForm, Winner, write
 from goldilocks.catalog.find import candidates
 from goldilocks.catalog.fit import workload
 from goldilocks.catalog.lengths import token_counters
 from goldilocks.catalog.short_schedules import with_short_schedules
 from goldilocks.catalog.students import on_this_machine
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.compression.form import Wanted, compressed_form
+from goldilocks.compression.form import Provenance, compressed_form
+from goldilocks.compression.search import SearchPlan
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.language import language_of
 from goldilocks.data.load import load
 from goldilocks.data.mask import mask
 from goldilocks.errors import EndpointError, InputError
 from goldilocks.evaluation.error_cost import LossRule, loss_rule
-from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.evaluation import ErrorAnalysis, evaluate
 from goldilocks.evaluation.stored import read_stored, to_stored
 from goldilocks.evaluation.trivial_baselines import trivial_answers
 from goldilocks.events import CompressionTried, Decided, Progress, StageStarted, silent
@@ -361,8 +362,8 @@ def _compressed(
             comparison,
             Calibration(texts, SeededDistil(context.spec.seed), at_hand),
             scratch,
-            Wanted(decision.metric, "J", context.spec.compress.only),
-            data="the validation part",
+            SearchPlan("J", context.spec.compress.only),
+            provenance=Provenance(decision.metric, "the validation part"),
             progress=lambda trial: guard.progress(CompressionTried(name, trial)),
         )
         predictions = ""
@@ -389,10 +390,12 @@ def _hand_over(
             dataset.goal,
             (decision.metric, *task.METRICS),
             source=("test", dataset.fingerprint),
-            language_of=language_of,
+            analysis=ErrorAnalysis(
+                language_of,
+                task.READS,
+                model.token_likelihoods if isinstance(model, SupportsTokenLikelihoods) else None,
+            ),
             seed=decision.seed,
-            roles=task.READS,
-            token_likelihoods=model.token_likelihoods if isinstance(model, SupportsTokenLikelihoods) else None,
         )
         decision = replace(
             decision,
@@ -403,7 +406,7 @@ def _hand_over(
         write_text(workspace.decision, to_json(decision))
         progress(StageStarted("bundle"))
         form = CompressedForm(workspace.compressed_model(winner.name), record) if record else None
-        write(model, decision, winner, dataset, workspace.bundle, mask=mask, rule=rule, form=form)
+        write(model, Winner(winner, decision, rule, form), dataset, workspace.bundle, mask=mask)
     return None if failed else (decision, evaluation)
 
 

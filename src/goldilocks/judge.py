@@ -16,7 +16,7 @@ from goldilocks.data.language import language_of
 from goldilocks.data.read import Reading, read
 from goldilocks.errors import InputError
 from goldilocks.evaluation.drawn import drawn_scores
-from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.evaluation import ErrorAnalysis, evaluate
 from goldilocks.protocols import SupportsGeneration, SupportsSampling, SupportsTokenLikelihoods, Task
 from goldilocks.records import Evaluation, Part
 
@@ -58,10 +58,10 @@ def evaluate_bundle(
         loaded.info.goal,
         (loaded.info.metric, *task.METRICS),
         source=(source, fingerprint([part])),
-        language_of=language_of,
-        roles=task.READS,
-        token_likelihoods=(
-            loaded.model.token_likelihoods if isinstance(loaded.model, SupportsTokenLikelihoods) else None
+        analysis=ErrorAnalysis(
+            language_of,
+            task.READS,
+            loaded.model.token_likelihoods if isinstance(loaded.model, SupportsTokenLikelihoods) else None,
         ),
     )
     return _with_samples(evaluation, loaded, part, tried, samples, drawn or {}) if tried else evaluation

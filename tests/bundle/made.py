@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldilocks import plugins
-from goldilocks.bundle.write import write
+from goldilocks.bundle.write import Winner, write
 from goldilocks.protocols import Model
 from goldilocks.records import (
     Candidate,
@@ -77,4 +77,4 @@ def decision(candidate: Candidate) -> Decision:
 def bundle(folder: Path, family: str = "naive_bayes", model: Model | None = None) -> Path:
     """Write a bundle of a family's first model to ``folder``."""
     candidate = Candidate(facts(family), "scratch")
-    return write(model or fitted(family), decision(candidate), candidate, DATASET, folder)
+    return write(model or fitted(family), Winner(candidate, decision(candidate)), DATASET, folder)

@@ -10,7 +10,7 @@ from made import DATASET, decision, facts, fitted
 
 from goldilocks.bundle.read import load
 from goldilocks.bundle.verify import verify
-from goldilocks.bundle.write import write
+from goldilocks.bundle.write import Winner, write
 from goldilocks.records import AnswerRule, Candidate
 
 RULE = AnswerRule(error_costs=((0.0, 1.0), (99.0, 0.0)), review_below=0.999)
@@ -18,7 +18,7 @@ RULE = AnswerRule(error_costs=((0.0, 1.0), (99.0, 0.0)), review_below=0.999)
 
 def bundle(folder: Path, rule: AnswerRule | None) -> Path:
     candidate = Candidate(facts("majority"), "scratch")
-    return write(fitted("majority"), decision(candidate), candidate, DATASET, folder / "bundle", rule=rule)
+    return write(fitted("majority"), Winner(candidate, decision(candidate), rule), DATASET, folder / "bundle")
 
 
 def test_bundle_answers_with_the_lowest_expected_cost_and_marks_what_is_unsure(tmp_path: Path) -> None:

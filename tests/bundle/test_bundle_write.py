@@ -11,7 +11,7 @@ from made import DATASET, GOLD, TEXTS, bundle, decision, facts, fitted
 
 from goldilocks.answers import Answers, of_labels
 from goldilocks.bundle.read import load
-from goldilocks.bundle.write import Tuned, write, write_tuned
+from goldilocks.bundle.write import Tuned, Winner, write, write_tuned
 from goldilocks.errors import InputError, IntegrityError
 from goldilocks.protocols import Model
 from goldilocks.records import Candidate, Measured, Text
@@ -67,8 +67,7 @@ def test_personal_data_are_taken_out_of_stored_texts(tmp_path: Path) -> None:
 
     write(
         fitted("naive_bayes"),
-        decision(candidate),
-        candidate,
+        Winner(candidate, decision(candidate)),
         DATASET,
         tmp_path / "bundle",
         mask=lambda text: text.replace("sun", "<star>"),
@@ -83,7 +82,7 @@ def test_folder_names_of_the_machine_do_not_go_with_the_bundle(tmp_path: Path) -
     model_facts = replace(facts("naive_bayes"), source=str(tmp_path / "secret" / "mine"))
 
     candidate = Candidate(model_facts, "scratch")
-    write(fitted("naive_bayes"), decision(candidate), candidate, DATASET, tmp_path / "bundle")
+    write(fitted("naive_bayes"), Winner(candidate, decision(candidate)), DATASET, tmp_path / "bundle")
 
     assert load(tmp_path / "bundle").info.facts.source == "mine"
     for name in ("bundle.json", "README.md"):

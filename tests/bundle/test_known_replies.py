@@ -11,7 +11,7 @@ from goldilocks import plugins
 from goldilocks.answers import as_fields
 from goldilocks.bundle import known_replies
 from goldilocks.bundle.read import Bundle, load
-from goldilocks.bundle.write import write
+from goldilocks.bundle.write import Winner, write
 from goldilocks.protocols import OneShotEstimator
 from goldilocks.records import Candidate, Dataset, Output, Part
 
@@ -45,7 +45,7 @@ def bundle(folder: Path, own: Part, mask: object = str) -> Bundle:
     assert isinstance(model, OneShotEstimator)
     model.fit(own.texts, own.gold, seed=0)
     chosen = replace(decision(candidate), task="dialogue_retrieval", metric="recall_at_1")
-    return load(write(model, chosen, candidate, data, folder, mask=mask))  # type: ignore[arg-type]
+    return load(write(model, Winner(candidate, chosen), data, folder, mask=mask))  # type: ignore[arg-type]
 
 
 def test_rows_without_candidates_are_answered_with_a_known_reply(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.classical.ngram_linear import NgramLinear
-from goldilocks.compression.search import frontier, search
+from goldilocks.compression.search import SearchPlan, frontier, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.errors import IntegrityError, MissingError
 from goldilocks.records import CompressionTrial, Footprint, Measured, Part, Text
@@ -154,7 +154,12 @@ def test_steps_are_chained_and_the_smallest_that_passes_is_taken(
 
 def test_only_named_compressors_are_tried(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     result = search(
-        model, comparison.baseline(model), comparison, tmp_path, calibration=calibration(), only=["float16"]
+        model,
+        comparison.baseline(model),
+        comparison,
+        tmp_path,
+        calibration=calibration(),
+        plan=SearchPlan(only=("float16",)),
     )
 
     assert [trial.steps for trial in result.trials] == [("float16",)]
@@ -177,8 +182,7 @@ def test_where_nothing_is_faster_nothing_is_taken(model: SavedModel, comparison:
         comparison,
         tmp_path,
         calibration=calibration(),
-        prefer="latency",
-        only=["float16"],
+        plan=SearchPlan("latency", ("float16",)),
     )
 
     assert result.trials[0].passed  # and takes 1 ms, as the original
@@ -192,7 +196,14 @@ def test_compressor_without_texts_and_harsher_levels_are_not_tried(
     monkeypatch.setattr(compressor, "FEWEST_TEXTS", 10, raising=False)
     baseline = comparison.baseline(model)
 
-    without = search(model, baseline, comparison, tmp_path / "1", calibration=calibration(), only=["feature_pruning"])
+    without = search(
+        model,
+        baseline,
+        comparison,
+        tmp_path / "1",
+        calibration=calibration(),
+        plan=SearchPlan(only=("feature_pruning",)),
+    )
     assert without.trials == ()
     assert without.skipped == (
         ("feature_pruning", "it needs at least 10 unlabelled texts that are no rows of the gate, not 0"),
@@ -200,14 +211,16 @@ def test_compressor_without_texts_and_harsher_levels_are_not_tried(
 
     monkeypatch.setattr(compressor, "LEVELS", (0.9, 0.01, 0.001))
     texts = calibration([str(number) for number in range(10)])
-    tried = search(model, baseline, comparison, tmp_path / "2", calibration=texts, only=["feature_pruning"])
+    tried = search(
+        model, baseline, comparison, tmp_path / "2", calibration=texts, plan=SearchPlan(only=("feature_pruning",))
+    )
     assert [trial.passed for trial in tried.trials] == [True, False]  # 0.001 is harsher than what failed
 
 
 def test_unknown_compressor_is_named(model: SavedModel, comparison: Comparison, tmp_path: Path) -> None:
     baseline = comparison.baseline(model)
     with pytest.raises(MissingError, match="No compressors plug-in is named 'int8'"):
-        search(model, baseline, comparison, tmp_path, calibration=calibration(), only=["int8"])
+        search(model, baseline, comparison, tmp_path, calibration=calibration(), plan=SearchPlan(only=("int8",)))
 
 
 def trial(name: str, size: int, latency: float, loss: float, *, passed: bool = True) -> CompressionTrial:

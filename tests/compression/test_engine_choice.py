@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
 
 from goldilocks import plugins
 from goldilocks.compression import engine_choice
-from goldilocks.compression.search import search
+from goldilocks.compression.search import SearchPlan, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.nets.network import Network
 from goldilocks.records import Footprint, Measured, Output, Text
@@ -78,8 +78,7 @@ def test_faster_engine_is_taken_where_the_intervals_do_not_overlap(
         judged,
         tmp_path,
         calibration=calibration(("a text",) * 5),
-        prefer="latency",
-        only=("onnx_float32",),
+        plan=SearchPlan("latency", ("onnx_float32",)),
     )
 
     assert result.taken is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldilocks import plugins
-from goldilocks.compression.search import SearchResult, search
+from goldilocks.compression.search import SearchPlan, SearchResult, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.protocols import PretrainedModel
 from goldilocks.records import Footprint, Measured, Text
@@ -33,7 +33,9 @@ def searched(students: Sequence[PretrainedModel], folder: Path, max_loss: float 
     comparison = Comparison(GATE, tiny.GOAL, plugins.load("metrics", "accuracy"), max_loss, answers, footprint)
     texts = replace(calibration(tiny.part(200).texts), pretrained=tuple(students))
     baseline = comparison.baseline(model)
-    return search(model, baseline, comparison, folder / "trials", calibration=texts, only=["distilled_encoder"])
+    return search(
+        model, baseline, comparison, folder / "trials", calibration=texts, plan=SearchPlan(only=("distilled_encoder",))
+    )
 
 
 def named(folder: Path, *, width: int) -> PretrainedModel:

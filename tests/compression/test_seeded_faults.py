@@ -14,7 +14,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
-from goldilocks.compression.search import SearchResult, search
+from goldilocks.compression.search import SearchPlan, SearchResult, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.nets.network import Network
 from goldilocks.protocols import Calibration, Model
@@ -22,6 +22,7 @@ from goldilocks.records import Footprint, Measured, Text, TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 TRAIN, GATE = tiny.part(200), tiny.part(400, seed=1)
 CHINESE = tiny.part(200, language="zh").texts
@@ -38,7 +39,7 @@ def footprint(family: str, engine: str, folder: Path, texts: Sequence[Text]) -> 
 def model(tmp_path_factory: pytest.TempPathFactory) -> SavedModel:
     folder = tmp_path_factory.mktemp("faults")
     network = tiny.encoder(folder / "checkpoint", TRAIN, depth=3)
-    learner = Learner(network, TrainingConfig(8, 2e-3, 2e-3), TRAIN.texts, TRAIN.gold, seed=0)
+    learner = Learner(network, TrainingConfig(8, 2e-3, 2e-3), TrainingSet(TRAIN.texts, TRAIN.gold), seed=0)
     learner.advance(1.0)
     (folder / "model").mkdir()
     learner.settle().save(folder / "model")
@@ -55,7 +56,9 @@ def searched(
     model: SavedModel, comparison: Comparison, folder: Path, name: str, texts: Sequence[Text] = TRAIN.texts
 ) -> SearchResult:
     brief = calibration(texts, most_epochs=4)
-    return search(model, comparison.baseline(model), comparison, folder, calibration=brief, only=[name])
+    return search(
+        model, comparison.baseline(model), comparison, folder, calibration=brief, plan=SearchPlan(only=(name,))
+    )
 
 
 def broken_layer(network: Network) -> None:

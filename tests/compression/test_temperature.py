@@ -18,6 +18,7 @@ from goldilocks.records import Footprint, Measured, Output, Part, Text, Training
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 PART = tiny.part(300, seed=1)
 
@@ -32,7 +33,10 @@ def encoder(tmp_path: Path) -> SavedModel:
     """An encoder that is right and far too unsure."""
     train = tiny.part(200)
     learner = Learner(
-        tiny.encoder(tmp_path / "checkpoint", train), TrainingConfig(6, 2e-3, 2e-3), train.texts, train.gold, seed=0
+        tiny.encoder(tmp_path / "checkpoint", train),
+        TrainingConfig(6, 2e-3, 2e-3),
+        TrainingSet(train.texts, train.gold),
+        seed=0,
     )
     learner.advance(1.0)
     network = learner.settle()

@@ -18,6 +18,7 @@ from goldilocks.records import Part, TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.testing.compression import calibration, pretrained
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 CONFIG = TrainingConfig(8, 2e-3, 2e-3)
 OLD = Path(__file__).parents[1] / "fixtures" / "v0.1"
@@ -69,7 +70,7 @@ def test_networks_of_other_shapes_are_not_exported() -> None:
 
 def tuned(folder: Path, part: Part) -> Network:
     """A tiny encoder that knows the tiny data."""
-    learner = Learner(tiny.encoder(folder, part, depth=3), CONFIG, part.texts, part.gold, seed=0)
+    learner = Learner(tiny.encoder(folder, part, depth=3), CONFIG, TrainingSet(part.texts, part.gold), seed=0)
     learner.advance(1.0)
     return learner.settle()
 

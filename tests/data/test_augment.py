@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goldilocks.data.augment import copies_of, problem
+from goldilocks.data.augment import BoundAugmenter, copies_of, problem
 from goldilocks.errors import InputError
 from goldilocks.records import Output, Part
 
@@ -21,9 +21,11 @@ def backwards(texts: Sequence[str], seed: int) -> list[str]:
     return [text[::-1] for text in texts]
 
 
-def copies(part: Part, output: Output = Output.LABEL, vary: Any = backwards, **options: Any) -> Any:
-    given: dict[str, Any] = {"copies": 1, "seed": 0, "name": "loud", "paraphrases": False, "held_out": NOTHING}
-    return copies_of(part, output, vary, **{**given, **options})
+def copies(
+    part: Part, output: Output = Output.LABEL, vary: Any = backwards, *, paraphrases: bool = False, **options: Any
+) -> Any:
+    given: dict[str, Any] = {"copies": 1, "seed": 0, "held_out": NOTHING}
+    return copies_of(part, output, BoundAugmenter("loud", vary, paraphrases), **{**given, **options})
 
 
 def test_tagged_words_stay_and_other_words_vary_in_place() -> None:

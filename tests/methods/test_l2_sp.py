@@ -14,6 +14,7 @@ from goldilocks.nets.network import Network
 from goldilocks.records import TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 ROWS = tiny.part(60)
 TRAINING = TrainingConfig(epochs=6, learning_rate=3e-3, head_learning_rate=3e-3)
@@ -34,7 +35,7 @@ def distance(before: Network, after: Network) -> float:
 def learner(network: Network, strength: float | None) -> Learner:
     l2_sp.prepare(network, l2_sp.Options()) if strength else full.prepare(network, full.Options())
     own = l2_sp.objective(network, ROWS.texts, ROWS.gold, l2_sp.Options(strength)) if strength else None
-    return Learner(network, TRAINING, ROWS.texts, ROWS.gold, seed=0, objective=own)
+    return Learner(network, TRAINING, TrainingSet(ROWS.texts, ROWS.gold), seed=0, objective=own)
 
 
 def test_backbone_stays_nearer_than_with_full_fine_tuning_and_still_learns(network: Network) -> None:

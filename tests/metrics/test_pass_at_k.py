@@ -5,7 +5,7 @@ import pytest
 from goldilocks.answers import of_values
 from goldilocks.cli.tables import evaluation_tables
 from goldilocks.errors import InputError
-from goldilocks.evaluation.evaluation import evaluate
+from goldilocks.evaluation.evaluation import ErrorAnalysis, evaluate
 from goldilocks.evaluation.score import score
 from goldilocks.metrics import pass_at_k
 from goldilocks.records import Goal, Output, Part
@@ -83,7 +83,7 @@ def test_evaluation_says_how_programs_were_kept_in() -> None:
         Goal(Output.TEXT),
         ["pass_at_k", "exact_match"],
         source=("test", "f"),
-        language_of=lambda text: "en",
+        analysis=ErrorAnalysis(lambda text: "en"),
     )
     assert got.conditions == {"pass_at_k": f"programs were run in the sandbox ({protection()})"}
     shown = [evaluation_table for evaluation_table in evaluation_tables(got) if isinstance(evaluation_table, str)]

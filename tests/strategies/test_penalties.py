@@ -16,6 +16,7 @@ from goldilocks.records import Part, TrainingConfig
 from goldilocks.strategies import distillation, ewc, l2_sp, replay
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 ROWS = tiny.part(12)
 CONFIG = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3, weight_decay=0.01)
@@ -45,7 +46,7 @@ def pulled(objective: StartPointObjective, moved: Slot, by: float) -> list[list[
 
 
 def test_training_loop_says_which_rows_of_the_word_table_it_trains(network: Network) -> None:
-    learner = Learner(network, CONFIG, ROWS.texts, ROWS.gold, seed=0)
+    learner = Learner(network, CONFIG, TrainingSet(ROWS.texts, ROWS.gold), seed=0)
     name = f"backbone.{network.backbone.word_embedding}.weight"
     (table,) = (slot for slot in learner._optimizer.slots if slot.name == name)
     full_table = network.module.get_parameter(name)

@@ -19,6 +19,7 @@ from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning import cache
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 RECIPE = TrainingConfig(epochs=2, learning_rate=2e-3, head_learning_rate=1e-2, batch_rows=8)
 PART = tiny.part(48)
@@ -49,7 +50,7 @@ def learner(
     assert isinstance(network, Network)
     torch.manual_seed(seed)
     chosen.prepare(network, chosen.Options())
-    return Learner(network, config, PART.texts, PART.gold, seed=seed, unlabelled=unlabelled)
+    return Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=seed)
 
 
 def weights(one: Learner) -> dict[str, torch.Tensor]:

@@ -30,6 +30,7 @@ from goldilocks.testing import tiny
 from goldilocks.testing.method_training import teacher_for
 from goldilocks.tuning.loop import Learner
 from goldilocks.tuning.rate_range import rate_range_test
+from goldilocks.tuning.training_set import TrainingSet
 
 # An uneven share of the labels, so that class weights and priors matter.
 PART = tiny.part(40).take([*range(0, 40, 3), *range(1, 40, 9), *range(2, 40, 9)])
@@ -111,7 +112,7 @@ def trained(networks: dict[str, Network], method: str, *options: str, dropout: f
 
     network = networks[method].twin()
     objective = objective_of(method, network)
-    one = Learner(network, config, PART.texts, PART.gold, seed=0, objective=objective, unlabelled=unlabelled)
+    one = Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=0, objective=objective)
     one.advance(1.0)
     return torch.cat([weight.flatten() for weight in one.settled().module.state_dict().values()])
 
@@ -180,7 +181,9 @@ def test_every_option_has_its_effect_beside_an_objective_or_is_refused(
 def test_class_weights_of_an_objective_are_those_of_the_labels(networks: dict[str, Network]) -> None:
     network = networks["distil"].twin()
     config = replace(CONFIG, class_weights=ClassWeights.BALANCED)
-    one = Learner(network, config, PART.texts, PART.gold, seed=0, objective=objective_of("distil", network))
+    one = Learner(
+        network, config, TrainingSet(PART.texts, PART.gold), seed=0, objective=objective_of("distil", network)
+    )
     counts = [PART.gold.count(label) for label in network.labels]
     expected = [len(PART.gold) / (len(counts) * count) for count in counts]
     assert one._work.criterion.class_weights is not None
@@ -189,7 +192,9 @@ def test_class_weights_of_an_objective_are_those_of_the_labels(networks: dict[st
 
 def test_the_rate_test_minimises_what_training_does(networks: dict[str, Network]) -> None:
     network = networks["contrastive"].twin()
-    one = Learner(network, CONFIG, PART.texts, PART.gold, seed=0, objective=objective_of("contrastive", network))
+    one = Learner(
+        network, CONFIG, TrainingSet(PART.texts, PART.gold), seed=0, objective=objective_of("contrastive", network)
+    )
     rate_range_test(one, steps=2)
     # Pairs are compared by the backbone: of the head no rate can be tested.
     slots = one._optimizer.slots
@@ -218,4 +223,4 @@ def test_an_option_of_an_option_that_is_off_is_refused(
     changes: dict[str, Any], message: str, networks: dict[str, Network]
 ) -> None:
     with pytest.raises(InputError, match=message):
-        Learner(networks["full"].twin(), replace(CONFIG, **changes), PART.texts, PART.gold, seed=0)
+        Learner(networks["full"].twin(), replace(CONFIG, **changes), TrainingSet(PART.texts, PART.gold), seed=0)

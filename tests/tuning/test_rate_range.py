@@ -13,6 +13,7 @@ from goldilocks.records import TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
 from goldilocks.tuning.rate_range import HIGHEST, LOWEST, rate_range_test, with_tested_rates
+from goldilocks.tuning.training_set import TrainingSet
 
 CONFIG = TrainingConfig(epochs=2, learning_rate=2e-3, head_learning_rate=1e-2, batch_rows=8)
 PART = tiny.part(48)
@@ -34,7 +35,7 @@ def learner(folder: Path, factor: float = 1.0) -> Learner:
     config = replace(
         CONFIG, learning_rate=CONFIG.learning_rate * factor, head_learning_rate=CONFIG.head_learning_rate * factor
     )
-    return Learner(network, config, PART.texts, PART.gold, seed=0)
+    return Learner(network, config, TrainingSet(PART.texts, PART.gold), seed=0)
 
 
 def test_rates_climb_exponentially_and_the_suggestion_is_a_tenth_of_the_best(folder: Path) -> None:

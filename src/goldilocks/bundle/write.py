@@ -68,28 +68,29 @@ class CompressedForm:
     """How it came about; a trial was taken."""
 
 
-def write(
-    model: Model,
-    decision: Decision,
-    winner: Candidate,
-    dataset: Dataset,
-    folder: Path,
-    *,
-    mask: Mask = str,
-    rule: AnswerRule | None = None,
-    form: CompressedForm | None = None,
-) -> Path:
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The candidate that a decision chose."""
+
+    candidate: Candidate
+    """With the facts of its model."""
+    decision: Decision
+    """Its scores and its sentence go with the bundle."""
+    rule: AnswerRule | None = None
+    """How its probabilities become answers; ``None``: the most probable label."""
+    form: CompressedForm | None = None
+    """Where the model is a compressed form of the candidate; ``None``: it is as it was tuned."""
+
+
+def write(model: Model, winner: Winner, dataset: Dataset, folder: Path, *, mask: Mask = str) -> Path:
     """Write the winner of a decision as a bundle.
 
     Args:
-        model: The winner, tuned.
-        decision: Whose winner it is; its scores and its sentence go with the bundle.
-        winner: The same candidate, with the facts of its model.
+        model: The winner's, tuned.
+        winner: The candidate and its decision.
         dataset: What it was tuned on. Texts of its validation part are stored to check the answers by.
         folder: Where to; a bundle that is there is replaced.
         mask: Takes personal data out of the stored texts.
-        rule: How its probabilities become answers; ``None``: the most probable label.
-        form: Where ``model`` is a compressed form of the winner; ``None``: it is as it was tuned.
 
     Returns:
         ``folder``.
@@ -98,12 +99,13 @@ def write(
         InputError: the folder holds something else, cannot be written to, or the disk is full; nothing is left behind.
         IntegrityError: what was written does not answer as the model did.
     """
+    decision, rule, form = winner.decision, winner.rule, winner.form
     scored = {decision.metric: decision.winner.score} if decision.winner.score else {}
     opened = dict(decision.test_scores)
     if decision.test_score is not None:
         opened.setdefault(decision.metric, decision.test_score)
     info = replace(
-        _info(model, winner, dataset, decision.task, decision.metric, mask),
+        _info(model, winner.candidate, dataset, decision.task, decision.metric, mask),
         answer_rule=rule or AnswerRule(),
         predictions=_stored(model, dataset, mask, rule),
         validation=scored,

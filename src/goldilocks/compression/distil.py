@@ -23,13 +23,14 @@ class SeededDistil:
         """See ``protocols.Distil``."""
         from goldilocks.nets.distillation import Distillation, answers_as_gold, has_soft_targets
         from goldilocks.tuning.loop import Learner
+        from goldilocks.tuning.training_set import TrainingSet
 
         student.module.requires_grad_(True)
         if has_soft_targets(student):
             objective = Distillation(student, teacher, texts)
-            learner = Learner(student, config, texts, (), seed=self.seed, objective=objective)
+            learner = Learner(student, config, TrainingSet(texts), seed=self.seed, objective=objective)
         else:
             gold = answers_as_gold(teacher.predict(texts).values, texts, student.config.goal.output)
-            learner = Learner(student, config, texts, gold, seed=self.seed)
+            learner = Learner(student, config, TrainingSet(texts, gold), seed=self.seed)
         learner.advance(1.0)
         learner.settle()

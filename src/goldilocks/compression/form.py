@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldilocks.compression.search import frontier, load_per_core, search
+from goldilocks.compression.search import SearchPlan, frontier, load_per_core, search
 from goldilocks.compression.trial import Comparison, SavedModel
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.protocols import Calibration
@@ -15,15 +15,15 @@ from goldilocks.support.machine.hardware import machine
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a compressed model is chosen by."""
+class Provenance:
+    """What the record of a compression names: metric, rows and bundle."""
 
     metric: str
     """File name in metrics/ of the metric whose loss is limited."""
-    prefer: str
-    """As for ``search``."""
-    only: tuple[str, ...] = ()
-    """File names in compressors/; empty: all."""
+    data: str
+    """Name of the rows that the gate compares answers on."""
+    parent: str = ""
+    """As in ``Compression``."""
 
 
 def compressed_form(
@@ -31,10 +31,9 @@ def compressed_form(
     comparison: Comparison,
     calibration: Calibration,
     scratch: Path,
-    wanted: Wanted,
+    plan: SearchPlan,
     *,
-    data: str,
-    parent: str = "",
+    provenance: Provenance,
     progress: Callable[[CompressionTrial], None] = lambda _: None,
 ) -> tuple[Compression, SavedModel | None]:
     """Search the compressed form of a model.
@@ -44,9 +43,8 @@ def compressed_form(
         comparison: Rows of the gate, and measurement.
         calibration: Texts that compressors learn from.
         scratch: An empty folder for the models of the trials; the one that is taken lies there.
-        wanted: What is to be found.
-        data: Name of the rows.
-        parent: As in ``Compression``.
+        plan: What to minimise, and the compressors to try.
+        provenance: What the record names.
         progress: Called after each trial, the original's first.
 
     Returns:
@@ -60,16 +58,15 @@ def compressed_form(
         comparison,
         scratch,
         calibration=calibration,
-        prefer=wanted.prefer,
-        only=wanted.only,
+        plan=plan,
         progress=progress,
     )
     record = Compression(
-        parent=parent,
-        metric=wanted.metric,
+        parent=provenance.parent,
+        metric=provenance.metric,
         max_loss=comparison.max_loss,
-        prefer=wanted.prefer,
-        data=data,
+        prefer=plan.prefer,
+        data=provenance.data,
         data_fingerprint=fingerprint([comparison.part]),
         n=len(comparison.part),
         original=baseline,

@@ -44,6 +44,16 @@ class SearchResult:
     """``None``: no trial passed and improved on the original."""
 
 
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What a search minimises, and which compressors it tries."""
+
+    prefer: str = "size"
+    """What to minimise among the trials that pass: ``size``, ``latency`` (median of one text) or ``J``."""
+    only: tuple[str, ...] = ()
+    """File names in compressors/; empty: all."""
+
+
 def search(
     original: SavedModel,
     baseline: CompressionTrial,
@@ -51,8 +61,7 @@ def search(
     scratch: Path,
     *,
     calibration: Calibration,
-    prefer: str = "size",
-    only: Sequence[str] = (),
+    plan: SearchPlan = SearchPlan(),
     progress: Callable[[CompressionTrial], None] = lambda _: None,
 ) -> SearchResult:
     """Try the compressors, fit the temperature of the model that is taken, and choose its engine.
@@ -63,14 +72,14 @@ def search(
         comparison: Rows, metric, margin and measurement.
         scratch: An empty folder; each trial's model stays there.
         calibration: Texts that none of the rows is among, for compressors that need some.
-        prefer: What to minimise among the trials that pass: ``size``, ``latency`` (median of one text) or ``J``.
-        only: Names of compressors; empty: all.
+        plan: What to minimise, and the compressors to try.
         progress: Called after each trial.
 
     Raises:
-        MissingError: ``only`` names a compressor that there is not.
+        MissingError: the plan names a compressor that there is not.
     """
-    named = {name: plugins.load("compressors", name) for name in only or plugins.names("compressors")}
+    prefer = plan.prefer
+    named = {name: plugins.load("compressors", name) for name in plan.only or plugins.names("compressors")}
     current, best, at_hand = original, _measure_of(baseline, prefer), baseline
     trials: list[CompressionTrial] = []
     skipped: dict[str, str] = {}

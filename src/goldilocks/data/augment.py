@@ -38,19 +38,28 @@ class Copies:
     """Copies that equal a row that is there, or another copy."""
 
 
+@dataclass(frozen=True, slots=True)
+class BoundAugmenter:
+    """An augmenter with its options and resources."""
+
+    name: str
+    """File name in augmenters/, for errors."""
+    vary: Vary
+    paraphrases: bool
+    """Whether a copy may have other words throughout."""
+
+
 def copies_of(
-    train: Part, output: Output, vary: Vary, *, copies: int, seed: int, name: str, paraphrases: bool, held_out: Part
+    train: Part, output: Output, augmenter: BoundAugmenter, *, copies: int, seed: int, held_out: Part
 ) -> Copies:
     """Varied copies of the training rows.
 
     Args:
         train: The training rows.
         output: Kind of the right answers.
-        vary: The augmenter.
+        augmenter: What varies the texts.
         copies: Copies of each row.
         seed: The same seed gives the same copies.
-        name: Of the augmenter, for errors.
-        paraphrases: Whether a copy may have other words throughout.
         held_out: Rows that no copy may equal (the validation set).
 
     Raises:
@@ -62,9 +71,9 @@ def copies_of(
     problems: Counter[str] = Counter()
     unchanged, example = 0, ""
     for number in range(copies):
-        varied = _varied(train, output, vary, seed + number)
+        varied = _varied(train, output, augmenter.vary, seed + number)
         for row, copy in enumerate(varied):
-            reason = problem(train.texts[row], train.gold[row], copy, output, paraphrases=paraphrases)
+            reason = problem(train.texts[row], train.gold[row], copy, output, paraphrases=augmenter.paraphrases)
             key = normalise(as_text(copy))
             if reason is not None:
                 problems[reason] += 1
@@ -75,7 +84,7 @@ def copies_of(
                 known.add(key)
                 texts.append(copy)
                 sources.append(row)
-    rejected = sum(problems.values())
+    rejected, name = sum(problems.values()), augmenter.name
     if rejected > _REJECTED * max(1, len(train) * copies):
         raise InputError(
             f"augment: {name} loses what the right answer rests on in {rejected} of {len(train) * copies} copies "

@@ -80,7 +80,6 @@ def read(
     sentences: int = 1,
     keep: Sequence[str] = (),
     max_bytes: int = MOST_BYTES,
-    into: RowSink | None = None,
 ) -> Reading:
     """Read the rows of one source.
 
@@ -94,7 +93,6 @@ def read(
         sentences: For tags: so many rows that follow one another, of one document, are read as one.
         keep: Columns that must be among the attributes of the rows.
         max_bytes: Most bytes of content, decompressed.
-        into: Takes the usable rows as they are read; the part of the reading is then empty.
 
     Raises:
         InputError: no such role or column, an empty source, or a file that cannot be read.
@@ -104,12 +102,18 @@ def read(
     if sentences > 1 and task.OUTPUT is not Output.TAGS:
         raise InputError("data.sentences is for tasks that tag words; leave it out.")
     opened = _open(source, fields, task, folder, keep, max_bytes)
-    opened.rows = unrolled(gathered(opened.rows, opened.roles), opened.roles)
-    reading = _collect(opened, task, source, sentences, keep, into)
-    if reading.total == 0:
-        wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
-        raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
-    return reading
+    return _collect(opened, task, source, sentences, keep)
+
+
+def read_into(
+    sink: RowSink, source: str, fields: Mapping[str, str], task: Task, folder: Path, *, max_bytes: int = MOST_BYTES
+) -> Reading:
+    """Pass the usable rows of one source to ``sink`` as they are read; the part of the reading is then empty.
+
+    Otherwise as ``read``.
+    """
+    _refuse_unknown_roles(fields, task)
+    return _collect(_open(source, fields, task, folder, (), max_bytes), task, source, into=sink)
 
 
 def _refuse_unknown_roles(fields: Mapping[str, str], task: Task) -> None:
@@ -214,9 +218,15 @@ def _sentences_in(lines: Iterable[str]) -> bool:
 
 
 def _collect(
-    opened: _Source, task: Task, source: str, sentences: int, keep: Sequence[str], into: RowSink | None
+    opened: _Source,
+    task: Task,
+    source: str,
+    sentences: int = 1,
+    keep: Sequence[str] = (),
+    into: RowSink | None = None,
 ) -> Reading:
     """Draw all rows, and sort them into usable, unusable and skipped ones."""
+    rows = unrolled(gathered(opened.rows, opened.roles), opened.roles)
     texts: list[Text] = []
     gold: list[Gold] = []
     numbers: list[int] = []
@@ -229,7 +239,7 @@ def _collect(
 
     def counted() -> Rows:
         nonlocal total
-        for row in opened.rows:
+        for row in rows:
             total += 1
             yield row
 
@@ -252,6 +262,9 @@ def _collect(
         numbers.append(number)
         documents.append(document_of(row.get("document")))
         attributes.add(row)
+    if total == 0:
+        wanted = "at least a header and some rows" if suffix_of(Path(source)) in (".csv", ".tsv") else "some rows"
+        raise InputError(f"{source}: holds no rows; name a file with {wanted}.")
     part = Part(
         tuple(texts),
         tuple(gold),

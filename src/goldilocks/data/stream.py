@@ -18,7 +18,7 @@ from goldilocks.data.findings import finding
 from goldilocks.data.fingerprint import fingerprint
 from goldilocks.data.instruction import instruction_for
 from goldilocks.data.profile import label_counts, profile
-from goldilocks.data.read import Reading, read
+from goldilocks.data.read import Reading, read, read_into
 from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.data.splitting.groups import PARTS
 from goldilocks.errors import InputError
@@ -127,8 +127,10 @@ def _refuse(spec: TaskSpec, task: Task) -> None:
 
 def _read(spec: TaskSpec, task: Task, source: str, progress: Progress, into: DiskRows | None = None) -> Reading:
     progress(DataStep(f"reading {source}"))
-    reading = read(source, spec.data.fields, task, spec.folder, max_bytes=spec.data.max_bytes, into=into)
-    return reading if into is None else replace(reading, part=into.part())
+    where = (source, spec.data.fields, task, spec.folder)
+    if into is None:
+        return read(*where, max_bytes=spec.data.max_bytes)
+    return replace(read_into(into, *where, max_bytes=spec.data.max_bytes), part=into.part())
 
 
 def _leaks(rows: DiskRows) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
@@ -18,6 +19,18 @@ from goldilocks.support.text.iob2 import spells_entities
 _ERRORS_SHOWN = 25
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorAnalysis:
+    """What slices and passages of wrong answers are made from, beside the answers."""
+
+    language_of: Callable[[str], str]
+    """Text -> BCP 47 tag, for the slices."""
+    roles: Sequence[str] = ()
+    """``Task.READS``, for the passages."""
+    token_likelihoods: TokenLikelihoods | None = None
+    """Of the model, where it has them (``protocols.SupportsTokenLikelihoods``)."""
+
+
 def evaluate(
     answers: Answers,
     part: Part,
@@ -25,10 +38,8 @@ def evaluate(
     metrics: Sequence[str],
     *,
     source: tuple[str, str],
-    language_of: Callable[[str], str],
+    analysis: ErrorAnalysis,
     seed: int = 0,
-    roles: Sequence[str] = (),
-    token_likelihoods: TokenLikelihoods | None = None,
 ) -> Evaluation:
     """Score answers.
 
@@ -38,10 +49,8 @@ def evaluate(
         goal: What the model was asked for.
         metrics: File names in metrics/; the first decides, the others are reported too.
         source: What the part is called in tables, and the fingerprint of the data it belongs to.
-        language_of: Text -> BCP 47 tag, for the slices.
+        analysis: For slices and passages.
         seed: Of the resampling.
-        roles: ``Task.READS``, for the passages of wrong answers.
-        token_likelihoods: Of the model, where it tells them (``protocols.SupportsTokenLikelihoods``).
 
     Raises:
         InputError: there are no rows, or not one answer for each.
@@ -51,7 +60,7 @@ def evaluate(
     scores = {name: measured(value, part.gold, answers.values, seed=seed) for name, value in named.items()}
     gold, given = _single(part.gold, answers.values, goal)
     sentences = by_sentence(part, answers)
-    context = ErrorContext(goal, named[metric], roles, token_likelihoods)
+    context = ErrorContext(goal, named[metric], analysis.roles, analysis.token_likelihoods)
     every_label = sorted({*goal.labels, *gold, *given}) if gold else []
     return Evaluation(
         metric=metric,
@@ -60,7 +69,7 @@ def evaluate(
         classes=class_rows(gold, given, every_label),
         labels=tuple(every_label),
         confusion=tuple(tuple(row) for row in confusion(gold, given, every_label).tolist()),
-        slices=slices(part.texts, part.gold, answers.values, named[metric], language_of, seed=seed),
+        slices=slices(part.texts, part.gold, answers.values, named[metric], analysis.language_of, seed=seed),
         errors=worst_errors(*sentences, named[metric], _ERRORS_SHOWN, context),
         part=part_name,
         data_fingerprint=data_fingerprint,

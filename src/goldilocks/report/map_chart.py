@@ -68,16 +68,31 @@ def decision_map(
     return Markup("").join(_map(ranges, labels, colours, alpha, wording, role) for role in WIDTHS)
 
 
+@dataclass(frozen=True, slots=True)
+class PriceAxis:
+    """The axis of a map over the money that one error costs."""
+
+    requests: float
+    """Per month, above 0."""
+    title: str
+    """What the axis shows, e.g. ``USD per error``."""
+    unit: float = 1.0
+    """Loss whose price is shown: 1 for an error, 0.01 for a hundredth of the metric."""
+    assumed: bool = False
+    """Whether the task's price was not stated by the user."""
+
+    def price(self, alpha: float) -> str:
+        """The price that this α stands for, without its unit."""
+        money = alpha * self.unit / self.requests
+        return compact(money) if money >= 1000 else amounts.money(float(f"{money:.3g}"))
+
+
 def price_map(
     ranges: Sequence[AlphaRange],
     labels: Mapping[str, str],
     colours: Mapping[str, int],
     alpha: float,
-    requests: float,
-    *,
-    price: str,
-    unit: float = 1.0,
-    assumed: bool = False,
+    axis: PriceAxis,
 ) -> Markup:
     """The same bar over the money that one error costs, without α.
 
@@ -86,15 +101,9 @@ def price_map(
         labels: Candidate -> display name.
         colours: Candidate -> colour index.
         alpha: α of the task.
-        requests: Per month, above 0.
-        price: What the axis shows, e.g. ``USD per error``.
-        unit: Loss whose price is shown: 1 for an error, 0.01 for a hundredth of the metric.
-        assumed: Whether the task's price was not stated by the user.
+        axis: Of money.
     """
-
-    def each(value: float) -> str:
-        money = value * unit / requests
-        return compact(money) if money >= 1000 else amounts.money(float(f"{money:.3g}"))
+    each, price = axis.price, axis.title
 
     def piece(interval: AlphaRange) -> str:
         if interval.alpha_to is None:
@@ -105,7 +114,7 @@ def price_map(
             candidate=interval.candidate, low=each(interval.alpha_from), high=each(interval.alpha_to), price=price
         )
 
-    message = _("assumed: {each} {price}") if assumed else _("your case: {each} {price}")
+    message = _("assumed: {each} {price}") if axis.assumed else _("your case: {each} {price}")
     order = _(", then ").join(labels.get(interval.candidate, interval.candidate) for interval in ranges)
     wording = _Wording(
         "price-map",
@@ -115,7 +124,7 @@ def price_map(
         price,
         price,
         message.format(each=each(alpha), price=price),
-        (_("assumed: {each}") if assumed else _("your case: {each}")).format(each=each(alpha)),
+        (_("assumed: {each}") if axis.assumed else _("your case: {each}")).format(each=each(alpha)),
         piece,
     )
     return Markup("").join(_map(ranges, labels, colours, alpha, wording, role) for role in WIDTHS)

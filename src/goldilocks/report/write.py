@@ -33,7 +33,7 @@ from goldilocks.report import board, confusion, cost_loss_chart, story, summary,
 from goldilocks.report.calibration_chart import reliability_diagram
 from goldilocks.report.latency_chart import latency_chart, latency_words
 from goldilocks.report.learning_curves import learning_curves
-from goldilocks.report.map_chart import decision_map, price_map
+from goldilocks.report.map_chart import PriceAxis, decision_map, price_map
 from goldilocks.report.passage_text import passage_text
 from goldilocks.report.race_chart import race_chart
 from goldilocks.report.volume_chart import volume_chart
@@ -155,8 +155,8 @@ def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, A
     more = _("and {n} more").format(n=len(others) - 3)
     drawn = (
         price_map(
-            decision.map, labels, views["colours"], decision.alpha, work.requests_per_month,
-            price=price, unit=unit, assumed=leads,
+            decision.map, labels, views["colours"], decision.alpha,
+            PriceAxis(work.requests_per_month, price, unit, assumed=leads),
         )
         if decision.map and work.requests_per_month else None
     )  # fmt: skip

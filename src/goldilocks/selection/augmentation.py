@@ -17,7 +17,7 @@ from goldilocks.bundle.layout import INFO
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue, source_of
-from goldilocks.data.augment import copies_of
+from goldilocks.data.augment import BoundAugmenter, copies_of
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Augmenter
 from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, Text, TrainingConfig
@@ -50,11 +50,13 @@ def with_copies(dataset: Dataset, choice: Augmentation | None, folder: Path, *, 
     copies = copies_of(
         dataset.train,
         dataset.output,
-        lambda texts, at: augmenter.varied(texts, options, resources, seed=at),
+        BoundAugmenter(
+            choice.method,
+            lambda texts, at: augmenter.varied(texts, options, resources, seed=at),
+            augmenter.PARAPHRASES,
+        ),
         copies=choice.copies,
         seed=seed,
-        name=choice.method,
-        paraphrases=augmenter.PARAPHRASES,
         held_out=dataset.validation,
     )
     return replace(dataset, train=_joined(dataset.train, copies.part))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldilocks.data.augment import copies_of, problem
+from goldilocks.data.augment import BoundAugmenter, copies_of, problem
 from goldilocks.protocols import Augmenter
 from goldilocks.records import Output, Part
 from goldilocks.testing import tiny
@@ -72,11 +72,13 @@ def _check_evidence(augmenter: Augmenter, options: Any, resources: FakeResources
     copies = copies_of(
         case.part,
         case.goal.output,
-        lambda texts, seed: augmenter.varied(texts, options, resources, seed=seed),
+        BoundAugmenter(
+            "augmenter",
+            lambda texts, seed: augmenter.varied(texts, options, resources, seed=seed),
+            augmenter.PARAPHRASES,
+        ),
         copies=2,
         seed=0,
-        name="augmenter",
-        paraphrases=augmenter.PARAPHRASES,
         held_out=held_out,
     )
     place = {row: at for at, row in enumerate(case.part.rows)}

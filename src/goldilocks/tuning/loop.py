@@ -30,7 +30,7 @@ from goldilocks.nets.training.schedules import rate_share
 from goldilocks.nets.training.sharding import ShardedWeights
 from goldilocks.nets.training.slots import gradient_norm
 from goldilocks.nets.training.torch_optimizers import optimizer_for
-from goldilocks.records import Adversarial, Gold, Text, TrainingConfig, UnlabelledLoss
+from goldilocks.records import Adversarial, Text, TrainingConfig, UnlabelledLoss
 from goldilocks.support.machine.hardware import machine
 from goldilocks.support.machine.out_of_memory import out_of_memory
 from goldilocks.tuning.cache import FrozenStates
@@ -38,6 +38,7 @@ from goldilocks.tuning.config import check_config, check_sharding
 from goldilocks.tuning.objective import AdjustsSteps, Objective, PlansBatches
 from goldilocks.tuning.schedule import batches_of
 from goldilocks.tuning.tokenized import is_streamed, tokenized
+from goldilocks.tuning.training_set import TrainingSet
 from goldilocks.tuning.working_copy import compact_ids, compact_twin, mixed_slots, trained_slots
 
 _PATIENCE = 10
@@ -53,12 +54,10 @@ class Learner:
         self,
         network: Network,
         config: TrainingConfig,
-        texts: Sequence[Text],
-        gold: Sequence[Gold],
+        training_set: TrainingSet,
         *,
         seed: int,
         objective: Objective | None = None,
-        unlabelled: Sequence[tuple[Text, Text]] = (),
         group: ProcessGroup | None = None,
     ) -> None:
         """Tokenize and make the working copy.
@@ -66,16 +65,15 @@ class Learner:
         Args:
             network: Prepared by its method: what has ``requires_grad`` learns.
             config: Epochs, rates, batches.
-            texts: Training items.
-            gold: Their right answers; every label is in ``network.labels``. Empty for an objective that needs none.
+            training_set: Labelled and unlabelled items; every label is in ``network.labels``.
             seed: Of the order of batches and of dropout.
             objective: What is minimised; ``None``: the loss of the network's head.
-            unlabelled: Items without a right answer, each with a varied copy, for ``config.unlabelled_loss``.
             group: Processes that each take a part of every batch; ``None``: this one takes all.
 
         Raises:
             InputError: the config has an option that this network cannot be trained with.
         """
+        texts, gold, unlabelled = training_set.texts, training_set.gold, training_set.unlabelled
         processes = group.size if group else 1
         check_config(config, network, objective=objective, unlabelled=bool(unlabelled), processes=processes)
         self._group = group

@@ -33,6 +33,7 @@ from goldilocks.protocols import (
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.settings import with_training
 from goldilocks.tuning.schedule import nested_order
+from goldilocks.tuning.training_set import TrainingSet
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -112,7 +113,8 @@ class Run:
         self._taught: Floats | None = None
         """What the teacher answers to the training texts."""
         self._spending_log = setup.spending_log
-        self._unlabelled, self._group = setup.unlabelled, setup.group
+        self._training_set = TrainingSet(train.texts, train.gold, setup.unlabelled)
+        self._group = setup.group
         self._fitted: Model | None = None
         self._learner: Learner | None = None
         self._tested_factor: float | None = None
@@ -200,11 +202,9 @@ class Run:
             self._learner = Learner(
                 network,
                 self.config,
-                self.train.texts,
-                self.train.gold,
+                self._training_set,
                 seed=self.seed,
                 objective=objective,
-                unlabelled=self._unlabelled,
                 group=self._group,
             )
         return self._learner
@@ -240,15 +240,7 @@ class Run:
 
         if self._tested_factor is None:
             twin = network.twin()
-            trial = Learner(
-                twin,
-                config,
-                self.train.texts,
-                self.train.gold,
-                seed=self.seed,
-                objective=self._objective(twin),
-                unlabelled=self._unlabelled,
-            )
+            trial = Learner(twin, config, self._training_set, seed=self.seed, objective=self._objective(twin))
             self._tested_factor = rate_range_test(trial).best
             if self._group is not None:  # rounding must not give the processes different rates
                 self._tested_factor = self._group.of_first(self._tested_factor)

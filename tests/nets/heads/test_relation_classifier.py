@@ -16,6 +16,7 @@ from goldilocks.records import Candidate, Goal, ModelInfo, Part, TrainingConfig,
 from goldilocks.testing import contracts, tiny
 from goldilocks.tuning.loop import Learner
 from goldilocks.tuning.run import Run, RunSetup
+from goldilocks.tuning.training_set import TrainingSet
 
 TEXT = "the [E1] soup [/E1] with [E2] salt bread [/E2] today"
 LABELS = ("about(e1,e2)", "about(e2,e1)")
@@ -261,7 +262,7 @@ def test_working_copy_with_the_used_words_only_has_the_same_loss(folder: Path, b
     with torch.no_grad():
         wanted = float(relater.loss(relater.backbone(batch), batch, relater.targets(rows, part.gold)))
     config = TrainingConfig(epochs=1, learning_rate=1e-3, head_learning_rate=1e-3)
-    learner = Learner(relater, config, part.texts, part.gold, seed=0)
+    learner = Learner(relater, config, TrainingSet(part.texts, part.gold), seed=0)
     result = float(learner._loss(list(range(len(rows)))).detach())
     assert next(learner._work.backbone.parameters()).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
     # bfloat16 keeps 8 bits of a number: 0.4 % of each weight and state.

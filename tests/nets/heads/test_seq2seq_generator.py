@@ -14,6 +14,7 @@ from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Generation, ModelInfo, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 (CASE,) = tiny.cases({Output.TEXT})
 ALL = [
@@ -99,7 +100,7 @@ def test_learns_to_turn_words_round(facts: ModelInfo) -> None:
     generator = made(facts, part)
     generator.module.requires_grad_(True)
     config = TrainingConfig(epochs=120, learning_rate=5e-3, head_learning_rate=5e-3, batch_rows=64)
-    learner = Learner(generator, config, part.texts, part.gold, seed=0)
+    learner = Learner(generator, config, TrainingSet(part.texts, part.gold), seed=0)
     learner.advance(1.0)
     answers = learner.predict(part.texts).values
     assert np.mean([answer == right for answer, right in zip(answers, part.gold, strict=True)]) > 0.9

@@ -20,6 +20,7 @@ from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Goal, Output, Part, TrainingConfig
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 LONG = "soup bread " * 60 + "the referee saw a goal " + "bank loan " * 60
 
@@ -128,7 +129,10 @@ def test_tiny_questions_are_learnt_and_silence_too(folder: Path) -> None:
     network = reader(folder)
     network.module.requires_grad_(True)
     learner = Learner(
-        network, TrainingConfig(epochs=60, learning_rate=3e-3, head_learning_rate=3e-3), texts, gold, seed=0
+        network,
+        TrainingConfig(epochs=60, learning_rate=3e-3, head_learning_rate=3e-3),
+        TrainingSet(texts, gold),
+        seed=0,
     )
     learner.advance(1.0)
     answers = learner.predict(texts)

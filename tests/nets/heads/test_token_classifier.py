@@ -15,6 +15,7 @@ from goldilocks.records import Goal, Output, TrainingConfig, Workload, labels_of
 from goldilocks.support.text.iob2 import iob2
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 LABELS = ("B-LOC", "B-PER", "I-LOC", "I-PER", "O")
 GOAL = Goal(Output.TAGS, LABELS)
@@ -193,7 +194,7 @@ def test_every_part_of_the_head_learns(folder: Path) -> None:
     gold = [("B-LOC", "I-LOC"), ("O", "O"), ("B-PER", "I-PER"), ("O", "O")] * 8
     before = {name: entry.detach().clone() for name, entry in tagger.module.named_parameters()}
     config = TrainingConfig(epochs=10, learning_rate=3e-3, head_learning_rate=1e-2, batch_rows=8)
-    learner = Learner(tagger, config, texts, gold, seed=0)
+    learner = Learner(tagger, config, TrainingSet(texts, gold), seed=0)
     learner.advance(1.0)
     assert learner.predict(texts[:4]).values == tuple(gold[:4])
     after = dict(tagger.module.named_parameters())

@@ -34,6 +34,7 @@ from goldilocks.records import TrainingConfig
 from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 BertBackbone.bf16 = False
 torch.set_num_threads(1)
@@ -48,7 +49,7 @@ for name, (method, options) in variants.items():
     network = family.create(family.describe(folder, str(folder)), folder, part, tiny.GOAL, seed=0)
     torch.manual_seed(0)
     chosen.prepare(network, chosen.Options())
-    learner = Learner(network, with_training(config, options), part.texts, part.gold, seed=0, group=group)
+    learner = Learner(network, with_training(config, options), TrainingSet(part.texts, part.gold), seed=0, group=group)
     losses = []
     learner.advance(1.0, on_step=lambda share: losses.append(learner.last_loss))
     tensors |= {f"{name}/{weight}": value.contiguous() for weight, value in learner.state().items()}

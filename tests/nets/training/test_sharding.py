@@ -40,6 +40,7 @@ from goldilocks.records import TrainingConfig
 from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
+from goldilocks.tuning.training_set import TrainingSet
 
 BertBackbone.bf16 = False
 torch.set_num_threads(1)
@@ -55,7 +56,7 @@ def learner(method, options):
     network = family.create(family.describe(folder, str(folder)), folder, part, tiny.GOAL, seed=0)
     torch.manual_seed(0)
     chosen.prepare(network, chosen.Options())
-    return Learner(network, with_training(config, options), part.texts, part.gold, seed=0, group=group)
+    return Learner(network, with_training(config, options), TrainingSet(part.texts, part.gold), seed=0, group=group)
 
 
 tensors = {}
