@@ -51,8 +51,8 @@ from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import read_record, to_json
 from goldilocks.support.machine.hardware import set_threads
+from goldilocks.support.options import options_from
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
-from goldilocks.support.suggest import suggest
 
 if TYPE_CHECKING:
     from goldilocks.tuning.continuation import Continuation
@@ -210,8 +210,6 @@ def _strategy(start: ContinueFrom) -> _Chosen:
         MissingError: there is no such strategy.
         InputError: it needs old data, or an option does not fit.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     name = start.strategy or (WITH_OLD_DATA if start.old_data else NO_STRATEGY)
     if name == NO_STRATEGY:
         if start.options:
@@ -222,19 +220,7 @@ def _strategy(start: ContinueFrom) -> _Chosen:
     plugin = plugins.load("strategies", name)
     if plugin.NEEDS_OLD_ROWS and not start.old_data:
         raise InputError(f"the strategy {name} needs rows that the bundle was tuned on; pass them with --old-data.")
-    known = list(plugin.Options.__dataclass_fields__)
-    for option in start.options:
-        if option not in known:
-            raise InputError(
-                f"the strategy {name} has no option {option!r}.{suggest(option, known)} There are: {', '.join(known)}."
-            )
-    try:
-        options = TypeAdapter(plugin.Options).validate_python(dict(start.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{name}: {'.'.join(map(str, first['loc']))} is {first['input']!r}: {first['msg']}."
-        ) from error
+    options = options_from(plugin.Options, start.options, source=f"strategy {name}")
     plugin.check(options)
     return _Chosen(name, plugin, options)
 

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from goldilocks.errors import InputError, MissingError
 from goldilocks.records import Generation, Serving, TaskSpec, TrainingConfig
+from goldilocks.support.options import options_from
 from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
@@ -156,22 +157,9 @@ def with_training(config: TrainingConfig, overrides: Mapping[str, Any], where: s
         >>> with_training(TrainingConfig(3, 1e-4, 1e-3), {"schedule": "cosine", "epochs": "2"}).epochs
         2.0
     """
-    from pydantic import TypeAdapter, ValidationError
-
     if not overrides:
         return config
-    known = [field.name for field in fields(TrainingConfig)]
-    for key in overrides:
-        if key not in known:
-            raise InputError(
-                f"unknown key {where + str(key)!r}.{suggest(str(key), known)} There are: {', '.join(known)}."
-            )
-    try:
-        made: TrainingConfig = TypeAdapter(TrainingConfig).validate_python({**asdict(config), **overrides})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}{key} is {first['input']!r}: {first['msg']}.") from error
+    made = options_from(TrainingConfig, {**asdict(config), **overrides}, section=where.removesuffix("."))
     for key in overrides:
         low, high = _TRAINING_RANGES.get(key, (0.0, math.inf))
         value = getattr(made, key)

@@ -61,9 +61,15 @@ def test_rows_of_validation_are_left_out_with_a_finding(tmp_path: Path) -> None:
         (f" {str(held.texts[0]).upper()} ", held.gold[0]),
     ]
     streamed = load_streamed(spec(tmp_path, train=rows), TASK, tmp_path)
-    (found,) = [finding for finding in streamed.findings if finding.code == "duplicates_across_parts"]
-    assert 41 in found.rows
-    assert len(streamed.train) == 41 - found.count
+    (leaked,) = [finding for finding in streamed.findings if finding.code == "duplicates_across_parts"]
+    assert 41 in leaked.rows
+    assert len(streamed.train) == 41 - leaked.count
+
+
+def test_description_of_a_label_that_no_row_has_is_refused(tmp_path: Path) -> None:
+    task = replace(spec(tmp_path), label_descriptions={"wether": "rain and sun"})
+    with pytest.raises(InputError, match="label_descriptions names 'wether', which is no label of the training rows"):
+        load_streamed(task, TASK, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

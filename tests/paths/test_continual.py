@@ -137,7 +137,7 @@ def test_held_out_rows_of_one_data_set_are_not_trained_on_with_another(folder: P
         ({"strategy": "ewc"}, "the strategy ewc needs rows that the bundle was tuned on; pass them with --old-data"),
         ({"strategy": "replya"}, "Did you mean 'replay'"),
         ({"options": {"rows": "5"}}, "the option rows belongs to a strategy, and there is none"),
-        ({"strategy": "l2_sp", "options": {"strenght": "1"}}, "no option 'strenght'. Did you mean 'strength'"),
+        ({"strategy": "l2_sp", "options": {"strenght": "1"}}, "unknown key 'strenght'. Did you mean 'strength'"),
         ({"strategy": "l2_sp", "options": {"strength": "much"}}, "l2_sp: strength is 'much'"),
         ({"strategy": "l2_sp", "options": {"strength": "-1"}}, "strength is -1; it must be above 0"),
         ({"method": "distil"}, "the method distil cannot train this bundle further .needs a finished candidate"),

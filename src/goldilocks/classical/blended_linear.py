@@ -10,8 +10,9 @@ leaves the sparse features out. Solved by L-BFGS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,32 @@ FOLDS = 3
 FEW = 1_000
 """Rows up to which every fold is held out in turn; of more rows one fold is."""
 STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Standardisation:
+    """Mean and deviation of the dense features in the training rows."""
+
+    mean: Floats
+    """``(n_dense,)``."""
+    deviation: Floats
+    """``(n_dense,)``; 1 where a feature is constant."""
+
+    @classmethod
+    def of(cls, values: Floats) -> Standardisation:
+        """That of training rows ``(n_rows, n_dense)``."""
+        deviation = values.std(0)
+        return cls(values.mean(0), np.where(deviation > 1e-9, deviation, 1.0))
+
+    @classmethod
+    def none(cls, n_dense: int) -> Standardisation:
+        """One that changes nothing, before training."""
+        return cls(np.zeros(n_dense), np.ones(n_dense))
+
+    def apply(self, values: Floats, *, most: float = np.inf) -> Floats:
+        """Values with mean 0 and deviation 1 in training, kept within ``most`` deviations."""
+        scaled: Floats = (values - self.mean) / self.deviation
+        return scaled if most == np.inf else np.clip(scaled, -most, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +78,20 @@ class Weights:
     dense: Floats
     sparse: Floats
     bias: Floats
+
+    @classmethod
+    def zero(cls, n_dense: int, width: int) -> Weights:
+        """Those before training: every row scores 0."""
+        return cls(np.zeros((n_dense, width)), np.zeros((0, width)), np.zeros(width))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Weights:
+        """What ``arrays`` gave."""
+        return cls(arrays["dense"], arrays["sparse"].astype(np.float64), arrays["bias"])
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Name -> array, for a file; the sparse ones in float32."""
+        return {"dense": self.dense, "sparse": self.sparse.astype(np.float32), "bias": self.bias}
 
     def scores(self, features: Features) -> Floats:
         """``(n_rows, width)``."""

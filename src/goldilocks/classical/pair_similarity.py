@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldilocks.support.text import units
+from goldilocks.support.text.subsequence import longest_common_subsequence
 from goldilocks.support.text.units import SEGMENTATION
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class PairSimilarity:
         for kind in range(len(KINDS)):
             numbers += _overlap(first, second, kind)
         short, long = sorted((len(first.words), len(second.words)))
-        common = _longest_common_subsequence(first.words, second.words)
+        common = longest_common_subsequence(first.words, second.words)
         ratio = math.log((1 + len(first.words)) / (1 + len(second.words)))
         numbers += [2 * common / max(1, short + long), common / max(1, short), float(first.latent @ second.latent)]
         numbers += [ratio, abs(ratio), math.log(1 + short)]
@@ -215,24 +216,3 @@ def _overlap(first: Profile, second: Profile, kind: int) -> list[float]:
     weight = sum(idf[gram] for gram in shared)
     covered = [weight / (text.total_idf[kind] or 1.0) for text in (first, second)]
     return [cosine, len(shared) / together if together else 1.0, *covered]
-
-
-def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence, by the bits of one integer.
-
-    Source:
-        Hyyrö 2004, "Bit-parallel LCS-length computation revisited".
-
-    Example:
-        >>> _longest_common_subsequence("the cat sat down".split(), "a cat has sat".split())
-        2
-    """
-    places: dict[str, int] = {}
-    for place, word in enumerate(first):
-        places[word] = places.get(word, 0) | 1 << place
-    every = (1 << len(first)) - 1
-    row = every
-    for word in second:
-        shared = row & places.get(word, 0)
-        row = (row + shared | row - shared) & every
-    return len(first) - row.bit_count()

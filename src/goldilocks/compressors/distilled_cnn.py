@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldilocks import plugins
+from goldilocks.compressors._shared.word_student import distil_into
 from goldilocks.protocols import Calibration, Model
 
 KIND = "distil"
@@ -13,7 +14,6 @@ FAMILY = "cnn"
 LEVELS = (1.0,)
 FEWEST_TEXTS = 1_000
 SOURCE = "Kim 2014 (TextCNN) as the student; soft targets as in Tang et al. 2019, Distilling Task-Specific Knowledge."
-_STEPS, _RATE = 3_000, 3e-3
 
 
 def incompatibility(model: Model) -> str | None:
@@ -27,15 +27,4 @@ def incompatibility(model: Model) -> str | None:
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
-    from dataclasses import replace
-
-    from goldilocks.nets.distillation import distillation_config, rows_for
-    from goldilocks.nets.network import Network
-
-    assert isinstance(model, Network)
-    texts, family = calibration.texts, plugins.load("families", FAMILY)
-    student = family.create(family.models()[0], None, rows_for(model, texts), model.config.goal, seed=0)
-    assert isinstance(student, Network)
-    config = distillation_config(student, len(texts), steps=_STEPS, rate=_RATE)
-    calibration.distil(student, model, texts, replace(config, dropout=0.3))
-    student.save(folder)
+    distil_into(plugins.load("families", FAMILY).models()[0], model, folder, calibration)

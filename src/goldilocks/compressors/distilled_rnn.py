@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldilocks import plugins
+from goldilocks.compressors._shared.word_student import distil_into
 from goldilocks.protocols import Calibration, Model
 
 KIND = "distil"
@@ -16,7 +17,6 @@ FEWEST_TEXTS = 1_000
 SOURCE = (
     "Tang et al. 2019, Distilling Task-Specific Knowledge from BERT into Simple Neural Networks (BiLSTM, soft targets)."
 )
-_STEPS, _RATE = 3_000, 3e-3
 
 
 def incompatibility(model: Model) -> str | None:
@@ -30,16 +30,5 @@ def incompatibility(model: Model) -> str | None:
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
-    from dataclasses import replace
-
-    from goldilocks.nets.distillation import distillation_config, rows_for
-    from goldilocks.nets.network import Network
-
-    assert isinstance(model, Network)
-    texts, family = calibration.texts, plugins.load("families", FAMILY)
-    info = next(info for info in family.models() if info.name == _MODEL)
-    student = family.create(info, None, rows_for(model, texts), model.config.goal, seed=0)
-    assert isinstance(student, Network)
-    config = distillation_config(student, len(texts), steps=_STEPS, rate=_RATE)
-    calibration.distil(student, model, texts, replace(config, dropout=0.3))
-    student.save(folder)
+    info = next(info for info in plugins.load("families", FAMILY).models() if info.name == _MODEL)
+    distil_into(info, model, folder, calibration)

@@ -24,10 +24,9 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no decoder"
-    from goldilocks.nets.network import Network
     from goldilocks.nets.quantised_decoder import not_quantisable
 
-    return not_quantisable(model) if isinstance(model, Network) else "its network was built elsewhere"
+    return not_quantisable(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001

@@ -25,12 +25,9 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.pruning import not_prunable
+    from goldilocks.nets.pruning import not_shortenable
 
-    reason = not_prunable(model)
-    if reason is None and model.backbone.depth < 2:  # type: ignore[attr-defined]
-        return "it has one block only"
-    return reason
+    return not_shortenable(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:

@@ -10,18 +10,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from goldilocks.data.assemble import assemble
 from goldilocks.data.checks.duplicates import contradictions, near_leaks, repeats
 from goldilocks.data.checks.labels import labels
 from goldilocks.data.checks.parts import few_rows, one_target, survey
 from goldilocks.data.checks.reading import joined_rows
 from goldilocks.data.checks.refusals import left_out, refuser
 from goldilocks.data.checks.texts import language, lengths, personal_data, scripts
-from goldilocks.data.fingerprint import fingerprint
-from goldilocks.data.instruction import instruction_for
-from goldilocks.data.profile import Tokenizers, label_counts, profile
+from goldilocks.data.profile import Tokenizers, profile
 from goldilocks.data.read import Reading, read
 from goldilocks.data.splitting.groups import PARTS, Parts, bound_by, group_rows
 from goldilocks.data.splitting.leaks import drop_leaks
@@ -30,8 +29,7 @@ from goldilocks.data.splitting.times import overlap
 from goldilocks.errors import InputError
 from goldilocks.events import DataStep, Progress, silent
 from goldilocks.protocols import Task
-from goldilocks.records import DataProfile, Dataset, Finding, Output, Part, Severity, TaskSpec
-from goldilocks.support.suggest import suggest
+from goldilocks.records import DataProfile, Dataset, Finding, Output, Part, TaskSpec
 
 
 def load(
@@ -75,7 +73,7 @@ def load(
     numbers = profile(parts, output=task.OUTPUT, language=spec.language, tokenizers=counters, task=task)
     numbers = replace(numbers, sources=counts)
     findings += _check(spec, task, parts, numbers)
-    return _dataset(spec, task, parts, numbers, findings)
+    return assemble(spec, task, parts, numbers, findings)
 
 
 def _read_sources(spec: TaskSpec, task: Task, progress: Progress) -> dict[str, Reading]:
@@ -142,35 +140,3 @@ def _check(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile) -> li
         *survey(parts, task),
         *personal_data(parts),
     ]
-
-
-def _dataset(spec: TaskSpec, task: Task, parts: Parts, numbers: DataProfile, findings: list[Finding]) -> Dataset:
-    order = list(Severity)
-    known = tuple(sorted(label_counts(parts["train"], task.OUTPUT)))
-    _check_descriptions(spec.label_descriptions, known)
-    return Dataset(
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
-        labels=known,
-        fingerprint=fingerprint([parts[name] for name in PARTS]),
-        profile=numbers,
-        findings=tuple(sorted(findings, key=lambda finding: order.index(finding.severity))),
-        output=task.OUTPUT,
-        several=task.SEVERAL,
-        sentences=spec.data.sentences,
-        columns=dict(spec.data.fields),
-        instruction=instruction_for(spec, task, parts["train"].gold, numbers.language),
-        generation=spec.generation,
-        descriptions=spec.label_descriptions,
-    )
-
-
-def _check_descriptions(descriptions: Mapping[str, str], labels: Sequence[str]) -> None:
-    """Every described label must be one of the data's."""
-    for label in descriptions:
-        if label not in labels:
-            raise InputError(
-                f"task file: label_descriptions names {label!r}, which is no label of the training rows."
-                f"{suggest(label, labels)}"
-            )

@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from goldilocks.data.assemble import assemble
 from goldilocks.data.checks.refusals import left_out, refuser
 from goldilocks.data.findings import finding
-from goldilocks.data.fingerprint import fingerprint
-from goldilocks.data.instruction import instruction_for
-from goldilocks.data.profile import label_counts, profile
+from goldilocks.data.profile import profile
 from goldilocks.data.read import Reading, read, read_into
 from goldilocks.data.splitting.duplicates import normalise
 from goldilocks.data.splitting.groups import PARTS
@@ -88,23 +87,7 @@ def load_streamed(spec: TaskSpec, task: Task, folder: Path, *, progress: Progres
     if not len(parts["train"]):
         raise InputError(f"{spec.data.train}: every row also occurs in validation or test; name different files.")
     refuser(task.OUTPUT, {name: reading.source for name, reading in readings.items()})(parts, "")
-    labels = tuple(sorted(label_counts(parts["train"], task.OUTPUT)))
-    numbers = profile(parts, output=task.OUTPUT, language=spec.language)
-    return Dataset(
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
-        labels=labels,
-        fingerprint=fingerprint([parts[name] for name in PARTS]),
-        profile=numbers,
-        findings=tuple(findings),
-        output=task.OUTPUT,
-        several=task.SEVERAL,
-        columns=dict(spec.data.fields),
-        instruction=instruction_for(spec, task, parts["train"].gold, numbers.language),
-        generation=spec.generation,
-        descriptions=spec.label_descriptions,
-    )
+    return assemble(spec, task, parts, profile(parts, output=task.OUTPUT, language=spec.language), findings)
 
 
 def _refuse(spec: TaskSpec, task: Task) -> None:

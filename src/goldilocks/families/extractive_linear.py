@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical import blended_linear, pair_crosses
-from goldilocks.classical.blended_linear import Features, Weights
+from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.sentence_features import (
     DENSE,
     MOST_SENTENCES,
@@ -99,8 +99,8 @@ def restore(folder: Path) -> SentenceRanker:
     model.idf, model.rarest, model.between = raw["idf"], float(raw["rarest"]), raw["between"]
     model.clauses = bool(raw["clauses"])
     model.lengths = arrays["lengths"]
-    model.mean, model.deviation, model.known = arrays["mean"], arrays["deviation"], arrays["known"]
-    model.weights = Weights(arrays["dense"], arrays["sparse"].astype(np.float64), arrays["bias"])
+    model.scale, model.known = Standardisation(arrays["mean"], arrays["deviation"]), arrays["known"]
+    model.weights = Weights.from_arrays(arrays)
     return model
 
 
@@ -119,10 +119,10 @@ class SentenceRanker:
         """Stands between two sentences of a summary."""
         self.lengths: Floats = np.array([1.0, 0.0, 1.0, 1.0])
         """Words of a summary: intercept and slope by the words of the text, least and most."""
-        self.mean, self.deviation = np.zeros(DENSE), np.ones(DENSE)
+        self.scale = Standardisation.none(DENSE)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         """Hashes of the words, rising."""
-        self.weights = Weights(np.zeros((DENSE, 1)), np.zeros((0, 1)), np.zeros(1))
+        self.weights = Weights.zero(DENSE, 1)
 
     # --------------------------------------------------------------------------------------------------------- learning
 
@@ -155,11 +155,10 @@ class SentenceRanker:
             return
         raw = np.vstack([self._dense(own, length) for own, length, _ in found])
         gains = np.concatenate([reference_gains(own, summary) for own, _, summary in found])
-        deviation = raw.std(0)
-        self.mean, self.deviation = raw.mean(0), np.where(deviation > 1e-9, deviation, 1.0)
+        self.scale = Standardisation.of(raw)
         hashes = [pair_crosses.hashes_of(units(sentence)) for own, _, _ in found for sentence in own]
         self.known = pair_crosses.known_features(hashes, min_rows=3)
-        features = Features(self._scaled(raw), pair_crosses.as_table(hashes, self.known))
+        features = Features(self.scale.apply(raw, most=5), pair_crosses.as_table(hashes, self.known))
         # In units of their deviation, so that the strengths of the penalties mean the same for every task.
         goal = blended_linear.number_goal((gains - gains.mean()) / max(1e-9, float(gains.std())))
         self.weights = blended_linear.chosen(features, goal, seed=seed)
@@ -169,9 +168,6 @@ class SentenceRanker:
 
     def _dense(self, found: list[str], words: int) -> Floats:
         return dense_features(found, self.idf, self.rarest, self._length(words))
-
-    def _scaled(self, raw: Floats) -> Floats:
-        return np.clip((raw - self.mean) / self.deviation, -5, 5)
 
     def _length(self, words: int) -> float:
         """Expected words of the summary of a text with so many words."""
@@ -190,7 +186,7 @@ class SentenceRanker:
             return ""
         words = len(units(text))
         table = pair_crosses.as_table(map(pair_crosses.hashes_of, map(units, found)), self.known)
-        gains = self.weights.scores(Features(self._scaled(self._dense(found, words)), table))[:, 0]
+        gains = self.weights.scores(Features(self.scale.apply(self._dense(found, words), most=5), table))[:, 0]
         target = self._length(words)
         chosen: list[int] = []
         covered: set[str] = set()
@@ -222,12 +218,10 @@ class SentenceRanker:
         (folder / "extractive_linear.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays: dict[str, npt.NDArray[Any]] = {
             "lengths": self.lengths,
-            "mean": self.mean,
-            "deviation": self.deviation,
+            "mean": self.scale.mean,
+            "deviation": self.scale.deviation,
             "known": self.known,
-            "dense": self.weights.dense,
-            "sparse": self.weights.sparse.astype(np.float32),
-            "bias": self.weights.bias,
+            **self.weights.arrays(),
         }
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
 

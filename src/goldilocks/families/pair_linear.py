@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ import numpy.typing as npt
 from goldilocks.answers import Answers, of_labels, of_values
 from goldilocks.classical import blended_linear, pair_crosses
 from goldilocks.classical import pair_similarity as similarity
-from goldilocks.classical.blended_linear import Features, Weights
+from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.pair_similarity import FEATURES, PairSimilarity, Profile
 from goldilocks.errors import InputError
 from goldilocks.records import (
@@ -116,22 +115,10 @@ def restore(folder: Path) -> PairLinear:
     model = PairLinear(raw["name"], goal)
     model.low, model.high = float(raw["low"]), float(raw["high"])
     model.profiles = similarity.from_plain(raw["profiles"], arrays["directions"])
-    model.scale = Scale(arrays["mean"], arrays["deviation"])
+    model.scale = Standardisation(arrays["mean"], arrays["deviation"])
     model.known = arrays["known"]
-    model.weights = Weights(arrays["dense"], arrays["sparse"].astype(np.float64), arrays["bias"])
+    model.weights = Weights.from_arrays(arrays)
     return model
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Mean and deviation of the dense features in the training rows."""
-
-    mean: Floats
-    deviation: Floats
-
-    def apply(self, values: Floats) -> Floats:
-        """Values with mean 0 and deviation 1 in training, kept within 5 deviations."""
-        return np.clip((values - self.mean) / self.deviation, -5, 5)
 
 
 class PairLinear:
@@ -144,11 +131,11 @@ class PairLinear:
         self.low, self.high = 0.0, 0.0
         """Range of the scores of the training pairs."""
         self.profiles = PairSimilarity()
-        self.scale = Scale(np.zeros(FEATURES), np.ones(FEATURES))
+        self.scale = Standardisation.none(FEATURES)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         """Hashes of the crossed words, rising; empty without them."""
         width = max(1, len(goal.labels))
-        self.weights = Weights(np.zeros((FEATURES, width)), np.zeros((0, width)), np.zeros(width))
+        self.weights = Weights.zero(FEATURES, width)
 
     # --------------------------------------------------------------------------------------------------------- learning
 
@@ -163,11 +150,10 @@ class PairLinear:
         self.profiles = PairSimilarity()
         self.profiles.fit([text for item in texts for text in _sides(item)], seed=seed)
         raw, hashes = self._compared(texts)
-        deviation = raw.std(0)
-        self.scale = Scale(raw.mean(0), np.where(deviation > 1e-9, deviation, 1.0))
+        self.scale = Standardisation.of(raw)
         if self.name == "crossed":
             self.known = pair_crosses.known_features(hashes, min_rows=2 if len(hashes) >= FEW_ROWS else 1)
-        features = Features(self.scale.apply(raw), pair_crosses.as_table(hashes, self.known))
+        features = Features(self.scale.apply(raw, most=5), pair_crosses.as_table(hashes, self.known))
         self.weights = blended_linear.chosen(features, self._goal(gold), seed=seed)
 
     def _goal(self, gold: Sequence[Gold]) -> blended_linear.Goal:
@@ -234,7 +220,7 @@ class PairLinear:
             return np.zeros((0, max(1, len(self.labels))))
         raw, hashes = self._compared(texts)
         # Row by row: a product of one row and one of many differ in their last bits.
-        dense = self.scale.apply(raw)
+        dense = self.scale.apply(raw, most=5)
         sparse: sp.csr_array = pair_crosses.as_table(hashes, self.known)
         return np.vstack(
             [self.weights.scores(Features(dense[row : row + 1], sparse[row : row + 1])) for row in range(len(dense))]
@@ -267,9 +253,7 @@ class PairLinear:
             "mean": self.scale.mean,
             "deviation": self.scale.deviation,
             "known": self.known,
-            "dense": self.weights.dense,
-            "sparse": self.weights.sparse.astype(np.float32),
-            "bias": self.weights.bias,
+            **self.weights.arrays(),
         }
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
 

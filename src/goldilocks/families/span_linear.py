@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from goldilocks.answers import Answers, of_values
 from goldilocks.classical import blended_linear, pair_crosses
-from goldilocks.classical.blended_linear import Features, Weights
+from goldilocks.classical.blended_linear import Features, Standardisation, Weights
 from goldilocks.classical.span_candidates import DENSE, Candidates, SpanGenerator, Tokens, tokens_of
 from goldilocks.errors import InputError
 from goldilocks.records import Forecast, Goal, Gold, Machine, ModelInfo, Output, Part, Text, TrainingConfig, Workload
@@ -80,8 +80,8 @@ def restore(folder: Path) -> SpanRanker:
     arrays = load_file(folder / "weights.safetensors")
     model = SpanRanker()
     model.generator, model.may_be_empty = SpanGenerator(**raw["generator"]), bool(raw["may_be_empty"])
-    model.mean, model.deviation, model.known = arrays["mean"], arrays["deviation"], arrays["known"]
-    model.weights = Weights(arrays["dense"], arrays["sparse"].astype(np.float64), arrays["bias"])
+    model.scale, model.known = Standardisation(arrays["mean"], arrays["deviation"]), arrays["known"]
+    model.weights = Weights.from_arrays(arrays)
     return model
 
 
@@ -95,10 +95,10 @@ class SpanRanker:
         self.generator = SpanGenerator()
         self.may_be_empty = False
         """Whether some training questions have no answer."""
-        self.mean, self.deviation = np.zeros(DENSE), np.ones(DENSE)
+        self.scale = Standardisation.none(DENSE)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         """Hashes of the sparse features, rising."""
-        self.weights = Weights(np.zeros((DENSE, 1)), np.zeros((0, 1)), np.zeros(1))
+        self.weights = Weights.zero(DENSE, 1)
 
     # --------------------------------------------------------------------------------------------------------- learning
 
@@ -127,11 +127,10 @@ class SpanRanker:
 
     def _rank(self, lists: Sequence[Candidates], rights: Sequence[Floats], seed: int) -> None:
         raw = np.vstack([self._dense(own) for own in lists])
-        deviation = raw.std(0)
-        self.mean, self.deviation = raw.mean(0), np.where(deviation > 1e-9, deviation, 1.0)
+        self.scale = Standardisation.of(raw)
         hashes = [row for own in lists for row in self._hashes(own)]
         self.known = pair_crosses.known_features(hashes, min_rows=3 if len(hashes) > 5_000 else 1)
-        features = Features((raw - self.mean) / self.deviation, pair_crosses.as_table(hashes, self.known))
+        features = Features(self.scale.apply(raw), pair_crosses.as_table(hashes, self.known))
         self.weights = blended_linear.chosen(features, blended_linear.ranking_goal(rights), seed=seed)
 
     def _relevance(self, own: Candidates, context: Tokens, right: Span | None, answered: bool) -> Floats:
@@ -173,7 +172,7 @@ class SpanRanker:
                 scores.append(1.0)
                 continue
             features = Features(
-                (self._dense(own) - self.mean) / self.deviation,
+                self.scale.apply(self._dense(own)),
                 pair_crosses.as_table(self._hashes(own), self.known),
             )
             numbers = self.weights.scores(features)[:, 0]
@@ -201,12 +200,10 @@ class SpanRanker:
         raw = {"generator": self.generator.to_plain(), "may_be_empty": self.may_be_empty}
         (folder / "span_linear.json").write_text(json.dumps(raw, ensure_ascii=True), encoding="utf-8")
         arrays: dict[str, npt.NDArray[Any]] = {
-            "mean": self.mean,
-            "deviation": self.deviation,
+            "mean": self.scale.mean,
+            "deviation": self.scale.deviation,
             "known": self.known,
-            "dense": self.weights.dense,
-            "sparse": self.weights.sparse.astype(np.float32),
-            "bias": self.weights.bias,
+            **self.weights.arrays(),
         }
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
 

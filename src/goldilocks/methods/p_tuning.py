@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from goldilocks.methods._shared.fine_tuning import freeze_all_but_head
 from goldilocks.methods._shared.low_rank import adapter_config
-from goldilocks.methods._shared.virtual_tokens import frequent_tokens, generates, make_room, no_blocks
+from goldilocks.methods._shared.virtual_tokens import add_virtual_tokens, generates, no_blocks
 from goldilocks.records import ModelInfo, Output, TrainingConfig
 
 if TYPE_CHECKING:
@@ -57,14 +56,7 @@ def prepare(network: Network, options: Options) -> None:
     Raises:
         InputError: they leave no room for a text.
     """
-    from goldilocks.nets.additions import Addition, add
-
-    make_room(network, "p_tuning", options.tokens)
-    freeze_all_but_head(network)
-    add(network, Addition("virtual_tokens", {"count": options.tokens, "encoder": options.encoder}))
-    stack = network.backbone.stack
-    assert stack.virtual_tokens is not None
-    stack.virtual_tokens.table.data = stack.embedded(frequent_tokens(network, options.tokens))
+    add_virtual_tokens(network, "p_tuning", options.tokens, encoder=options.encoder)
 
 
 def fold(network: Network) -> None:

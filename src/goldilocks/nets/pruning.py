@@ -45,6 +45,14 @@ def not_prunable(model: object) -> str | None:
     return None
 
 
+def not_shortenable(model: object) -> str | None:
+    """Why no block of a model can be left out, for the user; ``None``: some can."""
+    reason = not_prunable(model)
+    if reason is None and isinstance(model, Network) and model.backbone.depth < 2:
+        return "it has one block only"
+    return reason
+
+
 # ---------------------------------------------------------------------------------------------------------- importance
 
 

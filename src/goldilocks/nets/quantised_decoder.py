@@ -17,8 +17,10 @@ TABLE_BITS = 8
 """Of word embeddings and LM head, at 4 bits too: errors there meet every token."""
 
 
-def not_quantisable(model: Network) -> str | None:
-    """Why a network's matrices are not quantised, for the user; ``None``: they can be."""
+def not_quantisable(model: object) -> str | None:
+    """Why a model's matrices are not quantised, for the user; ``None``: they can be."""
+    if not isinstance(model, Network):
+        return "its network was built elsewhere"
     if not isinstance(model.backbone, LlamaBackbone):
         return f"only Llama-style decoders have 8- or 4-bit weights, this backbone is a {type(model.backbone).__name__}"
     if model.config.weight_bits:

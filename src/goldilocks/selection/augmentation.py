@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from goldilocks.data.augment import BoundAugmenter, copies_of
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.protocols import Augmenter
 from goldilocks.records import Augmentation, Candidate, Dataset, Generation, Output, Part, Text, TrainingConfig
-from goldilocks.support.suggest import suggest
+from goldilocks.support.options import options_from
 
 _TABLE = "embedding.weight"
 
@@ -98,8 +98,6 @@ def check_augmentation(choice: Augmentation | None, output: Output) -> None:
 
 
 def _chosen(choice: Augmentation, output: Output) -> tuple[Augmenter, Any]:
-    from pydantic import TypeAdapter, ValidationError
-
     augmenter = plugins.load("augmenters", choice.method)
     if output not in augmenter.OUTPUTS:
         fitting = [name for name in plugins.names("augmenters") if output in plugins.load("augmenters", name).OUTPUTS]
@@ -107,19 +105,7 @@ def _chosen(choice: Augmentation, output: Output) -> tuple[Augmenter, Any]:
         raise InputError(
             f"task file: augment: {choice.method} does not keep right answers of the kind {output.value}; {there}."
         )
-    known = [option.name for option in fields(augmenter.Options)]
-    unknown = next((name for name in choice.options if name not in known), None)
-    if unknown is not None:
-        raise InputError(
-            f"task file: unknown key 'augment.options.{unknown}'.{suggest(unknown, known)} "
-            f"There are: {', '.join(known)}."
-        )
-    try:
-        return augmenter, TypeAdapter(augmenter.Options).validate_python(dict(choice.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, ("augment.options", *first["loc"])))
-        raise InputError(f"task file: {key} is {first['input']!r}: {first['msg']}.") from error
+    return augmenter, options_from(augmenter.Options, choice.options, source="task file", section="augment.options")
 
 
 def _joined(train: Part, copies: Part) -> Part:

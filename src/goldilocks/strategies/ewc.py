@@ -9,13 +9,13 @@ mean of 1, so that the strength is comparable with that of L2-SP and between mod
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, Part, Text, TrainingConfig
+from goldilocks.strategies._shared.start_point import check_strength, without_weight_decay
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -44,15 +44,14 @@ def check(options: Options) -> None:
     Raises:
         InputError: the strength is not a positive number, or there would be no row.
     """
-    if not 0 < options.strength < math.inf:
-        raise InputError(f"ewc: strength is {options.strength:g}; it must be above 0.")
+    check_strength("ewc", options.strength)
     if options.rows < 1:
         raise InputError(f"ewc: rows is {options.rows}; it must be at least 1.")
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Without weight decay, which pulls to 0 where the penalty pulls to the start."""
-    return replace(config, weight_decay=0.0)
+    """See ``protocols.Strategy``."""
+    return without_weight_decay(config)
 
 
 def objective(

@@ -8,13 +8,12 @@ Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Conv
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goldilocks.errors import InputError
 from goldilocks.records import Gold, Part, Text, TrainingConfig
+from goldilocks.strategies._shared.start_point import check_strength, without_weight_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,13 +39,12 @@ def check(options: Options) -> None:
     Raises:
         InputError: the strength is not a positive number.
     """
-    if not 0 < options.strength < math.inf:
-        raise InputError(f"l2_sp: strength is {options.strength:g}; it must be above 0.")
+    check_strength("l2_sp", options.strength)
 
 
 def training_config(config: TrainingConfig) -> TrainingConfig:
-    """Without weight decay, which pulls to 0 where the penalty pulls to the start."""
-    return replace(config, weight_decay=0.0)
+    """See ``protocols.Strategy``."""
+    return without_weight_decay(config)
 
 
 def objective(

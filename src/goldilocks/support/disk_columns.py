@@ -68,7 +68,26 @@ class BlobFile:
         return [raw[self._ends[at] - begin : self._ends[at + 1] - begin] for at in range(start, stop)]
 
 
-class DiskColumn(Sequence[_T], Generic[_T]):
+class _Column(Sequence[_T], Generic[_T]):
+    """A sequence of rows; slices are tuples."""
+
+    @overload
+    def __getitem__(self, position: int) -> _T: ...
+    @overload
+    def __getitem__(self, position: slice) -> tuple[_T, ...]: ...
+    def __getitem__(self, position: int | slice) -> _T | tuple[_T, ...]:
+        if isinstance(position, slice):
+            return tuple(self._values_at(range(*position.indices(len(self)))))
+        place = position + len(self) if position < 0 else position
+        if not 0 <= place < len(self):
+            raise IndexError(position)
+        return next(self._values_at(range(place, place + 1)))
+
+    def _values_at(self, places: range) -> Iterator[_T]:
+        raise NotImplementedError
+
+
+class DiskColumn(_Column[_T]):
     """A sequence whose values lie in a ``BlobFile``; subclasses say how a value is spelled."""
 
     def __init__(self, folder: Path) -> None:
@@ -95,28 +114,15 @@ class DiskColumn(Sequence[_T], Generic[_T]):
     def __len__(self) -> int:
         return len(self._blobs)
 
-    @overload
-    def __getitem__(self, position: int) -> _T: ...
-    @overload
-    def __getitem__(self, position: slice) -> tuple[_T, ...]: ...
-    def __getitem__(self, position: int | slice) -> _T | tuple[_T, ...]:
-        if isinstance(position, slice):
-            start, stop, step = position.indices(len(self))
-            return (
-                tuple(self._between(start, stop)) if step == 1 else tuple(self[at] for at in range(start, stop, step))
-            )
-        place = position + len(self) if position < 0 else position
-        if not 0 <= place < len(self):
-            raise IndexError(position)
-        return self.value(self._blobs.read(place, place + 1)[0], place)
-
     def __iter__(self) -> Iterator[_T]:
         for start in range(0, len(self), _CHUNK):
-            yield from self._between(start, min(start + _CHUNK, len(self)))
+            yield from self._values_at(range(start, min(start + _CHUNK, len(self))))
 
-    def _between(self, start: int, stop: int) -> Iterator[_T]:
-        blobs = self._blobs.read(start, stop) if stop > start else []
-        return (self.value(blob, start + place) for place, blob in enumerate(blobs))
+    def _values_at(self, places: range) -> Iterator[_T]:
+        if places.step != 1:
+            return (self[place] for place in places)
+        blobs = self._blobs.read(places.start, places.stop) if places else []
+        return (self.value(blob, place) for place, blob in zip(places, blobs, strict=True))
 
 
 class TextColumn(DiskColumn[_Text]):
@@ -133,7 +139,7 @@ class TextColumn(DiskColumn[_Text]):
         return text if blob[:1] == b"s" else tuple(json.loads(text))
 
 
-class CodedColumn(Sequence[_T], Generic[_T]):
+class CodedColumn(_Column[_T]):
     """Right answers of which there are few different ones, as numbers in memory: 4 bytes per row."""
 
     def __init__(self) -> None:
@@ -152,11 +158,5 @@ class CodedColumn(Sequence[_T], Generic[_T]):
     def __len__(self) -> int:
         return len(self._codes)
 
-    @overload
-    def __getitem__(self, position: int) -> _T: ...
-    @overload
-    def __getitem__(self, position: slice) -> tuple[_T, ...]: ...
-    def __getitem__(self, position: int | slice) -> _T | tuple[_T, ...]:
-        if isinstance(position, slice):
-            return tuple(self._values[code] for code in self._codes[position])
-        return self._values[self._codes[position]]
+    def _values_at(self, places: range) -> Iterator[_T]:
+        return (self._values[self._codes[place]] for place in places)

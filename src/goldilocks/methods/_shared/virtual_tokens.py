@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from goldilocks.errors import InputError
-from goldilocks.methods._shared.fine_tuning import not_tunable
+from goldilocks.methods._shared.fine_tuning import freeze_all_but_head, not_tunable
 from goldilocks.records import ModelInfo, Output, TrainingConfig
 
 if TYPE_CHECKING:
@@ -51,6 +51,28 @@ def make_room(network: Network, method: str, tokens: int) -> None:
     network.config = replace(network.config, max_tokens=left)
     if network.tokenizer.truncation is not None:
         network.tokenizer.enable_truncation(left)
+
+
+def add_virtual_tokens(network: Network, method: str, tokens: int, *, encoder: str) -> None:
+    """Freeze everything but the head and add trainable vectors before every text, as embeddings of frequent tokens.
+
+    Args:
+        network: Changed in place.
+        method: For error messages.
+        tokens: Number of vectors.
+        encoder: What computes them in training; ``none``: they are weights themselves.
+
+    Raises:
+        InputError: they leave no room for a text.
+    """
+    from goldilocks.nets.additions import Addition, add
+
+    make_room(network, method, tokens)
+    freeze_all_but_head(network)
+    add(network, Addition("virtual_tokens", {"count": tokens, "encoder": encoder}))
+    stack = network.backbone.stack
+    assert stack.virtual_tokens is not None
+    stack.virtual_tokens.table.data = stack.embedded(frequent_tokens(network, tokens))
 
 
 def frequent_tokens(network: Network, count: int) -> Tensor:

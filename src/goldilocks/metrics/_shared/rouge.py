@@ -12,6 +12,7 @@ import numpy as np
 from goldilocks.metrics._shared.porter_stemmer import stem
 from goldilocks.records import Output
 from goldilocks.support.scoring.statistics import Floats
+from goldilocks.support.text.subsequence import longest_common_subsequence
 from goldilocks.support.text.units import in_pairs, references, unit_name, units
 
 OUTPUTS = frozenset({Output.TEXT})
@@ -75,21 +76,4 @@ def ngram_f1(reference: Sequence[str], answer: Sequence[str], n: int) -> float:
 def subsequence_f1(reference: Sequence[str], answer: Sequence[str]) -> float:
     """F1 over the longest common subsequence."""
     both = len(reference) + len(answer)
-    return 2 * longest_common(reference, answer) / both if both else 0.0
-
-
-def longest_common(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence, a row of the table per step as the bits of one number.
-
-    Source:
-        Hyyrö 2004, "Bit-Parallel LCS-length Computation Revisited".
-    """
-    where: dict[str, int] = {}
-    for place, word in enumerate(first):
-        where[word] = where.get(word, 0) | 1 << place
-    every = (1 << len(first)) - 1
-    row = every
-    for word in second:
-        hits = row & where.get(word, 0)
-        row = ((row + hits) | (row - hits)) & every
-    return len(first) - row.bit_count()
+    return 2 * longest_common_subsequence(reference, answer) / both if both else 0.0

@@ -13,7 +13,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,16 +123,30 @@ def _export(model: Network, path: Path) -> None:
     inputs = (example, torch.ones_like(example), *(example for _ in channels))
     names = [IDS, MASK, *channels]
     open_axes = {name: {0: "rows", 1: "tokens"} for name in [*names, STATES]}
-    graph = _Graph(backbone, channels).eval()
+    trace(_Graph(backbone, channels), dict(zip(names, inputs, strict=True)), STATES, open_axes, path)
+
+
+def trace(
+    graph: nn.Module, inputs: Mapping[str, Tensor], output: str, axes: Mapping[str, Mapping[int, str]], path: Path
+) -> None:
+    """Write a module as an ONNX graph by tracing it.
+
+    Args:
+        graph: One output, without branches that depend on values.
+        inputs: Name -> example, in the order of the arguments.
+        output: Its name.
+        axes: Name of an input or of the output -> axis -> name of its size, which is left open.
+        path: The file.
+    """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter is called legacy; the newer one needs another package
         torch.onnx.export(
-            graph,
-            inputs,
+            graph.eval(),
+            tuple(inputs.values()),
             str(path),
-            input_names=names,
-            output_names=[STATES],
-            dynamic_axes=open_axes,
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +24,7 @@ from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
 from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
 from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
-from goldilocks.nets.export.onnx_folder import OPSET
+from goldilocks.nets.export.onnx_folder import trace
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import OVERLAP_SHARE, QUESTION_SHARE, SpanExtractor, frame_of
 from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
@@ -212,19 +211,7 @@ def write_graph(model: Network, form: Form, path: Path) -> None:
     shapes = [[sizes[size] if isinstance(size, str) else size for size in form.inputs[name]] for name in names]
     example = tuple(torch.ones(shape, dtype=torch.int64) for shape in shapes)
     axes = {**form.inputs, form.output: form.axes}
-    graph = _Graph(model, names).eval()
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter is called legacy; the newer one needs another package
-        torch.onnx.export(
-            graph,
-            example,
-            str(path),
-            input_names=list(names),
-            output_names=[form.output],
-            dynamic_axes={
-                name: {place: size for place, size in enumerate(sizes) if isinstance(size, str)}
-                for name, sizes in axes.items()
-            },
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    open_axes = {
+        name: {place: size for place, size in enumerate(sizes) if isinstance(size, str)} for name, sizes in axes.items()
+    }
+    trace(_Graph(model, names), dict(zip(names, example, strict=True)), form.output, open_axes, path)

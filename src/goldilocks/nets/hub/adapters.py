@@ -12,12 +12,11 @@ import json
 import math
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.nets.hub.conversion_cache import cache_folder
+from goldilocks.nets.hub.conversion_cache import cache_folder, write_whole
 from goldilocks.support.files import sha256_of
 from goldilocks.support.safetensors_file import check_finite
 
@@ -74,19 +73,7 @@ def merged(folder: Path, base: Path) -> Path:
     made = cache_folder() / f"lora-{digest[:16]}"
     if (made / "config.json").is_file():
         return made
-    try:
-        made.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as place:
-            beside = Path(place) / "made"
-            beside.mkdir()
-            _write(folder, base, config, beside)
-            shutil.rmtree(made, ignore_errors=True)
-            beside.rename(made)
-    except OSError as error:
-        raise InputError(
-            f"{made}: cannot be written ({error.strerror or error}); free space, or set GOLDILOCKS_CACHE."
-        ) from error
-    return made
+    return write_whole(made, lambda beside: _write(folder, base, config, beside))
 
 
 def _check_kind(folder: Path, config: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ holds the last checkpoint or the one before.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VERSION = 1
+INDEX = "run.json"
 
 
 def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -35,7 +37,7 @@ def write_checkpoint(folder: Path, facts: Mapping[str, Any], tensors: Mapping[st
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    index = folder / "run.json"
+    index = folder / INDEX
     try:
         folder.mkdir(parents=True, exist_ok=True)
         name = _free_name(folder)
@@ -55,18 +57,30 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         MissingError: there is none.
         IntegrityError: it is damaged, or written by another version.
     """
+    with reading(folder) as facts:
+        if "shards" in facts:
+            raise IntegrityError(f"{folder}: the checkpoint is of a run with --shard; resume with the same options.")
+        return facts, read_weights(folder / facts["tensors"])
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[dict[str, Any]]:
+    """The facts of the last checkpoint; what goes wrong while its tensors are read becomes an error that says so.
+
+    Raises:
+        MissingError: there is no checkpoint.
+        IntegrityError: it is damaged, or written by another version.
+    """
     from safetensors import SafetensorError
 
-    index = folder / "run.json"
+    index = folder / INDEX
     try:
         facts = json.loads(index.read_text(encoding="utf-8"))
         if facts["version"] != VERSION:
             raise IntegrityError(
                 f"{index}: format version {facts['version']}, this reads {VERSION}; start the run anew."
             )
-        if "shards" in facts:
-            raise IntegrityError(f"{folder}: the checkpoint is of a run with --shard; resume with the same options.")
-        return facts, read_weights(folder / facts["tensors"])
+        yield facts
     except FileNotFoundError as error:
         raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error
     except (ValueError, KeyError, TypeError, SafetensorError) as error:

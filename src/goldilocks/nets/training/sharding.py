@@ -20,14 +20,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from goldilocks.errors import InputError, IntegrityError, MissingError
-from goldilocks.nets.training.checkpoints import VERSION
+from goldilocks.errors import InputError, IntegrityError
+from goldilocks.nets.training.checkpoints import INDEX, VERSION, reading
 from goldilocks.nets.training.parallel import ProcessGroup
 from goldilocks.nets.training.slots import Slot, gradient_norm
 from goldilocks.nets.training.weight_names import read_weights
 from goldilocks.support.files import write_text
-
-_INDEX = "run.json"
 
 
 class ShardedWeights:
@@ -141,7 +139,7 @@ def write_sharded(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, 
     group.wait()
     if group.rank == 0:
         content = {"version": VERSION, "shards": group.size, "name": name, **facts}
-        write_text(folder / _INDEX, json.dumps(content, ensure_ascii=False))
+        write_text(folder / INDEX, json.dumps(content, ensure_ascii=False))
         for old in folder.glob("step-*"):
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
@@ -155,20 +153,8 @@ def read_sharded(folder: Path, group: ProcessGroup) -> tuple[dict[str, Any], dic
         MissingError: there is none.
         IntegrityError: it is damaged, of another version, or of another number of processes.
     """
-    from safetensors import SafetensorError
-
-    index = folder / _INDEX
-    try:
-        facts = json.loads(index.read_text(encoding="utf-8"))
-        if facts["version"] != VERSION:
-            raise IntegrityError(f"{index}: format version {facts['version']}, this reads {VERSION}; start anew.")
+    with reading(folder) as facts:
         if facts.get("shards") != group.size:
             before = f"{facts['shards']} processes with --shard" if "shards" in facts else "a run without --shard"
             raise IntegrityError(f"{folder}: the checkpoint is of {before}; resume with the same options.")
         return facts, read_weights(folder / facts["name"] / f"process-{group.rank}.safetensors")
-    except FileNotFoundError as error:
-        raise MissingError(f"{folder}: holds no checkpoint ({error.filename} is not there).") from error
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise IntegrityError(
-            f"{folder}: the checkpoint is damaged ({error}); remove it to start the run anew."
-        ) from error
