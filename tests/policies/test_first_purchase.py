@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from goldilocks.policies import value
@@ -13,7 +15,8 @@ def first(budget: float, seconds: dict[str, float]) -> str:
     """The first purchase of a race whose candidates take so long; experience knows that ``m0`` is the best."""
     recorded = races()
     standings = recorded[0].standings(fit_experience(recorded[1:]))
-    standings._predicted = np.array([seconds.get(candidate.model.name, 100.0) for candidate in standings.pool])
+    predicted = np.array([seconds.get(candidate.model.name, 100.0) for candidate in standings.pool])
+    standings._times = replace(standings._times, predicted=predicted)
     standings.left = budget
     purchase = value.choose(standings)
     assert purchase is not None

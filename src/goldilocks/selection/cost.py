@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 from goldilocks.records import Cost, Footprint, Measured, ModelInfo, Serving, ServingMode, TaskSpec, Usage
 from goldilocks.support.machine.hardware import Machine
+
+Floats = npt.NDArray[np.float64]
 
 _GB = 1e9
 _KWH = 3.6e6
@@ -67,6 +72,30 @@ def running_cost(
     if spec.serving.mode is ServingMode.HELD:
         hours = HOURS_PER_MONTH * max(1, math.ceil(hours / HOURS_PER_MONTH))
     return hours * serving_hour(spec, machine, model)
+
+
+def with_estimates(measured: Floats, *groups: npt.NDArray[np.int64]) -> Floats:
+    """Running costs with an estimate where none was measured: the cheapest of the narrowest group that has one.
+
+    Hoping for the cheapest passes no candidate over for a cost that was never measured.
+
+    Args:
+        measured: Money per month, ``(n,)``; not a number where it was not measured.
+        groups: Number of each candidate's group, the widest grouping first.
+
+    Example: the second is of the first's family, the third is of neither group
+        >>> with_estimates(np.array([2.0, np.nan, np.nan, 1.0]), np.array([0, 0, 1, 2])).tolist()
+        [2.0, 2.0, 1.0, 1.0]
+    """
+    unknown = np.isnan(measured)
+    if unknown.all():
+        return np.zeros(len(measured))
+    costs = np.full(len(measured), np.nanmin(measured))
+    for group in groups:
+        least = np.full(int(group.max()) + 1, np.inf)
+        np.minimum.at(least, group[~unknown], measured[~unknown])
+        costs = np.where(np.isfinite(least[group]), least[group], costs)
+    return np.where(unknown, costs, measured)
 
 
 def cost(

@@ -6,11 +6,20 @@ candidate's J is known. All arrays broadcast.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+if TYPE_CHECKING:
+    from goldilocks.selection.loss_posterior import Posterior
+
 Floats = npt.NDArray[np.float64]
+
+_LEAST_WEIGHT = 1e-3
+"""A scale of the spreads that is less probable is left out of the savings."""
 
 _POINTS = 48
 """Points of the integral over J: 48 keep ``expected_best`` within 1 % of a fine grid."""
@@ -79,3 +88,22 @@ def expected_best(best: float, costs: Floats, alpha: float, mean: Floats, spread
     levels = np.linspace(lowest, best, _POINTS)
     above = 1 - chance_below((levels[:, None] - costs) / alpha, mean, spread)
     return float(np.trapezoid(1 - above.prod(axis=1), levels))
+
+
+def at_each_rung(posterior: Posterior, bar: Floats, shares: Sequence[float]) -> tuple[Floats, Floats]:
+    """Expected shortfall, and probability of a loss below the bar, once each rung is bought; ``(n, rungs)`` each.
+
+    Args:
+        posterior: Of the losses of all candidates.
+        bar: Loss below which a candidate would be better than the best finished one, ``(n,)``.
+        shares: Shares of a full run at the rungs.
+    """
+    likely = posterior.weights > _LEAST_WEIGHT
+    weights = posterior.weights[likely]
+    means, variances = (values[likely] for values in posterior.by_scale())
+    losses, chances = (np.zeros((len(bar), len(shares))) for _ in range(2))
+    for rung, share in enumerate(shares):
+        step = posterior.foresight(share, likely)
+        loss, chance = shortfall_and_chance(bar, means + (variances - step**2) / 2, step)
+        losses[:, rung], chances[:, rung] = weights @ loss, weights @ chance
+    return losses, chances

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from goldilocks.protocols import Purchases, Repeats
 from goldilocks.records import Candidate, Forecast, Screening, ShortSchedule, TaskSpec, Trial
 from goldilocks.selection import savings
-from goldilocks.selection.cost import machine_hour, running_cost
+from goldilocks.selection.cost import machine_hour, running_cost, with_estimates
 from goldilocks.selection.experience import Experience, recorded_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
+from goldilocks.selection.purchase_times import PurchaseTimes
 from goldilocks.selection.seeds import SeedSpread, learnt_spread, movement, pairs_of, saved_by_seed, seeds_in
-from goldilocks.selection.time_correction import FIXED_SECONDS
 from goldilocks.support.machine.hardware import Machine
 
 Floats = npt.NDArray[np.float64]
@@ -34,8 +34,6 @@ _TIME_ERRORS = 0.1, 0.4
 """By judgement: standard deviation of log seconds of a run that has begun, and of one that has not."""
 _LEAST_ALPHA = 1e-9
 """Stands for a price of an error of 0, which leaves costs alone to decide."""
-_LEAST_WEIGHT = 1e-3
-"""A scale of the spreads that is less probable is left out of the savings."""
 _PLAN = 64
 """Most candidates of a plan that are looked at: beyond so many the best of them hardly improves."""
 
@@ -100,14 +98,7 @@ class Standings:
     _place: dict[str, int] = field(init=False)
     _models: npt.NDArray[np.int64] = field(init=False)
     """Number of each candidate's model."""
-    _families: npt.NDArray[np.int64] = field(init=False)
-    _family_names: list[str] = field(init=False)
-    _predicted: Floats = field(init=False)
-    """Predicted seconds of each full run."""
-    _once: Floats = field(init=False)
-    """Share of the seconds that the frozen layers take once."""
-    _behind: Floats = field(init=False)
-    """Share of the seconds that is over at each rung, ``(n, rungs)``."""
+    _times: PurchaseTimes = field(init=False)
     _done: npt.NDArray[np.int64] = field(init=False)
     """Rungs that each candidate has."""
     _spent: Floats = field(init=False)
@@ -135,15 +126,8 @@ class Standings:
         self._place = {name: index for index, name in enumerate(self._names)}
         models = [f"{candidate.model.family}/{candidate.model.name}" for candidate in pool]
         self._models = np.unique(models, return_inverse=True)[1].astype(np.int64)
-        names, families = np.unique([candidate.model.family for candidate in pool], return_inverse=True)
-        self._family_names, self._families = [str(name) for name in names], families.astype(np.int64)
         self._pretrained = np.array([candidate.model.pretrained for candidate in pool], dtype=bool)
-        forecasts = [self.forecasts[candidate.name] for candidate in pool]
-        self._predicted = np.array([forecast.seconds for forecast in forecasts], dtype=np.float64)
-        self._once = np.array([forecast.once for forecast in forecasts], dtype=np.float64)
-        self._behind = np.array(
-            [[forecast.behind(share) for share in self.rungs] for forecast in forecasts], dtype=np.float64
-        ).reshape(len(pool), len(self.rungs))
+        self._times = PurchaseTimes.of(pool, [self.forecasts[candidate.name] for candidate in pool], self.rungs)
         self._begin()
 
     # ---------------------------------------------------------------------------------------------- protocols.Race
@@ -395,25 +379,10 @@ class Standings:
         """What all that is made from the trials depends on."""
         return self._seen, len(self.dropped), self.spec, tuple(self.pending.items())
 
-    def _running_costs(self) -> Floats:
-        """Money per month of each candidate: its own, else the same model's, else the cheapest of its family or of all.
-
-        Hoping for the cheapest passes no candidate over for a cost that was never measured.
-        """
-        if np.isnan(self._cost).all():
-            return np.zeros(len(self.pool))
-        costs = np.full(len(self.pool), np.nanmin(self._cost))
-        measured = np.flatnonzero(~np.isnan(self._cost))
-        for groups in (self._families, self._models):
-            least = np.full(int(groups.max()) + 1, np.inf)
-            np.minimum.at(least, groups[measured], self._cost[measured])
-            costs = np.where(np.isfinite(least[groups]), least[groups], costs)
-        return np.where(np.isnan(self._cost), costs, self._cost)
-
     def _view(self) -> _View:
         state = self._state()
         if self._view_of is None or self._view_of[0] != state:
-            costs = self._running_costs()
+            costs = with_estimates(self._cost, self._times.families, self._models)
             means, variances = self.posterior.by_scale()
             expected = costs + self._alpha * (self.posterior.weights @ savings.expected_loss(means, variances))
             best = self._best(expected)
@@ -440,27 +409,20 @@ class Standings:
 
     def _savings(self, best: tuple[int, float] | None, costs: Floats) -> tuple[Floats, Floats]:
         """``saved`` and ``promising`` of a view; all 0 where nothing is finished."""
-        saved, promising = (np.zeros((len(self.pool), len(self.rungs))) for _ in range(2))
         if best is None:
-            return saved, promising
-        likely = self.posterior.weights > _LEAST_WEIGHT
-        weights = self.posterior.weights[likely]
-        means, variances = (values[likely] for values in self.posterior.by_scale())
+            nothing = np.zeros((len(self.pool), len(self.rungs)))
+            return nothing, nothing
         bar = (best[1] - costs) / self._alpha
-        for rung, share in enumerate(self.rungs):
-            step = self.posterior.foresight(share, likely)
-            location = means + (variances - step**2) / 2
-            loss, chance = savings.shortfall_and_chance(bar, location, step)
-            buyable = self._done <= rung
-            saved[:, rung] = np.where(buyable, self._alpha * (weights @ loss) * self.horizon_months, 0.0)
-            promising[:, rung] = np.where(buyable, weights @ chance, 0.0)
-        return saved, promising
+        losses, chances = savings.at_each_rung(self.posterior, bar, self.rungs)
+        buyable = self._done[:, None] <= np.arange(len(self.rungs))
+        return np.where(buyable, self._alpha * losses * self.horizon_months, 0.0), np.where(buyable, chances, 0.0)
 
     def _seconds(self) -> Floats:
         """Predicted seconds from where each candidate stands to each rung, ``(n, rungs)``."""
         state = (self._seen, len(self.begun_before))
         if self._prices is None or self._prices[0] != state:
-            self._prices = (state, self._priced())
+            again = [self._place[name] for name in self.begun_before if name in self._place]
+            self._prices = (state, self._times.to_each_rung(self._done, self._spent, again))
         return self._prices[1]
 
     def _whole(self) -> Floats:
@@ -469,30 +431,3 @@ class Standings:
         of_model[self._models[self._finished()]] = True
         measured = of_model[self._models]
         return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
-
-    def _priced(self) -> Floats:
-        last = len(self.rungs) - 1
-        begun = self._done > 0
-        at = np.where(begun, self._behind[np.arange(len(self.pool)), np.clip(self._done - 1, 0, last)], 0.0)
-        corrected = self._predicted * self._paces()[self._families]
-        full = np.where(begun, self._spent / np.where(begun & (at > 0), at, 1.0), corrected)
-        ahead = np.maximum(self._behind - at[:, None], 0.0)
-        again = [self._place[name] for name in self.begun_before if name in self._place]
-        reached = np.arange(last + 1) >= self._done[again][:, None]
-        ahead[again] += np.where(reached, self._once[again][:, None], 0.0)
-        return np.asarray(ahead * full[:, None])
-
-    def _paces(self) -> Floats:
-        """``time_correction.pace`` of each family, ``(n_families,)``.
-
-        Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
-        slows all of them.
-        """
-        begun = np.flatnonzero(self._done > 0)
-        predicted = self._behind[begun, self._done[begun] - 1] * self._predicted[begun]
-        logs = np.log((self._spent[begun] + FIXED_SECONDS) / (predicted + FIXED_SECONDS))
-        families, size = self._families[begun], len(self._family_names)
-        counts = np.bincount(families, minlength=size)
-        means = np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)
-        seen = counts > 0
-        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1))))

@@ -12,7 +12,8 @@ import pytest
 from goldilocks.errors import InputError
 from goldilocks.families import decoder
 from goldilocks.methods import in_context
-from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, PromptState
+from goldilocks.nets.generation.prompt_state import PromptState
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 from goldilocks.nets.heads.decoder_generator import DecoderGenerator
 from goldilocks.records import Goal, Output
 from goldilocks.testing import tiny

@@ -29,22 +29,14 @@ from goldilocks.nets.backbones.cached_context import CachedContext
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.generation import prompts
 from goldilocks.nets.generation.decoding import ContinuationTree, log_likelihood, score_continuations
-from goldilocks.nets.generation.demonstrations import (
-    ExampleSelector,
-    Settings,
-    arranged,
-    arrangements,
-    fixed_rows,
-    per_item,
-    pool_rows,
-    selector_from,
-    unlike,
-)
+from goldilocks.nets.generation.demonstrations import Settings
+from goldilocks.nets.generation.few_shot_examples import EXAMPLE_TOKENS, ITEM_TOKENS, FewShotExamples
+from goldilocks.nets.generation.prompt_state import PromptState, prompt_state_from
+from goldilocks.nets.generation.prompt_tokens import PromptTokenizer
 from goldilocks.nets.generation.prompts import Prompt
 from goldilocks.nets.hub.weights import inference_dtype
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Row
-from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.nets.training.weight_names import read_weights
 from goldilocks.records import Generation, Gold, Output, Text
 from goldilocks.support.text.units import references
@@ -52,18 +44,12 @@ from goldilocks.support.text.units import references
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-ITEM_TOKENS = 512
-"""Items in a prompt are truncated to this many tokens."""
-EXAMPLE_TOKENS = 128
-"""The same of few-shot examples."""
 PRIOR_TEXTS = 64
 """Training texts that estimate which labels the decoder prefers."""
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Inputs of contextual calibration. Source: Zhao et al. 2021, "Calibrate Before Use", section 5."""
 CONTEXT_TEXTS = 8
 """Training texts whose examples stand before them, where each item has its own."""
-HELD_OUT = 32
-"""Training rows on which arrangements of the examples are compared."""
 
 
 @dataclass(frozen=True)
@@ -99,19 +85,6 @@ class DecoderClassifierConfig(DecoderConfig):
     KIND: ClassVar[str] = "decoder_classifier"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptState:
-    """The prompt of a prompted decoder; without one it predicts with its head."""
-
-    prompt: Prompt
-    prior: tuple[float, ...] = ()
-    """Mean log-likelihood of each label over some training texts."""
-    max_tokens: int = 64
-    """Most tokens of an answer."""
-    selector: ExampleSelector | None = None
-    """Chooses examples for each item; ``None``: those of ``prompt`` are for all items."""
-
-
 class DecoderClassifier(Network):
     """Labels from a causal LM."""
 
@@ -135,6 +108,10 @@ class DecoderClassifier(Network):
         return cast(CausalLM, self.backbone)
 
     @property
+    def _tokens(self) -> PromptTokenizer:
+        return PromptTokenizer(self.tokenizer, self._lm.max_positions)
+
+    @property
     def options(self) -> DecoderConfig:
         """The head's config."""
         return cast(DecoderConfig, self.config.head)
@@ -146,39 +123,15 @@ class DecoderClassifier(Network):
 
     # ----------------------------------------------------------------------------------------------------- tokenization
 
-    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in encodings(self.tokenizer, texts, special=False)]
-
-    def _cut(self, item: Text, tokens: int) -> Text:
-        """The item with at most ``tokens`` tokens in all its texts together, each truncated at its end."""
-        texts = (item,) if isinstance(item, str) else item
-        share = max(1, tokens // max(1, len(texts)))
-        kept = []
-        for text in texts:
-            text = text[: 12 * share]
-            encoded = self.tokenizer.encode(text, add_special_tokens=False) if len(text) > share else None
-            if encoded is not None and len(encoded.ids) > share:
-                text = text[: encoded.offsets[share - 1][1]]
-            kept.append(text)
-        return kept[0] if isinstance(item, str) else tuple(kept)
-
-    def _continuation_ids(self, before: str, continuations: Sequence[str]) -> list[list[int]]:
-        """Token ids of each continuation as they come after ``before``."""
-        alone, *joined = self._encoded([before, *(before + text for text in continuations)])
-        shared = [
-            next((i for i, (a, b) in enumerate(zip(alone, ids, strict=False)) if a != b), len(alone)) for ids in joined
-        ]
-        return [ids[min(start, len(ids) - 1) :] for ids, start in zip(joined, shared, strict=True)]
-
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """See ``Network.rows``; several texts are joined by line breaks."""
         if self.options.label_words and self.prompt_state is None:
             (prompt, begin), room = self._pattern(), self.item_room()
-            asked = self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
+            asked = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
             return [Row(np.array([*begin, *ids], dtype=np.int32), item) for item, ids in enumerate(asked)]
         most = self.config.max_tokens
         lines = [text if isinstance(text, str) else "\n".join(text) for text in texts]
-        encoded = self._encoded([line[: 12 * most] for line in lines])
+        encoded = self._tokens.encoded([line[: 12 * most] for line in lines])
         truncated = [[*self.options.begin_ids, *ids][:most] or [self.config.pad_id] for ids in encoded]
         return [Row(np.asarray(ids, dtype=np.int32), item) for item, ids in enumerate(truncated)]
 
@@ -186,19 +139,21 @@ class DecoderClassifier(Network):
         """What items of a trained head stand in, and the tokens before every item."""
         goal = replace(self.config.goal, labels=self.options.label_words, instruction=self.options.instruction)
         prompt = Prompt(goal, chat=self.options.chat)
-        return prompt, [*self.options.begin_ids, *self._encoded([prompt.lead])[0]]
+        return prompt, [*self.options.begin_ids, *self._tokens.encoded([prompt.lead])[0]]
 
     def item_room(self) -> int:
         """Tokens of an item that fit into the pattern, at most ``config.max_tokens``; below 1 where none do."""
         prompt, begin = self._pattern()
         return min(
-            self.config.max_tokens, self._lm.max_positions - len(begin) - len(self._encoded([prompt.ask("")])[0])
+            self.config.max_tokens, self._lm.max_positions - len(begin) - len(self._tokens.encoded([prompt.ask("")])[0])
         )
 
     def label_ids(self) -> list[list[int]]:
         """Token ids of each label's words, where they follow the pattern."""
         prompt, _ = self._pattern()
-        return self._continuation_ids(prompt.ask("")[-8:], [prompt.reply(words) for words in self.options.label_words])
+        return self._tokens.continuations(
+            prompt.ask("")[-8:], [prompt.reply(words) for words in self.options.label_words]
+        )
 
     # -------------------------------------------------------------------------------------------------------- prompting
 
@@ -246,41 +201,18 @@ class DecoderClassifier(Network):
     def _with_examples(
         self, state: PromptState, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
     ) -> PromptState:
-        """The prompt with examples, or with a selector of them, in the best of the arrangements to compare."""
-        choices = arrangements(self.demonstrations)
-        held = np.random.default_rng(seed).permutation(len(texts))[: min(HELD_OUT, len(texts) // 4)].tolist()
-        examples: list[tuple[Text, Gold]] = []
-        if per_item(self.demonstrations.strategy):  # an item is never among its own examples
-            if self.demonstrations.cached:
-                room = state.max_tokens + EXAMPLE_TOKENS + 64  # for an example of the item's own
-                wanted = ("balanced", self.demonstrations.cached)
-                examples = self._fixed_examples(state.prompt, room, wanted, texts, gold, seed=seed)
-            cached = replace(state.prompt, examples=tuple(examples))
-            state = replace(state, selector=self._selector(cached, state.max_tokens, texts, gold, seed=seed))
-        else:
-            left = list(range(len(texts))) if len(choices) == 1 else sorted({*range(len(texts))} - {*held})
-            own, answers = [texts[row] for row in left], [gold[row] for row in left]
-            wanted = (self.demonstrations.strategy, self.n_examples)
-            examples = self._fixed_examples(state.prompt, state.max_tokens, wanted, own, answers, seed=seed)
-        states = [self._arranged(state, examples, how, seed=seed) for how in choices]
-        shown = [self._cut(texts[row], EXAMPLE_TOKENS) for row in held]
-        held = [held[place] for place in unlike(shown, [item for item, _ in examples])]
-        if len(states) == 1 or not held:
+        """The prompt with examples, in the arrangement under which the right answers of held-out rows are likeliest."""
+        output = Output(self.config.output)
+        choice = FewShotExamples(self._tokens, self.demonstrations, self.n_examples, output, seed)
+        states, held_out = choice.arrangements(state, texts, gold)
+        if len(states) == 1 or not held_out:
             return states[0]
-        items, right = [texts[row] for row in held], [gold[row] for row in held]
+        items, right = [texts[row] for row in held_out], [choice.short_answer(gold[row]) for row in held_out]
         scores = []
         for arrangement in states:
             self._set_prompt(arrangement)
             scores.append(self._gold_likelihood(items, right))
         return states[int(np.argmax(scores))]
-
-    def _arranged(
-        self, state: PromptState, examples: Sequence[tuple[Text, Gold]], how: Settings, *, seed: int
-    ) -> PromptState:
-        in_order = tuple(arranged(examples, how, best_last=False, seed=seed))
-        prompt = replace(state.prompt, examples=in_order, examples_first=how.position == "start")
-        selector = None if state.selector is None else state.selector.rearranged(how)
-        return replace(state, prompt=prompt, selector=selector)
 
     def _gold_likelihood(self, texts: Sequence[Text], gold: Sequence[Gold]) -> float:
         """Mean log-probability of the right answers, calibrated over the same texts where they are labels."""
@@ -292,70 +224,12 @@ class DecoderClassifier(Network):
                 return float(torch.where(right, scores, -scores).sigmoid().log().sum(1).mean())
             return float(scores.log_softmax(-1)[right].mean())
         state = self._prompt_state()
-        targets = self._encoded([state.prompt.reply(self._short(answer)) for answer in gold])
+        targets = self._tokens.encoded([state.prompt.reply(answer) for answer in gold])
         prefix = self._prefix_ids()
         contexts = [[*prefix, *ids] for ids in self._prompt_ids(texts, state.max_tokens)]
         pairs = [(context, ids) for context, ids in zip(contexts, targets, strict=True) if ids]
         logs = log_likelihood(self._lm, [context for context, _ in pairs], [ids for _, ids in pairs])
         return float(logs.sum()) / max(1, sum(len(ids) for _, ids in pairs))
-
-    def _example(self, item: Text, gold: Gold) -> tuple[Text, Gold]:
-        return self._cut(item, EXAMPLE_TOKENS), self._short(gold)
-
-    def _room(self, prompt: Prompt, limit: int) -> int:
-        """Tokens that are left for examples beside the rest of the prompt, the longest item and the answer."""
-        return self._lm.max_positions - ITEM_TOKENS - 64 - limit - len(self._encoded([prompt.lead])[0])
-
-    def _fixed_examples(
-        self,
-        prompt: Prompt,
-        limit: int,
-        wanted: tuple[str, int],
-        texts: Sequence[Text],
-        gold: Sequence[Gold],
-        *,
-        seed: int,
-    ) -> list[tuple[Text, Gold]]:
-        """The same examples for all items, best first; the last ones are left out where the context is too short.
-
-        ``wanted`` are a strategy and a number of examples.
-
-        Raises:
-            InputError: not even one fits.
-        """
-        rows = fixed_rows(wanted[0], texts, gold, wanted[1], seed=seed)
-        examples = [self._example(texts[row], gold[row]) for row in rows]
-        while examples and self._room(replace(prompt, examples=tuple(examples)), limit) < 0:
-            examples.pop()
-        if not examples:
-            raise self._too_short()
-        return examples
-
-    def _selector(
-        self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int
-    ) -> ExampleSelector:
-        """Chooses from the rows that fit into the prompt and are not in it.
-
-        Raises:
-            InputError: none does.
-        """
-        rows = pool_rows(self.demonstrations.strategy, len(texts), seed=seed)
-        examples = [self._example(texts[row], gold[row]) for row in rows]
-        cached = {item for item, _ in prompt.examples}
-        examples = [example for example in examples if example[0] not in cached]
-        room = self._room(prompt, limit)
-        lengths = [len(ids) for ids in self._encoded([prompt.lead_with([example]) for example in examples])]
-        fitting = [example for example, length in zip(examples, lengths, strict=True) if length <= room]
-        if not fitting:
-            raise self._too_short()
-        pool, answers = zip(*fitting, strict=True)
-        return ExampleSelector(self.demonstrations, self.n_examples, pool, answers, seed=seed)
-
-    def _too_short(self) -> InputError:
-        return InputError(
-            f"in_context: not even one example fits; the context is {self._lm.max_positions:,} tokens, of which an "
-            f"item may take {ITEM_TOKENS}. Use zero_shot, a shorter instruction, or a model with a longer context."
-        )
 
     def _use_checkpoint_precision(self) -> None:
         """Weights in the checkpoint's precision, or in one that is exact and faster on this machine."""
@@ -366,11 +240,7 @@ class DecoderClassifier(Network):
         """Most tokens of an answer, after the training rows."""
         own = self.options.generation.max_tokens
         answers = [references(answer)[0] for answer in gold[:1000]]
-        return own or prompts.answer_limit([len(ids) for ids in self._encoded(answers)])
-
-    def _short(self, gold: Gold) -> Gold:
-        reply = references(gold)[0] if self.config.output == Output.TEXT else None
-        return gold if reply is None else cast(str, self._cut(reply, 2 * EXAMPLE_TOKENS))
+        return own or prompts.answer_limit([len(ids) for ids in self._tokens.encoded(answers)])
 
     def _set_prompt(self, state: PromptState) -> None:
         self.prompt_state = state
@@ -386,7 +256,7 @@ class DecoderClassifier(Network):
         if self._lead_ids is None:
             state = self._prompt_state()
             lead = state.prompt.lead if state.selector is None else state.prompt.common
-            self._lead_ids = [*self.options.begin_ids, *self._encoded([lead])[0]]
+            self._lead_ids = [*self.options.begin_ids, *self._tokens.encoded([lead])[0]]
         return self._lead_ids
 
     def _prefix(self) -> Sequence[int] | CachedContext:
@@ -409,9 +279,9 @@ class DecoderClassifier(Network):
         room = min(ITEM_TOKENS, max(8, room))
         prompt = self._prompt_state().prompt
         if prompt.completes_code:  # the answer continues its end
-            own = [ids[-room:] for ids in self._encoded([prompt.ask(text) for text in texts])]
+            own = [ids[-room:] for ids in self._tokens.encoded([prompt.ask(text) for text in texts])]
         else:
-            own = self._encoded([prompt.ask(self._cut(text, room)) for text in texts])
+            own = self._tokens.encoded([prompt.ask(self._tokens.truncated(text, room)) for text in texts])
         pairs = zip(examples_of or texts, own, strict=True)
         return [[*self._own_examples(item, len(ids) + max_tokens), *ids] for item, ids in pairs]
 
@@ -424,10 +294,10 @@ class DecoderClassifier(Network):
         state = self._prompt_state()
         if state.selector is None:
             return []
-        examples = state.selector.examples(item, shown=self._cut(item, EXAMPLE_TOKENS))
+        examples = state.selector.examples(item, shown=self._tokens.truncated(item, EXAMPLE_TOKENS))
         room = self._lm.max_positions - len(self._prefix_ids()) - beside - 32
         for count in range(len(examples), 0 if examples else -1, -1):
-            ids = self._encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
+            ids = self._tokens.encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
             if len(ids) <= room:
                 return ids
         raise InputError(
@@ -442,8 +312,8 @@ class DecoderClassifier(Network):
         state = self._prompt_state()
         if self._label_tree is None:
             before = state.prompt.ask("")[-8:]
-            endings = self._continuation_ids(before, [state.prompt.reply(label) for label in self.labels])
-            self._label_tree = ContinuationTree(_prefix_free(endings, self._continuation_ids(before, ["\n"])[0]))
+            endings = self._tokens.continuations(before, [state.prompt.reply(label) for label in self.labels])
+            self._label_tree = ContinuationTree(_prefix_free(endings, self._tokens.continuations(before, ["\n"])[0]))
         ids = self._prompt_ids(texts, state.max_tokens, examples_of=examples_of)
         return score_continuations(self._lm, ids, self._label_tree, prefix=self._prefix()).numpy()
 
@@ -465,10 +335,7 @@ class DecoderClassifier(Network):
         """As ``Network.save``, with ``prompt.json`` where the model is prompted."""
         super().save(folder)
         if self.prompt_state is not None:
-            state = self.prompt_state
-            raw = {"prompt": prompts.to_plain(state.prompt), "prior": state.prior, "max_tokens": state.max_tokens}
-            if state.selector is not None:
-                raw["selector"] = state.selector.to_plain()
+            raw = self.prompt_state.to_plain()
             (folder / "prompt.json").write_text(json.dumps(raw, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def load_weights(self, folder: Path) -> None:
@@ -477,10 +344,8 @@ class DecoderClassifier(Network):
         self.module.eval()
         if (folder / "prompt.json").exists():
             raw = json.loads((folder / "prompt.json").read_text(encoding="utf-8"))
-            prompt = prompts.from_plain(raw["prompt"])
             self._use_checkpoint_precision()  # it may have been written on another machine
-            selector = selector_from(raw.get("selector"))
-            self._set_prompt(PromptState(prompt, tuple(raw["prior"]), raw["max_tokens"], selector))
+            self._set_prompt(prompt_state_from(raw))
             return
         if self.config.weight_bits:
             self._use_checkpoint_precision()

@@ -21,11 +21,12 @@ from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.backbones.kv_cache import AttentionContext, KVCache
 from goldilocks.nets.generation.decoding import generate, log_likelihood
+from goldilocks.nets.generation.prompt_state import PromptState
 from goldilocks.nets.generation.prompts import Prompt, generation_to_plain
 from goldilocks.nets.generation.sampling import Sampling
 from goldilocks.nets.generation.streaming import reported_as
 from goldilocks.nets.generation.token_logprobs import TokenLogprobs, token_logprobs
-from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, DecoderConfig, PromptState
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier, DecoderConfig
 from goldilocks.nets.network import HeadConfig, NetworkConfig
 from goldilocks.nets.tokenization.batching import Batch, Row
 from goldilocks.records import Generation, Gold, Output, Text, as_text
@@ -120,13 +121,17 @@ class DecoderGenerator(DecoderClassifier):
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """Prompts alone; ``rows_to_learn`` appends the answers."""
         if self.config.output == Output.LIKELIHOOD:
-            prompts = self._encoded(["" if isinstance(text, str) else _before(text) for text in texts])
+            prompts = self._tokens.encoded(["" if isinstance(text, str) else _before(text) for text in texts])
         else:
             prompt = self._plain_prompt()
-            lead = self._encoded([prompt.lead])[0]
+            lead = self._tokens.encoded([prompt.lead])[0]
             # Of an item that begins a program the end is kept, below.
-            cut = texts if prompt.completes_code else [self._cut(text, self.config.max_tokens // 2) for text in texts]
-            prompts = [[*lead, *ids] for ids in self._encoded([prompt.ask(text) for text in cut])]
+            cut = (
+                texts
+                if prompt.completes_code
+                else [self._tokens.truncated(text, self.config.max_tokens // 2) for text in texts]
+            )
+            prompts = [[*lead, *ids] for ids in self._tokens.encoded([prompt.ask(text) for text in cut])]
         begun = [[*self.options.begin_ids, *ids] or [self.config.pad_id] for ids in prompts]
         return [Row(np.asarray(ids[-self.config.max_tokens :], dtype=np.int32), i) for i, ids in enumerate(begun)]
 
@@ -139,9 +144,9 @@ class DecoderGenerator(DecoderClassifier):
         """Prompt and right answer as one row; ``places`` holds the position where the answer begins."""
         prompts = self.rows(texts)
         if self.config.output == Output.LIKELIHOOD:
-            answers = self._encoded([_own(text) for text in texts])
+            answers = self._tokens.encoded([_own(text) for text in texts])
         else:
-            answers = self._encoded([self._plain_prompt().reply(answer) for answer in gold])
+            answers = self._tokens.encoded([self._plain_prompt().reply(answer) for answer in gold])
         rows = []
         for row, ids in zip(prompts, answers, strict=True):
             target = [*ids[: self.config.max_tokens], *self.options.end_ids[:1]] or [self.config.pad_id]
@@ -246,7 +251,7 @@ class DecoderGenerator(DecoderClassifier):
         begin, end = self.options.begin_ids, self.options.end_ids[:1]
         chunks: list[tuple[int, list[int], list[int]]] = []
         for item, text in enumerate(texts):
-            before, own = self._encoded(["" if isinstance(text, str) else _before(text), _own(text)])
+            before, own = self._tokens.encoded(["" if isinstance(text, str) else _before(text), _own(text)])
             chunks += [(item, *pair) for pair in _pieces([*begin, *before] or [self.config.pad_id], [*own, *end])]
         logs = log_likelihood(self._lm, [context for _, context, _ in chunks], [target for _, _, target in chunks])
         sums = [0.0] * len(texts)
@@ -257,7 +262,7 @@ class DecoderGenerator(DecoderClassifier):
     def token_likelihoods(self, item: Text) -> list[tuple[str, float]]:
         """See ``protocols.SupportsTokenLikelihoods``; none for texts of more tokens than are computed at a time."""
         begin, end = self.options.begin_ids, self.options.end_ids[:1]
-        before, own = self._encoded(["" if isinstance(item, str) else _before(item), _own(item)])
+        before, own = self._tokens.encoded(["" if isinstance(item, str) else _before(item), _own(item)])
         context, target = [*begin, *before] or [self.config.pad_id], [*own, *end]
         if len(context) > _PIECE or len(target) > _PIECE:
             return []
@@ -294,7 +299,7 @@ class DecoderGenerator(DecoderClassifier):
     def _given_ids(self, item: Text, more: int) -> list[int]:
         """Token ids of a text, with those that every text begins with; ids that are given stay as they are."""
         if isinstance(item, str):
-            ids = [*self.options.begin_ids, *self._encoded([item])[0]] or [self.config.pad_id]
+            ids = [*self.options.begin_ids, *self._tokens.encoded([item])[0]] or [self.config.pad_id]
         else:
             ids = [int(token) for token in item]
         if not ids or not all(0 <= token < self.tokenizer.get_vocab_size() for token in ids):

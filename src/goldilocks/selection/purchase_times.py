@@ -1,0 +1,76 @@
+"""Predicted seconds of purchases: forecasts, corrected by the runs that have begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from goldilocks.records import Candidate, Forecast
+from goldilocks.selection.time_correction import FIXED_SECONDS
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseTimes:
+    """What the full runs of a pool are forecast to take, ``(n,)`` each."""
+
+    predicted: Floats
+    """Seconds of each full run."""
+    once: Floats
+    """Share of the seconds that the frozen layers take once."""
+    behind: Floats
+    """Share of the seconds that is over at each rung, ``(n, rungs)``."""
+    families: Ints
+    """Number of each candidate's family."""
+
+    @classmethod
+    def of(cls, pool: Sequence[Candidate], forecasts: Sequence[Forecast], rungs: Sequence[float]) -> PurchaseTimes:
+        """Those of a pool, a forecast for each candidate."""
+        families = np.unique([candidate.model.family for candidate in pool], return_inverse=True)[1]
+        return cls(
+            np.array([forecast.seconds for forecast in forecasts], dtype=np.float64),
+            np.array([forecast.once for forecast in forecasts], dtype=np.float64),
+            np.array([[forecast.behind(share) for share in rungs] for forecast in forecasts], dtype=np.float64).reshape(
+                len(pool), len(rungs)
+            ),
+            families.astype(np.int64),
+        )
+
+    def to_each_rung(self, done: Ints, spent: Floats, again: Sequence[int]) -> Floats:
+        """Predicted seconds from where each candidate stands to each rung, ``(n, rungs)``.
+
+        Args:
+            done: Rungs that each candidate has.
+            spent: Seconds that its run took so far.
+            again: Candidates whose frozen layers have to run again.
+        """
+        last = self.behind.shape[1] - 1
+        begun = done > 0
+        at = np.where(begun, self.behind[np.arange(len(done)), np.clip(done - 1, 0, last)], 0.0)
+        corrected = self.predicted * self._ratios(done, spent)[self.families]
+        full = np.where(begun, spent / np.where(begun & (at > 0), at, 1.0), corrected)
+        ahead = np.maximum(self.behind - at[:, None], 0.0)
+        places = list(again)
+        reached = np.arange(last + 1) >= done[places][:, None]
+        ahead[places] += np.where(reached, self.once[places][:, None], 0.0)
+        return np.asarray(ahead * full[:, None])
+
+    def _ratios(self, done: Ints, spent: Floats) -> Floats:
+        """``time_correction.pace`` of each family, ``(n_families,)``.
+
+        Of a family that has not run the mean of the others, as if one more had kept to its forecast: a busy machine
+        slows all of them.
+        """
+        begun = np.flatnonzero(done > 0)
+        predicted = self.behind[begun, done[begun] - 1] * self.predicted[begun]
+        logs = np.log((spent[begun] + FIXED_SECONDS) / (predicted + FIXED_SECONDS))
+        families, size = self.families[begun], int(self.families.max(initial=-1)) + 1
+        counts = np.bincount(families, minlength=size)
+        means = np.bincount(families, weights=logs, minlength=size) / np.maximum(counts, 1)
+        seen = counts > 0
+        return np.asarray(np.exp(np.where(seen, means, means[seen].sum() / (seen.sum() + 1))))
