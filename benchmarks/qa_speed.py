@@ -27,7 +27,7 @@ from typing import Any
 
 import sides
 from bench_data import machine, rows, sample
-from sides import CasingEmbeddings, Comparison, by_goldilocks, by_trainer, compare
+from sides import Comparison, StageTimes, by_goldilocks, by_trainer, compare
 
 SIDES = ("ours", "trainer")
 MAX_TOKENS, OVERLAP, LONGEST = 256, 60, 30
@@ -64,7 +64,7 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
     train, scored = rows(chosen.data, "squad_part", "train"), rows(chosen.data, "squad_part", "dev")
     train = sample(train, chosen.rows or len(train), seed=0)
     scored = sample(scored, chosen.scored or len(scored), seed=0)
-    mark = CasingEmbeddings()
+    mark = StageTimes()
     answers = RUNNERS[chosen.side](chosen, train, scored, mark)
     mark("answered")
     gold = [plugins.load("tasks", "extractive_qa").gold(entry) for entry in scored]
@@ -77,7 +77,7 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
 # -------------------------------------------------------------------------------------------------------- the sides
 
 
-def ours(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: CasingEmbeddings) -> list[str]:
+def ours(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: StageTimes) -> list[str]:
     """The loop of ``goldilocks.tune`` on the encoder family's network."""
     from goldilocks import plugins
     from goldilocks.records import Goal, Output, Part, Workload
@@ -90,7 +90,7 @@ def ours(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: 
     return [str(value) for value in learner.predict([task.item(entry) for entry in scored]).values]
 
 
-def trainer(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: CasingEmbeddings) -> list[str]:
+def trainer(chosen: argparse.Namespace, train: list[Any], scored: list[Any], mark: StageTimes) -> list[str]:
     """Transformers' Trainer with a collator that pads to the longest of the batch."""
     from transformers import AutoModelForQuestionAnswering, DataCollatorWithPadding
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 
-from goldilocks.classical.ngram_linear import NgramLinear, TrainingConfig
+from goldilocks.classical.ngram_linear import NgramConfig, NgramLinear
 from goldilocks.families import naive_bayes, tfidf_linear
 from goldilocks.support.text.units import units, words
 
@@ -68,7 +68,7 @@ def fitting(family: str, version: int, texts: list[str]) -> Callable[[], object]
     """Training of a family's word model with a version of the segmentation."""
     module, name = (naive_bayes, "word12") if family == "naive_bayes" else (tfidf_linear, "word")
     grams = naive_bayes.GRAMS[name] if family == "naive_bayes" else tfidf_linear.GRAMS[name][0]
-    config = TrainingConfig((replace(grams, segmentation=version),), family != "naive_bayes", module.MOST_TERMS)
+    config = NgramConfig((replace(grams, segmentation=version),), family != "naive_bayes", module.MOST_TERMS)
     labels = [str(place % 10) for place in range(len(texts))]
 
     def fit() -> None:

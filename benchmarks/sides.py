@@ -165,7 +165,7 @@ def setting() -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------- one run
 
 
-class CasingEmbeddings:
+class StageTimes:
     """When each stretch of a run ended; made when the run begins, called with the name of what is over."""
 
     def __init__(self) -> None:
@@ -204,9 +204,7 @@ def model_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def by_goldilocks(
-    chosen: argparse.Namespace, mark: CasingEmbeddings, part: Part, goal: Goal, work: Workload
-) -> Learner:
+def by_goldilocks(chosen: argparse.Namespace, mark: StageTimes, part: Part, goal: Goal, work: Workload) -> Learner:
     """Train method ``full`` with the encoder family's own recipe but ``--epochs``: the loop of ``goldilocks.tune``."""
     from goldilocks import plugins
     from goldilocks.nets.network import Network
@@ -236,7 +234,7 @@ def by_goldilocks(
 
 def by_trainer(
     chosen: argparse.Namespace,
-    mark: CasingEmbeddings,
+    mark: StageTimes,
     auto_model: Any,
     collator: Any,
     rows_of: Callable[[Any], list[dict[str, Any]]],

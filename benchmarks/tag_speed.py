@@ -26,7 +26,7 @@ from typing import Any
 
 import sides
 from bench_data import rows, sample
-from sides import CasingEmbeddings, Comparison, by_goldilocks, by_trainer, compare
+from sides import Comparison, StageTimes, by_goldilocks, by_trainer, compare
 
 SIDES = ("ours", "trainer")
 MAX_TOKENS = 256
@@ -75,7 +75,7 @@ def one_run(chosen: argparse.Namespace) -> sides.Run:
     test = sample(test, chosen.scored or len(test), seed=0)
     words, gold = columns(train)
     asked, right = columns(test)
-    mark = CasingEmbeddings()
+    mark = StageTimes()
     predicted = RUNNERS[chosen.side](chosen, words, gold, asked, mark)
     mark("answered")
     record = mark.record(chosen)  # before seqeval brings libraries of its own into memory
@@ -105,7 +105,7 @@ def entity_f1(gold: list[Tags], predicted: list[Tags]) -> float:
 
 
 def ours(
-    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: CasingEmbeddings
+    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: StageTimes
 ) -> list[Tags]:
     """The loop of ``goldilocks.tune`` on the encoder family's network."""
     from goldilocks.records import Goal, Output, Part, Workload, as_text, labels_of
@@ -119,7 +119,7 @@ def ours(
 
 
 def trainer(
-    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: CasingEmbeddings
+    chosen: argparse.Namespace, words: list[Words], gold: list[Tags], asked: list[Words], mark: StageTimes
 ) -> list[Tags]:
     """Transformers' Trainer with a collator that pads rows and targets to the longest of the batch."""
     from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification

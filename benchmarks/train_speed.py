@@ -23,7 +23,7 @@ from typing import Any
 
 import sides
 from bench_data import rows as rows_of
-from sides import BATCH, CasingEmbeddings, Comparison, by_goldilocks, by_trainer, compare, model_folder
+from sides import BATCH, Comparison, StageTimes, by_goldilocks, by_trainer, compare, model_folder
 
 SIDES = ("ours", "trainer", "textbook")
 MAX_TOKENS = 128
@@ -54,7 +54,7 @@ def one_run(options: argparse.Namespace) -> sides.Run:
     if options.rows:
         train = (train[0][: options.rows], train[1][: options.rows])
     labels = sorted(set(train[1]))
-    mark = CasingEmbeddings()
+    mark = StageTimes()
     predicted = RUNNERS[options.side](options, train, test[0], labels, mark)
     right = sum(labels[answer] == gold for answer, gold in zip(predicted, test[1], strict=True))
     return mark.record(options) | {"accuracy": right / len(test[1]), "threads": threads}
@@ -68,9 +68,7 @@ def columns(result: list[dict[str, Any]]) -> Rows:
 # -------------------------------------------------------------------------------------------------------- the sides
 
 
-def ours(
-    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
-) -> Answers:
+def ours(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: StageTimes) -> Answers:
     """The loop of ``goldilocks.tune`` on the encoder family's network."""
     from goldilocks.records import Goal, Part, Workload
 
@@ -82,9 +80,7 @@ def ours(
     return answers
 
 
-def textbook(
-    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
-) -> Answers:
+def textbook(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: StageTimes) -> Answers:
     """The loop of the tutorials: pad to 128, shuffle, AdamW."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
@@ -110,9 +106,7 @@ def textbook(
     return answers_of(model, tokenizer, test)
 
 
-def trainer(
-    options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: CasingEmbeddings
-) -> Answers:
+def trainer(options: argparse.Namespace, train: Rows, test: list[str], labels: list[str], mark: StageTimes) -> Answers:
     """Transformers' Trainer with a collator that pads to the longest of the batch."""
     from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding
 

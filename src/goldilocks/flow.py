@@ -334,8 +334,8 @@ def _compressed(
 ) -> CompressedCandidate:
     """One candidate, with the form that has the lowest J among those that pass the gate, if it has one."""
     workspace, dataset, rule = guard.workspace, context.dataset, context.rule
-    candidate = next(entry for entry in context.pool.candidates if entry.name == name)
-    standing = next(entry for entry in decision.candidates if entry.candidate == name)
+    candidate = next(candidate for candidate in context.pool.candidates if candidate.name == name)
+    standing = next(standing for standing in decision.candidates if standing.candidate == name)
     original = SavedModel(store.model_folder(name), candidate.model.family, "native")
 
     def answer(model: Model, items: Sequence[Text]) -> Answers:
@@ -354,7 +354,7 @@ def _compressed(
         seed=context.spec.seed,
         price=pricing(context, candidate, standing.seconds),
     )
-    at_hand = on_this_machine(entry.model for entry in context.pool.candidates)
+    at_hand = on_this_machine(other.model for other in context.pool.candidates)
     begun = guard.clock.elapsed()
     with workspace.scratch() as scratch:
         record, taken = compressed_form(

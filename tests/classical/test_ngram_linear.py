@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from goldilocks import plugins
 from goldilocks.classical.ngram_features import Grams
-from goldilocks.classical.ngram_linear import NgramLinear, Solution, TrainingConfig, fitted_temperature, restored
+from goldilocks.classical.ngram_linear import NgramConfig, NgramLinear, Solution, fitted_temperature, restored
 from goldilocks.errors import InputError
 from goldilocks.protocols import Ints
 from goldilocks.records import Goal, Part
@@ -39,7 +39,7 @@ def test_values_are_the_tfidf_of_scikit_learn() -> None:
         return Solution(np.zeros((values.shape[1], n_labels), np.float32), np.zeros(n_labels, np.float32))
 
     part = tiny.part(30)
-    model = NgramLinear(tiny.LABELS, TrainingConfig((Grams("word", 1, 2),), tfidf=True, most_terms=1000), keep)
+    model = NgramLinear(tiny.LABELS, NgramConfig((Grams("word", 1, 2),), tfidf=True, most_terms=1000), keep)
     model.fit(part.texts, part.gold, seed=0)
 
     reference = TfidfVectorizer(token_pattern=word_pattern().pattern, ngram_range=(1, 2), sublinear_tf=True)

@@ -9,7 +9,7 @@ import pytest
 
 from goldilocks import plugins
 from goldilocks.classical.ngram_features import Grams, Vocabulary
-from goldilocks.classical.ngram_linear import NgramLinear, Solution, TrainingConfig, restored
+from goldilocks.classical.ngram_linear import NgramConfig, NgramLinear, Solution, restored
 from goldilocks.testing.compression import calibration
 
 TERMS = ["sun", "rain", "snow", "the"]
@@ -17,7 +17,7 @@ TERMS = ["sun", "rain", "snow", "the"]
 
 def model(weights: list[list[float]], *, idf: list[float] | None = None, several: bool = False) -> NgramLinear:
     """Weights of ``TERMS`` under two labels."""
-    made = NgramLinear(("dry", "wet"), TrainingConfig((Grams("word", 1, 1),), tfidf=idf is not None, most_terms=9))
+    made = NgramLinear(("dry", "wet"), NgramConfig((Grams("word", 1, 1),), tfidf=idf is not None, most_terms=9))
     made.several = several
     made.vocabulary = Vocabulary(made.config.grams, [TERMS])
     order = [TERMS.index(term) for term in made.vocabulary.terms[0]]

@@ -56,7 +56,7 @@ def test_items_of_other_options_are_in_another_batch() -> None:
 
 def test_more_than_fit_are_refused_with_the_seconds_to_wait() -> None:
     waiting = queue(10)
-    waiting.note_done(20, 10.0)  # 2 items a second
+    waiting.record_rate(20, 10.0)  # 2 items a second
     waiting.put(Job(Call(), texts(8)))
     with pytest.raises(RequestError, match="8 items wait already and 10 may") as refused:
         waiting.put(Job(Call(), texts(3)))

@@ -1,7 +1,7 @@
 """Contextual substitution: a share of the words is masked, and a masked language model fills the gaps.
 
 Only whole words of one token are replaced. The model is a folder or Hub model with a masked-LM head, such as one that
-`goldilocks pretrain` made; its answers keep the grammar better than the meaning.
+`goldilocks pretrain` made; its predictions keep the grammar better than the meaning.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def varied(texts: Sequence[str], options: Options, resources: AugmentationResour
         places = [_gaps(text, code, options.share, rng) for text, code, rng in zip(batch, encoded, rngs, strict=True)]
         ids = torch.full((len(batch), max(len(code.ids) for code in encoded)), pad)
         for row, (code, gaps) in enumerate(zip(encoded, places, strict=True)):
-            shown = [mask if at in gaps else token for at, token in enumerate(code.ids)]
-            ids[row, : len(shown)] = torch.tensor(shown)
+            masked = [mask if at in gaps else token for at, token in enumerate(code.ids)]
+            ids[row, : len(masked)] = torch.tensor(masked)
         attention = torch.tensor([[int(at < len(code.ids)) for at in range(ids.shape[1])] for code in encoded])
         with torch.inference_mode():
             scores = model(input_ids=ids, attention_mask=attention).logits
@@ -114,7 +114,7 @@ def _is_word(text: str, code: Encoding, at: int, span: tuple[int, int]) -> bool:
 
 def _filled(text: str, code: Encoding, gaps: set[int], scores: Any, tokenizer: Any, rng: np.random.Generator) -> str:
     """The text with each gap filled by one of the most probable words, drawn by their probability."""
-    for at in sorted(gaps, reverse=True):  # from behind, so that offsets before stay right
+    for at in sorted(gaps, reverse=True):  # from the end, so that earlier offsets stay valid
         begin, end = code.offsets[at]
         old = text[begin:end]
         best = scores[at].topk(min(4 * _CANDIDATES, scores.shape[-1]))

@@ -51,7 +51,7 @@ class Bundle:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What can be answered, in the order of the columns of ``probabilities``."""
+        """The labels, in the order of the columns of ``probabilities``."""
         return self.info.labels
 
     @property
@@ -136,19 +136,19 @@ class Bundle:
         values = [original(str(value), text) for value, text in zip(answers.values, contexts, strict=True)]
         return replace(answers, values=tuple(values))
 
-    def columns(self, there: Iterable[str]) -> dict[str, str]:
+    def columns(self, available: Iterable[str]) -> dict[str, str]:
         """Role -> column to read it from: the column of the training data, or one named like the role.
 
         Args:
-            there: The columns at hand. Where neither is there, the column of the training data is given all the same.
+            available: Columns of the rows. Where neither is among them, the column of the training data is returned.
         """
-        present = set(there)
+        present = set(available)
         task = plugins.load("tasks", self.info.task)
         trained = {role: self.info.columns.get(role, role) for role in task.READS}
         return {role: role if role in present and column not in present else column for role, column in trained.items()}
 
     def items(self, rows: Rows) -> list[Text]:
-        """What the model reads of rows, as ``goldilocks predict`` takes them.
+        """The model's input for each row, as ``goldilocks predict`` takes rows.
 
         Args:
             rows: A list of rows, each a text, a tuple of texts where the task reads several, or a mapping from role or

@@ -41,24 +41,24 @@ _ASKED_AT_ONCE = 8
 
 @dataclass(slots=True)
 class _Search:
-    """What has been found so far."""
+    """Candidates so far, and what is excluded."""
 
-    found: dict[str, tuple[Candidate, Forecast]] = field(default_factory=dict)
-    out: list[tuple[str, Reason]] = field(default_factory=list)
+    eligible: dict[str, tuple[Candidate, Forecast]] = field(default_factory=dict)
+    excluded: list[tuple[str, Reason]] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
     """Sources of models known from the Hub's list."""
     unfetched: set[str] = field(default_factory=set)
     """Those whose files are not on this machine."""
 
-    def drop(self, name: str, reason: Reason | None) -> bool:
-        """Note the reason, if there is one, and say whether there was."""
+    def exclude(self, name: str, reason: Reason | None) -> bool:
+        """Record the reason, if there is one; whether there was one."""
         if reason is not None:
-            self.out.append((name, reason))
+            self.excluded.append((name, reason))
         return reason is not None
 
 
 def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettings, machine: Machine) -> Pool:
-    """The models and methods that could do the task within its limits, smallest first, and why the others are out.
+    """Eligible candidates, smallest first, and why the others are excluded.
 
     Offline, nothing is asked of the network: Hub models count as far as they are in the Hub's cache on this machine.
 
@@ -85,14 +85,14 @@ def candidates(spec: TaskSpec, task: Task, dataset: Dataset, settings: RunSettin
     work = workload(dataset)
     for info in _there(allowed, families, settings, search):
         _pair(info, families[info.family], methods, spec, work, machine, search)
-    if not search.found:
-        raise LimitError(_no_candidate(search.out))
+    if not search.eligible:
+        raise LimitError(_no_candidate(search.excluded))
     # By size, not by forecast: the forecast moves with the machine's mood, the order must not.
-    order = sorted(search.found.values(), key=lambda pair: (pair[0].model.size_bytes, pair[0].name))
+    order = sorted(search.eligible.values(), key=lambda pair: (pair[0].model.size_bytes, pair[0].name))
     return Pool(
         candidates=tuple(candidate for candidate, _ in order),
         forecasts={candidate.name: forecast for candidate, forecast in order},
-        excluded=_excluded(search.out),
+        excluded=_excluded(search.excluded),
     )
 
 
@@ -101,14 +101,14 @@ def _families(spec: TaskSpec, search: _Search) -> dict[str, Family]:
     loaded: dict[str, Family] = {}
     for name in plugins.names("families"):
         if name not in chosen:
-            search.drop(name, Reason("not among candidates.families in the task file", (7, 0.0)))
+            search.exclude(name, Reason("not among candidates.families in the task file", (7, 0.0)))
             continue
         try:
             loaded[name] = plugins.load("families", name)
         except MissingError as error:  # a package it needs is not installed
             if spec.candidates.families is not None:
                 raise
-            search.drop(name, Reason(str(error)))
+            search.exclude(name, Reason(str(error)))
     return loaded
 
 
@@ -117,12 +117,12 @@ def _methods(spec: TaskSpec, search: _Search) -> dict[str, Method]:
     loaded: dict[str, Method] = {}
     for name in plugins.names("methods"):
         if name not in chosen:
-            search.drop(f"*/*/{name}", Reason("not among candidates.methods in the task file", (8, 0.0)))
+            search.exclude(f"*/*/{name}", Reason("not among candidates.methods in the task file", (8, 0.0)))
             continue
         method = plugins.load("methods", name)
         if spec.candidates.methods is None and isinstance(method, OnRequest):
             words = f"{method.ON_REQUEST}; name it under candidates.methods to include it"
-            search.drop(f"*/*/{name}", Reason(words, (8, 0.0)))
+            search.exclude(f"*/*/{name}", Reason(words, (8, 0.0)))
             continue
         loaded[name] = method
     return loaded
@@ -182,7 +182,7 @@ def _hub_models(spec: TaskSpec, families: Mapping[str, Family], dataset: Dataset
             models.append(info)
     refused["they lack safetensors, tokenizer.json or a stated size, or are gated"] = known.passed_over
     for words, count in refused.items():
-        search.drop("hub", Reason(f"{count:,} models of the Hub: {words}", (5, 0.0)) if count else None)
+        search.exclude("hub", Reason(f"{count:,} models of the Hub: {words}", (5, 0.0)) if count else None)
     search.listed.update(info.source for info in models)
     return models
 
@@ -210,7 +210,7 @@ def _giving(task: Task, families: Mapping[str, Family], search: _Search) -> list
             giving.append(name)
         else:
             given = ", ".join(sorted(family.OUTPUTS)) or "nothing"
-            search.drop(name, Reason(f"outputs {given}; the task needs {task.OUTPUT}"))
+            search.exclude(name, Reason(f"outputs {given}; the task needs {task.OUTPUT}"))
     return giving
 
 
@@ -223,7 +223,7 @@ def _admitted(info: ModelInfo, spec: TaskSpec, dataset: Dataset, search: _Search
         or reasons.language(info, dataset.profile.language)
         or reasons.size(info, spec.limits)
     )
-    return not search.drop(name, reason)
+    return not search.exclude(name, reason)
 
 
 def _there(
@@ -259,7 +259,7 @@ def _there(
                 refused[source] = words
     for info in models:
         if info.source in refused:
-            search.drop(f"{info.family}/{info.name}", Reason(refused[info.source], _NOT_HERE))
+            search.exclude(f"{info.family}/{info.name}", Reason(refused[info.source], _NOT_HERE))
     return [info for info in models if info.source not in refused]
 
 
@@ -277,11 +277,11 @@ def _pair(
     machine: Machine,
     search: _Search,
 ) -> None:
-    """The model with each method: found, or out with the reason."""
+    """The model with each method: eligible, or excluded with the reason."""
     lacking = (family.unsupported(info, work.output) if isinstance(family, RestrictsOutputs) else None) or (
         family.unsuited(work) if isinstance(family, DeclinesWorkloads) else None
     )
-    if search.drop(f"{info.family}/{info.name}", Reason(lacking) if lacking else None):
+    if search.exclude(f"{info.family}/{info.name}", Reason(lacking) if lacking else None):
         return
     whole = family.forecast(info, work, machine)
     fetching = info.size_bytes / hub_catalogue.BYTES_PER_SECOND if info.source in search.unfetched else 0.0
@@ -297,10 +297,10 @@ def _pair(
             or reasons.pattern(spec.candidates.exclude, candidate.name)
             or reasons.memory(whole, machine)
         )
-        if not search.drop(candidate.name, reason):
+        if not search.exclude(candidate.name, reason):
             once = method.frozen_share(info, work.output) if isinstance(method, FreezesLayers) else 0.0
             forecast = Forecast(whole.seconds * method.effort(info) + fetching, whole.memory_bytes, once)
-            search.found[candidate.name] = (candidate, forecast)
+            search.eligible[candidate.name] = (candidate, forecast)
 
 
 def _excluded(out: Iterable[tuple[str, Reason]]) -> tuple[Excluded, ...]:

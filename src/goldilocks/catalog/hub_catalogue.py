@@ -85,9 +85,9 @@ def catalogue_of(language: str, most: int, *, refresh: bool = False, client: Hub
     known = None if refresh else _read(path)
     if known is not None and known.most >= most and datetime.now(UTC) - _date(known) < timedelta(days=_KEPT_DAYS):
         return known
-    found = _asked(client or HubClient(), main, most)
-    _write(path, found)
-    return found
+    fetched = _asked(client or HubClient(), main, most)
+    _write(path, fetched)
+    return fetched
 
 
 def known_catalogues() -> tuple[HubCatalogue, ...]:
@@ -106,11 +106,11 @@ def add(name: str, client: HubClient | None = None) -> HubListing:
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
         raise InputError(f"{name}: not the id of a Hub model; write org/name.")
     client = client or HubClient()
-    entry = client.model(name, [("expand", field) for field in _EXPAND])
-    lacks = lacking(_names(entry))
+    metadata = client.model(name, [("expand", field) for field in _EXPAND])
+    lacks = lacking(_names(metadata))
     if lacks:
         raise MissingError(f"{name}: the Hub has no {lacks} for it; choose another model.")
-    listing = _listing({**entry, "id": name})
+    listing = _listing({**metadata, "id": name})
     if listing is None:
         raise MissingError(f"{name}: the Hub states no type, size or commit of it, or gives it only on request.")
     path = _folder() / "added.json"
@@ -167,50 +167,52 @@ def fetched(source: ModelInfo | str, client: HubClient | None = None) -> Path:
 
 
 def _asked(client: HubClient, language: str, most: int) -> HubCatalogue:
-    found: dict[str, HubListing] = {}
+    listings: dict[str, HubListing] = {}
     passed_over = 0
     for pipeline in _PIPELINES:
         params = [("pipeline_tag", pipeline), ("filter", "safetensors"), ("sort", "downloads"), ("limit", str(_PAGE))]
         params += [("filter", language)] if language else []
         params += [("expand", field) for field in _EXPAND]
-        for entry in client.listed(params):
-            listing = _listing(entry)
-            if listing is None or lacking(_names(entry)):
+        for metadata in client.listed(params):
+            listing = _listing(metadata)
+            if listing is None or lacking(_names(metadata)):
                 passed_over += 1
             else:
-                found.setdefault(listing.name, listing)
-            if len(found) >= most or passed_over >= 4 * most + _PAGE:
+                listings.setdefault(listing.name, listing)
+            if len(listings) >= most or passed_over >= 4 * most + _PAGE:
                 break
-        if len(found) >= most:
+        if len(listings) >= most:
             break
-    if not found:
+    if not listings:
         raise MissingError(
             f"the Hub at {client.shown} lists no usable model ({passed_over} lack safetensors or a size); check "
             "HF_ENDPOINT, or name models under candidates.models."
         )
-    return HubCatalogue(client.shown, language, _now(), most, tuple(found.values()), passed_over)
+    return HubCatalogue(client.shown, language, _now(), most, tuple(listings.values()), passed_over)
 
 
-def _listing(entry: Mapping[str, Any]) -> HubListing | None:
-    """An entry as a record; ``None``: it lacks something, or is not to be had without asking its authors."""
-    name, revision, weights, config = (entry.get(key) for key in ("id", "sha", "safetensors", "config"))
+def _listing(metadata: Mapping[str, Any]) -> HubListing | None:
+    """A model's metadata as a record; ``None``: something is missing, or the model is gated."""
+    name, revision, weights, config = (metadata.get(key) for key in ("id", "sha", "safetensors", "config"))
     kind = config.get("model_type") if isinstance(config, dict) else None
     counts = weights.get("parameters") if isinstance(weights, dict) else None
-    if not (isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name)) or entry.get("gated"):
+    if not (isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name)) or metadata.get("gated"):
         return None
     if not (isinstance(revision, str) and _PINNED.fullmatch(revision) and isinstance(kind, str)):
         return None
-    if not isinstance(counts, dict) or not all(type(one) is int and one >= 0 for one in counts.values()):
+    if not isinstance(counts, dict) or not all(type(count) is int and count >= 0 for count in counts.values()):
         return None
     parameters = sum(counts.values())
     if not 0 < parameters <= _MOST_PARAMETERS:
         return None
     size = sum(count * _BYTES.get(str(form), 1) for form, count in counts.items())
-    card = entry.get("cardData")
+    card = metadata.get("cardData")
     head: Mapping[str, Any] = card if isinstance(card, dict) else {}
     licence = head.get("license")
     stated = head.get("language")
-    languages = [one for one in (stated if isinstance(stated, list) else [stated]) if isinstance(one, str)]
+    languages = [
+        language for language in (stated if isinstance(stated, list) else [stated]) if isinstance(language, str)
+    ]
     return HubListing(
         name,
         revision,
@@ -218,13 +220,13 @@ def _listing(entry: Mapping[str, Any]) -> HubListing | None:
         parameters,
         size,
         licence.lower() if isinstance(licence, str) else "",
-        tuple("*" if one in ("multilingual", "mul") else one for one in languages),
+        tuple("*" if language in ("multilingual", "mul") else language for language in languages),
     )
 
 
-def _names(entry: Mapping[str, Any]) -> Iterable[str]:
-    siblings = entry.get("siblings")
-    return [str(one.get("rfilename")) for one in siblings or () if isinstance(one, dict)]
+def _names(metadata: Mapping[str, Any]) -> Iterable[str]:
+    siblings = metadata.get("siblings")
+    return [str(file.get("rfilename")) for file in siblings or () if isinstance(file, dict)]
 
 
 def _folder() -> Path:

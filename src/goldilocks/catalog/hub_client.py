@@ -88,10 +88,10 @@ class HubClient:
             MissingError: as ``listed``, or there is no such model.
         """
         at = f"/revision/{revision}" if revision else ""
-        found, _ = self._json(f"{self.address}/api/models/{name}{at}", params)
-        if not isinstance(found, dict):
+        metadata, _ = self._json(f"{self.address}/api/models/{name}{at}", params)
+        if not isinstance(metadata, dict):
             raise MissingError(f"{name}: the Hub at {self.shown} did not describe it; check HF_ENDPOINT.")
-        return found
+        return metadata
 
     def download(self, name: str, revision: str, folder: Path, most_bytes: int | None = None) -> None:
         """The configuration, tokenizer and safetensors of one commit, each with the size and SHA-256 the Hub lists.
@@ -108,33 +108,33 @@ class HubClient:
         """
         listed = self.model(name, [("blobs", "true")], revision).get("siblings")
         files = [
-            one
-            for one in (listed if isinstance(listed, list) else ())
-            if isinstance(one, dict) and _WANTED.fullmatch(str(one.get("rfilename")))
+            file
+            for file in (listed if isinstance(listed, list) else ())
+            if isinstance(file, dict) and _WANTED.fullmatch(str(file.get("rfilename")))
         ]
-        weights = [one for one in files if str(one["rfilename"]).endswith(".safetensors")]
+        weights = [file for file in files if str(file["rfilename"]).endswith(".safetensors")]
         if not weights:
             raise MissingError(f"{name}: the Hub has no safetensors for it (only pickles, which could run code).")
-        for one in weights:
-            if _sha256(one) is None:
-                raise IntegrityError(f"{name}: the Hub lists no SHA-256 for {one['rfilename']}; choose another model.")
-        large = next((one for one in files if one not in weights and _size(name, one) > _MOST_JSON), None)
+        for file in weights:
+            if _sha256(file) is None:
+                raise IntegrityError(f"{name}: the Hub lists no SHA-256 for {file['rfilename']}; choose another model.")
+        large = next((file for file in files if file not in weights and _size(name, file) > _MOST_JSON), None)
         if large is not None:
             raise IntegrityError(
                 f"{name}: {large['rfilename']} is listed with {_size(name, large) / 1e6:,.0f} MB, which no "
                 "configuration or tokenizer takes; choose another model."
             )
-        total = sum(_size(name, one) for one in weights)
+        total = sum(_size(name, file) for file in weights)
         if most_bytes is not None and total > most_bytes:
             raise IntegrityError(
                 f"{name}: its weights take {total / 1e6:,.0f} MB, the Hub's list allows for "
                 f"{most_bytes / 1e6:,.0f} MB; choose another model."
             )
-        for one in files:
-            self._file(name, revision, one, folder)
+        for file in files:
+            self._file(name, revision, file, folder)
 
-    def _file(self, name: str, revision: str, one: Mapping[str, Any], folder: Path) -> None:
-        path, size, wanted = str(one["rfilename"]), _size(name, one), _sha256(one)
+    def _file(self, name: str, revision: str, listed: Mapping[str, Any], folder: Path) -> None:
+        path, size, wanted = str(listed["rfilename"]), _size(name, listed), _sha256(listed)
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         digest, got = hashlib.sha256(), 0
@@ -169,7 +169,7 @@ class HubClient:
             answer = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise MissingError(f"the Hub at {self.shown} sent no JSON; check HF_ENDPOINT.") from error
-        return answer, next((one for one in following if one.startswith(self.address + "/") and one != url), None)
+        return answer, next((link for link in following if link.startswith(self.address + "/") and link != url), None)
 
     @contextmanager
     def _stream(
@@ -206,17 +206,17 @@ class HubClient:
             yield chunk
 
 
-def _size(name: str, one: Mapping[str, Any]) -> int:
+def _size(name: str, file: Mapping[str, Any]) -> int:
     """Bytes that the Hub lists for a file."""
-    size = one.get("size")
+    size = file.get("size")
     if type(size) is not int or size < 0:
-        raise IntegrityError(f"{name}: the Hub lists no size for {one['rfilename']}; choose another model.")
+        raise IntegrityError(f"{name}: the Hub lists no size for {file['rfilename']}; choose another model.")
     return size
 
 
-def _sha256(one: Mapping[str, Any]) -> str | None:
+def _sha256(file: Mapping[str, Any]) -> str | None:
     """The SHA-256 that the Hub lists for a file, if it does."""
-    lfs = one.get("lfs")
+    lfs = file.get("lfs")
     digest = lfs.get("sha256") if isinstance(lfs, dict) else None
     return digest if isinstance(digest, str) and digest else None
 

@@ -1,4 +1,4 @@
-"""Which models there are: those the catalogue knows, and those the task file names."""
+"""The models to choose from: those of the catalogue, and those the task file names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def source_of(named: str, folder: Path, *, where: str = "task file: candidates.m
 
 
 def described(source: str, families: Mapping[str, Family], *, offline: bool) -> ModelInfo:
-    """Facts of a model that the catalogue does not know, from its files.
+    """``ModelInfo`` of a model that the catalogue does not know, from its files.
 
     Raises:
         MissingError: it is not on this machine and cannot be fetched.
@@ -75,7 +75,7 @@ def described(source: str, families: Mapping[str, Family], *, offline: bool) -> 
 
 
 def unique(models: list[ModelInfo]) -> list[ModelInfo]:
-    """The same models, one per source, with a number behind a name that a family has already given away."""
+    """The same models, one per source, with a number appended to a name that another model of the family has."""
     by_name: dict[tuple[str, str], ModelInfo] = {}
     for info in models:
         name, number = info.name, 1
@@ -95,7 +95,9 @@ def _with_card(info: ModelInfo, folder: Path) -> ModelInfo:
         info = replace(info, licence=licence.lower())
     if not info.languages and languages:
         listed = languages if isinstance(languages, list) else [languages]
-        info = replace(info, languages=tuple("*" if model == "multilingual" else str(model) for model in listed))
+        info = replace(
+            info, languages=tuple("*" if language == "multilingual" else str(language) for language in listed)
+        )
     return info
 
 

@@ -208,7 +208,7 @@ def number_goal(answers: Floats) -> Goal:
 
 def ranking_goal(relevance: Sequence[Floats]) -> Goal:
     """Listwise cross entropy: the relevance of the candidates of each list."""
-    sizes = np.array([len(entry) for entry in relevance])
+    sizes = np.array([len(grades) for grades in relevance])
     edges = np.concatenate([[0], np.cumsum(sizes)])
 
     def rows(items: Ints) -> Ints:

@@ -108,7 +108,9 @@ def _char_spans(codes: npt.NDArray[np.uint32], grams: Grams) -> tuple[Positions,
 
 
 def _joined(pieces: list[tuple[Positions, Positions]]) -> tuple[Positions, Positions]:
-    return np.concatenate([entry for entry, _ in pieces]), np.concatenate([entry for _, entry in pieces])
+    return np.concatenate([positions for positions, _ in pieces]), np.concatenate(
+        [positions for _, positions in pieces]
+    )
 
 
 def _mixed(codes: npt.NDArray[np.uint32]) -> Hashes:
@@ -136,7 +138,7 @@ class Counted:
     """The n-gram counts of some texts, in n-gram order (like a CSC matrix)."""
 
     hashes: Hashes
-    """Hash of each distinct n-gram, rising; shape ``(n_terms,)``, as ``seen``, ``starts`` and ``ends``."""
+    """Hash of each distinct n-gram, in ascending order; shape ``(n_terms,)``, as ``seen``, ``starts`` and ``ends``."""
     seen: Positions
     """Document frequency."""
     starts: Positions
@@ -151,16 +153,16 @@ class Counted:
 
 def counted(texts: Sequence[str], grams: Grams) -> Counted:
     """Count the n-grams of a block of texts."""
-    found, rows, starts, ends, joined = hashed(texts, grams)
-    order = np.argsort(found, kind="stable")  # inside one n-gram the rows then rise, as they do in ``hashed``
-    found, rows = found[order], rows[order]
-    first = np.append(True, found[1:] != found[:-1])[: len(found)]
-    fresh = np.flatnonzero(first | np.append(True, rows[1:] != rows[:-1])[: len(found)])
-    cells = np.append(fresh, len(found))
+    hashes, rows, starts, ends, joined = hashed(texts, grams)
+    order = np.argsort(hashes, kind="stable")  # inside one n-gram the rows then rise, as they do in ``hashed``
+    hashes, rows = hashes[order], rows[order]
+    first = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+    fresh = np.flatnonzero(first | np.append(True, rows[1:] != rows[:-1])[: len(hashes)])
+    cells = np.append(fresh, len(hashes))
     term = np.append(np.flatnonzero(first[fresh]), len(fresh))
     example = order[first]
     return Counted(
-        hashes=found[first],
+        hashes=hashes[first],
         seen=np.diff(term),
         starts=starts[example],
         ends=ends[example],
@@ -186,7 +188,7 @@ def blocks(texts: Sequence[str]) -> Iterator[slice]:
 
 
 class Vocabulary:
-    """The column of each n-gram: kind by kind, inside a kind by rising hash."""
+    """The column of each n-gram: kind by kind, inside a kind by ascending hash."""
 
     def __init__(self, grams: Sequence[Grams], terms: Sequence[Sequence[str]]) -> None:
         """``terms``: the n-grams of each kind, in the order of ``grams``; any order inside."""
@@ -290,4 +292,4 @@ def _commonest(counts: list[Counted], min_texts: int, most: int) -> list[str]:
     edges = np.cumsum([0, *(len(block.hashes) for block in counts)])
     number = np.searchsorted(edges, example, side="right") - 1
     spans = [(counts[block], at - edges[block]) for block, at in zip(number.tolist(), example.tolist(), strict=True)]
-    return [entry.joined[entry.starts[at] : entry.ends[at]] for entry, at in spans]
+    return [own.joined[own.starts[at] : own.ends[at]] for own, at in spans]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.int8]
 Solver = Callable[["sp.csr_array", "Ints", int, "Solution | None"], "Solution"]
-"""(values, label of each text, number of labels, where to start) -> the weights. Where a text may have several labels
+"""(values, label of each text, number of labels, initial solution) -> the weights. Where a text may have several labels
 they come as a table of 0 and 1, ``(n_texts, n_labels)``, and each label is a binary classifier."""
 
 MOST_WEIGHTS = 32_000_000
@@ -62,8 +62,8 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How the features of a text are computed."""
+class NgramConfig:
+    """Which n-grams are features, and their values."""
 
     grams: tuple[Grams, ...]
     tfidf: bool
@@ -83,7 +83,7 @@ class NgramLinear:
     """
 
     def __init__(
-        self, labels: Sequence[str], config: TrainingConfig, solve: Solver | None = None, *, several: bool = False
+        self, labels: Sequence[str], config: NgramConfig, solve: Solver | None = None, *, several: bool = False
     ) -> None:
         """An unfitted model; without ``solve`` it can only be filled by ``restored``."""
         self.labels = tuple(labels)
@@ -100,7 +100,7 @@ class NgramLinear:
         self.idf: Array = np.zeros(0, np.float32)
         self.temperature = 1.0
 
-    # --------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Train on ``texts`` and their labels, from scratch.
@@ -137,8 +137,8 @@ class NgramLinear:
         sides = [(item, "") if isinstance(item, str) else (item[0], " ".join(item[1:])) for item in items]
         version = self._single.grams[0].segmentation
         return [
-            marked(entry, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
-            for entry, other in sides
+            marked(text, other, words="word" in kinds, characters="char" in kinds, segmentation=version)
+            for text, other in sides
         ]
 
     def _fit(self, texts: list[str], gold: Sequence[Gold], seed: int, solve: Solver) -> None:
@@ -147,24 +147,24 @@ class NgramLinear:
         min_texts = 2 if len(texts) >= self.config.large else 1
         self.vocabulary, values = Vocabulary.learned(texts, self.config.grams, min_texts=min_texts, most=most)
         if self.config.tfidf:
-            in_texts = np.bincount(values.indices, minlength=values.shape[1])
-            self.idf = (np.log((1 + len(texts)) / (1 + in_texts)) + 1).astype(np.float32)
+            document_frequencies = np.bincount(values.indices, minlength=values.shape[1])
+            self.idf = (np.log((1 + len(texts)) / (1 + document_frequencies)) + 1).astype(np.float32)
         rows = np.repeat(np.arange(len(texts)), np.diff(values.indptr))
-        values.data = self._weighed(rows, values.indices, values.data, len(texts))
+        values.data = self._weighted(rows, values.indices, values.data, len(texts))
 
         order = np.random.default_rng(seed).permutation(len(texts))
-        aside, rest = np.split(order, [int(len(texts) * HELD_OUT_SHARE)])
+        held_out, rest = np.split(order, [int(len(texts) * HELD_OUT_SHARE)])
         start = None
         self.temperature = 1.0
-        if len(aside) >= FEWEST_HELD_OUT:
+        if len(held_out) >= FEWEST_HELD_OUT:
             rest.sort()
             start = solve(values[rest], answers[rest], len(self.labels), None)
-            scores = values[aside] @ start.dense() + start.bias
+            scores = values[held_out] @ start.dense() + start.bias
             fitted = fitted_temperature_each if self.several else fitted_temperature
-            self.temperature = fitted(scores, answers[aside])
+            self.temperature = fitted(scores, answers[held_out])
         self.solution = solve(values, answers, len(self.labels), start)
 
-    def _weighed(self, rows: Ints, columns: Ints, counts: Array, n_texts: int) -> Array:
+    def _weighted(self, rows: Ints, columns: Ints, counts: Array, n_texts: int) -> Array:
         if not self.config.tfidf:
             return counts
         values = (1 + np.log(counts)) * self.idf[columns]
@@ -173,7 +173,7 @@ class NgramLinear:
         length = np.sqrt(np.bincount(group, weights=values * values, minlength=n_texts * kinds))
         return np.asarray(values / length[group], dtype=np.float32)
 
-    # -------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``."""
@@ -194,7 +194,7 @@ class NgramLinear:
             kinds = [counted(texts[block], grams) for grams in self.vocabulary.grams]
             cells = [self.vocabulary.cells(kind, texts_of_kind) for kind, texts_of_kind in enumerate(kinds)]
             rows, columns, counts = (np.concatenate(cell) for cell in zip(*cells, strict=True))
-            values = self._weighed(rows, columns, counts, n_texts)
+            values = self._weighted(rows, columns, counts, n_texts)
             order = np.argsort(rows, kind="stable")
             edges = np.searchsorted(rows[order], np.arange(n_texts + 1))
             for start, end in pairwise(edges.tolist()):
@@ -209,7 +209,7 @@ class NgramLinear:
             [term for term, keep in zip(of_kind, kept[edges[kind] : edges[kind + 1]].tolist(), strict=True) if keep]
             for kind, of_kind in enumerate(self.vocabulary.terms)
         ]
-        self.vocabulary = Vocabulary(self.vocabulary.grams, terms)  # by rising hash, as before
+        self.vocabulary = Vocabulary(self.vocabulary.grams, terms)  # by ascending hash, as before
         self.solution = replace(self.solution, weights=self.solution.weights[kept])
         self.idf = self.idf[kept] if len(self.idf) else self.idf
 
@@ -253,7 +253,7 @@ def restored(folder: Path) -> NgramLinear:
     head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     stored = head["config"] if "config" in head else head["recipe"]  # so called before version 0.2
     grams = tuple(Grams(**{"segmentation": FIRST_SEGMENTATION, **record}) for record in stored["grams"])
-    model = NgramLinear(head["labels"], TrainingConfig(**{**stored, "grams": grams}), several=bool(head.get("several")))
+    model = NgramLinear(head["labels"], NgramConfig(**{**stored, "grams": grams}), several=bool(head.get("several")))
     model.pairs, model.relations = bool(head.get("pairs")), bool(head.get("relations"))
     model.use_marked_ngrams()
     model.vocabulary = Vocabulary(model.config.grams, head["terms"])

@@ -33,23 +33,23 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def crosses(first: Profile, second: Profile, *, candidate: bool) -> Hashes:
-    """The hashes of a pair's features, each once, rising.
+    """The hashes of a pair's features, each once, in ascending order.
 
     Args:
         first: The first text, or the query.
         second: The second text, or the candidate.
         candidate: Leave out the features of the first text alone.
     """
-    found: list[int] = []
+    hashes: list[int] = []
     for kind in (0, 1):
         mine, theirs = first.idf[kind], second.idf[kind]
-        found += [_hash(f"={gram}" if gram in mine else f">{gram}") for gram in theirs]
+        hashes += [_hash(f"={gram}" if gram in mine else f">{gram}") for gram in theirs]
         if not candidate:
-            found += [_hash(f"<{gram}") for gram in mine if gram not in theirs]
+            hashes += [_hash(f"<{gram}") for gram in mine if gram not in theirs]
     left, right = _rarest(first, second), _rarest(second, first)
     with np.errstate(over="ignore"):
         pairs = (np.array(left, np.uint64)[:, None] * _ODD) ^ np.array(right, np.uint64)[None, :]
-    return np.unique(np.concatenate([np.array(found, dtype=np.uint64), pairs.ravel()]))
+    return np.unique(np.concatenate([np.array(hashes, dtype=np.uint64), pairs.ravel()]))
 
 
 def _rarest(text: Profile, other: Profile) -> list[int]:
@@ -59,7 +59,7 @@ def _rarest(text: Profile, other: Profile) -> list[int]:
 
 
 def hashes_of(names: Iterable[str]) -> Hashes:
-    """The hashes of features by their names, each once, rising."""
+    """The hashes of features by their names, each once, in ascending order."""
     return np.unique(np.fromiter(map(_hash, names), dtype=np.uint64))
 
 
@@ -69,7 +69,7 @@ def _hash(text: str) -> int:
 
 
 def known_features(rows: Sequence[Hashes], *, min_rows: int) -> Hashes:
-    """The features of at least ``min_rows`` rows, at most ``MOST_TERMS``, rising."""
+    """The features of at least ``min_rows`` rows, at most ``MOST_TERMS``, in ascending order."""
     if not rows:
         return np.zeros(0, dtype=np.uint64)
     hashes, counts = np.unique(np.concatenate(rows), return_counts=True)

@@ -48,12 +48,12 @@ class Field:
         rows = [place for place, _ in known]
         counts = np.array([count for _, count in known], dtype=np.float32)
         if self.table is not None:
-            found: Floats = (
+            products: Floats = (
                 (sp.csr_array(counts[None, :]) @ self.table[rows]).toarray()[0]
                 if rows
                 else np.zeros(self.table.shape[1], dtype=np.float32)
             )
-            return found.astype(np.float32)
+            return products.astype(np.float32)
         vector = np.log1p(counts) @ self.directions[rows] if rows else np.zeros(self.vectors.shape[1], np.float32)
         length = float(np.linalg.norm(vector)) or 1.0
         return np.maximum(self.vectors @ (vector / length), 0).astype(np.float32)
@@ -105,7 +105,7 @@ def latent_field(counts: Sequence[Mapping[str, int]], *, seed: int) -> Field:
 
 def _counts(counts: Sequence[Mapping[str, int]]) -> tuple[dict[str, int], sp.csr_array]:
     """Words with their columns, and the counts ``(n_items, n_words)``."""
-    place = {word: number for number, word in enumerate(dict.fromkeys(word for one in counts for word in one))}
+    place = {word: number for number, word in enumerate(dict.fromkeys(word for own in counts for word in own))}
     columns = np.array([place[word] for own in counts for word in own], dtype=np.int32)
     values = np.array([count for own in counts for count in own.values()], dtype=np.float32)
     starts = np.cumsum([0, *map(len, counts)])

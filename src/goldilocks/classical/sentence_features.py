@@ -71,24 +71,24 @@ def centrality(words: Sequence[set[str]]) -> Floats:
     return rank
 
 
-def dense_features(found: Sequence[str], idf: Mapping[str, float], rarest: float, target: float) -> Floats:
+def dense_features(parts: Sequence[str], idf: Mapping[str, float], rarest: float, target: float) -> Floats:
     """The numbers of each sentence of a text, ``(n_sentences, DENSE)``.
 
     Args:
-        found: The sentences.
+        parts: Its sentences or clauses.
         idf: Of the words of the training texts.
         rarest: idf of other words.
         target: Expected words of the whole summary.
     """
-    counts = [Counter(units(sentence)) for sentence in found]
+    counts = [Counter(units(sentence)) for sentence in parts]
     weights = [{word: count * idf.get(word, rarest) for word, count in own.items()} for own in counts]
     whole: dict[str, float] = {}
     for weight in weights:
         for word, value in weight.items():
             whole[word] = whole.get(word, 0.0) + value
     rank = centrality([set(own) for own in counts])
-    n, rows = len(found), []
-    for place, (sentence, own, weight) in enumerate(zip(found, counts, weights, strict=True)):
+    n, rows = len(parts), []
+    for place, (sentence, own, weight) in enumerate(zip(parts, counts, weights, strict=True)):
         length = own.total()
         letters = [letter for letter in sentence if letter.isalpha()] or ["a"]
         rows.append(
@@ -112,7 +112,7 @@ def dense_features(found: Sequence[str], idf: Mapping[str, float], rarest: float
     return np.array(rows).reshape(-1, DENSE)
 
 
-def reference_gains(found: Sequence[str], reference: str, segmentation: int = SEGMENTATION) -> Floats:
+def reference_gains(parts: Sequence[str], reference: str, segmentation: int = SEGMENTATION) -> Floats:
     """What each sentence adds to ROUGE (mean of the F1 of words and of word pairs) against a reference.
 
     Sentences are added greedily as long as the score rises; each has its gain at that step. The others have what they
@@ -122,10 +122,10 @@ def reference_gains(found: Sequence[str], reference: str, segmentation: int = SE
         Nallapati et al. 2017, "SummaRuNNer" (greedy oracle), with gains in place of labels.
     """
     right = _grams(units(reference, segmentation))
-    own = [_grams(units(sentence, segmentation)) for sentence in found]
-    gains, score = np.zeros(len(found)), 0.0
+    own = [_grams(units(sentence, segmentation)) for sentence in parts]
+    gains, score = np.zeros(len(parts)), 0.0
     chosen: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    left = set(range(len(found)))
+    left = set(range(len(parts)))
     while left:
         scores = {place: _rouge((chosen[0] + own[place][0], chosen[1] + own[place][1]), right) for place in left}
         best = min(left, key=lambda place: (-scores[place], place))

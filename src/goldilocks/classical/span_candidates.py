@@ -40,7 +40,7 @@ MOST_SPANS = 60
 """Candidates of a question."""
 MOST_CUES = 60
 MOST_TOKENS = 4_000
-"""Tokens of a context that are looked at."""
+"""Tokens of a context that are used; the rest is left out."""
 DENSE = 14
 _NEAR = (3, 8)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？；\n]")
@@ -54,7 +54,7 @@ class Tokens:
     words: tuple[str, ...]
     """In lower case."""
     shapes: tuple[str, ...]
-    """``C`` capitalised, ``d`` digits, ``w`` other letters, ``.`` a sign."""
+    """``C`` capitalised, ``d`` digits, ``w`` other letters, ``.`` punctuation."""
     offsets: tuple[tuple[int, int], ...]
     sentences: tuple[tuple[int, int], ...]
     """First token of each sentence, and the token behind its last."""
@@ -69,8 +69,8 @@ def tokens_of(text: str) -> Tokens:
     """The tokens of a text.
 
     Example:
-        >>> found = tokens_of("In 1889 it opened. 很好")
-        >>> found.words, found.sentences
+        >>> tokens = tokens_of("In 1889 it opened. 很好")
+        >>> tokens.words, tokens.sentences
         (('in', '1889', 'it', 'opened', '.', '很', '好'), ((0, 5), (5, 7)))
     """
     matches = [match for match, _ in zip(_pattern().finditer(text), range(MOST_TOKENS), strict=False)]
@@ -105,7 +105,7 @@ class Candidates:
 
 @dataclass(slots=True)
 class SpanGenerator:
-    """What is counted on the training rows."""
+    """Finds candidate spans by what was counted on the training rows."""
 
     n_contexts: int = 0
     seen: dict[str, int] = field(default_factory=dict)
@@ -175,11 +175,11 @@ class SpanGenerator:
         """Share of the question's weight that each sentence covers."""
         weights = {token: self.idf(token) for token in dict.fromkeys(question.words)}
         whole = sum(weights.values()) or 1.0
-        found = []
+        shares = []
         for start, end in context.sentences:
             here = set(context.words[start:end])
-            found.append(sum(weight for token, weight in weights.items() if token in here) / whole)
-        return found
+            shares.append(sum(weight for token, weight in weights.items() if token in here) / whole)
+        return shares
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -210,7 +210,7 @@ class _View:
         self.digits = list(accumulate((float(shape == "d") for shape in context.shapes), initial=0.0))
 
     def dense(self, rank: int, place: int, first: int, last: int) -> list[float]:
-        """The numbers of a candidate."""
+        """The dense features of a candidate."""
         length = last - first + 1
         around = []
         for near in _NEAR:

@@ -60,7 +60,7 @@ def refresh(
     known = catalogue_of(language, most, refresh=True, client=client)
     say(
         f"{known.address}: {len(known.listings):,} models ({client.requests} requests, "
-        f"{client.received_bytes / 1e6:.1f} MB), {known.passed_over:,} passed over"
+        f"{client.received_bytes / 1e6:.1f} MB), {known.passed_over:,} skipped"
     )
 
 

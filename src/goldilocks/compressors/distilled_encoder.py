@@ -45,13 +45,13 @@ def students(model: Model, pretrained: Sequence[PretrainedModel]) -> Sequence[Pr
     weights = sum(weight.numel() for weight in model.module.parameters())
     work = model.backbone.depth * model.backbone.width**2
     smaller = [
-        entry
-        for entry in pretrained
-        if entry.info.family == FAMILY
-        and entry.info.parameters <= _MOST_SHARE * weights
-        and entry.info.depth * entry.info.width**2 <= _MOST_SHARE * work
+        student
+        for student in pretrained
+        if student.info.family == FAMILY
+        and student.info.parameters <= _MOST_SHARE * weights
+        and student.info.depth * student.info.width**2 <= _MOST_SHARE * work
     ]
-    smaller.sort(key=lambda entry: (-entry.info.parameters, entry.info.name))
+    smaller.sort(key=lambda student: (-student.info.parameters, student.info.name))
     return [*smaller[:1], *smaller[1:][-1:]]
 
 

@@ -77,17 +77,17 @@ def _entities(row: ToAnnotate) -> list[tuple[int, int, str, str]]:
     """Start, end, label and text of each predicted entity in the words joined by spaces."""
     words = (row.item,) if isinstance(row.item, str) else row.item
     tags = row.suggestion if isinstance(row.suggestion, tuple) else ()
-    found: list[tuple[int, int, str, str]] = []
+    entities: list[tuple[int, int, str, str]] = []
     start = 0
     for word, tag in zip(words, tags, strict=False):
         end = start + len(word)
         prefix, _, label = str(tag).partition("-")
-        if prefix == "I" and found and found[-1][2] == label and found[-1][1] == start - 1:
-            found[-1] = (found[-1][0], end, label, f"{found[-1][3]} {word}")
+        if prefix == "I" and entities and entities[-1][2] == label and entities[-1][1] == start - 1:
+            entities[-1] = (entities[-1][0], end, label, f"{entities[-1][3]} {word}")
         elif label:
-            found.append((start, end, label, word))
+            entities.append((start, end, label, word))
         start = end + 1
-    return found
+    return entities
 
 
 def _suggested(row: ToAnnotate) -> list[str]:

@@ -179,12 +179,12 @@ def _open_pieces(text: str) -> list[tuple[str, bool]]:
     """Pieces of a text, and whether each may be varied: markers and what they enclose may not."""
     if not any(mark in text for mark in ALL_MARKS):
         return [(text, True)]
-    pieces, inside, found = cut(text), False, []
+    pieces, inside, marked = cut(text), False, []
     for piece in pieces:
         if piece in ALL_MARKS:
             inside = not piece.startswith("[/")
-        found.append((piece, piece not in ALL_MARKS and not inside))
-    return found
+        marked.append((piece, piece not in ALL_MARKS and not inside))
+    return marked
 
 
 def _varied_words(train: Part, vary: Vary, seed: int) -> list[Text]:

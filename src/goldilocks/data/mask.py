@@ -106,7 +106,7 @@ def find(text: str) -> list[tuple[str, int, int]]:
                 end <= taken_start or taken_end <= start for _, taken_start, taken_end in matches
             ):
                 matches.append((kind, start, end))
-    return sorted(matches, key=lambda entry: entry[1])
+    return sorted(matches, key=lambda match: match[1])
 
 
 def mask(text: str) -> str:

@@ -141,7 +141,7 @@ class _Reader:
                     "-t utf-8, or pass them as a file."
                 )
             lines = blank + lines
-            blank = list(takewhile(lambda entry: jsonl and not entry[1].strip(), reversed(lines)))[::-1]
+            blank = list(takewhile(lambda numbered: jsonl and not numbered[1].strip(), reversed(lines)))[::-1]
             rows = [
                 (number, self._line(number, raw.removeprefix(_BOM) if number == 1 else raw, jsonl))
                 for number, raw in lines[: len(lines) - len(blank)]

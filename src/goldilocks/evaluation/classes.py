@@ -107,14 +107,14 @@ def entity_rows(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
         gold: The right tags of each sentence, in IOB2.
         predicted: The model's, as many.
     """
-    real, claimed, found = Counter[str](), Counter[str](), Counter[str]()
+    n_gold, n_predicted, hits = Counter[str](), Counter[str](), Counter[str]()
     for right, given in zip(gold, predicted, strict=True):
-        own, said = set(entities(right)), set(entities(given))
-        real.update(entity[0] for entity in own)
-        claimed.update(entity[0] for entity in said)
-        found.update(entity[0] for entity in own & said)
-    kinds = sorted({*real, *claimed}, key=lambda kind: (-real[kind], kind))
-    return tuple(EntityRow(kind, real[kind], claimed[kind], found[kind]) for kind in kinds)
+        right_entities, given_entities = set(entities(right)), set(entities(given))
+        n_gold.update(entity[0] for entity in right_entities)
+        n_predicted.update(entity[0] for entity in given_entities)
+        hits.update(entity[0] for entity in right_entities & given_entities)
+    kinds = sorted({*n_gold, *n_predicted}, key=lambda kind: (-n_gold[kind], kind))
+    return tuple(EntityRow(kind, n_gold[kind], n_predicted[kind], hits[kind]) for kind in kinds)
 
 
 def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
@@ -123,8 +123,8 @@ def by_sentence(part: Part, answers: Answers) -> tuple[Part, Answers]:
         return part, answers
     texts, gold, given, places = list[Text](), list[Gold](), list[Answer](), list[int]()
     for place, item in enumerate(part.texts):
-        right, said = (labels_of(side[place], Output.TAGS) for side in (part.gold, answers.values))
-        pairs = zip(tagged_sentences(words_of(item), right), tagged_sentences(words_of(item), said), strict=True)
+        right, predicted = (labels_of(side[place], Output.TAGS) for side in (part.gold, answers.values))
+        pairs = zip(tagged_sentences(words_of(item), right), tagged_sentences(words_of(item), predicted), strict=True)
         for (words, wanted), (_, answered) in pairs:
             texts.append(words)
             gold.append(wanted)

@@ -231,8 +231,8 @@ def _wrong_sets(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np
 
 
 def _entity_errors(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:
-    hits, claimed, real = entity_counts(gold, predicted).astype(np.float64).T
-    return np.asarray(claimed + real - 2 * hits)
+    hits, n_predicted, n_gold = entity_counts(gold, predicted).astype(np.float64).T
+    return np.asarray(n_predicted + n_gold - 2 * hits)
 
 
 def _inexact(gold: Sequence[Any], predicted: Sequence[Any]) -> npt.NDArray[np.float64]:

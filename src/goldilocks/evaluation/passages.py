@@ -77,16 +77,16 @@ def _tagged(item: Text, gold: Gold, answer: Answer, named: bool) -> tuple[Passag
         pairs = zip(places, right, given, strict=False)
         marks = [Mark(*place, "wrong", f"{tag} → {other}") for place, tag, other in pairs if tag != other]
         return (_around("", text, marks),)
-    real, claimed = entities(right), entities(given)
+    gold_entities, predicted_entities = entities(right), entities(given)
     kinds = {
-        "found": [entity for entity in real if entity in claimed],
-        "gold": [entity for entity in real if entity not in claimed],
-        "predicted": [entity for entity in claimed if entity not in real],
+        "found": [entity for entity in gold_entities if entity in predicted_entities],
+        "gold": [entity for entity in gold_entities if entity not in predicted_entities],
+        "predicted": [entity for entity in predicted_entities if entity not in gold_entities],
     }
     marks = [
         Mark(places[first][0], places[behind - 1][1], kind, label)
-        for kind, found in kinds.items()
-        for label, first, behind in found
+        for kind, spans in kinds.items()
+        for label, first, behind in spans
         if behind <= len(places)
     ]
     return (_around("", text, marks),)

@@ -239,7 +239,7 @@ class RemoteModel:
         examples = self.selector.examples(item, shown=_cut(item, EXAMPLE_CHARACTERS))
         return replace(self.prompt, examples=(*self.prompt.examples, *self.selector.arranged(examples)))
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # ------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text], *, generation: Generation | None = None) -> Answers:
         """See ``protocols.Model``. Where the first few show that all would cost more than is left, no more are sent.

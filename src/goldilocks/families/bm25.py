@@ -120,7 +120,7 @@ class WordOverlap:
         self.segmentation = SEGMENTATION
         """Version of the word segmentation (``support/text/units.py``)."""
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:  # noqa: ARG002
         """Count in how many candidates each word is; for pairs also find the line from overlap to score.
@@ -145,7 +145,7 @@ class WordOverlap:
             self.line = np.concatenate([[middle - values.mean(0) @ slopes], slopes])
             self.low, self.high = float(wanted.min()), float(wanted.max())
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The score of each pair, or of each candidate of a list."""

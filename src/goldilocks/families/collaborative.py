@@ -144,7 +144,7 @@ class Collaborative:
         self._alike: sp.csr_array | None = None
         self._square: npt.NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Count on the first four fifths, weigh on the rest, then count on all.
@@ -185,7 +185,10 @@ class Collaborative:
 
         number = self.index.number
         rows = [
-            {*self.index.mentioned(item[0]), *(number[entry] for entry in _liked(item, right) if entry in number)}
+            {
+                *self.index.mentioned(item[0]),
+                *(number[candidate] for candidate in _liked(item, right) if candidate in number),
+            }
             for item, right in zip(texts, gold, strict=True)
         ]
         starts = np.cumsum([0, *map(len, rows)])
@@ -242,7 +245,7 @@ class Collaborative:
         ).x
         return fitted_weights
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Scores of the candidates of each query."""

@@ -121,10 +121,10 @@ class SentenceRanker:
         """Words of a summary: intercept and slope by the words of the text, least and most."""
         self.scale = Standardisation.none(DENSE)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
-        """Hashes of the words, rising."""
+        """Hashes of the words, in ascending order."""
         self.weights = Weights.zero(DENSE, 1)
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Count words, find the lengths of summaries, then learn the gains of sentences.
@@ -150,13 +150,13 @@ class SentenceRanker:
         self._learn(split, [len(units(source)) for source in sources], summaries, seed)
 
     def _learn(self, split: Sequence[list[str]], words: Sequence[int], summaries: Sequence[str], seed: int) -> None:
-        found = [(own, length, summary) for own, length, summary in zip(split, words, summaries, strict=True) if own]
-        if not found:
+        rows = [(own, length, summary) for own, length, summary in zip(split, words, summaries, strict=True) if own]
+        if not rows:
             return
-        raw = np.vstack([self._dense(own, length) for own, length, _ in found])
-        gains = np.concatenate([reference_gains(own, summary) for own, _, summary in found])
+        raw = np.vstack([self._dense(own, length) for own, length, _ in rows])
+        gains = np.concatenate([reference_gains(own, summary) for own, _, summary in rows])
         self.scale = Standardisation.of(raw)
-        hashes = [pair_crosses.hashes_of(units(sentence)) for own, _, _ in found for sentence in own]
+        hashes = [pair_crosses.hashes_of(units(sentence)) for own, _, _ in rows for sentence in own]
         self.known = pair_crosses.known_features(hashes, min_rows=3)
         features = Features(self.scale.apply(raw, most=5), pair_crosses.as_table(hashes, self.known))
         # In units of their deviation, so that the strengths of the penalties mean the same for every task.
@@ -166,33 +166,33 @@ class SentenceRanker:
     def _split(self, text: str) -> list[str]:
         return (clauses if self.clauses else sentences)(text)[:MOST_SENTENCES]
 
-    def _dense(self, found: list[str], words: int) -> Floats:
-        return dense_features(found, self.idf, self.rarest, self._length(words))
+    def _dense(self, parts: list[str], words: int) -> Floats:
+        return dense_features(parts, self.idf, self.rarest, self._length(words))
 
     def _length(self, words: int) -> float:
         """Expected words of the summary of a text with so many words."""
         intercept, slope, least, most = self.lengths.tolist()
         return float(np.clip(intercept + slope * words, least, most))
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The best sentences of each text, in their order. How sure it is it does not say."""
         return of_values([self._summary(_whole(item)) for item in texts])
 
     def _summary(self, text: str) -> str:
-        found = self._split(text)
-        if not found:
+        parts = self._split(text)
+        if not parts:
             return ""
         words = len(units(text))
-        table = pair_crosses.as_table(map(pair_crosses.hashes_of, map(units, found)), self.known)
-        gains = self.weights.scores(Features(self.scale.apply(self._dense(found, words), most=5), table))[:, 0]
+        table = pair_crosses.as_table(map(pair_crosses.hashes_of, map(units, parts)), self.known)
+        gains = self.weights.scores(Features(self.scale.apply(self._dense(parts, words), most=5), table))[:, 0]
         target = self._length(words)
         chosen: list[int] = []
         covered: set[str] = set()
         length = 0
         for place in np.argsort(-gains.round(9), kind="stable").tolist():
-            own = units(found[place])
+            own = units(parts[place])
             if chosen and sum(word in covered for word in own) > REPEATED * len(own):
                 continue
             if chosen and abs(length - target) <= abs(length + len(own) - target):
@@ -200,7 +200,7 @@ class SentenceRanker:
             chosen.append(place)
             covered.update(own)
             length += len(own)
-        return self.between.join(found[place] for place in sorted(chosen))
+        return self.between.join(parts[place] for place in sorted(chosen))
 
     # ---------------------------------------------------------------------------------------------------------- on disk
 

@@ -133,11 +133,11 @@ class PairLinear:
         self.profiles = PairSimilarity()
         self.scale = Standardisation.none(FEATURES)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
-        """Hashes of the crossed words, rising; empty without them."""
+        """Hashes of the crossed words, in ascending order; empty without them."""
         width = max(1, len(goal.labels))
         self.weights = Weights.zero(FEATURES, width)
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Learn document frequencies, then the weights.
@@ -199,7 +199,7 @@ class PairLinear:
             kept[text] = self.profiles.profile(text)
         return kept[text]
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Labels with their probabilities, the score of each pair, or of each candidate of a list."""

@@ -128,7 +128,7 @@ class Retrieval:
         """Last turns and the turns before."""
         self._known: dict[int, Counter[str]] = {}
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Choose weight and neighbours on the last fifth, then index all.
@@ -168,7 +168,7 @@ class Retrieval:
                     gains[earlier, neighbours] += _dice(_grams(given), right)
         return max(gains, key=lambda key: gains[key])
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The reply that agrees most with those to the most similar training items."""

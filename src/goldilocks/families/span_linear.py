@@ -97,10 +97,10 @@ class SpanRanker:
         """Whether some training questions have no answer."""
         self.scale = Standardisation.none(DENSE)
         self.known: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
-        """Hashes of the sparse features, rising."""
+        """Hashes of the sparse features, in ascending order."""
         self.weights = Weights.zero(DENSE, 1)
 
-    # --------------------------------------------------------------------------------------------------------- learning
+    # --------------------------------------------------------------------------------------------------------- training
 
     def fit(self, texts: Sequence[Text], gold: Sequence[Gold], *, seed: int) -> None:
         """Count where answers begin and end, then fit the ranker.
@@ -160,7 +160,7 @@ class SpanRanker:
         if self.may_be_empty:
             yield np.zeros(0, dtype=np.uint64)
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """The best candidate of each question; nothing where the context has no words, or "no answer" is best."""

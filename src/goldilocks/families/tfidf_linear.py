@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldilocks.classical.ngram_features import Grams
-from goldilocks.classical.ngram_linear import MOST_WEIGHTS, Array, NgramLinear, Solution, restored
-from goldilocks.classical.ngram_linear import TrainingConfig as Values
+from goldilocks.classical.ngram_linear import MOST_WEIGHTS, Array, NgramConfig, NgramLinear, Solution, restored
 from goldilocks.records import Forecast, Goal, Machine, ModelInfo, Output, Part, TrainingConfig, Workload
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def training_config(info: ModelInfo, work: Workload) -> TrainingConfig | None:  
 
 def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed: int) -> OneShotEstimator:  # noqa: ARG001
     """An unfitted model."""
-    values = Values(GRAMS[info.name], tfidf=True, most_terms=MOST_TERMS)
+    values = NgramConfig(GRAMS[info.name], tfidf=True, most_terms=MOST_TERMS)
     return NgramLinear(goal.labels, values, solve, several=goal.several)
 
 

@@ -1,4 +1,4 @@
-"""Accuracy: the share of items answered right. With one label per item it is also micro F1."""
+"""Accuracy: the share of items predicted correctly. With one label per item it is also micro F1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entity precision: how many of the entities that were claimed are exactly right in words and type."""
+"""Entity precision: how many of the predicted entities are exactly right in words and type."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from goldilocks.support.text.iob2 import entity_counts
 OUTPUTS = frozenset({Output.TAGS})
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-SOURCE = "As conlleval and seqeval (micro average) count it. Where none is claimed it is 1; seqeval says 0."
+SOURCE = "As conlleval and seqeval (micro average) count it. Where none is predicted it is 1; seqeval says 0."
 EXAMPLES = (
-    # claimed PER 0-2 (right), ORG 3-4 (wrong)
+    # predicted PER 0-2 (right), ORG 3-4 (wrong)
     ((("B-PER", "I-PER", "O", "B-LOC"),), (("B-PER", "I-PER", "O", "B-ORG"),), 1 / 2),
-    # claimed PER 0-1 (too short) and LOC 2-3, in the second sentence LOC (right)
+    # predicted PER 0-1 (too short) and LOC 2-3, in the second sentence LOC (right)
     ((("B-PER", "I-PER", "O"), ("B-LOC",)), (("B-PER", "O", "I-LOC"), ("B-LOC",)), 1 / 3),
 )
 
 
 def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Floats:
-    """Hits, claims and reals of each sentence, shape ``(n_items, 3)``."""
+    """True positives, predicted and gold counts of each sentence, shape ``(n_items, 3)``."""
     return entity_counts(gold, predicted)
 
 
 def total(sums: Floats) -> Floats:
-    """Hits / claims, for each row of ``sums``."""
-    hits, claimed, _ = np.asarray(sums, dtype=np.float64).T
-    return np.asarray(np.divide(hits, claimed, out=np.ones_like(hits), where=claimed > 0))
+    """True positives / predicted, for each row of ``sums``."""
+    hits, n_predicted, _ = np.asarray(sums, dtype=np.float64).T
+    return np.asarray(np.divide(hits, n_predicted, out=np.ones_like(hits), where=n_predicted > 0))

@@ -27,7 +27,7 @@ SOURCE = (
     "In a resampled set, classes that it does not hold are left out of the mean."
 )
 EXAMPLES = (
-    # a: claimed 1, real 2, hit 1 -> 2/3; b: claimed 2, real 1, hit 1 -> 2/3
+    # a: predicted 1, gold 2, hit 1 -> 2/3; b: predicted 2, gold 1, hit 1 -> 2/3
     (("a", "a", "b"), ("a", "b", "b"), 2 / 3),
     # common: 2·99 / (100 + 99); rare: 0
     (("common",) * 99 + ("rare",), ("common",) * 100, 99 / 199),
@@ -37,7 +37,10 @@ EXAMPLES = (
 
 
 def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> Floats | sp.csr_array:
-    """Hits, claims and reals of each class, shape ``(n_items, 3 · n_classes)``; no answer claims no class."""
+    """True positives, predicted and gold counts of each class, shape ``(n_items, 3 · n_classes)``.
+
+    No answer predicts no class.
+    """
     if NO_LABEL not in predicted:
         return small_class_counts(gold, predicted)
     return class_counts(gold, [tuple(label for label in _labels(answer) if label != NO_LABEL) for answer in predicted])
@@ -51,8 +54,8 @@ def total(sums: Floats) -> Floats:
     """The mean F1 of the classes that occur, for each row of ``sums``."""
     sums = np.asarray(sums, dtype=np.float64)
     width = sums.shape[1] // 3
-    hits, claimed, real = sums[:, :width], sums[:, width : 2 * width], sums[:, 2 * width :]
-    # 2*hits / (claimed + real) is F1 without the 0/0 of precision and recall taken apart.
-    occurs = claimed + real > 0
-    f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=occurs)
+    hits, n_predicted, n_gold = sums[:, :width], sums[:, width : 2 * width], sums[:, 2 * width :]
+    # 2*hits / (predicted + gold) is F1 without the 0/0 of precision and recall taken apart.
+    occurs = n_predicted + n_gold > 0
+    f1 = np.divide(2 * hits, n_predicted + n_gold, out=np.zeros_like(hits), where=occurs)
     return np.asarray(f1.sum(1) / np.maximum(occurs.sum(1), 1))

@@ -58,33 +58,33 @@ def conditions(gold: Sequence[Gold]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _score(reference: str, answer: str) -> float:
-    real, claimed = list(enumerate(tokens(reference))), list(enumerate(tokens(answer)))
-    same, rest_claimed, rest_real = _matched(claimed, real, str)
-    stemmed, _, _ = _matched(rest_claimed, rest_real, stem)
+    reference_words, answer_words = list(enumerate(tokens(reference))), list(enumerate(tokens(answer)))
+    same, rest_answer, rest_reference = _matched(answer_words, reference_words, str)
+    stemmed, _, _ = _matched(rest_answer, rest_reference, stem)
     pairs = sorted(same + stemmed)
     if not pairs:
         return 0.0
-    precision, recall = len(pairs) / len(claimed), len(pairs) / len(real)
+    precision, recall = len(pairs) / len(answer_words), len(pairs) / len(reference_words)
     mean = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
     pieces = 1 + sum((i + 1, j + 1) != after for (i, j), after in pairwise(pairs))
     penalty: float = GAMMA * (pieces / len(pairs)) ** BETA
     return (1 - penalty) * mean
 
 
-def _matched(claimed: Words, real: Words, form: Callable[[str], str]) -> tuple[Pairs, Words, Words]:
-    """Pairs of places with the same form, from the end, and the words without one."""
+def _matched(answer_words: Words, reference_words: Words, form: Callable[[str], str]) -> tuple[Pairs, Words, Words]:
+    """Pairs of positions with the same form, from the end, and the words on both sides that have no partner."""
     places: dict[str, list[int]] = {}
-    for place, (_, word) in enumerate(real):
+    for place, (_, word) in enumerate(reference_words):
         places.setdefault(form(word), []).append(place)
     pairs: Pairs = []
-    lonely: Words = []
+    unmatched: Words = []
     taken: set[int] = set()
-    for number, word in reversed(claimed):
+    for number, word in reversed(answer_words):
         there = places.get(form(word))
         if there:
             place = there.pop()
             taken.add(place)
-            pairs.append((number, real[place][0]))
+            pairs.append((number, reference_words[place][0]))
         else:
-            lonely.append((number, word))
-    return pairs, lonely[::-1], [position for place, position in enumerate(real) if place not in taken]
+            unmatched.append((number, word))
+    return pairs, unmatched[::-1], [position for place, position in enumerate(reference_words) if place not in taken]

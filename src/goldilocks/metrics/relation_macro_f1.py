@@ -1,8 +1,9 @@
 """Macro F1 over relations, direction counted, "Other" left out: the official score of SemEval-2010 Task 8.
 
 A label is a relation with its direction, ``Cause-Effect(e1,e2)``. The relation is what is averaged over: an answer with
-the right relation but the wrong direction is claimed and real, and no hit. "Other" (or ``no_relation``) has no F1 of
-its own, but what is wrongly taken for a relation, or missed, counts against that relation.
+the right relation but the wrong direction counts as predicted and as gold, and is no hit. "Other" (or
+``no_relation``) has no F1 of its own, but what is wrongly taken for a relation, or missed, counts against that
+relation.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ SOURCE = (
     "into account'. The mean is over the relations that occur in gold or predicted (officially: all nine)."
 )
 EXAMPLES = (
-    # A: hits 1, claimed 2 (one in the wrong direction), real 2 -> 1/2
-    # B: hits 1, claimed 2 (one was Other), real 1 -> 2/3
+    # A: hits 1, predicted 2 (one in the wrong direction), gold 2 -> 1/2
+    # B: hits 1, predicted 2 (one was Other), gold 1 -> 2/3
     (("A(e1,e2)", "A(e1,e2)", "B(e1,e2)", "Other"), ("A(e1,e2)", "A(e2,e1)", "B(e1,e2)", "B(e2,e1)"), 7 / 12),
-    # A: hits 0, claimed 0, real 1 -> 0; B: right -> 1
+    # A: hits 0, predicted 0, gold 1 -> 0; B: right -> 1
     (("A(e1,e2)", "B(e2,e1)", "Other"), ("Other", "B(e2,e1)", "Other"), 1 / 2),
     # the same without an answer
     (("A(e1,e2)", "B(e2,e1)", "Other"), (NO_LABEL, "B(e2,e1)", "Other"), 1 / 2),
@@ -41,7 +42,7 @@ NO_RELATION = frozenset({"other", "no_relation", NO_LABEL})
 
 
 def items(gold: Sequence[str], predicted: Sequence[str]) -> sp.csr_array:
-    """Hits, claims and reals of each relation, shape ``(n_items, 3 · n_relations)``."""
+    """True positives, predicted and gold counts of each relation, shape ``(n_items, 3 · n_relations)``."""
     import scipy.sparse as sp
 
     counts = class_counts(list(map(_relation, gold)), list(map(_relation, predicted)))
@@ -60,7 +61,7 @@ def _relation(label: str) -> tuple[str, ...]:
 
 def total(sums: Floats) -> Floats:
     """The mean F1 of the relations that occur, for each row of ``sums``."""
-    hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
-    occurs = claimed + real > 0
-    f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=occurs)
+    hits, n_predicted, n_gold = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    occurs = n_predicted + n_gold > 0
+    f1 = np.divide(2 * hits, n_predicted + n_gold, out=np.zeros_like(hits), where=occurs)
     return np.asarray(f1.sum(1) / np.maximum(occurs.sum(1), 1))

@@ -27,15 +27,15 @@ SOURCE = (
     "resampled set, tags that it does not hold are left out of the mean."
 )
 EXAMPLES = (
-    # B-PER: claimed 2, real 1, hit 1 -> 2/3; O: claimed 1, real 2, hit 1 -> 2/3
+    # B-PER: predicted 2, gold 1, hit 1 -> 2/3; O: predicted 1, gold 2, hit 1 -> 2/3
     ((("B-PER", "O"), ("O",)), (("B-PER", "B-PER"), ("O",)), 2 / 3),
-    # O: 1; B-LOC: claimed 2, real 1, hit 1 -> 2/3; I-LOC: 0
+    # O: 1; B-LOC: predicted 2, gold 1, hit 1 -> 2/3; I-LOC: 0
     ((("O", "O", "B-LOC", "I-LOC"),), (("O", "O", "B-LOC", "B-LOC"),), 5 / 9),
 )
 
 
 def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> sp.csr_array:
-    """Hits, claims and reals of each tag in each sentence, shape ``(n_items, 3 · n_tags)``."""
+    """True positives, predicted and gold counts of each tag in each sentence, shape ``(n_items, 3 · n_tags)``."""
     import scipy.sparse as sp
 
     right, given, sentence = flat_tags(gold, predicted)
@@ -46,7 +46,7 @@ def items(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 
 def total(sums: Floats) -> Floats:
     """The mean F1 of the tags that occur, for each row of ``sums``."""
-    hits, claimed, real = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
-    occurs = claimed + real > 0
-    f1 = np.divide(2 * hits, claimed + real, out=np.zeros_like(hits), where=occurs)
+    hits, n_predicted, n_gold = np.split(np.asarray(sums, dtype=np.float64), 3, axis=1)
+    occurs = n_predicted + n_gold > 0
+    f1 = np.divide(2 * hits, n_predicted + n_gold, out=np.zeros_like(hits), where=occurs)
     return np.asarray(f1.sum(1) / np.maximum(occurs.sum(1), 1))

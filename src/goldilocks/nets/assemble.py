@@ -283,7 +283,9 @@ def read_config(folder: Path) -> NetworkConfig:
     raw: dict[str, Any] = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     settled = raw.pop("settled", None)
     head = raw.pop("head", None) or _head_of_settled(str(raw.get("output", Output.LABEL)), settled or {})
-    additions = tuple(Addition(str(entry["kind"]), dict(entry["options"])) for entry in raw.pop("additions", ()))
+    additions = tuple(
+        Addition(str(addition["kind"]), dict(addition["options"])) for addition in raw.pop("additions", ())
+    )
     return NetworkConfig(**{**raw, "labels": tuple(raw["labels"]), "head": _head_config(head)}, additions=additions)
 
 

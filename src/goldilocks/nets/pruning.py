@@ -175,7 +175,7 @@ def drawn_gold(network: Network, texts: Sequence[Text], *, seed: int) -> list[Go
 
 
 def largest(importance: Sequence[Scores], share: float, *, fewest: int = 1, multiple: int = 1) -> list[list[int]]:
-    """The most important places of all blocks together, block by block and rising.
+    """The most important places of all blocks together, block by block and in ascending order.
 
     Args:
         importance: Of each place, a table for each block.

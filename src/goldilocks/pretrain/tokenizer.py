@@ -58,7 +58,7 @@ class Vocabulary:
         return self.id(role) if role in self.names else None
 
     def ordinary(self) -> npt.NDArray[np.int64]:
-        """Numbers of the tokens that stand for text, rising."""
+        """Numbers of the tokens that stand for text, in ascending order."""
         special = {number for number, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
         special |= {self.id(role) for role in self.names}
         return np.array(sorted(set(self.tokenizer.get_vocab().values()) - special), dtype=np.int64)

@@ -50,7 +50,7 @@ class Race(Protocol):
 
     @property
     def rungs(self) -> Sequence[float]:
-        """Shares of the full run at which a candidate can be scored, rising, the last is 1."""
+        """Shares of the full run at which a candidate can be scored, in ascending order, the last is 1."""
 
     def bought(self, candidate: str) -> int:
         """How many rungs the candidate has."""

@@ -99,13 +99,13 @@ def _row(evaluation: Evaluation, gold: int, kept: Sequence[int]) -> Row:
 def _most_confused(counts: Sequence[Sequence[int]]) -> list[int]:
     """Labels of the most frequently confused pairs, filled up with other labels."""
     together = [
-        (-(counts[entry][other] + counts[other][entry]), entry, other)
-        for entry in range(len(counts))
-        for other in range(entry)
-        if counts[entry][other] + counts[other][entry]
+        (-(counts[label][other] + counts[other][label]), label, other)
+        for label in range(len(counts))
+        for other in range(label)
+        if counts[label][other] + counts[other][label]
     ]
     kept: dict[int, None] = {}
-    for _, entry, other in sorted(together):
-        if len(kept | {entry: None, other: None}) <= _CORNER:
-            kept |= {entry: None, other: None}
+    for _, label, other in sorted(together):
+        if len(kept | {label: None, other: None}) <= _CORNER:
+            kept |= {label: None, other: None}
     return list(kept | dict.fromkeys(range(len(counts))))[:_CORNER]

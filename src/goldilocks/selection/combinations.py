@@ -151,7 +151,7 @@ def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
     by_name = {candidate.name: candidate for candidate in context.pool.candidates}
     goal, rule = context.dataset.goal, context.rule
     assert rule is not None
-    found = []
+    members = []
     for trial in trials:
         candidate = by_name.get(trial.candidate)
         ready = trial.share >= 1 and not trial.repeat and trial.candidate not in dropped
@@ -159,8 +159,8 @@ def _members(context: RaceContext, trials: Sequence[Trial]) -> list[_Member]:
             continue
         answers = rule.answers(context.workspace.read_answers(trial.predictions, goal))
         spent = sum(other.seconds for other in trials if other.candidate == trial.candidate and not other.repeat)
-        found.append(_Member(candidate, trial, answers, spent))
-    return sorted(found, key=lambda member: (member.trial.loss, member.candidate.name))
+        members.append(_Member(candidate, trial, answers, spent))
+    return sorted(members, key=lambda member: (member.trial.loss, member.candidate.name))
 
 
 def _entered(made: _Made, context: RaceContext) -> tuple[RaceContext, Trial]:
@@ -318,18 +318,18 @@ def _cascade(
     gold, alpha = context.dataset.validation.gold, max(context.spec.objective.alpha, 1e-9)
     losses = [rule.item_losses(gold, part.answers.values) for part in parts]
     sure = certainty(cheap.answers, rule.answer_rule)
-    found = escalation(losses[0], losses[1], sure, costs[1] / alpha)
-    share = float(found.asked.mean())
-    if not np.isfinite(found.below) or not 0 < share < 1:
+    plan = escalation(losses[0], losses[1], sure, costs[1] / alpha)
+    share = float(plan.asked.mean())
+    if not np.isfinite(plan.below) or not 0 < share < 1:
         return np.inf, None
-    answers = escalated(cheap.answers, dear.answers.probabilities[found.asked], found.asked, several=goal.several)
+    answers = escalated(cheap.answers, dear.answers.probabilities[plan.asked], plan.asked, several=goal.several)
     matrix = tuple(tuple(map(float, row)) for row in rule.answer_rule.error_costs or ())
-    config = CombinationConfig(CASCADE, _families(parts), goal.labels, goal.several, found.below, matrix)
+    config = CombinationConfig(CASCADE, _families(parts), goal.labels, goal.several, plan.below, matrix)
     usage = dear.trial.usage
     if usage is not None:  # a request costs the endpoint's price where it is asked, and nothing elsewhere
         usage = replace(usage, money=usage.money * share)
     made = _Made(_candidate(CASCADE, parts), parts, answers, _writer(parts, config, context), usage)
-    loss = float(np.where(found.asked, losses[1], losses[0]).mean())
+    loss = float(np.where(plan.asked, losses[1], losses[0]).mean())
     return alpha * loss + costs[0] + share * costs[1], made
 
 

@@ -187,7 +187,7 @@ def decide(
             )
         )
     rows[0] = replace(rows[0], score=_selected_score(field, chosen, metric, spec))
-    rows += [replace(standing_of(entry, "excluded"), reason=reason) for entry, reason in beyond]
+    rows += [replace(standing_of(candidate, "excluded"), reason=reason) for candidate, reason in beyond]
     ranges = decision_map(
         {
             name: (cost, loss)
@@ -368,28 +368,28 @@ def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[F
             f"{factor:.2f} times over). "
             "Loosen that limit in the task file, then --resume."
         )
-    return within, [(entry, reason) for _, entry, reason in beyond]
+    return within, [(candidate, reason) for _, candidate, reason in beyond]
 
 
-def standing_of(entry: Finished, status: str) -> Standing:
-    """A finished candidate as a row of the decision, without what only a comparison tells."""
-    model = entry.candidate.model
+def standing_of(finished: Finished, status: str) -> Standing:
+    """A finished candidate as a row of the decision, without what only a comparison shows."""
+    model = finished.candidate.model
     return Standing(
-        candidate=entry.candidate.name,
+        candidate=finished.candidate.name,
         family=model.family,
         model=model.name,
-        method=entry.candidate.method,
+        method=finished.candidate.method,
         status=status,
         reason="",
         parameters=model.parameters,
         licence=model.licence,
-        share=entry.trial.share,
-        seconds=entry.seconds,
-        score=entry.trial.score,
-        footprint=entry.footprint,
-        cost=entry.cost,
-        usage=entry.usage,
-        compressed=entry.steps,
+        share=finished.trial.share,
+        seconds=finished.seconds,
+        score=finished.trial.score,
+        footprint=finished.footprint,
+        cost=finished.cost,
+        usage=finished.usage,
+        compressed=finished.steps,
     )
 
 

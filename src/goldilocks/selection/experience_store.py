@@ -60,8 +60,8 @@ class ExperienceStore:
             return []
         order = ", ".join(_KEY)
         with self._open() as database:
-            found = database.execute(f"SELECT {', '.join(_ALL)} FROM rungs ORDER BY {order}").fetchall()
-        return [dict(zip(_ALL, (str(cell) for cell in row), strict=True)) for row in found]
+            rows = database.execute(f"SELECT {', '.join(_ALL)} FROM rungs ORDER BY {order}").fetchall()
+        return [dict(zip(_ALL, (str(cell) for cell in row), strict=True)) for row in rows]
 
     def races(self) -> list[TableRace]:
         """The races of the store."""

@@ -217,7 +217,7 @@ class _Race:
             finally:
                 del self.orders[name], self.standings.pending[name]
         if failed:
-            self.dropped.update(entry.candidate for entry in failed)
+            self.dropped.update(failure.candidate for failure in failed)
             self._update_dropped()
         elif trial is None and self.setting.clock.left() > self.reserve.seconds(self.standings.trials):
             self.too_slow.add(name)
@@ -351,7 +351,7 @@ def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: 
     with guard.watch("measuring", [candidate.name]) as failed:
         setting.measure(candidate, setting.dataset.validation.texts[:FOOTPRINT_TEXTS])
     reserve.measured[candidate.name] = setting.clock.elapsed() - begun
-    return [entry.candidate for entry in failed]
+    return [failure.candidate for failure in failed]
 
 
 _BUDGET_ENDED = "the budget ended"

@@ -76,7 +76,7 @@ class TableRace:
     n_items: int
     n_labels: int
     rungs: tuple[float, ...]
-    """Shares that every candidate was scored at, rising; the last is 1."""
+    """Shares that every candidate was scored at, in ascending order; the last is 1."""
     curves: Mapping[str, Curve]
     """Candidate -> its run."""
 

@@ -118,11 +118,11 @@ def time_limit(
 def descendants(process: int) -> set[int]:
     """Process ids of the children of a process, of their children, and so on; empty where there is no ``/proc``."""
     children: dict[int, list[int]] = {}
-    for entry in _PROC.glob("[0-9]*/stat"):
+    for stat in _PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             # pid (name, which may hold spaces and brackets) state parent ...
-            parent = int(entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.parent.name))
+            parent = int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
     descendants: set[int] = set()
     waiting = [process]
     while waiting:

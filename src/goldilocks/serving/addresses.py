@@ -27,5 +27,5 @@ def find_addresses(text: str) -> list[tuple[str, int, int]]:
         return []
     return sorted(
         (("address", *match.span()) for pattern in (_ENGLISH, _CHINESE) for match in pattern.finditer(text)),
-        key=lambda entry: entry[1],
+        key=lambda match: match[1],
     )

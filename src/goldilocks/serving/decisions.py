@@ -91,9 +91,9 @@ def probability(
         RequestError: it is ambiguous which label means yes (400).
     """
     _need_labels(card, where)
-    for said in (name, text.strip().strip("\"'")):
-        if said is not None and said in scores:
-            return scores[said]
+    for label in (name, text.strip().strip("\"'")):
+        if label is not None and label in scores:
+            return scores[label]
     meant = positive_label(card, positive)
     if meant is not None:
         return scores[meant]

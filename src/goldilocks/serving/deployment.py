@@ -220,14 +220,14 @@ class Deployment:
             RequestError: no version of that name runs.
         """
         if version is not None:
-            for entry in self.versions:
-                if entry.id == version or (len(version) >= 6 and entry.id.startswith(version)):
-                    return entry
+            for running in self.versions:
+                if running.id == version or (len(version) >= 6 and running.id.startswith(version)):
+                    return running
             raise RequestError(
                 404,
                 "version_not_found",
                 f"{self.name} has no version {version[:100]!r}; there are: "
-                f"{', '.join(entry.id for entry in self.versions)}.",
+                f"{', '.join(running.id for running in self.versions)}.",
             )
         canary = self.canary
         if canary is None or not canary.ready:
@@ -265,8 +265,8 @@ class Deployment:
             if self.shadow is version:
                 self.shadow = None
             self.canary, self.canary_share, self._due = None, 0.0, 0.0
-        for entry in leaving:
-            entry.close()
+        for old in leaving:
+            old.close()
 
     def try_out(self, version: Version, share: float) -> None:
         """Let a version answer a share of the requests, beside the current one."""

@@ -74,7 +74,7 @@ class Masker:
     def _placeholder(self, kind: str, value: str, text: str) -> str:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if (kind, value) not in self._known:
-            number = 1 + sum(entry == kind for entry, _ in self._known)
+            number = 1 + sum(known_kind == kind for known_kind, _ in self._known)
             while (
                 f"<{kind}_{number}>" in text or f"<{kind}_{number}>" in self.values
             ):  # a text may hold such a word itself
@@ -110,6 +110,6 @@ def restored(
 
 def plain_mask(text: str, find: Finder) -> str:
     """The text with each find replaced by its kind: for logs, where nothing is to be turned back."""
-    for kind, start, end in sorted(find(text), key=lambda entry: -entry[1]):
+    for kind, start, end in sorted(find(text), key=lambda match: -match[1]):
         text = f"{text[:start]}<{kind}>{text[end:]}"
     return text

@@ -41,8 +41,8 @@ class Job:
         """Take up a request.
 
         Args:
-            call: What is asked.
-            items: Of what; at least one.
+            call: The operation and its settings.
+            items: What it is applied to; at least one.
             key: Whose request it is.
             seconds: After which nobody waits for the answer any more.
             trace: The span of its request, where requests are traced.
@@ -68,8 +68,8 @@ class Job:
         """Whether nobody else's items may share its batch: it has brought an engine down, or is streamed."""
         return self.attempts > 0 or self.on_text is not None
 
-    def over(self) -> bool:
-        """Whether nobody waits for it: answered, failed, cancelled or too late (which is said)."""
+    def is_over(self) -> bool:
+        """Whether nobody waits for it: answered, failed, cancelled, or past its deadline (which fails it)."""
         if self.future.done():
             return True
         if time.monotonic() > self.deadline:
@@ -81,13 +81,13 @@ class Job:
             return True
         return False
 
-    def told(self, text: str) -> None:
-        """Pass on the text so far.
+    def stream(self, text: str) -> None:
+        """Send the text generated so far.
 
         Raises:
             RequestError: nobody waits for it any more; the generation should end.
         """
-        if self.over():
+        if self.is_over():
             raise RequestError(499, "client_gone", "nobody waits for this text any more.")
         assert self.on_text is not None
         self.on_text(text)
@@ -148,12 +148,12 @@ class RequestQueue:
         self._changed = threading.Condition()
         self._closed = False
         self.waiting = 0
-        """Items that no replica has taken."""
+        """Items that no replica has taken yet."""
         self._rate = 0.0
         """Items answered per second, a moving average."""
 
     def put(self, job: Job) -> None:
-        """Let a job wait.
+        """Queue a job.
 
         Raises:
             RequestError: the queue is full (429), or the service stops (503).
@@ -172,8 +172,8 @@ class RequestQueue:
             self.waiting += len(job.items)
             self._changed.notify()
 
-    def again(self, part: Slice) -> None:
-        """Put items back in front, after the replica that had them crashed."""
+    def requeue(self, part: Slice) -> None:
+        """Put items back at the front, after the replica that had them crashed."""
         old = part.job
         left = old.deadline - time.monotonic()
         job = Job(old.call, list(part.items), key=old.key, seconds=left, trace=old.trace, on_text=old.on_text)
@@ -196,8 +196,8 @@ class RequestQueue:
                 return None
             return batch
 
-    def note_done(self, items: int, seconds: float) -> None:
-        """Learn how fast items are answered, for ``Retry-After``."""
+    def record_rate(self, items: int, seconds: float) -> None:
+        """Update the rate at which items are answered, for ``Retry-After``."""
         rate = items / max(seconds, 1e-6)
         self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
 
@@ -208,7 +208,7 @@ class RequestQueue:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Let replicas look up from waiting."""
+        """Wake the replicas that wait for items."""
         with self._changed:
             self._changed.notify_all()
 
@@ -260,7 +260,7 @@ class RequestQueue:
         """The first job that somebody waits for and that has items left."""
         while jobs:
             job = jobs[0]
-            if job.taken < len(job.items) and not job.over():
+            if job.taken < len(job.items) and not job.is_over():
                 return job
             self.waiting -= len(job.items) - job.taken
             jobs.popleft()
@@ -301,7 +301,7 @@ class BatchRun:
     engine_began: float
     engine_ended: float
     ended: float
-    """When the results were with their requests."""
+    """When the results had been handed to their requests."""
 
     @property
     def items(self) -> int:

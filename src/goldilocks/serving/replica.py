@@ -142,13 +142,13 @@ class Replica(threading.Thread):
             part.job.settle(part.start, results[start : start + count])
             start += count
         done = BatchRun(batch, since, engine_began, engine_ended, time.monotonic())
-        self._queue.note_done(len(items), done.seconds)
+        self._queue.record_rate(len(items), done.seconds)
         self._on_batch(done)
         return True
 
     def _run(self, call: Call, items: list[Text], job: Job) -> list[Result]:
         assert self._engine is not None
-        on_text = None if job.on_text is None else job.told
+        on_text = None if job.on_text is None else job.stream
         results = self._engine.run(call, items, on_text=on_text)
         if len(results) != len(items):
             raise RequestError(500, "engine_error", f"the model gave {len(results)} results for {len(items)} items.")
@@ -180,7 +180,7 @@ class Replica(threading.Thread):
                     )
                 )
             else:
-                self._queue.again(part)
+                self._queue.requeue(part)
 
 
 def _told(error: Exception) -> RequestError:

@@ -170,7 +170,7 @@ class Service:
     def _known(self, context: Context) -> str:
         return ", ".join(name for name in self.deployments if context.caller.may_ask(name)) or "none"
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def card(self, version: Version) -> ModelCard:
         """What a version is.
@@ -206,7 +206,9 @@ class Service:
         deployment, version, card = self.chosen(request, name)
         items = items_from(rows, card, self.settings.limits)
         results = await self.run(Asked(request, deployment, version, call or Call()), items)
-        answered = next((entry for entry in deployment.versions if entry.id == context_of(request).version), version)
+        answered = next(
+            (running for running in deployment.versions if running.id == context_of(request).version), version
+        )
         return Answered(deployment, answered, card, items, results)
 
     async def run(self, asked: Asked, items: Sequence[Text]) -> list[Result]:
@@ -344,7 +346,7 @@ class Service:
                 version.replace_dead(now)
                 scaler = self._scalers.setdefault(version, Scaler(version.limits))
                 scale(scaler, now, version.ongoing, len(version.replicas), version.add_replica, version.remove_replica)
-        running = {version for entry in self.deployments.values() for version in entry.versions}
+        running = {version for deployment in self.deployments.values() for version in deployment.versions}
         self._scalers = {version: scaler for version, scaler in self._scalers.items() if version in running}
 
     def watch(self) -> None:

@@ -114,8 +114,8 @@ def respond(
 
     async def guarded() -> AsyncIterator[str]:
         try:
-            async for entry in events:
-                yield entry
+            async for chunk in events:
+                yield chunk
         except RequestError as error:
             yield event(error_body(error, context))
         finally:

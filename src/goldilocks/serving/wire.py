@@ -81,7 +81,7 @@ def call_from(message: Mapping[str, Any]) -> tuple[Call, list[Text]]:
 
 
 def card_to(card: ModelCard) -> dict[str, Any]:
-    """A card."""
+    """A model card as JSON values."""
     return asdict(card)
 
 

@@ -58,7 +58,9 @@ def statistics(part: Part) -> Mapping[str, float]:
 def issues(part: Part) -> Iterator[DataIssue]:
     """Summaries that are no shorter than what they sum up."""
     pairs = zip(part.texts, part.gold, strict=True)
-    longer = tuple(place for place, (text, entry) in enumerate(pairs) if len(references(entry)[0]) >= len(str(text)))
+    longer = tuple(
+        place for place, (text, summary) in enumerate(pairs) if len(references(summary)[0]) >= len(str(text))
+    )
     if longer:
         yield DataIssue(
             "long_summary",

@@ -86,9 +86,9 @@ def _answer(handler: BaseHTTPRequestHandler, hub: LoopbackHub) -> None:
     elif parts == ["api", "models"]:
         _send_page(handler, hub, parse_qs(url.query))
     elif parts[:2] == ["api", "models"]:
-        found = [one for one in hub.entries if one["id"] == "/".join(parts[2:4])]
-        if found:
-            _send(handler, hub, json.dumps(found[0] | ({"siblings": _blobs(hub)} if len(parts) > 4 else {})).encode())
+        matches = [model for model in hub.entries if model["id"] == "/".join(parts[2:4])]
+        if matches:
+            _send(handler, hub, json.dumps(matches[0] | ({"siblings": _blobs(hub)} if len(parts) > 4 else {})).encode())
         else:
             _send(handler, hub, b"{}", status=404)
     else:

@@ -78,8 +78,8 @@ def check_resumes(straight: Run, cut: Run, texts: Sequence[Any], folder: Path) -
     straight.advance(0.5)
     straight.save(folder)
     cut.resume_from(folder)
-    for entry in (straight, cut):
-        entry.advance(1.0)
+    for run in (straight, cut):
+        run.advance(1.0)
     gap = alike(straight.predict(texts), cut.predict(texts))
     assert gap < 1e-4, f"a resumed run of {straight.candidate.name} differs by {gap:.2g}"
 

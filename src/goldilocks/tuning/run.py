@@ -246,7 +246,7 @@ class Run:
                 self._tested_factor = self._group.of_first(self._tested_factor)
         return with_tested_rates(config, self._tested_factor)
 
-    # ------------------------------------------------------------------------------------------------------- answering
+    # ------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """Predictions of the model as it is now; see ``protocols.Model``.

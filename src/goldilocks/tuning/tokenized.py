@@ -27,7 +27,7 @@ def is_streamed(texts: Sequence[Text]) -> bool:
 def tokenized(
     network: Network, texts: Sequence[Text], gold: Sequence[Gold]
 ) -> tuple[Sequence[Row], list[Any], npt.NDArray[np.int64]]:
-    """Rows, the target of each (``None`` without right answers), and the tokens that each counts for in a batch.
+    """Rows, the target of each (``None`` without right answers), and how many tokens each counts as in a batch.
 
     Raises:
         InputError: texts lie in a file, and the network needs more of a row than its tokens.
@@ -38,14 +38,14 @@ def tokenized(
         targets = network.targets(rows, gold) if len(gold) else [None] * len(rows)
         return rows, targets, np.asarray(network.costs(rows, targets), dtype=np.int64)
     tokens = TokenFile(texts.folder)
-    every: list[Any] = []
+    all_targets: list[Any] = []
     costs: list[npt.NDArray[np.int64]] = []
     for start in range(0, len(texts), _CHUNK):
         answers = gold[start : start + _CHUNK]
-        some = network.rows_to_learn(texts[start : start + _CHUNK], answers)
-        targets = network.targets(some, answers)
-        every += targets
-        costs.append(np.asarray(network.costs(some, targets), dtype=np.int64))
-        for row in some:
+        rows = network.rows_to_learn(texts[start : start + _CHUNK], answers)
+        targets = network.targets(rows, answers)
+        all_targets += targets
+        costs.append(np.asarray(network.costs(rows, targets), dtype=np.int64))
+        for row in rows:
             tokens.append(replace(row, item=start + row.item))
-    return tokens, every, np.concatenate(costs)
+    return tokens, all_targets, np.concatenate(costs)

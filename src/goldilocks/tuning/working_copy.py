@@ -22,7 +22,7 @@ _KEPT_IDS = 8
 
 
 def compact_ids(network: Network, rows: Sequence[Row]) -> Tensor | None:
-    """Ids of the word table's rows that take part, rising; ``None``: the backbone has no word table."""
+    """Ids of the word table's rows that take part, in ascending order; ``None``: the backbone has no word table."""
     table = _word_table(network)
     if table is None:
         return None

@@ -47,6 +47,6 @@ def each_varied(texts: Sequence[str], seed: int, vary: Callable[[str, np.random.
 
 
 def chosen(count: int, share: float, rng: np.random.Generator) -> list[int]:
-    """A share of ``count`` positions, at least one where there are any, rising."""
+    """A share of ``count`` positions, at least one where there are any, in ascending order."""
     n_chosen = min(count, max(1, round(share * count)))
     return sorted(rng.choice(count, n_chosen, replace=False).tolist()) if count else []

@@ -43,13 +43,13 @@ def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks
         _without_mark(_text(file), *_annotations(_text(file.with_suffix(".ann")).removeprefix("\ufeff")))
         for file in files
     ]
-    entities, unit, moved, _ = in_characters([(text, found) for text, found, _ in documents])
+    entities, unit, moved, _ = in_characters([(text, annotated) for text, annotated, _ in documents])
     rows: list[MarkedRow] = []
     for place, (file, (text, _, wrong)) in enumerate(zip(files, documents, strict=True)):
         made = list(_lines(file, text, entities[place], wrong, len(rows)))
         if place in moved:
             repaired.setdefault(f"offsets that count {unit} (taken so, since the entities fit then)", []).extend(
-                number for number, _, found, *_ in made if found
+                number for number, _, annotated, *_ in made if annotated
             )
         rows += made
     # Offsets were converted in the whole text; within a line the line ends before it no longer count.
@@ -79,7 +79,7 @@ def _lines(file: Path, text: str, entities: list[Entity], wrong: str, before: in
         inside = [entity for entity in entities if begins <= entity[0] < ends]
         if bare.strip() or inside:
             number += 1
-            shifted = [(start - begins, end - begins, label, said) for start, end, label, said in inside]
+            shifted = [(start - begins, end - begins, label, surface) for start, end, label, surface in inside]
             pieced = next((label for *_, label, _ in shifted if label.startswith(_PIECE)), "")
             several = f"{pieced.removeprefix(_PIECE)} is in several pieces, which tags cannot say" if pieced else ""
             yield number, bare, wrong or several or shifted, where, [str(file)]

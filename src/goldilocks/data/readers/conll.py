@@ -35,13 +35,13 @@ _UNIVERSAL = {"tokens": 1, "tags": 3}
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What tells comments from words."""
+    """Distinguishes comments from words."""
 
     universal: bool
     width: int = 0
     """Cells of most lines."""
-    lasts: frozenset[str] = frozenset()
-    """What is in the last cell of lines that do not begin with ``#``."""
+    last_cells: frozenset[str] = frozenset()
+    """Last cells of the lines that do not begin with ``#``."""
 
     def is_comment(self, bare: str, cells: Sequence[str], above: bool) -> bool:
         """Whether a line is one; ``above``: no word of its sentence came before."""
@@ -49,7 +49,7 @@ class _Layout:
             return bare.startswith("#") or not cells[0].isdecimal()
         if not (above and bare.startswith("#")):
             return False
-        return len(cells) != self.width or (cells[-1] not in self.lasts and cells[-1] != "#")
+        return len(cells) != self.width or (cells[-1] not in self.last_cells and cells[-1] != "#")
 
 
 def holds_columns(lines: Iterable[str]) -> bool:
@@ -78,10 +78,10 @@ def rows_of(
         lines: Begins its lines anew.
         columns: ``tokens``, ``tags``, numbers of columns from 1, or ``document`` for the number of it.
         optional: Columns that may be missing; their cells are then ``None``.
-        remarks: Gets how many comment lines were passed over.
+        remarks: Receives the number of comment lines that were skipped.
 
     Raises:
-        InputError: a column is neither, the first sentence has fewer columns, or lines end in a carriage return alone.
+        InputError: a column is none of these, the first sentence has fewer, or lines end in a carriage return alone.
     """
     sniffed = list(islice(lines(), SNIFFED_LINES))
     counted = _counted_width(sniffed)
@@ -137,8 +137,8 @@ def _counted_width(sniffed: Iterable[str]) -> int:
 def _layout(sniffed: Sequence[str], universal: bool) -> _Layout:
     cells = [_cells(line)[1] for line in sniffed if not line.lstrip().startswith(("#", DOCUMENT))]
     widths = Counter(len(line) for line in cells if line)
-    lasts = frozenset(line[-1] for line in cells if line)
-    return _Layout(universal, widths.most_common(1)[0][0] if widths else 0, lasts)
+    last_cells = frozenset(line[-1] for line in cells if line)
+    return _Layout(universal, widths.most_common(1)[0][0] if widths else 0, last_cells)
 
 
 def _whole(path: Path, lines: Iterator[str]) -> Iterator[str]:

@@ -101,17 +101,19 @@ def all_tagged(marked: Sequence[MarkedRow], repaired: dict[str, list[int]], *, m
     """
     marked = _in_characters(marked, repaired) if moved else marked
     units = cutter()
-    inside = [set() if isinstance(found, str) else _inside(units(text), found) for _, text, found, *_ in marked]
+    inside = [
+        set() if isinstance(entities, str) else _inside(units(text), entities) for _, text, entities, *_ in marked
+    ]
     # Where words have blanks between them: is an edge inside a word the exception, or are all offsets off?
     slips = [
         bool(edges)
-        for (_, text, found, *_), edges in zip(marked, inside, strict=True)
-        if found and not isinstance(found, str) and not _UNSPACED.search(text)
+        for (_, text, entities, *_), edges in zip(marked, inside, strict=True)
+        if entities and not isinstance(entities, str) and not _UNSPACED.search(text)
     ]
     rare = sum(slips) <= SLIPS * len(slips)
-    for (number, text, found, where, others), edges in zip(marked, inside, strict=True):
+    for (number, text, entities, where, others), edges in zip(marked, inside, strict=True):
         cut_at = edges if rare or _UNSPACED.search(text) else ()
-        made = found if isinstance(found, str) else tags_from(text, found, cut_at=cut_at)
+        made = entities if isinstance(entities, str) else tags_from(text, entities, cut_at=cut_at)
         if isinstance(made, str):
             yield number, f"{made}{where}" if where else made
             continue
@@ -174,7 +176,7 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
             parts = [*model[:3], ""]
         else:
             return f"entity {place} is neither {{start, end, label}} nor [start, end, label]"
-        start, end, label, said = parts
+        start, end, label, surface = parts
         start, end = (int(edge) if isinstance(edge, float) and edge.is_integer() else edge for edge in (start, end))
         if label is None and isinstance(model, dict) and isinstance(model.get("labels"), list):  # Label Studio
             if len(model["labels"]) > 1:
@@ -184,7 +186,7 @@ def _read(text: str, listed: Any) -> list[Entity] | str:
             return f"entity {place} has the offsets {start!r} and {end!r}; they must be whole numbers"
         if not isinstance(label, str) or not label.strip():
             return f"entity {place} has no label"
-        entities.append((start, end, label.strip(), str(said or "")))
+        entities.append((start, end, label.strip(), str(surface or "")))
     return entities
 
 
@@ -192,13 +194,13 @@ def _read_by_type(text: str, listed: Mapping[Any, Any]) -> list[Entity] | str:
     """``{type: {name: [[start, last], ...]}}``; the name shows whether the end is the last character."""
     entities: list[Entity] = []
     for label, names in listed.items():
-        for said, places in names.items() if isinstance(names, dict) else ():
+        for surface, places in names.items() if isinstance(names, dict) else ():
             for place in places if isinstance(places, list) else [places]:
                 if not (isinstance(place, list) and len(place) == 2 and all(type(edge) is int for edge in place)):
-                    return f"the entity {said[:40]!r} has the place {place!r}; wanted is [start, last]"
+                    return f"the entity {surface[:40]!r} has the place {place!r}; wanted is [start, last]"
                 start, last = place
-                end = last if text[start:last] == said else last + 1
-                entities.append((start, end, str(label), said))
+                end = last if text[start:last] == surface else last + 1
+                entities.append((start, end, str(label), surface))
     return entities
 
 
@@ -221,16 +223,16 @@ def tags_from(text: str, entities: Sequence[Entity], *, cut_at: Collection[int] 
     ends = {end: number for number, (_, end) in enumerate(spans)}
     tags = ["O"] * len(spans)
     behind = -1
-    for start, end, label, said in sorted(entities):
+    for start, end, label, surface in sorted(entities):
         where = f"the entity {start} to {end}"
-        if 0 <= start < len(text) < end and said and said.startswith(text[start:].rstrip()):
+        if 0 <= start < len(text) < end and surface and surface.startswith(text[start:].rstrip()):
             return f"{where} continues in the next line; a row is a line, so keep entities within one"
         if not 0 <= start < end <= len(text):
             return f"{where} does not lie in the text, which has {len(text)} characters"
         shown = repr(text[start:end][:40])
-        if said and said != text[start:end]:
+        if surface and surface != text[start:end]:
             return (
-                f"{where} is {shown} in the text, not {said[:40]!r}; are the offsets off by one, or do they count "
+                f"{where} is {shown} in the text, not {surface[:40]!r}; are the offsets off by one, or do they count "
                 "something else than characters?"
             )
         if start not in starts or end not in ends:

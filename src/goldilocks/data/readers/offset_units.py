@@ -93,7 +93,7 @@ def _converted(text: str, entities: Sequence[Entity], widths: Widths) -> list[En
     """The entities with offsets in characters; one inside a character stays as it is."""
     # Backwards, so that of several places with one count (a CR that counts nothing) the first is taken.
     places = {count: place for place, count in reversed(list(enumerate(accumulate(widths(text), initial=0))))}
-    return [(places.get(start, start), places.get(end, end), label, said) for start, end, label, said in entities]
+    return [(places.get(start, start), places.get(end, end), label, surface) for start, end, label, surface in entities]
 
 
 def _names(marked: Sequence[Marked], without: Set[int]) -> frozenset[str]:
@@ -111,12 +111,12 @@ def _score(text: str, entities: Sequence[Entity], names: frozenset[str]) -> int:
     """How well entities fit their text."""
     edges = {edge for span in cutter()(text) for edge in span}
     total = 0
-    for start, end, _, said in entities:
+    for start, end, _, stated in entities:
         if not 0 <= start < end <= len(text):
             continue
         surface = text[start:end]
-        if surface == said or (not said and surface in names):
+        if surface == stated or (not stated and surface in names):
             total += _SAID
-        elif not said and start in edges and end in edges:
+        elif not stated and start in edges and end in edges:
             total += _CLEAN
     return total

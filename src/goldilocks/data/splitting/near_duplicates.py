@@ -187,7 +187,7 @@ def _bucket_pairs(band: U8) -> tuple[Ints, Ints]:
         pairs.append((order[later - back], order[later]))
     far = np.flatnonzero(place - first > _NEIGHBOURS)
     pairs.append((order[first[far]], order[far]))
-    return np.concatenate([entry for entry, _ in pairs]), np.concatenate([entry for _, entry in pairs])
+    return np.concatenate([side for side, _ in pairs]), np.concatenate([side for _, side in pairs])
 
 
 def _promising(signature: U8, left: Ints, right: Ints, threshold: float, *, most: int) -> tuple[Ints, Ints]:

@@ -26,7 +26,7 @@ LEAST_ROWS = 3
 def set_aside(
     gold: Sequence[str], groups: Ints, *, share: float, at_most: int, seed: int
 ) -> tuple[list[int], list[int]]:
-    """Positions that stay and positions that are set aside, each in rising order.
+    """Positions that stay and positions that are set aside, each in ascending order.
 
     Every label keeps at least one row in what stays. A group goes whole or not at all; one larger than its label's
     quota stays, so that a label made of few large groups may fall short of its quota. A group with several labels

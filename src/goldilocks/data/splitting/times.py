@@ -98,7 +98,7 @@ def moments(part: Part, column: str, source: str) -> Floats:
 
 
 def newest(times: Floats, units: Ints | None, wanted: int) -> tuple[list[int], list[int]]:
-    """Positions that stay and positions of the newest rows, about ``wanted`` of them, each in rising order.
+    """Positions that stay and positions of the newest rows, about ``wanted`` of them, each in ascending order.
 
     Rows of one time are in one part; so are rows of one unit, by the newest of them. Nothing is set aside where all
     rows have one time.

@@ -36,8 +36,8 @@ def not_tunable(info: ModelInfo, groups: Sequence[str] = MATRICES) -> str | None
 
 def adapted_layers(network: Network, groups: Sequence[str]) -> list[str]:
     """Names of the submodules with a matrix in these weight groups; not all of them need be linear layers."""
-    found = network.groups()
-    names = [name for group in groups for name in found.get(group, [])]
+    by_group = network.groups()
+    names = [name for group in groups for name in by_group.get(group, [])]
     return [name.removesuffix(".weight") for name in names if name.endswith(".weight")]
 
 

@@ -74,6 +74,6 @@ def signature(make: Make, gold: Sequence[Any]) -> str:
     rights = [references(right) for right in gold]
     metric = make(tokenisation(gold))
     fewest, most = min(rights, key=len), max(rights, key=len)  # the signature records their number
-    streams = [[entry[place] if place < len(entry) else None for entry in (fewest, most)] for place in range(len(most))]
+    streams = [[own[place] if place < len(own) else None for own in (fewest, most)] for place in range(len(most))]
     metric.corpus_score([fewest[0], most[0]], streams)
     return f"sacrebleu {metric.get_signature()}"

@@ -19,7 +19,7 @@ from goldilocks.nets.backbones.base import Backbone, pool
 from goldilocks.nets.tokenization.batching import Batch, Row
 
 TEXT = "text"
-"""Channel: index of the text in its row, from 0, rising."""
+"""Channel: index of the text in its row, from 0, in ascending order."""
 _STEP = log(1.5)
 """Texts are encoded together whose lengths differ by less than half."""
 

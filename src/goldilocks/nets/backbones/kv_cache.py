@@ -48,8 +48,8 @@ class AttentionContext:
     """Indices of the new tokens that are no padding, into ``(n_rows * n_new,)``; ``None``: all. Layers that work token
     by token skip the others."""
     outputs: Tensor | None = None
-    """Indices of the tokens whose hidden states are needed, into ``(n_rows * n_new,)``, rising; ``None``: all. The
-    states of other tokens are undefined."""
+    """Indices of the tokens whose hidden states are needed, into ``(n_rows * n_new,)``, in ascending order;
+    ``None``: all. The states of other tokens are undefined."""
     _angles: dict[tuple[float, int, torch.dtype], tuple[Tensor, Tensor]] = field(default_factory=dict)
     _windowed: dict[int, Tensor] = field(default_factory=dict)
 

@@ -171,7 +171,7 @@ def _add_tokenizer(writer: Any, model: DecoderGenerator, kind: str) -> None:
     rows = cast(LlamaBackbone, model.backbone).options.vocabulary
     vocabulary = model.tokenizer.get_vocab(with_added_tokens=True)
     tokens = {number: token for token, number in vocabulary.items()}
-    added = {entry["id"]: bool(entry["special"]) for entry in raw["added_tokens"]}
+    added = {token["id"]: bool(token["special"]) for token in raw["added_tokens"]}
     unknown = raw["model"].get("unk_token")
     names = [tokens.get(number, f"[PAD{number}]") for number in range(rows)]
     kinds = [_kind(number, name, tokens, added, unknown) for number, name in enumerate(names)]

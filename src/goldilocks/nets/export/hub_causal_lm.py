@@ -120,7 +120,7 @@ def llama_config(options: LlamaOptions) -> dict[str, Any]:
     """``config.json`` of a Llama-style decoder."""
     kind = model_type(options)
     window = max(options.windows)
-    layers = ["sliding_attention" if entry else "full_attention" for entry in options.windows]
+    layers = ["sliding_attention" if window else "full_attention" for window in options.windows]
     thetas = dict(zip(layers, options.thetas, strict=True))
     ropes: dict[str, Any] = {name: {"rope_type": "default", "rope_theta": theta} for name, theta in thetas.items()}
     if options.gemma:

@@ -56,7 +56,7 @@ def _feeds(model: Network, graph: Path, texts: Sequence[Text]) -> list[dict[str,
     """Inputs of the graph, a batch of texts each."""
     import onnx
 
-    names = {entry.name for entry in onnx.load(graph).graph.input}
+    names = {graph_input.name for graph_input in onnx.load(graph).graph.input}
     feeds = []
     for _, batch in model.batches(model.rows(texts)):
         given = {IDS: batch.ids, MASK: batch.mask.long(), **batch.channels}

@@ -228,7 +228,7 @@ def sample_token(logits: Logits, sampling: Sampling, rng: np.random.Generator) -
 
 
 def _largest(values: Logits, count: int) -> npt.NDArray[np.intp]:
-    """Indices of the ``count`` largest values, rising; of equal values the first."""
+    """Indices of the ``count`` largest values, in ascending order; of equal values the first."""
     edge = np.partition(values, len(values) - count)[len(values) - count]
     taken = values > edge
     taken[np.flatnonzero(values == edge)[: count - int(taken.sum())]] = True

@@ -45,7 +45,7 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str])
             f"pet: words are given for {unknown[0]!r}, which is no label.{near} Correct options.pet.words."
         )
     chosen = tuple(words.get(label, label) for label in network.labels)
-    twice = next((one for one in chosen if chosen.count(one) > 1), None)
+    twice = next((label_words for label_words in chosen if chosen.count(label_words) > 1), None)
     if twice is not None:
         raise InputError(f"pet: two labels have the words {twice!r}; give each its own in options.pet.words.")
     network.config = replace(network.config, head=replace(network.options, label_words=chosen))

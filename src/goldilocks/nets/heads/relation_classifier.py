@@ -149,7 +149,7 @@ class RelationClassifier(Network):
 
 
 def window(marks: Ids, room: int) -> npt.NDArray[np.int64]:
-    """Positions of the tokens that are kept of a text that is too long, rising.
+    """Positions of the tokens that are kept of a text that is too long, in ascending order.
 
     Where all markers fit, everything between them is kept and the rest is split evenly to both sides; otherwise the
     tokens nearest to either opening marker are kept.

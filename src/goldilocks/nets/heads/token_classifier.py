@@ -335,7 +335,7 @@ class TokenClassifier(Network):
         wide: Tensor = head.wide(torch.from_numpy(known).to(states.device))
         return scores + wide
 
-    # -------------------------------------------------------------------------------------------------------- answering
+    # -------------------------------------------------------------------------------------------------------- inference
 
     def predict(self, texts: Sequence[Text]) -> Answers:
         """See ``protocols.Model``. The score of an answer is the probability that all of its tags are right."""
@@ -424,7 +424,7 @@ def _spelled(words: Sequence[str]) -> list[str]:
         blank = "" if without_blanks(sentence) else " "
         read = [f"{blank}{word[:WORD_CHARACTERS]}" for word in sentence]
         sentence_words += (
-            [SENTENCE_END, *(entry.lstrip(" ") for entry in read[:1]), *read[1:]] if sentence_words else read
+            [SENTENCE_END, *(word.lstrip(" ") for word in read[:1]), *read[1:]] if sentence_words else read
         )
     return sentence_words
 

@@ -35,8 +35,8 @@ def chat_frame(folder: Path) -> tuple[str, str]:
         )
     except Exception:  # noqa: BLE001 (a template is a program: it may fail in any way)
         return "", ""
-    before, found, after = rendered.partition(_MESSAGE)
-    return (before, after) if found and after and _MESSAGE not in after else ("", "")
+    before, message, after = rendered.partition(_MESSAGE)
+    return (before, after) if message and after and _MESSAGE not in after else ("", "")
 
 
 def _refuse(message: str) -> str:
@@ -57,5 +57,5 @@ def _template(folder: Path) -> tuple[str, str]:
         return own.read_text(encoding="utf-8", errors="replace"), special
     template = config.get("chat_template") if isinstance(config, dict) else None
     if isinstance(template, list):  # several by name
-        template = next((entry.get("template") for entry in template if entry.get("name") == "default"), None)
+        template = next((named.get("template") for named in template if named.get("name") == "default"), None)
     return (template if isinstance(template, str) else ""), special

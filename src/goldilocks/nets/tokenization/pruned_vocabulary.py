@@ -33,7 +33,7 @@ def with_vocabulary(tokenizer: Tokenizer, used: Collection[int]) -> tuple[Tokeni
         used: Ids to keep, beside special tokens, single characters, bytes and those below ``FIXED_IDS``.
 
     Returns:
-        The tokenizer, and the old id of each of its tokens, rising: the new id is the position there.
+        The tokenizer, and the old id of each of its tokens, in ascending order: the new id is the position there.
     """
     from tokenizers import Tokenizer
 
@@ -90,7 +90,7 @@ def _closed(kept: set[int], pieces: list[str], merges: Iterable[str | list[str]]
 
 def _prune_model(model: dict[str, Any], pieces: list[str], place: Mapping[int, int]) -> None:
     if model["type"] == "Unigram":
-        model["vocab"] = [entry for number, entry in enumerate(model["vocab"]) if number in place]
+        model["vocab"] = [piece for number, piece in enumerate(model["vocab"]) if number in place]
         if model.get("unk_id") is not None:
             model["unk_id"] = place[model["unk_id"]]
         return

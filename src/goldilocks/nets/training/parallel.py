@@ -148,5 +148,5 @@ def lost_process() -> ProcessError:
 
 def is_lost_process(error: BaseException) -> bool:
     """Whether an error from within a forward or backward pass says that another process has ended."""
-    said = str(error).lower()
-    return any(word in said for word in ("gloo", "nccl", "connection reset", "connection closed"))
+    message = str(error).lower()
+    return any(word in message for word in ("gloo", "nccl", "connection reset", "connection closed"))

@@ -245,15 +245,15 @@ def _choice(index: int, text: str, logprobs: dict[str, Any] | None) -> dict[str,
 def _chat_row(messages: Sequence[dict[str, JsonValue]], card: ModelCard) -> Any:
     """The item in a chat."""
     turns = [(str(message.get("role")), _content(message.get("content"))) for message in messages]
-    said = [text for role, text in turns if role in ("user", "assistant")]
-    if not said:
+    utterances = [text for role, text in turns if role in ("user", "assistant")]
+    if not utterances:
         raise RequestError(422, "empty_input", "the chat holds no message of the user; send one.")
     task = task_of(card)
     if isinstance(task, RanksKnownReplies):
-        return {"context": said}
+        return {"context": utterances}
     if task.LINE[0].endswith("+"):
-        return said
-    return said[-1]
+        return utterances
+    return utterances[-1]
 
 
 def _reply(prediction: Prediction, card: ModelCard) -> str:
@@ -311,8 +311,8 @@ async def _pieces(
     choices = await stream.answer()
     text = str(choices[0]["text"])
     last = [choices[0] | {"text": stream.pieces.rest(text)}]
-    async for entry in _chunks(last, head, _usage(items, [text]), body.stream_options):
-        yield entry
+    async for chunk in _chunks(last, head, _usage(items, [text]), body.stream_options):
+        yield chunk
 
 
 async def _chunks(

@@ -204,7 +204,7 @@ def _decision(
     if isinstance(question, ChoiceQuestion):
         distribution = over([_label(choice.value, scores) for choice in question.choices], scores, answered.card, where)
         pairs = zip(question.choices, distribution.probabilities, strict=True)
-        each = [{"value": entry.value, "probability": round(share, _DIGITS)} for entry, share in pairs]
+        each = [{"value": choice.value, "probability": round(share, _DIGITS)} for choice, share in pairs]
         best = question.choices[distribution.best].value
         return {
             "choice": best,
@@ -255,9 +255,9 @@ def _confidence(distribution: Distribution) -> dict[str, float]:
 
 
 def _yes(name: str | None, text: JsonValue, scores: Mapping[str, float], answered: Answered, where: str) -> float:
-    said = text if isinstance(text, str) else ""
+    wording = text if isinstance(text, str) else ""
     positive = answered.deployment.positive
-    return probability(scores, answered.card, name=name, text=said, positive=positive, where=where)
+    return probability(scores, answered.card, name=name, text=wording, positive=positive, where=where)
 
 
 def _label(value: str | bool, scores: Mapping[str, float]) -> str:

@@ -92,7 +92,7 @@ def _rows(inputs: JsonValue, card: ModelCard) -> tuple[list[Any], bool]:
 
 
 def _call(parameters: HubParameters | None, card: ModelCard, most: int) -> Call:
-    operation = next((entry for entry in (Operation.GENERATE, Operation.CONTINUE) if entry in card.operations), None)
+    operation = next((kind for kind in (Operation.GENERATE, Operation.CONTINUE) if kind in card.operations), None)
     if operation is None or (parameters is None and operation is Operation.GENERATE):
         return Call()
     parameters = parameters or HubParameters(max_new_tokens=_NEW_TOKENS)
@@ -120,13 +120,13 @@ def _element(item: Text, prediction: Prediction, answered: Answered, parameters:
         case Output.TAGS:
             return [
                 {
-                    "entity_group": entry["type"],
-                    "word": entry["text"],
-                    "start": entry["start"],
-                    "end": entry["end"],
+                    "entity_group": entity["type"],
+                    "word": entity["text"],
+                    "start": entity["start"],
+                    "end": entity["end"],
                     "score": score or 0.0,
                 }
-                for entry in fields_of(item, prediction, card).get("entities", ())
+                for entity in fields_of(item, prediction, card).get("entities", ())
             ]
         case Output.SPAN:
             return {"answer": prediction.answer, "score": score or 0.0, **positions(str(prediction.answer), item)}

@@ -163,8 +163,8 @@ def _shares(answer: Any, question: Question) -> tuple[dict[str, float], str]:
         return {question.options[0]: float(value)}, ""
     pairs = answer.get("probabilities")
     if isinstance(pairs, list):
-        named = [entry for entry in pairs if isinstance(entry, Mapping)]
-        pairs = {str(entry.get("value")): entry.get("probability") for entry in named}
+        named = [pair for pair in pairs if isinstance(pair, Mapping)]
+        pairs = {str(pair.get("value")): pair.get("probability") for pair in named}
     if not isinstance(pairs, Mapping):
         return {}, "the endpoint gave no probabilities"
     strange = [name for name in pairs if name not in question.options]

@@ -357,7 +357,7 @@ def _values(value: Any, matcher: _Matcher) -> list[str] | None:
         return [f"{value:g}"] if abs(value) < 1e15 else []
     if isinstance(value, list):
         parts = [_values(part, matcher) for part in value[:1000]]
-        return None if any(part is None for part in parts) else [entry for part in parts for entry in part or []]
+        return None if any(part is None for part in parts) else [label for part in parts for label in part or []]
     if not isinstance(value, dict):
         return []
     folded = {_folded(str(name)): inner for name, inner in value.items()}

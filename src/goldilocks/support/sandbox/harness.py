@@ -110,8 +110,8 @@ def _is_stub(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
     return all(
-        isinstance(entry, ast.Pass) or (isinstance(entry, ast.Expr) and isinstance(entry.value, ast.Constant))
-        for entry in statement.body
+        isinstance(inner, ast.Pass) or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
+        for inner in statement.body
     )
 
 

@@ -107,7 +107,7 @@ class Connection(Codec):
         try:
             answer: dict[str, Any] = {"returned": self.encode(function(*args, **options))}
         except Exception as error:  # noqa: BLE001 - reported to the program
-            kind = next(entry for entry in type(error).__mro__ if getattr(builtins, entry.__name__, None) is entry)
+            kind = next(base for base in type(error).__mro__ if getattr(builtins, base.__name__, None) is base)
             answer = {"error": kind.__name__, "message": str(error)[:300]}
         try:
             self.channel.send(answer)

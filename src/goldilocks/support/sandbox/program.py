@@ -154,7 +154,7 @@ class Server(Codec):
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
         """An error by the nearest class that the other side has too."""
-        kind = next(entry for entry in type(error).__mro__ if getattr(builtins, entry.__name__, None) is entry)
+        kind = next(base for base in type(error).__mro__ if getattr(builtins, base.__name__, None) is base)
         try:
             text = str(error)[:300]
         except BaseException:  # noqa: BLE001

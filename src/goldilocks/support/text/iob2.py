@@ -264,7 +264,7 @@ def entities(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> npt.NDArray[np.float32]:
-    """Entities found, claimed and real in each sentence, shape ``(n_items, 3)``.
+    """True positives, predicted and gold entities of each sentence, shape ``(n_items, 3)``.
 
     Raises:
         InputError: there is not one tag for each word.
@@ -274,8 +274,8 @@ def entity_counts(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
     for row, right, given in zip(counts, gold, predicted, strict=True):
         if all(tag == OUTSIDE for tag in right) and all(tag == OUTSIDE for tag in given):
             continue
-        real, claimed = set(entities(right)), set(entities(given))
-        row[:] = len(real & claimed), len(claimed), len(real)
+        gold_entities, predicted_entities = set(entities(right)), set(entities(given))
+        row[:] = len(gold_entities & predicted_entities), len(predicted_entities), len(gold_entities)
     return counts
 
 
