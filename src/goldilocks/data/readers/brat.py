@@ -32,13 +32,13 @@ def brat_rows(folder: Path, source: str, repaired: dict[str, list[int]], remarks
         raise InputError(
             f"{source}: a folder without a .txt that has an .ann beside it; name a BRAT folder or a file of rows."
         )
-    lonely = sorted(
+    unpaired = sorted(
         {file for file in texts if file not in files}
         | {file for file in folder.rglob("*.ann") if not any(text.with_suffix(".ann") == file for text in files)}
     )
-    if lonely:
-        shown = ", ".join(str(file.relative_to(folder)) for file in lonely[:3])
-        remarks.append(f"{len(lonely):,} files are passed over, since a .txt or an .ann lacks its partner ({shown})")
+    if unpaired:
+        shown = ", ".join(str(file.relative_to(folder)) for file in unpaired[:3])
+        remarks.append(f"{len(unpaired):,} files are passed over, since a .txt or an .ann lacks its partner ({shown})")
     documents = [
         _without_mark(_text(file), *_annotations(_text(file.with_suffix(".ann")).removeprefix("\ufeff")))
         for file in files
@@ -104,11 +104,11 @@ def _without_mark(text: str, entities: list[Entity], wrong: str) -> tuple[str, l
     """A document without the byte order mark at its beginning, which offsets count or not."""
     if not text.startswith("\ufeff"):
         return text, entities, wrong
-    counted = [(start - 1, end - 1, label, said) for start, end, label, said in entities]
+    counted = [(start - 1, end - 1, label, surface) for start, end, label, surface in entities]
     bare = text[1:]
 
     def n_fitting(entities: list[Entity]) -> int:
-        return sum(start >= 0 and bare[start:end] == said for start, end, _, said in entities)
+        return sum(start >= 0 and bare[start:end] == surface for start, end, _, surface in entities)
 
     return bare, counted if n_fitting(counted) > n_fitting(entities) else entities, wrong
 
