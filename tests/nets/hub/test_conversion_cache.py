@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from goldilocks.errors import InputError, IntegrityError
+from goldilocks.nets.hub import conversion_cache
 from goldilocks.nets.hub.conversion_cache import cache_folder, cached, convert, place_of, verify
 
 DIGEST = hashlib.sha256(b"the source").hexdigest()
@@ -72,6 +74,24 @@ def test_conversion_that_fails_leaves_nothing_and_its_error_is_the_callers(folde
     with pytest.raises(ValueError, match="not this kind"):
         convert("model.gguf", DIGEST, fail)
     assert list(folder.iterdir()) == []
+
+
+def test_folder_of_a_process_that_was_faster_stays() -> None:
+    def slow(into: Path) -> None:
+        write(into)
+        (convert("model.gguf", DIGEST, write) / "in use").write_text("")
+
+    made = convert("model.gguf", DIGEST, slow)
+    assert made == cached(DIGEST)
+    assert (made / "in use").exists()
+
+
+def test_folder_that_appears_between_the_last_look_and_the_move_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = convert("model.gguf", DIGEST, write)
+    looks = iter([None])
+    monkeypatch.setattr(conversion_cache, "cached", lambda digest: next(looks, there))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    assert convert("model.gguf", DIGEST, write) == there  # it cannot be moved to where the other stands
 
 
 def test_full_disk_is_named_in_one_line() -> None:

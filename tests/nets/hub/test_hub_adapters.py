@@ -104,6 +104,7 @@ def test_adapter_is_merged_once_and_again_where_either_changes(tmp_path: Path, b
 
 def test_tokenizer_of_the_adapter_comes_before_that_of_the_base(tmp_path: Path, base: Path) -> None:
     folder = adapter(tmp_path / "lora", pair())
+    assert (merged(folder, base) / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_text('{"own": true}')
     assert (merged(folder, base) / "tokenizer.json").read_text() == '{"own": true}'
 

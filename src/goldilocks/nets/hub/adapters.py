@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError, IntegrityError
-from goldilocks.nets.hub.conversion_cache import cache_folder, write_whole
+from goldilocks.nets.hub.conversion_cache import cached, convert
 from goldilocks.support.files import sha256_of
 from goldilocks.support.safetensors_file import check_finite
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_COPIED = ("*.json", "*.txt", "*.model")
+"""Files that come with the weights: configuration and tokenizer."""
 _SAVED = re.compile(r"\.modules_to_save(\.default)?")
 
 
@@ -68,12 +70,10 @@ def merged(folder: Path, base: Path) -> Path:
     """
     config = read_config(folder)
     _check_kind(folder, config)
-    parts = [folder / CONFIG, folder / WEIGHTS, base / "config.json", *sorted(base.glob("*.safetensors"))]
+    kinds = (*_COPIED, "*.safetensors")
+    parts = [path for place in (folder, base) for kind in kinds for path in sorted(place.glob(kind))]
     digest = hashlib.sha256("".join(map(sha256_of, parts)).encode()).hexdigest()
-    made = cache_folder() / f"lora-{digest[:16]}"
-    if (made / "config.json").is_file():
-        return made
-    return write_whole(made, lambda beside: _write(folder, base, config, beside))
+    return cached(digest) or convert(folder.name, digest, lambda into: _write(folder, base, config, into))
 
 
 def _check_kind(folder: Path, config: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def _write(folder: Path, base: Path, config: dict[str, Any], into: Path) -> None
             )
         weights[key] = value.to(weights[key].dtype) if whole else (weights[key].float() + value).to(weights[key].dtype)
     for source in (base, folder):  # a tokenizer of the adapter's own counts
-        for pattern in ("*.json", "*.txt", "*.model"):
+        for pattern in _COPIED:
             for path in source.glob(pattern):
                 if path.name != CONFIG and not path.name.endswith(".index.json"):
                     shutil.copyfile(path, into / path.name)

@@ -52,36 +52,24 @@ def convert(name: str, digest: str, write: Callable[[Path], None]) -> Path:
     Raises:
         InputError: the cache cannot be written to.
     """
-
-    def write_with_manifest(beside: Path) -> None:
-        write(beside)
-        paths = [path for path in sorted(beside.rglob("*")) if path.is_file()]
-        files = {str(path.relative_to(beside)): (path.stat().st_size, sha256_of(path)) for path in paths}
-        manifest = {"name": name, "sha256": digest, "files": files}
-        (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-
-    return write_whole(place_of(digest), write_with_manifest)
-
-
-def write_whole(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Write a folder of the cache beside its place and move it there, so that it is never seen half written.
-
-    Args:
-        folder: What is there is replaced.
-        write: Writes the files into an empty folder.
-
-    Raises:
-        InputError: the cache cannot be written to.
-    """
+    folder = place_of(digest)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as place:
             beside = Path(place) / "made"
             beside.mkdir()
             write(beside)
+            paths = [path for path in sorted(beside.rglob("*")) if path.is_file()]
+            files = {str(path.relative_to(beside)): (path.stat().st_size, sha256_of(path)) for path in paths}
+            manifest = {"name": name, "sha256": digest, "files": files}
+            (beside / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+            if cached(digest):  # another process has been faster, and may be reading its own by now
+                return folder
             shutil.rmtree(folder, ignore_errors=True)
             beside.rename(folder)
     except OSError as error:
+        if cached(digest):
+            return folder
         raise InputError(
             f"{folder}: cannot be written ({error.strerror or error}); free space, or set GOLDILOCKS_CACHE."
         ) from error
