@@ -327,7 +327,7 @@ def test_several_tagging_heads_learn_apart_and_answer_with_the_mean_of_their_sco
     with torch.inference_mode():
         states = tagger.backbone(batch)
         first, second = (tagger._scores_of(head, states, batch) for head in tagger.heads)
-        both = tagger._scores(states, batch)
+        both = tagger.word_scores(states, batch)
 
     assert not torch.allclose(first, second, atol=0.1)
     assert torch.allclose(both, (first + second) / 2, atol=1e-5)

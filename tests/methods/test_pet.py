@@ -90,3 +90,61 @@ def test_a_tuned_model_answers_alike_after_loading(folder: Path, tmp_path: Path)
     model.save(tmp_path / "model")
     again = FAMILY.restore(tmp_path / "model").predict(PART.texts)
     assert np.abs(again.probabilities - model.predict(PART.texts).probabilities).max() < 1e-3
+
+
+TEMPLATE = "{text} All in all, it is about"
+
+
+def test_items_stand_in_a_template_without_instruction(folder: Path) -> None:
+    network = decoder(folder)
+    METHOD.prepare(network, METHOD.Options(patterns=(TEMPLATE,)))
+    (row,) = network.rows(["soup\n{text1} bread"])
+    shown = network.tokenizer.decode(row.ids.tolist())
+    assert shown == "soup {text1} bread All in all, it is about"
+    assert network.tokenizer.decode(network.label_ids()[0]) == " food"
+
+
+def test_template_without_a_place_for_the_item_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"the pattern 'It is' has no place for the item; write \{text\} there"):
+        METHOD.prepare(decoder(folder), METHOD.Options(patterns=("It is",)))
+
+
+def run_with(folder: Path, *patterns: str, unlabelled: tuple[tuple[str, str], ...] = ()) -> Run:
+    info = FAMILY.describe(folder, str(folder))
+    assert info is not None
+    rates = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "epochs": 8.0}
+    options = METHOD.Options(patterns=patterns)
+    setup = RunSetup(folder, Workload(24, 30, 6, 3), seed=0, training=rates, options=options, unlabelled=unlabelled)
+    return Run(Candidate(info, "pet"), PART, tiny.GOAL, setup)
+
+
+def test_final_model_learns_what_the_patterns_answer_together_to_unlabelled_rows_too(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = [str(text) for text in tiny.part(24, seed=5).texts]
+    pairs = tuple((text, text) for text in more)
+    logs = []
+    for pattern in ("prompt", TEMPLATE):
+        alone = run_with(folder, pattern)
+        alone.advance(1.0)
+        logs.append(np.log(np.clip(alone.model.predict([*PART.texts, *more]).probabilities, 1e-6, 1)))
+    joint = np.exp(np.mean(logs, axis=0))
+    joint /= joint.sum(1, keepdims=True)
+
+    run = run_with(folder, "prompt", TEMPLATE, unlabelled=pairs)
+    run.advance(0.5)
+    run.save(tmp_path / "checkpoint")
+    assert run._taught is not None
+    assert np.allclose(run._taught, joint, atol=1e-3)
+    run.advance(1.0)
+    answers = run.predict(more).probabilities
+    assert (answers.argmax(1) == joint[24:].argmax(1)).mean() > 0.6  # of three labels
+
+    def trained_again(*_: object) -> None:
+        raise AssertionError("the variants are trained again")
+
+    monkeypatch.setattr("goldilocks.tuning.run.joint_probabilities", trained_again)
+    resumed = run_with(folder, "prompt", TEMPLATE, unlabelled=pairs)
+    resumed.resume_from(tmp_path / "checkpoint")
+    resumed.advance(1.0)
+    assert np.allclose(resumed.predict(more).probabilities, answers, atol=1e-5)

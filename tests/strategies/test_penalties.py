@@ -9,10 +9,12 @@ import torch
 
 from goldilocks.errors import InputError
 from goldilocks.methods import full
+from goldilocks.nets.heads.token_classifier import TokenClassifier
 from goldilocks.nets.network import Network
 from goldilocks.nets.start_point_objective import StartPointObjective
+from goldilocks.nets.tokenization.batching import padded
 from goldilocks.nets.training.slots import Slot
-from goldilocks.records import Part, TrainingConfig
+from goldilocks.records import Goal, Output, Part, TrainingConfig
 from goldilocks.strategies import distillation, ewc, l2_sp, replay
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
@@ -104,10 +106,34 @@ def test_options_out_of_range_are_refused(strategy: object, options: dict[str, f
         strategy.check(strategy.Options(**options))  # type: ignore[attr-defined]
 
 
-def test_distillation_is_for_labels(tmp_path: Path) -> None:
-    from goldilocks.records import Goal, Output
+def test_distillation_is_for_labels_and_tags(tmp_path: Path) -> None:
+    part = Part(texts=(("soup", "bread"),), gold=(0.5,), rows=(1,))
+    scorer = tiny.encoder(tmp_path / "scorer", part, Goal(Output.SCORE))
+    with pytest.raises(InputError, match="this is a pair_scorer; use replay, ewc or l2_sp"):
+        distillation.objective(scorer, scorer, part.texts, part.gold, Part(), distillation.Options())
 
-    part = Part(texts=(("soup", "bread"),), gold=(("O", "O"),), rows=(1,))
-    tagger = tiny.encoder(tmp_path / "tagger", part, Goal(Output.TAGS, tiny.TAGS))
-    with pytest.raises(InputError, match="this is a token_classifier; use replay, ewc or l2_sp"):
-        distillation.objective(tagger, tagger, part.texts, part.gold, Part(), distillation.Options())
+
+def test_distilled_tags_are_compared_word_by_word(tmp_path: Path) -> None:
+    """The loss by hand, with a tag that the earlier tagger does not know and an item of two rows."""
+    items = (("soup", "today", "bank"), ("match",), ("loan", "soup") * 40)
+    gold = tuple(tuple(tiny.tag_of(word) for word in item) for item in items)
+    part = Part(texts=items, gold=gold, rows=(1, 2, 3))
+    previous = tiny.encoder(tmp_path / "bert", part, Goal(Output.TAGS, tiny.TAGS))
+    network = tiny.encoder(tmp_path / "bert", part, Goal(Output.TAGS, (*tiny.TAGS, "B-weather")))
+    assert len(network.rows(items)) > len(items)
+    options = distillation.Options(weight=0.25, temperature=3.0)
+    objective = distillation.objective(network, previous, items, gold, Part(), options)
+    rows = network.rows(items)
+    network.module.eval()
+    with torch.no_grad():
+        batch = padded(rows, network.config.pad_id)
+        got = float(objective.loss(network, batch, objective.targets(rows)))
+        states = network.backbone(batch)
+        own = float(network.loss(states, batch, network.targets(rows, gold)))
+        assert isinstance(network, TokenClassifier)
+        assert isinstance(previous, TokenClassifier)
+        ours = (network.word_scores(states, batch)[:, : len(tiny.TAGS)] / 3).log_softmax(-1)
+        theirs = (previous.word_scores(previous.backbone(batch), batch) / 3).log_softmax(-1)
+    divergence = float((theirs.exp() * (theirs - ours)).sum(-1).mean())
+    assert divergence > 1e-5
+    assert got == pytest.approx(0.75 * own + 0.25 * 9 * divergence, rel=1e-4)

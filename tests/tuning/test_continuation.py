@@ -97,11 +97,11 @@ def test_methods_that_cannot_continue_say_why(method: str, strategy: str | None,
 
 
 def test_strategy_that_does_not_fit_the_network_is_refused(tmp_path: Path) -> None:
-    words = tuple(tuple(str(text).split()) for text in ROWS.texts)
-    part = Part(texts=words, gold=tuple(("O",) * len(text) for text in words), rows=ROWS.rows)
-    goal = Goal(Output.TAGS, tiny.TAGS)
-    tagger = tiny.encoder(tmp_path / "bert", part, goal)
-    tagger.save(tmp_path / "model")
+    pairs = tuple((str(text), "soup") for text in ROWS.texts)
+    part = Part(texts=pairs, gold=(0.5,) * len(pairs), rows=ROWS.rows)
+    goal = Goal(Output.SCORE)
+    scorer = tiny.encoder(tmp_path / "bert", part, goal)
+    scorer.save(tmp_path / "model")
     info = plugins.load("families", "encoder").describe(tmp_path / "bert", "tiny")
     assert info is not None
     start = Continuation(tmp_path / "model", "full", "distillation")

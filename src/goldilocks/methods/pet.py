@@ -1,31 +1,43 @@
 """Pattern-exploiting training for few labels: the model begins as a zero-shot prompt and is fine-tuned from there.
 
 The head is made of the language model's own output weights for the words of each label, calibrated, and all weights are
-trained with cross entropy over the labels. Made for a few to some dozen rows per label; with more, `full` and `lora`
-score as well in less time, since items are longer by the pattern.
+trained with cross entropy over the labels. With several patterns one model is trained for each; what they answer
+together, to the training rows and to those of ``data.unlabelled``, is then learnt by the final one.
+
+Made for a few to some dozen rows per label; with more, `full` and `lora` score as well in less time, since items are
+longer by the pattern.
 
 For causal language models: no model that comes in a package has a masked-LM head.
 
 Sources: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
-Inference" (without its ensemble of patterns and its unlabelled rows); Gao et al. 2021, "Making Pre-trained Language
-Models Better Few-shot Learners".
+Inference" (one run for each pattern, all with the same weight; the final model begins with the first pattern, where the
+paper has a classifier without one; no auxiliary loss of language modelling); Gao et al. 2021, "Making Pre-trained
+Language Models Better Few-shot Learners".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from goldilocks.errors import InputError
 from goldilocks.records import Gold, ModelInfo, Output, Text, TrainingConfig
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from goldilocks.nets.network import Network
+    from goldilocks.nets.soft_targets import SoftTargets
 
 ON_REQUEST = "is made for few labels (about 4 to 32 rows per label)"
 HEAD_FROM = "label words"
 _BATCH = 8
+_PROMPT = "prompt"
+"""Stands for the task's prompt among the patterns."""
+_TEMPERATURE = 2.0
+"""Of the ensemble's answers, as in the paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,9 @@ class Options:
 
     words: Mapping[str, str] = field(default_factory=dict)
     """Label -> words that stand for it, e.g. ``{"1": "great", "0": "terrible"}``; other labels stand for themselves."""
+    patterns: tuple[str, ...] = ()
+    """What items stand in: ``prompt`` (the task's prompt, the default) or a text with ``{text}`` (of several texts
+    ``{text1}``, ``{text2}``) that ends where the label's words follow. Several: an ensemble teaches the final model."""
     calibrate: bool = True
     """Whether the mean score of each label over some training texts is subtracted before training."""
 
@@ -68,7 +83,8 @@ def prepare(network: Network, options: Options) -> None:
         raise InputError("pet: items with several labels have no single label word; use `lora`.")
     if not isinstance(network, DecoderClassifier):
         raise InputError(f"pet: needs a causal language model, this is a {network.config.head.KIND}; use `lora`.")
-    begin_with_label_words(network, options.words)
+    first = options.patterns[0] if options.patterns else _PROMPT
+    begin_with_label_words(network, options.words, "" if first == _PROMPT else first)
     network.module.requires_grad_(True)
 
 
@@ -79,6 +95,22 @@ def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], opt
 
     if options.calibrate and isinstance(network, DecoderClassifier):
         calibrate(network, texts)
+
+
+def variants(options: Options) -> Sequence[Options]:
+    """See ``protocols.LearnsFromVariants``: one for each pattern, where there are several."""
+    patterns = options.patterns if len(options.patterns) > 1 else ()
+    return [replace(options, patterns=(pattern,)) for pattern in patterns]
+
+
+def taught_by_variants(
+    network: Network, texts: Sequence[Text], probabilities: npt.NDArray[np.floating[Any]], options: Options
+) -> SoftTargets:
+    """See ``protocols.LearnsFromVariants``."""
+    from goldilocks.nets.soft_targets import SoftTargets
+
+    objective(network, texts, (), options)
+    return SoftTargets(network, (), probabilities, weight=1.0, temperature=_TEMPERATURE)
 
 
 def fold(network: Network) -> None:

@@ -26,7 +26,7 @@ _LEAST = 1e-6
 class SoftTargets:
     """The network's own loss, mixed with its distance to a teacher's softened probabilities."""
 
-    loss_options = LOSS_OPTIONS - {"logit_adjustment"} | {"unlabelled_loss"}
+    loss_options: frozenset[str] = LOSS_OPTIONS - {"logit_adjustment"} | {"unlabelled_loss"}
     """See ``tuning.objective.SupportsLossOptions``. The teacher has the priors that logit adjustment would remove."""
 
     def __init__(
@@ -42,7 +42,7 @@ class SoftTargets:
 
         Args:
             network: The student.
-            gold: Right answers of the training items.
+            gold: Right answers of the training items; none where the teacher alone is learnt from (``weight`` 1).
             probabilities: The teacher's, ``(n_texts, n_labels)``, in the order of the student's labels; those that only
                 the student has come behind the teacher's and are not compared.
             weight: Of the teacher, 0 to 1; the right labels have the rest.
@@ -51,20 +51,24 @@ class SoftTargets:
         self._network, self._gold = network, gold
         self._weight, self._temperature = weight, temperature
         self._several = network.config.several
+        if not len(gold):
+            self.loss_options = frozenset()  # there is no loss of right answers
         chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _LEAST, 1 - _LEAST))
         self._logits = torch.logit(chances) if self._several else chances.log()
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
         """The own target of each row, and the number of its item."""
-        own = self._network.targets(rows, self._gold)
+        own = self._network.targets(rows, self._gold) if len(self._gold) else [None] * len(rows)
         return [(target, row.item) for target, row in zip(own, rows, strict=True)]
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
         """See ``tuning.objective.Objective``."""
         pooled = network.pool(network.backbone(batch), batch)
-        own = network.loss_pooled(pooled, [target for target, _ in targets])
         wanted = self._logits[[item for _, item in targets]].to(pooled.device)
         scores = network.score_pooled(pooled)[:, : wanted.shape[1]]
+        if not len(self._gold):
+            return self._distance(scores, wanted)
+        own = network.loss_pooled(pooled, [target for target, _ in targets])
         return (1 - self._weight) * own + self._weight * self._distance(scores, wanted)
 
     def _distance(self, scores: Tensor, wanted: Tensor) -> Tensor:

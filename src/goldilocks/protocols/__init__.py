@@ -31,6 +31,7 @@ from goldilocks.protocols.methods import FitsInClosedForm as FitsInClosedForm
 from goldilocks.protocols.methods import FreezesLayers as FreezesLayers
 from goldilocks.protocols.methods import HasObjective as HasObjective
 from goldilocks.protocols.methods import HasSearchSpace as HasSearchSpace
+from goldilocks.protocols.methods import LearnsFromVariants as LearnsFromVariants
 from goldilocks.protocols.methods import Method as Method
 from goldilocks.protocols.methods import NeedsTeacher as NeedsTeacher
 from goldilocks.protocols.methods import OnRequest as OnRequest

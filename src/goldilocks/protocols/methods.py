@@ -79,6 +79,27 @@ class NeedsTeacher(Protocol):
 
 
 @runtime_checkable
+class LearnsFromVariants(Protocol):
+    """A method (beside ``Method``) that trains variants of itself first and learns what they answer together.
+
+    It learns that for the training rows and for unlabelled ones, if the task file names some.
+    """
+
+    def variants(self, options: Any) -> Sequence[Any]:
+        """The options of each variant; none: the method learns from the labels alone."""
+
+    def taught_by_variants(self, network: Any, texts: Sequence[Text], probabilities: Floats, options: Any) -> Any:
+        """The ``tuning.objective.Objective`` to minimise.
+
+        Args:
+            network: Prepared.
+            texts: The training items, then the unlabelled ones.
+            probabilities: What the variants answer together, ``(n_texts, n_labels)``.
+            options: Of the method.
+        """
+
+
+@runtime_checkable
 class AddsVirtualTokens(Protocol):
     """A method (beside ``Method``) that adds trained vectors to the input: answers change before any training."""
 

@@ -22,7 +22,8 @@ class DataSpec:
     test: str | None = None
     """Absent: split off first."""
     unlabelled: str | None = None
-    """Rows without labels for ``training.unlabelled_loss`` and ``compress``: lines of text, .jsonl or a table."""
+    """Rows without labels for ``training.unlabelled_loss``, ``pet`` and ``compress``: lines of text, .jsonl or a
+    table."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Role -> column name; a role left out is looked for under its own name."""
     sentences: int = 1

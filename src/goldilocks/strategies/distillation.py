@@ -1,9 +1,10 @@
 """Learning without forgetting: beside the new labels the bundle's own answers to the new rows are learnt.
 
-No old rows are needed: the bundle's probabilities for its labels on the new rows stand for what it knew.
+No old rows are needed: the bundle's probabilities for its labels (or the tags of each word) on the new rows stand for
+what it knew.
 
 Source: Li & Hoiem 2016, "Learning without Forgetting"; one head for all labels, where the paper has one for each task,
-and no warm-up of the new outputs alone.
+and no warm-up of the new outputs alone. Tags: Monaikul et al. 2021, "Continual Learning for Named Entity Recognition".
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from goldilocks.records import Gold, Part, Text, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
+    from goldilocks.nets.soft_tags import SoftTags
     from goldilocks.nets.soft_targets import SoftTargets
 
-SOURCE = "Li & Hoiem 2016, Learning without Forgetting; one head for all labels, no warm-up of new outputs alone"
+SOURCE = (
+    "Li & Hoiem 2016, Learning without Forgetting; one head for all labels, no warm-up of new outputs alone. Tags: "
+    "Monaikul et al. 2021, Continual Learning for Named Entity Recognition"
+)
 NEEDS_OLD_ROWS = False
 
 
@@ -58,19 +63,23 @@ def objective(
     gold: Sequence[Gold],
     old: Part,  # noqa: ARG001
     options: Options,
-) -> SoftTargets:
+) -> SoftTargets | SoftTags:
     """See ``protocols.ConstrainsUpdates``.
 
     Raises:
-        InputError: the network does not score labels from one vector of the text.
+        InputError: the network gives neither tags nor scores of labels from one vector of the text.
     """
     from goldilocks.nets.distillation import has_soft_targets
+    from goldilocks.nets.heads.token_classifier import TokenClassifier
+    from goldilocks.nets.soft_tags import SoftTags
     from goldilocks.nets.soft_targets import SoftTargets
 
+    if isinstance(network, TokenClassifier) and isinstance(previous, TokenClassifier):
+        return SoftTags(network, previous, texts, gold, weight=options.weight, temperature=options.temperature)
     if not has_soft_targets(network):
         raise InputError(
-            f"distillation: learns probabilities of labels, this is a {network.config.head.KIND}; use replay, ewc or "
-            "l2_sp."
+            f"distillation: learns probabilities of labels or tags, this is a {network.config.head.KIND}; use replay, "
+            "ewc or l2_sp."
         )
     answers = previous.predict(texts).probabilities
     return SoftTargets(network, gold, answers, weight=options.weight, temperature=options.temperature)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goldilocks.errors import InputError
 from goldilocks.nets.network import LOSS_OPTIONS, Network
-from goldilocks.records import Adversarial, OptimizerName, TrainingConfig, UnlabelledLoss
+from goldilocks.records import Adversarial, OptimizerName, Output, TrainingConfig, UnlabelledLoss
 from goldilocks.tuning.objective import Objective, PlansBatches, SupportsLossOptions
 from goldilocks.tuning.working_copy import mixed_names
 
@@ -80,8 +80,9 @@ def check_sharding(config: TrainingConfig, network: Network, objective: Objectiv
     Raises:
         InputError: it cannot; the message says what to leave out.
     """
-    if not (network.pools and network.loss_options >= LOSS_OPTIONS):
-        raise InputError("--shard is for networks that give one label per item; leave it out, --processes works alone.")
+    labels = network.pools and (network.config.several or network.loss_options >= LOSS_OPTIONS)
+    if not labels and network.config.output != Output.TAGS:
+        raise InputError("--shard is for networks that give labels or tags; leave it out, --processes works alone.")
     if objective is not None:
         raise InputError(
             "--shard is for methods that minimise the loss of the head; leave it out, or choose full or lora."

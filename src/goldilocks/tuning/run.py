@@ -10,10 +10,12 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from goldilocks import plugins
 from goldilocks.answers import Answers
@@ -25,6 +27,7 @@ from goldilocks.protocols import (
     FitsInClosedForm,
     Floats,
     HasObjective,
+    LearnsFromVariants,
     Model,
     NeedsTeacher,
     OneShotEstimator,
@@ -34,6 +37,7 @@ from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Work
 from goldilocks.settings import with_training
 from goldilocks.tuning.schedule import nested_order
 from goldilocks.tuning.training_set import TrainingSet
+from goldilocks.tuning.variants import joint_probabilities
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
     from goldilocks.tuning.loop import Learner
 
 
+_LESSONS = "variants/probabilities"
+"""Name in a checkpoint of what variants answered."""
 _PROMPT = "prompt"
 """Weight group of prompted models: their method prepares the prompt."""
 
@@ -109,9 +115,10 @@ class Run:
             config = self._continuation.training_config(config)
         self.config = None if config is None else with_training(config, setup.training)
         self._options = setup.options if setup.options is not None else self._method.Options()
-        self._teacher = setup.teacher
+        self._setup, self._teacher = setup, setup.teacher
         self._taught: Floats | None = None
-        """What the teacher answers to the training texts."""
+        """What the teacher answers to the training texts, or what the method's variants answer to these and the
+        unlabelled ones."""
         self._spending_log = setup.spending_log
         self._training_set = TrainingSet(train.texts, train.gold, setup.unlabelled)
         self._group = setup.group
@@ -199,10 +206,14 @@ class Run:
             if self.config.rate_test:
                 self.config = self._with_tested_rates(network, self.config)
             objective = self._objective(network)
+            config, learnt = self.config, self._training_set
+            if self._variants:  # as many steps, over more texts, whose right answers are those of the variants
+                learnt = replace(learnt, texts=self._texts_of_variants, gold=())
+                config = replace(config, epochs=max(1.0, config.epochs * len(self.train) / len(learnt.texts)))
             self._learner = Learner(
                 network,
-                self.config,
-                self._training_set,
+                config,
+                learnt,
                 seed=self.seed,
                 objective=objective,
                 group=self._group,
@@ -224,6 +235,10 @@ class Run:
             own = self._continuation.objective(network, self.candidate.model.family, texts, gold)
             if own is not None:
                 return own
+        if self._variants and isinstance(self._method, LearnsFromVariants):
+            if self._taught is None:
+                self._taught = joint_probabilities(self._runs_of_variants(), self._texts_of_variants)
+            return self._method.taught_by_variants(network, self._texts_of_variants, self._taught, self._options)
         if isinstance(self._method, NeedsTeacher):
             if self._teacher is None:
                 raise InputError(f"{self.candidate.name} learns from a finished candidate, and there is none yet.")
@@ -233,6 +248,18 @@ class Run:
         if isinstance(self._method, HasObjective):
             return self._method.objective(network, texts, gold, self._options)
         return None
+
+    @property
+    def _variants(self) -> Sequence[Any]:
+        return self._method.variants(self._options) if isinstance(self._method, LearnsFromVariants) else ()
+
+    @property
+    def _texts_of_variants(self) -> tuple[Text, ...]:
+        return (*self.train.texts, *(text for text, _ in self._training_set.unlabelled))
+
+    def _runs_of_variants(self) -> Iterator[Run]:
+        for options in self._variants:
+            yield Run(self.candidate, self.train, self.goal, replace(self._setup, options=options, group=None))
 
     def _with_tested_rates(self, network: Network, config: TrainingConfig) -> TrainingConfig:
         from goldilocks.tuning.loop import Learner
@@ -314,7 +341,7 @@ class Run:
             if self._group is not None and self._group.sharded:
                 write_sharded(folder, content, self._learner.state(), self._group)
             else:
-                write_checkpoint(folder, content, self._learner.state())
+                write_checkpoint(folder, content, self._learner.state() | self._lessons())
             return
         if self._fitted is not None:
             name = f"model-{self.share:.6f}"
@@ -326,6 +353,12 @@ class Run:
         for old in folder.glob("model-*"):
             if old.name != content.get("model"):
                 shutil.rmtree(old, ignore_errors=True)
+
+    def _lessons(self) -> dict[str, Any]:
+        """What variants answered, so that a resumed run does not train them again."""
+        import torch
+
+        return {_LESSONS: torch.from_numpy(np.asarray(self._taught))} if self._variants else {}
 
     def _chosen(self) -> Any:
         """The method's options as JSON has them."""
@@ -355,6 +388,8 @@ class Run:
                     "remove it to start the run anew."
                 )
         self._tested_factor = content.get("rate_factor")
+        if _LESSONS in tensors:
+            self._taught = tensors.pop(_LESSONS).numpy()
         if "place" in content:
             self._learning().put_back(tensors, content["place"])
         elif "model" in content:

@@ -23,7 +23,10 @@ VARIANTS = {
     "options": ("full", {"optimizer": "sgd", "average": "ema", "label_smoothing": 0.1, "clip_norm": 0.05}),
     "few weights": ("lora", {}),
     "frozen": ("top_layers", {"class_weights": "balanced"}),
+    "several": ("full", {}),
+    "tags": ("full", {}),
 }
+"""Name (of tiny data, where there are some) -> method and training options."""
 PROGRAM = """
 import json
 import sys
@@ -35,8 +38,9 @@ from safetensors.torch import save_file
 from goldilocks import plugins
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.training.parallel import joined_group, left_group
+from goldilocks.nets.heads import token_classifier
 from goldilocks.nets.training.sharding import read_sharded, write_sharded
-from goldilocks.records import TrainingConfig
+from goldilocks.records import Output, TrainingConfig
 from goldilocks.settings import with_training
 from goldilocks.testing import tiny
 from goldilocks.tuning.loop import Learner
@@ -45,15 +49,17 @@ from goldilocks.tuning.training_set import TrainingSet
 BertBackbone.bf16 = False
 torch.set_num_threads(1)
 folder, out, variants = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
-part = tiny.part(43)
+token_classifier.WIDE_HIDDEN = token_classifier.WORDS_HIDDEN = 0.0  # processes draw their own dropout
+cases = {case.name: case for case in tiny.cases([Output.LABEL, Output.TAGS])}
 group = joined_group(sharded=True)
 
 
-def learner(method, options):
+def learner(method, options, case=cases["en"]):
+    part = tiny.part(43) if case is cases["en"] else case.part.take(list(range(43)))
     # 43 rows in batches of 7: the last batch has one row, so that a process has none of it.
     config = TrainingConfig(epochs=1, learning_rate=2e-3, head_learning_rate=1e-2, batch_rows=7)
     family, chosen = plugins.load("families", "encoder"), plugins.load("methods", method)
-    network = family.create(family.describe(folder, str(folder)), folder, part, tiny.GOAL, seed=0)
+    network = family.create(family.describe(folder, str(folder)), folder, part, case.goal, seed=0)
     torch.manual_seed(0)
     chosen.prepare(network, chosen.Options())
     return Learner(network, with_training(config, options), TrainingSet(part.texts, part.gold), seed=0, group=group)
@@ -61,7 +67,7 @@ def learner(method, options):
 
 tensors = {}
 for name, (method, options) in variants.items():
-    one = learner(method, options)
+    one = learner(method, options, cases.get(name, cases["en"]))
     losses = []
     one.advance(1.0, on_step=lambda share: losses.append(one.last_loss))
     tensors |= {f"{name}/{weight}": value.contiguous() for weight, value in one.settled().module.state_dict().items()}

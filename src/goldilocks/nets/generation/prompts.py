@@ -18,6 +18,7 @@ An item that is the beginning of a program (HumanEval) has no instruction: the a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -30,6 +31,7 @@ from goldilocks.support.text.units import references
 
 MAX_LISTED_LABELS = 100
 """Most labels that the instruction lists."""
+_PLACES = re.compile(r"(\{text\d*\})")
 PROGRAM_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Stop strings of a function. Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code"."""
 
@@ -49,11 +51,14 @@ class Prompt:
     """What the chat template puts before the user's message and after it; not used for programs."""
     examples_first: bool = False
     """Whether the examples come before the instruction."""
+    template: str = ""
+    """What an item stands in, without an instruction, e.g. ``{text} All in all, it was``; of several texts ``{text1}``,
+    ``{text2}``. Empty: instruction and cue."""
 
     @property
     def lead(self) -> str:
         """What comes before every item: the instruction and the examples."""
-        instruction = self._instruction()
+        instruction = "" if self.template else self._instruction()
         after = [instruction] if instruction and not self.completes_code else []
         before = [] if self.examples_first else after
         parts = "".join(f"{part}\n\n" for part in before) + self._shown()
@@ -92,6 +97,8 @@ class Prompt:
         """The item and the cue for its answer."""
         if self.completes_code:
             return as_text(item)
+        if self.template:
+            return filled(self.template, item)
         # Where answers have several lines, as programs do, line breaks of an item have a meaning too.
         formatted = _line if self.one_line else str.strip
         if isinstance(item, str) or len(item) == 1:
@@ -225,3 +232,16 @@ def generation_from(raw: Mapping[str, Any]) -> Generation:
 
 def _tupled(value: Any) -> Any:
     return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+def filled(template: str, item: Text) -> str:
+    r"""A template with the texts of an item in their places, each on one line.
+
+    Example:
+        >>> filled("{text} It was", "A\nfilm."), filled("{text1}? | {text2}", ("Was it", "It was"))
+        ('A film. It was', 'Was it? | It was')
+    """
+    texts = (item,) if isinstance(item, str) else item
+    # Markers that an item itself holds are no places: the template is cut before any text is put in.
+    marks = {"{text}": _line(as_text(item))} | {f"{{text{place}}}": _line(text) for place, text in enumerate(texts, 1)}
+    return "".join(marks.get(piece, piece) for piece in _PLACES.split(template))

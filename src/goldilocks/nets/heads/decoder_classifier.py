@@ -74,6 +74,8 @@ class DecoderConfig(HeadConfig):
     """Whether an item begins a Python program of which the answer is the rest."""
     label_words: tuple[str, ...] = ()
     """Words of each label, where a trained head sees items in the pattern of a prompt; empty: it sees bare items."""
+    template: str = ""
+    """What items of a trained head stand in, with ``label_words``; see ``Prompt.template``."""
     chat: tuple[str, str] = ("", "")
     """The frame of the checkpoint's chat template, for prompting; see ``Prompt.chat``."""
 
@@ -138,7 +140,7 @@ class DecoderClassifier(Network):
     def _pattern(self) -> tuple[Prompt, list[int]]:
         """What items of a trained head stand in, and the tokens before every item."""
         goal = replace(self.config.goal, labels=self.options.label_words, instruction=self.options.instruction)
-        prompt = Prompt(goal, chat=self.options.chat)
+        prompt = Prompt(goal, chat=self.options.chat, template=self.options.template)
         return prompt, [*self.options.begin_ids, *self._tokens.encoded([prompt.lead])[0]]
 
     def item_room(self) -> int:

@@ -28,15 +28,18 @@ from goldilocks.records import Text
 from goldilocks.support.suggest import suggest
 
 
-def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str]) -> None:
+def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str], template: str = "") -> None:
     """Put items into the pattern, and the LM head's rows of the label words into the linear head, in place.
 
     Args:
         network: Freshly created.
         words: Label -> words that stand for it; other labels stand for themselves.
+        template: The pattern, with ``{text}`` where the item goes; it ends where the label's words follow. Empty: the
+            prompt of the task.
 
     Raises:
-        InputError: a label is unknown, two have the same words, or the pattern leaves no room for an item.
+        InputError: a template has no place for the item, a label is unknown, two have the same words, or the pattern
+            leaves no room for an item.
     """
     unknown = sorted(words.keys() - set(network.labels))
     if unknown:
@@ -48,7 +51,10 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str])
     twice = next((label_words for label_words in chosen if chosen.count(label_words) > 1), None)
     if twice is not None:
         raise InputError(f"pet: two labels have the words {twice!r}; give each its own in options.pet.words.")
-    network.config = replace(network.config, head=replace(network.options, label_words=chosen))
+    if template and "{text}" not in template and "{text1}" not in template:
+        raise InputError(f"pet: the pattern {template!r} has no place for the item; write {{text}} there.")
+    pattern = replace(network.options, label_words=chosen, template=template.rstrip())
+    network.config = replace(network.config, head=pattern)
     room = network.item_room()
     if room < 1:
         raise InputError(

@@ -316,7 +316,7 @@ class TokenClassifier(Network):
         tags = torch.zeros(mask.shape, dtype=torch.int64, device=scores.device).masked_scatter(mask, wanted)
         return -head.chain.log_probability(_side_by_side(scores, mask), mask, tags).sum() / len(wanted)
 
-    def _scores(self, states: Tensor, batch: Batch) -> Tensor:
+    def word_scores(self, states: Tensor, batch: Batch) -> Tensor:
         """Scores of the tags of the batch's words one after another, ``(n_words, n_labels)``, float32."""
         return torch.stack([self._scores_of(head, states, batch) for head in self.heads]).mean(0)
 
@@ -346,7 +346,7 @@ class TokenClassifier(Network):
         self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(rows):
-                word_scores = self._scores(self.backbone(batch), batch)
+                word_scores = self.word_scores(self.backbone(batch), batch)
                 scores[_spans(begins[chosen], counts[chosen]).to(scores.device)] = word_scores
             sentences = [sentences_of(words_of(text)) for text in texts]
             values, sure = self._decided(scores, np.array([len(text) for item in sentences for text in item], np.int64))
