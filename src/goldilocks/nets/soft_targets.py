@@ -51,14 +51,15 @@ class SoftTargets:
         self._network, self._gold = network, gold
         self._weight, self._temperature = weight, temperature
         self._several = network.config.several
-        if not len(gold):
+        self._alone = weight >= 1 and not len(gold)
+        if self._alone:
             self.loss_options = frozenset()  # there is no loss of right answers
         chances = torch.from_numpy(np.clip(np.asarray(probabilities, dtype=np.float32), _LEAST, 1 - _LEAST))
         self._logits = torch.logit(chances) if self._several else chances.log()
 
     def targets(self, rows: Sequence[Row]) -> list[Any]:
         """The own target of each row, and the number of its item."""
-        own = self._network.targets(rows, self._gold) if len(self._gold) else [None] * len(rows)
+        own = [None] * len(rows) if self._alone else self._network.targets(rows, self._gold)
         return [(target, row.item) for target, row in zip(own, rows, strict=True)]
 
     def loss(self, network: Network, batch: Batch, targets: Sequence[Any]) -> Tensor:
@@ -66,7 +67,7 @@ class SoftTargets:
         pooled = network.pool(network.backbone(batch), batch)
         wanted = self._logits[[item for _, item in targets]].to(pooled.device)
         scores = network.score_pooled(pooled)[:, : wanted.shape[1]]
-        if not len(self._gold):
+        if self._alone:
             return self._distance(scores, wanted)
         own = network.loss_pooled(pooled, [target for target, _ in targets])
         return (1 - self._weight) * own + self._weight * self._distance(scores, wanted)
