@@ -46,12 +46,12 @@ from bench_data import RESULTS, machine, options, rows, sample
 from goldilocks import plugins
 from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue, described
-from goldilocks.errors import GoldilocksError
+from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.evaluation.score import score
 from goldilocks.protocols import RestrictsOutputs
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload
 from goldilocks.selection.experience import read_experience
-from goldilocks.selection.experience_fit import fit_experience
+from goldilocks.selection.experience_fit import LEAST_SETS, fit_experience
 from goldilocks.selection.experience_store import write_rows
 from goldilocks.selection.race_table import read_rows, read_table
 from goldilocks.selection.standings import RUNGS
@@ -367,6 +367,8 @@ def _send(sender: Connection, cell: Cell, data: Path, work: Path, n_rows: int, s
 def ship(bank: Path, shipped: Path) -> str:
     """Fit the experience of the package with the bank on top; a line that says what was written."""
     races = read_table(bank)
+    if len({race.dataset for race in races}) < LEAST_SETS:
+        raise InputError(f"{bank}: has fewer than {LEAST_SETS} data sets; record more first.")
     base = read_experience(shipped.with_name("experience.json"))
     experience = fit_experience(races, base, keep_structure=True)
     source = f"{experience.source} ({bank.name}), on top of: {base.source}"
@@ -428,7 +430,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if not 2 <= chosen.rows <= 2_000:
         parser.error(f"--rows is {chosen.rows}; 2 to 2,000 are allowed.")
-    if chosen.minutes <= 0:
+    if not chosen.minutes > 0:
         parser.error(f"--minutes is {chosen.minutes:g}; more than 0 are needed.")
     if chosen.ship:
         try:
@@ -436,7 +438,10 @@ def main() -> None:
         except GoldilocksError as error:
             parser.error(str(error))
         return
-    seen = recorded(chosen.out)
+    try:
+        seen = recorded(chosen.out)
+    except GoldilocksError as error:
+        parser.error(str(error))
     everything = cells(pairs(), tuple(SETS))
     missing = [cell for cell in everything if cell.key(chosen.rows, chosen.seed) not in seen]
     if chosen.list:

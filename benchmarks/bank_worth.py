@@ -28,6 +28,7 @@ import numpy as np
 from bank import BANK, SHIPPED
 from bench_data import keep, machine, options
 
+from goldilocks.errors import GoldilocksError
 from goldilocks.selection.experience import Experience, read_experience
 from goldilocks.selection.experience_fit import fit_experience
 from goldilocks.selection.race_table import TableRace, read_table
@@ -83,7 +84,10 @@ def main() -> None:
     parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--seeds", type=int, default=10, help="orders of the null `random`")
     chosen = parser.parse_args()
-    races = read_table(chosen.bank)
+    try:
+        races = read_table(chosen.bank)
+    except GoldilocksError as error:
+        parser.error(str(error))
     if len({race.dataset for race in races}) < 3:
         parser.error(f"{chosen.bank} has fewer than three data sets: no prior could be fitted with one left out.")
     package = read_experience(SHIPPED.with_name("experience.json"))

@@ -63,6 +63,7 @@ from goldilocks.selection.combinations import check_kinds, forget_combinations, 
 from goldilocks.selection.conclude import conclude
 from goldilocks.selection.deciding_metric import deciding_metric
 from goldilocks.selection.digests import check_inputs
+from goldilocks.selection.experience import recorded_experience
 from goldilocks.selection.experience_store import ExperienceStore
 from goldilocks.selection.failures import Guard
 from goldilocks.selection.footprint_process import footprint_of
@@ -273,9 +274,10 @@ def _screen_once(dataset: Dataset, pool: Pool, store: RunStore, guard: Guard) ->
 
 
 def _use_experience(settings: RunSettings, workspace: Workspace) -> None:
-    """Keep the user's own experience with the run, if it is asked for; a resumed run goes by what it began with."""
-    if settings.experience == "local" and not workspace.experience.exists() and not workspace.trials.exists():
-        write_text(workspace.experience, to_json(ExperienceStore().experience()))
+    """Keep the experience with the run, so that a resumed one goes by what it began with."""
+    if not workspace.experience.exists() and not workspace.trials.exists():
+        local = settings.experience == "local"
+        write_text(workspace.experience, to_json(ExperienceStore().experience() if local else recorded_experience()))
 
 
 def _race_context(

@@ -60,7 +60,8 @@ def change_trial(run: Path, **changes: Any) -> None:
 
 def test_finished_run_is_verified_and_its_digests_are_those_of_its_files(run: Path) -> None:
     decision = read_record(Decision, run / "decision.json")
-    assert {"task.yaml", "trials.jsonl", "data.json", "candidates.json", "screening.json"} < decision.inputs.keys()
+    inputs = {"task.yaml", "trials.jsonl", "data.json", "candidates.json", "screening.json", "experience.json"}
+    assert inputs < decision.inputs.keys()
     answers = [Path(name).stem for name in decision.inputs if name.endswith(".npy")]
     assert len(answers) - answers.count("half-rows") == decision.search.trials
     assert verify_run(run) == f"{len(decision.inputs)} files that the decision was made from are unchanged"
@@ -71,7 +72,9 @@ def _append(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_append, Path.unlink])
-@pytest.mark.parametrize("name", ["task.yaml", "data.json", "candidates.json", "screening.json", "answers"])
+@pytest.mark.parametrize(
+    "name", ["task.yaml", "data.json", "candidates.json", "screening.json", "experience.json", "answers"]
+)
 def test_changed_or_missing_input_is_named_by_report_and_verify(
     run: Path, name: str, damage: Callable[[Path], None]
 ) -> None:

@@ -68,6 +68,7 @@ def test_run_leaves_every_record_the_contract_names(finished: Path) -> None:
         "data.json",
         "candidates.json",
         "screening.json",
+        "experience.json",
         "trials.jsonl",
         "decision.json",
         "evaluation.json",

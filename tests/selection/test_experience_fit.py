@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from goldilocks.errors import IntegrityError
 from goldilocks.records import Candidate, ModelInfo
-from goldilocks.selection.experience import Experience, parse_experience, recorded_experience
+from goldilocks.selection.experience import Experience, parse_experience, read_experience, recorded_experience
 from goldilocks.selection.experience_fit import fit_experience
 from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.race_table import races_of
@@ -67,6 +70,14 @@ def test_what_is_written_is_read_back() -> None:
 
     experience = fit_experience(races())
     assert parse_experience(json.loads(to_json(experience))) == experience
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rungs": {}}', '{"rungs": {}, "probe": {"unheard_of": 1}}'])
+def test_a_file_that_is_no_experience_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "experience.json"
+    path.write_text(content)
+    with pytest.raises(IntegrityError, match=r"experience.json: is no experience"):
+        read_experience(path)
 
 
 def test_on_top_of_the_package_kinds_that_were_not_seen_keep_their_level() -> None:

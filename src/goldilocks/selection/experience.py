@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldilocks.errors import IntegrityError
 from goldilocks.records import Candidate
 
 
@@ -127,8 +128,18 @@ def recorded_experience() -> Experience:
 
 
 def read_experience(path: Path) -> Experience:
-    """An experience file."""
-    return parse_experience(json.loads(path.read_text(encoding="utf-8")))
+    """An experience file.
+
+    Raises:
+        IntegrityError: it is damaged, or of a newer version.
+    """
+    try:
+        return parse_experience(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise IntegrityError(
+            f"{path}: is no experience that this version reads ({error}); restore it, or start again with another "
+            "--out."
+        ) from error
 
 
 def parse_experience(raw: Mapping[str, Any]) -> Experience:

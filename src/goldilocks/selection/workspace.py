@@ -63,7 +63,7 @@ class Workspace:
 
     @property
     def experience(self) -> Path:
-        """The experience the race goes by, where it is not that of the package."""
+        """The experience the race goes by; runs of older versions have none where it is that of the package."""
         return self.folder / "experience.json"
 
     def read_experience(self) -> Experience:
