@@ -48,7 +48,7 @@ from goldilocks.catalog.fetch import folder_of
 from goldilocks.catalog.known import catalogue, described
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.evaluation.score import score
-from goldilocks.protocols import RestrictsOutputs
+from goldilocks.protocols import DeclinesOutputs, RestrictsOutputs
 from goldilocks.records import Candidate, Goal, ModelInfo, Output, Part, Workload
 from goldilocks.selection.experience import read_experience
 from goldilocks.selection.experience_fit import LEAST_SETS, fit_experience
@@ -86,7 +86,7 @@ PRETRAINED = {
 NARROW = (32, 64, 128)
 """Columns kept of the packaged static table (trained so that its leading columns are a table: Matryoshka)."""
 PACKAGED = ("l2_supercat_256", "all-MiniLM-L6-v2", "multilingual-e5-small-q4", "SmolLM2-135M-Instruct")
-FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "ngram", "cnn", "recurrent")
+FAMILIES = ("majority", "naive_bayes", "tfidf_linear", "cnn", "recurrent")
 METHODS = ("scratch", "head_only", "full", "top_layers", "lora", "cosine", "bias_only", "in_context", "zero_shot")
 CELL_SECONDS = 900
 """A cell that takes longer is stopped, and counts as failed."""
@@ -251,12 +251,20 @@ def _seconds(name: str, info: ModelInfo, methods: Sequence[str]) -> dict[str, fl
 
 
 def _unsupported(info: ModelInfo) -> bool:
+    """Whether the family offers no labels: it would not be a candidate of a search on these data sets either."""
     family = plugins.load("families", info.family)
-    return isinstance(family, RestrictsOutputs) and family.unsupported(info, Output.LABEL) is not None
+    lacking = isinstance(family, RestrictsOutputs) and family.unsupported(info, Output.LABEL) is not None
+    return lacking or Output.LABEL not in family.OUTPUTS
 
 
 def _methods(info: ModelInfo) -> list[str]:
-    return [name for name in METHODS if plugins.load("methods", name).incompatibility(info) is None]
+    loaded = {name: plugins.load("methods", name) for name in METHODS}
+    return [
+        name
+        for name, method in loaded.items()
+        if method.incompatibility(info) is None
+        and not (isinstance(method, DeclinesOutputs) and method.declined(Output.LABEL))
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------- cell

@@ -44,6 +44,18 @@ def test_cheap_candidates_come_first_and_a_new_family_before_more_of_the_same() 
     assert [cell.dataset for cell in got] == ["d", "e"] * 4
 
 
+def test_models_of_the_bank_offer_labels() -> None:
+    from bank import pairs
+
+    from goldilocks import plugins
+    from goldilocks.records import Output
+
+    made = pairs()
+    assert {"naive_bayes", "static_embedding", "encoder", "decoder"} <= {pair.family for pair in made}
+    assert all(Output.LABEL in plugins.load("families", pair.family).OUTPUTS for pair in made)
+    assert all(pair.seconds for pair in made)
+
+
 def test_parts_share_no_text(data: Path) -> None:
     from bank import parts
 
