@@ -1,6 +1,7 @@
 """Do the winner's interval and P(best) hold over repeated races, adaptive purchases and second seeds included?
 
 Run:    python benchmarks/race_coverage.py --seconds 40 --out benchmarks/results/race_coverage.json
+        python benchmarks/race_coverage.py --seconds 20 --seed 1 --differences 2 --seed-spread 0.12 --out other.json
 Read:   python benchmarks/race_coverage.py --read benchmarks/results/race_coverage.json
 Needs:  CPU only; 18 cells of --seconds each. Results of record lie in benchmarks/results/.
 
@@ -8,11 +9,13 @@ A simulated race has 14 candidates: four n-gram models, a CNN, a recurrent netwo
 each. Their final losses are log-normal about ``--loss``: levels of the kinds and deviations of families, groups, models
 and candidates are those of the shipped prior, while the level of the data set is fixed. The losses at .1 and .3 of the
 run lie above the final one by the prior's bias, what candidates share and what they do not. Each training seed moves
-the logarithm of a loss by .057 (standard deviation). The validation items are drawn last: a candidate errs on an item
-where a normal variable, correlated .5 between candidates and .8 between runs of one candidate, lies below the quantile
-of its loss. The policy ``value`` then plays the race through ``selection/replay.py`` with the shipped prior, a quarter
-of the exhaustive seconds or all of them and the default price of waiting; up to three seeds of a network are in the
-record. ``selection/decide.py`` decides among what has finished, with the forecasts of what has not.
+the logarithm of a loss by .057 (standard deviation). ``--differences``, ``--rungs``, ``--seed-spread`` and
+``--between`` draw races that are unlike what the posterior believes. The validation items are drawn last: a candidate
+errs on an item where a normal variable, correlated .5 between candidates and .8 between runs of one candidate, lies
+below the quantile of its loss. The policy ``value`` then plays the race through ``selection/replay.py`` with the
+shipped prior, a quarter of the exhaustive seconds or all of them and the default price of waiting; up to three seeds of
+a network are in the record. ``selection/decide.py`` decides among what has finished, with the joint posterior of these
+and what has not (``selection/joint_losses.py``).
 
 Measured per cell: how often the winner's 95 % interval (corrected for selection) and its own Wilson interval cover the
 mean true score of the runs it was measured from; how often the best set holds the best of the finished candidates;
@@ -28,6 +31,7 @@ import json
 import platform
 import time
 from collections import defaultdict
+from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -40,9 +44,10 @@ from goldilocks import plugins
 from goldilocks.protocols import Metric, Policy
 from goldilocks.records import Candidate, Cost, DataSpec, Footprint, Forecast, Measured, TaskSpec, Trial
 from goldilocks.selection.cost import running_cost
-from goldilocks.selection.decide import Choice, Prospect, decide
+from goldilocks.selection.decide import Choice, Prospect, Prospects, decide
 from goldilocks.selection.experience import Experience, kind_of, recorded_experience
 from goldilocks.selection.loss_table import Finished, SeedRun
+from goldilocks.selection.prospects import prior_of
 from goldilocks.selection.replay import replay
 from goldilocks.selection.seeds import MOST_SEEDS, depends_on_seed
 from goldilocks.selection.standings import RUNGS, Standings
@@ -52,11 +57,25 @@ METHODS = ("full", "lora", "top_layers", "head_only")
 SECONDS = {"naive_bayes": 0.3, "tfidf_linear": 1.5, "cnn": 20.0, "recurrent": 40.0}
 SECONDS_OF_METHODS = {"full": 160.0, "lora": 130.0, "top_layers": 80.0, "head_only": 25.0}
 ITEMS, LOSSES, BUDGETS = (100, 300, 1000), (0.02, 0.1, 0.4), (0.25, 1.0)
-BETWEEN, WITHIN = 0.5, 0.8
-"""Correlation of errors on an item between candidates, and between the runs of one."""
+WITHIN = 0.8
+"""Correlation of errors on an item between the runs of a candidate."""
 SPEC = TaskSpec(name="simulated", data=DataSpec(""))
 GOLD = "a"
 Floats = np.ndarray
+
+
+@dataclass(frozen=True)
+class World:
+    """What races are drawn from; the posterior always believes the defaults."""
+
+    differences: float = 1.0
+    """How many times as far as in the prior the candidates of a race lie apart."""
+    rungs: float = 1.0
+    """How many times as far as in the prior rungs are off, both what is shared and what is not."""
+    seed_spread: float = 0.057
+    """Standard deviation of log loss from one training seed to the next."""
+    between: float = 0.5
+    """Correlation of errors on an item between candidates; less than ``WITHIN``."""
 
 
 def pool() -> tuple[list[Candidate], dict[str, Forecast]]:
@@ -77,22 +96,27 @@ def pool() -> tuple[list[Candidate], dict[str, Forecast]]:
     return candidates, {name: Forecast(one, 0.0) for name, one in seconds.items()}
 
 
-def true_curves(candidates: list[Candidate], loss: float, e: Experience, rng: np.random.Generator) -> Floats:
+def true_curves(
+    candidates: list[Candidate], loss: float, e: Experience, world: World, rng: np.random.Generator
+) -> Floats:
     """True losses at each rung, before seeds, ``(n_candidates, n_rungs)``."""
     shared: dict[Any, float] = defaultdict(lambda: float(rng.standard_normal()))
-    effects = {share: e.shared_spread(f"{share:g}") * rng.standard_normal() for share in RUNGS[:-1]}
-    effects_of_rows = {share: e.shared_spread(f"{share:g}/rows") * rng.standard_normal() for share in RUNGS[:-1]}
+    effects, effects_of_rows = (
+        {share: world.rungs * e.shared_spread(f"{share:g}{kind}") * rng.standard_normal() for share in RUNGS[:-1]}
+        for kind in ("", "/rows")
+    )
     levels = np.array([e.level.get(kind_of(c), 0.0) for c in candidates])
     rows = []
     for candidate, level in zip(candidates, levels - levels.mean(), strict=True):
         family, kind = candidate.model.family, kind_of(candidate)
-        z = np.log(loss) + level + e.within_family * shared[family] + e.within_group * shared[e.groups.get(kind, kind)]
-        z += e.within_model * shared[family, candidate.model.name] + e.own * rng.standard_normal()
+        apart = e.within_family * shared[family] + e.within_group * shared[e.groups.get(kind, kind)]
+        apart += e.within_model * shared[family, candidate.model.name] + e.own * rng.standard_normal()
+        z = np.log(loss) + level + world.differences * apart
         logs = [z]
         for share in reversed(RUNGS[:-1]):
             rung = (e.rungs.get(kind) or e.rungs["*"])[f"{share:g}"]
             common = (effects if candidate.model.groups else effects_of_rows)[share]
-            logs.insert(0, z + rung.bias + rung.loading * common + rung.spread * rng.standard_normal())
+            logs.insert(0, z + rung.bias + rung.loading * common + world.rungs * rung.spread * rng.standard_normal())
         rows.append(logs)
     return np.minimum(np.exp(np.array(rows)), 0.9)
 
@@ -100,20 +124,20 @@ def true_curves(candidates: list[Candidate], loss: float, e: Experience, rng: np
 class Simulated:
     """One race: true losses, answers and the record that is replayed."""
 
-    def __init__(self, n: int, loss: float, rng: np.random.Generator) -> None:
+    def __init__(self, n: int, loss: float, world: World, rng: np.random.Generator) -> None:
         """Draw it."""
         self.candidates, self.forecasts = pool()
         e = recorded_experience()
-        curves = true_curves(self.candidates, loss, e, rng)
+        curves = true_curves(self.candidates, loss, e, world, rng)
         self.final = {c.name: float(row[-1]) for c, row in zip(self.candidates, curves, strict=True)}
-        hard = BETWEEN**0.5 * rng.standard_normal(n, dtype=np.float32)
+        hard = world.between**0.5 * rng.standard_normal(n, dtype=np.float32)
         self.runs: dict[tuple[str, int, int], tuple[float, np.ndarray]] = {}
         """(candidate, rung, repeat) -> true loss of the run, which items it answers wrong."""
         for candidate, row in zip(self.candidates, curves, strict=True):
-            own = hard + (WITHIN - BETWEEN) ** 0.5 * rng.standard_normal(n, dtype=np.float32)
+            own = hard + (WITHIN - world.between) ** 0.5 * rng.standard_normal(n, dtype=np.float32)
             trained = depends_on_seed(candidate)
             for repeat in range(MOST_SEEDS if trained else 1):
-                seed = np.exp(e.seed_spread * rng.standard_normal()) if trained else 1.0
+                seed = np.exp(world.seed_spread * rng.standard_normal()) if trained else 1.0
                 for rung in range(len(RUNGS)) if repeat == 0 else (len(RUNGS) - 1,):
                     true = float(min(row[rung] * seed, 0.95))
                     errs = own + (1 - WITHIN) ** 0.5 * rng.standard_normal(n, dtype=np.float32) < ndtri(true)
@@ -136,21 +160,20 @@ class Simulated:
             score = Measured(1 - loss, *wilson((1 - loss) * n, n), n, "accuracy")
             trials.append(
                 Trial(
-                    name,
-                    rung,
-                    share,
-                    seconds,
-                    score,
-                    loss,
-                    "",
-                    self.per_text[name],
-                    0.0,
-                    seconds,
-                    0.0,
-                    "",
-                    "",
-                    None,
-                    repeat,
+                    candidate=name,
+                    rung=rung,
+                    share=share,
+                    seconds=seconds,
+                    score=score,
+                    loss=loss,
+                    predictions="",
+                    seconds_per_text=self.per_text[name],
+                    elapsed=0.0,
+                    predicted_seconds=seconds,
+                    value=0.0,
+                    why="",
+                    data_fingerprint="",
+                    repeat=repeat,
                 )
             )
         return trials
@@ -195,15 +218,16 @@ def decided(race: Simulated, standings: Standings, metric: Metric) -> Choice:
                 further=further,
             )
         )
-    prospects = [Prospect(name, *standings.forecast(name), race.cost(name)) for name in race.final if name not in names]
+    others = [Prospect(name, *standings.forecast(name), race.cost(name)) for name in race.final if name not in names]
+    prospects = Prospects(tuple(others), prior_of(standings, finished, others, SPEC.objective))
     return decide(finished, [GOLD] * n, metric, SPEC, prospects=prospects, n_draws=500)
 
 
-def simulate(
-    n: int, loss: float, budget: float, policy: Policy, metric: Metric, rng: np.random.Generator
-) -> dict[str, Any]:
+def simulate(n: int, loss: float, budget: float, world: World, rng: np.random.Generator) -> dict[str, Any]:
     """One race and its decision."""
-    race = Simulated(n, loss, rng)
+    policy: Policy = plugins.load("policies", "value")
+    metric: Metric = plugins.load("metrics", "accuracy")
+    race = Simulated(n, loss, world, rng)
     standings = Standings(
         pool=race.candidates,
         forecasts=race.forecasts,
@@ -247,15 +271,14 @@ def bins(kept: list[dict[str, Any]]) -> list[list[float]]:
     ]
 
 
-def cell(n: int, loss: float, budget: float, most: int, seconds: float) -> dict[str, Any]:
-    """All simulations of one cell, as means."""
-    rng = np.random.default_rng([n, int(loss * 100), int(budget * 100)])
-    policy: Policy = plugins.load("policies", "value")
-    metric: Metric = plugins.load("metrics", "accuracy")
+def cell(setting: tuple[int, float, float], world: World, chosen: argparse.Namespace) -> dict[str, Any]:
+    """All simulations of one cell (items, loss, budget), as means."""
+    n, loss, budget = setting
+    rng = np.random.default_rng([chosen.seed, n, round(loss * 100), round(budget * 100)])
     kept: list[dict[str, Any]] = []
-    end = time.monotonic() + seconds
-    while len(kept) < most and (len(kept) < 20 or time.monotonic() < end):
-        kept.append(simulate(n, loss, budget, policy, metric, rng))
+    end = time.monotonic() + chosen.seconds
+    while len(kept) < chosen.simulations and (len(kept) < 20 or time.monotonic() < end):
+        kept.append(simulate(n, loss, budget, world, rng))
     row: dict[str, Any] = {"n": n, "loss": loss, "budget": budget, "simulations": len(kept)}
     for name in kept[0]:
         if name != "p_best":
@@ -285,6 +308,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=2000, help="Most simulations a cell.")
     parser.add_argument("--seconds", type=float, default=40.0, help="Most seconds a cell (at least 20 simulations).")
+    parser.add_argument("--seed", type=int, default=0)
+    for field in fields(World):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=float, default=field.default)
     parser.add_argument("--items", type=int, nargs="+", default=ITEMS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--read", type=Path, nargs="+", help="Results to summarise instead of running anything.")
@@ -293,14 +319,17 @@ def main() -> None:
         print("\n".join(summary([one for path in chosen.read for one in json.loads(path.read_text())["cells"]])))
         return
     rows = []
-    for n, loss, budget in product(chosen.items, LOSSES, BUDGETS):
-        rows.append(cell(n, loss, budget, chosen.simulations, chosen.seconds))
+    world = World(**{field.name: getattr(chosen, field.name) for field in fields(World)})
+    for setting in product(chosen.items, LOSSES, BUDGETS):
+        rows.append(cell(setting, world, chosen))
         print({key: value for key, value in rows[-1].items() if key != "bins"}, flush=True)
     result = {
         "benchmark": "race_coverage",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": platform.machine(),
+        "seed": chosen.seed,
+        "world": asdict(world),
         "cells": rows,
     }
     text = json.dumps(result)

@@ -111,7 +111,9 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    given = {key: _plain(value) for key, value in raw.items()}
+    known = {entry.name for entry in fields(TaskSpec)} | {"budget"}
+    # A key without a value, such as a section all of whose keys are commented out, was not given.
+    given = {key: _plain(value) for key, value in raw.items() if value is not None or key not in known}
     if "budget" in given:
         given["budget_seconds"] = seconds_in(given.pop("budget"))
     chosen = given.get("candidates")
@@ -124,7 +126,7 @@ def task_from(raw: Mapping[str, Any], *, folder: Path = Path()) -> TaskSpec:
     if isinstance(data, dict) and isinstance(data.get("train"), str):
         given.setdefault("name", Path(data["train"]).name.split(".")[0] or "task")
     _refuse_unknown(given, TaskSpec, "")
-    _refuse_two_prices(given.get("prices", {}))
+    refuse_two_prices(given.get("prices", {}))
     given.setdefault("assumed", _not_stated(given.get("objective", {}), given.get("prices", {})))
     if "error_costs" in given.get("objective", {}):
         given["objective"] = {**given["objective"], "error_costs": _matrix(given["objective"]["error_costs"])}
@@ -260,7 +262,12 @@ def _record_of(annotation: Any) -> Any:
     return next((kind for kind in (annotation, *get_args(annotation)) if is_dataclass(kind)), None)
 
 
-def _refuse_two_prices(prices: Mapping[str, Any]) -> None:
+def refuse_two_prices(prices: Mapping[str, Any]) -> None:
+    """See that the price that sets two others is not given beside one of them.
+
+    Raises:
+        InputError: it is.
+    """
     both = [key for key in ("memory_gb_month", "storage_gb_month") if prices.get(key) is not None]
     if prices.get("gb_month") is not None and both:
         raise InputError(
@@ -308,6 +315,8 @@ def check_money(spec: TaskSpec) -> None:
         if value < 0 or (key in above and value == 0):
             least = "be above 0" if key in above else "not be below 0"
             raise InputError(f"task file: {key} is {value}; it must {least}.")
+    if not objective.currency.strip():
+        raise InputError("task file: objective.currency is empty; write a name such as USD, or leave it out.")
     _check_serving(spec.serving)
     for gold, row in objective.error_costs.items():
         if row.get(gold):

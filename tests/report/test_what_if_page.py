@@ -45,23 +45,58 @@ def test_decision_of_an_earlier_version_has_no_slider() -> None:
     assert slider_data(run.decision, board.losses_of(run.decision, run.trials), {}) is None
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the script of the page")
-def test_script_moves_the_winner_from_the_cheapest_to_the_best() -> None:
+def moved(text: str, *values: str) -> list[dict[str, str]]:
+    """What the page says with the slider at these places: the winner, and the price of an error."""
     page = """
       const elements = {};
       const make = () => ({ append() {}, replaceChildren() {}, addEventListener(_, f) { this.move = f; } });
       globalThis.document = { getElementById: (id) => (elements[id] ??= make()), createElement: make };
       elements["what-if-data"] = { textContent: process.argv[2] };
       require(process.argv[1]);
-      const words = () => elements["what-if-winner"].textContent;
       const shown = [];
-      for (const value of ["0", "1000"]) { elements.alpha.value = value; elements.alpha.move(); shown.push(words()); }
+      for (const value of process.argv.slice(3)) {
+        if (value) { elements.alpha.value = value; elements.alpha.move(); }
+        shown.push({ winner: elements["what-if-winner"].textContent, price: elements["what-if-price"].textContent });
+      }
       console.log(JSON.stringify(shown));
     """
-    text = data(critical=0.0)
-    done = subprocess.run(["node", "-e", page, str(SCRIPT), text], capture_output=True, text=True, check=False)
+    command = ["node", "-e", page, str(SCRIPT), text, *values]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    cheap, good = json.loads(done.stdout)
+    shown: list[dict[str, str]] = json.loads(done.stdout)
+    return shown
+
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node to run the script of the page")
+
+
+@needs_node
+def test_script_moves_the_winner_from_the_cheapest_to_the_best() -> None:
+    text = data(critical=0.0)
+    cheap, good = (shown["winner"] for shown in moved(text, "0", "1000"))
     candidates = json.loads(text)["candidates"]
     assert cheap.startswith(min(candidates, key=lambda candidate: candidate["cost"])["name"] + ":")
     assert good.startswith(min(candidates, key=lambda candidate: candidate["expected"])["name"] + ":")
+
+
+@needs_node
+def test_script_orders_what_the_timing_cannot_tell_apart_by_loss_then_size() -> None:
+    content = json.loads(data())
+    first, second, third = (
+        {"cost": cost, "timing": 0.5, "loss": loss} for cost, loss in ((1.0, 0.1), (1.1, 0.1), (9, 0))
+    )
+    rows = [first | {"expected": 0.1}, second | {"expected": 0.1}, third | {"expected": 0.1}]
+    ranks = (2, 1, 0)  # the second is smaller than the first
+    content["candidates"] = [row | {"name": f"m{i}", "rank": ranks[i]} for i, row in enumerate(rows)]
+    content["errors"] = [[0.01] * 3] * 3
+
+    assert moved(json.dumps(content), "")[0]["winner"].startswith("m1:")
+
+    content["candidates"][0]["loss"] = 0.09
+    assert moved(json.dumps(content), "")[0]["winner"].startswith("m0:")
+
+
+@needs_node
+def test_small_price_is_not_shown_as_nothing() -> None:
+    content = json.loads(data()) | {"from": 7.2, "to": 720.0, "requests": 100_000.0, "currency": "USD"}
+    assert moved(json.dumps(content), "0")[0]["price"].startswith("0.000072 USD")

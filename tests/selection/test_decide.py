@@ -11,8 +11,9 @@ from goldilocks import plugins
 from goldilocks.errors import LimitError
 from goldilocks.protocols import Floats, Metric
 from goldilocks.records import Cost, Footprint, Limits, Measured, Objective, Output
-from goldilocks.selection.decide import Prospect, decide
+from goldilocks.selection.decide import Prospect, Prospects, decide
 from goldilocks.selection.decision_map import decision_map
+from goldilocks.selection.joint_losses import LossPrior
 from goldilocks.selection.loss_table import Finished, SeedRun
 from goldilocks.support.scoring.statistics import wilson
 
@@ -127,13 +128,30 @@ def test_interval_of_the_winner_of_many_reaches_further_down_than_its_own() -> N
 def test_unfinished_candidate_may_be_the_best_but_cannot_win() -> None:
     done = finished("cnn/m/scratch", range(40), cost=1)
 
-    choice = decide([done], GOLD, ACCURACY, SPEC, prospects=[Prospect("encoder/m/full", 0.05, 0.01, 5.0)])
+    choice = decide([done], GOLD, ACCURACY, SPEC, prospects=Prospects((Prospect("encoder/m/full", 0.05, 0.01, 5.0),)))
 
     assert choice.winner.candidate == "cnn/m/scratch"
     assert choice.p_best["encoder/m/full"] > 0.95
     # 1 + 10,000 * .1 against 5 + 10,000 * .05
     assert choice.expected_regret == pytest.approx(496, rel=0.1)
     assert [standing.candidate for standing in choice.standings] == ["cnn/m/scratch"]
+
+
+def test_unfinished_candidate_that_always_ends_behind_the_finished_one_is_never_the_best() -> None:
+    done, other = finished("cnn/m/scratch", range(40), cost=1), Prospect("encoder/m/full", 0.12, 0.06, 1.0)
+    wide = 0.25  # variance of what both share; the other ends .1 higher in the logarithm of its loss
+    prior = LossPrior(
+        ("cnn/m/scratch", "encoder/m/full"),
+        np.zeros(1),
+        np.array([[-2.0, -1.9]]),
+        np.array([[[wide, wide], [wide, wide]]]),
+    )
+
+    alone = decide([done], GOLD, ACCURACY, SPEC, prospects=Prospects((other,)))
+    together = decide([done], GOLD, ACCURACY, SPEC, prospects=Prospects((other,), prior))
+
+    assert alone.p_best["encoder/m/full"] > 0.2
+    assert together.p_best["encoder/m/full"] == 0
 
 
 def test_free_errors_leave_the_cheapest() -> None:

@@ -197,3 +197,34 @@ def test_observation_of_a_candidate_that_is_not_in_the_pool_is_ignored() -> None
 
 def test_loss_of_nothing_wrong_counts_as_half_an_item() -> None:
     assert Posterior(POOL, PLAIN, 200).log(0.0) == pytest.approx(np.log(0.5 / 200))
+
+
+def test_rung_of_a_finished_candidate_tells_of_the_rung_and_not_of_the_candidate() -> None:
+    posterior = Posterior(POOL, replace(PLAIN, shared={"0.1": 0.7, "0.3": 0.3}), 10**9)
+    before = posterior.moments()
+
+    assert posterior.observe_gap(Observation(LSTM, 0.6, 0.1), 0.2)
+
+    assert np.array(posterior.moments()) == pytest.approx(np.array(before))
+    # log 3 above its end where .5 was expected: u moves by .49 / (.49 + .25) of the difference.
+    usual, at = 1, len(POOL) + 3  # the scale 1; the first rung of candidates fitted to a share of the rows
+    assert posterior.mean[usual, at] == pytest.approx(0.49 / 0.74 * (np.log(3) - 0.5), abs=1e-4)
+    posterior.observe(Observation(CNN, 0.6, 0.1))
+    left = 0.49 - 0.49**2 / 0.74
+    gain = 1.5 / (1.5 + left + 0.25)
+    mean = -1.0 + gain * (np.log(0.6) - 0.5 - 0.49 / 0.74 * (np.log(3) - 0.5) + 1.0)
+    assert posterior.moments()[0][2] == pytest.approx(mean, abs=1e-4)
+
+
+def test_joint_prior_holds_the_covariances_of_the_posterior() -> None:
+    posterior = Posterior(POOL, replace(PLAIN, shared={"0.1": 0.7, "0.3": 0.3}), 10**9)
+    posterior.observe(Observation(LSTM, 0.6, 0.1))
+
+    joint = posterior.joint([CNN, LSTM])
+
+    means, variances = posterior.by_scale()
+    assert joint.names == (CNN, LSTM)
+    assert joint.means == pytest.approx(means[:, [2, 0]])
+    assert joint.covariances[:, [0, 1], [0, 1]] == pytest.approx(variances[:, [2, 0]])
+    # 1.0 is shared by all data; the observation of variance 1.5 + .49 + .25 takes 1.0 * 1.5 / 2.24 of it.
+    assert joint.covariances[1, 0, 1] == pytest.approx(1.0 - 1.5 / 2.24, abs=1e-4)

@@ -43,7 +43,7 @@ def locate(source: str, folder: Path) -> Path:
     if not path.exists():
         if path.is_symlink():
             raise MissingError(f"{source}: is a symbolic link that leads {_whither(path)}; fetch or restore that file.")
-        raise MissingError(f"{source}: there is no such file in {path.parent}.{_neighbour(path)}")
+        raise MissingError(f"{source}: there is no such file in {path.parent.absolute()}.{_neighbour(path)}")
     refuse_irregular(path)
     return path
 

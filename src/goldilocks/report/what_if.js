@@ -4,21 +4,26 @@
   const data = JSON.parse(document.getElementById("what-if-data").textContent);
   const slider = document.getElementById("alpha");
   const [low, high] = [Math.log(data.from), Math.log(data.to)];
-  const number = (value) => Number(value.toPrecision(3)).toLocaleString(data.language);
+  const number = (value) => value.toLocaleString(data.language, { maximumSignificantDigits: 3 });
   const filled = (message, values) => message.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const words = data.words;
   const argmin = (values) => values.reduce((best, value, i) => (value < values[best] ? i : best), 0);
 
+  const places = data.candidates.map((_, i) => i);
+  // The lowest of a key; equal ones by size, then name, in which order they were numbered.
+  const first = (among, key) => among.reduce((best, i) => {
+    const [one, other] = [data.candidates[i], data.candidates[best]];
+    return (one[key] - other[key] || one.rank - other.rank) < 0 ? i : best;
+  });
+
   function decide(alpha) {
     const observed = data.candidates.map((one) => one.cost + alpha * one.loss);
     const expected = data.candidates.map((one) => one.cost + alpha * one.expected);
-    let winner = argmin(expected);
-    if (data.indifference > 0) {
-      const least = expected[winner];
-      data.candidates.forEach((one, i) => {
-        if (expected[i] - least <= data.indifference && one.cost < data.candidates[winner].cost) winner = i;
-      });
-    }
+    const lowest = argmin(expected);
+    const within = (margin) => places.filter((i) => expected[i] - expected[lowest] <= margin(data.candidates[i]));
+    const timing = data.candidates[lowest].timing;
+    let winner = first(within((one) => Math.hypot(one.timing, timing)), "loss");
+    if (data.indifference > 0) winner = first([winner, ...within(() => data.indifference)], "cost");
     const best = argmin(observed);
     const inside = observed.map((value, i) => {
       const behind = value - observed[best] - alpha * data.step;

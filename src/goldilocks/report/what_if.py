@@ -25,6 +25,7 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
         return None
     rows = {standing.candidate: standing for standing in decision.candidates}
     candidates: list[dict[str, Any]] = []
+    by_size = sorted(noise.candidates, key=lambda name: (rows[name].parameters, name))
     for name in noise.candidates:
         row = rows[name]
         if row.cost is None or name not in losses:
@@ -32,7 +33,16 @@ def slider_data(decision: Decision, losses: Mapping[str, float], labels: Mapping
         loss = losses[name]
         known = row.expected_j is not None and decision.alpha > 0
         expected = (row.expected_j - row.cost.total) / decision.alpha if known and row.expected_j is not None else loss
-        candidates.append({"name": labels.get(name, name), "cost": row.cost.total, "loss": loss, "expected": expected})
+        candidates.append(
+            {
+                "name": labels.get(name, name),
+                "cost": row.cost.total,
+                "timing": row.cost.error,  # its 95 % half-width
+                "loss": loss,
+                "expected": expected,
+                "rank": by_size.index(name),
+            }
+        )
     turns = [piece.alpha_from for piece in decision.map if piece.alpha_from > 0]
     around = [*turns, decision.alpha] if decision.alpha > 0 else turns
     content = {

@@ -176,7 +176,7 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
         loss_noise=choice.loss_noise,
         verdict=verdict,
         error=records.rule.what if records.rule else "",
-        next_steps=next_steps(records, choice, finished, forecasts.prospects),
+        next_steps=next_steps(records, choice, finished, forecasts.prospects.members),
         hosted_or_own=compared_with_hosted(records, choice, finished),
         assumed=spec.assumed,
         compression={name: record.compression for name, record in records.compressed.items()},

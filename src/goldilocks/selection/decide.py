@@ -33,9 +33,11 @@ from goldilocks.records import (
     TaskSpec,
 )
 from goldilocks.selection.decision_map import decision_map
+from goldilocks.selection.joint_losses import LossPrior, MeasuredLosses, joint_draws
 from goldilocks.selection.limits import broken_limit
 from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_table import Finished, LossTable, loss_table
+from goldilocks.selection.seeds import depends_on_seed
 from goldilocks.support.scoring.best_set import BestSet, best_set, paired_errors, selection_error
 from goldilocks.support.scoring.shrinkage import Shrinkage, shrink
 from goldilocks.support.scoring.statistics import (
@@ -67,6 +69,20 @@ class Prospect:
         spread = np.sqrt(np.log1p((self.spread / mean) ** 2))
         drawn = np.random.default_rng(seed).standard_normal(n_draws)
         return np.asarray(np.minimum(np.exp(np.log(mean) - spread**2 / 2 + spread * drawn), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What is known of final losses besides the answers of finished candidates."""
+
+    members: tuple[Prospect, ...] = ()
+    """The candidates that did not finish."""
+    prior: LossPrior | None = None
+    """Of finished and unfinished candidates together, before any final loss was measured; those that it leaves out are
+    independent of the others. ``None``: all are."""
+
+
+_NO_PROSPECTS = Prospects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,7 @@ def decide(
     metric: Metric,
     spec: TaskSpec,
     *,
-    prospects: Sequence[Prospect] = (),
+    prospects: Prospects = _NO_PROSPECTS,
     rule: LossRule | None = None,
     n_draws: int = 1_000,
 ) -> Choice:
@@ -141,7 +157,8 @@ def decide(
         gold: Right answers of the validation items.
         metric: The metric that decides.
         spec: What errors cost, limits, seed.
-        prospects: Candidates that did not finish; they enter the probabilities and the expected regret only.
+        prospects: Candidates that did not finish, and the prior of all; these enter the probabilities and the expected
+            regret only.
         rule: How answers become loss in money; ``None``: by the metric's loss, as recorded in the trials.
         n_draws: Bootstrap draws; 1,000 keep the ends of an interval stable to about 7 % of its width.
 
@@ -158,9 +175,11 @@ def decide(
     noise = monthly_loss(field.noise, spec.objective) + timing
     best = best_set(observed, noise, step=float(monthly_loss(field.step, spec.objective)))
     tied = {field.names[i] for i in np.flatnonzero(best.members).tolist()} | {field.names[chosen]}
-    losses = _loss_draws(field, rng)
+    losses, future = _loss_draws(field, prospects, rng)
     drawn = field.costs + monthly_loss(losses, spec.objective) + timing
-    p_best, regret = _probabilities(field, drawn, chosen, prospects, spec, rng)
+    future_j = np.array([prospect.cost for prospect in prospects.members]) + monthly_loss(future, spec.objective)
+    names = [*field.names, *(prospect.candidate for prospect in prospects.members)]
+    p_best, regret = _probabilities(names, np.concatenate([drawn, future_j], axis=1), chosen)
     lowest = int(np.argmin(observed))
     gaps = observed - observed[lowest]
     low, high = gaps + np.quantile(noise - noise[:, lowest, None], [0.025, 0.975], axis=0)
@@ -223,6 +242,8 @@ def _field(
     rows = len(centred)
     noise = weighted_sums(bootstrap_weights(rows, n_draws, seed=spec.seed), centred) / np.float32(rows)
     noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little
+    posterior = shrink(table.losses, noise, n_items=len(gold) if table.bounded and len(gold) > 1 else 0, seed=spec.seed)
+    errors = noise.std(axis=0)
     return _Field(
         members=members,
         table=table,
@@ -230,11 +251,10 @@ def _field(
         costs=np.array([member.cost.total for member in members]),
         cost_errors=np.array([member.cost.error for member in members]) / normal_quantile(),
         noise=noise,
-        item_errors=noise.std(axis=0).astype(np.float64),
         step=1 / len(gold) if table.steps else 0.0,
-        posterior=shrink(
-            table.losses, noise, n_items=len(gold) if table.bounded and len(gold) > 1 else 0, seed=spec.seed
-        ),
+        # A candidate that is right everywhere has no resampled error, but may err on other items.
+        item_errors=np.where(errors > 0, errors, posterior.noise.std(axis=0)).astype(np.float64),
+        posterior=posterior,
         names=[member.candidate.name for member in members],
     )
 
@@ -254,31 +274,56 @@ def _chosen(field: _Field, expected: npt.NDArray[np.float64], indifference: floa
     return min([best, *near], key=lambda i: (field.costs[i], size[i], field.names[i]))
 
 
-def _loss_draws(field: _Field, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Draws of the losses from the posterior, errors by the training seed included, ``(n_draws, n_candidates)``."""
+def _loss_draws(
+    field: _Field, prospects: Prospects, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Draws of the losses from the posterior, errors by the training seed included.
+
+    Returns:
+        Of the finished candidates, ``(n_draws, n_candidates)``, and of the prospects, ``(n_draws, n_prospects)``.
+    """
     drawn = field.posterior.draws(rng)
-    return np.asarray(drawn + field.table.seed_errors * rng.standard_normal(drawn.shape))
+    drawn = drawn + field.table.seed_errors * rng.standard_normal(drawn.shape)
+    mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects.members])
+    spread = np.sqrt(np.log1p((np.array([prospect.spread for prospect in prospects.members]) / mean) ** 2))
+    future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(mean))))
+    most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1
+    joint = _jointly(field, prospects.prior, rng)
+    if joint is not None and prospects.prior is not None:
+        column = {name: place for place, name in enumerate(prospects.prior.names)}
+        for table, names in ((drawn, field.names), (future, [prospect.candidate for prospect in prospects.members])):
+            for place, name in enumerate(names):
+                if name in column:
+                    table[:, place] = np.minimum(joint[:, column[name]], most)
+    return drawn, np.minimum(future, most)
 
 
-def _probabilities(
-    field: _Field,
-    drawn: Floats,
-    chosen: int,
-    prospects: Sequence[Prospect],
-    spec: TaskSpec,
-    rng: np.random.Generator,
-) -> tuple[dict[str, float], float]:
+def _jointly(field: _Field, prior: LossPrior | None, rng: np.random.Generator) -> npt.NDArray[np.float64] | None:
+    """Draws of the candidates of the prior; ``None`` where it has no finished one, or losses are not those of the race
+    because unsure answers are reviewed.
+    """
+    places = {name: place for place, name in enumerate(field.names)}
+    both = [] if prior is None or field.table.reviews else [name for name in prior.names if name in places]
+    if prior is None or not both:
+        return None
+    at = [places[name] for name in both]
+    seeds = [
+        len(field.table.seed_losses[place]) if depends_on_seed(field.members[place].candidate) else 0 for place in at
+    ]
+    measured = MeasuredLosses(
+        places=np.array([prior.names.index(name) for name in both]),
+        losses=field.losses[at],
+        noise=field.noise[:, at],
+        seeds=np.array(seeds),
+        seed_spread=field.table.spread,
+        n_items=len(field.members[0].answers),
+        bounded=field.table.bounded,
+    )
+    return joint_draws(prior, measured, len(field.noise), rng)
+
+
+def _probabilities(names: Sequence[str], drawn: Floats, chosen: int) -> tuple[dict[str, float], float]:
     """P(lowest J) of every candidate, and the expected regret of the winner, from draws of J."""
-    if prospects:
-        mean = np.array([max(prospect.loss, 1e-9) for prospect in prospects])
-        most = max(1.0, float(field.losses.max()))  # several errors in an item make more than 1
-        spread = np.sqrt(np.log1p((np.array([prospect.spread for prospect in prospects]) / mean) ** 2))
-        future = np.exp(np.log(mean) - spread**2 / 2 + spread * rng.standard_normal((len(drawn), len(prospects))))
-        future = np.array([prospect.cost for prospect in prospects]) + monthly_loss(
-            np.minimum(future, most), spec.objective
-        )
-        drawn = np.concatenate([drawn, future], axis=1)
-    names = [*field.names, *(prospect.candidate for prospect in prospects)]
     # Candidates whose draws are equal (the same answers, the same cost) share the probability.
     lowest = drawn.min(axis=1, keepdims=True)
     first = drawn <= lowest
@@ -366,7 +411,7 @@ def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[F
         raise LimitError(
             f"no candidate meets the limits; the nearest is {nearest.candidate.name} ({reason}, "
             f"{factor:.2f} times over). "
-            "Loosen that limit in the task file, then --resume."
+            "Loosen that limit; for a search in the task file, then --resume."
         )
     return within, [(candidate, reason) for _, candidate, reason in beyond]
 

@@ -14,7 +14,8 @@ def deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
     """The metric that decides, and its name: the task file's, or the first of the task.
 
     Raises:
-        InputError: it is about another kind of answer, or has no worst value, so that it gives no loss between 0 and 1.
+        InputError: it is about another kind of answer, or has no worst value, so that it gives no loss between 0 and 1;
+            or the lowest score asked for is higher than it can be.
     """
     name = spec.metric or task.METRICS[0]
     metric = plugins.load("metrics", name)
@@ -31,4 +32,7 @@ def deciding_metric(spec: TaskSpec, task: Task) -> tuple[str, Metric]:
             f"task file: the metric {name} has no worst value, so it cannot decide (it is reported); name another, "
             f"such as {task.METRICS[0]}."
         )
+    least, most = spec.limits.min_score, max(metric.RANGE)
+    if least is not None and least > most:
+        raise InputError(f"task file: limits.min_score is {least:g}, and {name} is at most {most:g}; lower it.")
     return name, metric

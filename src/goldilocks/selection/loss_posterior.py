@@ -1,14 +1,15 @@
 """Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
 
-    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
+    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * s * u(rung) + noise
     z(m)       = base + level(m) + data set + s * (family + group + model + own + F(m) · f(data set))
 
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
 is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
 the final level than its own noise suggests, and one finished candidate corrects the rung for all others. Networks at a
 tenth of their epochs and models not trained by gradient descent at a tenth of the rows have a ``u`` each; the linear
-probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
-inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
+probe of the screening is a rung of its own. ``s``, how far this run is from the usual, is unknown: it has an
+inverse-gamma prior, which makes differences and ``u`` multivariate Student-t, as befits spreads that were seen on a few
+data sets, and is learnt on a grid by marginal likelihood.
 
 A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
 ``bias_only`` run that has not left chance yet says nothing about ``full``.
@@ -28,6 +29,7 @@ import numpy.typing as npt
 
 from goldilocks.records import Candidate
 from goldilocks.selection.experience import Experience, Rung, kind_of
+from goldilocks.selection.joint_losses import LossPrior
 from goldilocks.selection.shared_effects import SharedEffects
 
 Floats = npt.NDArray[np.float64]
@@ -108,10 +110,10 @@ class Posterior:
         self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
         spreads = (e.within_family, e.within_group, e.within_model)
         within = sum(spread**2 for spread in spreads) + own + (factors**2).sum(1)
-        self.variance = np.hstack([e.between_data**2 + np.outer(_SCALES**2, within), np.tile(shared, (n_scales, 1))])
+        self.variance = np.hstack([e.between_data**2 + np.outer(_SCALES**2, within), np.outer(_SCALES**2, shared)])
         self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
         between_rungs = self._between_rungs(np.sqrt(shared))
-        self.cross[:, :, len(pool) :] = between_rungs
+        self.cross[:, :, len(pool) :] = (_SCALES**2)[:, None, None] * between_rungs
         self.log_weights = _log_prior(e.spread_freedom)
         groups = [(members, spread**2) for members, spread in zip(codes, spreads, strict=True)]
         self._effects = SharedEffects(groups, factors, own, e.between_data**2, between_rungs, _SCALES)
@@ -158,6 +160,31 @@ class Posterior:
         self._update(column, total + own, self.log(observation.loss) - relation.bias - expected)
         return True
 
+    def observe_gap(self, earlier: Observation, final: float) -> bool:
+        """Take into account how far above its end a finished candidate was at a rung, which tells of u(rung) alone.
+
+        Args:
+            earlier: The rung.
+            final: Loss of the same run at its end.
+
+        Returns:
+            Whether it was informative; see ``observe``.
+        """
+        place = self._place.get(earlier.candidate)
+        if place is None or self.candidates[place].model.family == "majority":
+            return False
+        if self.is_at_chance(earlier.loss) or self.is_at_chance(final):
+            return False
+        relation, rung = self._relation(place, earlier), self._rung(place, earlier.share)
+        loading, at = relation.loading, len(self.candidates) + rung
+        counting = self.counting_noise(earlier.loss) ** 2 + self.counting_noise(final) ** 2
+        total = loading**2 * self.variance[:, at] + relation.spread**2 + counting
+        surprise = self.log(earlier.loss) - self.log(final) - relation.bias - loading * self.mean[:, at]
+        column = loading * self.cross[:, rung]
+        self._effects.observe_rung(rung, loading, total)
+        self._update(column, total, surprise)
+        return True
+
     def _update(self, column: Floats, total: Floats, surprise: Floats) -> None:
         """The Kalman update: ``column`` is the covariance of the state with y, ``total`` the variance of y."""
         scaled = column / np.sqrt(total)[:, None]
@@ -192,6 +219,12 @@ class Posterior:
         for place, (value, variance) in self.at_chance.items():
             means[:, place], variances[:, place] = value, variance
         return means, variances
+
+    def joint(self, names: Sequence[str]) -> LossPrior:
+        """Log final losses of some candidates together, under each scale."""
+        places = [self._place[name] for name in names]
+        covariances = np.stack([self._effects.column(place)[:, places] for place in places], axis=1)
+        return LossPrior(tuple(names), self.log_weights.copy(), self.mean[:, places].copy(), covariances)
 
     def foresight(self, share: float, scales: npt.NDArray[np.bool_] | None = None) -> Floats:
         """How far scoring at ``share`` would move the mean of each candidate: its standard deviation, by scale.

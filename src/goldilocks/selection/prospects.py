@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goldilocks.records import Measured
+from goldilocks.records import Measured, Objective
 from goldilocks.selection.cost import running_cost
-from goldilocks.selection.decide import Prospect
+from goldilocks.selection.decide import Prospect, Prospects
+from goldilocks.selection.joint_losses import LossPrior, contenders
+from goldilocks.selection.loss_money import monthly_loss
+from goldilocks.selection.loss_posterior import Observation, Posterior
 from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.standings import Standings
 
 _Z = 1.96
+_MOST_JOINT = 64
+"""Finished candidates, and unfinished ones, that are drawn jointly: the others are too far behind for it to matter."""
+_HOPEFUL = 2.0
+"""Standard deviations below its forecast at which an unfinished candidate is compared with others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
     """Of the candidates that could still be run."""
 
-    prospects: tuple[Prospect, ...]
+    prospects: Prospects
     losses: Mapping[str, Measured]
     """Candidate -> expected final loss with its 95 % interval."""
     seconds: Mapping[str, float]
@@ -33,8 +40,6 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
     pool = [candidate for candidate in records.pool.candidates if candidate.name in kept]
     done = {standing.candidate.name for standing in finished} | set(dropped)
     names = [candidate.name for candidate in pool if candidate.name not in done]
-    if not names:
-        return Forecasts((), {}, {})
     standings = Standings(
         pool=pool,
         forecasts=records.pool.forecasts,
@@ -67,4 +72,46 @@ def forecasts_of(records: RunRecords, finished: Sequence[Finished]) -> Forecasts
             loss, max(loss - _Z * spread, 0.0), min(loss + _Z * spread, 1.0), len(records.gold), "loss"
         )
         seconds[name] = standings.price(name, len(standings.rungs) - 1)
-    return Forecasts(tuple(prospects), losses, seconds)
+    prior = prior_of(standings, finished, prospects, records.spec.objective)
+    return Forecasts(Prospects(tuple(prospects), prior), losses, seconds)
+
+
+def prior_of(
+    standings: Standings, finished: Sequence[Finished], prospects: Sequence[Prospect], objective: Objective
+) -> LossPrior | None:
+    """What a race tells of the final losses of its contenders without the final losses themselves.
+
+    Args:
+        standings: The race, with its trials.
+        finished: Candidates that the decision is between.
+        prospects: Candidates that did not finish.
+        objective: What errors cost, for who the contenders are.
+
+    Returns:
+        ``None`` where none of the finished candidates is of the race and better than chance.
+    """
+    ended = [trial for trial in standings.trials if trial.share >= 1]
+    majority = next((trial.loss for trial in ended if trial.candidate.startswith("majority/")), None)
+    chance = majority if standings.chance is None else standings.chance
+    posterior = Posterior(standings.pool, standings.experience, standings.n_items, standings.n_labels, chance)
+    kept = {candidate.name for candidate in standings.pool if candidate.model.family != "majority"}
+    ends = [end for end in finished if end.candidate.name in kept and not posterior.is_at_chance(end.trial.loss)]
+    if not ends:
+        return None
+    for probe in standings.screening.looks if standings.screening else ():
+        posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
+    finals = {trial.candidate: trial.loss for trial in ended if not trial.repeat}
+    for trial in standings.trials:
+        schedule = standings.short_schedules.get(trial.candidate)
+        share = trial.share if schedule is None else schedule.progress(trial.share)
+        if trial.share < 1 and share > 0:
+            rung = Observation(trial.candidate, trial.loss, share)
+            if trial.candidate in finals:
+                posterior.observe_gap(rung, finals[trial.candidate])
+            else:
+                posterior.observe(rung)
+    best = contenders([end.cost.total + float(monthly_loss(end.trial.loss, objective)) for end in ends], _MOST_JOINT)
+    names = [ends[place].candidate.name for place in best.tolist()]
+    low = [one.cost + float(monthly_loss(one.loss - _HOPEFUL * one.spread, objective)) for one in prospects]
+    names += [prospects[place].candidate for place in contenders(low, _MOST_JOINT).tolist()]
+    return posterior.joint([name for name in names if name in kept])

@@ -42,8 +42,8 @@ class SharedEffects:
             factors: Loadings on factors of variance 1, ``(n, k)``.
             own: Variance of each candidate by itself, ``(n,)``.
             constant: Variance of the effect that all candidates share; it is not scaled.
-            between_rungs: Prior covariance of the rungs' effects, ``(n_rungs, n_rungs)``; not scaled.
-            scales: Factor of the standard deviations of all else, ``(n_scales,)``.
+            between_rungs: Prior covariance of the rungs' effects, ``(n_rungs, n_rungs)``.
+            scales: Factor of the standard deviations of all but ``constant``, ``(n_scales,)``.
         """
         n, n_scales = len(own), len(scales)
         squares = scales**2
@@ -67,7 +67,7 @@ class SharedEffects:
         """``S``, ``(n_scales, n_effects, n_effects)``: constant, groups, factors, rungs."""
         diagonal = np.arange(len(prior))
         self.covariance[:, diagonal, diagonal] = np.array(prior).T
-        self.covariance[:, len(prior) :, len(prior) :] = between_rungs
+        self.covariance[:, len(prior) :, len(prior) :] = squares[:, None, None] * between_rungs
         self._places = places
         """For each way of grouping the effect of each candidate's group; -1: it is part of its own."""
         self._factors = factors
@@ -106,12 +106,28 @@ class SharedEffects:
         effects = self._effects(place, self._seen())
         if rung is not None:
             effects[:, self._rung + rung] += loading
-        gains = self._times(effects) / np.sqrt(total)[:, None]
-        for covariance, gain in zip(self.covariance, gains, strict=True):
-            dger(-1.0, gain, gain, a=covariance.T, overwrite_a=1)  # in place, as the transpose is in Fortran's order
+        self._condition(effects, total)
         self._known[place] += 1 / noise
         if rung is not None:
             self._of_rungs[place, rung] += loading / noise
+
+    def observe_rung(self, rung: int, loading: float, total: Floats) -> None:
+        """Take an observation of a rung's effect alone into account.
+
+        Args:
+            rung: The rung.
+            loading: How many times its effect was observed.
+            total: Variance of the observation, ``(n_scales,)``.
+        """
+        effects = np.zeros((len(total), self.covariance.shape[1]))
+        effects[:, self._rung + rung] = loading
+        self._condition(effects, total)
+
+    def _condition(self, effects: Floats, total: Floats) -> None:
+        """The Kalman update of ``S`` by an observation of a sum of effects with this variance."""
+        gains = self._times(effects) / np.sqrt(total)[:, None]
+        for covariance, gain in zip(self.covariance, gains, strict=True):
+            dger(-1.0, gain, gain, a=covariance.T, overwrite_a=1)  # in place, as the transpose is in Fortran's order
 
     def _times(self, effects: Floats) -> Floats:
         """``S`` times a vector under each scale, ``(n_scales, n_effects)``."""

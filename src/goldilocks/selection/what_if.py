@@ -30,7 +30,7 @@ from goldilocks.selection.conclude import decision_from
 from goldilocks.selection.incumbent import with_incumbent
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.workspace import Workspace
-from goldilocks.settings import check_money
+from goldilocks.settings import check_money, refuse_two_prices
 from goldilocks.support.files import read_record
 from goldilocks.support.suggest import suggest
 
@@ -55,6 +55,7 @@ def changed(spec: TaskSpec, changes: Changes) -> TaskSpec:
     """
     _known("limit", changes.limits, Limits, leave_out=("licenses",))
     _known("price", changes.prices, Prices)
+    refuse_two_prices(changes.prices)
     spec = replace(
         spec,
         objective=replace(spec.objective, **changes.objective),
