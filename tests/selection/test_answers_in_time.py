@@ -72,6 +72,19 @@ def test_what_a_model_does_only_once_does_not_make_it_slow(clock: Clock) -> None
     assert answered(model, clock, 100.0) is not None
 
 
+def test_a_model_that_could_not_answer_the_test_part_in_time_is_given_up(clock: Clock) -> None:
+    model = Model(clock, 1.0)
+
+    def left() -> float:
+        return 250.0 - clock.now
+
+    assert answers_in_time(model, TEXTS, left, lambda per_text: 40 * per_text) is not None  # 200 + 40 of 250 s
+    model = Model(clock, 1.0)
+    clock.now = 0.0
+    assert answers_in_time(model, TEXTS, left, lambda per_text: 60 * per_text) is None
+    assert len(model.calls) == 2
+
+
 def test_no_texts_give_no_answers(clock: Clock) -> None:
     answers = answers_in_time(Model(clock, 1.0), (), lambda: 10.0)
     assert answers is not None

@@ -243,7 +243,7 @@ def test_a_candidate_that_answers_too_slowly_is_put_aside_and_the_others_race_on
 ) -> None:
     name, events = "encoder/m/full", list[Event]()
 
-    def in_time(run: FakeRun, texts: Sequence[Text], left: Callable[[], float]) -> Answers | None:
+    def in_time(run: FakeRun, texts: Sequence[Text], left: Callable[[], float], *_: object) -> Answers | None:
         assert 0 < left() <= 100
         return None if run.name == name else run.predict(texts)
 

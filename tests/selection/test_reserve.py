@@ -55,6 +55,24 @@ def test_a_slow_model_that_is_far_behind_will_not_be_scored_on_the_test_part() -
     assert reserve.seconds([good, near]) == pytest.approx(9 + 9 + 200 + 20 + 2)
 
 
+def test_candidate_needs_what_the_test_part_takes_at_the_pace_of_its_model() -> None:
+    reserve = Reserve(1000.0, n_test=2000, n_validation=500)
+    fast = trial("cnn/m/scratch", 2, 0.5, 1.0)  # 1 ms a text
+    slow = replace(trial("encoder/m/head_only", 0, 0.4, 1.0), seconds_per_text=0.05)
+    pool = [candidate(name) for name in ("cnn/m/scratch", "encoder/m/head_only", "encoder/m/full", "encoder/n/full")]
+
+    # 2,000 texts at 50 ms and 10 s each of answers and embeddings for the profile; 2 + 1.28 s are kept already.
+    more = 100 + 10 + 10 - 2 - 1.28
+    assert reserve.beyond(pool, [fast, slow]) == pytest.approx({"encoder/m/head_only": more, "encoder/m/full": more})
+
+
+def test_test_part_of_a_slow_contender_is_kept_in_full_where_the_budget_can_be_kept() -> None:
+    slow = replace(trial("encoder/m/head_only", 2, 0.4, 1.0), seconds_per_text=0.08)
+    # 979 answers and 20 s of profile are 98 s of 180 s; with two footprints and the bundle 106 s.
+    assert Reserve(180.0, n_test=979, n_validation=542).seconds([slow]) == pytest.approx(979 * 0.08 + 20 + 8)
+    assert Reserve(100.0, n_test=979, n_validation=542).seconds([slow]) == pytest.approx(40)
+
+
 def test_reserve_leaves_most_of_a_short_search() -> None:
     assert Reserve(10.0, n_test=10**6, n_validation=500).seconds([trial("cnn/m/scratch", 2, 0.5, 1.0)]) == 4.0
 

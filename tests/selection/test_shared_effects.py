@@ -27,7 +27,7 @@ OBSERVATIONS: list[tuple[int, int | None, float, float]] = [  # candidate, rung,
 def dense(scale: float) -> np.ndarray:
     """Joint prior covariance of all z and all effects of rungs, written out."""
     covariance = np.zeros((N + RUNGS, N + RUNGS))
-    covariance[N:, N:] = scale**2 * BETWEEN_RUNGS
+    covariance[N:, N:] = BETWEEN_RUNGS
     within = 0.3 * (FAMILIES[:, None] == FAMILIES) + 0.2 * (MODELS[:, None] == MODELS) + FACTORS @ FACTORS.T
     covariance[:N, :N] = 0.8 + scale**2 * (within + np.diag(OWN))
     return covariance

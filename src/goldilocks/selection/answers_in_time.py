@@ -29,8 +29,15 @@ class Answering(Protocol):
         """Answers, as ``protocols.Model.predict``."""
 
 
-def answers_in_time(run: Answering, texts: Sequence[Text], left: Callable[[], float]) -> Answers | None:
-    """Answers to all texts; ``None`` where they would take longer than is left.
+def nothing(_per_text: float) -> float:
+    """Nothing follows."""
+    return 0.0
+
+
+def answers_in_time(
+    run: Answering, texts: Sequence[Text], left: Callable[[], float], after: Callable[[float], float] = nothing
+) -> Answers | None:
+    """Answers to all texts; ``None`` where they, and what follows, would take longer than is left.
 
     The first portion also pays for what a model does only once, so it never gives up alone.
 
@@ -38,6 +45,7 @@ def answers_in_time(run: Answering, texts: Sequence[Text], left: Callable[[], fl
         run: The candidate.
         texts: Items to answer, each of which gets the same answer alone and in a batch.
         left: Seconds that are left, asked between two portions.
+        after: Seconds that must then be left, from the seconds that a text takes.
     """
     parts: list[Answers] = []
     done, size = 0, PORTION
@@ -45,8 +53,9 @@ def answers_in_time(run: Answering, texts: Sequence[Text], left: Callable[[], fl
         begun = time.perf_counter()
         parts.append(run.predict(texts[done : done + size]))
         done = min(done + size, len(texts))
-        needed = (time.perf_counter() - begun) / size * (len(texts) - done)
-        if len(parts) > 1 and needed > left():
+        per_text = (time.perf_counter() - begun) / size
+        needed = per_text * (len(texts) - done)
+        if len(parts) > 1 and needed + after(per_text) > left():
             return None
         size = len(texts) - done if needed < SAFE * left() else PORTION
     return joined(parts)

@@ -1,15 +1,14 @@
 """Posterior over each candidate's final loss: a Gaussian linear model in log loss, updated one observation at a time.
 
-    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * s * u(rung) + noise
+    y(m, rung) = z(m) + bias(kind of m, rung) + loading(kind of m, rung) * u(rung) + noise
     z(m)       = base + level(m) + data set + s * (family + group + model + own + F(m) · f(data set))
 
 ``z(m)`` is the log of the loss that candidate m ends with. ``u(rung)`` is shared by all candidates of the run: how much
 is still to be learnt after a tenth of the training is mostly a property of the data, so an early score says less about
 the final level than its own noise suggests, and one finished candidate corrects the rung for all others. Networks at a
 tenth of their epochs and models not trained by gradient descent at a tenth of the rows have a ``u`` each; the linear
-probe of the screening is a rung of its own. ``s``, how far this run is from the usual, is unknown: it has an
-inverse-gamma prior, which makes differences and ``u`` multivariate Student-t, as befits spreads that were seen on a few
-data sets, and is learnt on a grid by marginal likelihood.
+probe of the screening is a rung of its own. ``s``, how far candidates of this run differ, is unknown: it has an
+inverse-gamma prior, which makes the differences multivariate Student-t, and is learnt on a grid by marginal likelihood.
 
 A rung that is not better than the majority answer by two standard errors is uninformative and is passed over: a
 ``bias_only`` run that has not left chance yet says nothing about ``full``.
@@ -110,10 +109,10 @@ class Posterior:
         self.mean = np.tile(np.array([*level, *np.zeros(len(shared))]), (n_scales, 1))
         spreads = (e.within_family, e.within_group, e.within_model)
         within = sum(spread**2 for spread in spreads) + own + (factors**2).sum(1)
-        self.variance = np.hstack([e.between_data**2 + np.outer(_SCALES**2, within), np.outer(_SCALES**2, shared)])
+        self.variance = np.hstack([e.between_data**2 + np.outer(_SCALES**2, within), np.tile(shared, (n_scales, 1))])
         self.cross = np.zeros((n_scales, len(shared), len(pool) + len(shared)))
         between_rungs = self._between_rungs(np.sqrt(shared))
-        self.cross[:, :, len(pool) :] = (_SCALES**2)[:, None, None] * between_rungs
+        self.cross[:, :, len(pool) :] = between_rungs
         self.log_weights = _log_prior(e.spread_freedom)
         groups = [(members, spread**2) for members, spread in zip(codes, spreads, strict=True)]
         self._effects = SharedEffects(groups, factors, own, e.between_data**2, between_rungs, _SCALES)

@@ -18,6 +18,8 @@ from goldilocks.selection.standings import Standings
 _Z = 1.96
 _MOST_JOINT = 64
 """Finished candidates, and unfinished ones, that are drawn jointly: the others are too far behind for it to matter."""
+_MOST_GAPS = 128
+"""Finished candidates whose rungs are compared with their ends: more add little to what a rung is known to be off."""
 _HOPEFUL = 2.0
 """Standard deviations below its forecast at which an unfinished candidate is compared with others."""
 
@@ -101,14 +103,15 @@ def prior_of(
     for probe in standings.screening.looks if standings.screening else ():
         posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
     finals = {trial.candidate: trial.loss for trial in ended if not trial.repeat}
+    told = set(list(finals)[:_MOST_GAPS])
     for trial in standings.trials:
         schedule = standings.short_schedules.get(trial.candidate)
         share = trial.share if schedule is None else schedule.progress(trial.share)
         if trial.share < 1 and share > 0:
             rung = Observation(trial.candidate, trial.loss, share)
-            if trial.candidate in finals:
+            if trial.candidate in told:
                 posterior.observe_gap(rung, finals[trial.candidate])
-            else:
+            elif trial.candidate not in finals:
                 posterior.observe(rung)
     best = contenders([end.cost.total + float(monthly_loss(end.trial.loss, objective)) for end in ends], _MOST_JOINT)
     names = [ends[place].candidate.name for place in best.tolist()]

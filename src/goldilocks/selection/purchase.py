@@ -79,6 +79,10 @@ class Order:
     """Time limit, seconds; see ``selection/watchdog.py``."""
     repeat: int = 0
     """Number of a further seed; 0: the first run."""
+    texts_after: int = 0
+    """Texts that the candidate, whose pace is not known, would have to answer after the race, were it the winner."""
+    kept_after: float = 0.0
+    """Seconds that are kept for them, beside ``seconds_left``."""
 
     @property
     def name(self) -> str:
@@ -145,7 +149,12 @@ def _carry_out(bench: Workbench, order: Order) -> Trial | None:
     if run.share < share - 1e-9:
         return None
     asked = time.perf_counter()
-    answers = answers_in_time(run, validation.texts, lambda: until - bench.clock.elapsed())
+    answers = answers_in_time(
+        run,
+        validation.texts,
+        lambda: until - bench.clock.elapsed(),
+        lambda per_text: max(per_text * order.texts_after - order.kept_after, 0.0),
+    )
     if answers is None:
         return None
     if bench.rule is not None:

@@ -159,6 +159,7 @@ class _Race:
                     "no worker is left; start one, then --resume: all that was bought is in the run folder."
                 )
             standings.left, standings.workers = left, max(self.workers.size, 1)
+            standings.after = self.reserve.beyond(standings.pool, standings.trials)
             purchase = _baseline(standings, setting.baselines) or self.policy.choose(standings)
             if purchase is None and self.orders:
                 break  # what is in flight may change its mind
@@ -178,6 +179,7 @@ class _Race:
             rung = len(standings.rungs) - 1
         predicted = _price(name, rung, repeat, standings)
         limit = self.setting.step_seconds or limit_of(predicted, clock.left())
+        ends = rung == len(standings.rungs) - 1 and not repeat
         order = Order(
             candidate,
             rung,
@@ -185,9 +187,11 @@ class _Race:
             why,
             predicted,
             standings.value(name),
-            standings.left,
+            standings.left - (standings.after.get(name, 0.0) if ends else 0.0),
             limit,
             repeat,
+            texts_after=self.setting.n_test if ends and name not in standings.after else 0,
+            kept_after=self.reserve.testing(standings.trials) + _OVERDRAFT * self.setting.spec.budget_seconds,
         )
         self.setting.progress(PurchaseStarted(name, order.share, predicted, why))
         self.orders[name] = order, clock.elapsed()
@@ -355,6 +359,8 @@ def _measure(candidate: Candidate, setting: RaceContext, guard: Guard, reserve: 
 
 
 _BUDGET_ENDED = "the budget ended"
+_OVERDRAFT = 0.05
+"""Share of the budget by which a candidate that is already trained may overdraw it to be scored on the test part."""
 _MOST_LOST = 2
 """Workers that may end while they run one candidate, before it is excluded."""
 FOOTPRINT_TEXTS = 64

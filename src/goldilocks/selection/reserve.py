@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from goldilocks.bundle.reference import ANSWERED, EMBEDDED, SECONDS
-from goldilocks.records import Trial
+from goldilocks.records import Candidate, Trial
 
 MEASURING = 3.0
 """A footprint, before one was measured: a fresh Python that loads a model and answers for 1.3 s."""
 WRITING = 2.0
 """Decision, bundle and report of a small model."""
 MOST = 0.4
-"""Share of the budget that is kept back at most, so that a short search buys anything at all."""
+"""Share of the budget that footprint, loading and writing are given at most, so that a short search buys anything at
+all. The test part may take the rest; where it would take longer, the budget cannot be kept whatever is bought."""
 
 
 @dataclass(slots=True)
@@ -40,13 +41,38 @@ class Reserve:
         one that is far behind will not be scored on the test part. A bundle is read back before it is handed over,
         which loads the model once more, as a footprint does.
         """
-        contenders = _contenders([trial for trial in trials if trial.share >= 1])
-        slowest = max((trial.seconds_per_text for trial in contenders), default=0.0)
-        scoring = max((trial.scoring_seconds for trial in contenders), default=0.0) / max(self.n_validation, 1)
+        contenders = _contenders(trials)
         footprint = max(self.measured.values(), default=MEASURING)
         loading = max((self.measured.get(trial.candidate, footprint) for trial in contenders), default=footprint)
-        testing = (slowest + scoring) * self.n_test
-        return min(footprint + loading + testing + _profiling(slowest) + WRITING, MOST * self.budget_seconds)
+        before, after = footprint + loading + WRITING, self.testing(trials)
+        most = MOST * self.budget_seconds
+        if after > self.budget_seconds - most:  # the budget cannot be kept
+            return min(before + after, most)
+        return min(before, most) + after
+
+    def testing(self, trials: Sequence[Trial]) -> float:
+        """Seconds of the test part and the reference profile that ``seconds`` holds."""
+        return max(map(self._testing, _contenders(trials)), default=0.0)
+
+    def beyond(self, pool: Sequence[Candidate], trials: Sequence[Trial]) -> dict[str, float]:
+        """Candidate -> seconds that the test part would take beyond ``seconds``, were it the winner.
+
+        At its own pace, else at the slowest of its model; a candidate of whose model nothing has answered yet is left
+        out.
+        """
+        own = {trial.candidate: self._testing(trial) for trial in trials if not trial.repeat}
+        of_model: dict[str, float] = {}
+        for name, seconds in own.items():
+            model = name.rpartition("/")[0]
+            of_model[model] = max(seconds, of_model.get(model, 0.0))
+        known = self.testing(trials)
+        expected = {one.name: own.get(one.name, of_model.get(one.name.rpartition("/")[0], 0.0)) for one in pool}
+        return {name: seconds - known for name, seconds in expected.items() if seconds > known}
+
+    def _testing(self, trial: Trial) -> float:
+        """Seconds of answering and scoring the test part, and of the reference profile, as a trial's model does."""
+        scoring = trial.scoring_seconds / max(self.n_validation, 1)
+        return (trial.seconds_per_text + scoring) * self.n_test + _profiling(trial.seconds_per_text)
 
 
 def _profiling(per_text: float) -> float:
@@ -54,8 +80,9 @@ def _profiling(per_text: float) -> float:
     return sum(min(SECONDS, per_text * items) for items in (ANSWERED, EMBEDDED))
 
 
-def _contenders(finished: Sequence[Trial]) -> list[Trial]:
-    """Those whose interval overlaps that of the lowest loss."""
+def _contenders(trials: Sequence[Trial]) -> list[Trial]:
+    """Finished ones whose interval overlaps that of the lowest loss."""
+    finished = [trial for trial in trials if trial.share >= 1]
     if not finished:
         return []
     best = min(finished, key=lambda trial: trial.loss).score

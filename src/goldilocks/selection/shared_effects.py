@@ -42,8 +42,8 @@ class SharedEffects:
             factors: Loadings on factors of variance 1, ``(n, k)``.
             own: Variance of each candidate by itself, ``(n,)``.
             constant: Variance of the effect that all candidates share; it is not scaled.
-            between_rungs: Prior covariance of the rungs' effects, ``(n_rungs, n_rungs)``.
-            scales: Factor of the standard deviations of all but ``constant``, ``(n_scales,)``.
+            between_rungs: Prior covariance of the rungs' effects, ``(n_rungs, n_rungs)``; not scaled.
+            scales: Factor of the standard deviations of all else, ``(n_scales,)``.
         """
         n, n_scales = len(own), len(scales)
         squares = scales**2
@@ -67,7 +67,7 @@ class SharedEffects:
         """``S``, ``(n_scales, n_effects, n_effects)``: constant, groups, factors, rungs."""
         diagonal = np.arange(len(prior))
         self.covariance[:, diagonal, diagonal] = np.array(prior).T
-        self.covariance[:, len(prior) :, len(prior) :] = squares[:, None, None] * between_rungs
+        self.covariance[:, len(prior) :, len(prior) :] = between_rungs
         self._places = places
         """For each way of grouping the effect of each candidate's group; -1: it is part of its own."""
         self._factors = factors

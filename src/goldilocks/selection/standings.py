@@ -85,8 +85,10 @@ class Standings:
     """What measuring one finished model takes, after the race."""
     pending: dict[str, int] = field(default_factory=dict)
     """Candidate -> rung that a worker is running it up to. Counted at its expected outcome: the forecast does not move,
-    and a candidate on its way to the last rung counts as finished with the loss that is expected of it. (The posterior
-    of related candidates stays as wide as it is: a batch of purchases is a little less varied than it might be.)"""
+    and a candidate on its way to the last rung counts as finished with its expected loss. (The posterior of others
+    stays as wide as it is: a batch of purchases is a little less varied than it might be.)"""
+    after: Mapping[str, float] = field(default_factory=dict)
+    """Candidate -> seconds of what follows the race beyond what is reserved for it, were this the winner."""
     workers: int = 1
     """Purchases that run at once, which share the price of waiting."""
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -430,4 +432,5 @@ class Standings:
         of_model = np.zeros(int(self._models.max(initial=0)) + 1, dtype=bool)
         of_model[self._models[self._finished()]] = True
         measured = of_model[self._models]
-        return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds))
+        after = np.array([self.after.get(name, 0.0) for name in self._names]) if self.after else 0.0
+        return np.asarray(self._seconds()[:, -1] + np.where(measured, 0.0, self.footprint_seconds) + after)
