@@ -9,8 +9,9 @@ from race_records import SPEC, candidate, network, trial
 
 from goldilocks import plugins
 from goldilocks.errors import LimitError
-from goldilocks.protocols import Floats, Metric
-from goldilocks.records import Cost, Footprint, Limits, Measured, Objective, Output
+from goldilocks.evaluation.error_cost import loss_rule
+from goldilocks.protocols import Floats, Metric, Task
+from goldilocks.records import Cost, Footprint, Goal, Limits, Measured, Objective, Output
 from goldilocks.selection.decide import Prospect, Prospects, decide
 from goldilocks.selection.decision_map import decision_map
 from goldilocks.selection.joint_losses import LossPrior
@@ -152,6 +153,23 @@ def test_unfinished_candidate_that_always_ends_behind_the_finished_one_is_never_
 
     assert alone.p_best["encoder/m/full"] > 0.2
     assert together.p_best["encoder/m/full"] == 0
+
+
+def test_candidate_all_of_whose_answers_a_person_checks_is_not_the_best_by_rounding() -> None:
+    spec = replace(SPEC, objective=Objective(error_cost=0.05, review_cost=0.01))
+    task: Task = plugins.load("tasks", "text_classification")
+    rule = loss_rule(spec.objective, task, Goal(labels=("a", "b")), ACCURACY, GOLD)
+    right = replace(finished("cnn/m/scratch", range(0), cost=1), certainty=np.full(len(GOLD), 0.99))
+    other = replace(finished("recurrent/m/scratch", range(0), cost=1), certainty=np.full(len(GOLD), 0.99))
+    unsure = replace(finished("encoder/m/full", range(200), cost=1), certainty=np.full(len(GOLD), 0.5))
+
+    choice = decide([unsure, right, other], GOLD, ACCURACY, spec, rule=rule)
+
+    checked = next(row for row in choice.standings if row.candidate == "encoder/m/full")
+    assert checked.review_share == 1  # .01 of .05: every answer costs .2 errors, without noise
+    assert choice.p_best["encoder/m/full"] < 0.05
+    assert choice.loss_draws.min() > -1
+    assert choice.loss_draws.max() < 1
 
 
 def test_free_errors_leave_the_cheapest() -> None:

@@ -23,6 +23,14 @@ def test_sentence_names_the_winner_its_score_its_rival_and_the_range() -> None:
     assert "from 0.178 USD per error upwards; below that cnn/n/scratch is better" in text
 
 
+def test_winner_that_is_not_better_than_a_baseline_is_not_recommended() -> None:
+    choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, SPEC)
+
+    text = sentence(choice.winner, choice.standings, choice.tied, choice.map, SPEC.objective, "accuracy", useful=False)
+
+    assert text.startswith("The best so far is n (cnn, scratch)")
+
+
 def test_cheap_errors_turn_the_choice() -> None:
     text = words(0.01)
     assert "Use n (cnn, scratch)" in text

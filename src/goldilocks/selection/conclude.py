@@ -148,7 +148,15 @@ def decision_from(records: RunRecords, footprints: Mapping[str, Footprint], sear
     choice = decide(finished, records.gold, records.metric, spec, prospects=forecasts.prospects, rule=records.rule)
     standings = (*choice.standings, *_unfinished(records, search.stopped, forecasts, choice))
     verdict = _verdict(records, choice, finished, standings)
-    in_words = sentence(choice.winner, standings, choice.tied, choice.map, spec.objective, records.metric_name)
+    in_words = sentence(
+        choice.winner,
+        standings,
+        choice.tied,
+        choice.map,
+        spec.objective,
+        records.metric_name,
+        useful=verdict is None or verdict.useful,
+    )
     return Decision(
         winner=choice.winner,
         tied=choice.tied,

@@ -239,6 +239,7 @@ def _field(
 ) -> _Field:
     table = loss_table(members, gold, metric, rule, seed=spec.seed)
     centred = (table.per_item - table.per_item.mean(axis=0)).astype(np.float32)
+    centred[:, np.ptp(table.per_item, axis=0) == 0] = 0.0  # not the rounding of their mean
     rows = len(centred)
     noise = weighted_sums(bootstrap_weights(rows, n_draws, seed=spec.seed), centred) / np.float32(rows)
     noise *= np.float32((rows / max(rows - 1, 1)) ** 0.5)  # draws with replacement vary by (n - 1) / n too little

@@ -16,15 +16,17 @@ def sentence(
     ranges: Sequence[AlphaRange],
     objective: Objective,
     metric: str,
+    *,
+    useful: bool = True,
 ) -> str:
-    """The decision as one paragraph with the numbers that matter."""
+    """The decision as one paragraph with the numbers that matter; it recommends no winner that is not ``useful``."""
     assert winner.score is not None
     assert winner.cost is not None
     parts = [
         f"The best so far is {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
         f"{money(winner.cost.total)} {objective.currency} per month to run."
-        if provisional(winner, standings)
+        if provisional(winner, standings) or not useful
         else f"Use {winner.model} ({winner.family}, {winner.method}): {metric} {winner.score.value:.3f} "
         f"({winner.score.low:.3f} to {winner.score.high:.3f}) on {winner.score.n} validation texts, "
         f"{money(winner.cost.total)} {objective.currency} per month to run."
