@@ -288,6 +288,21 @@ def test_value_policy_buys_the_cheap_first_and_the_best_at_last(tmp_path: Path) 
     assert "encoder/m/full" in done
 
 
+def test_candidate_that_could_not_answer_the_test_part_in_time_does_not_fit() -> None:
+    value = plugins.load("policies", "value")
+    state = standings({"naive_bayes/word/scratch": 1.0, "encoder/m/full": 60.0})
+    state.trials.append(trial("naive_bayes/word/scratch", 2, 0.4, 1.0))
+    state.left = 100.0
+    bought = value.choose(state)
+    assert bought is not None
+    assert bought[0] == "encoder/m/full"
+
+    state.after = {"encoder/m/full": 50.0}  # 60 s to its end and 50 s for the test part
+
+    assert value.choose(state) is None
+    assert value.stopped(state).startswith("1 candidate does not fit into what is left; about 1")
+
+
 def test_hopeless_candidate_is_not_worth_its_price() -> None:
     value = plugins.load("policies", "value")
     state = standings({"encoder/m/full": 10.0, "recurrent/lstm/scratch": 60.0})
