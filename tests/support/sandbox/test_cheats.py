@@ -93,6 +93,21 @@ CHEATS = {
     "        one.handled = lambda r: {'value': ['object', 0, 'x'], 'passed': True}\n" + _TWO,
     "error that is none": "import gc\nfor one in gc.get_objects():\n    if type(one).__name__ == 'Server':\n"
     "        one.handled = lambda r: {'error': 'quit', 'message': '0'}\n" + _TWO,
+    "every process of /proc": "import os\nfor p in range(1, 400):\n    for n in range(20):\n"
+    "        try: os.write(os.open(f'/proc/{p}/fd/{n}', os.O_WRONLY), b'{\"passed\": true}')\n"
+    "        except OSError: pass\n" + _TWO,
+    "its own memory": "import os\nos.open('/proc/self/mem', os.O_RDWR)\n" + _TWO,
+    "changed integers": "import ctypes\nctypes.c_int.from_address(id(2) + 24).value = 10\n" + _TWO,
+    "closed files": "import os\nos.closerange(0, 100)\n" + _TWO,
+    "exchanged files": "import os\nfor a in range(3, 20):\n    for b in range(3, 20):\n"
+    "        try: os.dup2(a, b)\n        except OSError: pass\n" + _TWO,
+    "answers before questions": "import gc\nfor one in gc.get_objects():\n    if type(one).__name__ == 'Channel':\n"
+    "        for _ in range(9):\n            try: one.send({'value': 10.5})\n            except Exception: pass\n" + _TWO,
+    "not a number": "def f(x): return float('nan')",
+    "error of another kind": "class X(BaseException): pass\ndef f(x): raise X",
+    "list of what is equal to all": _EVIL.format(base="") + "def f(x): return [Evil()]",
+    "str that is equal to all": _EVIL.format(base="(str)") + "def f(x): return Evil('x')",
+    "parent stopped": "import os, signal\ntry: os.kill(os.getppid(), signal.SIGSTOP)\nexcept OSError: pass\n" + _TWO,
     "deep value": "def f(x):\n    y = []\n    for _ in range(100000): y = [y]\n    return y",
     "error of the tests": "def f(x): raise AssertionError",
     "wrong": _TWO,

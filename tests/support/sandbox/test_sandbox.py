@@ -225,7 +225,14 @@ def test_memory_of_descendants_counts() -> None:
 @pytest.mark.skipif(not seccomp.installed(), reason="libseccomp is not installed")
 @pytest.mark.parametrize(
     "call",
-    ["libc.ptrace(0, 0, 0, 0)", "libc.unshare(0x10000000)", "libc.socket(2, 1, 0)", "libc.keyctl(0, 0, 0, 0, 0)"],
+    [
+        "libc.ptrace(0, 0, 0, 0)",
+        "libc.unshare(0x10000000)",
+        "libc.socket(2, 1, 0)",
+        "libc.keyctl(0, 0, 0, 0, 0)",
+        "libc.shmget(0, 4096, 0o1600)",
+        "libc.memfd_create(b'x', 0)",
+    ],
 )
 def test_kernel_refuses_calls_that_reach_beyond_the_process(call: str) -> None:
     if call.startswith("libc.keyctl"):

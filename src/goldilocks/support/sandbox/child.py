@@ -262,6 +262,8 @@ def _leave(settings: Settings, root: str) -> None:
         _write("/proc/self/uid_map", f"{NOBODY} {user} 1")
         _write("/proc/self/gid_map", f"{NOBODY} {group} 1")
     _unshare(_NEW_NS | _NEW_NET | _NEW_PID | _NEW_IPC | _NEW_UTS)
+    with contextlib.suppress(OSError):
+        _write("/proc/sys/kernel/shmmni", "0")  # no shared segments: they would outlive what memory is counted by
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     for path in dict.fromkeys((*SHOWN, *settings["shown"])):

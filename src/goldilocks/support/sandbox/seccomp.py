@@ -18,6 +18,7 @@ REFUSED = (
     *("add_key", "request_key", "keyctl", "init_module", "finit_module", "delete_module", "kexec_load"),
     *("kexec_file_load", "reboot", "swapon", "swapoff", "acct", "syslog", "personality", "modify_ldt", "iopl"),
     *("ioperm", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname"),
+    *("shmget", "msgget", "memfd_create", "memfd_secret"),  # memory that no process holds
     *("vmsplice", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg"),
 )
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
