@@ -77,7 +77,7 @@ from goldilocks.selection.tracking import Tracking
 from goldilocks.selection.unlabelled_rows import unlabelled_pairs
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
-from goldilocks.support.files import from_json, read_record, read_text, to_json, write_text
+from goldilocks.support.files import from_json, read_object, read_record, read_text, to_json, write_text
 from goldilocks.support.machine.clock import Clock
 from goldilocks.support.machine.hardware import machine, set_threads
 from goldilocks.support.sandbox.sandbox import allow_unsafe_execution
@@ -205,7 +205,7 @@ def _read_data(spec: TaskSpec, task: Task, workspace: Workspace, progress: Progr
     progress(StageStarted("data"))
     dataset = load(spec, task, tokenizers=token_counters, progress=progress)
     if workspace.data.exists():
-        there = json.loads(read_text(workspace.data)).get("fingerprint")
+        there = read_object(workspace.data).get("fingerprint")
         if there != dataset.fingerprint:
             raise InputError(
                 f"{workspace.folder}: this run used other data (fingerprint {there}, now {dataset.fingerprint}); "
@@ -428,9 +428,9 @@ def rewrite_report(folder: Path) -> Path:
     workspace = Workspace(folder)
     decision = read_record(Decision, workspace.decision)
     check_inputs(workspace, decision)
-    data = json.loads(read_text(workspace.data))
-    profile = from_json(DataProfile, json.dumps(data["profile"]), where=workspace.data)
-    findings = tuple(from_json(Finding, json.dumps(row), where=workspace.data) for row in data["findings"])
+    data = read_object(workspace.data)
+    profile = from_json(DataProfile, json.dumps(data.get("profile")), where=workspace.data)
+    findings = from_json(tuple[Finding, ...], json.dumps(data.get("findings")), where=workspace.data)
     evaluation = read_stored(workspace.evaluation)
     return write_report(workspace.report, _records(workspace, decision, profile, findings, evaluation))
 

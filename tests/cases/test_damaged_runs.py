@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from goldilocks.bundle.verify import verify
-from goldilocks.errors import BudgetError, InputError, IntegrityError, MissingError
+from goldilocks.errors import BudgetError, GoldilocksError, InputError, IntegrityError, MissingError
 from goldilocks.flow import rewrite_report, select
 from goldilocks.records import Decision, TaskSpec
 from goldilocks.selection.clean import clean
 from goldilocks.selection.digests import verify_run
+from goldilocks.selection.what_if import Changes, decide_again
 from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task
 from goldilocks.support.files import read_record
@@ -85,6 +86,22 @@ def test_changed_or_missing_input_is_named_by_report_and_verify(
         verify_run(run)
     with pytest.raises(IntegrityError, match=words):
         rewrite_report(run)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{\0}\0", b"[" * 5_000, b"[]"])
+@pytest.mark.parametrize("name", ["task.yaml", "data.json", "validation_gold.json", "evaluation.json"])
+def test_content_of_any_kind_is_told_in_one_line(run: Path, name: str, content: bytes) -> None:
+    (run / name).write_bytes(content)
+    decision = json.loads((run / "decision.json").read_text()) | {"inputs": {}}  # as of a version without digests
+    (run / "decision.json").write_text(json.dumps(decision))
+    for reading in (decide_again, rewrite_report):
+        try:
+            reading(run, *([Changes(objective={"error_cost": 0.5})] if reading is decide_again else []))
+        except GoldilocksError as error:
+            told = str(error)
+        else:
+            told = ""  # it is not needed for that, or not with these answers
+        assert told.isprintable()
 
 
 def test_forged_score_in_a_trial_is_noticed(run: Path) -> None:

@@ -177,7 +177,7 @@ def _inner(folder: Path) -> Path:
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
         paths = [str(module["path"]) for module in modules if str(module["type"]).endswith(".Transformer")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise IntegrityError(f"{folder / 'modules.json'}: damaged ({error}); download the model again.") from error
     for path in paths:
         inner = (folder / path).resolve()
@@ -216,7 +216,7 @@ def _check_shards(folder: Path, source: str) -> None:
         try:
             names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
             missing = [name for name in names if not (folder / name).is_file()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(f"{index}: damaged ({error}); download the checkpoint again.") from error
         if missing:
             raise MissingError(

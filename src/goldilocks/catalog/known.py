@@ -107,6 +107,6 @@ def _card_head(path: Path) -> Mapping[str, object]:
     try:
         match = re.match(r"---\s*\n(.*?)\n---\s*(\n|$)", path.read_text(encoding="utf-8"), re.DOTALL)
         head = yaml.safe_load(match[1]) if match else {}
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return head if isinstance(head, dict) else {}

@@ -90,5 +90,5 @@ def _message(content: bytes) -> str:
 
     try:
         return str(json.loads(content)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return content[:200].decode("utf-8", "replace")

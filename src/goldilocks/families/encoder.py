@@ -238,7 +238,7 @@ def _pooling(folder: Path) -> str:
 
     try:
         pooling = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return "mean"
     return "first" if pooling.get("pooling_mode_cls_token") else "mean"
 

@@ -202,7 +202,7 @@ def _search(folder: Path, hub: Mapping[str, Any]) -> Any:
 
     try:
         own = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         own = {}
     merged = {**hub, **{name: value for name, value in own.items() if value is not None}}
     end = merged.get("eos_token_id", 1)

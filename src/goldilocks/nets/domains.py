@@ -249,7 +249,7 @@ def restored(folder: Path, base: Network) -> DomainNetworks:
 def _content(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(f"{folder / FILE}: damaged ({error}); make the bundle again.") from error
     if not isinstance(content, dict):
         raise IntegrityError(f"{folder / FILE}: damaged (no object); make the bundle again.")

@@ -240,7 +240,7 @@ def _configured_names(folder: Path) -> dict[str, str]:
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
             raw = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         for role in _USUAL:
             token = raw.get(f"{role}_token") if isinstance(raw, dict) else None

@@ -15,7 +15,7 @@ def task_name(task_yaml: str) -> str:
 
     try:
         loaded = yaml.safe_load(task_yaml)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return ""
     return str(loaded.get("name") or "") if isinstance(loaded, dict) else ""
 

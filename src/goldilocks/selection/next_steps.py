@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +18,7 @@ from goldilocks.selection.loss_money import monthly_loss
 from goldilocks.selection.loss_table import Finished
 from goldilocks.selection.run_records import RunRecords
 from goldilocks.selection.seeds import depends_on_seed
-from goldilocks.support.files import read_text
+from goldilocks.support.files import read_object
 
 STOP, MORE_DATA, LARGER_MODEL = "stop", "more_data", "larger_model"
 
@@ -153,6 +152,6 @@ def _measured(value: float, drawn: npt.NDArray[np.float64], records: RunRecords)
 def _training_rows(records: RunRecords) -> int:
     """0: not known."""
     try:
-        return int(json.loads(read_text(records.workspace.data))["profile"]["rows"]["train"])
+        return int(read_object(records.workspace.data)["profile"]["rows"]["train"])
     except (GoldilocksError, OSError, ValueError, LookupError, TypeError):
         return 0

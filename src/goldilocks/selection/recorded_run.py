@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from goldilocks.errors import MissingError
 from goldilocks.records import Decision
 from goldilocks.selection.experience_store import rows_of_run
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import read_record, read_text
+from goldilocks.support.files import read_object, read_record
 
 
 def rows_of_folder(folder: Path, name: str | None = None) -> list[dict[str, str]]:
@@ -26,7 +25,7 @@ def rows_of_folder(folder: Path, name: str | None = None) -> list[dict[str, str]
     if not workspace.decision.exists():
         raise MissingError(f"{folder}: no finished run here; name a folder that `goldilocks select` wrote.")
     decision = read_record(Decision, workspace.decision)
-    labels = json.loads(read_text(workspace.data)).get("labels", ())
+    labels = read_object(workspace.data).get("labels", ())
     dataset = name or f"{workspace.read_task().name or decision.task}-{decision.data_fingerprint[:8]}"
     rows = rows_of_run(dataset, workspace.read_trials(), seed=decision.seed, n_labels=len(labels))
     if len({row["candidate"] for row in rows}) < 2:

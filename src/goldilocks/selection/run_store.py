@@ -35,7 +35,7 @@ from goldilocks.selection.augmentation import is_prompted
 from goldilocks.selection.footprint_process import footprint_of
 from goldilocks.selection.teachers import probabilities_of, teacher_of
 from goldilocks.selection.workspace import Workspace
-from goldilocks.support.files import read_record, read_text, to_json, write_text
+from goldilocks.support.files import read_object, read_record, to_json, write_text
 from goldilocks.support.machine.clock import OutOfTimeError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class RunStore:
         chosen = folder / "teacher.json"
         pool = read_record(Pool, self.workspace.pool).candidates
         if chosen.exists():
-            named = str(json.loads(read_text(chosen))["teacher"])
+            named = str(read_object(chosen).get("teacher"))
             teacher = next((candidate for candidate in pool if candidate.name == named), None)
         else:
             teacher = teacher_of(student, pool, self.workspace.read_trials(), self.workspace.read_dropped())
@@ -233,4 +233,4 @@ class RunStore:
 def _has_additions(folder: Path) -> bool:
     """Whether a model folder is of a network to which its method added something that stays."""
     path = folder / "network.json"
-    return path.exists() and bool(json.loads(read_text(path)).get("additions"))
+    return path.exists() and bool(read_object(path).get("additions"))

@@ -51,7 +51,7 @@ def read_answers(path: Path, goal: Goal) -> Answers:
         _need_finite(probabilities)
         probabilities = np.where(probabilities == _NO_ANSWER, np.nan, probabilities)
         return of_labels(probabilities, goal.labels, several=goal.several)
-    except (OSError, ValueError, EOFError, TypeError, IndexError) as error:
+    except (OSError, ValueError, EOFError, TypeError, IndexError, RecursionError) as error:
         raise IntegrityError(f"{path}: damaged or missing; start again with another --out.") from error
 
 
@@ -70,7 +70,7 @@ def read_gold(path: Path) -> tuple[Goal, tuple[Gold, ...]]:
         content = json.loads(path.read_bytes())
         goal = from_json(Goal, json.dumps(content["goal"]), where=path)
         return goal, tuple(_frozen(element) for element in content["gold"])
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise IntegrityError(f"{path}: damaged; remove it, then the data of the task are read instead.") from error
 
 
@@ -89,7 +89,7 @@ def read_baseline_answers(path: Path) -> BaselineAnswers:
             random=bool(content["random"]),
             notes={str(name): str(note) for name, note in content["notes"].items()},
         )
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"{path}: damaged; remove it, then --resume answers for the baselines again.") from error
 
 

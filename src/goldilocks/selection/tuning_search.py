@@ -29,7 +29,7 @@ from goldilocks.protocols import HasSearchSpace, Metric, Model
 from goldilocks.records import Candidate, Dataset, Measured, TrainingConfig
 from goldilocks.selection.standings import RUNGS
 from goldilocks.selection.tune_single import TuningPlan, run_of
-from goldilocks.support.files import append_line, read_text, write_text
+from goldilocks.support.files import append_line, read_object, read_text, write_text
 
 if TYPE_CHECKING:
     import optuna
@@ -173,7 +173,7 @@ class TuningSearch:
             raise InputError(
                 f"{self.search.folder}: holds a search; continue it with --resume, or choose another --out."
             )
-        before = json.loads(read_text(head))
+        before = read_object(head)
         other = next((key for key in identity if before.get(key) != identity[key]), None)
         if other is not None:
             raise InputError(
@@ -183,7 +183,7 @@ class TuningSearch:
         for number, line in enumerate(read_text(lines).splitlines() if lines.exists() else (), start=1):
             try:
                 self.finished.append(SearchTrial(**json.loads(line)))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise IntegrityError(f"{lines} line {number}: is no trial ({error}); remove the line.") from error
 
     def _keep(self, trial: SearchTrial, model: Model | None) -> None:

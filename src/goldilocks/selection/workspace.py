@@ -227,7 +227,7 @@ class Workspace:
             content = yaml.safe_load(read_text(self.task)) or {}
             known = plain(TaskSpec(name="", data=DataSpec(""))) | content
             return from_json(TaskSpec, json.dumps(known), where=self.task)
-        except (yaml.YAMLError, TypeError) as error:
+        except (yaml.YAMLError, TypeError, RecursionError) as error:
             raise IntegrityError(f"{self.task}: damaged; restore it, or start again with another --out.") from error
 
     def read_trials(self) -> list[Trial]:
@@ -283,7 +283,7 @@ class Workspace:
         """How many there were; 0 without a decision that can be read."""
         try:
             return int(json.loads(self.decision.read_bytes())["search"]["trials"])
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return 0
 
     def test_opened(self) -> bool:
@@ -304,7 +304,7 @@ class Workspace:
     def _in_decision(self, key: str) -> Any:
         try:
             return json.loads(self.decision.read_bytes()).get(key)
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             return None
 
     def add_trial(self, trial: Trial) -> None:

@@ -289,5 +289,5 @@ def _read_usage(path: Path | None) -> tuple[dict[str, int], str]:
     try:
         raw: Any = json.loads(path.read_bytes()) if path else None
         return {str(key): int(used) for key, used in raw["items"].items()}, str(raw["month"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}, ""  # none yet

@@ -203,7 +203,7 @@ def read_settings(path: Path) -> ServeSettings:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingError(f"{path}: there is no such file; leave out --config, or name one.") from error
-    except (UnicodeDecodeError, IsADirectoryError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, IsADirectoryError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: not a YAML file ({error}).") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: holds {type(raw).__name__}; it must be a mapping with keys such as models and port.")

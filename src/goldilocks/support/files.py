@@ -131,11 +131,30 @@ def read_text(path: Path) -> str:
 
     Raises:
         MissingError: there is no such file.
+        IntegrityError: it is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise MissingError(f"{path}: there is no such file; is {path.parent} a finished run or bundle?") from error
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{path}: damaged (not UTF-8 at byte {error.start:,}); restore it.") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run or bundle.
+
+    Raises:
+        MissingError: there is no such file.
+        IntegrityError: it holds no JSON object.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"{path}: damaged (no JSON); restore it, or start again with another --out.") from error
+    if not isinstance(content, dict):
+        raise IntegrityError(f"{path}: damaged (no JSON object); restore it, or start again with another --out.")
+    return content
 
 
 def read_record(kind: type[Record], path: Path) -> Record:

@@ -102,7 +102,8 @@ CHEATS = {
     "exchanged files": "import os\nfor a in range(3, 20):\n    for b in range(3, 20):\n"
     "        try: os.dup2(a, b)\n        except OSError: pass\n" + _TWO,
     "answers before questions": "import gc\nfor one in gc.get_objects():\n    if type(one).__name__ == 'Channel':\n"
-    "        for _ in range(9):\n            try: one.send({'value': 10.5})\n            except Exception: pass\n" + _TWO,
+    "        for _ in range(9):\n            try: one.send({'value': 10.5})\n            except Exception: pass\n"
+    + _TWO,
     "not a number": "def f(x): return float('nan')",
     "error of another kind": "class X(BaseException): pass\ndef f(x): raise X",
     "list of what is equal to all": _EVIL.format(base="") + "def f(x): return [Evil()]",

@@ -43,7 +43,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(f"{folder / CONFIG}: not JSON ({error}); download the adapter again.") from error
     if not isinstance(config, dict):
         raise IntegrityError(f"{folder / CONFIG}: holds {type(config).__name__}; it should be a JSON object.")

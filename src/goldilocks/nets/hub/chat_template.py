@@ -48,7 +48,7 @@ def _template(folder: Path) -> tuple[str, str]:
     """The template and the EOS token; an empty template where there is none."""
     try:
         config: dict[str, Any] = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         config = {}
     token = config.get("eos_token") if isinstance(config, dict) else None
     special = str(token.get("content", "") if isinstance(token, dict) else token or "")

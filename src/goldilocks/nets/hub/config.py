@@ -43,6 +43,6 @@ def count_weights(file: Path) -> int:
         shapes = [
             entry["shape"] for name, entry in header.items() if name != "__metadata__" and "I" not in entry["dtype"]
         ]
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (struct.error, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.") from error
     return sum(math.prod(shape) for shape in shapes)

@@ -36,7 +36,7 @@ def cached(digest: str) -> Path | None:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         whole = all((folder / name).stat().st_size == size for name, (size, _) in manifest["files"].items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
     return folder if whole and manifest.get("sha256") == digest else None
 

@@ -74,5 +74,5 @@ class SpendingLog:
                 # Required: the first four. An older Goldilocks wrote no others.
                 counts = {name: raw[name] for name in _COUNTS[:4]} | {name: raw.get(name, 0) for name in _COUNTS[4:]}
                 self._count(raw["endpoint"], raw["by"], Usage(**{**counts, "money": float(raw["money"])}))
-            except (ValueError, KeyError, TypeError):  # broken off by a power cut: at most one request
+            except (ValueError, RecursionError, KeyError, TypeError):  # broken off by a power cut: at most one request
                 continue
