@@ -198,7 +198,12 @@ def _old_source(data: Any, folder: Path) -> str:
 
 
 def evaluate(
-    bundle: Bundle | Path | str, data: Any, *, text: Columns | None = None, target: Columns | None = None
+    bundle: Bundle | Path | str,
+    data: Any,
+    *,
+    text: Columns | None = None,
+    target: Columns | None = None,
+    domain: str | None = None,
 ) -> Evaluation:
     """Score a bundle on labelled rows: every metric of its task with intervals, classes, slices, errors.
 
@@ -207,6 +212,7 @@ def evaluate(
         data: A data file or folder, a frame or a list of dicts.
         text: The column of the text; without it, the column the bundle was trained on, or the role's own name.
         target: The column of the right answer; likewise.
+        domain: Domain of all rows, for a bundle with a part for each; ``None``: the model chooses.
 
     Raises:
         GoldilocksError: the bundle or the rows cannot be used; the message says what to do.
@@ -218,7 +224,7 @@ def evaluate(
     task = read_info(folder).task
     with tempfile.TemporaryDirectory() as scratch:
         source = str(write_rows(data, Path(scratch)) if is_frame(data) or is_rows(data) else data)
-        return judge.evaluate_bundle(folder, source, fields_of(task, text, target))
+        return judge.evaluate_bundle(folder, source, fields_of(task, text, target), domain=domain)
 
 
 def task_spec(

@@ -128,6 +128,10 @@ def _calibration_texts(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ..
 def _check_compressible(bundle: Bundle) -> None:
     if bundle.info.compression is not None or bundle.info.engine != "native":
         raise InputError(f"{bundle.folder}: is compressed already; compress the bundle that it was made from.")
+    if bundle.domains:
+        raise InputError(
+            f"{bundle.folder}: has a part for each domain, which no compressor knows; compress a bundle of one model."
+        )
     if isinstance(bundle.model, TracksSpending):
         raise InputError(f"{bundle.folder}: its model answers at an endpoint, so there is nothing to compress here.")
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import goldilocks
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.verify import verify
+from goldilocks.compress import compress_bundle
 from goldilocks.continual import ContinueFrom, continue_tuning
 from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.fine_tune import tune_one
@@ -193,6 +195,15 @@ def test_taggers_have_domains_routed_by_confidence(tmp_path: Path) -> None:
     words = [("soup", "today")]
     stated = load(tmp_path / "out").answers(words, domains=["first"])
     assert stated.values == load(tmp_path / "bundle").answers(words).values
+
+
+def test_bundle_with_domains_is_evaluated_by_domain_and_not_compressed(folder: Path, tmp_path: Path) -> None:
+    rows = [{"text": text, "label": "winter"} for text in NEW]
+    stated = goldilocks.evaluate(folder / "updated", rows, domain="may")
+    assert stated.scores["accuracy"].value == 1
+    assert goldilocks.evaluate(folder / "updated", rows, domain="first").scores["accuracy"].value == 0
+    with pytest.raises(InputError, match="has a part for each domain, which no compressor knows"):
+        compress_bundle(folder / "updated", str(folder / "may.jsonl"), tmp_path / "small")
 
 
 def test_command_takes_domains_from_a_column(folder: Path, tmp_path: Path) -> None:
