@@ -1,6 +1,7 @@
 """How much smaller and faster is a compressed encoder than the tuned one, and what does it lose?
 
 Run:    python benchmarks/compression_speed.py --train 5000 --form onnx_int8 --form distilled_embedding
+        python benchmarks/compression_speed.py --set conll2003 --train 14041 --form onnx_int8 --form onnx_static_int8
 Needs:  the data folder and the extra `onnx`; minutes on a quiet machine for the default forms, more where a student is
         trained. Results of record lie in benchmarks/results/.
 
@@ -8,6 +9,8 @@ A candidate is tuned on --train rows of the training part, drawn with --seed. A 
 chain: "layer_pruning 0.5 + onnx_int8", "distilled_encoder all-MiniLM-L6-v2 + onnx_int8". Texts that compressors learn
 from are all rows of the training part, without their labels. Every form is scored on the official test part, paired
 with the original; it is then timed at batch sizes 1 and 8 in a process of its own, the forms in turn, --rounds times.
+Sets whose rows have tokens and tags (conll2003, weibo_ner) make taggers, scored by entity F1. With --engine openvino
+the graphs of ONNX forms are timed on that engine too.
 Times are those of the processor (all threads), so that other work on the machine adds little; with OMP_NUM_THREADS=1
 they are close to the latency of a quiet machine. torch.ao is PyTorch's own dynamic int8 quantisation of the linear
 layers, on the same network; torchao is its successor (int8 weights and dynamic int8 activations), run as it is and
@@ -29,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +51,7 @@ from goldilocks.compression.trial import SavedModel
 from goldilocks.evaluation.calibration import calibration
 from goldilocks.evaluation.score import score
 from goldilocks.protocols import Calibration, ChangesFamily, ChoosesStudents, Model
-from goldilocks.records import Part
+from goldilocks.records import Part, Text
 from goldilocks.support.files import plain
 
 FORMS = ["onnx_float32", "onnx_int8", "vocabulary_pruning + onnx_int8", "distilled_embedding"]
@@ -71,13 +74,15 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=0, help="test rows; 0: all")
     parser.add_argument("--epochs", type=float, default=0.0, help="of tuning; 0: the family's own")
     parser.add_argument("--form", action="append", help=f"default: {FORMS}")
+    parser.add_argument("--engine", action="append", default=[], choices=["openvino"], help="that graphs run on, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bundle", type=Path, help="folder of the tuned bundle, made if it is not there")
+    parser.add_argument("--out", help="name of the result file; default: by set and model")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         suffix = "" if chosen.candidate == CANDIDATE else f"-{chosen.candidate.split('/')[1]}"
-        keep(f"compression_speed-{chosen.set}{suffix}", measured(chosen, Path(scratch)) | machine())
+        keep(chosen.out or f"compression_speed-{chosen.set}{suffix}", measured(chosen, Path(scratch)) | machine())
 
 
 def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
@@ -87,25 +92,29 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
     test = test[: chosen.test or len(test)]
     folder = chosen.bundle or scratch / "bundle"
     if not folder.exists():
-        write_rows(scratch / "train.jsonl", train[: chosen.train])
+        write_training(scratch / "train.jsonl", train[: chosen.train])
         config = {"epochs": chosen.epochs} if chosen.epochs else {}
-        goldilocks.tune(str(scratch / "train.jsonl"), chosen.candidate, out=folder, seed=chosen.seed, config=config)
+        task = "ner" if "tags" in train[0] else "text_classification"
+        goldilocks.tune(
+            str(scratch / "train.jsonl"), chosen.candidate, task=task, out=folder, seed=chosen.seed, config=config
+        )
     bundle = load(folder)
     original = SavedModel(folder / MODEL, bundle.info.family, bundle.info.engine)
-    texts = tuple(dict.fromkeys(row["text"] for row in train))
-    part = Part(tuple(row["text"] for row in test), tuple(str(row["label"]) for row in test), tuple(range(len(test))))
+    texts = tuple(dict.fromkeys(part_of(train).texts))
+    part = part_of(test)
     answers, goal = original.load().predict(part.texts), bundle.info.goal
-    accuracy, made = plugins.load("metrics", "accuracy"), {"original": original}
+    name = "entity_f1" if "tags" in train[0] else "accuracy"
+    metric, made = plugins.load("metrics", name), {"original": original}
     results: dict[str, dict[str, Any]] = {
-        "original": {"accuracy": score(accuracy, part.gold, answers.values), "bytes": original.size_bytes()}
+        "original": {name: score(metric, part.gold, answers.values), "bytes": original.size_bytes()}
     }
 
     def compared(loaded: Model) -> dict[str, Any]:
         own = loaded.predict(part.texts)
         ece = [calibration(entry, part.gold, goal) for entry in (answers, own)]
         return {
-            "accuracy": score(accuracy, part.gold, own.values),
-            "loss": plain(paired_loss(accuracy, part.gold, answers.values, own.values)),
+            name: score(metric, part.gold, own.values),
+            "loss": plain(paired_loss(metric, part.gold, answers.values, own.values)),
             "changed": plain(changed_share(answers.values, own.values)),
             "ece": [entry.ece.value if entry else None for entry in ece],
         }
@@ -122,12 +131,15 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
             "seconds_to_make_and_score": time.perf_counter() - begun,
         }
         print(form, json.dumps(results[form]), flush=True)
-    for name in PEERS:
-        if (reason := peer_unavailable(name)) is not None:
-            results[name] = {"left_out": reason}
-        elif name != COMPILED:  # the same numbers as without
-            results[name] = compared(as_peer(original.load(), name))
-        print(name, json.dumps(results.get(name, {})), flush=True)
+    for peer in PEERS:
+        if (reason := peer_unavailable(peer)) is not None:
+            results[peer] = {"left_out": reason}
+        elif peer != COMPILED:  # the same numbers as without
+            results[peer] = compared(as_peer(original.load(), peer))
+        print(peer, json.dumps(results.get(peer, {})), flush=True)
+    for engine in chosen.engine:
+        others = {form: model for form, model in made.items() if model.engine == "onnxruntime"}
+        made |= {f"{form} on {engine}": replace(model, engine=engine) for form, model in others.items()}
     sample = scratch / "texts.json"
     sample.write_text(json.dumps(list(part.texts[:200])), encoding="utf-8")
     times = timings(made, sample, chosen.rounds)
@@ -137,11 +149,11 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
         results[form]["speedup"] = {
             size: statistics.median(first[size]) / statistics.median(batches[size]) for size in batches if batches[size]
         }
-    names = ("set", "candidate", "train", "epochs", "rounds", "seed")
+    settings = ("set", "candidate", "train", "epochs", "rounds", "seed")
     return {
         "benchmark": "compression_speed",
         "command": shlex.join(["python", *sys.argv]),
-        **{name: getattr(chosen, name) for name in names},
+        **{setting: getattr(chosen, setting) for setting in settings},
         "rows_of_tuning": dict(bundle.info.rows),
         "n_test": len(test),
         "n_texts": len(texts),
@@ -150,6 +162,23 @@ def measured(chosen: Any, scratch: Path) -> dict[str, Any]:
         "load_per_core": load_per_core(),
         "forms": results,
     }
+
+
+def part_of(data: list[dict[str, Any]]) -> Part:
+    """Texts and labels, or words and tags."""
+    if "tags" in data[0]:
+        texts, gold = tuple(tuple(row["tokens"]) for row in data), tuple(tuple(row["tags"]) for row in data)
+        return Part(texts, gold, tuple(range(len(data))))
+    return Part(tuple(row["text"] for row in data), tuple(str(row["label"]) for row in data), tuple(range(len(data))))
+
+
+def write_training(path: Path, data: list[dict[str, Any]]) -> None:
+    """Rows to tune on."""
+    if "tags" not in data[0]:
+        write_rows(path, data)
+        return
+    lines = (json.dumps({"tokens": row["tokens"], "tags": row["tags"]}, ensure_ascii=False) for row in data)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def compressed(made: dict[str, SavedModel], form: str, folder: Path, texts: Calibration) -> SavedModel:
@@ -194,11 +223,12 @@ def timed(engine: str, family: str, folder: str, sample: str) -> None:
     model: Any = plugins.load("engines", "native" if engine in PEERS else engine).load(Path(folder), family)
     if engine in PEERS:
         model = as_peer(model, engine)
-    texts = json.loads(Path(sample).read_text(encoding="utf-8"))
+    given = json.loads(Path(sample).read_text(encoding="utf-8"))
+    texts = [text if isinstance(text, str) else tuple(text) for text in given]
     print(json.dumps({size: _median_ms(model, texts, int(size)) for size in SIZES}))
 
 
-def _median_ms(model: Any, texts: list[str], size: int) -> float:
+def _median_ms(model: Any, texts: Sequence[Text], size: int) -> float:
     batches = [texts[start : start + size] for start in range(0, len(texts), size)]
     for batch in batches[:5]:
         model.predict(batch)

@@ -1,5 +1,6 @@
 """What cannot be answered is refused with a status and one sentence, and the service goes on."""
 
+import gzip
 import json
 import re
 from typing import Any
@@ -19,8 +20,9 @@ def ask(api: TestClient, body: Any) -> Any:
 @pytest.mark.parametrize(
     ("body", "status", "code", "words"),
     [
-        (b"", 422, "invalid_body", "the body: Field required"),
-        (b'{"input": ', 422, "invalid_body", "JSON"),
+        (b"", 422, "invalid_body", "the body is empty; send a JSON object"),
+        (b'{"input": ', 422, "invalid_body", "the body is not JSON: Expecting value, at character 10"),
+        (b"{input}", 422, "invalid_body", "the body is not JSON: .* at character 1; send an object"),
         (b"[" * 100_000, 422, "invalid_body", "nested too deeply"),
         (b'{"input": ["' + b"\xff" + b'"]}', 422, "invalid_body", "UTF-8"),
         ({"input": []}, 422, "empty_input", "at least one"),
@@ -105,6 +107,16 @@ def test_only_json_is_read(api: TestClient, kind: str | None) -> None:
     got = api.post("/v1/classify", content=b'{"input": "rain"}', headers={"content-type": kind} if kind else {})
     assert got.status_code == 415
     assert "application/json" in got.json()["error"]["message"]
+
+
+def test_a_compressed_body_is_refused(api: TestClient) -> None:
+    headers = {**JSON, "content-encoding": "gzip"}
+    got = api.post("/v1/classify", content=gzip.compress(b'{"input": "rain"}'), headers=headers)
+    assert (got.status_code, got.json()["error"]["code"]) == (415, "compressed_body")
+    assert "compressed (gzip)" in got.json()["error"]["message"]
+    assert api.post(
+        "/v1/classify", content=b'{"input": "rain"}', headers={**JSON, "content-encoding": "identity"}
+    ).is_success
 
 
 def test_a_charset_behind_the_content_type_is_fine(api: TestClient) -> None:

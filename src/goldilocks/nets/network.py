@@ -9,6 +9,7 @@ its own way and defines the loss and how hidden states become answers.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +25,7 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone, pool
-from goldilocks.nets.tokenization.batching import Batch, Row, by_length, padded
+from goldilocks.nets.tokenization.batching import Batch, Row, by_length, cheapest, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.nets.training.losses.criterion import Criterion
 from goldilocks.nets.training.weight_names import read_weights
@@ -42,9 +43,10 @@ LOSS_OPTIONS = frozenset(
 
 _CALIBRATED = ("classifier", "relation_classifier", "pair_classifier")
 """Heads whose output are the logits of the labels."""
-_SHORTEST = {"cpu": 0.9}
-"""See ``by_length``, by device. On a CPU padding costs more than further batches: see ``serving_load.json`` (0.5) and
-``serving_load_again.json`` (0.9) in ``benchmarks/results``."""
+_OVERHEAD = 28
+"""What a batch costs beyond its tokens on a CPU, in tokens of one thread: MiniLM on ONNX Runtime takes about 5 ms, and
+0.18 ms more for each token (float32; AVX-512, AMX).
+"""
 
 
 @dataclass(frozen=True)
@@ -229,14 +231,20 @@ class Network:
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """Inference batches: the positions of their rows, and the batch, on the device of the weights."""
-        shortest = _SHORTEST.get(self.device.type, 0.5)
-        for chosen in by_length([len(row) for row in rows], rows=64, tokens=8192, shortest=shortest):
-            yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(self.device)
+        lengths, device = [len(row) for row in rows], self.device
+        if device.type == "cpu":
+            # More threads compute faster; what a batch costs beyond its tokens stays.
+            groups = cheapest(lengths, rows=64, tokens=8192, overhead=_OVERHEAD * torch.get_num_threads())
+        else:
+            groups = by_length(lengths, rows=64, tokens=8192)
+        for chosen in groups:
+            yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(device)
 
     @property
     def device(self) -> torch.device:
         """The device of the weights."""
-        return next(self.module.parameters()).device
+        # The head's first: going to the first weight of a backbone that has none takes as long as the head itself.
+        return next(itertools.chain(self.head.parameters(), self.module.parameters())).device
 
     @property
     def pooled_width(self) -> int:
@@ -314,7 +322,8 @@ class Network:
     def pooled(self, texts: Sequence[Text]) -> Tensor:
         """The head's input for each item, ``(n_items, pooled_width)``, float32; only where the head ``pools``."""
         vectors = torch.empty((len(texts), self.pooled_width), device=self.device)
-        self.module.eval()
+        if self.module.training:  # asked first, as going through all modules takes a while
+            self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 vectors[chosen] = self.pool(self.backbone(batch), batch)

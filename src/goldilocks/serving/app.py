@@ -94,10 +94,22 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # Of a value that fits none of several types: the branch of the right type says what is wrong with the value.
     first: dict[str, Any] = min(error.errors(), key=lambda detail: detail["type"].endswith("_type"))
+    if (text := _no_object(first)) is not None:
+        return await _refused(request, RequestError(422, "invalid_body", text))
     parts = [str(part) for part in first["loc"] if part != "body"]
     where = ".".join(part for part in parts if not _UNION_BRANCH.fullmatch(part)) or "the body"
     text = f"{where}: {first['msg']}.".encode("utf-8", "replace").decode()
     return await _refused(request, RequestError(422, "invalid_body", text))
+
+
+def _no_object(first: dict[str, Any]) -> str | None:
+    """What is wrong with a body that is empty, or no JSON; ``None``: it is JSON."""
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "it ends too early")
+        return f"the body is not JSON: {reason}, at character {first['loc'][-1]}; send an object."
+    if tuple(first["loc"]) == ("body",) and first["type"] == "missing":
+        return "the body is empty; send a JSON object."
+    return None
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -150,8 +150,12 @@ class Gate:
             raise RequestError(
                 415, "wrong_content_type", f"the content type is {kind or 'missing'}; send JSON as application/json."
             )
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise RequestError(415, "compressed_body", f"the body is compressed ({coding[:100]}); send it as it is.")
         try:
-            return await asyncio.wait_for(self._read(receive), self._limits.body_seconds)
+            async with asyncio.timeout(self._limits.body_seconds):  # unlike wait_for it needs no task
+                return await self._read(receive)
         except TimeoutError as error:
             raise RequestError(
                 408, "slow_body", f"the body did not arrive within {self._limits.body_seconds:g} s; send it faster."

@@ -81,8 +81,8 @@ def test_training_and_answering_use_the_same_attention() -> None:
     query, key, value = (torch.randn(2, 4, 90, 8) for _ in range(3))
     keep = torch.rand(2, 1, 1, 90) < 0.8
     with torch.no_grad():
-        answering = bert._attend(query, key, value, keep)
-    training = bert._attend(query.requires_grad_(), key, value, keep)
+        answering = bert.attend(query, key, value, keep)
+    training = bert.attend(query.requires_grad_(), key, value, keep)
     assert torch.allclose(answering, training, atol=1e-5)
 
 

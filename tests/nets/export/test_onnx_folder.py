@@ -10,10 +10,12 @@ from typing import cast
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
 
 from goldilocks import plugins
+from goldilocks.nets.additions import Addition, add
 from goldilocks.nets.export.onnx_folder import GRAPH, restored, save_onnx
 from goldilocks.nets.network import Network
 from goldilocks.records import Output
@@ -52,6 +54,35 @@ def test_float32_graph_answers_as_torch(tmp_path: Path, case: tiny.Case) -> None
 
 def test_long_texts_answer_as_torch_though_the_graph_was_traced_with_a_short_one(tmp_path: Path) -> None:
     network = encoder(tmp_path / "checkpoint", CASES[0])
+    save_onnx(network, tmp_path / "saved", int8=False)
+
+    again = restored(tmp_path / "saved")
+
+    assert alike(again.predict([LONG, "soup"]), network.predict([LONG, "soup"])) < 1e-5
+
+
+@pytest.mark.parametrize(("int8", "inputs"), [(False, 5), (True, 3)], ids=["float32", "int8"])
+def test_attention_is_one_operator_of_each_block_and_masks_padding_where_there_is_any(
+    tmp_path: Path, int8: bool, inputs: int
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    network = encoder(tmp_path / "checkpoint", CASES[0])
+    save_onnx(network, tmp_path / "saved", int8=int8)
+
+    nodes = onnx.load(tmp_path / "saved" / GRAPH).graph.node
+
+    # Queries, keys and values; then no bias, and the mask. Rows of an int8 graph run alone.
+    fused = [len(node.input) for node in nodes if node.op_type == "MultiHeadAttention"]
+    assert fused == [inputs] * network.backbone.depth
+    assert not any(node.op_type == "Softmax" for node in nodes)
+
+
+def test_blocks_with_prefixes_answer_as_torch(tmp_path: Path) -> None:
+    network = encoder(tmp_path / "checkpoint", CASES[0])
+    add(network, Addition("prefixes", {"count": 3}))
+    for name, weight in network.module.named_parameters():
+        if ".prefix." in name:
+            torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
     save_onnx(network, tmp_path / "saved", int8=False)
 
     again = restored(tmp_path / "saved")

@@ -123,7 +123,9 @@ def _matrix(width: int, outputs: int, rank: int) -> nn.Module:
     return nn.Sequential(_Linear(width, rank, bias=False), _Linear(rank, outputs)) if rank else _Linear(width, outputs)
 
 
-class _Block(nn.Module):
+class BertBlock(nn.Module):
+    """Self-attention and an MLP, each followed by a layer norm."""
+
     def __init__(self, options: BertOptions, number: int) -> None:
         super().__init__()
         width = options.width
@@ -145,13 +147,17 @@ class _Block(nn.Module):
         return key, value
 
     def forward(self, hidden: Tensor, keep: Tensor | None) -> Tensor:
+        """Hidden states ``(texts, tokens, width)`` -> those above; ``keep``: attention mask, ``None``: no padding."""
         texts, tokens, _ = hidden.shape
         # (texts, tokens, 3 * attended) -> three of (texts, heads, tokens, width of a head)
         query, key, value = self.qkv(hidden).view(texts, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         if self.prefix is not None:
             key, value = self.prefix.before(key, value)
             keep = None if keep is None else self.prefix.before_mask(keep)
-        attended = _attend(query, key, value, keep).transpose(1, 2).flatten(2)
+        return self.above(hidden, attend(query, key, value, keep).transpose(1, 2).flatten(2))
+
+    def above(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        """The block's output from its input and what its heads attended to, ``(texts, tokens, attended)``."""
         hidden = self.attention_norm(hidden + self.out(attended))
         inner = self.activation(self.up(hidden))
         above: Tensor = self.norm(hidden + self.down(inner))
@@ -177,7 +183,7 @@ class BertBackbone(Backbone):
         self.channel_width, self.channel_embeddings = options.embedding_width, None
         wider = options.embedding_width != options.width
         self.widen = _Linear(options.embedding_width, options.width) if wider else None
-        self.blocks = nn.ModuleList(_Block(options, number) for number in range(options.depth))
+        self.blocks = nn.ModuleList(BertBlock(options, number) for number in range(options.depth))
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``."""
@@ -204,14 +210,14 @@ class BertBackbone(Backbone):
         """See ``Backbone.add_prefixes``."""
         options = self.options
         for block in self.blocks:
-            cast(_Block, block).prefix = KeyValuePrefix(options.heads, options.width // options.heads, count=count)
+            cast(BertBlock, block).prefix = KeyValuePrefix(options.heads, options.width // options.heads, count=count)
 
     def keys_values(self, ids: Tensor) -> list[tuple[Tensor, Tensor]]:
         """See ``Backbone.keys_values``."""
         hidden, pairs = self.embedded(ids)[None], []
         with torch.no_grad():
             for block in self.blocks:
-                key, value = cast(_Block, block).keys_values(hidden)
+                key, value = cast(BertBlock, block).keys_values(hidden)
                 pairs.append((key[0], value[0]))
                 hidden = block(hidden, None)
         return pairs
@@ -233,7 +239,7 @@ class BertBackbone(Backbone):
         return int(parts[1]) if parts[0] == "blocks" else -1
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None) -> Tensor:
     """Scaled dot-product attention, ``(texts, heads, tokens, width / heads)`` each."""
     tokens = query.shape[2]
     # On a CPU the backward pass of torch's fused attention takes 2 to 20 times as long as that of plain products.

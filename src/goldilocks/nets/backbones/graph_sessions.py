@@ -27,6 +27,8 @@ class GraphSession(Protocol):
 
 
 OpenGraph = Callable[[Path], GraphSession]
+_SLOWER = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Fusions whose operators take longer on a CPU than those they replace (MiniLM, one core: up to 10 % of a text)."""
 
 
 def _threads() -> int:
@@ -46,7 +48,9 @@ class OnnxRuntimeSession:
         # Spinning threads would take the processor from PyTorch's, which compute the head.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(_SLOWER)
+        )
         self.inputs = tuple(each.name for each in self._session.get_inputs())
 
     def run(self, feeds: Arrays) -> npt.NDArray[np.float32]:

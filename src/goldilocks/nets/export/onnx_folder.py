@@ -16,17 +16,19 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from goldilocks.nets.additions import not_traceable
 from goldilocks.nets.assemble import network, read_config
-from goldilocks.nets.backbones.bert import BertBackbone
+from goldilocks.nets.backbones.bert import BertBackbone, BertBlock
 from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
 from goldilocks.nets.backbones.entity_marker_embeddings import CHANNEL as ENTITIES
 from goldilocks.nets.backbones.graph_sessions import OnnxRuntimeSession, OpenGraph
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, STATES, OnnxBackbone
+from goldilocks.nets.export.fused_attention import traced_block
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
@@ -77,13 +79,13 @@ def write_rest(model: Network, folder: Path, *, row_by_row: bool) -> None:
 def write_graph(model: Network, path: Path, *, int8: bool) -> None:
     """The graph of a network's backbone."""
     if not int8:
-        _export(model, path)
+        _export(model, path, padded=True)
         return
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with tempfile.TemporaryDirectory() as scratch:
         exact = Path(scratch) / GRAPH
-        _export(model, exact)
+        _export(model, exact, padded=False)  # rows run alone, so there is no padding
         with quiet_quantiser():
             quantize_dynamic(exact, path, weight_type=QuantType.QInt8, per_channel=True)
 
@@ -102,28 +104,28 @@ def quiet_quantiser() -> Iterator[None]:
 class _Graph(nn.Module):
     """The backbone as a function of tensors, without branches that depend on their values."""
 
-    def __init__(self, backbone: BertBackbone, channels: tuple[str, ...]) -> None:
+    def __init__(self, backbone: BertBackbone, channels: tuple[str, ...], *, padded: bool) -> None:
         super().__init__()
-        self.backbone, self.channels = backbone, channels
+        self.backbone, self.channels, self.padded = backbone, channels, padded
 
     def forward(self, ids: Tensor, mask: Tensor, *channels: Tensor) -> Tensor:
         hidden = self.backbone.embed(Batch(ids, mask, dict(zip(self.channels, channels, strict=True)), ()))
-        keep = mask.bool()[:, None, None, :]
+        kept = mask.to(torch.int32) if self.padded else None
         for block in self.backbone.blocks:
-            hidden = block(hidden, keep)
+            hidden = traced_block(cast(BertBlock, block), hidden, kept)
         return hidden
 
 
-def _export(model: Network, path: Path) -> None:
+def _export(model: Network, path: Path, *, padded: bool) -> None:
     backbone = model.backbone
     assert isinstance(backbone, BertBackbone)
     channels = _channels(backbone)
-    # Few tokens: then attention is traced as plain products, which hold for any length.
+    # Few tokens: what is not one operator is traced as plain products, which hold for any length.
     example = torch.zeros((2, 3), dtype=torch.int64)
     inputs = (example, torch.ones_like(example), *(example for _ in channels))
     names = [IDS, MASK, *channels]
     open_axes = {name: {0: "rows", 1: "tokens"} for name in [*names, STATES]}
-    trace(_Graph(backbone, channels), dict(zip(names, inputs, strict=True)), STATES, open_axes, path)
+    trace(_Graph(backbone, channels, padded=padded), dict(zip(names, inputs, strict=True)), STATES, open_axes, path)
 
 
 def trace(
