@@ -231,14 +231,18 @@ class Network:
 
     def batches(self, rows: Sequence[Row]) -> Iterator[tuple[list[int], Batch]]:
         """Inference batches: the positions of their rows, and the batch, on the device of the weights."""
-        lengths, device = [len(row) for row in rows], self.device
-        if device.type == "cpu":
-            # More threads compute faster; what a batch costs beyond its tokens stays.
-            groups = cheapest(lengths, rows=64, tokens=8192, overhead=_OVERHEAD * torch.get_num_threads())
-        else:
-            groups = by_length(lengths, rows=64, tokens=8192)
-        for chosen in groups:
+        device = self.device
+        for chosen in self.groups_of([len(row) for row in rows]):
             yield chosen, padded([rows[i] for i in chosen], self.config.pad_id).to(device)
+
+    def groups_of(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """The positions of the rows of each inference batch, from the tokens of each row."""
+        if len(lengths) == 1:
+            return iter([[0]])
+        if self.device.type != "cpu":
+            return by_length(lengths, rows=64, tokens=8192)
+        # More threads compute faster; what a batch costs beyond its tokens stays.
+        return cheapest(lengths, rows=64, tokens=8192, overhead=_OVERHEAD * torch.get_num_threads())
 
     @property
     def device(self) -> torch.device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
 
 from goldilocks import plugins
 from goldilocks.nets.additions import Addition, add
+from goldilocks.nets.export.onnx_classifier import OnnxClassifier
 from goldilocks.nets.export.onnx_folder import GRAPH, restored, save_onnx
 from goldilocks.nets.network import Network
 from goldilocks.records import Output
@@ -49,6 +51,25 @@ def test_float32_graph_answers_as_torch(tmp_path: Path, case: tiny.Case) -> None
     again = restored(tmp_path / "saved")
 
     texts = (*case.part.texts[:10], *case.odd)
+    assert alike(again.predict(texts), network.predict(texts)) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["en", "several", "pairs"])
+@pytest.mark.parametrize("pooling", ["mean", "first", "max"])
+def test_labels_are_those_of_torch_however_vectors_are_pooled(tmp_path: Path, name: str, pooling: str) -> None:
+    case = next(case for case in tiny.cases({Output.LABEL}) if case.name == name)
+    network = encoder(tmp_path / "checkpoint", case)
+    network.config = replace(network.config, pooling=pooling)
+    save_onnx(network, tmp_path / "saved", int8=False)
+
+    again = restored(tmp_path / "saved")
+
+    texts = (*case.part.texts[:10], *case.odd)
+    assert isinstance(again, OnnxClassifier)
+    assert alike(again.predict(texts), network.predict(texts)) < 1e-5
+    assert len(again.predict([])) == 0
+    again.divide_logits(3.0)
+    network.divide_logits(3.0)
     assert alike(again.predict(texts), network.predict(texts)) < 1e-5
 
 

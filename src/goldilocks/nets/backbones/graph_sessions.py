@@ -27,7 +27,7 @@ class GraphSession(Protocol):
 
 
 OpenGraph = Callable[[Path], GraphSession]
-_SLOWER = ("SkipLayerNormFusion", "BiasGeluFusion")
+SLOWER_FUSIONS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions whose operators take longer on a CPU than those they replace (MiniLM, one core: up to 10 % of a text)."""
 
 
@@ -49,7 +49,7 @@ class OnnxRuntimeSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(_SLOWER)
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOWER_FUSIONS)
         )
         self.inputs = tuple(each.name for each in self._session.get_inputs())
 

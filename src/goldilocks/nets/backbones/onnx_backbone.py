@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
     from goldilocks.nets.backbones.entity_marker_embeddings import EntityMarkerEmbeddings, EntityPositionEmbeddings
 
+Ints = npt.NDArray[np.int64]
 IDS, MASK, STATES = "ids", "mask", "states"
 """Inputs and output of the graph; channels of the batch (``types``, ``shapes``) are inputs under their own names."""
 
@@ -52,18 +55,21 @@ class OnnxBackbone(Backbone):
         """See ``Backbone.forward``; always from the ids to the top."""
         assert (start, hidden) == (0, None)
         assert stop in (None, self.depth)
-        if not self.row_by_row or len(batch.ids) == 1:
-            return torch.from_numpy(self._run(batch, slice(None), batch.ids.shape[1]))
-        states = torch.zeros((*batch.ids.shape, self.width))
-        for row, length in enumerate(batch.mask.sum(1).tolist()):
-            states[row, :length] = torch.from_numpy(self._run(batch, slice(row, row + 1), length))[0]
-        return states
+        channels = {name: channel.numpy() for name, channel in batch.channels.items()}
+        return torch.from_numpy(self.states(batch.ids.numpy(), batch.mask.numpy(), channels))
 
-    def _run(self, batch: Batch, rows: slice, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        tables = {IDS: batch.ids, MASK: batch.mask, **batch.channels}
-        empty = torch.zeros_like(batch.ids)  # a text that is no pair has no token types: all are 0
-        feeds = {name: tables.get(name, empty)[rows, :length].numpy() for name in self._session.inputs}
-        return self._session.run(feeds)
+    def states(self, ids: Ints, mask: Ints, channels: Mapping[str, Ints]) -> npt.NDArray[np.float32]:
+        """Hidden states of the top layer, ``(rows, tokens, width)``, of a padded batch, ``(rows, tokens)`` each."""
+        empty = np.zeros_like(ids)  # a text that is no pair has no token types: all are 0
+        tables = {IDS: ids, MASK: mask, **channels}
+        feeds = {name: tables.get(name, empty) for name in self._session.inputs}
+        if not self.row_by_row or len(ids) == 1:
+            return self._session.run(feeds)
+        states = np.zeros((*ids.shape, self.width), dtype=np.float32)
+        for row, length in enumerate(mask.sum(1).tolist()):
+            alone = {name: table[row : row + 1, :length] for name, table in feeds.items()}
+            states[row, :length] = self._session.run(alone)[0]
+        return states
 
     def embed(self, batch: Batch) -> Tensor:
         """See ``Backbone.embed``: the graph has no seam, so these are the states of the top layer too."""

@@ -29,6 +29,7 @@ from goldilocks.nets.backbones.entity_marker_embeddings import CHANNEL as ENTITI
 from goldilocks.nets.backbones.graph_sessions import OnnxRuntimeSession, OpenGraph
 from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, STATES, OnnxBackbone
 from goldilocks.nets.export.fused_attention import traced_block
+from goldilocks.nets.export.onnx_classifier import OnnxClassifier
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.nets.tokenization.tokenizer import read_tokenizer
@@ -172,6 +173,9 @@ def restored(folder: Path, open_graph: OpenGraph = OnnxRuntimeSession) -> Networ
     config = read_config(folder)
     session = open_graph(folder / GRAPH)
     backbone = OnnxBackbone(session, width=int(options["width"]), row_by_row=bool(options["row_by_row"]))
-    loaded = network(backbone, read_tokenizer(folder / "tokenizer.json", config.max_tokens), config)
+    tokenizer = read_tokenizer(folder / "tokenizer.json", config.max_tokens)
+    loaded = network(backbone, tokenizer, config)
+    if type(loaded) is Network:  # labels from one vector of each text
+        loaded = OnnxClassifier(backbone, tokenizer, config)
     loaded.load_weights(folder)
     return loaded

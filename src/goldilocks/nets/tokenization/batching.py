@@ -133,19 +133,28 @@ class Batch:
         return Batch(self.ids.to(device), self.mask.to(device), channels, self.rows)
 
 
-def padded(rows: Sequence[Row], pad_id: int) -> Batch:
-    """Rows as a batch."""
+Arrays = Mapping[str, npt.NDArray[np.int64]]
+
+
+def padded_arrays(rows: Sequence[Row], pad_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Arrays]:
+    """Ids, mask and channels of rows as a batch, as ``Batch`` has them, in NumPy."""
+    if len(rows) == 1:
+        ids = rows[0].ids.astype(np.int64)[None]
+        return ids, np.ones_like(ids), {name: row.astype(np.int64)[None] for name, row in rows[0].channels.items()}
     lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
     inside = np.arange(lengths.max())[None, :] < lengths[:, None]
 
-    def table(columns: Sequence[npt.NDArray[np.int32]], filling: int) -> Tensor:
+    def table(columns: Sequence[npt.NDArray[np.int32]], filling: int) -> npt.NDArray[np.int64]:
         filled = np.full(inside.shape, filling, dtype=np.int64)
         filled[inside] = np.concatenate(columns)
-        return torch.from_numpy(filled)
+        return filled
 
-    return Batch(
-        ids=table([row.ids for row in rows], pad_id),
-        mask=torch.from_numpy(inside.astype(np.int64)),
-        channels={name: table([row.channels[name] for row in rows], 0) for name in rows[0].channels},
-        rows=rows,
-    )
+    channels = {name: table([row.channels[name] for row in rows], 0) for name in rows[0].channels}
+    return table([row.ids for row in rows], pad_id), inside.astype(np.int64), channels
+
+
+def padded(rows: Sequence[Row], pad_id: int) -> Batch:
+    """Rows as a batch."""
+    ids, mask, channels = padded_arrays(rows, pad_id)
+    tensors = {name: torch.from_numpy(channel) for name, channel in channels.items()}
+    return Batch(torch.from_numpy(ids), torch.from_numpy(mask), tensors, rows)
