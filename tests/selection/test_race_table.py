@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldilocks.errors import InputError
-from goldilocks.selection.race_table import races_of, read_table, true_scores
+from goldilocks.selection.race_table import races_of, read_rows, read_table, true_scores
 from goldilocks.testing.races import row, rows, write
 
 
@@ -88,6 +88,18 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text(",".join(row("d", "a", 1, 0.5)) + "\n")
     with pytest.raises(InputError, match="no rows"):
         read_table(tmp_path / "empty.csv")
+
+
+def test_a_table_of_too_many_rows_is_refused_before_all_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goldilocks.selection.race_table.MOST_ROWS", 1)
+    path = tmp_path / "t.csv"
+    write(path, [row("d", "a", 1, 0.5)])
+    assert len(read_rows(path)) == 1
+    write(path, [row("d", "a", 1, 0.5), row("d", "b", 1, 0.6)])
+    with pytest.raises(InputError, match="more than 1 rows"):
+        read_rows(path)
 
 
 def test_spaces_around_the_names_of_columns_do_not_matter(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from goldilocks.errors import InputError
@@ -35,6 +36,8 @@ COLUMNS = (
     "seed",
 )
 OPTIONAL = ("labels", "parameters")
+MOST_ROWS = 1_000_000
+"""Of a table; so many take about 2 GB."""
 _MACHINE = Machine(cores=1, memory_bytes=8 * 10**9, device="cpu", gflops=100.0, bf16=False, name="of the table")
 _LEAST_SECONDS = 1e-6
 _SHOWN = 80
@@ -148,13 +151,19 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             header = [name.strip() for name in reader.fieldnames or ()]
             _check_header(header, str(path))
             reader.fieldnames = header
-            return [{key: value or "" for key, value in row.items() if key is not None} for row in reader]
+            rows = [
+                {key: value or "" for key, value in row.items() if key is not None}
+                for row in islice(reader, MOST_ROWS + 1)
+            ]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8; save the table as UTF-8 CSV.") from error
     except csv.Error as error:
         raise InputError(f"{path}: is no CSV file ({error}); save the table as CSV with commas.") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
+    if len(rows) > MOST_ROWS:
+        raise InputError(f"{path}: has more than {MOST_ROWS:,} rows; give fewer data sets or candidates at a time.")
+    return rows
 
 
 def _check_header(header: Sequence[str], where: str) -> None:
