@@ -45,7 +45,7 @@ _CALIBRATED = ("classifier", "relation_classifier", "pair_classifier")
 """Heads whose output are the logits of the labels."""
 _OVERHEAD = 28
 """What a batch costs beyond its tokens on a CPU, in tokens of one thread: MiniLM on ONNX Runtime takes about 5 ms, and
-0.18 ms more for each token (float32; AVX-512, AMX).
+0.19 ms more for each token (float32, AVX-512; ``benchmarks/onnx_products.py``).
 """
 
 
@@ -326,8 +326,7 @@ class Network:
     def pooled(self, texts: Sequence[Text]) -> Tensor:
         """The head's input for each item, ``(n_items, pooled_width)``, float32; only where the head ``pools``."""
         vectors = torch.empty((len(texts), self.pooled_width), device=self.device)
-        if self.module.training:  # asked first, as going through all modules takes a while
-            self.module.eval()
+        self.module.eval()
         with torch.inference_mode():
             for chosen, batch in self.batches(self.rows(texts) if texts else []):
                 vectors[chosen] = self.pool(self.backbone(batch), batch)
