@@ -300,7 +300,7 @@ def test_candidate_that_could_not_answer_the_test_part_in_time_does_not_fit() ->
     state.after = {"encoder/m/full": 50.0}  # 60 s to its end and 50 s for the test part
 
     assert value.choose(state) is None
-    assert value.stopped(state).startswith("1 candidate does not fit into what is left; about 1")
+    assert stopped(value, state).startswith("1 candidate does not fit into what is left; about 1")
 
 
 def test_hopeless_candidate_is_not_worth_its_price() -> None:
