@@ -3,7 +3,8 @@
 A row is a sentence; sentences are numbered from 1. ``-DOCSTART-`` lines and comments are not counted, but show where a
 document begins (in CoNLL-U ``# newdoc`` does). Columns are separated by tabs or blanks. They have numbers instead of
 names: words are in the first and tags in the last, unless the task file names others (``fields: {tags: 2}``); of
-CoNLL-U (.conllu, or ten columns of which the first counts the words) they are the second and the fourth.
+CoNLL-U (.conllu, or ten columns of which the first counts the words) they are the second and the fourth; of other
+columns of which the first counts the words they are the second and the last.
 
 A line that begins with ``#`` above a sentence is a comment (``# id 12``, ``#<tab>address``) unless it looks like a word
 with its tag: as many cells as other lines, the last of them a tag that other lines have.
@@ -88,12 +89,10 @@ def rows_of(
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu") or counted == _UNIVERSAL_WIDTH
     named = [column for column in columns if column != "document" and (column not in optional or column in _USUAL)]
     places = {column: _place(path, column, universal) for column in named}
-    wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
     if counted and not universal and "tokens" in places:
-        raise InputError(
-            f"{path.name}: the first column counts the words, so they are in another one; name the columns by number "
-            "under data.fields, such as {tokens: 2, tags: 3}."
-        )
+        places["tokens"] = 1
+        remarks.append("the first column counts the words; they are read from the second, their tags from the last")
+    wanted = max([2, *(place + 1 if place >= 0 else -place for place in places.values())])
     layout = _layout(sniffed, universal)
     comments: list[int] = []
     width = 0
