@@ -25,7 +25,7 @@ from torch.nn import functional as F  # noqa: N812
 from goldilocks.answers import Answers, of_labels
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.base import Backbone, pool
-from goldilocks.nets.tokenization.batching import Batch, Row, by_length, cheapest, padded
+from goldilocks.nets.tokenization.batching import Batch, Row, cheapest, padded
 from goldilocks.nets.tokenization.tokenizer import encodings
 from goldilocks.nets.training.losses.criterion import Criterion
 from goldilocks.nets.training.weight_names import read_weights
@@ -47,6 +47,8 @@ _OVERHEAD = 28
 """What a batch costs beyond its tokens on a CPU, in tokens of one thread: MiniLM on ONNX Runtime takes about 5 ms, and
 0.19 ms more for each token (float32, AVX-512; ``benchmarks/onnx_products.py``).
 """
+_OVERHEAD_ELSEWHERE = 1_024
+"""The same on an accelerator: an assumption (a millisecond of kernel launches at a million tokens a second)."""
 
 
 @dataclass(frozen=True)
@@ -239,10 +241,9 @@ class Network:
         """The positions of the rows of each inference batch, from the tokens of each row."""
         if len(lengths) == 1:
             return iter([[0]])
-        if self.device.type != "cpu":
-            return by_length(lengths, rows=64, tokens=8192)
         # More threads compute faster; what a batch costs beyond its tokens stays.
-        return cheapest(lengths, rows=64, tokens=8192, overhead=_OVERHEAD * torch.get_num_threads())
+        overhead = _OVERHEAD * torch.get_num_threads() if self.device.type == "cpu" else _OVERHEAD_ELSEWHERE
+        return cheapest(lengths, rows=64, tokens=8192, overhead=overhead)
 
     @property
     def device(self) -> torch.device:
