@@ -34,6 +34,8 @@ _VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which gettext looks at them."""
 _WEAK = 8
 """A message with fewer letters beside its placeholders, such as ``{0} to {1}``, matches only values without spaces."""
+_PROSE = re.compile(r"[A-Za-z]?[a-z]+(?: [a-z]+){2,}")
+"""Three words in a row, which no name has."""
 _LANGUAGE: ContextVar[str] = ContextVar("goldilocks_language", default=SOURCE_LANGUAGE)
 
 
@@ -161,11 +163,20 @@ def _message(code: str, text: str) -> str | None:
 
 
 def _matched(code: str, text: str, templates: Sequence[_Template]) -> str | None:
+    """The translation by the first template that leaves no English prose in its values, else by the one with the least.
+
+    A template that begins with a value also fits texts in which another one stands in front of it.
+    """
+    best, least = None, 0
     for template in templates:
         if all(literal in text for literal in template.literals) and (match := template.pattern.fullmatch(text)):
             values = [_localised(code, value) if value else "" for value in match.groups()]
-            return _filled(template, values)
-    return None
+            untranslated = sum(len(prose[0]) for value in values for prose in _PROSE.finditer(value))
+            if best is None or untranslated < least:
+                best, least = _filled(template, values), untranslated
+            if not least:
+                break
+    return best
 
 
 def _filled(template: _Template, values: Sequence[str]) -> str:
