@@ -14,10 +14,10 @@ import torch
 from exported_models import CASES, decoder, encoder
 
 from goldilocks import plugins
+from goldilocks.nets.compression.pruning import narrowed
 from goldilocks.nets.heads.pair_scorer import PairScorer
 from goldilocks.nets.heads.token_classifier import TokenClassifier, TokenClassifierConfig
 from goldilocks.nets.network import Network
-from goldilocks.nets.pruning import narrowed
 from goldilocks.records import AnswerRule, ExportSettings, Text
 from goldilocks.testing import tiny
 

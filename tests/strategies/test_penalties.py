@@ -11,7 +11,7 @@ from goldilocks.errors import InputError
 from goldilocks.methods import full
 from goldilocks.nets.heads.token_classifier import TokenClassifier
 from goldilocks.nets.network import Network
-from goldilocks.nets.start_point_objective import StartPointObjective
+from goldilocks.nets.objectives.start_point import StartPointObjective
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.nets.training.slots import Slot
 from goldilocks.records import Goal, Output, Part, TrainingConfig
@@ -66,7 +66,7 @@ def test_l2_sp_pulls_the_head_but_not_its_outputs_for_new_labels(network: Networ
 
 
 def test_ewc_asks_a_bounded_number_of_old_rows(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goldilocks.nets import fisher
+    from goldilocks.nets.objectives import fisher
 
     asked: list[int] = []
 

@@ -9,7 +9,7 @@ import pytest
 from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.nets.network import Network
-from goldilocks.nets.start_point_objective import StartPointObjective
+from goldilocks.nets.objectives.start_point import StartPointObjective
 from goldilocks.records import Adversarial, ClassWeights, OptimizerName, Output, TrainingConfig, UnlabelledLoss
 from goldilocks.testing import tiny
 from goldilocks.tuning.config import check_config, check_sharding

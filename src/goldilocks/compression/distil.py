@@ -21,7 +21,7 @@ class SeededDistil:
 
     def __call__(self, student: Network, teacher: Model, texts: Sequence[Text], config: TrainingConfig) -> None:
         """See ``protocols.Distil``."""
-        from goldilocks.nets.distillation import Distillation, answers_as_gold, has_soft_targets
+        from goldilocks.nets.objectives.distillation import Distillation, answers_as_gold, has_soft_targets
         from goldilocks.tuning.loop import Learner
         from goldilocks.tuning.training_set import TrainingSet
 

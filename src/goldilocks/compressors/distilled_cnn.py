@@ -20,7 +20,7 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.distillation import not_distillable
+    from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, plugins.load("families", FAMILY).OUTPUTS)
 

@@ -24,17 +24,17 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.distillation import not_distillable
-    from goldilocks.nets.static_student import no_token_vectors
+    from goldilocks.nets.compression.static_student import no_token_vectors
+    from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, (Output.LABEL,)) or no_token_vectors(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
-    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.compression.static_student import static_student
     from goldilocks.nets.network import Network
-    from goldilocks.nets.static_student import static_student
+    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
     student = static_student(model, calibration.texts, kind=FAMILY, width=_WIDTH)

@@ -32,7 +32,7 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.distillation import not_distillable
+    from goldilocks.nets.objectives.distillation import not_distillable
 
     return not_distillable(model, FAMILY, plugins.load("families", FAMILY).OUTPUTS)
 
@@ -59,8 +59,8 @@ def compress(model: Model, level: float, folder: Path, calibration: Calibration)
     """See ``protocols.Compressor``."""
     from dataclasses import replace
 
-    from goldilocks.nets.distillation import distillation_config, rows_for
     from goldilocks.nets.network import Network
+    from goldilocks.nets.objectives.distillation import distillation_config, rows_for
 
     assert isinstance(model, Network)
     (chosen,) = calibration.pretrained

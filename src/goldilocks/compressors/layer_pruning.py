@@ -25,16 +25,16 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.pruning import not_shortenable
+    from goldilocks.nets.compression.pruning import not_shortenable
 
     return not_shortenable(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
     """See ``protocols.Compressor``."""
-    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.compression.pruning import block_order, with_blocks
     from goldilocks.nets.network import Network
-    from goldilocks.nets.pruning import block_order, with_blocks
+    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
     depth, texts = model.backbone.depth, calibration.texts

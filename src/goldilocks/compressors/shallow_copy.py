@@ -26,7 +26,7 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.pruning import not_shortenable
+    from goldilocks.nets.compression.pruning import not_shortenable
 
     return not_shortenable(model)
 
@@ -35,9 +35,9 @@ def compress(model: Model, level: float, folder: Path, calibration: Calibration)
     """See ``protocols.Compressor``."""
     from dataclasses import replace
 
-    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.compression.pruning import with_blocks
     from goldilocks.nets.network import Network
-    from goldilocks.nets.pruning import with_blocks
+    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
     depth, texts = model.backbone.depth, calibration.texts

@@ -22,15 +22,15 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it has no table of word embeddings"
-    from goldilocks.nets.vocabulary import not_prunable
+    from goldilocks.nets.compression.vocabulary import not_prunable
 
     return not_prunable(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:  # noqa: ARG001
     """See ``protocols.Compressor``."""
+    from goldilocks.nets.compression.vocabulary import prune_vocabulary
     from goldilocks.nets.network import Network
-    from goldilocks.nets.vocabulary import prune_vocabulary
 
     assert isinstance(model, Network)
     prune_vocabulary(model, calibration.texts)

@@ -26,16 +26,16 @@ def incompatibility(model: Model) -> str | None:
     """See ``protocols.Compressor``."""
     if not hasattr(model, "module"):
         return "it is no neural network"
-    from goldilocks.nets.pruning import not_prunable
+    from goldilocks.nets.compression.pruning import not_prunable
 
     return not_prunable(model)
 
 
 def compress(model: Model, level: float, folder: Path, calibration: Calibration) -> None:
     """See ``protocols.Compressor``."""
-    from goldilocks.nets.distillation import distillation_config
+    from goldilocks.nets.compression.pruning import kept_places, narrowed
     from goldilocks.nets.network import Network
-    from goldilocks.nets.pruning import kept_places, narrowed
+    from goldilocks.nets.objectives.distillation import distillation_config
 
     assert isinstance(model, Network)
     texts = calibration.texts

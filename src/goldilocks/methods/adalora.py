@@ -20,9 +20,9 @@ from goldilocks.records import Gold, ModelInfo, Text, TrainingConfig
 if TYPE_CHECKING:
     from torch import nn
 
-    from goldilocks.nets.adalora_objective import AdaLoraObjective
     from goldilocks.nets.layers.adalora import AdaLoraLinear
     from goldilocks.nets.network import Network
+    from goldilocks.nets.objectives.adalora import AdaLoraObjective
 
 ON_REQUEST = "is a variant of `lora` that takes longer"
 
@@ -86,7 +86,7 @@ def prepare(network: Network, options: Options) -> None:
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> AdaLoraObjective:  # noqa: ARG001
     """See ``protocols.HasObjective``."""
-    from goldilocks.nets.adalora_objective import AdaLoraObjective
+    from goldilocks.nets.objectives.adalora import AdaLoraObjective
 
     return AdaLoraObjective(
         network,

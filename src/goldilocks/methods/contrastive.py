@@ -16,8 +16,8 @@ from goldilocks.methods._shared.fine_tuning import not_tunable
 from goldilocks.records import Gold, ModelInfo, Output, Text, TrainingConfig
 
 if TYPE_CHECKING:
-    from goldilocks.nets.contrastive import ContrastiveObjective
     from goldilocks.nets.network import Network
+    from goldilocks.nets.objectives.contrastive import ContrastiveObjective
 
 ON_REQUEST = "is made for few labels (about 8 to 64 rows per label)"
 
@@ -60,7 +60,7 @@ def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> ContrastiveObjective:  # noqa: ARG001
     """See ``protocols.HasObjective``."""
-    from goldilocks.nets.contrastive import ContrastiveObjective
+    from goldilocks.nets.objectives.contrastive import ContrastiveObjective
 
     return ContrastiveObjective(network, gold)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from goldilocks.nets.network import Network
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
 ON_REQUEST = "needs a better candidate to have finished before"
 
@@ -82,7 +82,7 @@ def taught(
     options: Options,
 ) -> SoftTargets:
     """See ``protocols.NeedsTeacher``."""
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
     return SoftTargets(network, gold, probabilities, weight=options.weight, temperature=options.temperature)
 

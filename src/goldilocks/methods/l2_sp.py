@@ -17,7 +17,7 @@ from goldilocks.records import Gold, ModelInfo, Text, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
 ON_REQUEST = "is a variant of `full` that stays near the pretrained weights"
 
@@ -58,7 +58,7 @@ def prepare(network: Network, options: Options) -> None:
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> StartPointObjective:  # noqa: ARG001
     """See ``protocols.HasObjective``."""
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
     return StartPointObjective(network, gold, strength=options.strength)
 

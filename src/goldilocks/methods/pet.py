@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from goldilocks.nets.network import Network
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
 ON_REQUEST = "is made for few labels (about 4 to 32 rows per label)"
 HEAD_FROM = "label words"
@@ -107,7 +107,7 @@ def taught_by_variants(
     network: Network, texts: Sequence[Text], probabilities: npt.NDArray[np.floating[Any]], options: Options
 ) -> SoftTargets:
     """See ``protocols.LearnsFromVariants``."""
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
     objective(network, texts, (), options)
     return SoftTargets(network, (), probabilities, weight=1.0, temperature=_TEMPERATURE)

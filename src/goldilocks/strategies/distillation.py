@@ -18,8 +18,8 @@ from goldilocks.records import Gold, Part, Text, TrainingConfig
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-    from goldilocks.nets.soft_tags import SoftTags
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.soft_tags import SoftTags
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
 SOURCE = (
     "Li & Hoiem 2016, Learning without Forgetting; one head for all labels, no warm-up of new outputs alone. Tags: "
@@ -69,10 +69,10 @@ def objective(
     Raises:
         InputError: the network gives neither tags nor scores of labels from one vector of the text.
     """
-    from goldilocks.nets.distillation import has_soft_targets
     from goldilocks.nets.heads.token_classifier import TokenClassifier
-    from goldilocks.nets.soft_tags import SoftTags
-    from goldilocks.nets.soft_targets import SoftTargets
+    from goldilocks.nets.objectives.distillation import has_soft_targets
+    from goldilocks.nets.objectives.soft_tags import SoftTags
+    from goldilocks.nets.objectives.soft_targets import SoftTargets
 
     if isinstance(network, TokenClassifier) and isinstance(previous, TokenClassifier):
         return SoftTags(network, previous, texts, gold, weight=options.weight, temperature=options.temperature)

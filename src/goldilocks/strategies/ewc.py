@@ -19,7 +19,7 @@ from goldilocks.strategies._shared.start_point import check_strength, without_we
 
 if TYPE_CHECKING:
     from goldilocks.nets.network import Network
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
 SOURCE = (
     "Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks; the empirical Fisher information, "
@@ -63,8 +63,8 @@ def objective(
     options: Options,
 ) -> StartPointObjective:
     """See ``protocols.ConstrainsUpdates``."""
-    from goldilocks.nets.fisher import fisher_diagonal
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.fisher import fisher_diagonal
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
     importance = fisher_diagonal(network, old.texts[: options.rows], old.gold[: options.rows])
     return StartPointObjective(network, gold, strength=options.strength, importance=importance, free_head=False)

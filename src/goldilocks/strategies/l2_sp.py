@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from goldilocks.nets.network import Network
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
 SOURCE = "Li et al. 2018, Explicit Inductive Bias for Transfer Learning with Convolutional Networks"
 NEEDS_OLD_ROWS = False
@@ -56,7 +56,7 @@ def objective(
     options: Options,
 ) -> StartPointObjective:
     """See ``protocols.ConstrainsUpdates``."""
-    from goldilocks.nets.start_point_objective import StartPointObjective
+    from goldilocks.nets.objectives.start_point import StartPointObjective
 
     trained_before = _trained_before(network, previous)
     return StartPointObjective(network, gold, strength=options.strength, importance=trained_before, free_head=False)

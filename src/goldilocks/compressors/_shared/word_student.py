@@ -21,8 +21,8 @@ def distil_into(info: ModelInfo, model: Model, folder: Path, calibration: Calibr
         folder: Where to write the student.
         calibration: Its texts are trained on.
     """
-    from goldilocks.nets.distillation import distillation_config, rows_for
     from goldilocks.nets.network import Network
+    from goldilocks.nets.objectives.distillation import distillation_config, rows_for
 
     assert isinstance(model, Network)
     texts, family = calibration.texts, plugins.load("families", info.family)

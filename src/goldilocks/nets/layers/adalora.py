@@ -1,6 +1,6 @@
 """AdaLoRA's layer: the low-rank addition in the form of an SVD, W + alpha / rank · P diag(Λ) Q.
 
-A penalty keeps the columns of P and the rows of Q orthonormal; ``nets/adalora_objective.py`` prunes singular values.
+A penalty keeps the columns of P and the rows of Q orthonormal; ``nets/objectives/adalora.py`` prunes singular values.
 
 Source: Zhang et al. 2023, "AdaLoRA: Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning". As in the authors'
 code the penalty is the Frobenius norm, not its square.

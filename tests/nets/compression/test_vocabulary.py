@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from goldilocks import plugins
+from goldilocks.nets.compression.vocabulary import not_prunable, prune_vocabulary
 from goldilocks.nets.network import Network
-from goldilocks.nets.vocabulary import not_prunable, prune_vocabulary
 from goldilocks.records import Goal, Output, Text
 from goldilocks.testing import tiny
 

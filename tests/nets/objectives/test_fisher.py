@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from goldilocks.methods import full, head_only
-from goldilocks.nets.fisher import fisher_diagonal
+from goldilocks.nets.objectives.fisher import fisher_diagonal
 from goldilocks.testing import tiny
 
 ROWS = tiny.part(12)

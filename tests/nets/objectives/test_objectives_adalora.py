@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from goldilocks.nets.adalora_objective import AdaLoraObjective, budget
 from goldilocks.nets.layers.adalora import AdaLoraLinear
 from goldilocks.nets.layers.wrapped_linear import wrap
+from goldilocks.nets.objectives.adalora import AdaLoraObjective, budget
 
 
 @dataclass

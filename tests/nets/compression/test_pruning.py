@@ -10,8 +10,7 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.nets.backbones.bert import MATRICES, BertBackbone, backbone_from
-from goldilocks.nets.network import Network
-from goldilocks.nets.pruning import (
+from goldilocks.nets.compression.pruning import (
     block_order,
     drawn_gold,
     factorised,
@@ -22,6 +21,7 @@ from goldilocks.nets.pruning import (
     second_moments,
     with_blocks,
 )
+from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.testing import tiny
 

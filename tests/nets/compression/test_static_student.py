@@ -8,8 +8,13 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
+from goldilocks.nets.compression.static_student import (
+    no_token_vectors,
+    principal_components,
+    static_student,
+    token_vectors,
+)
 from goldilocks.nets.network import Network
-from goldilocks.nets.static_student import no_token_vectors, principal_components, static_student, token_vectors
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import Output
 from goldilocks.testing import tiny

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from goldilocks.nets.contrastive import PER_LABEL, ContrastiveObjective, pair_loss
+from goldilocks.nets.objectives.contrastive import PER_LABEL, ContrastiveObjective, pair_loss
 from goldilocks.records import TrainingConfig
 
 CONFIG = TrainingConfig(epochs=1, learning_rate=1e-4, head_learning_rate=1e-3, batch_rows=16)

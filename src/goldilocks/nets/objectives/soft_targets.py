@@ -1,7 +1,7 @@
 """Distillation from another model's probabilities: soft targets beside the right labels.
 
-Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". (``nets/distillation.py`` distils between
-two networks without labels, hidden states included.)
+Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". (``distillation.py`` beside
+this module distils between two networks without labels, hidden states included.)
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from goldilocks.nets.assemble import network as assembled
 from goldilocks.nets.backbones.bert import MATRICES, BertBackbone, BertOptions
-from goldilocks.nets.distillation import answers_as_gold
 from goldilocks.nets.network import Network
+from goldilocks.nets.objectives.distillation import answers_as_gold
 from goldilocks.nets.tokenization.batching import by_length, padded
 from goldilocks.records import Gold, Output, Text
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from goldilocks.nets.start_point_objective import StartPointObjective
+from goldilocks.nets.objectives.start_point import StartPointObjective
 from goldilocks.nets.training.slots import Slot
 
 

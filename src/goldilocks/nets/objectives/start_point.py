@@ -1,7 +1,7 @@
 """L2-SP and EWC: the network's own loss with a penalty on the distance of weights from where they started.
 
 L2-SP pulls all weights alike. Elastic weight consolidation pulls each as strongly as it matters for the rows that the
-network was trained on before (``nets/fisher.py``).
+network was trained on before (``nets/objectives/fisher.py``).
 
 Source: Li et al. 2018, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks"; Kirkpatrick et al.
 2017, "Overcoming catastrophic forgetting in neural networks".

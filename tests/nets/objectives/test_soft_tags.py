@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from goldilocks.nets.heads.token_classifier import TokenClassifier
-from goldilocks.nets.soft_tags import SoftTags
+from goldilocks.nets.objectives.soft_tags import SoftTags
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.records import Goal, Output, Part, Text
 from goldilocks.testing import tiny

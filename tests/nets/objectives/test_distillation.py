@@ -10,9 +10,9 @@ import torch
 
 from goldilocks import plugins
 from goldilocks.compression.distil import SeededDistil
-from goldilocks.nets.distillation import TEMPERATURE, Distillation, answers_as_gold, matched_layers
+from goldilocks.nets.compression.pruning import with_blocks
 from goldilocks.nets.network import Network
-from goldilocks.nets.pruning import with_blocks
+from goldilocks.nets.objectives.distillation import TEMPERATURE, Distillation, answers_as_gold, matched_layers
 from goldilocks.nets.tokenization.batching import padded
 from goldilocks.protocols import Model, OneShotEstimator
 from goldilocks.records import Output, TrainingConfig

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from goldilocks.nets.soft_targets import SoftTargets
+from goldilocks.nets.objectives.soft_targets import SoftTargets
 
 
 @dataclass
