@@ -132,6 +132,7 @@ def build(
     dataset = _read_data(spec, task, workspace, progress)  # read, checked, split, fingerprinted
     _answer_for_baselines(spec, task, dataset, workspace)  # what a winner must be better than
     pool = _find_candidates(spec, task, dataset, settings, workspace, progress)  # the excluded ones with reasons
+    restart_seconds = guard.clock.elapsed() - guard.clock.spent_before  # a resumed run takes these again
     sealed = dataset.sealed()  # from here to the decision nothing sees the test set
     trained = with_copies(sealed, spec.augment, spec.folder, offline=settings.offline, seed=spec.seed)
     offline = settings.offline and not spec.candidates.hub  # asking for the Hub's models is asking for the network
@@ -144,6 +145,7 @@ def build(
     context = replace(
         _race_context(spec, task, settings, (dataset, pool, screening), store, guard),
         workers=_sharing(workers, store, spec, task, settings),
+        restart_seconds=restart_seconds,
     )
 
     openings = workspace.test_openings()  # of decisions before this run was resumed

@@ -33,6 +33,7 @@ class FakeRace:
     time_error: float = 0.01
     second_price: float = 0.0
     seconds_left: float = 100.0
+    restart_seconds: float = 0.0
     reserved: str | None = None
     indifference: float = 0.0
     horizon_months: float = 1.0

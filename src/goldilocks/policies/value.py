@@ -206,7 +206,7 @@ def _by_plan(offers: _Offers, worth: npt.NDArray[np.bool_], race: Race) -> int:
 def _does_not_fit(offers: _Offers, race: Race) -> str:
     count = len(offers.to_finish)
     needed = float(np.min(offers.offered.whole))
-    more = max(needed - max(race.seconds_left, 0.0), 1.0)
+    more = max(needed - max(race.seconds_left, 0.0), 1.0) + race.restart_seconds
     what = "1 candidate does" if count == 1 else f"{count} candidates do"
     return f"{what} not fit into what is left; about {_duration(more)} more would finish the next"
 

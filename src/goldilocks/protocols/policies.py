@@ -91,6 +91,10 @@ class Race(Protocol):
         """What is left of the budget, less the time that measuring the finished candidates will take."""
 
     @property
+    def restart_seconds(self) -> float:
+        """What a resumed search takes of its budget before it buys again: it reads the data once more."""
+
+    @property
     def second_price(self) -> float:
         """Money that a second of the search costs: the price of waiting, and of the machine."""
 

@@ -57,6 +57,8 @@ class RaceContext:
     """Footprint of a finished candidate: taken as soon as it has finished, so that its time is part of the budget."""
     n_test: int = 0
     """Items of the test part, for the time that scoring it will take."""
+    restart_seconds: float = 0.0
+    """Seconds from the beginning of a session to its race: reading, checking and splitting the data."""
     max_disk_bytes: float = math.inf
     """What the run's folder may take: a purchase that would pass it is not made."""
     rule: LossRule | None = None
@@ -295,6 +297,7 @@ def _standings(setting: RaceContext) -> Standings:
         screening=setting.screening,
         experience=setting.workspace.read_experience(),
         trials=_checked(setting, kept),
+        restart_seconds=setting.restart_seconds,
         seed=setting.spec.seed,
         dropped=setting.workspace.read_dropped(),
     )
@@ -397,7 +400,7 @@ def _check_decides(standings: Standings, setting: RaceContext, full: str) -> Non
         raise BudgetError(
             f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
             f"raise --budget and --resume, in Python budget and RunSettings.resume (the cheapest needs about "
-            f"{max(1, math.ceil(_cheapest(standings)))} s more)."
+            f"{_seconds_short(standings, setting)} s more)."
         )
 
 
@@ -455,7 +458,10 @@ def _price(name: str, rung: int, repeat: int, standings: Standings) -> float:
     return float(offered.seconds[offered.candidates.index(name)])
 
 
-def _cheapest(standings: Standings) -> float:
-    """Predicted seconds of the cheapest candidate that would decide something."""
+def _seconds_short(standings: Standings, setting: RaceContext) -> int:
+    """What the budget lacks for a resumed run to finish the cheapest candidate that would decide something."""
     last = len(standings.rungs) - 1
-    return min((standings.price(name, last) for name in filter(_decides, standings.candidates)), default=0.0)
+    cheapest = min((standings.price(name, last) for name in filter(_decides, standings.candidates)), default=0.0)
+    reserve = Reserve(setting.spec.budget_seconds, setting.n_test, len(setting.dataset.validation))
+    needed = setting.restart_seconds + cheapest + reserve.seconds(standings.trials)
+    return max(1, math.ceil(needed - setting.clock.left()))

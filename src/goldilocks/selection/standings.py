@@ -72,6 +72,8 @@ class Standings:
     """The purchases so far; append to it."""
     left: float = float("inf")
     """Seconds of the budget that are left."""
+    restart_seconds: float = 0.0
+    """What a resumed search takes of its budget before it buys again."""
     seed: int = 0
     rungs: Sequence[float] = RUNGS
     experience: Experience = field(default_factory=recorded_experience)

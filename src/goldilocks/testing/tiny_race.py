@@ -27,6 +27,7 @@ class TinyRace:
         """Nothing is bought; there is time for everything."""
         self._bought = dict.fromkeys(self.CURVES, 0)
         self.seconds_left = 1000.0
+        self.restart_seconds = 0.0
 
     def buy(self, candidate: str, rung: int) -> None:
         """Run a candidate up to and including ``rung``."""
