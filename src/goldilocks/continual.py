@@ -36,6 +36,7 @@ from goldilocks.records import (
     ContinualReport,
     Dataset,
     Forgetting,
+    Output,
     Part,
     TaskSpec,
     Text,
@@ -435,6 +436,7 @@ def _measured(
                 _answers_before(bundle, held_out.texts, domain, parts),
                 by_rule(_predicted(model, held_out.texts, domain, parts), rule).values,
                 domain.unseen,
+                domain.dataset.labels if domain.old and domain.dataset.output is Output.LABEL else (),
             )
             for domain, held_out in rows
         ],

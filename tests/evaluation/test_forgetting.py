@@ -13,7 +13,7 @@ from goldilocks.evaluation.forgetting import (
     forgetting,
     forgetting_of,
 )
-from goldilocks.metrics import accuracy, mae
+from goldilocks.metrics import accuracy, macro_f1, mae, micro_f1
 
 TABLE = np.array([[0.9, 0.5, 0.4], [0.7, 0.8, 0.5], [0.8, 0.6, 0.7]])
 
@@ -85,3 +85,21 @@ def test_of_an_error_measure_a_rise_is_forgotten() -> None:
     lost = forgetting_of(mae, "test", [old]).forgetting
     assert lost is not None
     assert lost.value == pytest.approx(0.2)
+
+
+def test_a_new_label_is_wrong_for_old_rows_but_no_class_of_theirs() -> None:
+    gold = ["a"] * 50 + ["b"] * 50
+    after = ["weather", *gold[1:]]
+    old = DomainAnswers("april", True, gold, gold, after, labels=("a", "b"))
+    lost = forgetting_of(macro_f1, "test", [old]).forgetting
+    assert lost is not None
+    assert lost.value == pytest.approx((1 - 2 * 49 / (49 + 50)) / 2)  # not (1 - 98 / 99 + 1) / 3: "weather" is no class
+    (domain,) = forgetting_of(accuracy, "test", [old]).domains
+    assert domain.after.value == pytest.approx(0.99)
+
+
+def test_a_new_label_beside_the_right_one_is_an_error_too() -> None:
+    gold = [("a",), ("a", "b")]
+    old = DomainAnswers("april", True, gold, gold, [("a", "weather"), ("a", "b")], labels=("a", "b"))
+    assert forgetting_of(macro_f1, "test", [old]).domains[0].after.value == 1  # both classes are right
+    assert forgetting_of(micro_f1, "test", [old]).domains[0].after.value == pytest.approx(2 * 3 / (4 + 3))

@@ -6,11 +6,12 @@ transfer); Chaudhry et al. 2018, "Riemannian Walk for Incremental Learning" (for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from goldilocks.answers import NO_LABEL
 from goldilocks.errors import InputError
 from goldilocks.evaluation.score import centred, draws, measured, score
 from goldilocks.protocols import Floats, Metric
@@ -89,6 +90,25 @@ class DomainAnswers:
     after: Sequence[Answer]
     unseen: bool = True
     """See ``records.DomainScore``."""
+    labels: Collection[str] = ()
+    """The classes of the data set; another label is wrong, but no class with an F1 of its own. Empty: no such limit."""
+
+    def over_own_labels(self) -> DomainAnswers:
+        """The same with ``NO_LABEL`` for every label that is none of the data set's.
+
+        Macro F1 would else count an F1 of 0 for each of these, however seldom it is given.
+        """
+        if not self.labels:
+            return self
+        own = {label: label for label in self.labels}
+        before, after = ([_among(own, answer) for answer in answers] for answers in (self.before, self.after))
+        return replace(self, before=before, after=after)
+
+
+def _among(own: Mapping[str, str], answer: Answer) -> Answer:
+    if isinstance(answer, tuple):
+        return tuple(own.get(str(label), NO_LABEL) for label in answer)
+    return own.get(str(answer), NO_LABEL)
 
 
 def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *, seed: int = 0) -> Forgetting:
@@ -106,6 +126,7 @@ def forgetting_of(metric: Metric, part: str, domains: Sequence[DomainAnswers], *
     Raises:
         InputError: a data set has no rows, or not one answer for each.
     """
+    domains = [domain.over_own_labels() for domain in domains]
     # Fewer draws are made of a large data set: all take part in as many as there are of each.
     weights = [bootstrap_weights(len(domain.gold), _DRAWS, seed + at) for at, domain in enumerate(domains)]
     count = min(map(len, weights))

@@ -33,6 +33,8 @@ EXAMPLES = (
     (("common",) * 99 + ("rare",), ("common",) * 100, 99 / 199),
     # an item without an answer is a miss of its class and no class of its own: a 2/3, b 1
     (("a", "a", "b"), ("a", NO_LABEL, "b"), 5 / 6),
+    # nor is it one where items may have several labels: a 1, b 0
+    ((("a",), ("b",)), (("a",), (NO_LABEL,)), 1 / 2),
 )
 
 
@@ -41,7 +43,7 @@ def items(gold: Sequence[str], predicted: Sequence[str | tuple[str, ...]]) -> Fl
 
     No answer predicts no class.
     """
-    if NO_LABEL not in predicted:
+    if not any(NO_LABEL in _labels(answer) for answer in predicted):
         return small_class_counts(gold, predicted)
     return class_counts(gold, [tuple(label for label in _labels(answer) if label != NO_LABEL) for answer in predicted])
 
