@@ -92,6 +92,12 @@ def test_the_docs_page_loads_nothing_from_elsewhere(api: TestClient) -> None:
     assert json.loads(api.get("/openapi.json").text)["info"]["title"] == "Goldilocks"
 
 
+def test_the_address_alone_leads_to_the_docs_page(api: TestClient) -> None:
+    sent_on = api.get("/", follow_redirects=False)
+    assert (sent_on.status_code, sent_on.headers["location"]) == (307, "docs")
+    assert api.get("/").text == api.get("/docs").text
+
+
 def test_a_cached_answer_is_the_same_and_no_second_batch(weather_bundle: Path) -> None:
     with client(settings({"weather": weather_bundle}, cache_items=2)) as api:
         answers = [api.post("/v1/classify", json={"input": ["rain", "sun"]}).json()["data"] for _ in range(2)]

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from goldilocks.serving.routes.errors import READING
 
@@ -20,6 +20,12 @@ _STYLE = (
     "td,th{border-bottom:1px solid #ccc;padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}"
     "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}pre{background:#222}}"
 )
+
+
+@router.get("/", responses=READING, response_class=RedirectResponse)
+async def start() -> RedirectResponse:
+    """A browser that opens the service's address gets the page; the address is relative, for a proxy with a prefix."""
+    return RedirectResponse("docs")
 
 
 @router.get("/docs", responses=READING, response_class=HTMLResponse)
