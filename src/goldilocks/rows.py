@@ -73,7 +73,10 @@ def of_line(line: str, task: Task) -> dict[str, Any]:
         InputError: there are too few or too many.
     """
     parted = any(role.endswith("+") for role in task.LINE) or (len(task.LINE) > 1 and not several_of(task))
-    return named(line.split("\t") if parted else line, task)
+    try:
+        return named(line.split("\t") if parted else line, task)
+    except InputError as error:
+        raise InputError(f"{error}; JSON objects are read with --jsonl, or from a .jsonl file") from error
 
 
 def several_of(task: Task) -> list[str]:

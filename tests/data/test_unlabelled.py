@@ -11,7 +11,10 @@ from goldilocks import plugins
 from goldilocks.data.unlabelled import Asked, arriving, columns_of
 from goldilocks.errors import InputError, MissingError
 
-HOW = "separate them by tabs (in Python pass a tuple), or name them in a JSON object"
+HOW = (
+    "separate them by tabs (in Python pass a tuple), or name them in a JSON object; "
+    "JSON objects are read with --jsonl, or from a .jsonl file"
+)
 
 
 def read(path: Path, task: str = "text_classification", **fields: str) -> list[tuple[int, object]]:
