@@ -294,16 +294,23 @@ def _continuation(bundle: Bundle, strategy: _Chosen, old: Part) -> Continuation:
 
 
 def _read_like(spec: TaskSpec, info: BundleInfo) -> TaskSpec:
-    """The task with the columns of the bundle's training data, where none are named and the data have these."""
+    """The task with the columns of the bundle's training data in place of those that are not named.
+
+    Where the data do not have these they are read under the names of the roles.
+    """
     sentences = info.sentences if spec.data.sentences == 1 else spec.data.sentences
     spec = replace(spec, data=replace(spec.data, sentences=sentences))
-    if spec.data.fields or not info.columns:
+    columns = {**info.columns, **spec.data.fields}
+    if columns == spec.data.fields:
         return spec
-    try:
-        read(spec.data.train, info.columns, plugins.load("tasks", spec.task), spec.folder, sentences=sentences)
-    except InputError:
-        return spec  # under the names of the roles, or with the error that names the columns
-    return replace(spec, data=replace(spec.data, fields=dict(info.columns)))
+    task = plugins.load("tasks", spec.task)
+    for fields in (columns, spec.data.fields):
+        try:
+            read(spec.data.train, fields, task, spec.folder, sentences=sentences)
+        except InputError:
+            continue
+        return replace(spec, data=replace(spec.data, fields=dict(fields)))
+    return replace(spec, data=replace(spec.data, fields=columns))  # the error names those: the user knows them
 
 
 def _new_labels(new: Dataset, bundle: Bundle) -> tuple[str, ...]:

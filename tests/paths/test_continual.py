@@ -229,5 +229,11 @@ def test_python_function_takes_rows_in_memory_with_their_own_columns(folder: Pat
     assert report.test.forgetting is not None
     assert report.test.domains[0].unseen  # the same rows, split alike
     assert goldilocks.load(tmp_path / "out").info.columns == {"text": "body", "label": "topic"}
+    fresh = tmp_path / "fresh.csv"  # of the columns that are not named, the bundle's apply
+    fresh.write_text("".join(["body,kind\n", *(f"{row['text']},{row['label']}\n" for row in new)]), encoding="utf-8")
+    goldilocks.continue_tuning(tmp_path / "out", fresh, target="kind", out=tmp_path / "next", config={"epochs": 0.1})
+    assert goldilocks.load(tmp_path / "next").info.columns == {"text": "body", "label": "kind"}
+    with pytest.raises(InputError, match=r"fresh\.csv: there is no column 'topic'"):
+        goldilocks.continue_tuning(tmp_path / "out", fresh, out=tmp_path / "x")
     with pytest.raises(InputError, match="old_data has a int"):
         goldilocks.continue_tuning(folder / "bundle", renamed, old_data=[3], out=tmp_path / "x")
