@@ -192,6 +192,19 @@ def test_labels_seen_once_or_rarely_are_named(tmp_path: Path) -> None:
     assert finding_of(got, "few_rows", "test").count == len(got.test)
 
 
+def test_accuracy_is_called_misleading_only_where_one_label_has_most_rows(tmp_path: Path) -> None:
+    def uneven(counts: dict[str, int]) -> Finding:
+        rows: list[Row] = [(f"text {name} {i}", name) for name, count in counts.items() for i in range(count)]
+        return finding_of(load(spec(tmp_path, train=rows), TASK), "class_imbalance")
+
+    common = {f"topic{i}": 40 for i in range(8)}
+    many = uneven({**common, "rare": 5})
+    assert "misleading" not in many.meaning  # always predicting topic0 is right 12 % of the time
+    assert "macro F1" in many.meaning
+    assert "the score is noisy" in many.meaning
+    assert "is right 9" in uneven({"good": 200, "bad": 10}).meaning
+
+
 # -------------------------------------------------------------------------------------------------- rows, by number
 
 

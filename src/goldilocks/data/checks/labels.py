@@ -11,6 +11,8 @@ from goldilocks.records import Finding, Output, Part, Severity, labels_of
 from goldilocks.support.text.iob2 import OUTSIDE, spells_entities
 
 IMBALANCE = 10
+MAJORITY = 0.5
+"""Share of the rows from which always predicting one label looks good by accuracy."""
 
 
 def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
@@ -45,7 +47,10 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 Severity.WARNING,
                 f"{most!r} has {high:,} training rows, {least!r} {low:,}: {high / low:.0f} times as many",
                 f"Always predicting {most!r} is right {high / len(train):.0%} of the time, so accuracy is misleading; "
-                "compare by macro F1, and consider what errors on the rare labels cost.",
+                "compare by macro F1, and consider what errors on the rare labels cost."
+                if high >= MAJORITY * len(train)
+                else "In macro F1 a rare label weighs as much as a common one, but few rows say how well it is "
+                "recognised, so the score is noisy; add rows of the rare labels, or merge them with others.",
                 part="train",
                 rows=(),
                 count=len(counts),
