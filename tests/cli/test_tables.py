@@ -10,10 +10,12 @@ import pytest
 from rich.console import Console
 from sklearn.metrics import classification_report as sklearn_report
 
-from goldilocks.cli.tables import classification_report, leaderboard
+from goldilocks.cli.tables import classification_report, evaluation_tables, leaderboard
 from goldilocks.evaluation.classes import class_rows, confusion
 from goldilocks.records import (
+    ClassRow,
     Decision,
+    EntityRow,
     Evaluation,
     Footprint,
     Machine,
@@ -48,6 +50,23 @@ def test_classification_report_is_that_of_scikit_learn() -> None:
     for line in lines:
         assert shown[line[:13].strip()] == line[13:].split()
     assert shown["never"] == ["0.000", "0.000", "0.000", "0"]
+
+
+def test_tagged_sentences_are_reported_by_entity_type_and_their_tags_by_words() -> None:
+    score = Measured(0.5, 0.4, 0.6, 2, "score")  # of 2 sentences with 9 words
+    tags = (ClassRow("B-PER", 0.5, 0.25, 1 / 3, 4), ClassRow("O", 0.5, 0.8, 0.615, 5))
+    evaluation = Evaluation(
+        "entity_f1", score, {"entity_f1": score}, tags, ("B-PER", "O"), ((1, 3), (1, 4)), (), (), "test", "f",
+        entities=(EntityRow("PER", gold=4, predicted=2, found=1),),
+    )  # fmt: skip
+    out = io.StringIO()
+
+    Console(file=out, width=100).print(*evaluation_tables(evaluation))
+
+    # Precision 1/2, recall 1/4, F1 2 / (4 + 2).
+    assert re.search(r"F1 +entities *\nPER +0.500 +0.250 +0.333 +4", out.getvalue())
+    assert re.search(r"F1 +words *\nB-PER", out.getvalue())
+    assert "texts" not in out.getvalue().split("metrics")[0]
 
 
 @pytest.mark.parametrize("name_length", [20, 38, 42])

@@ -277,6 +277,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         name = part.name if part.by == "label" else localised(part.name)
         interval = localised(f"{score.low:.3f} to {score.high:.3f}")
         slices.add_row(localised(part.by), name, f"{part.n:,}", f"{score.value:.3f}", interval)
+    by_type = [_entity_report(evaluation)] if evaluation.entities else []
     by_class = [classification_report(evaluation)] if evaluation.classes else []
     confused = [_confusion(evaluation)] if evaluation.labels else []
     conditions = [f"{name}: {localised(words)}" for name, words in evaluation.conditions.items()]
@@ -286,17 +287,27 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         if evaluation.unanswered
         else []
     )
-    return [head, *missing, *by_class, metrics, *conditions, *confused, slices]
+    return [head, *missing, *by_type, *by_class, metrics, *conditions, *confused, slices]
 
 
 def classification_report(evaluation: Evaluation) -> Table:
-    """Precision, recall, F1 and texts of each label, then accuracy and averages."""
-    table = titled_table("classification report", "", "precision", "recall", "F1", "texts")
+    """Precision, recall, F1 and texts (of tags: words) of each label, then accuracy and averages."""
+    tagged = sum(row.support for row in evaluation.classes) > evaluation.score.n  # several labels for each text
+    counted = "words" if tagged else "texts"
+    table = titled_table("classification report", "", "precision", "recall", "F1", counted)
     for row in evaluation.classes:
         table.add_row(row.label, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.support:,}")
     table.add_row()
     for name, *three, n in class_totals(evaluation.confusion):
         table.add_row(localised(name), *("" if number is None else f"{number:.3f}" for number in three), f"{n:,}")
+    return table
+
+
+def _entity_report(evaluation: Evaluation) -> Table:
+    """Precision, recall, F1 and gold entities of each type: what the metrics of entities are made of."""
+    table = titled_table("by entity type", "", "precision", "recall", "F1", "entities")
+    for row in evaluation.entities:
+        table.add_row(row.type, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", f"{row.gold:,}")
     return table
 
 
