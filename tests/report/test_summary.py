@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fake_run import Run, make_run
 
 from goldilocks.records import AlphaRange, ErrorRow, Measured, Verdict
 from goldilocks.report import summary
+from goldilocks.report.map_chart import PriceAxis, price_map
 
 ASSUMED = ("objective.error_cost", "objective.requests_per_month", "prices.cpu_hour")
 LABEL = "a wrong label"
@@ -49,31 +51,86 @@ def test_stated_values_name_the_model_its_cost_and_its_errors_without_terms_of_t
     assert "assumed" not in text
 
 
-def test_a_winner_that_others_would_most_probably_beat_is_the_best_so_far() -> None:
+@pytest.mark.parametrize("assumed", [(), ASSUMED])
+def test_a_winner_that_others_would_most_probably_beat_is_the_best_so_far(assumed: tuple[str, ...]) -> None:
     decision = run_with().decision
     winner = replace(decision.winner, p_best=0.01)
-    stopped = replace(winner, candidate="encoder/other/full", status="stopped", p_best=0.9)
+    stopped = replace(
+        winner, candidate="encoder/other/full", model="other", method="full", status="stopped", p_best=0.9,
+        seconds_to_finish=2340,
+    )  # fmt: skip
 
-    text = first_screen(run_with(winner=winner, candidates=(winner, stopped)))
+    text = first_screen(run_with(winner=winner, candidates=(winner, stopped), assumed=assumed, alpha=100.0))
 
-    assert "Take" not in text
+    assert "ake all-MiniLM" not in text
+    assert "depends" not in text
+    assert "USD per error: encoder/all-MiniLM-L6-v2/full is the best so far." in text
+    assert "What would settle it is more budget: 39 min more would finish other · full (encoder)" in text
     assert "Best so far: all-MiniLM-L6-v2" in text
     assert "The budget ended before the candidates that are most probably better had finished." in text
 
 
 def test_decision_map_leads_where_the_user_stated_no_values() -> None:
-    run = run_with(assumed=ASSUMED)
+    run = run_with(assumed=ASSUMED, alpha=100.0)  # 0.0005 USD per error: 3 times the threshold
 
     text = first_screen(run)
 
     assert "Take" not in text.split("The right model depends on what an error costs you")[0]
-    assert text.index("take all-MiniLM-L6-v2 · full") < text.index("With the assumed values: take all-MiniLM-L6-v2")
+    chosen = text.index("With the assumed values: take all-MiniLM-L6-v2")
+    assert text.index("take all-MiniLM-L6-v2 · full (encoder)") < chosen
     # tfidf: 0.707 USD and .094 errors per request; MiniLM: 1.571 USD and .0668. They meet at
     # (1.571 - 0.707) / (.094 - .0668) / 200,000 requests = 0.00016 USD per error.
-    assert "Above 0.00016 USD per error: take all-MiniLM-L6-v2 · full." in text
-    assert "Below 0.0000189 USD per error: one of 3 cheaper models; see the decision map." in text
+    assert "Above 0.00016 USD per error: take all-MiniLM-L6-v2 · full (encoder)." in text
     assert text.count("assumed") >= 4  # the heading, requests, price, and where the case is marked
     assert "goldilocks decide RUN --error-cost" in text
+
+
+def test_assumed_price_far_from_every_threshold_does_not_lead() -> None:
+    run = run_with(assumed=ASSUMED)  # 0.05 USD per error: 300 times the last threshold
+
+    text = first_screen(run)
+
+    assert text.split("·")[1].startswith(" text classification Take all-MiniLM-L6-v2")
+    assert "depends" not in text
+    assert "not stated, but a tenth or ten times what was assumed would not change the answer" in text
+    assert "Below 0.0000189 USD per error: one of 3 cheaper models; see the decision map." in text
+    assert "goldilocks decide RUN --error-cost" in text
+
+
+@pytest.mark.parametrize(("factor", "decides"), [(0.09, False), (0.11, True), (9.0, True), (11.0, False)])
+def test_price_decides_within_a_factor_of_ten_of_a_threshold(factor: float, decides: bool) -> None:
+    ranges = (AlphaRange("a", 0.0, 50.0), AlphaRange("b", 50.0, None))
+
+    assert summary.price_decides(replace(run_with().decision, map=ranges, alpha=50.0 * factor)) is decides
+
+
+def test_commands_name_the_folder_of_the_run(tmp_path: Path) -> None:
+    page = run_with(assumed=ASSUMED).write(tmp_path / "my run" / "report.html").read_text(encoding="utf-8")
+
+    assert "goldilocks serve &#39;my run&#39;/bundle" in page
+    assert "goldilocks decide &#39;my run&#39; --error-cost" in page
+    assert str(tmp_path) not in page
+
+
+def test_leftmost_price_is_not_clipped() -> None:
+    ranges = (AlphaRange("a", 0.0, 0.03), AlphaRange("b", 0.03, None))
+
+    drawn = price_map(ranges, {}, {}, 10_000.0, PriceAxis(200_000.0, "USD per error"))
+
+    ticks = re.findall(r'<text class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)">([^<]*)<', drawn)
+    assert len(ticks) == drawn.count('class="tick"') > 8
+    assert max(len(text) for *_, text in ticks) > 8
+    for place, anchor, text in ticks:  # a digit is about 6.4 px wide
+        assert float(place) - {"start": 0.0, "middle": 3.2, "end": 6.4}[anchor] * len(text) >= 0
+
+
+def test_other_candidates_are_probably_cheaper_is_said_without_two_negations() -> None:
+    text = first_screen(run_with(p_best=0.07, warnings=("cnn/n/scratch: latency changed by a factor of 0.71",)))
+
+    assert "It is very likely (93%) that another candidate would be cheaper in total, errors included." in text
+    assert "that no other" not in text
+    assert "factor of 0.71" not in text
+    assert "Something else used the machine while speed was measured" in text
 
 
 def test_one_candidate_for_every_cost_needs_no_map() -> None:
@@ -110,7 +167,7 @@ def test_outputs_without_errors_to_count_are_priced_by_the_hundredth() -> None:
     text = first_screen(run)
 
     # An error of 0.00016 USD is 0.0000016 USD for a hundredth of it.
-    assert "Above 0.0000016 USD per hundredth of macro F1: take all-MiniLM-L6-v2 · full." in text
+    assert "Above 0.0000016 USD per hundredth of macro F1: take all-MiniLM-L6-v2 · full (encoder)." in text
     assert "Quality (macro F1) 0.921" in text
     assert "higher is better" in text
 

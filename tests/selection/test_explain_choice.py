@@ -3,7 +3,7 @@ from dataclasses import replace
 from race_records import SPEC
 from test_decide import ACCURACY, GOLD, finished
 
-from goldilocks.records import Objective, Standing
+from goldilocks.records import AlphaRange, Objective, Standing
 from goldilocks.selection.decide import decide
 from goldilocks.selection.explain_choice import advice, sentence
 
@@ -35,6 +35,20 @@ def test_cheap_errors_turn_the_choice() -> None:
     text = words(0.01)
     assert "Use n (cnn, scratch)" in text
     assert "if an error costs between 0 and 0.178 USD" in text
+
+
+def test_price_below_a_millionth_is_no_threshold() -> None:
+    spec = replace(SPEC, objective=Objective(error_cost=1.0, requests_per_month=1000))
+    choice = decide([finished("cnn/n/scratch", range(40), cost=1)], GOLD, ACCURACY, spec)
+
+    def told(threshold: float, end: float | None = None) -> str:
+        ranges = [AlphaRange("majority/m/scratch", 0.0, threshold), AlphaRange("cnn/n/scratch", threshold, end)]
+        return sentence(choice.winner, choice.standings, choice.tied, ranges, spec.objective, "accuracy")
+
+    # At 1,000 requests, α of 0.0005 and 0.002 per month are 0.5 and 2 millionths per error.
+    assert told(0.0005).endswith("It has the lowest J for any plausible cost of an error.")
+    assert told(0.0005, 2000.0).endswith("It has the lowest J if an error costs between 0 and 2 USD.")
+    assert told(0.002).endswith("from 0.000002 USD per error upwards; below that majority/m/scratch is better.")
 
 
 def test_unfinished_candidates_hold_the_rest_of_the_probability_and_the_sentence_says_so() -> None:

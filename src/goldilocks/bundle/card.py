@@ -240,7 +240,7 @@ def _money(decision: Decision) -> list[str]:
     if verdict is not None and verdict.useful and verdict.against:
         lines.append(f"- Better than the baselines: {verdict.reason}.")
     if assumed:
-        lines.append(f"- Assumed in the decision, not stated in the task file: {'; '.join(assumed)}.")
+        lines.append(f"- Assumed in the decision, not stated: {'; '.join(assumed)}.")
     return lines
 
 

@@ -211,7 +211,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
         _print(out_console, line)
     assumed = assumed_values(decision)
     if assumed:
-        _print(out_console, f"Assumed, not stated in the task file: {'; '.join(assumed)}.")
+        _print(out_console, f"Assumed, not stated: {'; '.join(assumed)}.")
     if decision.winner.review_below is not None:
         _print(
             out_console,
@@ -258,7 +258,10 @@ def leaderboard(decision: Decision) -> Table:
             share = [percent(candidate.usage.unanswered_share) if candidate.usage else ""] if missing else []
             table.add_row(*_standing_row(candidate), *share, style=_STATUS.get(candidate.status, "dim"))
     if decision.candidates:
-        table.caption = localised("* winner  = in the best set: may be as good (95 % confidence)")
+        table.caption = localised(
+            "* winner (its interval allows for its having been chosen)  "
+            "= in the best set: may be as good (95 % confidence)"
+        )
         table.caption_justify = "left"
     return table
 

@@ -172,10 +172,11 @@ def _map(
     for value in x.ticks(8 if wide else 4):
         spot = x(value)
         parts.append(tag("line", class_="axis", x1=spot, x2=spot, y1=_TOP + _BAR, y2=_TOP + _BAR + 5))
-        anchor = "start" if spot < 24 else "end" if spot > width - 24 else "middle"
         for line, shown in enumerate(wording.ticks):
-            y = _TOP + _BAR + 20 + _LINE * line
-            parts.append(tag("text", shown(value), class_="tick", x=spot, y=y, text_anchor=anchor))
+            y, text = _TOP + _BAR + 20 + _LINE * line, shown(value)
+            half = width_of(text) / 2 + 2
+            anchor = "start" if spot < half else "end" if spot > width - half else "middle"
+            parts.append(tag("text", text, class_="tick", x=spot, y=y, text_anchor=anchor))
     title = wording.axis if wide else wording.narrow_axis
     parts.append(tag("text", title, class_="title", x=width - 8, y=height - 6, text_anchor="end"))
     marker = wording.marker if wide else wording.narrow_marker

@@ -26,6 +26,8 @@ _SHARES_RIGHT = {
 """What one error is -> metrics that are the share of answers without one."""
 _NEGLIGIBLE = 1e-3
 """Ranges that end below this share of the task's cost of an error are not listed one by one."""
+_FAR = 10.0
+"""A price that is wrong by more than this factor is not expected."""
 _DECIDING = ("objective.error_cost", "objective.point_cost", "objective.requests_per_month")
 """Without these no one can say what an error costs in a month."""
 
@@ -80,6 +82,27 @@ class ErrorRate:
 def values_assumed(decision: Decision) -> bool:
     """Whether the user did not state what an error, or a month of requests, amounts to."""
     return any(key in decision.assumed for key in _DECIDING)
+
+
+def price_decides(decision: Decision) -> bool:
+    """Whether a cost of an error within a factor of ``_FAR`` of the task's would change the answer."""
+    starts = [interval.alpha_from for interval in decision.map[1:]]
+    return decision.alpha <= 0 or any(decision.alpha / _FAR < start < decision.alpha * _FAR for start in starts)
+
+
+def names(decision: Decision, labels: Mapping[str, str]) -> dict[str, str]:
+    """Candidate -> name with its family, as ``word12 (naive_bayes)``; the full name has it already."""
+    return {
+        standing.candidate: label if label == standing.candidate else f"{label} ({standing.family})"
+        for standing in decision.candidates
+        for label in [labels.get(standing.candidate, standing.candidate)]
+    }
+
+
+def most_probable_unfinished(decision: Decision) -> Standing | None:
+    """The candidate that more budget should finish first; ``None`` if all have finished."""
+    stopped = [standing for standing in decision.candidates if standing.status == "stopped"]
+    return max(stopped, key=lambda standing: standing.p_best or 0.0, default=None)
 
 
 def useful(decision: Decision) -> bool:

@@ -6,6 +6,7 @@ escaped by jinja2, in plots by ``svg.tag``.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -84,12 +85,17 @@ def write_report(out: Path, records: ReportRecords) -> Path:
     Raises:
         InputError: the file cannot be written.
     """
-    write_text(out, without_own_paths(render(records), [out.parent]))
+    write_text(out, without_own_paths(render(records, out.absolute().parent.name), [out.parent]))
     return out
 
 
-def render(records: ReportRecords) -> str:
-    """The page as text; see ``write_report``."""
+def render(records: ReportRecords, run: str = "") -> str:
+    """The page as text; see ``write_report``.
+
+    Args:
+        records: As there.
+        run: Name of the run's folder, for the commands on the page; empty: ``RUN``.
+    """
     decision, trials, evaluation = records.decision, records.trials, records.evaluation
     screening = records.screening if records.screening is not None and records.screening.looks else None
     shown = {
@@ -102,6 +108,7 @@ def render(records: ReportRecords) -> str:
         "evaluation": evaluation,
         "task_yaml": words.clean(records.task_yaml),
         "name": story.task_name(records.task_yaml) or decision.task,
+        "run": shlex.quote(run) if run else "RUN",
         "page_language": language(),
         "winner": decision.winner,
         "currency": decision.objective.currency,
@@ -144,9 +151,9 @@ def _of_decision(decision: Decision, trials: Sequence[Trial]) -> dict[str, Any]:
 def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, Any]:
     """The first screen; ``views`` are those of the decision and the evaluation."""
     decision, evaluation = records.decision, records.evaluation
-    labels, work = views["labels"], decision.objective
+    labels, work = summary.names(decision, views["labels"]), decision.objective
     counted, unit = summary.counts_errors(decision), summary.price_unit(decision)
-    leads = summary.values_assumed(decision)
+    assumed = summary.values_assumed(decision)
     message = _("{currency} per error") if counted else _("{currency} per hundredth of {metric}")
     price = message.format(currency=work.currency, metric=words.word(decision.metric))
     rate = summary.error_rate(decision, evaluation)
@@ -156,7 +163,7 @@ def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, A
     drawn = (
         price_map(
             decision.map, labels, views["colours"], decision.alpha,
-            PriceAxis(work.requests_per_month, price, unit, assumed=leads),
+            PriceAxis(work.requests_per_month, price, unit, assumed=assumed),
         )
         if decision.map and work.requests_per_month else None
     )  # fmt: skip
@@ -164,7 +171,10 @@ def _of_summary(records: ReportRecords, views: Mapping[str, Any]) -> dict[str, A
     n_far, near = summary.listed(ranges, decision.alpha * unit / (work.requests_per_month or 1))
     return {
         "useful": summary.useful(decision),
-        "map_leads": leads,
+        "full_names": labels,
+        "price_assumed": assumed,
+        "map_leads": assumed and not decision.provisional and summary.price_decides(decision),
+        "to_finish": summary.most_probable_unfinished(decision),
         "counted": counted,
         "price": price,
         "price_unit": unit,

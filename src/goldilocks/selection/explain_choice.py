@@ -116,16 +116,21 @@ def _valid_range(winner: str, ranges: Sequence[AlphaRange], objective: Objective
             f"At {price}, {here.candidate} has a lower observed J; the difference is within the measurement error or "
             "the stated margin."
         )
-    low = _plain(here.alpha_from / requests)
-    if here.alpha_to is None:
-        span = (
-            f"from {low} {objective.currency} per error upwards" if here.alpha_from > 0 else "for any cost of an error"
-        )
-    else:
+    plausible = here.alpha_from / requests >= _LEAST_PRICE
+    low = _plain(here.alpha_from / requests if plausible else 0.0)
+    if here.alpha_to is not None:
         span = f"if an error costs between {low} and {_plain(here.alpha_to / requests)} {objective.currency}"
+    elif plausible:
+        span = f"from {low} {objective.currency} per error upwards"
+    else:
+        span = "for any plausible cost of an error" if here.alpha_from > 0 else "for any cost of an error"
     position = list(ranges).index(here)
-    below = f"; below that {ranges[position - 1].candidate} is better" if position else ""
+    below = f"; below that {ranges[position - 1].candidate} is better" if position and plausible else ""
     return f"It has the lowest J {span}{below}."
+
+
+_LEAST_PRICE = 1e-6
+"""Money per error below which no error costs anything: who is best there is not said."""
 
 
 def _plain(value: float) -> str:
@@ -137,7 +142,7 @@ def _plain(value: float) -> str:
     """
     if value <= 0:
         return "0"
-    if value < 1e-6:
+    if value < _LEAST_PRICE:
         return "less than 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
     shown = f"{value:.{digits}f}"
