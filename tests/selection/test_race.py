@@ -345,7 +345,8 @@ def test_candidates_that_do_not_fit_are_named_as_the_reason() -> None:
     value = plugins.load("policies", "value")
 
     assert value.choose(state) is None
-    # lora needs 200 s and its footprint 4; 100 s are left, 4 of them for the footprint of naive Bayes
+    # lora needs 200 s and its footprint 4; the footprint of naive Bayes has been taken
+    assert state.seconds_left == 100.0
     assert stopped(value, state) == "2 candidates do not fit into what is left; about 2 min more would finish the next"
     state.restart_seconds = 120.0  # of which a resumed run takes so much before its race
     assert stopped(value, state) == "2 candidates do not fit into what is left; about 4 min more would finish the next"

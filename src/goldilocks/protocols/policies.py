@@ -88,7 +88,7 @@ class Race(Protocol):
 
     @property
     def seconds_left(self) -> float:
-        """What is left of the budget, less the time that measuring the finished candidates will take."""
+        """What is left of the budget, less the time for the steps after the race."""
 
     @property
     def restart_seconds(self) -> float:

@@ -84,7 +84,7 @@ class Standings:
     chance: float | None = None
     """Loss of the majority answer; ``None``: taken from the family ``majority`` once it has run."""
     footprint_seconds: float = FOOTPRINT_SECONDS
-    """What measuring one finished model takes, after the race."""
+    """What measuring one finished model takes, as soon as it is finished."""
     pending: dict[str, int] = field(default_factory=dict)
     """Candidate -> rung that a worker is running it up to. Counted at its expected outcome: the forecast does not move,
     and a candidate on its way to the last rung counts as finished with its expected loss. (The posterior of others
@@ -144,9 +144,8 @@ class Standings:
 
     @property
     def seconds_left(self) -> float:
-        """What is left of the budget, less the time that measuring the finished candidates will take."""
-        self._catch_up()
-        return self.left - self.footprint_seconds * len(set(self._models[self._finished()].tolist()))
+        """What is left of the budget for purchases; a footprint is taken as soon as a candidate is finished."""
+        return self.left
 
     @property
     def second_price(self) -> float:
