@@ -17,7 +17,7 @@ from goldilocks.errors import InputError
 from goldilocks.events import Progress
 from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
 from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
-from goldilocks.support.frames import is_frame, is_rows, write_rows
+from goldilocks.support.frames import errors_in_words, in_words, is_frame, is_rows, write_rows
 
 if TYPE_CHECKING:
     from goldilocks.bundle.read import Bundle
@@ -66,13 +66,14 @@ def select(
     settings = settings or RunSettings()
     if out is not None:
         settings = replace(settings, out=Path(out))
-    spec = task_spec(data, folder=settings.out, text=text, target=target, task=task, budget=budget, seed=seed)
-    if progress is not None:
-        return flow.select(spec, settings, progress)
-    from goldilocks.progress import Live
+    with errors_in_words(data, settings.out):
+        spec = task_spec(data, folder=settings.out, text=text, target=target, task=task, budget=budget, seed=seed)
+        if progress is not None:
+            return flow.select(spec, settings, progress)
+        from goldilocks.progress import Live
 
-    with Live(spec.budget_seconds) as live:
-        return flow.select(spec, settings, live)
+        with Live(spec.budget_seconds) as live:
+            return flow.select(spec, settings, live)
 
 
 def check(data: Any, *, text: Columns | None = None, target: Columns | None = None, task: str | None = None) -> Dataset:
@@ -87,8 +88,11 @@ def check(data: Any, *, text: Columns | None = None, target: Columns | None = No
     Raises:
         GoldilocksError: the data cannot be used as they are; the message says what to do.
     """
-    with tempfile.TemporaryDirectory() as scratch:  # empty unless the rows are held in memory
-        return flow.check(task_spec(data, folder=Path(scratch), text=text, target=target, task=task))
+    # The folder is empty unless the rows are held in memory.
+    with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
+        dataset = flow.check(task_spec(data, folder=Path(scratch), text=text, target=target, task=task))
+        found = [replace(it, message=in_words(data, it.message, Path(scratch))) for it in dataset.findings]
+        return replace(dataset, findings=tuple(found))
 
 
 def tune(
@@ -123,7 +127,7 @@ def tune(
     settings = settings or RunSettings()
     if out is not None:
         settings = replace(settings, out=Path(out))
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=task, seed=seed)
         return fine_tune.tune_one(spec, candidate, settings, config or {})
 
@@ -179,7 +183,7 @@ def continue_tuning(
     folder = Path(bundle if isinstance(bundle, str | Path) else bundle.folder)
     task_file = isinstance(data, TaskSpec) or (isinstance(data, str | Path) and Path(data).suffix.lower() in _YAML)
     kind = None if task_file else read_info(folder).task
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         old = [_old_source(source, Path(scratch) / f"old{at}") for at, source in enumerate(old_data)]
         spec = task_spec(data, folder=Path(scratch), text=text, target=target, task=kind, seed=seed)
         start = continual.ContinueFrom(folder, tuple(old), strategy, options or {}, method)
@@ -222,9 +226,10 @@ def evaluate(
     folder = bundle if isinstance(bundle, str | Path) else bundle.folder
     folder = Path(folder)
     task = read_info(folder).task
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, errors_in_words(data, Path(scratch)):
         source = str(write_rows(data, Path(scratch)) if is_frame(data) or is_rows(data) else data)
-        return judge.evaluate_bundle(folder, source, fields_of(task, text, target), domain=domain)
+        evaluation = judge.evaluate_bundle(folder, source, fields_of(task, text, target), domain=domain)
+        return replace(evaluation, part=in_words(data, evaluation.part, Path(scratch)))
 
 
 def task_spec(

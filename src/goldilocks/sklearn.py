@@ -32,7 +32,7 @@ from goldilocks.evaluation.score import score
 from goldilocks.events import silent
 from goldilocks.records import Decision
 from goldilocks.settings import RunSettings, task_from
-from goldilocks.support.frames import is_frame, table_of, write_rows
+from goldilocks.support.frames import errors_in_words, is_frame, table_of, write_rows
 
 
 class _SelectingEstimator(BaseEstimator):  # type: ignore[misc]
@@ -89,7 +89,8 @@ class _SelectingEstimator(BaseEstimator):  # type: ignore[misc]
         }
         raw |= {"metric": self.metric} if self.metric else {}
         run = Path(self.out) if self.out is not None else scratch / "run"
-        self.decision_ = flow.select(task_from(raw), RunSettings(out=run), silent)
+        with errors_in_words(rows, scratch):
+            self.decision_ = flow.select(task_from(raw), RunSettings(out=run), silent)
         self.bundle_ = load(run / "bundle")
         return self
 

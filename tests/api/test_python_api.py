@@ -19,7 +19,7 @@ CHEAP: dict[str, Any] = {
     "name": "topics",
     "objective": {"error_cost": 0.05},
     "candidates": {"families": ["majority", "naive_bayes"]},
-    "budget": "30s",
+    "budget": "5m",
 }
 
 
@@ -130,3 +130,22 @@ def test_data_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_frame_with_mixed_cells_is_refused() -> None:
     with pytest.raises(InputError, match="cannot be read as a table"):
         goldilocks.check(pd.DataFrame({"text": ["a", 3], "label": ["x", "y"]}))
+
+
+def test_rows_in_memory_are_named_as_they_were_passed_and_no_temporary_file_is(run: Path, tmp_path: Path) -> None:
+    frame = pd.DataFrame(labelled(60))
+    with pytest.raises(InputError, match=r"^the DataFrame: there is no column 'nope'.* in Python text= and target="):
+        goldilocks.check(frame, text="body", target="nope")
+    with pytest.raises(InputError, match=r"^the DataFrame: there is no column 'nope'"):
+        goldilocks.evaluate(run / "bundle", frame, text="nope")
+    assert "'the DataFrame'" in repr(goldilocks.evaluate(run / "bundle", frame))
+    assert goldilocks.evaluate(run / "bundle", labelled(60)).part == "the rows"
+    some = [{**row, "topic": ""} if number == 3 else row for number, row in enumerate(labelled(300))]
+    messages = [finding.message for finding in goldilocks.check(some, text="body", target="topic").findings]
+    assert [message for message in messages if "1 of 300 rows of the rows left out" in message]
+    assert not [message for message in messages if "/" in message]
+
+
+def test_second_select_into_a_run_names_the_python_form(run: Path) -> None:
+    with pytest.raises(InputError, match=r"holds a run; pass --resume .*; in Python resume of RunSettings, or another"):
+        goldilocks.select(run.parent / "rows.parquet", text="body", target="topic", out=run)

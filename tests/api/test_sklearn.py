@@ -83,3 +83,9 @@ def test_texts_that_are_no_strings_are_named_by_position(fitted: GoldilocksClass
 def test_pairs_are_needed_for_scores() -> None:
     with pytest.raises(InputError, match="row 0 is 'alone'; pass pairs of strings"):
         GoldilocksRegressor().fit(["alone"], [1.0])
+
+
+def test_error_of_the_search_names_the_rows_and_no_temporary_file() -> None:
+    with pytest.raises(InputError, match="the rows") as caught:
+        GoldilocksClassifier(budget="20s").fit(["a goal", "a match", "a bank"] * 10, ["sport"] * 30)
+    assert "/" not in str(caught.value)

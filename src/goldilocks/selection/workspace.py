@@ -202,7 +202,10 @@ class Workspace:
             )
         if self.task.exists():
             if not resume:
-                raise InputError(f"{self.folder}: holds a run; pass --resume to go on with it, or another --out.")
+                raise InputError(
+                    f"{self.folder}: holds a run; pass --resume to go on with it, or another --out; in Python resume "
+                    "of RunSettings, or another out."
+                )
             there = plain(self.read_task())
             # Where the project is does not matter: whether its data are the same, their fingerprint says.
             unimportant = _NOT_THE_TASK

@@ -7,11 +7,13 @@ which pandas 2.2, Polars 1 and pyarrow 14 and later all have. A ``datasets.Datas
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from goldilocks.errors import InputError
+from goldilocks.errors import GoldilocksError, InputError
 from goldilocks.support.files import write_text
 
 if TYPE_CHECKING:
@@ -95,6 +97,31 @@ def write_rows(data: Any, folder: Path) -> Path:
     path = folder / "rows.parquet"
     pq.write_table(table, path)
     return path
+
+
+def in_words(data: object, text: str, folder: Path) -> str:
+    """A text that names the file of ``write_rows``, with what the user passed in its place: ``the DataFrame``.
+
+    Args:
+        data: What was passed; where it is not held in memory, the text stays as it is.
+        text: A message.
+        folder: That of ``write_rows``, or one that holds it.
+    """
+    if not (is_frame(data) or is_rows(data)):
+        return text
+    name = f"the {type(data).__name__}" if is_frame(data) else "the rows"
+    folders = "|".join(re.escape(f"{path}/") for path in (folder.resolve(), folder.absolute(), folder))
+    return re.sub(rf"(?<![\w./-])(?:(?:{folders})(?:\w+/)?)?rows\.(?:parquet|jsonl)", lambda _: name, text)
+
+
+@contextmanager
+def errors_in_words(data: object, folder: Path) -> Iterator[None]:
+    """Errors about rows that ``write_rows`` wrote to ``folder`` name what the user passed; see ``in_words``."""
+    try:
+        yield
+    except GoldilocksError as error:
+        error.args = tuple(in_words(data, arg, folder) if isinstance(arg, str) else arg for arg in error.args)
+        raise
 
 
 def _is_datasets(data: object) -> bool:

@@ -46,7 +46,8 @@ def require_columns(
                 hint = " The cells seem to be separated by another character; use commas in .csv, tabs in .tsv."
             raise InputError(
                 f"{path.name}: there is no column {column!r}.{hint} There are: {', '.join(map(repr, there))}. "
-                "Name the columns (--field, or data.fields in the task file), or pass the file with a header."
+                "Name the columns (--field, or data.fields in the task file; in Python text= and target=), or pass the "
+                "file with a header."
             )
         if there.count(column) > 1:
             raise InputError(
