@@ -60,6 +60,7 @@ def compress_bundle(
     *,
     fields: Mapping[str, str] | None = None,
     progress: Callable[[CompressionTrial], None] = lambda _: None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> Compression:
     """Compress a bundle's model as far as its score on labelled rows allows, and write the result as a bundle.
 
@@ -72,6 +73,7 @@ def compress_bundle(
         settings: Margin, preference, compressors.
         fields: Role -> column, as for ``evaluate``.
         progress: Called after each trial.
+        announce: Called with the name of each form before it is made.
 
     Raises:
         LimitError: no trial passes and improves on the original.
@@ -94,13 +96,21 @@ def compress_bundle(
     tables = out.with_name(f"{out.name}.compression")
     try_writing(tables.with_name(f"{tables.name}.json"))
     with tempfile.TemporaryDirectory() as scratch:
-        record, taken = _searched(loaded, part, Path(data).name, settings, calibration, Path(scratch), progress)
+        record, taken = compressed_form(
+            SavedModel(bundle / MODEL, loaded.info.family, loaded.info.engine),
+            _comparison(loaded, part, settings.max_loss),
+            calibration,
+            Path(scratch),
+            SearchPlan(settings.prefer, settings.only, announce),
+            provenance=Provenance(loaded.info.metric, Path(data).name, parent=sha256_of(bundle / INFO)),
+            progress=progress,
+        )
         write_text(tables.with_name(f"{tables.name}.json"), to_json(record))
         write_text(tables.with_name(f"{tables.name}.md"), f"# Compression of {bundle.name}\n\n{markdown(record)}\n")
         if taken is None:
             raise LimitError(
                 f"{bundle}: no compressed form is at most {settings.max_loss:g} {record.metric} worse on these "
-                f"{record.n:,} rows and has less {settings.prefer}; see {tables.name}.md, "
+                f"{record.n:,} rows and {PREFERENCES[settings.prefer]}; see {tables.name}.md, "
                 "raise --max-loss or pass more rows."
             )
         write_compressed(loaded, record, taken.folder, out)
@@ -136,34 +146,15 @@ def _check_compressible(bundle: Bundle) -> None:
         raise InputError(f"{bundle.folder}: its model answers at an endpoint, so there is nothing to compress here.")
 
 
-def _searched(
-    bundle: Bundle,
-    part: Part,
-    name: str,
-    settings: CompressionSettings,
-    calibration: Calibration,
-    scratch: Path,
-    progress: Callable[[CompressionTrial], None],
-) -> tuple[Compression, SavedModel | None]:
-    info = bundle.info
-    original = SavedModel(bundle.folder / MODEL, info.family, info.engine)
-    comparison = Comparison(
+def _comparison(bundle: Bundle, part: Part, max_loss: float) -> Comparison:
+    return Comparison(
         part,
-        info.goal,
-        plugins.load("metrics", info.metric),
-        settings.max_loss,
+        bundle.info.goal,
+        plugins.load("metrics", bundle.info.metric),
+        max_loss,
         bundle.answers(part.texts),
         _measure,
         lambda model, texts: replace(bundle, model=model).answers(texts),
-    )
-    return compressed_form(
-        original,
-        comparison,
-        calibration,
-        scratch,
-        SearchPlan(settings.prefer, settings.only),
-        provenance=Provenance(info.metric, name, parent=sha256_of(bundle.folder / INFO)),
-        progress=progress,
     )
 
 

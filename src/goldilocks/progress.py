@@ -54,8 +54,14 @@ _STAGES = {
 class Live:
     """A progress callback that draws on standard error. Use it as a context manager."""
 
-    def __init__(self, budget_seconds: float | None = None) -> None:
-        """Draw on standard error, so that the output of a command can be piped."""
+    def __init__(self, budget_seconds: float | None = None, *, lines: bool = True) -> None:
+        """Draw on standard error, so that the output of a command can be piped.
+
+        Args:
+            budget_seconds: Of the search.
+            lines: Whether files and pipes get a line per step; false: they get nothing.
+        """
+        self._lines = lines
         self._console = PlainConsole(stderr=True)
         self._budget = budget_seconds
         self._begun = time.monotonic()
@@ -151,7 +157,7 @@ class Live:
         return self._trials[candidate].share if candidate in self._trials else 0.0
 
     def _print(self, line: str) -> None:
-        if not self._draws:
+        if self._lines and not self._draws:
             self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _draw(self) -> RenderableType:

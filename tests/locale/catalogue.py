@@ -80,6 +80,8 @@ COMPOSED = (
     "tasks/*.py",
 )
 """Modules whose text is covered, as patterns under the package."""
+_NAMES = ("candidate", "family", "method", "model")
+"""Fields of records that hold a name."""
 _MARKERS = ("_", "N_", "ngettext")
 _NO_MESSAGES = ("Option", "Argument", "Typer", "compile", "read_record", "get_template")
 """Calls whose literals are no messages."""
@@ -146,6 +148,17 @@ def _help_of(command: Any, where: str) -> Iterator[tuple[str, str]]:
         yield from ((part, where) for part in paragraphs(text or "") if part and not part.startswith("Example: "))
     for subcommand in getattr(command, "commands", {}).values():
         yield from _help_of(subcommand, where)
+
+
+def names() -> Iterator[tuple[str, str]]:
+    """Messages of composed text, and the placeholder of a name in each: a translation has ``{0!s}`` for it."""
+    for path in composed_modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                fields = [value.value for value in node.values if isinstance(value, ast.FormattedValue)]
+                for number, field in enumerate(fields):
+                    if isinstance(field, ast.Attribute) and field.attr in _NAMES:
+                        yield _template(node), str(number)
 
 
 def composed_modules() -> list[Path]:

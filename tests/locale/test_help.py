@@ -168,17 +168,17 @@ def test_help_follows_the_environment() -> None:
         (["select", "x", "--seed"], "Option '--seed' requires an argument.", "选项 '--seed' 后须有一个值。"),
         (
             ["select", "x", "--seed", "q"],
-            "Invalid value for '--seed': Input should be a valid integer, unable to parse string as an integer",
+            "Invalid value for '--seed': must be a valid integer, unable to parse string as an integer",
             "'--seed' 的值无效：须为整数，该字符串无法解析为整数",
         ),
         (
             ["select", "x", "--seed", "-1"],
-            "Invalid value for '--seed': Input should be greater than or equal to 0",
+            "Invalid value for '--seed': must be greater than or equal to 0",
             "'--seed' 的值无效：须大于或等于 0",
         ),
         (
             ["select", "x", "--preset", "slow"],
-            "Invalid value for '--preset': Value error, 'slow' is not one of 'fast', 'balanced', 'thorough'.",
+            "Invalid value for '--preset': 'slow' is not one of 'fast', 'balanced', 'thorough'.",
             "'--preset' 的值无效：'slow' 不是可选值之一：'fast', 'balanced', 'thorough'。",
         ),
     ],
@@ -186,7 +186,7 @@ def test_help_follows_the_environment() -> None:
 def test_mistakes_in_a_command_line_are_in_the_language_asked_for(line: list[str], english: str, chinese: str) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011  (click's class, or that of Typer's copy of it)
         app(line, standalone_mode=False)
-    assert mistake(caught.value).endswith(f"\nError: {english}") or mistake(caught.value) == f"Error: {english}"
+    assert mistake(caught.value).endswith(f"\nerror: {english}") or mistake(caught.value) == f"error: {english}"
     with in_language("zh"):
         shown = mistake(caught.value)
     assert shown.splitlines()[-1] == f"错误：{chinese}"

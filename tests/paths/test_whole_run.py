@@ -255,7 +255,7 @@ def test_unmet_limit_ends_with_3_and_names_the_nearest(tmp_path: Path) -> None:
 def test_budget_too_small_for_anything_ends_with_4(tmp_path: Path) -> None:
     done = goldilocks("select", write_task(tmp_path), "--out", tmp_path / "run", "--budget", "0.01s")
     assert done.returncode == 4
-    assert "raise --budget and --resume" in done.stderr
+    assert "raise --budget and pass --resume" in done.stderr
 
 
 def test_data_that_changed_are_noticed_on_resume(tmp_path: Path) -> None:

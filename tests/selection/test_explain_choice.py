@@ -85,7 +85,7 @@ def test_unfinished_candidate_that_may_be_better_is_advised_with_the_time_it_nee
 
     assert lines[0] == (
         "encoder/m/full (30% of its run) is the best with a probability of 40%; to finish it, raise the budget by "
-        "about 6 min and --resume."
+        "about 6 min and pass --resume."
     )
     assert "now: 12.5 USD per month." in lines[1]
     assert len(lines) == 2

@@ -136,7 +136,7 @@ def test_race_goes_on_from_what_is_written(tmp_path: Path) -> None:
 
 def test_budget_that_ends_before_anything_is_finished_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
-        BudgetError, match="was finished; raise --budget and --resume, in Python budget and RunSettings"
+        BudgetError, match="was finished; raise --budget and pass --resume, in Python budget and RunSettings"
     ):
         race(setting(tmp_path, [], Clock(budget_seconds=0.0)), plugins.load("policies", "value"))
 

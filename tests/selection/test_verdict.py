@@ -73,8 +73,15 @@ def test_incumbent_that_is_as_good_is_kept() -> None:
     got = verdict([finished("encoder/m/full", range(60), cost=1)], with_incumbent(incumbent))
     assert not got.useful
     assert got.against == "incumbent"
-    assert got.reason.endswith("keep the incumbent")
     assert headline(got).startswith("Keep the incumbent, no candidate is better: 0.150")
+    assert headline(got).lower().count("keep the incumbent") == 1
+
+
+@pytest.mark.parametrize(("wrong", "learning_helps"), [(0, False), (40, True)])
+def test_more_training_rows_are_needed_only_where_the_winner_errs(wrong: int, learning_helps: bool) -> None:
+    got = verdict([finished("encoder/m/full", range(wrong), cost=1)], with_incumbent(list(GOLD)))
+    assert not got.useful
+    assert any("check that the input determines them" in need for need in got.needs) is learning_helps
 
 
 def test_incumbent_that_is_clearly_worse_is_replaced() -> None:

@@ -46,13 +46,18 @@ def print_pool(spec: TaskSpec, *, offline: bool, json: bool = False) -> None:
     from goldilocks.catalog.find import candidates as find
     from goldilocks.cli.console import console, say_json
     from goldilocks.cli.tables import excluded_list, pool_table
+    from goldilocks.events import StageStarted
     from goldilocks.flow import check as check_data
+    from goldilocks.progress import Live
     from goldilocks.settings import RunSettings
     from goldilocks.support.files import to_json
     from goldilocks.support.machine.hardware import machine
 
-    dataset = check_data(spec)
-    pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=offline), machine())
+    with Live(lines=False) as live:
+        live(StageStarted("data"))
+        dataset = check_data(spec, live)
+        live(StageStarted("candidates"))
+        pool = find(spec, plugins.load("tasks", spec.task), dataset, RunSettings(offline=offline), machine())
     if json:
         say_json(to_json(pool))
         return

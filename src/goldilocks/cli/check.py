@@ -39,11 +39,16 @@ def check(
     from goldilocks.cli.console import console, say_json
     from goldilocks.cli.tables import findings_list, profile_tables
     from goldilocks.errors import InputError
+    from goldilocks.events import StageStarted
     from goldilocks.flow import check as check_data
+    from goldilocks.progress import Live
     from goldilocks.support.files import to_json
     from goldilocks.support.text.translation import localised
 
-    dataset = check_data(spec_of(task, field, kind=kind, language=language, metric=metric, max_bytes=max_bytes))
+    spec = spec_of(task, field, kind=kind, language=language, metric=metric, max_bytes=max_bytes)
+    with Live(lines=False) as live:
+        live(StageStarted("data"))
+        dataset = check_data(spec, live)
     if json:
         shown = {"fingerprint": dataset.fingerprint, "profile": dataset.profile, "findings": dataset.findings}
         say_json(to_json(shown))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
@@ -160,6 +161,14 @@ def _write_usage(command: Any, ctx: Any, formatter: Any) -> None:
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 
+_PYDANTIC = re.compile(r": (?:Input should|Value error,) ")
+
+
+def _without_pydantic(match: re.Match[str]) -> str:
+    """In English, what pydantic begins its messages with, in the words of a command line."""
+    return ": must " if match[0].startswith(": Input") else ": "
+
+
 def mistake(error: Any) -> str:
     """What is wrong with a command line, after the usage of the command and where its help is.
 
@@ -170,7 +179,7 @@ def mistake(error: Any) -> str:
     message = localised(" ".join(visible(error.format_message()).split()))
     if not message:
         return ""
-    shown = _("Error: {message}").format(message=message)
+    shown = _("error: {message}").format(message=_PYDANTIC.sub(_without_pydantic, message))
     context = getattr(error, "ctx", None)
     if context is None:
         return shown

@@ -58,8 +58,15 @@ def compress(
     from goldilocks.compress import CompressionSettings, compress_bundle
 
     settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences, texts, seed, tuple(student or ()))
+    say("Reading the rows and measuring the original", error=True)
     record = compress_bundle(
-        bundle, data, out, settings, fields=pairs_of(field), progress=lambda trial: say(line(trial))
+        bundle,
+        data,
+        out,
+        settings,
+        fields=pairs_of(field),
+        progress=lambda trial: say(line(trial)),
+        announce=lambda step: say(f"Making and measuring {step}", error=True),
     )
     taken = record.taken
     if taken is not None and taken.loss is not None:

@@ -202,8 +202,7 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
             f"Probability that the winner is the best of all candidates, unfinished ones included: "
             f"{decision.p_best:.0%}. Expected regret (how much less the best may cost): "
             f"{money(decision.expected_regret)} {decision.objective.currency} per month. Best set: "
-            f"{_counted_candidates(len(decision.tied))} of the finished cannot be excluded as the best at 95 % "
-            "confidence.",
+            f"{len(decision.tied)} of the finished candidates cannot be excluded as the best at 95 % confidence.",
         )
     if decision.next_steps:
         _print(out_console, next_steps_line(decision))
@@ -221,10 +220,6 @@ def _print_doubts(decision: Decision, out_console: PlainConsole) -> None:
         _print(out_console, f"Better than the baselines: {decision.verdict.reason}.")
     for line in (*decision.advice, *(f"warning: {warning}" for warning in decision.warnings)):
         _print(out_console, line)
-
-
-def _counted_candidates(count: int) -> str:
-    return "1 candidate" if count == 1 else f"{count} candidates"
 
 
 def _times(decision: Decision) -> str:
@@ -268,8 +263,11 @@ def leaderboard(decision: Decision) -> Table:
 
 def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     """Classification report, metrics, confusion, slices, errors."""
-    head = localised(
-        f"{evaluation.metric} {measured(evaluation.score)} on {evaluation.score.n} items ({evaluation.part})"
+    head = _("{metric} {score} on {n} items ({part})").format(
+        metric=evaluation.metric,
+        score=measured(evaluation.score),
+        n=f"{evaluation.score.n:,}",
+        part=localised(evaluation.part),
     )
     metrics = titled_table("metrics", "", "value", "95 % interval")
     for name, score in evaluation.scores.items():
@@ -277,7 +275,7 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
     slices = titled_table("by slice", "by", "slice", "texts", evaluation.metric, "95 % interval")
     for part in evaluation.slices:
         score = part.score
-        name = part.name if part.by == "label" else localised(part.name)
+        name = _recall_of(part.name) if part.by == "label" else localised(part.name)
         interval = localised(f"{score.low:.3f} to {score.high:.3f}")
         slices.add_row(localised(part.by), name, f"{part.n:,}", f"{score.value:.3f}", interval)
     by_type = [_entity_report(evaluation)] if evaluation.entities else []
@@ -291,6 +289,11 @@ def evaluation_tables(evaluation: Evaluation) -> list[Table | str]:
         else []
     )
     return [head, *missing, *by_type, *by_class, metrics, *conditions, *confused, slices]
+
+
+def _recall_of(name: str) -> str:
+    """The name of a slice by label, as ``evaluation/slices.py`` writes it; the label itself is not translated."""
+    return _("{label} (recall)").format(label=name.removesuffix(" (recall)"))
 
 
 def classification_report(evaluation: Evaluation) -> Table:
@@ -326,7 +329,7 @@ def _confusion(evaluation: Evaluation) -> Table:
         for label in labels:  # a label is not translated
             table.add_column(label, overflow="fold")
         for label, counts in zip(labels, evaluation.confusion, strict=True):
-            table.add_row(label, *(str(count) for count in counts))
+            table.add_row(label, *(f"{count:,}" for count in counts))
         return table
     pairs = [
         (count, gold, given)
@@ -336,7 +339,7 @@ def _confusion(evaluation: Evaluation) -> Table:
     ]
     table = titled_table("most confused", "gold", "predicted", "texts")
     for count, gold, given in sorted(pairs, key=lambda three: -three[0])[:_MOST_LABELS]:
-        table.add_row(gold, given, str(count))
+        table.add_row(gold, given, f"{count:,}")
     return table
 
 

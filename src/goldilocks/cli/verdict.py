@@ -26,8 +26,12 @@ def require_useful(decision: Decision, *, accept_baseline: bool) -> None:
     verdict = decision.verdict
     if verdict is None or verdict.useful or accept_baseline:
         return
-    needs = f" What would help: {'; '.join(verdict.needs)}." if verdict.needs else ""
-    against = "the incumbent" if verdict.against == "incumbent" else f"the baseline ({verdict.against})"
-    raise BaselineError(
-        f"no candidate is better than {against}: {verdict.reason}.{needs} Pass --accept-baseline to exit with code 0."
-    )
+    from goldilocks.evaluation.trivial_baselines import INCUMBENT
+    from goldilocks.selection.verdict import FLOOR
+
+    # Why, and what would help, is the head of what was printed.
+    beaten = {
+        INCUMBENT: "no candidate is better than the incumbent",
+        FLOOR: "no candidate is of use",
+    }.get(verdict.against, f"no candidate is better than the baseline ({verdict.against})")
+    raise BaselineError(f"{beaten}; pass --accept-baseline to exit with code 0.")

@@ -29,8 +29,9 @@ from goldilocks.support.machine.hardware import cores
 
 KINDS = ("distil", "prune", "vocabulary", "quantise")
 """In this order."""
-PREFERENCES = ("size", "latency")
-"""What a user may prefer; ``J`` is for searches that price their trials (``Comparison.price``)."""
+PREFERENCES = {"size": "smaller", "latency": "faster"}
+"""What a user may prefer, and what a form is that has less of it; ``J`` is for searches
+that price their trials (``Comparison.price``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class SearchPlan:
     """What to minimise among the trials that pass: ``size``, ``latency`` (median of one text) or ``J``."""
     only: tuple[str, ...] = ()
     """File names in compressors/; empty: all."""
+    announce: Callable[[str], None] = lambda _: None
+    """Called with the name of each form, such as ``prune 0.5``, before it is made."""
 
 
 def search(
@@ -93,7 +96,7 @@ def search(
             if reason:
                 skipped[name] = reason
                 continue
-            made = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration)
+            made = _levels(name, compressor, step, scratch / f"{len(trials):03d}", calibration, plan)
             for tried, problem in made:
                 trial = failed(tried, problem) if problem else comparison.trial(tried)
                 trials.append(trial)
@@ -144,7 +147,7 @@ def _not_applicable(compressor: Compressor, base: SavedModel, model: Model, cali
 
 
 def _levels(
-    name: str, compressor: Compressor, base: SavedModel, scratch: Path, calibration: Calibration
+    name: str, compressor: Compressor, base: SavedModel, scratch: Path, calibration: Calibration, plan: SearchPlan
 ) -> Iterator[tuple[SavedModel, str]]:
     """The model at each level, mildest first, and why it could not be made."""
     for number, (step, level, given) in enumerate(_variants(name, compressor, base, calibration)):
@@ -152,6 +155,7 @@ def _levels(
         if isinstance(compressor, ChangesFamily):
             model = replace(model, family=compressor.FAMILY)
         model.folder.mkdir(parents=True)
+        plan.announce(step)
         try:
             compressor.compress(base.load(), level, model.folder, given)
         except (GoldilocksError, RuntimeError, ValueError) as error:

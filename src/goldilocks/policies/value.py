@@ -227,7 +227,7 @@ def _not_worth(offers: _Offers, race: Race) -> str:
 
 
 def _money(amount: float, race: Race) -> str:
-    return f"{amount:.2g} {race.currency}" if amount < 100 else f"{amount:.0f} {race.currency}"
+    return f"{amount:.2g} {race.currency}" if amount < 100 else f"{amount:,.0f} {race.currency}"
 
 
 def _duration(seconds: float) -> str:

@@ -410,9 +410,9 @@ def _within_limits(finished: Sequence[Finished], spec: TaskSpec) -> tuple[list[F
     if not within:
         factor, nearest, reason = min(beyond, key=lambda three: three[0])
         raise LimitError(
-            f"no candidate meets the limits; the nearest is {nearest.candidate.name} ({reason}, "
-            f"{factor:.2f} times over). "
-            "Loosen that limit; for a search in the task file, then --resume."
+            f"no candidate meets the limits; the nearest is {nearest.candidate.name} ({reason}; "
+            f"{factor:,.2f} times over). "
+            "Loosen that limit; for a search in the task file, then pass --resume."
         )
     return within, [(candidate, reason) for _, candidate, reason in beyond]
 

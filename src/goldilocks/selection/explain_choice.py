@@ -79,7 +79,7 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
         progress = f"{standing.share:.0%} of its run" if standing.share > 0 else "not run"
         needs = f" by about {_duration(standing.seconds_to_finish)}" if standing.seconds_to_finish else ""
         chance = f"{standing.candidate} ({progress}) is the best with a probability of {standing.p_best:.0%}"
-        lines.append(f"{chance}; to finish it, raise the budget{needs} and --resume.")
+        lines.append(f"{chance}; to finish it, raise the budget{needs} and pass --resume.")
     if lines:
         price = f"{_plain(regret)} {objective.currency} per month"
         lines.append(f"Expected regret of choosing {winner.candidate} now: {price}.")
@@ -134,16 +134,16 @@ _LEAST_PRICE = 1e-6
 
 
 def _plain(value: float) -> str:
-    """Three digits, without an exponent.
+    """Three digits, thousands separated, without an exponent.
 
     Example:
         >>> _plain(5.154e-06), _plain(0.25), _plain(1234.0)
-        ('0.00000515', '0.25', '1234')
+        ('0.00000515', '0.25', '1,234')
     """
     if value <= 0:
         return "0"
     if value < _LEAST_PRICE:
         return "less than 0.000001"
     digits = max(0, 2 - math.floor(math.log10(value)))
-    shown = f"{value:.{digits}f}"
+    shown = f"{value:,.{digits}f}"
     return shown.rstrip("0").rstrip(".") if "." in shown else shown

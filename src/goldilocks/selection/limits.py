@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goldilocks.records import Footprint, Limits, Serving
+from goldilocks.support.amounts import money
 
 _SERVING = Serving()
 
@@ -19,7 +20,7 @@ def broken_limit(
     ]
     for name, value, limit, unit in checks:
         if limit is not None and value > limit:
-            return f"{name}: measured {value:.3g} {unit}, limit {limit:g} {unit}", value / limit
+            return f"{name}: measured {money(value)} {unit}, limit {money(limit)} {unit}", value / limit
     if limits.min_score is not None and score < limits.min_score:
         return f"min_score: scored {score:.3f}, limit {limits.min_score:g}", limits.min_score / max(score, 1e-9)
     return None

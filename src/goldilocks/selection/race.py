@@ -392,14 +392,14 @@ def _check_decides(standings: Standings, setting: RaceContext, full: str) -> Non
         raise InputError(_nothing_left(sorted(done), setting.workspace))
     if full:
         raise BudgetError(
-            f"{full} before any candidate was finished; raise --max-disk and --resume, in Python max_disk_mb and "
+            f"{full} before any candidate was finished; raise --max-disk and pass --resume, in Python max_disk_mb and "
             "resume of RunSettings."
         )
     if any(map(_decides, standings.candidates)):
         beside = f" but the baseline {' and '.join(sorted(done))}" if done else ""
         raise BudgetError(
             f"the budget of {setting.spec.budget_seconds:g} s ended before any candidate{beside} was finished; "
-            f"raise --budget and --resume, in Python budget and RunSettings.resume (the cheapest needs about "
+            f"raise --budget and pass --resume, in Python budget and RunSettings.resume (the cheapest needs about "
             f"{_seconds_short(standings, setting)} s more)."
         )
 

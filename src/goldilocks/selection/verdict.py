@@ -29,6 +29,8 @@ from goldilocks.support.scoring.permutation import selected_p
 LEVEL = 0.05
 FLOOR, REVIEW = "floor", "review"
 _POWER = 0.8
+_FAULTLESS = 0.01
+"""Loss of a winner up to which more training rows would improve nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
     )
     floor = _below_floor(choice, context)
     if floor:
-        return Verdict(False, FLOOR, floor, (*context.needs, *_labels_needed(None, len(context.gold))), comparisons)
+        return Verdict(
+            False, FLOOR, floor, (*context.needs, *_labels_needed(None, len(context.gold), own)), comparisons
+        )
     if not comparisons:
         return Verdict(True, "", "the task has no baselines to compare it with")
     worst = _not_beaten(comparisons)
@@ -92,10 +96,9 @@ def verdict_on(choice: Choice, finished: Sequence[Finished], context: VerdictCon
         reason = f"{_compared(strongest, context)} (p = {strongest.p_value:.2g})"
         return Verdict(True, strongest.baseline, reason, (), comparisons)
     gains = next(baseline.losses for baseline in baselines if baseline.name == worst.baseline) - losses[:, winner]
-    keep = "; keep the incumbent" if worst.baseline == INCUMBENT else ""
     chance = f", which chance explains (p = {worst.p_value:.2g})" if worst.winner_loss < worst.loss else ""
-    reason = f"{_compared(worst, context)}{chance}{keep}"
-    needs = (*context.needs, *_labels_needed(gains, len(context.gold)))
+    reason = f"{_compared(worst, context)}{chance}"
+    needs = (*context.needs, *_labels_needed(gains, len(context.gold), own))
     return Verdict(False, worst.baseline, reason, needs, comparisons)
 
 
@@ -191,20 +194,22 @@ def _compared(comparison: Comparison, context: VerdictContext) -> str:
     return f"{errors} against {comparison.loss:.3f} by {comparison.answers}"
 
 
-def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int) -> tuple[str, ...]:
-    """More labels: to prove a difference that is there, or to learn from where there is none."""
-    learn = "labels: check that the input determines them, and add training rows"
+def _labels_needed(gains: npt.NDArray[np.float64] | None, n_items: int, loss: float) -> tuple[str, ...]:
+    """More labels: to prove a difference that is there, or to learn from where the winner's ``loss`` leaves room."""
+    learn: tuple[str, ...] = (
+        () if loss <= _FAULTLESS else ("labels: check that the input determines them, and add training rows",)
+    )
     spread = float(gains.std()) if gains is not None else 0.0
     mean = float(gains.mean()) if gains is not None else 0.0
     if gains is None or spread <= 0 or mean <= 0:
-        return (learn,)
+        return learn
     # z of a one-sided test at 5 % plus that of the power wanted.
     wanted = math.ceil(((1.645 + 0.842) * spread / mean) ** 2 * n_items / len(gains))
     if wanted > 50 * n_items:
-        return (learn,)
+        return learn
     if wanted <= n_items:
         wanted = 2 * n_items
-    return (f"labels: about {wanted:,} validation rows would show a difference this large ({_POWER:.0%} power)", learn)
+    return (f"labels: about {wanted:,} validation rows would show a difference this large ({_POWER:.0%} power)", *learn)
 
 
 def headline(verdict: Verdict) -> str:

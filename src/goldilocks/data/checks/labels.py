@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from goldilocks.data.alike import alike
-from goldilocks.data.findings import counted, finding, rows_in_words, some_of
+from goldilocks.data.findings import finding, rows_in_words, some_of
 from goldilocks.data.profile import label_counts
 from goldilocks.records import Finding, Output, Part, Severity, labels_of
 from goldilocks.support.text.iob2 import OUTSIDE, spells_entities
@@ -23,6 +23,7 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
     if not counts:
         return findings
     label, thing = ("tag", "word") if output is Output.TAGS else ("label", "row")
+    several = f"{label}s"
     findings += _alike(parts, output)
     once = sorted(label for label, count in counts.items() if count == 1)
     if once:
@@ -32,7 +33,8 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
             finding(
                 "label_seen_once",
                 Severity.WARNING,
-                f"{counted(len(once), label)} with a single training {thing}: {some_of(once)} ({rows_in_words(rows)})",
+                f"{len(once):,} {label if len(once) == 1 else several} with a single training {thing}: {some_of(once)} "
+                f"({rows_in_words(rows)})",
                 f"Hardly any candidate learns from a single example, and in macro F1 such a {label} weighs as much as "
                 f"a common one; add examples or merge it with another {label}.",
                 part="train",
@@ -63,7 +65,8 @@ def labels(parts: Mapping[str, Part], output: Output) -> list[Finding]:
                 finding(
                     "label_untested",
                     Severity.WARNING,
-                    f"{counted(len(absent), label)} of train without a {thing} in {name}: {some_of(absent)}",
+                    f"{len(absent):,} {label if len(absent) == 1 else several} of train without a {thing} in {name}: "
+                    f"{some_of(absent)}",
                     f"The score says nothing about {'it' if len(absent) == 1 else 'them'}.",
                     part=name,
                     rows=(),

@@ -6,7 +6,8 @@ reported in another, and a record is read by programs. The front ends translate 
 ``_``           a message of the front end itself, as usual with gettext
 ``localised``   English text that was composed elsewhere, such as an exception or a sentence of ``decision.json``. It is
                 matched against the messages of the catalogue, ``{0} of {1} rows`` included; what takes the place of a
-                placeholder is translated the same way, and what matches nothing stays as it is.
+                placeholder is translated the same way, and what matches nothing stays as it is. A name of a model, a
+                family or a method is never translated: the translation has ``{0!s}`` in its place.
 
 The language belongs to the context (``contextvars``): English unless a front end chooses another.
 """
@@ -126,7 +127,14 @@ class _Template:
     literals: tuple[str, ...]
     pattern: re.Pattern[str]
     fields: tuple[str, ...]
+    names: frozenset[str]
+    """Fields whose values stay as they are."""
     translation: str
+
+    def values(self, code: str, given: Sequence[str | None]) -> list[str]:
+        """What takes the place of the fields."""
+        pairs = zip(self.fields, given, strict=True)
+        return [_localised(code, value) if value and name not in self.names else value or "" for name, value in pairs]
 
 
 def localised(text: str) -> str:
@@ -170,7 +178,7 @@ def _matched(code: str, text: str, templates: Sequence[_Template]) -> str | None
     best, least = None, 0
     for template in templates:
         if all(literal in text for literal in template.literals) and (match := template.pattern.fullmatch(text)):
-            values = [_localised(code, value) if value else "" for value in match.groups()]
+            values = template.values(code, match.groups())
             untranslated = sum(len(prose[0]) for value in values for prose in _PROSE.finditer(value))
             if best is None or untranslated < least:
                 best, least = _filled(template, values), untranslated
@@ -181,9 +189,11 @@ def _matched(code: str, text: str, templates: Sequence[_Template]) -> str | None
 
 def _filled(template: _Template, values: Sequence[str]) -> str:
     by_name = dict(zip(template.fields, values, strict=True))
-    last = max((int(field) for field in template.fields if field.isdigit()), default=-1)
-    by_number = [by_name.get(str(number), "") for number in range(last + 1)]
-    return template.translation.format(*by_number, **by_name)
+    text = ""
+    for literal, name, *_rest in Formatter().parse(template.translation):
+        for part in (literal, "" if name is None else by_name[name]):
+            text += f" {part}" if _BETWEEN.fullmatch(text[-1:] + part[:1]) else part
+    return text
 
 
 def _sentences(code: str, text: str) -> str | None:
@@ -214,8 +224,7 @@ def _with_ending(code: str, text: str) -> str | None:
     for template in _endings(code):
         match = template.pattern.fullmatch(text) if all(literal in text for literal in template.literals) else None
         if match is not None and match[1]:
-            values = [_localised(code, value) if value else "" for value in match.groups()]
-            return values[0] + _filled(template, values[1:])
+            return _localised(code, match[1]) + _filled(template, template.values(code, match.groups()[1:]))
     return None
 
 
@@ -236,6 +245,8 @@ def _behind_colon(code: str, text: str) -> str | None:
     return None
 
 
+_BETWEEN = re.compile(r"[\u4e00-\u9fff][\w'\"]|[\w'\"][\u4e00-\u9fff]", re.ASCII)
+"""Where a Chinese word meets a number, a name or a quotation, there is a space."""
 _FULL_WIDTH = (
     "。\N{FULLWIDTH SEMICOLON}\N{FULLWIDTH COMMA}\N{FULLWIDTH COLON}\N{FULLWIDTH EXCLAMATION MARK}"
     "\N{FULLWIDTH QUESTION MARK}\N{FULLWIDTH RIGHT PARENTHESIS}"
@@ -300,7 +311,8 @@ def _template(message: str, translation: str, before: str = "") -> _Template | N
         for place, (literal, name, *_rest) in enumerate(parsed)
     )
     literals = tuple(literal for literal, *_rest in parsed if literal)
-    return _Template(literals, re.compile(before + pattern, re.DOTALL), fields, translation)
+    names = frozenset(name for _text, name, _spec, conversion in Formatter().parse(translation) if name and conversion)
+    return _Template(literals, re.compile(before + pattern, re.DOTALL), fields, names, translation)
 
 
 def _value_after(literal: str, letters: int, *, first: bool) -> str:
@@ -333,6 +345,6 @@ def placeholders(message: str) -> tuple[str, ...]:
         return ()
     names = tuple(name for _text, name, spec, conversion in parsed if name is not None)
     plain = all(name.isidentifier() or name.isdigit() for name in names) and not any(
-        spec or conversion for _text, _name, spec, conversion in parsed
+        spec or conversion not in (None, "s") for _text, _name, spec, conversion in parsed
     )
     return names if plain else ()
