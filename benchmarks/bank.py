@@ -228,17 +228,17 @@ def info_of(family: str, name: str, data: Path, work: Path) -> ModelInfo:
 
 def pairs() -> list[Pair]:
     """Every model with the methods that fit it; a model made here has those of a packaged one of its family."""
-    found: list[tuple[str, ModelInfo]] = []
+    models: list[tuple[str, ModelInfo]] = []
     for family in FAMILIES:
-        found += [(info.name, info) for info in plugins.load("families", family).models()]
+        models += [(info.name, info) for info in plugins.load("families", family).models()]
     by_name = {info.name: info for info in catalogue()}
-    found += [(name, by_name[name]) for name in PACKAGED]
-    found += [(f"l2_supercat_{width}", by_name[PACKAGED[0]]) for width in reversed(NARROW)]
+    models += [(name, by_name[name]) for name in PACKAGED]
+    models += [(f"l2_supercat_{width}", by_name[PACKAGED[0]]) for width in reversed(NARROW)]
     like = {"mlm": PACKAGED[1], "clm": PACKAGED[3]}
-    found += [(name, by_name[like[made[0]]]) for name, made in PRETRAINED.items()]
+    models += [(name, by_name[like[made[0]]]) for name, made in PRETRAINED.items()]
     return [
         Pair(info.family, name, _seconds(name, info, methods))
-        for name, info in found
+        for name, info in models
         if not _unsupported(info) and (methods := _methods(info))
     ]
 
@@ -352,12 +352,12 @@ def bought(cell: Cell, chosen: argparse.Namespace, limit: float = CELL_SECONDS) 
     try:
         if not receiver.poll(limit):
             return f"took longer than {limit:.0f} s"
-        found: list[dict[str, str]] | str = receiver.recv()
+        outcome: list[dict[str, str]] | str = receiver.recv()
     except EOFError:
         process.join()
         return f"its process ended with code {process.exitcode}"
     else:
-        return found
+        return outcome
     finally:
         process.kill()
         process.join()

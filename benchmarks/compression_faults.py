@@ -71,7 +71,7 @@ def main() -> None:
     accuracy, whole = plugins.load("metrics", "accuracy"), original.load()
     comparison = Comparison(gate, bundle.info.goal, accuracy, MARGIN, whole.predict(gate.texts), _unmeasured)
     unseen = whole.predict(rest.texts)
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for case in cases(original, texts, Path(scratch), chosen.seed):
             trial = comparison.trial(case.model)
@@ -84,20 +84,20 @@ def main() -> None:
                 "bound_at_gate": trial.loss.high if trial.loss else None,
                 "loss_on_other_rows": cost.value,
             }
-            found.append(entry)
+            entries.append(entry)
             print(json.dumps(entry), flush=True)
-    faults = [entry for entry in found if entry["faulty"]]
+    faults = [entry for entry in entries if entry["faulty"]]
     costly = [entry for entry in faults if entry["loss_on_other_rows"] > MARGIN + 1e-9]
     summary = {
         "faults": len(faults),
         "faults_above_the_margin": len(costly),
         "of_these_caught": sum(not entry["passed"] for entry in costly),
-        "sound": len(found) - len(faults),
-        "sound_passed": sum(entry["passed"] for entry in found if not entry["faulty"]),
+        "sound": len(entries) - len(faults),
+        "sound_passed": sum(entry["passed"] for entry in entries if not entry["faulty"]),
     }
     setting = {"set": chosen.set, "gate": len(gate), "other_rows": len(rest), "margin": MARGIN, "seed": chosen.seed}
     command = shlex.join(["python", *sys.argv])
-    result = {"benchmark": "compression_faults", "command": command, **setting, **summary, "cases": found}
+    result = {"benchmark": "compression_faults", "command": command, **setting, **summary, "cases": entries}
     keep(f"compression_faults-{chosen.set}", result | machine())
 
 

@@ -167,8 +167,8 @@ def main() -> None:
     }
     for count, differences in gaps.items():
         for name, got in differences.items():
-            told = got["accuracy"]
-            print(f"{count} rows: {name}: {told['mean']:+.4f} ({told['low']} to {told['high']})")
+            accuracy = got["accuracy"]
+            print(f"{count} rows: {name}: {accuracy['mean']:+.4f} ({accuracy['low']} to {accuracy['high']})")
     pretraining = {
         name: {
             "steps": got.steps,

@@ -185,17 +185,17 @@ def main() -> None:
             if done.returncode:
                 sys.exit(f"{name} {split} {method}: failed, see above")
             file.write_text(done.stdout.strip().splitlines()[-1])
-        one = json.loads(file.read_text())
-        cells.append(one)
+        record = json.loads(file.read_text())
+        cells.append(record)
         print(
-            f"{name:10} {split}  {method:12} {one['accuracy']:.3f}  training {one['seconds']:6.1f} s  "
-            f"all {one['all_seconds']:6.1f} s  {one['peak_memory_bytes'] / 1e6:5.0f} MB",
+            f"{name:10} {split}  {method:12} {record['accuracy']:.3f}  training {record['seconds']:6.1f} s  "
+            f"all {record['all_seconds']:6.1f} s  {record['peak_memory_bytes'] / 1e6:5.0f} MB",
             flush=True,
         )
     result = {"benchmark": "few_shot", "missing": missing, "per_label": PER_LABEL, "max_steps": chosen.max_steps}
     if not missing:
         result |= {"comparison": compared(cells, methods)}
-    shown = [{key: value for key, value in one.items() if key != "right"} for one in cells]
+    shown = [{key: value for key, value in record.items() if key != "right"} for record in cells]
     command = " ".join(["python", "benchmarks/few_shot.py", *sys.argv[1:]])
     keep(chosen.name, result | {"cells": shown} | machine() | {"command": command})
     sys.exit(75 if missing else 0)
@@ -204,11 +204,14 @@ def main() -> None:
 def compared(cells: list[dict[str, Any]], methods: list[str]) -> dict[str, Any]:
     """Each method against the last one (SetFit where it ran) on each set: paired accuracy, ratio of seconds."""
     table: dict[str, Any] = {}
-    for name in dict.fromkeys(one["set"] for one in cells):
-        of = {method: [one for one in cells if (one["set"], one["method"]) == (name, method)] for method in methods}
+    for name in dict.fromkeys(record["set"] for record in cells):
+        of = {
+            method: [record for record in cells if (record["set"], record["method"]) == (name, method)]
+            for method in methods
+        }
         for method in methods[:-1]:
             gap = paired(of[method], of[methods[-1]])
-            times = [np.median([one["seconds"] for one in of[which]]) for which in (methods[-1], method)]
+            times = [np.median([record["seconds"] for record in of[which]]) for which in (methods[-1], method)]
             table[f"{name}: {method} against {methods[-1]}"] = gap | {"times_faster": float(times[0] / times[1])}
     return table
 

@@ -165,7 +165,7 @@ def pools_of(name: str, at: int, data: Path, seed: int) -> dict[str, list[dict[s
     every = sorted({str(match["label"]) for match in all_rows["train"]})
     drawn = np.random.default_rng(seed).permutation(len(every))[at * INTENTS : (at + 1) * INTENTS]
     intents = {every[place] for place in drawn.tolist()}
-    return {part: [match for match in found if match["label"] in intents] for part, found in all_rows.items()}
+    return {part: [match for match in matches if match["label"] in intents] for part, matches in all_rows.items()}
 
 
 def labelled(result: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

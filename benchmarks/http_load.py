@@ -217,7 +217,7 @@ def running(
 def memory_mb(process: psutil.Process) -> float:
     """Resident memory of a process and its children, in 10**6 bytes (what they share is counted for each)."""
     total = 0
-    for one in (process, *process.children(recursive=True)):
+    for member in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.Error):
-            total += one.memory_info().rss
+            total += member.memory_info().rss
     return round(total / 1e6, 1)

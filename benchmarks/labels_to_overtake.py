@@ -93,16 +93,18 @@ def forecast(curve: Curve, rows: int, target: float, n: int, *, with_half: bool)
 def judged(cases: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     """Coverage and error of one kind of forecast over the cases with a crossing."""
     known = [case for case in cases if case["crossing"] is not None]
-    found = [case for case in known if case[kind] is not None]
-    off = [abs(math.log2(case[kind][0] / case["crossing"])) for case in found]
-    held = [case[kind][1] <= case["crossing"] <= case[kind][2] for case in found]
+    predicted = [case for case in known if case[kind] is not None]
+    off = [abs(math.log2(case[kind][0] / case["crossing"])) for case in predicted]
+    held = [case[kind][1] <= case["crossing"] <= case[kind][2] for case in predicted]
     beyond = [case for case in cases if case["crossing"] is None]
     return {
         "crossings": len(known),
         "held": sum(held),
-        "said_never": len(known) - len(found),
-        "upper_end_beyond_a_billion": sum(case[kind][2] >= 1e9 for case in found),
-        "median_ratio_to_crossing": round(float(np.median([case[kind][0] / case["crossing"] for case in found])), 2),
+        "said_never": len(known) - len(predicted),
+        "upper_end_beyond_a_billion": sum(case[kind][2] >= 1e9 for case in predicted),
+        "median_ratio_to_crossing": round(
+            float(np.median([case[kind][0] / case["crossing"] for case in predicted])), 2
+        ),
         "median_doublings_off": round(float(np.median(off)), 2),
         "largest_doublings_off": round(max(off), 2),
         "not_crossed": len(beyond),

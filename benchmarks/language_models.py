@@ -113,8 +113,8 @@ def main() -> None:
                 runs[name]["runs"][candidate.name] = scores | result
                 file.write_text(json.dumps(runs))
                 bits = scores["bits_per_byte"]
-                told = f"{bits['value']:.3f} bits per byte ({bits['low']:.3f} to {bits['high']:.3f})"
-                print(f"{name}: {candidate.name}: {told}, {processor:.1f} s of processor", flush=True)
+                bits_shown = f"{bits['value']:.3f} bits per byte ({bits['low']:.3f} to {bits['high']:.3f})"
+                print(f"{name}: {candidate.name}: {bits_shown}, {processor:.1f} s of processor", flush=True)
     keep("language_models", {"benchmark": "language_models", "bytes": chosen.bytes, "sets": runs} | machine())
 
 

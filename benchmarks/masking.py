@@ -89,7 +89,7 @@ def presidio(*, ner: bool) -> Callable[[str, str], list[Scored]]:
     def find(text: str, language: str) -> list[Scored]:
         entities = [name for name in kinds if name != "LOCATION" or language == "en"]
         results = analyzer.analyze(text, language=language, entities=entities)
-        return [(kinds[one.entity_type], one.start, one.end, one.score) for one in results]
+        return [(kinds[result.entity_type], result.start, result.end, result.score) for result in results]
 
     return find
 
@@ -111,21 +111,21 @@ def run_side(side: str, repeats: int) -> None:
 # ------------------------------------------------------------------------------------------------------ scores
 
 
-def matches(found: Span, gold: Span) -> bool:
+def matches(predicted: Span, gold: Span) -> bool:
     """Whether a found span counts as a gold one: same kind, intersection at least half of the union."""
-    both = min(found[2], gold[2]) - max(found[1], gold[1])
-    return found[0] == gold[0] and 2 * both >= max(found[2], gold[2]) - min(found[1], gold[1])
+    both = min(predicted[2], gold[2]) - max(predicted[1], gold[1])
+    return predicted[0] == gold[0] and 2 * both >= max(predicted[2], gold[2]) - min(predicted[1], gold[1])
 
 
-def f1(found: Sequence[Sequence[Scored]], gold: Sequence[Sequence[Span]], kind: str, threshold: float) -> float:
+def f1(predicted: Sequence[Sequence[Scored]], gold: Sequence[Sequence[Span]], kind: str, threshold: float) -> float:
     """F1 of one kind over all documents; a gold span is matched once."""
     claimed = hits = real = 0
-    for row, wanted in zip(found, gold, strict=True):
+    for row, wanted in zip(predicted, gold, strict=True):
         mine = [(name, start, end) for name, start, end, score in row if name == kind and score >= threshold]
         left = [span for span in wanted if span[0] == kind]
         claimed, real = claimed + len(mine), real + len(left)
         for span in mine:
-            hit = next((one for one in left if matches(span, one)), None)
+            hit = next((candidate for candidate in left if matches(span, candidate)), None)
             if hit is not None:
                 left.remove(hit)
                 hits += 1
@@ -146,7 +146,7 @@ def main() -> None:
     chosen = parser.parse_args()
     made = documents(chosen.documents, chosen.seed)
     gold: list[list[Span]] = [document["spans"] for document in made]
-    texts = json.dumps([{"text": one["text"], "language": one["language"]} for one in made])
+    texts = json.dumps([{"text": document["text"], "language": document["language"]} for document in made])
     counts = {kind: sum(span[0] == kind for spans in gold for span in spans) for kind in KINDS}
     sides: dict[str, dict[str, Any]] = {side: {"microseconds": []} for side in chosen.sides}
     for _ in range(chosen.rounds):
@@ -155,8 +155,8 @@ def main() -> None:
             command = [python, __file__, "--side", side, str(chosen.repeats)]
             done = json.loads(subprocess.run(command, input=texts, capture_output=True, text=True, check=True).stdout)
             sides[side]["microseconds"] += done["microseconds"]
-            found = done["spans"]
-            best = {kind: max((f1(found, gold, kind, least), -least) for least in THRESHOLDS) for kind in KINDS}
+            predicted = done["spans"]
+            best = {kind: max((f1(predicted, gold, kind, least), -least) for least in THRESHOLDS) for kind in KINDS}
             sides[side]["f1"] = {kind: round(score, 4) for kind, (score, _) in best.items()}
             sides[side]["threshold"] = {kind: -least for kind, (_, least) in best.items()}
             print(side, sides[side]["f1"], round(statistics.median(sides[side]["microseconds"]), 1), "us", flush=True)

@@ -130,13 +130,13 @@ def cell(data: Path, model: str, name: str, method: str, most: int, seed: int) -
 
 def best_set(cells: list[dict[str, Any]]) -> list[str]:
     """Methods whose paired difference to the best one has an interval that holds zero (no correction)."""
-    top = max(cells, key=lambda one: float(one["accuracy"]))
+    top = max(cells, key=lambda record: float(record["accuracy"]))
     kept = []
-    for one in cells:
-        gaps = np.array(top["right"], dtype=float) - np.array(one["right"], dtype=float)
+    for record in cells:
+        gaps = np.array(top["right"], dtype=float) - np.array(record["right"], dtype=float)
         spread = 1.96 * gaps.std(ddof=1) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
         if gaps.mean() - spread <= 0:
-            kept.append(str(one["method"]))
+            kept.append(str(record["method"]))
     return kept
 
 
@@ -185,26 +185,26 @@ def main() -> None:
             continue
         if not file.exists():
             file.write_text(json.dumps(run_cell(chosen, model, name, method, number)))
-        one = json.loads(file.read_text())
-        if "failed" in one:
-            failed.append(one)
-            print(f"{model:20} {name:8} {method:12} {number}  not run: {one['failed']}", flush=True)
+        record = json.loads(file.read_text())
+        if "failed" in record:
+            failed.append(record)
+            print(f"{model:20} {name:8} {method:12} {number}  not run: {record['failed']}", flush=True)
             continue
-        cells.append(one)
+        cells.append(record)
         print(
-            f"{model:20} {name:8} {method:12} {number}  {one['accuracy']:.3f} [{one['low']:.3f}, {one['high']:.3f}]  "
-            f"{one['trained_share']:8.3%}  {one['seconds']:5.0f} s  {one['peak_memory_bytes'] / 1e6:5.0f} MB  "
-            f"{one['size_bytes'] / 1e6:4.0f} MB",
+            f"{model:20} {name:8} {method:12} {number}  {record['accuracy']:.3f} "
+            f"[{record['low']:.3f}, {record['high']:.3f}]  {record['trained_share']:8.3%}  {record['seconds']:5.0f} s  "
+            f"{record['peak_memory_bytes'] / 1e6:5.0f} MB  {record['size_bytes'] / 1e6:4.0f} MB",
             flush=True,
         )
-    groups = sorted({(one["model"], one["set"], one["seed"]) for one in cells})
+    groups = sorted({(record["model"], record["set"], record["seed"]) for record in cells})
     best = {
         f"{model}/{name}/{seed}": best_set(
-            [one for one in cells if (one["model"], one["set"], one["seed"]) == (model, name, seed)]
+            [record for record in cells if (record["model"], record["set"], record["seed"]) == (model, name, seed)]
         )
         for model, name, seed in groups
     }
-    shown = [{key: value for key, value in one.items() if key != "right"} for one in cells]
+    shown = [{key: value for key, value in record.items() if key != "right"} for record in cells]
     if missing:
         print(f"{missing} cells are missing; run the same command again.", flush=True)
     result = {

@@ -187,14 +187,14 @@ def main() -> None:
             if any((trial["candidate"], trial["seed"]) == (spelled, seed) for trial in done):
                 continue
             place = chosen.work / f"{setting}-{spelled.replace('/', '_')}-{seed}"
-            one = {"candidate": spelled, "seed": seed} | one_run(spelled, train, scored, seed, place)
-            done.append(one)
+            trial = {"candidate": spelled, "seed": seed} | one_run(spelled, train, scored, seed, place)
+            done.append(trial)
             with done_file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(one) + "\n")
+                file.write(json.dumps(trial) + "\n")
     print(f"{setting}, {len(scored)} sentences\n{'micro':>7}{'macro':>7}{'entity':>7}{'s':>7}")
-    for one in done:
-        figures = "".join(f"{one[name]['value']:7.4f}" for name in METRICS[:3])
-        print(f"{figures}{one['seconds']:7.0f}  {one['candidate']} seed {one['seed']}")
+    for trial in done:
+        figures = "".join(f"{trial[name]['value']:7.4f}" for name in METRICS[:3])
+        print(f"{figures}{trial['seconds']:7.0f}  {trial['candidate']} seed {trial['seed']}")
     result = {
         "benchmark": "ner",
         "set": chosen.set,

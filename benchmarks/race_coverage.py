@@ -93,7 +93,7 @@ def pool() -> tuple[list[Candidate], dict[str, Forecast]]:
         c.name: SECONDS.get(c.model.family) or SECONDS_OF_METHODS[c.method] * (2 if c.model.name == "m1" else 1)
         for c in candidates
     }
-    return candidates, {name: Forecast(one, 0.0) for name, one in seconds.items()}
+    return candidates, {name: Forecast(predicted, 0.0) for name, predicted in seconds.items()}
 
 
 def true_curves(
@@ -264,7 +264,7 @@ def simulate(n: int, loss: float, budget: float, world: World, rng: np.random.Ge
 
 def bins(kept: list[dict[str, Any]]) -> list[list[float]]:
     """Of each tenth of P(best): candidates, their summed P(best), how many of them were the best."""
-    pairs = np.array([pair for one in kept for pair in one["p_best"]])
+    pairs = np.array([pair for simulation in kept for pair in simulation["p_best"]])
     tenth = np.minimum((pairs[:, 0] * 10).astype(int), 9)
     return [
         [int((tenth == i).sum()), float(pairs[tenth == i, 0].sum()), int(pairs[tenth == i, 1].sum())] for i in range(10)
@@ -282,19 +282,19 @@ def cell(setting: tuple[int, float, float], world: World, chosen: argparse.Names
     row: dict[str, Any] = {"n": n, "loss": loss, "budget": budget, "simulations": len(kept)}
     for name in kept[0]:
         if name != "p_best":
-            row[name] = round(float(np.mean([one[name] for one in kept])), 4)
+            row[name] = round(float(np.mean([simulation[name] for simulation in kept])), 4)
     row["bins"] = bins(kept)
     return row
 
 
 def summary(cells: list[dict[str, Any]]) -> list[str]:
     """Every cell, the means, and P(best) by tenths."""
-    lines = [str({key: value for key, value in one.items() if key != "bins"}) for one in cells]
-    total = sum(one["simulations"] for one in cells)
+    lines = [str({key: value for key, value in row.items() if key != "bins"}) for row in cells]
+    total = sum(row["simulations"] for row in cells)
     for name in ("covered", "covered_by_own", "best_in_set", "second_seeds", "regret", "expected_regret"):
-        mean = sum(one[name] * one["simulations"] for one in cells) / total
-        lines.append(f"{name}: {mean:.4f} over {total} races; lowest cell {min(one[name] for one in cells):.4f}")
-    table = np.sum([one["bins"] for one in cells], axis=0)
+        mean = sum(row[name] * row["simulations"] for row in cells) / total
+        lines.append(f"{name}: {mean:.4f} over {total} races; lowest cell {min(row[name] for row in cells):.4f}")
+    table = np.sum([row["bins"] for row in cells], axis=0)
     lines += [
         f"P(best) {i / 10:.1f} to {(i + 1) / 10:.1f}: {int(n)} candidates, stated {p / max(n, 1):.3f}, "
         f"were the best {hits / max(n, 1):.3f}"
@@ -316,7 +316,7 @@ def main() -> None:
     parser.add_argument("--read", type=Path, nargs="+", help="Results to summarise instead of running anything.")
     chosen = parser.parse_args()
     if chosen.read:
-        print("\n".join(summary([one for path in chosen.read for one in json.loads(path.read_text())["cells"]])))
+        print("\n".join(summary([row for path in chosen.read for row in json.loads(path.read_text())["cells"]])))
         return
     rows = []
     world = World(**{field.name: getattr(chosen, field.name) for field in fields(World)})

@@ -109,9 +109,9 @@ def main() -> None:
             file = chosen.work / f"{chosen.set}-{len(train)}-{chosen.method}-{variant or 'own'}-{seed}.json"
             if not file.exists():
                 file.write_text(json.dumps(one_run(train, held_out, labels, chosen.method, variant, seed)))
-            one = json.loads(file.read_text())
-            runs.setdefault(variant, []).append(one)
-            print(f"{variant or 'own':30} seed {seed}: {one['accuracy']:.4f} in {one['seconds']:.0f} s", flush=True)
+            run = json.loads(file.read_text())
+            runs.setdefault(variant, []).append(run)
+            print(f"{variant or 'own':30} seed {seed}: {run['accuracy']:.4f} in {run['seconds']:.0f} s", flush=True)
     first = np.concatenate([run["right"] for run in runs[chosen.variants[0]]])
     got: dict[str, Any] = {}
     for variant, of_seeds in runs.items():

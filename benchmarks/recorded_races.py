@@ -186,17 +186,17 @@ def read_all(folder: Path = RACES) -> dict[str, RaceRecord]:
     return {path.stem: read(path) for path in sorted(folder.glob("*.json"))}
 
 
-def _trial(one: dict[str, Any], right: Bits) -> Trial:
+def _trial(entry: dict[str, Any], right: Bits) -> Trial:
     accuracy = float(right.mean())
     return Trial(
-        candidate=one["candidate"],
-        rung=one["rung"],
-        share=one["share"],
-        seconds=one["seconds"],
+        candidate=entry["candidate"],
+        rung=entry["rung"],
+        share=entry["share"],
+        seconds=entry["seconds"],
         score=Measured(accuracy, accuracy, accuracy, len(right), "accuracy"),
         loss=1 - accuracy,
         predictions="",
-        seconds_per_text=one["seconds_per_text"],
+        seconds_per_text=entry["seconds_per_text"],
         elapsed=0.0,
         predicted_seconds=0.0,
         value=0.0,

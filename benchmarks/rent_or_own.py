@@ -124,14 +124,14 @@ def speed(bundle: str, texts: list[str], seconds: float) -> dict[str, float]:
     """Latency of one client, capacity with eight, and processor seconds per request."""
     with running([sys.executable, "-m", "goldilocks", "serve", bundle, "--port", str(PORT)]) as process:
         asyncio.run(first_answer(Load(PORT, texts)))
-        one, eight = Load(PORT, texts), Load(PORT, texts)
-        asyncio.run(one.run(1, seconds))
+        single, eight = Load(PORT, texts), Load(PORT, texts)
+        asyncio.run(single.run(1, seconds))
         before, begun = process.cpu_times(), time.perf_counter()
         asyncio.run(eight.run(8, seconds))
         after, took = process.cpu_times(), time.perf_counter() - begun
         memory = process.memory_info().rss / 1e6
     busy = after.user + after.system - before.user - before.system
-    cuts = statistics.quantiles(one.milliseconds, n=100)
+    cuts = statistics.quantiles(single.milliseconds, n=100)
     per_second = len(eight.milliseconds) / seconds
     return {
         "p50_ms": round(cuts[49], 2),
@@ -139,7 +139,7 @@ def speed(bundle: str, texts: list[str], seconds: float) -> dict[str, float]:
         "requests_per_second_8_clients": round(per_second, 1),
         "cpu_seconds_per_request": round(busy / (per_second * took), 5),
         "memory_mb": round(memory),
-        "failures": one.failures + eight.failures,
+        "failures": single.failures + eight.failures,
     }
 
 
@@ -156,7 +156,7 @@ def offers(table: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
     """Hosted offers with a price, the cheapest row of each; those on Banking77 first."""
     priced = [row for row in table if row["usd_per_1000"] and float(row["usd_per_1000"]) > 0]
     hosted = [row for row in priced if "self-hosted" not in row["contender"] and row["contender"] != "random"]
-    found = [
+    listed = [
         {
             "contender": row["contender"],
             "usd_per_1000": float(row["usd_per_1000"]),
@@ -165,7 +165,7 @@ def offers(table: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
         }
         for row in hosted
     ]
-    return sorted(found, key=lambda offer: (not offer["measured_on"].startswith("banking77"), offer["usd_per_1000"]))
+    return sorted(listed, key=lambda offer: (not offer["measured_on"].startswith("banking77"), offer["usd_per_1000"]))
 
 
 # -------------------------------------------------------------------------------------------------------- the plot

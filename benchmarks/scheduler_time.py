@@ -143,7 +143,7 @@ def pool_of(size: int) -> Pool:
             groups=("embeddings", "attention", "mlp", "head"),
         )
         made.append(Candidate(info, METHODS[method]))
-    forecasts = {one.name: Forecast(float(rng.uniform(60, 600)), 1e9) for one in made}
+    forecasts = {candidate.name: Forecast(float(rng.uniform(60, 600)), 1e9) for candidate in made}
     return Pool(tuple(made), forecasts)
 
 
@@ -157,7 +157,7 @@ def measure(candidates: int, workers: int, policy: str, budget: float) -> dict[s
         context = RaceContext(
             dataset=Dataset(part, part, Part(), ("a", "b"), "f" * 16, DataProfile({}, {}, {}, {}, "en", {})),
             pool=pool,
-            screening=Screening((), {}, tuple(one.name for one in pool.candidates), (), 0.0, "f" * 16),
+            screening=Screening((), {}, tuple(candidate.name for candidate in pool.candidates), (), 0.0, "f" * 16),
             spec=TaskSpec(
                 "t",
                 DataSpec("t.csv"),

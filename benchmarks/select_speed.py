@@ -142,13 +142,13 @@ def _lowest(trials: Sequence[Trial]) -> str:
     return min(losses, key=lambda name: float(np.mean(losses[name])), default="")
 
 
-def on_validation(run: Path, one: str, other: str) -> dict[str, Any]:
-    """How much more accurate ``other`` is than ``one`` on the validation rows of a run that finished both."""
+def on_validation(run: Path, chosen: str, other: str) -> dict[str, Any]:
+    """How much more accurate ``other`` is than ``chosen`` on the validation rows of a run that finished both."""
     workspace = Workspace(run)
     gold = validation_gold(run)
     goal = Goal(labels=tuple(json.loads(workspace.data.read_text())["labels"]))
     finished = {trial.candidate: trial.predictions for trial in workspace.read_trials() if trial.share >= 1}
-    right, better = (np.array(workspace.read_answers(finished[name], goal).values) == gold for name in (one, other))
+    right, better = (np.array(workspace.read_answers(finished[name], goal).values) == gold for name in (chosen, other))
     gaps = better.astype(float) - right
     error = float(gaps.std(ddof=1) / len(gaps) ** 0.5)
     gap = float(gaps.mean())
@@ -213,10 +213,10 @@ def main() -> None:
             "test_accuracies": accuracies,
             "replays": replays(chosen.work / name / "exhaustive", accuracies, chosen.seeds, chosen.budget),
         } | machine()
-        one = result["sets"][name]
+        figures = result["sets"][name]
         took = f"{seconds['value']:.0f} s of {seconds['exhaustive']:.0f} s"
-        lost = one["replays"]["value"]["worst_loss"]
-        print(f"{name}: {took} ({one['share']:.0%}), chose {chosen_name}; the worst of the draws loses {lost:.3f}")
+        lost = figures["replays"]["value"]["worst_loss"]
+        print(f"{name}: {took} ({figures['share']:.0%}), chose {chosen_name}; the worst of the draws loses {lost:.3f}")
         file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     keep(chosen.name, result)
 

@@ -107,10 +107,10 @@ async def with_kill(load: Load, rate: float, seconds: float, process: psutil.Pro
 
 def phases(bundle: str, texts: list[str], process: psutil.Process, minutes: float, seconds: float) -> dict[str, Any]:
     """Everything after the start, in order; printed as it is known."""
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
 
     def tell(name: str, value: Any) -> None:
-        found[name] = value
+        measured[name] = value
         print(f"{name}: {json.dumps(value)}", flush=True)
 
     for name, clients in (("alone", 1), ("under_load", 32)):
@@ -138,7 +138,7 @@ def phases(bundle: str, texts: list[str], process: psutil.Process, minutes: floa
     load = Load(PORT, texts)
     killed = asyncio.run(with_kill(load, 0.5 * capacity, 2 * seconds, process))
     tell("kill", load.summary(2 * seconds) | {"killed": killed, "all_200": set(load.statuses) == {200}})
-    return found
+    return measured
 
 
 def main() -> None:

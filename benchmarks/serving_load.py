@@ -55,13 +55,13 @@ def one_run(chosen: Side, texts: list[str], clients: list[int], seconds: float, 
     begun = time.perf_counter()
     with running(chosen.command, core=core, env=chosen.env, folder=chosen.folder) as process:
         asyncio.run(first_answer(Load(PORT, texts, chosen.body)))
-        found: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
+        measured: dict[str, Any] = {"start_seconds": round(time.perf_counter() - begun, 2), "clients": {}}
         for count in clients:
             load = Load(PORT, texts, chosen.body)
             asyncio.run(load.run(count, seconds))
-            found["clients"][str(count)] = load.summary(seconds)
-        found["memory_mb"] = memory_mb(process)
-    return found
+            measured["clients"][str(count)] = load.summary(seconds)
+        measured["memory_mb"] = memory_mb(process)
+    return measured
 
 
 def compared(runs: list[dict[str, Any]]) -> dict[str, Any]:

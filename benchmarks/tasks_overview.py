@@ -71,8 +71,8 @@ def tags(data: Path) -> Parts:
 
 def poems(data: Path) -> Parts:
     """Poems, each a text."""
-    found = sample(rows(data, "chinese_poetry", "all"), 4_000, 0)
-    texts = [{"text": poem["text"]} for poem in found]
+    sampled = sample(rows(data, "chinese_poetry", "all"), 4_000, 0)
+    texts = [{"text": poem["text"]} for poem in sampled]
     return {"train": texts[800:], "test": texts[:800]}
 
 

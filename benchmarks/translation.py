@@ -81,12 +81,12 @@ def one_model(data: Path, name: str, *, epochs: float | None, seed: int) -> dict
     goal = Goal(Output.TEXT, instruction=instruction("English", "German"))
     place = folder_of(facts, offline=True) if facts.pretrained else None
     run = Run(candidate, train, goal, RunSetup(model_folder=place, work=work, seed=seed, config=recipe))
-    said = [0.0]
+    report_at = [0.0]
 
     def on_step(share: float) -> None:
-        if share >= said[0]:
+        if share >= report_at[0]:
             print(f"  {name}: {share:4.0%} after {time.process_time() - used:.0f} s of processor", flush=True)
-            said[0] += 0.05
+            report_at[0] += 0.05
 
     run.advance(1.0, on_step=on_step)
     trained, trained_used = time.perf_counter() - begun, time.process_time() - used

@@ -98,10 +98,10 @@ def test_content_of_any_kind_is_told_in_one_line(run: Path, name: str, content: 
         try:
             reading(run, *([Changes(objective={"error_cost": 0.5})] if reading is decide_again else []))
         except GoldilocksError as error:
-            told = str(error)
+            message = str(error)
         else:
-            told = ""  # it is not needed for that, or not with these answers
-        assert told.isprintable()
+            message = ""  # it is not needed for that, or not with these answers
+        assert message.isprintable()
 
 
 def test_forged_score_in_a_trial_is_noticed(run: Path) -> None:

@@ -50,8 +50,8 @@ def test_label_written_alike_is_suggested_before_a_similar_one() -> None:
     assert suggest_label("x", ["sport"]) == ""
 
 
-def bundle(folder: Path, zero: str, one: str) -> Path:
-    rows = [(text, one if label == "sport" else zero) for text, label in topic_rows(80)]
+def bundle(folder: Path, other: str, sport: str) -> Path:
+    rows = [(text, sport if label == "sport" else other) for text, label in topic_rows(80)]
     (folder / "train.csv").write_bytes(as_csv(rows))
     spec = task_from({"name": "t", "data": {"train": "train.csv"}}, folder=folder)
     tune_one(spec, "naive_bayes/word12/scratch", RunSettings(out=folder / "bundle"), {})

@@ -55,7 +55,7 @@ def test_what_cannot_be_used_is_passed_over(hub: LoopbackHub) -> None:
 
     known = hub_catalogue.catalogue_of("en", 10)
 
-    assert [one.name for one in known.listings] == ["org/good"]
+    assert [listing.name for listing in known.listings] == ["org/good"]
     assert known.listings[0].size_bytes == 16_000_000  # four bytes for each F32 weight
 
 
@@ -161,7 +161,7 @@ def test_added_model_is_kept_once(hub: LoopbackHub) -> None:
     hub_catalogue.add("org/model-3")
     hub_catalogue.add("org/model-3")
 
-    assert [one.name for one in hub_catalogue.added()] == ["org/model-3"]
+    assert [listing.name for listing in hub_catalogue.added()] == ["org/model-3"]
     with pytest.raises(MissingError, match="has no such model; check the name"):
         hub_catalogue.add("org/absent")
     with pytest.raises(InputError, match="write org/name"):

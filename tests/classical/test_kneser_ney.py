@@ -25,14 +25,19 @@ def test_bigrams_of_two_texts_worked_out_by_hand() -> None:
     # Order 1 counts different tokens before: a 1 (<s>), b 1 (a), c 1 (a), </s> 2 (b, c); 5 in all, kept 5 - 3·½ - 1.
     left = (3 * 0.5 + 1) / 5
     uniform = 1 / 4  # </s>, a, b, c
-    one = {A: 0.5 / 5 + left * uniform, B: 0.5 / 5 + left * uniform, C: 0.5 / 5 + left * uniform, END: 1 / 5 + left / 4}
+    unigrams = {
+        A: 0.5 / 5 + left * uniform,
+        B: 0.5 / 5 + left * uniform,
+        C: 0.5 / 5 + left * uniform,
+        END: 1 / 5 + left / 4,
+    }
     # Order 2: after <s> a twice (discount 1); after a: b once, c once; after b: </s> once.
-    begin = (2 - 1) / 2 + 1 / 2 * one[A]
-    after_a = (1 - 0.5) / 2 + 2 * 0.5 / 2 * one[B]
-    after_b = (1 - 0.5) / 1 + 0.5 / 1 * one[END]
+    begin = (2 - 1) / 2 + 1 / 2 * unigrams[A]
+    after_a = (1 - 0.5) / 2 + 2 * 0.5 / 2 * unigrams[B]
+    after_b = (1 - 0.5) / 1 + 0.5 / 1 * unigrams[END]
     assert logs(result, [A, B]) == pytest.approx([begin, after_a, after_b])
     # c was never followed by a: the share left over times the lower order.
-    assert logs(result, [C, A])[1] == pytest.approx(0.5 * one[A])
+    assert logs(result, [C, A])[1] == pytest.approx(0.5 * unigrams[A])
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])

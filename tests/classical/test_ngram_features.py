@@ -59,9 +59,9 @@ def test_ngrams_in_too_few_texts_are_left_out_and_the_commonest_kept() -> None:
     texts = ["a b c", "a b", "a a a d d d"]  # in texts: a 3, b 2, c 1, d 1
     grams = [Grams("word", 1, 1)]
     by_two, _ = Vocabulary.learned(texts, grams, min_texts=2, most=10)
-    one, _ = Vocabulary.learned(texts, grams, min_texts=1, most=1)
+    commonest, _ = Vocabulary.learned(texts, grams, min_texts=1, most=1)
     assert set(by_two.terms[0]) == {"a", "b"}
-    assert one.terms == [["a"]]
+    assert commonest.terms == [["a"]]
 
 
 def test_a_large_set_gives_its_vocabulary_by_a_sample_and_its_counts_in_full(monkeypatch: pytest.MonkeyPatch) -> None:

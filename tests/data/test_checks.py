@@ -26,9 +26,9 @@ def checked(folder: Path, task: str, rows: Rows) -> Dataset:
 
 
 def finding_of(dataset: Dataset, code: str) -> Finding:
-    one = next(finding for finding in dataset.findings if finding.code == code)
-    assert "\n" not in one.message + one.meaning
-    return one
+    finding = next(entry for entry in dataset.findings if entry.code == code)
+    assert "\n" not in finding.message + finding.meaning
+    return finding
 
 
 def rows_found(dataset: Dataset, code: str) -> list[int]:

@@ -22,9 +22,9 @@ PARCEL = "the parcel that you sent to me last week has not come and nobody answe
 
 
 def finding_of(dataset: Dataset, code: str, part: str | None = None) -> Finding:
-    (one,) = [each for each in dataset.findings if each.code == code and part in (None, each.part)]
-    assert one.meaning
-    return one
+    (finding,) = [each for each in dataset.findings if each.code == code and part in (None, each.part)]
+    assert finding.meaning
+    return finding
 
 
 def codes(dataset: Dataset) -> set[str]:
@@ -129,9 +129,9 @@ def test_rows_of_train_that_stand_in_another_part_are_left_out(tmp_path: Path) -
     assert finding_of(got, "duplicates_across_parts", "train").rows == (101, 102)
     assert finding_of(got, "duplicates_across_parts", "validation").rows == (51,)
     assert finding_of(got, "duplicates_across_parts", "train").severity == Severity.WARNING
-    one, two, three = texts(got)
-    assert one.isdisjoint(two | three)
-    assert two.isdisjoint(three)
+    train_texts, validation_texts, test_texts = texts(got)
+    assert train_texts.isdisjoint(validation_texts | test_texts)
+    assert validation_texts.isdisjoint(test_texts)
 
 
 def test_near_duplicates_between_given_parts_are_named_and_kept(tmp_path: Path) -> None:
@@ -360,8 +360,8 @@ def test_pairs_cut_in_different_places_are_no_leak(tmp_path: Path) -> None:
         (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
         return str(tmp_path / name)
 
-    said = sentences(40)
-    train = [(entry, f"{entry[::-1]} and more") for entry in said]
+    entries = sentences(40)
+    train = [(entry, f"{entry[::-1]} and more") for entry in entries]
     moved = [(f"{entry} {other.split()[0]}", " ".join(other.split()[1:])) for entry, other in train[:4]]
     files = DataSpec(
         train=write("train.jsonl", train),

@@ -82,5 +82,5 @@ def test_options_that_stand_alone_exist_in_some_command(page: Path) -> None:
     ],
 )
 def test_wrong_command_or_option_is_found(line: str, problem: str) -> None:
-    (found,) = problems(line)
-    assert problem in found
+    (message,) = problems(line)
+    assert problem in message

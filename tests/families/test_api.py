@@ -174,10 +174,10 @@ def test_answer_that_is_no_completion_is_one_clear_error(server: Server, body: b
     assert len(server.bodies) == 1
 
 
-@pytest.mark.parametrize("said", ["-5", "0", "true", "12.5", '"12"', "1e999", "10000001", "null"])
-def test_count_of_tokens_that_cannot_be_is_guessed_as_one_that_is_missing(server: Server, said: str) -> None:
+@pytest.mark.parametrize("count", ["-5", "0", "true", "12.5", '"12"', "1e999", "10000001", "null"])
+def test_count_of_tokens_that_cannot_be_is_guessed_as_one_that_is_missing(server: Server, count: str) -> None:
     client = _client(server, input_price=1000.0, output_price=2000.0)
-    usages = [b"", f', "usage": {{"prompt_tokens": {said}, "completion_tokens": {said}}}'.encode(), b', "usage": [1]']
+    usages = [b"", f', "usage": {{"prompt_tokens": {count}, "completion_tokens": {count}}}'.encode(), b', "usage": [1]']
     bodies = [b'{"choices": [{"message": {"content": "food"}}]%s}' % usage for usage in usages]
     server.replies = [lambda handler, _: send(handler, 200, bodies.pop(0))]
 

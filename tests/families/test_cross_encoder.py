@@ -21,9 +21,9 @@ def _pairs(count: int, seed: int) -> tuple[list[tuple[str, str]], list[str]]:
     rng = np.random.default_rng(seed)
     items, labels = [], []
     for _ in range(count):
-        one, two, three = (NAMES[i] for i in rng.permutation(len(NAMES))[:3])
+        first, second, third = (NAMES[i] for i in rng.permutation(len(NAMES))[:3])
         same = bool(rng.random() < 0.5)
-        items.append((f"{one} saw {two} at noon", f"at noon {one} saw {two if same else three}"))
+        items.append((f"{first} saw {second} at noon", f"at noon {first} saw {second if same else third}"))
         labels.append("same" if same else "other")
     return items, labels
 

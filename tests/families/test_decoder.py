@@ -66,9 +66,9 @@ def test_what_a_decoder_is_told_is_read_for_the_first_question_only(
 
     monkeypatch.setattr(backbone, "forward_cached", counted)
     first = model.predict(["soup with bread"])
-    told, read[:] = sum(read), []
+    tokens_read, read[:] = sum(read), []
     again = model.predict(["soup with bread"])
-    assert sum(read) < told / 3
+    assert sum(read) < tokens_read / 3
     assert np.allclose(first.probabilities, again.probabilities, atol=1e-6)
     model.load_weights(saved)
     assert np.allclose(model.predict(["soup with bread"]).probabilities, first.probabilities, atol=1e-6)
@@ -120,14 +120,14 @@ def test_tuned_decoder_writes_what_it_learnt(folder: Path) -> None:
     assert run.predict(["ab", "cd"]).values == ("xy", "uv")
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_program_that_is_begun_is_gone_on_with(folder: Path, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fitted", [True, False])
+def test_program_that_is_begun_is_gone_on_with(folder: Path, fitted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     items = tuple(f"def f{number}(x):\n    'Say {number}.'\n" for number in range(8))
     rests = tuple((f"    return {n}\n", with_tests(item, f"check(f{n})")) for n, item in enumerate(items))
     goal = Goal(Output.TEXT, instruction="Write.")
     network = decoder.create(_facts(folder), folder, Part(items, rests, tuple(range(8))), goal, seed=0)
     assert isinstance(network, DecoderGenerator)
-    if told:
+    if fitted:
         network.fit(items, rests, seed=0)
     asked: list[str] = []
 

@@ -25,9 +25,9 @@ def _reports(n_rows: int) -> tuple[list[str], list[str]]:
     things = ["soup", "bread", "salt", "wine", "rice", "milk", "fish", "meat"]
     texts, summaries = [], []
     for _ in range(n_rows):
-        one, two, three = rng.choice(things, 3, replace=False)
-        result = f"In short {one} sells better than {two}."
-        others = [f"We looked at the {three} again.", f"There was some {one} too.", "It rained all day long."]
+        first, second, third = rng.choice(things, 3, replace=False)
+        result = f"In short {first} sells better than {second}."
+        others = [f"We looked at the {third} again.", f"There was some {first} too.", "It rained all day long."]
         others.insert(int(rng.integers(0, 4)), result)
         texts.append(" ".join(others))
         summaries.append(result)

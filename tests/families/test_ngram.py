@@ -106,11 +106,13 @@ def test_at_temperature_0_the_likeliest_piece_is_taken_each_time() -> None:
     (text,) = model.predict(["Once upon"]).values
     assert text == writer(temperature=0, seed=9).predict(["Once upon"]).values[0]
     assert text == writer(temperature=2.0, top_k=1).predict(["Once upon"]).values[0]
-    said = model.cut("Once upon")
+    pieces = model.cut("Once upon")
     for piece in model.cut(str(text)):
-        distribution = model.grams.distribution(model.grams.after(model.grams.begin(), model.pieces.of(said).tolist()))
+        distribution = model.grams.distribution(
+            model.grams.after(model.grams.begin(), model.pieces.of(pieces).tolist())
+        )
         assert model.pieces.known[int(distribution.argmax()) - ngram.UNKNOWN - 1] == piece
-        said.append(piece)
+        pieces.append(piece)
 
 
 def test_drawn_at_1_is_drawn_whether_the_whole_vocabulary_is_looked_at_or_not() -> None:

@@ -101,7 +101,7 @@ def test_the_estimate_of_the_weights_is_right_for_the_vocabulary_it_assumes(info
 
 def test_pointer_generator_has_the_weights_it_states() -> None:
     info = next(model for model in RECURRENT.models() if model.name == "pointer_generator")
-    case = next(one for one in tiny.cases([Output.TEXT]) if one.name == "text")
+    case = next(entry for entry in tiny.cases([Output.TEXT]) if entry.name == "text")
     network = RECURRENT.create(info, None, case.part, case.goal, seed=0)
     assert isinstance(network, Network)
     # Word vectors of the encoder (128 wide) and of the decoder (256) for all of 8,000 subwords.

@@ -168,14 +168,14 @@ def composed_modules() -> list[Path]:
 
 def literals() -> set[str]:
     """Every string literal of the sources: a single word in a catalogue must be one."""
-    found: set[str] = set()
+    strings: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
+                strings.add(node.value)
             elif isinstance(node, ast.JoinedStr):
-                found.add(_template(node))
-    return found
+                strings.add(_template(node))
+    return strings
 
 
 def _marked(tree: ast.AST) -> Iterator[Message]:
@@ -183,7 +183,11 @@ def _marked(tree: ast.AST) -> Iterator[Message]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        texts = [
+            argument.value
+            for argument in node.args
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ]
         if name in _MARKERS and len(texts) == (2 if name == "ngettext" else 1):
             yield Message(*texts)
         elif name == "plural" and texts:

@@ -55,26 +55,26 @@ def network(tmp_path: Path) -> Network:
     return made
 
 
-def learning(one: Network) -> set[str]:
-    return {name for name, weight in one.module.named_parameters() if weight.requires_grad}
+def learning(encoder: Network) -> set[str]:
+    return {name for name, weight in encoder.module.named_parameters() if weight.requires_grad}
 
 
 @pytest.mark.parametrize(("layers", "lowest"), [(0, 2), (1, 2), (2, 1), (3, 0), (9, 0)])
 def test_top_layers_learn_from_the_block_asked_for(layers: int, lowest: int, tmp_path: Path) -> None:
-    one = network(tmp_path)
-    top_layers.prepare(one, top_layers.Options(layers=layers))
-    assert one.frozen_blocks() == lowest
-    assert all(one.block_of(name) >= lowest for name in learning(one))
+    encoder = network(tmp_path)
+    top_layers.prepare(encoder, top_layers.Options(layers=layers))
+    assert encoder.frozen_blocks() == lowest
+    assert all(encoder.block_of(name) >= lowest for name in learning(encoder))
 
 
 def test_bias_only_leaves_every_matrix_alone(tmp_path: Path) -> None:
-    one = network(tmp_path)
+    encoder = network(tmp_path)
     method = plugins.load("methods", "bias_only")
-    method.prepare(one, method.Options())
-    weights = dict(one.module.named_parameters())
-    assert {name for name in learning(one) if weights[name].ndim > 1} == {"head.weight"}
+    method.prepare(encoder, method.Options())
+    weights = dict(encoder.module.named_parameters())
+    assert {name for name in learning(encoder) if weights[name].ndim > 1} == {"head.weight"}
     # In each of 3 blocks: qkv, out, up, down and two norms; the embedding norm; the head.
-    assert len([name for name in learning(one) if name.endswith("bias")]) == 3 * 6 + 1 + 1
+    assert len([name for name in learning(encoder) if name.endswith("bias")]) == 3 * 6 + 1 + 1
 
 
 def test_lora_rank_must_be_above_nothing(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def modernbert(tmp_path: Path) -> Network:
 def trained(network: Network) -> int:
     """Trained weights below the head."""
     weights = network.module.named_parameters()
-    return sum(one.numel() for name, one in weights if one.requires_grad and not name.startswith("head."))
+    return sum(weight.numel() for name, weight in weights if weight.requires_grad and not name.startswith("head."))
 
 
 def test_prompt_has_a_vector_for_each_token(bert: Network) -> None:

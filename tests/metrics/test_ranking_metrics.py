@@ -39,11 +39,11 @@ def test_recall_counts_only_the_first_ten() -> None:
     assert score(recall, [gold], [tuple(-float(place) for place in range(20))]) == 2 / 4
 
 
-@pytest.mark.parametrize(("depth", "found"), [(1, 1 / 4), (5, 2 / 4), (10, 3 / 4)])
-def test_recall_goes_as_deep_as_its_name(depth: int, found: float) -> None:
+@pytest.mark.parametrize(("depth", "recall"), [(1, 1 / 4), (5, 2 / 4), (10, 3 / 4)])
+def test_recall_goes_as_deep_as_its_name(depth: int, recall: float) -> None:
     gold = tuple(float(place in (0, 4, 9, 10)) for place in range(20))
 
-    assert score(plugins.load("metrics", f"recall_at_{depth}"), [gold], [tuple(range(20, 0, -1))]) == found
+    assert score(plugins.load("metrics", f"recall_at_{depth}"), [gold], [tuple(range(20, 0, -1))]) == recall
 
 
 @pytest.mark.parametrize("name", ["ndcg", "mrr", "recall_at_1", "recall_at_5", "recall_at_10"])

@@ -77,8 +77,8 @@ def chosen(
     }
     (folder / "task.yaml").write_text(json.dumps(spec))
     settings = RunSettings(out=folder / "run", policy="exhaustive", resume=resume)
-    said = events if events is not None else []
-    return select(folder / "task.yaml", settings, said.append)
+    log = events if events is not None else []
+    return select(folder / "task.yaml", settings, log.append)
 
 
 def at_endpoint(decision: Decision) -> Standing:

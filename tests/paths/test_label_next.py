@@ -106,8 +106,8 @@ def test_command_writes_the_file_and_says_what_it_did(bundle: Path, pool: Path, 
         app, ["label-next", str(bundle), str(pool), "--count", "2", "--strategy", "entropy", "--out", str(out)]
     )
     assert result.exit_code == 0, result.output
-    said = " ".join(result.output.split())
-    assert "2 of 6 rows chosen by entropy; 2 unusable, repeated or labelled rows left out" in said
+    output = " ".join(result.output.split())
+    assert "2 of 6 rows chosen by entropy; 2 unusable, repeated or labelled rows left out" in output
     with out.open(newline="", encoding="utf-8") as file:
         assert [set(row) for row in csv.DictReader(file)] == [{"text", "suggestion", "score", "row"}] * 2
 

@@ -45,7 +45,7 @@ def test_a_streamed_run_is_that_in_memory(tmp_path: Path) -> None:
     assert score == again
     texts = list(tiny.part(30, seed=1).texts)
     ours, theirs = load(streamed).predict(texts), load(in_memory).predict(texts)
-    assert [one.answer for one in ours] == [one.answer for one in theirs]
+    assert [prediction.answer for prediction in ours] == [prediction.answer for prediction in theirs]
     bundles = [json.loads((folder / "bundle.json").read_text()) for folder in (streamed, in_memory)]
     assert bundles[0]["data_fingerprint"] == bundles[1]["data_fingerprint"]
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".jsonl"} == {

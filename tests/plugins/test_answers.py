@@ -32,13 +32,13 @@ def test_several_labels_are_those_from_one_half_on_and_as_sure_as_the_least_sure
 def test_row_of_nan_is_an_item_without_an_answer() -> None:
     table = np.array([[0.2, 0.5, 0.3], [np.nan] * 3])
 
-    one = replace(of_labels(table, LABELS), problems=("", "the endpoint's answer is empty"))
+    single = replace(of_labels(table, LABELS), problems=("", "the endpoint's answer is empty"))
     several = of_labels(table, LABELS, several=True)
 
-    assert one.values == ("b", NO_LABEL)
-    assert np.isnan(one.scores[1])
+    assert single.values == ("b", NO_LABEL)
+    assert np.isnan(single.scores[1])
     assert several.values == (("b",), (NO_LABEL,))
-    answered, unanswered = one.predictions()
+    answered, unanswered = single.predictions()
     assert as_fields(answered, Goal(labels=LABELS)) == {"label": "b", "score": 0.5}
     assert as_fields(unanswered, Goal(labels=LABELS), scores=True) == {"error": "the endpoint's answer is empty"}
 
@@ -52,10 +52,10 @@ def test_no_items_give_no_answers(several: bool) -> None:
 
 
 def test_predictions_of_labels_name_every_probability() -> None:
-    (one,) = of_labels(np.array([[0.25, 0.75]]), ("a", "b")).predictions()
+    (prediction,) = of_labels(np.array([[0.25, 0.75]]), ("a", "b")).predictions()
 
-    assert (one.answer, one.label, one.score) == ("b", "b", 0.75)
-    assert one.scores == {"a": 0.25, "b": 0.75}
+    assert (prediction.answer, prediction.label, prediction.score) == ("b", "b", 0.75)
+    assert prediction.scores == {"a": 0.25, "b": 0.75}
 
 
 def test_predictions_of_several_labels_are_one_word_with_blanks() -> None:

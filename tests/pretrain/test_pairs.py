@@ -13,8 +13,8 @@ def made(documents: list[list[int]], *, length: int = 40, seed: int = 0) -> list
     return list(pairs(given, cls=CLS, sep=SEP, ends=[STOP], length=length, seed=seed))
 
 
-def halves(one: Unit) -> tuple[list[int], list[int]]:
-    ids, flags = one
+def halves(unit: Unit) -> tuple[list[int], list[int]]:
+    ids, flags = unit
     second = (flags & Mark.SECOND) != 0
     return ids[~second].tolist(), ids[second].tolist()
 

@@ -113,9 +113,9 @@ def test_a_run_that_was_killed_and_resumed_is_the_run_uninterrupted(tmp_path: Pa
 
     assert resumed.curve == whole.curve
     assert resumed.held_out_before == whole.held_out_before
-    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    whole_weights, cut_weights = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert whole_weights.keys() == cut_weights.keys()
+    assert all(torch.equal(whole_weights[name], cut_weights[name]) for name in whole_weights)
 
 
 def test_a_kill_loses_the_steps_since_the_last_checkpoint_only(tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ def test_a_tokenizer_without_a_pad_token_is_refused(tmp_path: Path) -> None:
 def test_the_folder_says_which_token_means_what(tmp_path: Path) -> None:
     made = learnt("wordpiece", mlm.FORM)
     tokenizer.write(made, tmp_path, 128)
-    said = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps(said | {"mask_token": {"content": "bank"}}))
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | {"mask_token": {"content": "bank"}}))
     result = tokenizer.read(tmp_path, ("mask",))
     assert result.id("mask") == made.tokenizer.token_to_id("bank")
 

@@ -150,17 +150,17 @@ def make_run(
     best = min(total, key=lambda name: total[name])
     winner = winner if winner in total else best
 
-    def finish(one: Standing) -> Standing:
-        name = one.candidate
+    def finish(standing: Standing) -> Standing:
+        name = standing.candidate
         if name in beyond:
-            return replace(one, status="excluded", reason="latency_p95_ms: measured 11.4 ms, limit 10 ms")
+            return replace(standing, status="excluded", reason="latency_p95_ms: measured 11.4 ms, limit 10 ms")
         if name not in total:
-            return one
+            return standing
         gap = total[name] - total[best]
         spread_ = 0.012 * objective.alpha if name != best else 0.0
         status = "winner" if name == winner else "tied" if name in (*tied, best) else "raced"
         return replace(
-            one,
+            standing,
             status=status,
             J=total[name],
             gap=Measured(gap, gap - spread_, gap + spread_, 1000, "USD per month"),
@@ -176,9 +176,9 @@ def make_run(
         Excluded("encoder/bert-base-german/lora", "speaks de, the data are en"),
         Excluded("decoder/gemma3-270m/lora", "licence gemma is not among apache-2.0, mit"),
     )
-    for one in outs:
-        family, model, method = one.candidate.split("/")
-        standings.append(Standing(one.candidate, family, model, method, "excluded", one.reason))
+    for excluded in outs:
+        family, model, method = excluded.candidate.split("/")
+        standings.append(Standing(excluded.candidate, family, model, method, "excluded", excluded.reason))
     standings.append(
         Standing("recurrent/birnn-256/scratch", "recurrent", "birnn-256", "scratch", "stopped",
                  "never bought: no further purchase was worth its price")
@@ -306,10 +306,10 @@ def evaluation(labels: Sequence[str], n_test: int) -> Evaluation:
         counts[gold][predicted] += 1
     classes = []
     for i, label in enumerate(labels):
-        right, real, said = counts[i][i], sum(counts[i]), sum(row[i] for row in counts)
+        right, real, n_predicted = counts[i][i], sum(counts[i]), sum(row[i] for row in counts)
         classes.append(
-            ClassRow(label, right / said if said else 0.0, right / real if real else 0.0,
-                     2 * right / (said + real) if said + real else 0.0, real)
+            ClassRow(label, right / n_predicted if n_predicted else 0.0, right / real if real else 0.0,
+                     2 * right / (n_predicted + real) if n_predicted + real else 0.0, real)
         )  # fmt: skip
     slices: tuple[SliceRow, ...] = ()
     errors: tuple[ErrorRow, ...] = ()

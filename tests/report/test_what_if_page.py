@@ -34,9 +34,9 @@ def test_data_of_the_slider_hold_what_the_decision_holds_and_cannot_end_their_el
     content = json.loads(text)
     run = make_run()
     first = content["candidates"][0]
-    one = next(candidate for candidate in run.decision.candidates if f"<{candidate.candidate}>" == first["name"])
-    assert one.cost is not None
-    assert first["cost"] == one.cost.total
+    standing = next(candidate for candidate in run.decision.candidates if f"<{candidate.candidate}>" == first["name"])
+    assert standing.cost is not None
+    assert first["cost"] == standing.cost.total
     assert content["from"] < content["alpha"] < content["to"]
 
 

@@ -178,13 +178,13 @@ def test_experience_that_is_shipped_knows_the_candidates_and_keeps_the_kinds_of_
     base = bank.SHIPPED.with_name("experience.json")
     (tmp_path / "experience.json").write_bytes(base.read_bytes())
     write_rows(tmp_path / "bank.csv", rows())
-    said = bank.ship(tmp_path / "bank.csv", tmp_path / "experience_bank.json")
+    message = bank.ship(tmp_path / "bank.csv", tmp_path / "experience_bank.json")
 
     shipped, package = read_experience(tmp_path / "experience_bank.json"), read_experience(base)
     assert shipped.candidates
     assert set(shipped.level) >= set(package.level)
     assert package.source in shipped.source
-    assert f"{len(shipped.candidates)} candidates" in said
+    assert f"{len(shipped.candidates)} candidates" in message
 
 
 def test_crash_of_a_cell_is_an_answer(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ SPEC = replace(
 
 
 def footprint(milliseconds: float, memory: int, size: int, joules: float | None = None) -> Footprint:
-    one = Measured(milliseconds, milliseconds, milliseconds, 100, "ms")
-    return Footprint(0.1, one, one, 100.0, memory, size, joules)
+    latency = Measured(milliseconds, milliseconds, milliseconds, 100, "ms")
+    return Footprint(0.1, latency, latency, 100.0, memory, size, joules)
 
 
 def test_every_part_of_the_cost_by_hand() -> None:

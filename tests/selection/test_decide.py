@@ -72,8 +72,8 @@ def test_cheaper_candidate_wins_only_within_the_margin_that_the_user_states() ->
 
 def test_difference_below_the_timing_error_is_ordered_by_loss_and_not_by_chance() -> None:
     def timed(name: str, wrong: range, cost: float) -> Finished:
-        one = finished(name, wrong, cost)
-        return replace(one, cost=replace(one.cost, error=5.0))
+        contender = finished(name, wrong, cost)
+        return replace(contender, cost=replace(contender.cost, error=5.0))
 
     spec = replace(SPEC, objective=Objective(error_cost=0.00001))
     for noise in (-0.3, 0.3):  # alpha is 2: one item in 400 is .005
@@ -281,9 +281,9 @@ def test_gap_of_a_metric_that_is_not_about_labels_is_resampled_however_few_answe
 
 def seeded(name: str, first: range, second: range, cost: float) -> Finished:
     """A network with two seeds that err on different items."""
-    one, other = finished(name, first, cost), finished(name, second, cost)
-    run = SeedRun(replace(other.trial, repeat=1), other.answers)
-    return replace(one, candidate=network(name), further=(run,))
+    first_seed, second_seed = finished(name, first, cost), finished(name, second, cost)
+    run = SeedRun(replace(second_seed.trial, repeat=1), second_seed.answers)
+    return replace(first_seed, candidate=network(name), further=(run,))
 
 
 def test_mean_over_two_seeds_decides_and_both_noises_are_apart() -> None:

@@ -98,7 +98,7 @@ def test_few_errors_do_not_count_for_more_than_the_many_that_were_expected() -> 
     weights = [abs(move) / np.log(5) for move in after]
     variance = 0.01 + 0.25 + 0.25  # data set, family and own
     noise = [(1 - p) / (300 * p) / 2 for p in (20**0.5 / 300, 500**0.5 / 300)]
-    assert weights == pytest.approx([variance / (variance + one) for one in noise], rel=1e-3)
+    assert weights == pytest.approx([variance / (variance + sampling) for sampling in noise], rel=1e-3)
 
 
 def test_finished_run_is_known_and_related_candidates_move_more_than_others() -> None:

@@ -71,11 +71,11 @@ def setting(
     pool = Pool(tuple(candidate(name) for name in SKILLS), {name: Forecast(1.0, 1e8) for name in SKILLS})
     kept: dict[str, float] = shares if shares is not None else {}
 
-    def start(one: Candidate) -> FakeRun:
-        return FakeRun(SKILLS[one.name], log, one.name, kept.get(one.name, 0.0))
+    def start(contender: Candidate) -> FakeRun:
+        return FakeRun(SKILLS[contender.name], log, contender.name, kept.get(contender.name, 0.0))
 
-    def keep(one: Candidate, run: FakeRun) -> None:
-        kept[one.name] = run.share
+    def keep(contender: Candidate, run: FakeRun) -> None:
+        kept[contender.name] = run.share
 
     return RaceContext(
         dataset=dataset(),
@@ -147,11 +147,11 @@ def test_candidate_that_breaks_is_excluded_and_stays_excluded(tmp_path: Path) ->
     good = setting(tmp_path, log, Clock())
     tried: list[str] = []
 
-    def start(one: Candidate) -> FakeRun:
-        tried.append(one.name)
-        if one.name.startswith("tfidf"):
+    def start(contender: Candidate) -> FakeRun:
+        tried.append(contender.name)
+        if contender.name.startswith("tfidf"):
             raise IntegrityError("its weights are damaged.")
-        return FakeRun(SKILLS[one.name], log, one.name)
+        return FakeRun(SKILLS[contender.name], log, contender.name)
 
     broken = replace(good, start=start, progress=events.append)
     for policy in ("exhaustive", "halving", "value", "random"):
@@ -163,15 +163,15 @@ def test_candidate_that_breaks_is_excluded_and_stays_excluded(tmp_path: Path) ->
 
 
 def test_error_that_is_not_raised_on_purpose_ends_the_race(tmp_path: Path) -> None:
-    def start(one: Candidate) -> FakeRun:
-        raise KeyError(one.name)
+    def start(contender: Candidate) -> FakeRun:
+        raise KeyError(contender.name)
 
     with pytest.raises(KeyError):
         race(replace(setting(tmp_path, [], Clock()), start=start), plugins.load("policies", "exhaustive"))
 
 
 def test_race_in_which_every_candidate_fails_says_so(tmp_path: Path) -> None:
-    def start(one: Candidate) -> FakeRun:
+    def start(contender: Candidate) -> FakeRun:
         raise MemoryError
 
     with pytest.raises(
@@ -185,10 +185,10 @@ def test_race_in_which_only_the_baseline_was_finished_says_so(tmp_path: Path) ->
     whole = setting(tmp_path, [], Clock())
     pair = ("majority/majority/scratch", "encoder/m/full")
 
-    def start(one: Candidate) -> Runner:
-        if one.name == pair[1]:
+    def start(contender: Candidate) -> Runner:
+        if contender.name == pair[1]:
             raise IntegrityError("damaged.")
-        return whole.start(one)
+        return whole.start(contender)
 
     two = replace(whole, start=start, screening=replace(whole.screening, kept=pair), baselines=("majority",))
     with pytest.raises(
@@ -561,8 +561,8 @@ def test_candidate_for_whose_answers_the_metric_is_undefined_is_excluded_and_the
     context = setting(tmp_path, [], Clock(1000.0))
     answers = {"encoder/m/full": 0.0}
 
-    def start(one: Candidate) -> FakeRun:
-        return FakeRun(answers.get(one.name, SKILLS[one.name]), [], one.name)
+    def start(contender: Candidate) -> FakeRun:
+        return FakeRun(answers.get(contender.name, SKILLS[contender.name]), [], contender.name)
 
     trials, _ = race(
         replace(context, metric=cast(Metric, Undefined()), start=start), plugins.load("policies", "exhaustive")
@@ -588,8 +588,8 @@ def with_seeds(folder: Path, log: list[tuple[str, float]], kept: dict[str, float
     plain = setting(folder, log, Clock(), kept)
     members = tuple(network(entry.name) if "encoder" in entry.name else entry for entry in plain.pool.candidates)
 
-    def repeat(one: Candidate, number: int) -> FakeRun:
-        return FakeRun(SKILLS[one.name] - 0.1 * number, log, f"{one.name} with seed {number}")
+    def repeat(contender: Candidate, number: int) -> FakeRun:
+        return FakeRun(SKILLS[contender.name] - 0.1 * number, log, f"{contender.name} with seed {number}")
 
     return replace(plain, pool=replace(plain.pool, candidates=members), repeat=repeat)
 
@@ -622,7 +622,7 @@ def test_race_goes_on_behind_a_second_seed(tmp_path: Path) -> None:
 
 
 def test_second_seed_that_fails_leaves_the_candidate_in_the_race(tmp_path: Path) -> None:
-    def broken(one: Candidate, number: int) -> Runner:
+    def broken(contender: Candidate, number: int) -> Runner:
         raise MemoryError
 
     trials, _ = race(replace(with_seeds(tmp_path, []), repeat=broken), cast(Policy, Seeds))

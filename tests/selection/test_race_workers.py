@@ -63,15 +63,15 @@ def run(folder: Path, size: int, policy: str, **more: Any) -> tuple[tuple[Trial,
 def test_one_worker_elsewhere_buys_what_this_process_buys(tmp_path: Path) -> None:
     here, _ = race(setting(tmp_path / "here", [], Clock()), plugins.load("policies", "exhaustive"))
     there, _ = run(tmp_path / "there", 1, "exhaustive")
-    assert [(one.candidate, one.rung, one.loss) for one in here] == [
-        (one.candidate, one.rung, one.loss) for one in there
+    assert [(purchase.candidate, purchase.rung, purchase.loss) for purchase in here] == [
+        (purchase.candidate, purchase.rung, purchase.loss) for purchase in there
     ]
 
 
 @pytest.mark.parametrize("policy", plugins.names("policies"))
 def test_several_workers_buy_no_rung_twice(policy: str, tmp_path: Path) -> None:
     trials, workers = run(tmp_path, 3, policy)
-    bought = [(one.candidate, one.rung) for one in trials]
+    bought = [(purchase.candidate, purchase.rung) for purchase in trials]
     assert len(bought) == len(set(bought))
     assert workers.most > 1 or policy == "value"
 
@@ -80,7 +80,7 @@ def test_lost_worker_costs_its_rung_and_a_second_one_the_candidate(tmp_path: Pat
     events: list[Event] = []
     lost = "tfidf_linear/word/scratch"
     trials, _ = run(tmp_path, 2, "exhaustive", lose=lost, changes={"progress": events.append})
-    assert {one.candidate for one in trials} == set(SKILLS) - {lost}
+    assert {purchase.candidate for purchase in trials} == set(SKILLS) - {lost}
     assert len([event for event in events if isinstance(event, WorkerLost)]) == 2
     assert "2 workers have ended while they ran it" in (tmp_path / "dropped.jsonl").read_text()
 

@@ -22,17 +22,17 @@ def test_a_peer_spends_no_more_than_its_share_and_pays_for_nothing_twice() -> No
 
     race = races(sets=2)[0]  # 8 candidates, rungs .1 and 1 of 10 s each: 160 s in all
     asked = iter(["encoder/m5/full", "encoder/m5/full", "encoder/m3/full", "encoder/m0/full"])
-    told: list[tuple[int, float]] = []
+    reports: list[tuple[int, float]] = []
 
     def tell(score: float, step: int) -> bool:
-        told.append((step, score))
+        reports.append((step, score))
         return True
 
     # 45 s: both rungs of m5 (20 s; once more for nothing), both of m3; the first of m0 does not fit any more.
     chosen = peer_side(race, 45 / race.seconds, lambda: next(asked), tell)
 
-    assert [step for step, _ in told] == [100, 1000] * 3
-    assert told[:2] == told[2:4]
+    assert [step for step, _ in reports] == [100, 1000] * 3
+    assert reports[:2] == reports[2:4]
     assert chosen == "encoder/m3/full"
 
 

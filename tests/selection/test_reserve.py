@@ -111,10 +111,10 @@ def _setting(folder: Path, clock: _Clock, measured: list[str], seconds: float, *
     part = Part(tuple(f"text {i}" for i in range(6)), ("a", "b") * 3, tuple(range(1, 7)))
     names = ("cnn/m/scratch", "tfidf_linear/word/scratch")
 
-    def measure(one: Candidate, texts: Sequence[Text]) -> None:
+    def measure(contender: Candidate, texts: Sequence[Text]) -> None:
         clock.now += seconds
-        measured.append(one.name)
-        if one.name == broken:
+        measured.append(contender.name)
+        if contender.name == broken:
             raise IntegrityError("answered nothing")
 
     spec = type(SPEC)(name="t", data=SPEC.data, budget_seconds=clock.budget_seconds)

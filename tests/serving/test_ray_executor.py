@@ -44,8 +44,8 @@ def test_they_are_accepted_by_ray(weather_bundle: Path) -> None:
     )
     assert (made.min_replicas, made.max_replicas, made.target_ongoing_requests) == (2, 5, 40.5)
     tls = {"certificate": "cert.pem", "key": "key.pem"}
-    found = config.HTTPOptions(**http_options(settings({"w": weather_bundle}, tls=tls), 8443))
-    assert (found.host, found.port, found.ssl_keyfile) == ("127.0.0.1", 8443, "key.pem")
+    options = config.HTTPOptions(**http_options(settings({"w": weather_bundle}, tls=tls), 8443))
+    assert (options.host, options.port, options.ssl_keyfile) == ("127.0.0.1", 8443, "key.pem")
 
 
 def test_a_replica_has_one_engine_for_each_model_in_its_process(weather_bundle: Path) -> None:

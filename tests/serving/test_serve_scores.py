@@ -50,12 +50,12 @@ def test_documents_come_in_the_order_they_fit(ranker: Path) -> None:
 
 def test_scores_of_pairs(ranker: Path) -> None:
     with client(settings({"r": ranker})) as api:
-        one = api.post("/v1/score", json={"text_1": "soup", "text_2": ["soup", "bank"]}).json()["data"]
+        single = api.post("/v1/score", json={"text_1": "soup", "text_2": ["soup", "bank"]}).json()["data"]
         many = api.post("/v1/score", json={"text_1": ["soup", "bank"], "text_2": ["soup", "bank"]}).json()["data"]
         uneven = api.post("/v1/score", json={"text_1": ["a", "b"], "text_2": ["a", "b", "c"]})
         empty = api.post("/v1/score", json={"text_1": "a", "text_2": []})
-    assert one[0]["score"] > one[1]["score"]
-    assert many[0]["score"] == one[0]["score"]
+    assert single[0]["score"] > single[1]["score"]
+    assert many[0]["score"] == single[0]["score"]
     assert uneven.status_code == 422
     assert "text_1 has 2 texts and text_2 3" in uneven.json()["error"]["message"]
     assert empty.status_code == 422

@@ -20,7 +20,7 @@ def test_gold_spans_hold_values_with_right_check_digits() -> None:
     from personal_data import KINDS, documents
 
     made = documents(400, seed=3)
-    values = [(kind, one["text"][start:end]) for one in made for kind, start, end in one["spans"]]
+    values = [(kind, document["text"][start:end]) for document in made for kind, start, end in document["spans"]]
     assert {kind for kind, _ in values} == set(KINDS)
     for kind, value in values:
         plain = value.replace(" ", "").replace("-", "")
@@ -39,11 +39,11 @@ def test_f1_counts_a_gold_span_once_and_wants_half_of_the_union() -> None:
     from masking import f1
 
     gold = [[("email", 0, 10), ("phone", 20, 30)], []]
-    found = [[("email", 0, 10, 1.0), ("email", 1, 10, 1.0), ("phone", 26, 30, 1.0)], [("email", 0, 4, 0.2)]]
+    predicted = [[("email", 0, 10, 1.0), ("email", 1, 10, 1.0), ("phone", 26, 30, 1.0)], [("email", 0, 4, 0.2)]]
     # email: 2 claimed in the first text, 1 in the second, 1 real, 1 hit -> 2/(3+1); without the score of 0.2: 2/(2+1).
-    assert f1(found, gold, "email", 0.0) == pytest.approx(0.5)
-    assert f1(found, gold, "email", 0.5) == pytest.approx(2 / 3)
-    assert f1(found, gold, "phone", 0.0) == 0.0  # 4 of 10 characters
+    assert f1(predicted, gold, "email", 0.0) == pytest.approx(0.5)
+    assert f1(predicted, gold, "email", 0.5) == pytest.approx(2 / 3)
+    assert f1(predicted, gold, "phone", 0.0) == 0.0  # 4 of 10 characters
 
 
 def test_break_even_by_hand() -> None:

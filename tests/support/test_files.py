@@ -9,10 +9,10 @@ from goldilocks.support.files import append_line, read_record, sha256_of, to_jso
 
 def test_record_comes_back_from_json(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
-    one = Measured(0.5, 0.4, 0.6, 100, "accuracy")
-    write_bytes(path, to_json(one).encode())
+    measured = Measured(0.5, 0.4, 0.6, 100, "accuracy")
+    write_bytes(path, to_json(measured).encode())
 
-    assert read_record(Measured, path) == one
+    assert read_record(Measured, path) == measured
 
 
 def test_damaged_record_names_file_and_spot(tmp_path: Path) -> None:

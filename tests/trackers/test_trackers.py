@@ -30,6 +30,6 @@ def test_mlflow_reads_back_what_was_written(tmp_path: Path) -> None:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=(tmp_path / "mlflow").absolute().as_uri())
-    (found,) = client.search_runs([client.get_experiment_by_name("goldilocks").experiment_id])
-    (metric,) = client.get_metric_history(found.info.run_id, "validation_score")
-    assert (metric.step, metric.value, found.data.params["seed"]) == (300, 0.5, "7")
+    (stored,) = client.search_runs([client.get_experiment_by_name("goldilocks").experiment_id])
+    (metric,) = client.get_metric_history(stored.info.run_id, "validation_score")
+    assert (metric.step, metric.value, stored.data.params["seed"]) == (300, 0.5, "7")

@@ -92,8 +92,8 @@ def test_quantised_network_is_refused(tmp_path: Path) -> None:
 )
 def test_methods_that_cannot_continue_say_why(method: str, strategy: str | None, reason: str | None) -> None:
     plugin = plugins.load("strategies", strategy) if strategy else None
-    said = unusable_method(plugins.load("methods", method), plugin)
-    assert said is None if reason is None else reason in str(said)
+    message = unusable_method(plugins.load("methods", method), plugin)
+    assert message is None if reason is None else reason in str(message)
 
 
 def test_strategy_that_does_not_fit_the_network_is_refused(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def learner(
     return Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=seed)
 
 
-def weights(one: Learner) -> dict[str, torch.Tensor]:
-    return {name: weight.clone() for name, weight in one.settled().module.state_dict().items()}
+def weights(run: Learner) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in run.settled().module.state_dict().items()}
 
 
 def differ(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
@@ -76,11 +76,11 @@ def test_leaving_out_rows_of_unseen_tokens_changes_no_weight(folder: Path, monke
 
 
 def test_layer_ratio_is_how_much_faster_the_top_block_learns_than_the_lowest(folder: Path) -> None:
-    one = learner(folder, config=replace(RECIPE, layer_ratio=4.0))
+    run = learner(folder, config=replace(RECIPE, layer_ratio=4.0))
 
-    peaks = {slot.name: slot.peak for slot in one._optimizer.slots}
-    depth = one.network.backbone.depth
-    of_block = {one.network.block_of(name): peak for name, peak in peaks.items()}
+    peaks = {slot.name: slot.peak for slot in run._optimizer.slots}
+    depth = run.network.backbone.depth
+    of_block = {run.network.block_of(name): peak for name, peak in peaks.items()}
     assert depth == 2
     # 4 from block 0 to block 1, about the rate of 2e-3; the embeddings another step below.
     assert of_block[1] == pytest.approx(4e-3)
@@ -104,7 +104,7 @@ def test_keeping_frozen_states_changes_no_weight(folder: Path, method: str, monk
 
 @pytest.mark.usefixtures("exact")
 def test_frozen_layers_run_once_per_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = learner(folder, "top_layers", replace(RECIPE, epochs=5))
+    run = learner(folder, "top_layers", replace(RECIPE, epochs=5))
     seen = 0
     embed = BertBackbone.embed
 
@@ -114,18 +114,18 @@ def test_frozen_layers_run_once_per_text(folder: Path, monkeypatch: pytest.Monke
         return embed(self, batch)
 
     monkeypatch.setattr(BertBackbone, "embed", counting)
-    one.advance(1.0)
+    run.advance(1.0)
     assert seen == len(PART)
 
 
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("method", ["full", "head_only", "top_layers", "lora", "bias_only"])
 def test_frozen_weights_stay_and_the_others_move(folder: Path, method: str) -> None:
-    one = learner(folder, method)
-    before = weights(one)
-    learning = {name for name, weight in one.network.module.named_parameters() if weight.requires_grad}
-    one.advance(1.0)
-    after = weights(one)
+    run = learner(folder, method)
+    before = weights(run)
+    learning = {name for name, weight in run.network.module.named_parameters() if weight.requires_grad}
+    run.advance(1.0)
+    after = weights(run)
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved == learning
 
@@ -133,10 +133,10 @@ def test_frozen_weights_stay_and_the_others_move(folder: Path, method: str) -> N
 @pytest.mark.parametrize("method", ["full", "head_only", "top_layers", "lora", "bias_only"])
 def test_every_method_learns_the_tiny_data(folder: Path, method: str) -> None:
     config = TrainingConfig(epochs=30, learning_rate=5e-3, head_learning_rate=3e-2, batch_rows=8)
-    one = learner(folder, method, config)
-    one.advance(1.0)
+    run = learner(folder, method, config)
+    run.advance(1.0)
     held_out = tiny.part(60, seed=1)
-    right = np.asarray(tiny.LABELS)[one.predict(held_out.texts).probabilities.argmax(1)] == np.asarray(held_out.gold)
+    right = np.asarray(tiny.LABELS)[run.predict(held_out.texts).probabilities.argmax(1)] == np.asarray(held_out.gold)
     assert right.mean() > 0.6  # guessing gives a third; the random backbone knows no words
 
 
@@ -166,18 +166,18 @@ def test_a_run_put_back_goes_on_as_if_it_had_not_stopped(folder: Path, dropout: 
 
 
 def test_a_finished_run_keeps_no_optimiser_state(folder: Path) -> None:
-    one = learner(folder)
-    one.advance(0.5)
-    halfway = one.state()
-    one.advance(1.0)
+    run = learner(folder)
+    run.advance(0.5)
+    halfway = run.state()
+    run.advance(1.0)
     assert {name.split("/")[0] for name in halfway} == {"weight", "first", "second"}
-    assert {name.split("/")[0] for name in one.state()} == {"weight"}
+    assert {name.split("/")[0] for name in run.state()} == {"weight"}
 
 
 def test_frozen_weights_are_not_in_the_state(folder: Path) -> None:
-    one = learner(folder, "head_only")
-    one.advance(1.0)
-    assert set(one.state()) == {"weight/head.weight", "weight/head.bias"}
+    run = learner(folder, "head_only")
+    run.advance(1.0)
+    assert set(run.state()) == {"weight/head.weight", "weight/head.bias"}
 
 
 def test_state_of_another_method_is_refused(folder: Path) -> None:
@@ -187,12 +187,12 @@ def test_state_of_another_method_is_refused(folder: Path) -> None:
 
 
 def test_stop_ends_between_two_steps(folder: Path) -> None:
-    one = learner(folder)
+    run = learner(folder)
     shares: list[float] = []
-    one.advance(1.0, stop=lambda: len(shares) >= 3, on_step=shares.append)
+    run.advance(1.0, stop=lambda: len(shares) >= 3, on_step=shares.append)
     # 48 texts in batches of 8 for 2 epochs are 12 steps.
     assert shares == pytest.approx([1 / 12, 2 / 12, 3 / 12])
-    assert one.share == pytest.approx(3 / 12)
+    assert run.share == pytest.approx(3 / 12)
 
 
 def test_only_the_seed_decides(folder: Path) -> None:
@@ -204,10 +204,10 @@ def test_only_the_seed_decides(folder: Path) -> None:
 
 
 def test_dropout_is_off_when_answering(folder: Path) -> None:
-    one = learner(folder, config=replace(RECIPE, dropout=0.5))
-    one.advance(0.5)
+    run = learner(folder, config=replace(RECIPE, dropout=0.5))
+    run.advance(0.5)
     texts = PART.texts[:6]
-    assert np.array_equal(one.predict(texts).probabilities, one.predict(texts).probabilities)
+    assert np.array_equal(run.predict(texts).probabilities, run.predict(texts).probabilities)
 
 
 @pytest.mark.usefixtures("exact")

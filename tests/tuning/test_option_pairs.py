@@ -112,9 +112,9 @@ def trained(networks: dict[str, Network], method: str, *options: str, dropout: f
 
     network = networks[method].twin()
     objective = objective_of(method, network)
-    one = Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=0, objective=objective)
-    one.advance(1.0)
-    return torch.cat([weight.flatten() for weight in one.settled().module.state_dict().values()])
+    learner = Learner(network, config, TrainingSet(PART.texts, PART.gold, unlabelled), seed=0, objective=objective)
+    learner.advance(1.0)
+    return torch.cat([weight.flatten() for weight in learner.settled().module.state_dict().values()])
 
 
 @pytest.fixture(scope="module")
@@ -181,23 +181,23 @@ def test_every_option_has_its_effect_beside_an_objective_or_is_refused(
 def test_class_weights_of_an_objective_are_those_of_the_labels(networks: dict[str, Network]) -> None:
     network = networks["distil"].twin()
     config = replace(CONFIG, class_weights=ClassWeights.BALANCED)
-    one = Learner(
+    learner = Learner(
         network, config, TrainingSet(PART.texts, PART.gold), seed=0, objective=objective_of("distil", network)
     )
     counts = [PART.gold.count(label) for label in network.labels]
     expected = [len(PART.gold) / (len(counts) * count) for count in counts]
-    assert one._work.criterion.class_weights is not None
-    assert one._work.criterion.class_weights.tolist() == pytest.approx(expected)
+    assert learner._work.criterion.class_weights is not None
+    assert learner._work.criterion.class_weights.tolist() == pytest.approx(expected)
 
 
 def test_the_rate_test_minimises_what_training_does(networks: dict[str, Network]) -> None:
     network = networks["contrastive"].twin()
-    one = Learner(
+    learner = Learner(
         network, CONFIG, TrainingSet(PART.texts, PART.gold), seed=0, objective=objective_of("contrastive", network)
     )
-    rate_range_test(one, steps=2)
+    rate_range_test(learner, steps=2)
     # Pairs are compared by the backbone: of the head no rate can be tested.
-    slots = one._optimizer.slots
+    slots = learner._optimizer.slots
     head = {slot.name for slot in slots if slot.name.startswith("head.")}
     moved = {slot.name for slot in slots if bool(slot.first.any())}
     assert moved

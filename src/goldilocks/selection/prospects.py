@@ -103,18 +103,21 @@ def prior_of(
     for probe in standings.screening.looks if standings.screening else ():
         posterior.observe(Observation(f"{probe.model}/head_only", probe.probe_loss, 0.0))
     finals = {trial.candidate: trial.loss for trial in ended if not trial.repeat}
-    told = set(list(finals)[:_MOST_GAPS])
+    compared = set(list(finals)[:_MOST_GAPS])
     for trial in standings.trials:
         schedule = standings.short_schedules.get(trial.candidate)
         share = trial.share if schedule is None else schedule.progress(trial.share)
         if trial.share < 1 and share > 0:
             rung = Observation(trial.candidate, trial.loss, share)
-            if trial.candidate in told:
+            if trial.candidate in compared:
                 posterior.observe_gap(rung, finals[trial.candidate])
             elif trial.candidate not in finals:
                 posterior.observe(rung)
     best = contenders([end.cost.total + float(monthly_loss(end.trial.loss, objective)) for end in ends], _MOST_JOINT)
     names = [ends[place].candidate.name for place in best.tolist()]
-    low = [one.cost + float(monthly_loss(one.loss - _HOPEFUL * one.spread, objective)) for one in prospects]
+    low = [
+        prospect.cost + float(monthly_loss(prospect.loss - _HOPEFUL * prospect.spread, objective))
+        for prospect in prospects
+    ]
     names += [prospects[place].candidate for place in contenders(low, _MOST_JOINT).tolist()]
     return posterior.joint([name for name in names if name in kept])

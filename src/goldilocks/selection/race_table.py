@@ -169,10 +169,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def _check_header(header: Sequence[str], where: str) -> None:
     missing = [column for column in COLUMNS if column not in header]
     if len(missing) == len(COLUMNS):
-        found = ", ".join(header)[:_SHOWN] or "nothing"
+        first_line = ", ".join(header)[:_SHOWN] or "nothing"
         raise InputError(
-            f"{where}: its first line has {found!r}; wanted is a CSV file, separated by commas, whose first line names "
-            f"the columns {', '.join(COLUMNS)}."
+            f"{where}: its first line has {first_line!r}; wanted is a CSV file, separated by commas, whose first line "
+            f"names the columns {', '.join(COLUMNS)}."
         )
     if missing:
         raise InputError(f"{where}: lacks the columns {', '.join(missing)}; wanted are {', '.join(COLUMNS)}.")

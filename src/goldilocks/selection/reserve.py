@@ -66,7 +66,10 @@ class Reserve:
             model = name.rpartition("/")[0]
             of_model[model] = max(seconds, of_model.get(model, 0.0))
         known = self.testing(trials)
-        expected = {one.name: own.get(one.name, of_model.get(one.name.rpartition("/")[0], 0.0)) for one in pool}
+        expected = {
+            candidate.name: own.get(candidate.name, of_model.get(candidate.name.rpartition("/")[0], 0.0))
+            for candidate in pool
+        }
         return {name: seconds - known for name, seconds in expected.items() if seconds > known}
 
     def _testing(self, trial: Trial) -> float:

@@ -135,8 +135,8 @@ def test_dialogues_that_are_none_are_named(tmp_path: Path) -> None:
 def test_chat_messages_are_turns_and_the_system_beside_an_assistant_does_not_reply(
     tmp_path: Path, who: str, text: str, user: str
 ) -> None:
-    said = [(user, "hi"), ("system", "be kind"), ("assistant", "hello"), (user, "bye"), ("assistant", "good bye")]
-    messages = [{who: speaker, text: words} for speaker, words in said]
+    turns = [(user, "hi"), ("system", "be kind"), ("assistant", "hello"), (user, "bye"), ("assistant", "good bye")]
+    messages = [{who: speaker, text: words} for speaker, words in turns]
     name = written(tmp_path / "a.jsonl", {"messages": messages}, {"messages": [*messages, {who: user}]})
     result = reading(tmp_path, name, "dialogue", {"turns": "messages"})
     assert result.part.gold == ("hello", "good bye")

@@ -17,8 +17,8 @@ def shingle_set(text: str) -> set[str]:
 
 
 def jaccard(first: str, second: str) -> float:
-    one, two = shingle_set(first), shingle_set(second)
-    return len(one & two) / len(one | two)
+    left, right = shingle_set(first), shingle_set(second)
+    return len(left & right) / len(left | right)
 
 
 def edited(text: str, edits: int, rng: random.Random) -> str:

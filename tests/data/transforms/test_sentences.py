@@ -72,8 +72,8 @@ def test_column_tells_documents_of_json_lines(tmp_path: Path) -> None:
 
 def test_row_of_several_sentences_needs_no_joining_and_stays_by_itself(tmp_path: Path) -> None:
     both = {"tokens": [["in", "Rome"], ["Oslo"]], "tags": [["O", "B-LOC"], ["B-LOC"]]}
-    one = {"tokens": ["Bern"], "tags": ["B-LOC"]}
-    result = _read(tmp_path, _lines(one, both, one), "x.jsonl", 9)
+    single = {"tokens": ["Bern"], "tags": ["B-LOC"]}
+    result = _read(tmp_path, _lines(single, both, single), "x.jsonl", 9)
     assert result.part.texts == (("Bern",), ("in", "Rome", "\n", "Oslo"), ("Bern",))
     assert result.part.gold[1] == ("O", "B-LOC", "B-LOC")
 

@@ -96,8 +96,8 @@ def test_token_ids_positions_and_masks_are_on_the_models_device() -> None:
     lm = _Recorder()
     context = CachedContext.encode(lm, [3, 4]).repeat(2)
     states = [context.extend(ROWS), context.extend_all(ROWS), context.step([10, 11])]
-    one = torch.tensor([0])
-    states.append(context.extend_tree(torch.tensor([20]), one, torch.ones((1, 1), dtype=torch.bool)))
+    depth = torch.tensor([0])
+    states.append(context.extend_tree(torch.tensor([20]), depth, torch.ones((1, 1), dtype=torch.bool)))
     context.select([1])
     states.append(context.step([12]))
     assert lm.devices == {"meta"}

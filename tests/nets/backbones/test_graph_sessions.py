@@ -78,8 +78,8 @@ def test_output_of_any_size_is_that_of_the_graph(session: GraphSession, size: tu
 
 def test_threads_of_the_caller_stay_as_they_were(session: GraphSession) -> None:
     before = torch.get_num_threads()
-    one = np.ones((1, 2), dtype=np.int64)
-    session.run({"ids": one, "mask": one, "types": one})
+    ones = np.ones((1, 2), dtype=np.int64)
+    session.run({"ids": ones, "mask": ones, "types": ones})
     assert torch.get_num_threads() == before
 
 

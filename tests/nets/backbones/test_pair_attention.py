@@ -35,8 +35,8 @@ def test_padding_has_no_influence(backbone: PairAttentionBackbone) -> None:
 
 def test_a_word_is_compared_with_those_of_the_other_text(backbone: PairAttentionBackbone) -> None:
     # Filters of one word and no recurrence: only the attention carries the second text to the first.
-    one, other = _states(backbone, _row([2, 3], [4, 5])), _states(backbone, _row([2, 3], [9, 5]))
-    assert not torch.allclose(one[0, 0], other[0, 0], atol=1e-4)
+    first, second = _states(backbone, _row([2, 3], [4, 5])), _states(backbone, _row([2, 3], [9, 5]))
+    assert not torch.allclose(first[0, 0], second[0, 0], atol=1e-4)
 
 
 def test_equal_words_are_aligned_and_words_of_one_text_are_not(backbone: PairAttentionBackbone) -> None:

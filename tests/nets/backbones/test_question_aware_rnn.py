@@ -30,8 +30,8 @@ def test_padding_has_no_influence(backbone: QuestionAwareRnnBackbone) -> None:
 def test_states_of_the_context_depend_on_the_question(backbone: QuestionAwareRnnBackbone) -> None:
     # Without the first layer's states of the question in the recurrence: only attention carries it backwards.
     with torch.inference_mode():
-        one, other = (backbone(padded([_row([word, 3, 4, 5, 6], 2)], 0))[0, 4] for word in (2, 15))
-    assert not torch.allclose(one, other, atol=1e-4)
+        first, second = (backbone(padded([_row([word, 3, 4, 5, 6], 2)], 0))[0, 4] for word in (2, 15))
+    assert not torch.allclose(first, second, atol=1e-4)
 
 
 def test_matches_with_the_question_are_embedded(backbone: QuestionAwareRnnBackbone) -> None:

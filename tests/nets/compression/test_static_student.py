@@ -71,8 +71,8 @@ def test_student_averages_the_vectors_of_the_tokens_without_special_ones(teacher
 
 
 def test_same_texts_give_the_same_student(teacher: Network) -> None:
-    one, two = (static_student(teacher, PART.texts, kind="static_embedding", width=8) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(one.module.parameters(), two.module.parameters(), strict=True))
+    first, second = (static_student(teacher, PART.texts, kind="static_embedding", width=8) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.module.parameters(), second.module.parameters(), strict=True))
 
 
 def test_width_is_at_most_that_of_the_states(teacher: Network) -> None:

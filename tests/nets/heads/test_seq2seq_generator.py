@@ -71,9 +71,9 @@ def test_padding_changes_no_score(facts: ModelInfo) -> None:
         alone = padded(generator.rows(["loan"]), 0)
         beside = padded(generator.rows(["loan", "soup with bread and very much salt"]), 0)
         ids = torch.tensor([[2, 9, 8]])
-        one = generator.head.logits(generator.backbone(alone), alone.mask, ids)
-        two = generator.head.logits(generator.backbone(beside), beside.mask, ids.expand(2, -1))
-    assert torch.allclose(one[0], two[0], atol=1e-4)
+        alone_logits = generator.head.logits(generator.backbone(alone), alone.mask, ids)
+        beside_logits = generator.head.logits(generator.backbone(beside), beside.mask, ids.expand(2, -1))
+    assert torch.allclose(alone_logits[0], beside_logits[0], atol=1e-4)
 
 
 @NAMED

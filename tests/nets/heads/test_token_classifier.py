@@ -94,12 +94,12 @@ def test_sentences_of_an_item_are_read_together_and_decided_apart(folder: Path) 
     tagger = _tagger(folder, chain=True, wide=True)
     with torch.no_grad():  # scores that like I- best and O least
         tagger.heads[0].linear.bias.copy_(torch.tensor([0.0, 0.0, 3.0, 3.0, -9.0]))
-    both, one = ("soup", "Kitchen", "\n", "bread"), ("soup", "Kitchen", "bread")
-    rows = tagger.rows([both, one])
+    both, single = ("soup", "Kitchen", "\n", "bread"), ("soup", "Kitchen", "bread")
+    rows = tagger.rows([both, single])
     assert rows[0].ids.tolist() == rows[1].ids.tolist()  # BERT's tokenizer sees nothing in a line break
     assert (rows[0].parts, rows[1].parts) == ((2, 1), (3,))
     assert not np.array_equal(rows[0].known, rows[1].known)  # neighbours are those of the same sentence
-    result = tagger.predict([both, one])
+    result = tagger.predict([both, single])
     assert [len(tags) for tags in result.values] == [3, 3]  # type: ignore[arg-type]
     assert str(result.values[0][2]).startswith("B-")  # type: ignore[index]
     assert str(result.values[1][2]).startswith("I-")  # type: ignore[index]

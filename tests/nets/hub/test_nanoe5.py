@@ -36,9 +36,9 @@ def _packed() -> bytes:
     for name in names:
         count = _count(name)
         quantised = name == "emb.word" or (name.endswith(".w") and "ln" not in name)
-        one = 0.0 if name.endswith(".b") else 1.0
+        fill = 0.0 if name.endswith(".b") else 1.0
         half = struct.pack("<e", 0.5) + b"\x99" * 16
-        content = half * (count // 32) if quantised else np.full(count, one, "<f4").tobytes()
+        content = half * (count // 32) if quantised else np.full(count, fill, "<f4").tobytes()
         directory += struct.pack("<H", len(name)) + name.encode()
         directory += struct.pack("<BIQQ", quantised, count, start + len(data), len(content))
         data += content

@@ -38,13 +38,13 @@ def test_steps_are_those_of_torch_with_clipping() -> None:
 def test_small_steps_add_up_in_the_master() -> None:
     # A step of 1e-4 is lost on a bfloat16 weight of 1 (its next neighbour is 0.0078 away); 100 of them are not.
     master = nn.Parameter(torch.ones(3))
-    one = Slot("weight", master.detach(), nn.Parameter(torch.ones(3).bfloat16()), peak=1e-4, decay=0.0)
-    optimizer = MasterAdamW([one], clip_norm=0.0)
+    bf16_slot = Slot("weight", master.detach(), nn.Parameter(torch.ones(3).bfloat16()), peak=1e-4, decay=0.0)
+    optimizer = MasterAdamW([bf16_slot], clip_norm=0.0)
     for _ in range(100):
-        one.working.grad = torch.ones(3).bfloat16()
+        bf16_slot.working.grad = torch.ones(3).bfloat16()
         optimizer.step(1.0)
-    assert torch.allclose(one.master, torch.full((3,), 0.99), atol=1e-4)
-    assert torch.equal(one.working.detach(), one.master.bfloat16())
+    assert torch.allclose(bf16_slot.master, torch.full((3,), 0.99), atol=1e-4)
+    assert torch.equal(bf16_slot.working.detach(), bf16_slot.master.bfloat16())
 
 
 def test_a_step_that_is_not_finite_is_left_out() -> None:

@@ -71,8 +71,8 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         command = [sys.executable, str(script), str(folder), str(out), json.dumps(VARIANTS)]
         assert run_processes(command, count) == 0
         results.append(load_file(out))
-    one, two = results
-    assert one.keys() == two.keys()
-    assert {name.split("/")[0] for name in one} == set(VARIANTS)
-    for name, value in one.items():
-        assert torch.allclose(value, two[name], atol=1e-4 if name.endswith("losses") else 5e-4), name
+    alone, together = results
+    assert alone.keys() == together.keys()
+    assert {name.split("/")[0] for name in alone} == set(VARIANTS)
+    for name, value in alone.items():
+        assert torch.allclose(value, together[name], atol=1e-4 if name.endswith("losses") else 5e-4), name

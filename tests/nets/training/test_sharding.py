@@ -109,19 +109,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.T
 def test_processes_that_share_weights_train_as_one_does(
     variant: str, trained: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path]
 ) -> None:
-    one, two, _ = trained
-    keys = [key for key in one if key.startswith(f"{variant}/") and not key.endswith("/own")]
+    alone, shared, _ = trained
+    keys = [key for key in alone if key.startswith(f"{variant}/") and not key.endswith("/own")]
     assert len(keys) > 3
     for key in keys:
-        assert two[key].shape == one[key].shape, key
-        assert float((two[key] - one[key]).abs().max()) < 1e-4, key
+        assert shared[key].shape == alone[key].shape, key
+        assert float((shared[key] - alone[key]).abs().max()) < 1e-4, key
 
 
 def test_each_process_keeps_a_part_of_the_weights(
     trained: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path],
 ) -> None:
-    one, two, _ = trained
-    assert int(two["plain/own"]) < 0.55 * int(one["plain/own"])
+    alone, shared, _ = trained
+    assert int(shared["plain/own"]) < 0.55 * int(alone["plain/own"])
 
 
 def test_a_resumed_run_ends_where_one_without_a_break_does(

@@ -120,11 +120,11 @@ def test_nothing_answered_has_no_totals() -> None:
     assert class_totals(()) == ()
 
 
-@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 6), (1, 8), (5, 5), (12, 3), (40, 60), (100, 60)])
-def test_mcnemar_is_the_exact_binomial_test(one: int, other: int) -> None:
-    expected = stats.binomtest(one, one + other, 0.5).pvalue
-    assert mcnemar_exact(one, other) == pytest.approx(expected)
-    assert mcnemar_exact(other, one) == pytest.approx(expected)
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 6), (1, 8), (5, 5), (12, 3), (40, 60), (100, 60)])
+def test_mcnemar_is_the_exact_binomial_test(first: int, second: int) -> None:
+    expected = stats.binomtest(first, first + second, 0.5).pvalue
+    assert mcnemar_exact(first, second) == pytest.approx(expected)
+    assert mcnemar_exact(second, first) == pytest.approx(expected)
 
 
 def test_mcnemar_of_models_that_never_differ_is_one() -> None:
