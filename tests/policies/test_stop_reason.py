@@ -24,6 +24,7 @@ def test_the_best_purchase_left_saves_less_than_it_costs(left: float, waiting_ho
     reason = value.stopped(standings)
     named = re.search(r"expected to save (\S+) USD, less than the (\S+) USD", reason)
     if named is not None:
-        assert float(named[1]) <= float(named[2]), reason
+        saved, cost = (float(amount.replace(",", "")) for amount in named.groups())
+        assert saved <= cost, reason
     else:
         assert "fit into what is left" in reason or "nothing is left" in reason
