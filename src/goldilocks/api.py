@@ -16,6 +16,7 @@ from goldilocks import continual, fine_tune, flow, judge, plugins
 from goldilocks.errors import InputError
 from goldilocks.events import Progress
 from goldilocks.records import ContinualReport, Dataset, Decision, Evaluation, Measured, TaskSpec
+from goldilocks.selection.workspace import Workspace
 from goldilocks.settings import RunSettings, read_task, seconds_in, task_from
 from goldilocks.support.frames import errors_in_words, in_words, is_frame, is_rows, write_rows
 
@@ -67,6 +68,7 @@ def select(
     if out is not None:
         settings = replace(settings, out=Path(out))
     with errors_in_words(data, settings.out):
+        Workspace(Path(settings.out)).check_free(resume=settings.resume)  # before the rows of a run there are replaced
         spec = task_spec(data, folder=settings.out, text=text, target=target, task=task, budget=budget, seed=seed)
         if progress is not None:
             return flow.select(spec, settings, progress)

@@ -149,3 +149,11 @@ def test_rows_in_memory_are_named_as_they_were_passed_and_no_temporary_file_is(r
 def test_second_select_into_a_run_names_the_python_form(run: Path) -> None:
     with pytest.raises(InputError, match=r"holds a run; pass --resume .*; in Python resume of RunSettings, or another"):
         goldilocks.select(run.parent / "rows.parquet", text="body", target="topic", out=run)
+
+
+def test_second_select_into_a_run_leaves_its_rows_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("task: text_classification\n", encoding="utf-8")
+    (tmp_path / "rows.jsonl").write_text("of the run\n", encoding="utf-8")
+    with pytest.raises(InputError, match="holds a run"):
+        goldilocks.select(labelled(60), text="body", target="topic", out=tmp_path)
+    assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8") == "of the run\n"

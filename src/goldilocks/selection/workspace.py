@@ -186,6 +186,18 @@ class Workspace:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
+    def check_free(self, *, resume: bool) -> None:
+        """See that a run may begin here, or go on.
+
+        Raises:
+            InputError: the folder holds a run and ``resume`` is off.
+        """
+        if self.task.exists() and not resume:
+            raise InputError(
+                f"{self.folder}: holds a run; pass --resume to go on with it, or another --out; in Python resume "
+                "of RunSettings, or another out."
+            )
+
     def begin(self, spec: TaskSpec, *, resume: bool) -> None:
         """Write the resolved task, or see that the one that is there is the same.
 
@@ -200,12 +212,8 @@ class Workspace:
             raise InputError(
                 f"{self.folder}: was cleaned, so its models are gone and it cannot go on; choose another --out."
             )
+        self.check_free(resume=resume)
         if self.task.exists():
-            if not resume:
-                raise InputError(
-                    f"{self.folder}: holds a run; pass --resume to go on with it, or another --out; in Python resume "
-                    "of RunSettings, or another out."
-                )
             there = plain(self.read_task())
             # Where the project is does not matter: whether its data are the same, their fingerprint says.
             unimportant = _NOT_THE_TASK
