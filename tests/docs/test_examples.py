@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
-BUSY = 5
+BUSY = 2
 """Factor on the budgets, which are wall-clock time: a busy machine needs more; a search that is done stops."""
 
 

@@ -247,7 +247,7 @@ def test_second_run_does_not_overwrite_the_first(finished: Path) -> None:
 
 
 def test_unmet_limit_ends_with_3_and_names_the_nearest(tmp_path: Path) -> None:
-    done = goldilocks("select", write_task(tmp_path, limits={"min_score": 1.01}), "--out", tmp_path / "run")
+    done = goldilocks("select", write_task(tmp_path, limits={"latency_p95_ms": 0.000001}), "--out", tmp_path / "run")
     assert done.returncode == 3
     assert "the nearest is" in done.stderr
 
