@@ -22,6 +22,8 @@ import onnxruntime
 from exported_models import CASES, encoder
 
 from goldilocks import plugins
+from goldilocks.nets.export.model_repository import MOST_ROWS
+from goldilocks.nets.export.onnx_folder import restored, save_onnx
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
 
@@ -36,25 +38,40 @@ def exported(network: Network, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("case", ["pairs", "tags", "ranking", "spans"])
-def test_config_has_the_tensors_of_the_graph(tmp_path: Path, case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "form"),
+    [
+        ("pairs", "torch"),
+        ("tags", "torch"),
+        ("ranking", "torch"),
+        ("spans", "torch"),
+        ("en", "float32"),
+        ("en", "int8"),
+    ],
+)
+def test_config_has_the_tensors_of_the_graph(tmp_path: Path, case: str, form: str) -> None:
     messages = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason="pip install 'tritonclient[grpc]'")
     from google.protobuf import text_format
 
-    repository = exported(encoder(tmp_path / "checkpoint", case), tmp_path / "out") / "models" / NAME
+    network = encoder(tmp_path / "checkpoint", case)
+    if form != "torch":
+        save_onnx(network, tmp_path / "saved", int8=form == "int8")
+        network = restored(tmp_path / "saved")
+    repository = exported(network, tmp_path / "out") / "models" / NAME
 
     config = text_format.Parse((repository / "config.pbtxt").read_text(), messages.ModelConfig())
 
     session = onnxruntime.InferenceSession(str(repository / "1" / "model.onnx"))
     assert config.name == repository.name
-    assert config.max_batch_size > 0
+    assert config.max_batch_size == (0 if form == "int8" else MOST_ROWS)
+    batch = 1 if config.max_batch_size else 0  # axes that the config leaves out
     for tensors, nodes, kind in (
         (config.input, session.get_inputs(), messages.TYPE_INT64),
         (config.output, session.get_outputs(), messages.TYPE_FP32),
     ):
         declared = {tensor.name: list(tensor.dims) for tensor in tensors}
         assert declared == {
-            node.name: [size if isinstance(size, int) else -1 for size in node.shape[1:]] for node in nodes
+            node.name: [size if isinstance(size, int) else -1 for size in node.shape[batch:]] for node in nodes
         }
         assert {tensor.data_type for tensor in tensors} == {kind}
 
@@ -105,8 +122,12 @@ def server(repository: Path) -> Iterator[str]:
             thread.join()
 
 
-def test_client_gives_the_answers_of_the_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("int8", [False, True])
+def test_client_gives_the_answers_of_the_network(tmp_path: Path, int8: bool) -> None:
     network = encoder(tmp_path / "checkpoint", "tags")
+    if int8:
+        save_onnx(network, tmp_path / "saved", int8=True)
+        network = restored(tmp_path / "saved")
     folder = exported(network, tmp_path / "out")
     words = CASES["tags"].part.texts[0]
     code = "import sys; sys.modules['goldilocks'] = sys.modules['onnxruntime'] = None; import runpy; "

@@ -34,10 +34,10 @@ def incompatibility(model: Model) -> str | None:
 def export(model: Model, settings: ExportSettings, folder: Path) -> Exported:
     """See ``protocols.Exporter``."""
     from goldilocks.nets.export.model_repository import save_repository
-    from goldilocks.nets.export.script_usage import arguments_of
+    from goldilocks.nets.export.script_usage import arguments_of, graph_notes
     from goldilocks.nets.network import Network
 
     assert isinstance(model, Network)
     form = save_repository(model, folder, settings)
-    usage = _USAGE.replace("ARGUMENTS", arguments_of(model)).replace("WHAT", form.output)
+    usage = _USAGE.replace("ARGUMENTS", arguments_of(model)).replace("WHAT", form.output) + graph_notes(model)
     return Exported("tritonserver", usage, "")

@@ -10,11 +10,15 @@ import pytest
 import yaml
 
 from goldilocks.nets.export.model_repository import MOST_ROWS, config_text, save_repository, service_name
-from goldilocks.nets.export.onnx_graph import Form
+from goldilocks.nets.export.onnx_form import Form
 from goldilocks.records import AnswerRule, ExportSettings
 from goldilocks.testing import tiny
 
-FORM = Form({"ids": ("rows", "tokens"), "features": ("rows", "words", 28)}, "scores", axes=("rows", "words", 5))
+FORM = Form(
+    {"ids": ("rows", "tokens"), "mask": ("rows", "tokens"), "features": ("rows", "words", 28)},
+    "scores",
+    axes=("rows", "words", 5),
+)
 
 
 def test_first_axis_is_the_batch_and_open_axes_are_minus_one() -> None:
@@ -24,6 +28,15 @@ def test_first_axis_is_the_batch_and_open_axes_are_minus_one() -> None:
     assert '{ name: "scores", data_type: TYPE_FP32, dims: [ -1, 5 ] }' in text
     assert text.startswith('name: "tags"\nbackend: "onnxruntime"\n')
     assert f"max_batch_size: {MOST_ROWS}" in text
+    assert "dynamic_batching { }" in text
+
+
+def test_graph_that_takes_one_row_has_no_batches() -> None:
+    text = config_text("alone", Form({"ids": (1, "tokens")}, "probabilities", axes=(1, 3)))
+    assert "max_batch_size: 0" in text
+    assert '{ name: "ids", data_type: TYPE_INT64, dims: [ 1, -1 ] }' in text
+    assert '{ name: "probabilities", data_type: TYPE_FP32, dims: [ 1, 3 ] }' in text
+    assert "dynamic_batching" not in text
 
 
 @pytest.mark.parametrize(

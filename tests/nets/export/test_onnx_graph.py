@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import torch
 
 pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
 
 from goldilocks import plugins
 from goldilocks.answers import by_rule
-from goldilocks.nets.export.onnx_graph import _tag_scores, not_exportable, save_model
+from goldilocks.nets.export.onnx_graph import not_exportable, save_model
 from goldilocks.nets.export.standalone_predict import Classifier
-from goldilocks.nets.heads.token_classifier import TagHead
 from goldilocks.nets.network import Network
 from goldilocks.records import AnswerRule, Output
-from goldilocks.support.text import word_shape
 from goldilocks.testing import tiny
 
 CASES = {case.name: case for case in tiny.cases({Output.LABEL, Output.TAGS})}
@@ -93,22 +90,3 @@ def test_what_has_no_graph_of_its_own_is_declined_with_the_reason(tmp_path: Path
     case = CASES["en"]
     cnn = cast(Network, family.create(family.models()[0], None, case.part, case.goal, seed=0))
     assert "its backbone (CnnBackbone) is not exported" in str(not_exportable(cnn))
-
-
-def test_tag_scores_are_those_of_the_heads_in_inference() -> None:
-    torch.manual_seed(0)
-    heads = [TagHead(6, 3, chain=False, wide=True, reread=False).eval() for _ in range(2)]
-    both = torch.nn.ModuleList(heads)
-    for weight in both.parameters():
-        torch.nn.init.normal_(weight)
-    hidden, places = torch.randn(2, 5, 6), torch.tensor([[1, 3], [2, 2]])
-    features = torch.randint(1, 9, (2, 2, word_shape.MOST))
-    features[0, 1, 4:] = 0  # a word with fewer features
-    with torch.no_grad():
-        got = _tag_scores(both, hidden, places, features)
-        single = _tag_scores(heads[0], hidden, places, None)
-        for row, word in ((0, 0), (0, 1), (1, 0)):
-            state, own = hidden[row, places[row, word]][None], features[row, word][None]
-            wanted = [head(state) + head.wide(own) for head in heads if head.wide is not None]
-            assert torch.allclose(got[row, word], torch.stack(wanted).mean(0)[0], rtol=1e-4, atol=1e-3)
-            assert torch.allclose(single[row, word], heads[0](state)[0], atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ class OnnxBackbone(Backbone):
     casing_channels = ("shapes",)
     channel_width = 0
 
-    def __init__(self, session: GraphSession, *, width: int, row_by_row: bool) -> None:
+    def __init__(self, session: GraphSession, *, width: int, row_by_row: bool, file: Path | None = None) -> None:
         """Run the graph of a session.
 
         Args:
@@ -39,12 +40,19 @@ class OnnxBackbone(Backbone):
             width: Width of the hidden states.
             row_by_row: Run each row of a batch alone: dynamic quantisation derives the scale of an activation from all
                 rows of a batch, so that an item's answer would depend on its neighbours.
+            file: Where the graph was read from; an export copies it.
         """
         super().__init__()
         self.width = width
         self.row_by_row = row_by_row
+        self.file = file
         self._session = session
         self.channel_embeddings = None
+
+    @property
+    def channels(self) -> list[str]:
+        """Inputs of the graph beside ids and mask."""
+        return [name for name in self._session.inputs if name not in (IDS, MASK)]
 
     def add_channel_embeddings(
         self, tables: CasingEmbeddings | EntityMarkerEmbeddings | EntityPositionEmbeddings

@@ -20,6 +20,7 @@ from goldilocks.nets.additions import no_place
 from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
+from goldilocks.nets.backbones.onnx_backbone import OnnxBackbone
 from goldilocks.nets.export.hub_tokenizer import save_tokenizer
 from goldilocks.nets.export.pooling_layer import Head, fits, longest_state, pooling_layer, through_gelu, through_tanh
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
@@ -48,6 +49,8 @@ def incompatibility(model: Network) -> str | None:
     backbone, kind = _inner(model.backbone), model.config.head.KIND
     if kind not in _ROLES:
         return f"transformers has no head like its {kind}"
+    if isinstance(backbone, OnnxBackbone):
+        return "its backbone is an ONNX graph; use --to onnx or kserve, or export the bundle it was compressed from"
     if not isinstance(backbone, BertBackbone):
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped encoders are"
     if reason := no_place(model.config):

@@ -16,7 +16,8 @@ import re
 import shutil
 from pathlib import Path
 
-from goldilocks.nets.export.onnx_graph import GRAPH, Form, save_model
+from goldilocks.nets.export.onnx_form import Axes, Form
+from goldilocks.nets.export.onnx_graph import GRAPH, save_model
 from goldilocks.nets.network import Network
 from goldilocks.records import ExportSettings
 
@@ -33,8 +34,8 @@ output [
 {output}
 ]
 instance_group [ {{ kind: KIND_CPU }} ]
-dynamic_batching {{ }}
-"""
+{batching}"""
+_BATCHING = "dynamic_batching { }\n"
 _TENSOR = '  {{ name: "{name}", data_type: {kind}, dims: [ {dims} ] }}'
 _SERVICE = """\
 apiVersion: serving.kserve.io/v1beta1
@@ -75,13 +76,23 @@ def save_repository(model: Network, folder: Path, settings: ExportSettings) -> F
 
 
 def config_text(name: str, form: Form) -> str:
-    """``config.pbtxt``; the first axis of each tensor is the batch, which the text leaves out."""
-    inputs = ",\n".join(_tensor(each, "TYPE_INT64", axes) for each, axes in form.inputs.items())
-    return _CONFIG.format(name=name, rows=MOST_ROWS, inputs=inputs, output=_tensor(form.output, "TYPE_FP32", form.axes))
+    """``config.pbtxt``: the first axis of each tensor is the batch, which the text leaves out.
+
+    A graph that takes one row at a time has no batch: the text has all axes, and the server refuses several rows.
+    """
+    first = 1 if form.batches else 0
+    inputs = ",\n".join(_tensor(each, "TYPE_INT64", axes[first:]) for each, axes in form.inputs.items())
+    return _CONFIG.format(
+        name=name,
+        rows=MOST_ROWS if form.batches else 0,
+        inputs=inputs,
+        output=_tensor(form.output, "TYPE_FP32", form.axes[first:]),
+        batching=_BATCHING if form.batches else "",
+    )
 
 
-def _tensor(name: str, kind: str, axes: tuple[str | int, ...]) -> str:
-    dims = ", ".join("-1" if isinstance(size, str) else str(size) for size in axes[1:])
+def _tensor(name: str, kind: str, axes: Axes) -> str:
+    dims = ", ".join("-1" if isinstance(size, str) else str(size) for size in axes)
     return _TENSOR.format(name=name, kind=kind, dims=dims)
 
 

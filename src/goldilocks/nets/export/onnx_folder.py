@@ -130,7 +130,13 @@ def _export(model: Network, path: Path, *, padded: bool) -> None:
 
 
 def trace(
-    graph: nn.Module, inputs: Mapping[str, Tensor], output: str, axes: Mapping[str, Mapping[int, str]], path: Path
+    graph: nn.Module,
+    inputs: Mapping[str, Tensor],
+    output: str,
+    axes: Mapping[str, Mapping[int, str]],
+    path: Path,
+    *,
+    opset: int = OPSET,
 ) -> None:
     """Write a module as an ONNX graph by tracing it.
 
@@ -140,6 +146,7 @@ def trace(
         output: Its name.
         axes: Name of an input or of the output -> axis -> name of its size, which is left open.
         path: The file.
+        opset: Version of ONNX's operators.
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter is called legacy; the newer one needs another package
@@ -150,7 +157,7 @@ def trace(
             input_names=list(inputs),
             output_names=[output],
             dynamic_axes=axes,
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=False,
         )
 
@@ -172,7 +179,9 @@ def restored(folder: Path, open_graph: OpenGraph = OnnxRuntimeSession) -> Networ
     options = json.loads((folder / _OPTIONS).read_text(encoding="utf-8"))
     config = read_config(folder)
     session = open_graph(folder / GRAPH)
-    backbone = OnnxBackbone(session, width=int(options["width"]), row_by_row=bool(options["row_by_row"]))
+    backbone = OnnxBackbone(
+        session, width=int(options["width"]), row_by_row=bool(options["row_by_row"]), file=folder / GRAPH
+    )
     tokenizer = read_tokenizer(folder / "tokenizer.json", config.max_tokens)
     loaded = network(backbone, tokenizer, config)
     if type(loaded) is Network:  # labels from one vector of each text

@@ -11,23 +11,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from goldilocks.nets.additions import not_traceable
-from goldilocks.nets.backbones.base import Backbone, pool
+from goldilocks.nets.backbones.base import Backbone
 from goldilocks.nets.backbones.bert import BertBackbone
 from goldilocks.nets.backbones.bi_encoder import BiEncoderBackbone
 from goldilocks.nets.backbones.casing_embeddings import CasingEmbeddings
 from goldilocks.nets.backbones.embeddings import EmbeddingBackbone
+from goldilocks.nets.backbones.onnx_backbone import IDS, MASK, OnnxBackbone
 from goldilocks.nets.export.onnx_folder import trace
+from goldilocks.nets.export.onnx_form import FEATURES, PLACES, Axes, Form
+from goldilocks.nets.export.onnx_head import AboveStates
+from goldilocks.nets.export.onnx_join import write_joined
 from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
 from goldilocks.nets.heads.span_extractor import OVERLAP_SHARE, QUESTION_SHARE, SpanExtractor, frame_of
-from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
+from goldilocks.nets.heads.token_classifier import TokenClassifier
 from goldilocks.nets.network import Network
 from goldilocks.nets.tokenization.batching import Batch
 from goldilocks.records import AnswerRule
@@ -38,25 +40,12 @@ _POOLINGS = ("mean", "max", "first")
 _HEADS = ("classifier", "pair_scorer", "token_classifier", "span_extractor")
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Inputs and output of a graph: name -> names of its open axes, or their sizes."""
-
-    inputs: dict[str, tuple[str | int, ...]]
-    """int64, all of them."""
-    output: str
-    """``probabilities`` (rows, labels); ``scores`` of a cross-encoder (rows, 1), of a span extractor (rows, tokens,
-    start and end), of a tagger (rows, words, tags); ``vectors`` of a bi-encoder (rows, width), normalised."""
-    axes: tuple[str | int, ...]
-    """Of the output."""
-
-
 def not_exportable(model: Network) -> str | None:
     """Why a network cannot be exported as one graph, for the user; ``None``: it can."""
     kind, backbone = model.config.head.KIND, _inner(model.backbone)
     if kind not in _HEADS:
         return f"its head is a {kind}; {', '.join(_HEADS)} are exported as one graph"
-    if not isinstance(backbone, BertBackbone) and type(backbone) is not EmbeddingBackbone:
+    if not isinstance(backbone, BertBackbone | OnnxBackbone) and type(backbone) is not EmbeddingBackbone:
         return f"its backbone ({type(backbone).__name__}) is not exported; BERT-shaped and static embeddings are"
     if model.config.int8_embeddings:
         return "its embeddings are int8 tables; export the bundle that it was compressed from"
@@ -103,26 +92,35 @@ def save_model(model: Network, folder: Path, *, rule: AnswerRule, normalisation:
 def form_of(model: Network) -> Form:
     """What the graph of a network takes and gives."""
     backbone = _inner(model.backbone)
-    names = ["ids", "mask"]
+    names = _token_inputs(backbone)
+    rows: str | int = "rows" if MASK in names else 1
+    inputs: dict[str, Axes] = dict.fromkeys(names, (rows, "tokens"))
+    match model:
+        case TokenClassifier():
+            inputs[PLACES] = (rows, "words")
+            if model.heads[0].wide is not None:
+                inputs[FEATURES] = (rows, "words", word_shape.MOST)
+            return Form(inputs, "scores", (rows, "words", len(model.labels)))
+        case SpanExtractor():
+            return Form(inputs, "scores", (rows, "tokens", 2))
+        case PairScorer() if isinstance(model.backbone, BiEncoderBackbone):
+            return Form(inputs, "vectors", (rows, backbone.width))
+        case PairScorer():
+            return Form(inputs, "scores", (rows, 1))
+        case _:
+            return Form(inputs, "probabilities", (rows, len(model.labels)))
+
+
+def _token_inputs(backbone: Backbone) -> list[str]:
+    """Names of the inputs that have a number for each token; no mask where rows run alone, without padding."""
+    if isinstance(backbone, OnnxBackbone):
+        return [IDS] + ([] if backbone.row_by_row else [MASK]) + backbone.channels
+    names = [IDS, MASK]
     if isinstance(backbone, BertBackbone) and backbone.types is not None and backbone.types.num_embeddings > 1:
         names.append("types")
     if isinstance(backbone, BertBackbone) and isinstance(backbone.channel_embeddings, CasingEmbeddings):
         names += list(backbone.channel_embeddings.keys())
-    inputs: dict[str, tuple[str | int, ...]] = dict.fromkeys(names, ("rows", "tokens"))
-    match model:
-        case TokenClassifier():
-            inputs["places"] = ("rows", "words")
-            if model.heads[0].wide is not None:
-                inputs["features"] = ("rows", "words", word_shape.MOST)
-            return Form(inputs, "scores", ("rows", "words", len(model.labels)))
-        case SpanExtractor():
-            return Form(inputs, "scores", ("rows", "tokens", 2))
-        case PairScorer() if isinstance(model.backbone, BiEncoderBackbone):
-            return Form(inputs, "vectors", ("rows", backbone.width))
-        case PairScorer():
-            return Form(inputs, "scores", ("rows", 1))
-        case _:
-            return Form(inputs, "probabilities", ("rows", len(model.labels)))
+    return names
 
 
 def _answer_config(model: Network, rule: AnswerRule) -> dict[str, Any]:
@@ -169,49 +167,25 @@ class _Graph(nn.Module):
 
     def __init__(self, model: Network, names: tuple[str, ...]) -> None:
         super().__init__()
-        self.backbone, self.head, self.names = _inner(model.backbone), model.head, names
-        self.kind, self.pooling, self.several = type(model), model.config.pooling, model.config.several
+        self.backbone, self.above, self.names = _inner(model.backbone), AboveStates(model), names
 
     def forward(self, *tensors: Tensor) -> Tensor:
         given = dict(zip(self.names, tensors, strict=True))
-        ids, mask = given.pop("ids"), given.pop("mask")
+        ids, mask = given.pop(IDS), given.pop(MASK)
         hidden = self.backbone.embed(Batch(ids, mask, given, ()))
         if isinstance(self.backbone, BertBackbone):
             keep = mask.bool()[:, None, None, :]
             for block in self.backbone.blocks:
                 hidden = block(hidden, keep)
-        if self.kind is TokenClassifier:
-            return _tag_scores(self.head, hidden, given["places"], given.get("features"))
-        if self.kind is SpanExtractor:
-            return cast(Tensor, self.head(hidden)).float()
-        pooled = self.head(pool(hidden, mask, self.pooling)).float()
-        if isinstance(self.head, CosineHead):
-            return cast(Tensor, pooled)
-        sigmoid = self.several or self.kind is PairScorer
-        return cast(Tensor, pooled.sigmoid() if sigmoid else pooled.softmax(-1))
-
-
-def _tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tensor | None) -> Tensor:
-    """Scores of the tags of the words at ``places``, ``(rows, words, n_labels)``; of several heads their mean."""
-    words = hidden.gather(1, places.unsqueeze(2).expand(-1, -1, hidden.shape[2]))
-    heads = [head] if isinstance(head, TagHead) else [cast(TagHead, each) for each in head.children()]
-    scores = torch.stack([each.linear(words) for each in heads]).mean(0)
-    if features is None:
+        scores: Tensor = self.above(hidden, mask, given.get(PLACES), given.get(FEATURES))
         return scores
-    keep = (features > 0).to(scores.dtype).unsqueeze(3)
-    tables = torch.stack([cast(Wide, each.wide).table.weight for each in heads]).mean(0)
-    return scores + (tables[features] * keep).sum(2) * GAIN
 
 
 def write_graph(model: Network, form: Form, path: Path) -> None:
     """The graph alone."""
-    names = tuple(form.inputs)
-    # Few tokens: then attention is traced as plain products, which hold for any length.
-    sizes = {"rows": 2, "tokens": 3, "words": 2}
-    shapes = [[sizes[size] if isinstance(size, str) else size for size in form.inputs[name]] for name in names]
-    example = tuple(torch.ones(shape, dtype=torch.int64) for shape in shapes)
-    axes = {**form.inputs, form.output: form.axes}
-    open_axes = {
-        name: {place: size for place, size in enumerate(sizes) if isinstance(size, str)} for name, sizes in axes.items()
-    }
-    trace(_Graph(model, names), dict(zip(names, example, strict=True)), form.output, open_axes, path)
+    backbone = _inner(model.backbone)
+    if isinstance(backbone, OnnxBackbone):
+        write_joined(model, backbone, form, path)
+    else:
+        names = tuple(form.inputs)
+        trace(_Graph(model, names), form.example(), form.output, form.open_axes(), path)

@@ -1,0 +1,57 @@
+"""What is above the hidden states of a network, to be traced: pooling, head, probabilities; scores of tags, spans."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from goldilocks.nets.backbones.base import pool
+from goldilocks.nets.heads.pair_scorer import CosineHead, PairScorer
+from goldilocks.nets.heads.span_extractor import SpanExtractor
+from goldilocks.nets.heads.token_classifier import GAIN, TagHead, TokenClassifier, Wide
+from goldilocks.nets.network import Network
+
+
+class AboveStates(nn.Module):
+    """Hidden states to what the kind of answer needs (``onnx_graph.Form``), without branches that depend on values."""
+
+    def __init__(self, model: Network) -> None:
+        """The head of the network."""
+        super().__init__()
+        self.head, self.kind = model.head, type(model)
+        self.pooling, self.several = model.config.pooling, model.config.several
+
+    def forward(self, hidden: Tensor, mask: Tensor | None, places: Tensor | None, features: Tensor | None) -> Tensor:
+        """The graph's output.
+
+        Args:
+            hidden: ``(rows, tokens, width)``.
+            mask: 1 at tokens, 0 at padding, ``(rows, tokens)``; ``None``: there is no padding.
+            places: Positions of the words, ``(rows, words)``; of taggers only.
+            features: Feature numbers of the words, ``(rows, words, word_shape.MOST)``; of taggers that have them.
+        """
+        if self.kind is TokenClassifier:
+            assert places is not None
+            return tag_scores(self.head, hidden, places, features)
+        if self.kind is SpanExtractor:
+            return cast(Tensor, self.head(hidden)).float()
+        mask = torch.ones_like(hidden[:, :, 0]) if mask is None else mask
+        pooled = self.head(pool(hidden, mask, self.pooling)).float()
+        if isinstance(self.head, CosineHead):
+            return cast(Tensor, pooled)
+        sigmoid = self.several or self.kind is PairScorer
+        return cast(Tensor, pooled.sigmoid() if sigmoid else pooled.softmax(-1))
+
+
+def tag_scores(head: nn.Module, hidden: Tensor, places: Tensor, features: Tensor | None) -> Tensor:
+    """Scores of the tags of the words at ``places``, ``(rows, words, n_labels)``; of several heads their mean."""
+    words = hidden.gather(1, places.unsqueeze(2).expand(-1, -1, hidden.shape[2]))
+    heads = [head] if isinstance(head, TagHead) else [cast(TagHead, each) for each in head.children()]
+    scores = torch.stack([each.linear(words) for each in heads]).mean(0)
+    if features is None:
+        return scores
+    keep = (features > 0).to(scores.dtype).unsqueeze(3)
+    tables = torch.stack([cast(Wide, each.wide).table.weight for each in heads]).mean(0)
+    return scores + (tables[features] * keep).sum(2) * GAIN
