@@ -11,7 +11,8 @@ GoldilocksError
 ├── RequestError      2  the service refuses a request (an HTTP status)    -> fix the request, or retry later
 ├── LimitError        3  no candidate meets the hard limits               -> loosen the limit named
 ├── BaselineError     3  no candidate is better than the baseline         -> see what it needs, or --accept-baseline
-└── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
+├── BudgetError       4  the budget ended before a decision               -> raise the budget or shrink the pool
+└── UnansweredError   4  a service ended before all was answered          -> raise limits.drain_seconds
 """
 
 from __future__ import annotations
@@ -79,5 +80,11 @@ class BaselineError(GoldilocksError):
 
 class BudgetError(GoldilocksError):
     """The budget ended before a decision could be made."""
+
+    EXIT_CODE = 4
+
+
+class UnansweredError(GoldilocksError):
+    """A service has stopped at its deadline, and some of the requests it had accepted were refused instead."""
 
     EXIT_CODE = 4

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from goldilocks.cli.main import app
 from goldilocks.errors import InputError
 from goldilocks.serving.deploy.write import TARGETS, deployment_of, write_deployment
+from goldilocks.serving.drain import GRACE
 from goldilocks.serving.metrics import GAUGES, Metrics
 from goldilocks.serving.settings import read_settings, settings_from
 
@@ -166,8 +167,9 @@ def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: P
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert pod["volumes"][1]["secret"]["secretName"].endswith("-keys")
     made = settings_from(yaml.safe_load(result["ConfigMap"]["data"]["serve.yaml"]))
-    # Kubernetes ends a pod only after the service had its time to drain.
-    assert pod["terminationGracePeriodSeconds"] > made.limits.drain_seconds + 5
+    # Kubernetes ends a pod only after the service had its time to drain, which begins after preStop.
+    waits = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > waits + made.limits.drain_seconds + GRACE
     metric = result["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["pods"]["metric"]["name"]
     assert metric.removeprefix("goldilocks_") in GAUGES
     labels = result["Deployment"]["spec"]["selector"]["matchLabels"].items()

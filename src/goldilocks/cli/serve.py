@@ -29,7 +29,8 @@ def serve(
 
     Listens on one port and opens no outgoing connection.
 
-    Exit code 0: stopped by a signal; 2: a bundle, key file or address cannot be used.
+    Exit code 0: stopped by a signal; 2: a bundle, key file or address cannot be used; 4: accepted requests were
+    unanswered limits.drain_seconds after the signal.
 
     Example: goldilocks serve run/bundle --port 8000
     """

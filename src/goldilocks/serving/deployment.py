@@ -53,7 +53,7 @@ class Version:
             wait_seconds=batching.wait_ms / 1000,
         )
         self._lock = threading.Lock()
-        self._ongoing = 0
+        self._ongoing: set[Job] = set()
         self._number = 0
         self._revived = -_AGAIN
         self.replicas: list[Replica] = []
@@ -69,7 +69,7 @@ class Version:
     @property
     def ongoing(self) -> int:
         """Requests that wait or are being answered."""
-        return self._ongoing
+        return len(self._ongoing)
 
     @property
     def ready(self) -> bool:
@@ -161,8 +161,8 @@ class Version:
         most = self._serving.limits.seconds if seconds is None else seconds
         job = Job(call, items, key=key, seconds=most, trace=trace, on_text=on_text)
         with self._lock:
-            self._ongoing += 1
-        job.future.add_done_callback(self._done)
+            self._ongoing.add(job)
+        job.future.add_done_callback(lambda _: self._done(job))
         try:
             self.queue.put(job)
         except RequestError:
@@ -170,9 +170,19 @@ class Version:
             raise
         return job
 
-    def _done(self, _: object) -> None:
+    def _done(self, job: Job) -> None:
         with self._lock:
-            self._ongoing -= 1
+            self._ongoing.discard(job)
+
+    def abandon(self, error: RequestError) -> int:
+        """End every request that waits or is being answered with an error; how many there were."""
+        self.queue.close()
+        with self._lock:
+            jobs = list(self._ongoing)
+        self.queue.fail_all(error)
+        for job in jobs:
+            job.fail(error)
+        return len(jobs)
 
     def close(self) -> None:
         """Accept nothing more, and let the replicas end when all is answered."""
@@ -207,6 +217,19 @@ class Deployment:
         self.canary_share = 0.0
         self.shadow: Version | None = None
         self._due = 0.0
+        self._retired: list[Version] = []
+
+    @property
+    def retired(self) -> list[Version]:
+        """Versions that answer nothing new, and still have requests to answer."""
+        return [version for version in self._retired if version.ongoing]
+
+    def _retire(self, *versions: Version) -> None:
+        """Let versions answer what they have accepted, and end."""
+        for version in versions:
+            version.close()
+        with self._lock:
+            self._retired = [*self.retired, *versions]
 
     @property
     def versions(self) -> list[Version]:
@@ -265,29 +288,28 @@ class Deployment:
             if self.shadow is version:
                 self.shadow = None
             self.canary, self.canary_share, self._due = None, 0.0, 0.0
-        for old in leaving:
-            old.close()
+        self._retire(*leaving)
 
     def try_out(self, version: Version, share: float) -> None:
         """Let a version answer a share of the requests, beside the current one."""
         with self._lock:
             before, self.canary, self.canary_share, self._due = self.canary, version, share, 0.0
         if before is not None:
-            before.close()
+            self._retire(before)
 
     def watch(self, version: Version | None) -> None:
         """Let a version answer every request too, unseen: its answers are only compared. ``None``: end that."""
         with self._lock:
             before, self.shadow = self.shadow, version
         if before is not None:
-            before.close()
+            self._retire(before)
 
     def end_canary(self) -> bool:
         """Stop trying out; whether there was something to stop."""
         with self._lock:
             canary, self.canary, self.canary_share = self.canary, None, 0.0
         if canary is not None:
-            canary.close()
+            self._retire(canary)
         return canary is not None
 
     def _check_kind(self, version: Version) -> None:

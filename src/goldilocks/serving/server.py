@@ -1,10 +1,11 @@
-"""The HTTP server: listens, drains on SIGTERM and ends with exit code 0."""
+"""The HTTP server: listens, drains on SIGTERM and ends, by a deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ipaddress
+import math
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import uvicorn
 
 from goldilocks.errors import InputError
 from goldilocks.serving.app import make_app
+from goldilocks.serving.drain import GRACE, Drain, end_process
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
@@ -25,16 +27,15 @@ _SWITCH = 0.0005
 """Seconds after which a thread in Python code gives way: the event loop should not wait 5 ms for a replica's thread."""
 _KEEP_ALIVE = 75
 """Seconds an idle connection stays open: longer than load balancers keep theirs (60), which else ask a closed one."""
-_GRACE = 2.0
-"""Seconds that connections have to take their last answers."""
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Tells the service that it stops as soon as the signal comes, so that readiness says so while it drains."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, drain: Drain) -> None:
+        """Serve ``service`` as ``config`` says, and end by the deadline of ``drain``."""
         super().__init__(config)
-        self._service = service
+        self._service, self.drain = service, drain
         self.failed: Exception | None = None
         """Why the service cannot go on."""
 
@@ -52,7 +53,9 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: object) -> None:
+        """A signal has come: accept no more, answer what was accepted, and end."""
         self._service.stopping = True
+        self.drain.begin()
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
@@ -99,7 +102,7 @@ def listen(settings: ServeSettings) -> socket.socket:
 
 
 def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what was accepted.
+    """Serve until SIGTERM or SIGINT, then answer what was accepted, for ``limits.drain_seconds`` at most.
 
     Args:
         settings: What, where and how.
@@ -108,6 +111,8 @@ def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder |
 
     Raises:
         GoldilocksError: a bundle, the keys or the address cannot be used.
+        UnansweredError: the time was over before everything that was accepted was answered; the rest got 503. Where
+            the service cannot end by itself ``GRACE`` seconds later, the process is ended with the same words and code.
     """
     check_exposure(settings)
     use_threads(settings.replicas)
@@ -115,26 +120,39 @@ def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder |
     try:
         service = Service(settings, find=find)
         service.watch()
-        config = uvicorn.Config(
-            make_app(service),
-            log_level="warning",
-            lifespan="on",
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=int(settings.limits.drain_seconds + _GRACE),
-            ssl_certfile=settings.tls.certificate if settings.tls else None,
-            ssl_keyfile=settings.tls.key if settings.tls else None,
-        )
-        server = _Server(config, service)
+        server = server_of(service)
         scheme = "https" if settings.tls else "http"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         notify(f"listening on {scheme}://{host}:{sock.getsockname()[1]}")
         threading.Thread(target=_watch, args=(service, server, notify), daemon=True).start()
-        asyncio.run(server.serve(sockets=[sock]))
-        if server.failed is not None:
-            raise server.failed
+        run(server, sock)
     finally:
         sock.close()
+
+
+def server_of(service: Service) -> Server:
+    """The server of a service, which keeps the deadline of ``limits.drain_seconds``."""
+    seconds, tls = service.settings.limits.drain_seconds, service.settings.tls
+    config = uvicorn.Config(
+        make_app(service),
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=math.ceil(seconds + GRACE / 2),
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
+    drain = Drain(seconds, service.abandon, lambda error: end_process(error, service.save))
+    return Server(config, service, drain)
+
+
+def run(server: Server, sock: socket.socket) -> None:
+    """Answer requests on a socket until a signal comes; see ``serve``."""
+    asyncio.run(server.serve(sockets=[sock]))
+    if server.failed is not None:
+        raise server.failed
+    server.drain.finish()
 
 
 def use_threads(replicas: ReplicaSettings) -> None:
@@ -148,7 +166,7 @@ def use_threads(replicas: ReplicaSettings) -> None:
     set_threads(0 if replicas.isolated else replicas.threads)
 
 
-def _watch(service: Service, server: _Server, notify: Callable[[str], None]) -> None:
+def _watch(service: Service, server: Server, notify: Callable[[str], None]) -> None:
     """Say when models are ready; end the server where one cannot be loaded at all."""
     try:
         service.wait()

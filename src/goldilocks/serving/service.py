@@ -102,6 +102,7 @@ class Service:
         self.log = RequestLog(settings.log, self.metrics.log_failures.inc) if settings.log.path else None
         self._inference = Inference(self.metrics, settings.cache_items, settings.limits.seconds)
         self._ended = threading.Event()
+        self._abandoned = False
         self._scalers: dict[Version, Scaler] = {}
         self.started = int(time.time())
         known = read_state(settings.state).models
@@ -365,18 +366,42 @@ class Service:
         """Answer what was accepted, then end the replicas."""
         self.stopping = True
         self._ended.set()
-        versions = [version for deployment in self.deployments.values() for version in deployment.versions]
+        versions = self._versions()
         for version in versions:
             version.close()
-        until = time.monotonic() + self.settings.limits.drain_seconds
+        until = time.monotonic() + (0.0 if self._abandoned else self.settings.limits.drain_seconds)
         for version in versions:
             version.join(max(0.1, until - time.monotonic()))
-        self.access.save()
-        if self.log is not None:
-            self.log.close()
+        self.save()
         if self.telemetry is not None:
             self.telemetry.close()
         _LOG.removeFilter(self._filter)
+
+    def abandon(self) -> int:
+        """Refuse whatever is not answered yet (503).
+
+        Returns:
+            How many requests that were; copies for a shadow version are none.
+        """
+        self._abandoned = True
+        error = RequestError(503, "stopping", "the service stopped before this request was answered.")
+        refused = {version: version.abandon(error) for version in self._versions()}
+        shadows = [deployment.shadow for deployment in self.deployments.values()]
+        return sum(count for version, count in refused.items() if version not in shadows)
+
+    def save(self) -> None:
+        """Write what is kept beyond the end: used quotas and the request log."""
+        self.access.save()
+        if self.log is not None:
+            self.log.close()
+
+    def _versions(self) -> list[Version]:
+        """All that have, or may get, requests to answer."""
+        return [
+            version
+            for deployment in self.deployments.values()
+            for version in (*deployment.versions, *deployment.retired)
+        ]
 
     def _on_batch(self, model: str, version: str, batch: BatchRun) -> None:
         self.metrics.on_batch(model, version, batch)

@@ -50,7 +50,8 @@ class RequestLimits:
     body_seconds: float = 20.0
     """A client that sends its body more slowly is cut off (408)."""
     drain_seconds: float = 25.0
-    """After SIGTERM accepted requests have so long to be answered."""
+    """After SIGTERM accepted requests have so long to be answered; the rest gets 503. The process ends within 5 seconds
+    more, whatever happens."""
 
 
 @dataclass(frozen=True, slots=True)
