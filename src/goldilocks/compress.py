@@ -10,6 +10,7 @@ from pathlib import Path
 from goldilocks import plugins
 from goldilocks.bundle.compression_table import markdown
 from goldilocks.bundle.layout import INFO, MODEL
+from goldilocks.bundle.one_domain import one_domain
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.write import write_compressed
 from goldilocks.catalog import students
@@ -50,6 +51,8 @@ class CompressionSettings:
     students: tuple[str, ...] = ()
     """Pretrained models that a student may start from: names of the catalogue, ``org/name``, folders. Empty: those of
     the catalogue that are on this machine, for the language of the texts."""
+    domain: str | None = None
+    """Whose part is compressed, of a bundle with a part for each; the result is a bundle of that domain alone."""
 
 
 def compress_bundle(
@@ -88,8 +91,9 @@ def compress_bundle(
         raise InputError(f"max_loss is {settings.max_loss:g}; it is a margin above 0, such as {MAX_LOSS}.")
     if out.absolute() == bundle.absolute():
         raise InputError(f"{out}: is the bundle itself, which is kept; choose another --out.")
-    loaded = load(bundle)
-    _check_compressible(loaded)
+    whole = load(bundle)
+    _check_compressible(whole)
+    loaded = one_domain(whole, settings.domain)
     part = labelled_rows(loaded, data, fields or {}, sentences=settings.sentences)
     texts = _calibration_texts(loaded, Path(settings.texts), part) if settings.texts else ()
     calibration = Calibration(texts, SeededDistil(settings.seed), _students(settings.students, texts))
@@ -97,7 +101,7 @@ def compress_bundle(
     try_writing(tables.with_name(f"{tables.name}.json"))
     with tempfile.TemporaryDirectory() as scratch:
         record, taken = compressed_form(
-            SavedModel(bundle / MODEL, loaded.info.family, loaded.info.engine),
+            SavedModel(_model_folder(loaded, Path(scratch), settings.domain), loaded.info.family, loaded.info.engine),
             _comparison(loaded, part, settings.max_loss),
             calibration,
             Path(scratch),
@@ -115,6 +119,16 @@ def compress_bundle(
             )
         write_compressed(loaded, record, taken.folder, out)
     return record
+
+
+def _model_folder(bundle: Bundle, scratch: Path, domain: str | None) -> Path:
+    """Where the model that is compressed lies; that of one domain is written first."""
+    if domain is None:
+        return bundle.folder / MODEL
+    folder = scratch / "domain"
+    folder.mkdir()
+    bundle.model.save(folder)
+    return folder
 
 
 def _students(names: Sequence[str], texts: Sequence[Text]) -> tuple[PretrainedModel, ...]:
@@ -138,10 +152,6 @@ def _calibration_texts(bundle: Bundle, path: Path, gate: Part) -> tuple[Text, ..
 def _check_compressible(bundle: Bundle) -> None:
     if bundle.info.compression is not None or bundle.info.engine != "native":
         raise InputError(f"{bundle.folder}: is compressed already; compress the bundle that it was made from.")
-    if bundle.domains:
-        raise InputError(
-            f"{bundle.folder}: has a part for each domain, which no compressor knows; compress a bundle of one model."
-        )
     if isinstance(bundle.model, TracksSpending):
         raise InputError(f"{bundle.folder}: its model answers at an endpoint, so there is nothing to compress here.")
 

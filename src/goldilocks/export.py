@@ -10,6 +10,7 @@ from pathlib import Path
 from goldilocks import plugins
 from goldilocks.bundle.card import exported_card
 from goldilocks.bundle.layout import CARD
+from goldilocks.bundle.one_domain import one_domain
 from goldilocks.bundle.read import load
 from goldilocks.errors import GoldilocksError, InputError, MissingError
 from goldilocks.protocols import HasPrecisions, TracksSpending
@@ -17,7 +18,7 @@ from goldilocks.records import Exported, ExportSettings
 from goldilocks.support.files import write_text
 
 
-def export_bundle(bundle: Path, target: str, out: Path, precision: str = "") -> Exported:
+def export_bundle(bundle: Path, target: str, out: Path, precision: str = "", *, domain: str | None = None) -> Exported:
     """Write a bundle's model in another format, with a model card.
 
     Args:
@@ -25,13 +26,14 @@ def export_bundle(bundle: Path, target: str, out: Path, precision: str = "") -> 
         target: File name in exporters/.
         out: A folder that is empty or does not exist. It stays empty where the export fails.
         precision: One of the exporter's ``PRECISIONS``; empty: the first, or what the bundle has.
+        domain: Whose part is exported, of a bundle with a part for each.
 
     Returns:
         How the folder is used.
 
     Raises:
-        InputError: ``out`` is not empty, there is no such precision, or this kind of model has no such form with the
-            same answers.
+        InputError: ``out`` is not empty, there is no such precision or domain, or this kind of model has no such form
+            with the same answers.
         MissingError: no such target, or a package that it needs is not installed.
     """
     exporter = plugins.load("exporters", target)
@@ -44,14 +46,15 @@ def export_bundle(bundle: Path, target: str, out: Path, precision: str = "") -> 
     missing = exporter.unavailable()
     if missing:
         raise MissingError(f"--to {target}: {missing}")
-    loaded = load(bundle)
+    loaded = one_domain(load(bundle), domain)
     if isinstance(loaded.model, TracksSpending):
         raise InputError(f"{bundle}: its model answers at an endpoint, so there are no weights to export.")
     reason = exporter.incompatibility(loaded.model)
     if reason is not None:
         raise InputError(f"{bundle}: cannot be exported to {target}: {reason}.")
     info = loaded.info
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{info.task}-{info.model}").strip("_")
+    words = [info.task, info.model, *([domain] if domain else [])]
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", "-".join(words)).strip("_")
     precision = precision or next(iter(precisions), "")
     settings = ExportSettings(name, info.answer_rule, info.normalisation, precision)
     out.mkdir(parents=True, exist_ok=True)

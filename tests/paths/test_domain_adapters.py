@@ -14,11 +14,13 @@ import pytest
 import goldilocks
 from goldilocks.bundle.read import Bundle, load
 from goldilocks.bundle.verify import verify
-from goldilocks.compress import compress_bundle
+from goldilocks.compress import CompressionSettings, compress_bundle
 from goldilocks.continual import ContinueFrom, continue_tuning
 from goldilocks.errors import GoldilocksError, InputError
+from goldilocks.export import export_bundle
 from goldilocks.fine_tune import tune_one
 from goldilocks.nets.domains import DomainNetworks
+from goldilocks.nets.export.standalone_predict import load as load_script
 from goldilocks.records import ContinualReport, TaskSpec
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing import tiny
@@ -197,13 +199,56 @@ def test_taggers_have_domains_routed_by_confidence(tmp_path: Path) -> None:
     assert stated.values == load(tmp_path / "bundle").answers(words).values
 
 
-def test_bundle_with_domains_is_evaluated_by_domain_and_not_compressed(folder: Path, tmp_path: Path) -> None:
+def test_bundle_with_domains_is_evaluated_by_domain(folder: Path) -> None:
     rows = [{"text": text, "label": "winter"} for text in NEW]
     stated = goldilocks.evaluate(folder / "updated", rows, domain="may")
     assert stated.scores["accuracy"].value == 1
     assert goldilocks.evaluate(folder / "updated", rows, domain="first").scores["accuracy"].value == 0
-    with pytest.raises(InputError, match="has a part for each domain, which no compressor knows"):
-        compress_bundle(folder / "updated", str(folder / "may.jsonl"), tmp_path / "small")
+
+
+def test_domain_to_compress_or_export_is_named(folder: Path, tmp_path: Path) -> None:
+    rows = str(folder / "may.jsonl")
+    for name, words in (
+        (None, "has a part for each domain; name one with --domain: first, may"),
+        ("mya", r"there is no domain 'mya'. Did you mean 'may'\?"),
+    ):
+        with pytest.raises(InputError, match=words):
+            compress_bundle(folder / "updated", rows, tmp_path / "small", CompressionSettings(domain=name))
+        with pytest.raises(InputError, match=words):
+            export_bundle(folder / "updated", "hub", tmp_path / "out", domain=name)
+    with pytest.raises(InputError, match="has no domains; omit --domain"):
+        export_bundle(folder / "bundle", "hub", tmp_path / "out", domain="may")
+
+
+@pytest.mark.parametrize("domain", ["first", "may"])
+def test_one_domain_is_exported_with_its_own_labels_and_answers(
+    folder: Path, updated: Bundle, tmp_path: Path, domain: str
+) -> None:
+    pytest.importorskip("onnx", reason="pip install 'goldilocks-lm[onnx]'")
+    exported = export_bundle(folder / "updated", "onnx", tmp_path / "onnx", domain=domain)
+    assert f"Of its domains this is {domain}." in (tmp_path / "onnx" / "README.md").read_text()
+    assert "predict.py" in exported.command
+    model = load_script(tmp_path / "onnx")
+    stated = updated.answers(OLD[:4] + NEW[:2], domains=[domain] * 6)
+    count = 3 if domain == "first" else 5
+    for text, row in zip(OLD[:4] + NEW[:2], stated.probabilities, strict=True):
+        probabilities = list(model.predict(text)["probabilities"].values())
+        assert probabilities == pytest.approx(row[:count], abs=1e-5)
+
+
+def test_one_domain_is_compressed_to_a_bundle_of_its_own(folder: Path, updated: Bundle, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
+    settings = CompressionSettings(max_loss=0.5, only=("onnx_int8",), domain="may")
+    compress_bundle(folder / "updated", str(may(tmp_path / "dev.jsonl", seed=9)), tmp_path / "small", settings)
+
+    small = load(tmp_path / "small")
+    assert (small.domains, small.info.family, small.info.engine) == ((), "encoder", "onnxruntime")
+    assert small.labels == ("food", "money", "sport", "summer", "winter")
+    assert small.info.reference is None
+    assert verify(tmp_path / "small").ok
+    stated = updated.answers(NEW, domains=["may"] * len(NEW))
+    assert small.answers(NEW).values == stated.values
+    assert small.answers(NEW).probabilities == pytest.approx(stated.probabilities, abs=0.1)
 
 
 def test_command_takes_domains_from_a_column(folder: Path, tmp_path: Path) -> None:

@@ -110,9 +110,9 @@ def test_an_idle_process_that_was_killed_is_replaced_before_anybody_asks(weather
 
 
 def test_everything_survives_the_wire() -> None:
-    call = Call(Operation.GENERATE, Generation(max_tokens=3, temperature=0.5, stops=("\n", "é")))
+    call = Call(Operation.GENERATE, Generation(max_tokens=3, temperature=0.5, stops=("\n", "é")), "a domain")
     assert wire.call_from(wire.call_to(call, ["a", ("b", "c")])) == (call, ["a", ("b", "c")])
-    card = ScriptedEngine().card
+    card = replace(ScriptedEngine().card, domains=("first", "a domain"))
     assert wire.card_from(wire.card_to(card)) == card
     tagged = Prediction(("O", "B-x"), 0.5, {}, "in Rome", ((0, 2), (3, 7)))
     several = Prediction(("dry",), 0.9, {"dry": 0.9, "wet": 0.1})

@@ -333,7 +333,8 @@ def write_compressed(original: Bundle, record: Compression, model_folder: Path, 
     )
     with _beside(folder) as part:
         shutil.copytree(model_folder, part / MODEL)
-        for name in (PROFILE, CONTINUAL, known_replies.FILE, known_replies.INDEX):
+        profile = (PROFILE,) if info.reference is not None else ()
+        for name in (*profile, CONTINUAL, known_replies.FILE, known_replies.INDEX):
             if (original.folder / name).is_file():
                 shutil.copy(original.folder / name, part / name)
         write_text(part / CARD, without_own_paths(card(info), [folder.parent]))

@@ -39,6 +39,10 @@ def compress(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the training of pruned and distilled networks.")] = 0,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Of a bundle with a part for each domain: which one; DATA are rows of this domain."),
+    ] = None,
     field: FieldOption = None,
     sentences: Annotated[
         int | None, typer.Option(min=1, help="Of bundles that tag: consecutive rows that form one item.")
@@ -57,7 +61,9 @@ def compress(
     from goldilocks.bundle.compression_table import line
     from goldilocks.compress import CompressionSettings, compress_bundle
 
-    settings = CompressionSettings(max_loss, prefer, tuple(only or ()), sentences, texts, seed, tuple(student or ()))
+    settings = CompressionSettings(
+        max_loss, prefer, tuple(only or ()), sentences, texts, seed, tuple(student or ()), domain
+    )
     say("Reading the rows and measuring the original", error=True)
     record = compress_bundle(
         bundle,

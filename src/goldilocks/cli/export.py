@@ -15,6 +15,7 @@ def export(
     out: Annotated[Path, typer.Option(help="An empty folder to write to.")],
     to: Annotated[str, typer.Option(help="The format; `goldilocks list exporters` lists them.")] = "onnx",
     precision: Annotated[str, typer.Option(help="Of the weights, for gguf: f16, q8_0 or q4_0. Default: f16.")] = "",
+    domain: Annotated[str | None, typer.Option(help="Of a bundle with a part for each domain: which one.")] = None,
 ) -> None:
     """Write a bundle's model in a format that runs without Goldilocks, with a model card that says how.
 
@@ -27,5 +28,5 @@ def export(
     """
     from goldilocks.export import export_bundle
 
-    exported = export_bundle(bundle, to, out, precision)
+    exported = export_bundle(bundle, to, out, precision, domain=domain)
     say(f"exported: {out}" + (f"; try: {exported.command}" if exported.command else f"; see {out / 'README.md'}"))

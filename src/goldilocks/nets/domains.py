@@ -138,22 +138,28 @@ class DomainNetworks:
         """
         return [self.domains[place].name for place in self._routed(texts)]
 
+    def part_of(self, name: str) -> Network:
+        """See ``protocols.SupportsDomains``; it shares its weights with the others."""
+        return self.domains[self._place(name)].network
+
     def embed(self, texts: Sequence[Text]) -> Floats | None:
         """See ``protocols.SupportsEmbeddings``: the vectors of the frozen network."""
         return self.base.embed(texts)
 
     def _places(self, texts: Sequence[Text], domains: Sequence[str | None] | None) -> list[int]:
         stated = list(domains) if domains is not None else [None] * len(texts)
-        number = {name: place for place, name in enumerate(self.domain_names)}
-        unknown = next((name for name in stated if name is not None and name not in number), None)
-        if unknown is not None:
-            near, known = suggest(unknown, self.domain_names), ", ".join(self.domain_names)
-            raise InputError(f"there is no domain {unknown!r}.{near} There are: {known}.")
+        number = {name: self._place(name) for name in dict.fromkeys(stated) if name is not None}
         places = [-1 if name is None else number[name] for name in stated]
         open_rows = [row for row, place in enumerate(places) if place < 0]
         for row, place in zip(open_rows, self._routed([texts[row] for row in open_rows]), strict=True):
             places[row] = place
         return places
+
+    def _place(self, name: str) -> int:
+        known = self.domain_names
+        if name not in known:
+            raise InputError(f"there is no domain {name!r}.{suggest(name, known)} There are: {', '.join(known)}.")
+        return known.index(name)
 
     def _routed(self, texts: Sequence[Text]) -> list[int]:
         if not texts:

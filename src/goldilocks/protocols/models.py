@@ -126,3 +126,16 @@ class SupportsDomains(Protocol):
 
     def route(self, texts: Sequence[Text]) -> list[str]:
         """The domain that each item is taken to be of where none is stated."""
+
+    @property
+    def family(self) -> str:
+        """File name in families/ of what restores the model of one domain."""
+
+    def part_of(self, name: str) -> Model:
+        """The model of one domain, which answers as this one does with the domain stated.
+
+        Its labels are the first of this one's.
+
+        Raises:
+            InputError: there is no domain of this name.
+        """

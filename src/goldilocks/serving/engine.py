@@ -37,6 +37,8 @@ class Call:
     operation: Operation = Operation.PREDICT
     generation: Generation = field(default_factory=Generation)
     """``GENERATE``: what is not said is as the bundle was tuned."""
+    domain: str | None = None
+    """``PREDICT``: whose part answers, of a model with a part for each domain; ``None``: each item is routed."""
 
 
 Result = Prediction | tuple[float, ...] | TokenLogprobs
@@ -59,6 +61,8 @@ class ModelCard:
     created_by: str
     operations: tuple[Operation, ...]
     size_bytes: int = 0
+    domains: tuple[str, ...] = ()
+    """Of a model with a part for each."""
 
 
 class Engine(Protocol):
@@ -115,7 +119,8 @@ class LocalEngine:
     def _run(self, call: Call, items: Sequence[Text]) -> list[Result]:
         match call.operation:
             case Operation.PREDICT:
-                return list(self._bundle.answers(items).predictions())
+                stated = None if call.domain is None else [call.domain] * len(items)
+                return list(self._bundle.answers(items, domains=stated).predictions())
             case Operation.GENERATE:
                 return list(self._bundle.answers(items, generation=call.generation).predictions())
             case Operation.EMBED:
@@ -164,6 +169,7 @@ def _card(bundle: Bundle) -> ModelCard:
         created_by=info.created_by,
         operations=tuple(operations),
         size_bytes=bundle.model.size_bytes(),
+        domains=bundle.domains,
     )
 
 

@@ -53,6 +53,8 @@ class Context:
     caller: Caller = field(default_factory=Caller)
     model: str = ""
     version: str = ""
+    domain: str | None = None
+    """Named by the request, of a model with a part for each domain."""
     since: float = field(default_factory=time.monotonic)
     trace: object = None
     """The span of the request, where requests are traced."""

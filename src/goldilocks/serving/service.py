@@ -26,6 +26,7 @@ from goldilocks.serving.items import check_answered, items_from
 from goldilocks.serving.log_rows import LogRow
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.metrics import Metrics, State
+from goldilocks.serving.names import parsed
 from goldilocks.serving.privacy import MaskingFilter, Privacy, hidden_answer, joined, names_in
 from goldilocks.serving.process_engine import ProcessEngine
 from goldilocks.serving.queue import BatchRun
@@ -58,11 +59,13 @@ class Answered:
     card: ModelCard
     items: Sequence[Text]
     results: Sequence[Result]
+    domain: str | None = None
+    """Named by the request."""
 
     @property
     def name(self) -> str:
-        """Name and version of the model that answered, as sent to clients."""
-        return self.deployment.name
+        """Name of the model that answered, as sent to clients."""
+        return self.deployment.name if self.domain is None else f"{self.deployment.name}:{self.domain}"
 
 
 class Service:
@@ -137,20 +140,20 @@ class Service:
         return sorted(alias for alias, other in self._aliases.items() if other == name)
 
     def find(self, request: Request, name: str | None) -> tuple[Deployment, str | None]:
-        """The model a request names (``NAME``, an alias, or ``NAME@VERSION``), and the version.
+        """The model a request names (see ``names``), and the version; the domain is put into the context.
 
         Without a name it is the only model there is.
 
         Raises:
-            RequestError: there is no such model (404), or the key does not allow it (403).
+            RequestError: there is no such model or domain (404), or the key does not allow it (403).
         """
         context = context_of(request)
         if name is None:
             if len(self.deployments) != 1:
                 raise RequestError(422, "no_model", f"several models are served; name one: {self._known(context)}.")
             name = next(iter(self.deployments))
-        plain, _, version = name.partition("@")
-        plain = self._aliases.get(plain, plain)
+        asked = parsed(name, {*self.deployments, *self._aliases})
+        plain = self._aliases.get(asked.model, asked.model)
         deployment = self.deployments.get(plain)
         # A key learns nothing of models that it may not ask.
         if deployment is None:
@@ -161,7 +164,16 @@ class Service:
             raise RequestError(
                 403, "model_not_allowed", f"this key may not ask {plain!r}; it may ask: {self._known(context)}."
             )
-        return deployment, version or None
+        context.domain = asked.domain
+        if asked.domain is not None:
+            self._check_domain(deployment, asked.domain, asked.version)
+        return deployment, asked.version
+
+    def _check_domain(self, deployment: Deployment, domain: str, version: str | None) -> None:
+        known = self.card(deployment.choose(version) if version else deployment.current).domains
+        if domain not in known:
+            there = f"there are: {', '.join(known)}" if known else "it has no domains, so name the model alone"
+            raise RequestError(404, "domain_not_found", f"{deployment.name} has no domain {domain[:100]!r}; {there}.")
 
     def visible(self, request: Request) -> Iterator[Deployment]:
         """The models that a caller may ask."""
@@ -195,6 +207,8 @@ class Service:
         deployment, wanted = self.find(request, name)
         version = deployment.choose(wanted)
         context = context_of(request)
+        if context.domain is not None and context.domain not in self.card(version).domains:
+            version = deployment.current  # what is tried out need not know every domain
         context.model, context.version = deployment.name, version.id
         return deployment, version, self.card(version)
 
@@ -210,7 +224,7 @@ class Service:
         answered = next(
             (running for running in deployment.versions if running.id == context_of(request).version), version
         )
-        return Answered(deployment, answered, card, items, results)
+        return Answered(deployment, answered, card, items, results, context_of(request).domain)
 
     async def run(self, asked: Asked, items: Sequence[Text]) -> list[Result]:
         """The results for items.
@@ -234,6 +248,8 @@ class Service:
                 f"GET /v1/models lists what each model does.",
             )
         context = context_of(request)
+        if operation is Operation.PREDICT and context.domain is not None:
+            asked = replace(asked, call=replace(asked.call, domain=context.domain))
         self.access.count(context.caller, len(items))
         privacy = await self._privacy(request, deployment, items)
         masking = self.settings.masking

@@ -66,6 +66,7 @@ def call_to(call: Call, items: Sequence[Text], *, stream: bool = False) -> dict[
     return {
         "operation": call.operation.value,
         "generation": asdict(call.generation),
+        "domain": call.domain,
         "items": list(items),
         "stream": stream,
     }
@@ -77,7 +78,7 @@ def call_from(message: Mapping[str, Any]) -> tuple[Call, list[Text]]:
     stops = options["stops"]
     generation = replace(Generation(**{**options, "stops": None}), stops=None if stops is None else tuple(stops))
     items = [str(item) if isinstance(item, str) else tuple(item) for item in message["items"]]
-    return Call(Operation(message["operation"]), generation), items
+    return Call(Operation(message["operation"]), generation, message["domain"]), items
 
 
 def card_to(card: ModelCard) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def card_from(message: Mapping[str, Any]) -> ModelCard:
             **message,
             "output": Output(message["output"]),
             "labels": tuple(message["labels"]),
+            "domains": tuple(message["domains"]),
             "operations": tuple(map(Operation, message["operations"])),
         }
     )

@@ -24,7 +24,7 @@ class ClassifyRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["my card has not arrived"]}]})
 
     model: str | None = Field(
-        None, description="Name, alias or NAME@VERSION; may be left out where one model is served."
+        None, description="Name, alias, NAME@VERSION or NAME:DOMAIN; may be left out where one model is served."
     )
     input: str | list[JsonValue] = Field(
         description="A text, or a list of items: texts, lists of texts (pairs), or objects with the task's roles."

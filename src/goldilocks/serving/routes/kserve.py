@@ -118,7 +118,7 @@ async def infer(request: Request, model: str, version: str | None = None) -> dic
     card = service.card(deployment.choose(wanted) if wanted else deployment.current)
     answered = await service.ask(request, _named(model, version), _rows(body, card))
     return {
-        "model_name": deployment.name,
+        "model_name": answered.name,
         "model_version": answered.version.id,
         "id": body.id or context_of(request).request_id,
         "outputs": _tensors(answered),

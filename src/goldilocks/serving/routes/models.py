@@ -51,5 +51,6 @@ def described(service: Service, deployment: Deployment) -> dict[str, Any]:
             "language": card.language,
             "created_by": card.created_by,
             "operations": [operation.value for operation in card.operations],
+            "domains": [f"{deployment.name}:{domain}" for domain in card.domains],
         }
     return description
