@@ -17,7 +17,7 @@ from goldilocks.errors import InputError
 from goldilocks.serving.deploy.write import TARGETS, deployment_of, write_deployment
 from goldilocks.serving.drain import GRACE
 from goldilocks.serving.metrics import GAUGES, Metrics
-from goldilocks.serving.settings import read_settings, settings_from
+from goldilocks.serving.settings import ServeSettings, read_settings, settings_from
 
 
 def written(weather_bundle: Path, target: str, out: Path) -> dict[str, str]:
@@ -150,6 +150,31 @@ def test_the_settings_are_ones_the_service_takes(weather_bundle: Path, tmp_path:
     assert len(made.models) == 1
 
 
+@pytest.mark.parametrize("target", ["docker", "systemd"])
+@pytest.mark.parametrize(
+    ("engine", "package", "system"),
+    [
+        ("native", "goldilocks-lm[serve]==", ""),
+        ("onnxruntime", "goldilocks-lm[serve,onnx]==", ""),
+        ("openvino", "goldilocks-lm[serve,openvino]==", ""),
+        ("torch_compile", "goldilocks-lm[serve]==", "g++"),
+    ],
+)
+def test_what_the_engine_of_the_bundle_needs_is_installed(
+    weather_bundle: Path, tmp_path: Path, target: str, engine: str, package: str, system: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(weather_bundle, copy)
+    info = json.loads((copy / "bundle.json").read_text())
+    (copy / "bundle.json").write_text(json.dumps(info | {"engine": engine}))
+
+    files = written(copy, target, tmp_path / "out")
+
+    text = files["Dockerfile" if target == "docker" else "goldilocks.service"]
+    assert package in text
+    assert ("g++" in text) == (system == "g++")
+
+
 def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: Path, tmp_path: Path) -> None:
     files = written(weather_bundle, "kubernetes", tmp_path / "out")
     result: dict[str, Any] = {entry["kind"]: entry for entry in yaml.safe_load_all(files["kubernetes.yaml"])}
@@ -167,6 +192,13 @@ def test_kubernetes_manifests_are_hardened_and_belong_together(weather_bundle: P
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert pod["volumes"][1]["secret"]["secretName"].endswith("-keys")
     made = settings_from(yaml.safe_load(result["ConfigMap"]["data"]["serve.yaml"]))
+    # As many threads as CPUs are requested; what is held in memory fits below the limit.
+    assert made.replicas.threads == int(container["resources"]["requests"]["cpu"])
+    memory = {kind: int(amount["memory"].removesuffix("M")) for kind, amount in container["resources"].items()}
+    assert made.replicas.memory_mb == memory["requests"] < memory["limits"]
+    # A number of replicas would be set back by each apply, whatever the autoscaler has made of it.
+    assert "replicas" not in result["Deployment"]["spec"]
+    assert result["HorizontalPodAutoscaler"]["spec"]["minReplicas"] == 1
     # Kubernetes ends a pod only after the service had its time to drain, which begins after preStop.
     waits = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] > waits + made.limits.drain_seconds + GRACE
@@ -242,6 +274,43 @@ def test_alerts_fire_when_the_budget_burns_and_not_before(
     )
     done = promtool("test", "rules", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_image_and_units_stop_late_enough_and_are_pinned(weather_bundle: Path, tmp_path: Path) -> None:
+    import re
+
+    most = read_settings_of(weather_bundle, tmp_path / "read").limits.drain_seconds + GRACE
+    compose = yaml.safe_load(written(weather_bundle, "compose", tmp_path / "compose")["compose.yaml"])
+    assert int(compose["services"]["model"]["stop_grace_period"].removesuffix("s")) >= most
+    for service in compose["services"].values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["read_only"] is True
+        assert "mem_limit" in service
+    unit = written(weather_bundle, "systemd", tmp_path / "systemd")["goldilocks.service"]
+    seconds = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert seconds
+    assert int(seconds[1]) >= most
+    docker = written(weather_bundle, "docker", tmp_path / "docker")["Dockerfile"]
+    stop = re.search(r"--stop-timeout (\d+)", docker)
+    assert stop
+    assert int(stop[1]) >= most
+    images = [*re.findall(r"^ARG PYTHON=(\S+)$", docker, re.MULTILINE), compose["services"]["prometheus"]["image"]]
+    assert all(re.search(r":v?\d+\.\d+\.\d+", image) for image in images), images
+    assert set(re.findall(r"^FROM (\S+)", docker, re.MULTILINE)) == {"${PYTHON}"}
+
+
+def read_settings_of(weather_bundle: Path, out: Path) -> ServeSettings:
+    written(weather_bundle, "docker", out)
+    return read_settings(out / "serve.yaml")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_unit(weather_bundle: Path, tmp_path: Path) -> None:
+    unit = written(weather_bundle, "systemd", tmp_path / "out")["goldilocks.service"]
+    path = tmp_path / "goldilocks-weather.service"
+    path.write_text(unit.replace("/opt/goldilocks/bin/goldilocks", "/bin/true"))  # the program need not be installed
+    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    assert "goldilocks-weather.service" not in done.stderr, done.stderr
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="docker is not installed")

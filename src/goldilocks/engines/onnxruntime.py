@@ -11,6 +11,9 @@ from pathlib import Path
 from goldilocks.errors import MissingError
 from goldilocks.protocols import Model
 
+EXTRA = "onnx"
+SYSTEM_PACKAGES: tuple[str, ...] = ()
+
 
 def unavailable() -> str | None:
     """See ``protocols.Engine``."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from goldilocks.errors import MissingError
 from goldilocks.protocols import Model
 
+EXTRA = "openvino"
+SYSTEM_PACKAGES: tuple[str, ...] = ()
 READS = "onnxruntime"
 
 

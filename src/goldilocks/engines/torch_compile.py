@@ -14,6 +14,8 @@ from goldilocks import plugins
 from goldilocks.errors import MissingError
 from goldilocks.protocols import Model
 
+EXTRA = ""
+SYSTEM_PACKAGES: tuple[str, ...] = ("g++",)
 READS = "native"
 _COMPILERS = ("c++", "g++", "clang++")
 

@@ -13,6 +13,7 @@ from goldilocks.protocols.compressors import NeedsTexts as NeedsTexts
 from goldilocks.protocols.compressors import PretrainedModel as PretrainedModel
 from goldilocks.protocols.demonstrations import Demonstrations as Demonstrations
 from goldilocks.protocols.engines import Engine as Engine
+from goldilocks.protocols.engines import NeedsInstalled as NeedsInstalled
 from goldilocks.protocols.engines import ReadsFolders as ReadsFolders
 from goldilocks.protocols.estimators import Estimator as Estimator
 from goldilocks.protocols.executors import Executor as Executor

@@ -32,3 +32,16 @@ class ReadsFolders(Protocol):
 
     def incompatibility(self, model: Model) -> str | None:
         """Why it cannot run a model that the other engine loaded, for the user; ``None``: it can."""
+
+
+@runtime_checkable
+class NeedsInstalled(Protocol):
+    """An engine (beside ``Engine``) that needs more than the package's own requirements."""
+
+    @property
+    def EXTRA(self) -> str:  # noqa: N802
+        """The package's extra with what it needs; empty: none."""
+
+    @property
+    def SYSTEM_PACKAGES(self) -> tuple[str, ...]:  # noqa: N802
+        """Debian packages that it needs."""

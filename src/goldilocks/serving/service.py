@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +32,7 @@ from goldilocks.serving.queue import BatchRun
 from goldilocks.serving.request_log import RequestLog
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
 from goldilocks.serving.state import ModelState, ServingState, read_state, write_state
+from goldilocks.support.machine.hardware import cores
 
 if TYPE_CHECKING:
     from goldilocks.serving.telemetry import Telemetry
@@ -448,7 +448,7 @@ def opener(replicas: ReplicaSettings, seconds: float) -> OpenEngine:
     """What makes the engine of a replica: in this process, or in one of its own."""
     if not replicas.isolated:
         return LocalEngine
-    threads = replicas.threads or max(1, (os.cpu_count() or 1) // replicas.max_replicas)
+    threads = replicas.threads or max(1, cores() // replicas.max_replicas)
 
     def opened(folder: Path) -> Engine:
         return ProcessEngine(folder, seconds=seconds, threads=threads, memory_mb=replicas.memory_mb)

@@ -1,9 +1,12 @@
+import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from goldilocks.support.machine import hardware
 from goldilocks.support.machine.hardware import bound_kernel_caches, machine, peak_memory_bytes
 
 
@@ -36,3 +39,30 @@ def test_caches_of_kernels_are_bounded_unless_the_user_did_so(monkeypatch: pytes
 
     assert os.environ["LRU_CACHE_CAPACITY"] == "500"
     assert os.environ.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY") == "32"
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({"cpu.max": "250000 100000\n"}, 2.5),
+        ({"cpu.max": "max 100000\n"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ({"cpu.max": "damaged"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_quota_of_the_control_group_in_cpus(tmp_path: Path, files: dict[str, str], cpus: float) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert hardware._cpu_quota(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(0.5, 1), (1.5, 2), (64.0, 8), (math.inf, 8)])
+def test_cores_are_those_of_the_quota_where_that_is_less(
+    monkeypatch: pytest.MonkeyPatch, quota: float, expected: int
+) -> None:
+    monkeypatch.setattr(hardware, "_cpu_quota", lambda: quota)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert hardware.cores() == expected

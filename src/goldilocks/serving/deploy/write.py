@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from goldilocks import plugins
+from goldilocks.bundle.layout import INFO
 from goldilocks.errors import InputError
+from goldilocks.protocols import Engine, NeedsInstalled
 from goldilocks.serving.engine import version_of
 from goldilocks.serving.settings import model_name
 from goldilocks.serving.version import VERSION
-from goldilocks.support.files import write_text
+from goldilocks.support.files import read_object, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -52,7 +55,16 @@ class Deployment:
     max_replicas: int = 4
     target_ongoing_requests: int = 4
     memory_mb: int = 2_000
+    """Of the process of a replica."""
     package: str = f"goldilocks-lm[serve]=={VERSION}"
+    """What pip installs, with the extra of the bundle's engine."""
+    system_packages: tuple[str, ...] = ()
+    """Debian packages that the engine needs."""
+
+    @property
+    def limit_mb(self) -> int:
+        """Memory of a container with one replica and the server."""
+        return self.memory_mb + 500
 
 
 def deployment_of(
@@ -67,7 +79,9 @@ def deployment_of(
         raise InputError(
             f"replicas are {min_replicas} to {max_replicas}; pass at least 1, and at most as many or more."
         )
-    version, model = version_of(bundle), model_name(bundle)
+    version, model, engine = version_of(bundle), model_name(bundle), _engine_of(bundle)
+    needs = engine if isinstance(engine, NeedsInstalled) else None
+    extras = ["serve", *([needs.EXTRA] if needs and needs.EXTRA else [])]
     name = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:40] or "model"
     size_mb = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 1e6
     return Deployment(
@@ -78,7 +92,15 @@ def deployment_of(
         min_replicas=min_replicas,
         max_replicas=max_replicas,
         memory_mb=100 * round((_BASE_MB + 3 * size_mb) / 100),
+        package=f"goldilocks-lm[{','.join(extras)}]=={VERSION}",
+        system_packages=needs.SYSTEM_PACKAGES if needs else (),
     )
+
+
+def _engine_of(bundle: Path) -> Engine:
+    """What runs the bundle's model."""
+    engine: Engine = plugins.load("engines", str(read_object(bundle / INFO).get("engine", "native")))
+    return engine
 
 
 def write_deployment(bundle: Path, target: str, out: Path, deployment: Deployment) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import platform
 import time
@@ -26,8 +27,24 @@ class Machine:
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: those it is bound to, or as many as the quota of its control group is worth.
+
+    In a container with two CPUs on a machine with 64 cores, 64 threads would wait for each other.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(bound, _cpu_quota())))
+
+
+def _cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """CPUs that the control group may use, as its container sees it; ``inf``: there is no limit."""
+    try:
+        if (root / "cpu.max").exists():  # version 2
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = ((root / "cpu" / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else math.inf
+    except (OSError, ValueError, ZeroDivisionError):  # ValueError: "max"
+        return math.inf
 
 
 def set_threads(threads: int = 0) -> int:
