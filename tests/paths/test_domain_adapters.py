@@ -21,7 +21,7 @@ from goldilocks.export import export_bundle
 from goldilocks.fine_tune import tune_one
 from goldilocks.nets.domains import DomainNetworks
 from goldilocks.nets.export.standalone_predict import load as load_script
-from goldilocks.records import ContinualReport, TaskSpec
+from goldilocks.records import ContinualReport, Footprint, Measured, TaskSpec
 from goldilocks.settings import RunSettings, task_from
 from goldilocks.testing import tiny
 
@@ -236,8 +236,18 @@ def test_one_domain_is_exported_with_its_own_labels_and_answers(
         assert probabilities == pytest.approx(row[:count], abs=1e-5)
 
 
-def test_one_domain_is_compressed_to_a_bundle_of_its_own(folder: Path, updated: Bundle, tmp_path: Path) -> None:
+def measured(family: str, folder: Path, texts: object, *, engine: str) -> Footprint:
+    """A footprint without starting a process: the size is that of the files."""
+    latency = Measured(1.0, 0.9, 1.1, 10, "ms")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Footprint(0.1, latency, latency, 100.0, 10**8, size)
+
+
+def test_one_domain_is_compressed_to_a_bundle_of_its_own(
+    folder: Path, updated: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("onnxruntime", reason="pip install 'goldilocks-lm[onnx]'")
+    monkeypatch.setattr("goldilocks.compress.footprint_of", measured)
     settings = CompressionSettings(max_loss=0.5, only=("onnx_int8",), domain="may")
     compress_bundle(folder / "updated", str(may(tmp_path / "dev.jsonl", seed=9)), tmp_path / "small", settings)
 
