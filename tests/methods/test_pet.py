@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from goldilocks.testing import tiny
 from goldilocks.tuning.run import Run, RunSetup
 
 PART = tiny.part(24)
-METHOD = plugins.load("methods", "pet")
+METHOD: Any = plugins.load("methods", "pet")
 FAMILY = plugins.load("families", "decoder")
 
 
@@ -23,42 +24,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.decoder_folder(tmp_path_factory.mktemp("pet") / "tiny-decoder")
 
 
-def decoder(folder: Path, goal: Goal = tiny.GOAL) -> DecoderClassifier:
+def decoder(folder: Path, goal: Goal = tiny.GOAL, **options: Any) -> DecoderClassifier:
+    """The network as the method begins with it."""
     info = FAMILY.describe(folder, str(folder))
     assert info is not None
-    made = FAMILY.create(info, folder, PART, goal, seed=0)
+    made = METHOD.with_head(FAMILY.create(info, folder, PART, goal, seed=0), METHOD.Options(**options))
+    METHOD.prepare(made, METHOD.Options(**options))
     assert isinstance(made, DecoderClassifier)
     return made
 
 
 def test_calibrated_scores_have_mean_zero_over_the_training_texts(folder: Path) -> None:
     network = decoder(folder)
-    METHOD.prepare(network, METHOD.Options())
-    METHOD.objective(network, PART.texts, PART.gold, METHOD.Options())  # type: ignore[attr-defined]
+    METHOD.objective(network, PART.texts, PART.gold, METHOD.Options())
     with torch.no_grad():
         means = network.score_pooled(network.pooled(PART.texts)).mean(0)
     assert means.abs().max() < 1e-4
 
 
 def test_without_calibration_the_bias_is_zero(folder: Path) -> None:
-    network = decoder(folder)
-    options = METHOD.Options(calibrate=False)
-    METHOD.prepare(network, options)
-    METHOD.objective(network, PART.texts, PART.gold, options)  # type: ignore[attr-defined]
+    network, options = decoder(folder), METHOD.Options(calibrate=False)
+    METHOD.objective(network, PART.texts, PART.gold, options)
     assert not network.head.bias.any()  # type: ignore[operator]
 
 
 def test_a_long_item_is_cut_and_the_pattern_is_not(folder: Path) -> None:
     network = decoder(folder)
-    METHOD.prepare(network, METHOD.Options())
     long, short = network.rows(["soup " * 5_000, "soup"])
     assert len(long.ids) <= network.max_positions
     assert long.ids[-3:].tolist() == short.ids[-3:].tolist()
 
 
 def test_words_may_stand_for_labels(folder: Path) -> None:
-    network = decoder(folder)
-    METHOD.prepare(network, METHOD.Options(words={"money": "the bank"}))
+    network = decoder(folder, words={"money": "the bank"})
     (row,) = network.rows(["soup"])
     assert "the bank" in network.tokenizer.decode(row.ids.tolist(), skip_special_tokens=False)
     own = network.label_ids()[network.labels.index("money")]
@@ -67,7 +65,7 @@ def test_words_may_stand_for_labels(folder: Path) -> None:
 
 def test_several_labels_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="several labels have no single label word; use `lora`"):
-        METHOD.prepare(decoder(folder, Goal(labels=tiny.LABELS, several=True)), METHOD.Options())
+        decoder(folder, Goal(labels=tiny.LABELS, several=True))
 
 
 def test_models_without_scores_of_words_are_refused(tmp_path: Path) -> None:
@@ -75,7 +73,7 @@ def test_models_without_scores_of_words_are_refused(tmp_path: Path) -> None:
     info = plugins.load("families", "encoder").describe(encoder, str(encoder))
     assert info is not None
     assert "use `contrastive`" in str(METHOD.incompatibility(info))
-    assert "use `lora`" in str(METHOD.declined(Output.SCORE))  # type: ignore[attr-defined]
+    assert "use `lora`" in str(METHOD.declined(Output.SCORE))
 
 
 def test_a_tuned_model_answers_alike_after_loading(folder: Path, tmp_path: Path) -> None:
@@ -95,9 +93,9 @@ def test_a_tuned_model_answers_alike_after_loading(folder: Path, tmp_path: Path)
 TEMPLATE = "{text} All in all, it is about"
 
 
-def test_items_stand_in_a_template_without_instruction(folder: Path) -> None:
-    network = decoder(folder)
-    METHOD.prepare(network, METHOD.Options(patterns=(TEMPLATE,)))
+@pytest.mark.parametrize("template", [TEMPLATE, f"{TEMPLATE} {{mask}}"])
+def test_items_stand_in_a_template_without_instruction(folder: Path, template: str) -> None:
+    network = decoder(folder, patterns=(template,))
     (row,) = network.rows(["soup\n{text1} bread"])
     shown = network.tokenizer.decode(row.ids.tolist())
     assert shown == "soup {text1} bread All in all, it is about"
@@ -106,7 +104,25 @@ def test_items_stand_in_a_template_without_instruction(folder: Path) -> None:
 
 def test_template_without_a_place_for_the_item_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"the pattern 'It is' has no place for the item; write \{text\} there"):
-        METHOD.prepare(decoder(folder), METHOD.Options(patterns=("It is",)))
+        decoder(folder, patterns=("It is",))
+
+
+def test_decoder_refuses_a_pattern_that_goes_on_behind_the_label_words(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"goes on behind \{mask\}.*exclude the decoders"):
+        decoder(folder, patterns=("It is {mask}. {text}",))
+
+
+def test_each_pattern_and_seed_is_a_variant_of_its_own() -> None:
+    two = METHOD.variants(METHOD.Options(patterns=("prompt", TEMPLATE), seeds=2))
+    got = [(variant.options.patterns, variant.options.seeds, variant.seed) for variant in two]
+    assert got == [(("prompt",), 1, 0), (("prompt",), 1, 1), ((TEMPLATE,), 1, 0), ((TEMPLATE,), 1, 1)]
+    assert len(METHOD.variants(METHOD.Options(seeds=3))) == 3
+    assert not METHOD.variants(METHOD.Options())
+
+
+def test_no_seed_at_all_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="seeds is 0; train at least one model"):
+        decoder(folder, seeds=0)
 
 
 def run_with(folder: Path, *patterns: str, unlabelled: tuple[tuple[str, str], ...] = ()) -> Run:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def describe(folder: Path, source: str) -> ModelInfo | None:
     """See ``protocols.Family``."""
     from goldilocks.nets.hub.checkpoint import checkpoint_info, is_checkpoint
     from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.hub.masked_lm import has_masked_lm
 
     if not is_checkpoint(folder):
         return None
@@ -81,6 +83,7 @@ def describe(folder: Path, source: str) -> ModelInfo | None:
         depth=depth,
         width=width,
         max_tokens=_readable(hub),
+        masked_lm=has_masked_lm(folder, hub),
     )
 
 
@@ -153,6 +156,7 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
     from goldilocks.nets.assemble import BackboneSpec, config_for, network
     from goldilocks.nets.hub.checkpoint import tokenizer_file
     from goldilocks.nets.hub.config import read_config
+    from goldilocks.nets.hub.masked_lm import has_masked_lm, read_masked_lm
     from goldilocks.nets.tokenization.tokenizer import read_tokenizer
 
     if folder is None:
@@ -170,7 +174,10 @@ def create(info: ModelInfo, folder: Path | None, part: Part, goal: Goal, *, seed
         pad_id=int(hub.get("pad_token_id") or 0),
     )
     torch.manual_seed(seed)
-    return network(backbone, read_tokenizer(path, longest), config)
+    made = network(backbone, read_tokenizer(path, longest), config)
+    if has_masked_lm(folder, hub):
+        made.masked_lm = partial(read_masked_lm, folder, hub)
+    return made
 
 
 def _read(folder: Path, hub: Mapping[str, Any]) -> tuple[Backbone, str, dict[str, Any]]:

@@ -1,27 +1,30 @@
 """Pattern-exploiting training for few labels: the model begins as a zero-shot prompt and is fine-tuned from there.
 
 The head is made of the language model's own output weights for the words of each label, calibrated, and all weights are
-trained with cross entropy over the labels. With several patterns one model is trained for each; what they answer
-together, to the training rows and to those of ``data.unlabelled``, is then learnt by the final one.
+trained with cross entropy over the labels. With several patterns or seeds one model is trained for each; what they
+answer together, to the training rows and to those of ``data.unlabelled``, is then learnt by the final one.
+
+Encoders with a masked-LM head score the label words at mask tokens, as in the paper; causal language models score them
+where they follow the pattern. No encoder that comes in a package has that head: `goldilocks pretrain` makes some, and
+most pretrained encoders on the Hub are published with theirs.
 
 Made for a few to some dozen rows per label; with more, `full` and `lora` score as well in less time, since items are
 longer by the pattern.
 
-For causal language models: no model that comes in a package has a masked-LM head.
-
 Sources: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
-Inference" (one run for each pattern, all with the same weight; the final model begins with the first pattern, where the
-paper has a classifier without one; no auxiliary loss of language modelling); Gao et al. 2021, "Making Pre-trained
-Language Models Better Few-shot Learners".
+Inference" (the final model begins with the first pattern, where the paper has a classifier without one; no auxiliary
+loss of language modelling; no further generations, iPET); Gao et al. 2021, "Making Pre-trained Language Models Better
+Few-shot Learners".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from goldilocks.errors import InputError
+from goldilocks.protocols import Variant
 from goldilocks.records import Gold, ModelInfo, Output, Text, TrainingConfig
 
 if TYPE_CHECKING:
@@ -47,16 +50,21 @@ class Options:
     words: Mapping[str, str] = field(default_factory=dict)
     """Label -> words that stand for it, e.g. ``{"1": "great", "0": "terrible"}``; other labels stand for themselves."""
     patterns: tuple[str, ...] = ()
-    """What items stand in: ``prompt`` (the task's prompt, the default) or a text with ``{text}`` (of several texts
-    ``{text1}``, ``{text2}``) that ends where the label's words follow. Several: an ensemble teaches the final model."""
+    """What items stand in: ``prompt`` (the default: the task's prompt, of encoders ``{text} ({mask})``) or a text with
+    ``{text}`` (of several texts ``{text1}``, ``{text2}``) and ``{mask}`` where the label's words stand; without it they
+    stand at the end, and decoders take no other place. Several: an ensemble teaches the final model."""
+    seeds: int = 1
+    """Models that are trained for each pattern, with seeds of their own; the paper has 3."""
+    weights: Literal["equal", "accuracy"] = "equal"
+    """What a model of the ensemble counts by: ``equal``, or its ``accuracy`` on the training rows before training."""
     calibrate: bool = True
     """Whether the mean score of each label over some training texts is subtracted before training."""
 
 
 def incompatibility(info: ModelInfo) -> str | None:
     """See ``protocols.Method``."""
-    if "prompt" not in info.groups or not info.depth:
-        return "is no causal language model, so that it has no scores of label words; use `contrastive`"
+    if not info.masked_lm and ("prompt" not in info.groups or not info.depth):
+        return "has no language-model head that scores label words; use `contrastive`"
     return None if info.pretrained else "not pretrained; use `scratch`"
 
 
@@ -70,37 +78,62 @@ def effort(info: ModelInfo) -> float:  # noqa: ARG001
     return 3.0
 
 
-def prepare(network: Network, options: Options) -> None:
-    """Begin with the label words; every weight is trained.
+def with_head(network: Network, options: Options) -> Network:
+    """See ``protocols.ReplacesHead``.
 
     Raises:
-        InputError: items have several labels, the pattern leaves no room for them, or the words are of no label.
+        InputError: items have several labels, the checkpoint has no language-model head, the pattern leaves no room for
+            them, or the words are of no label.
     """
     from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
-    from goldilocks.nets.heads.label_words import begin_with_label_words
 
     if network.config.several:
         raise InputError("pet: items with several labels have no single label word; use `lora`.")
-    if not isinstance(network, DecoderClassifier):
-        raise InputError(f"pet: needs a causal language model, this is a {network.config.head.KIND}; use `lora`.")
+    if options.seeds < 1:
+        raise InputError(f"pet: seeds is {options.seeds}; train at least one model for each pattern.")
     first = options.patterns[0] if options.patterns else _PROMPT
-    begin_with_label_words(network, options.words, "" if first == _PROMPT else first)
+    template = "" if first == _PROMPT else first
+    if isinstance(network, DecoderClassifier):
+        from goldilocks.nets.heads.label_words import begin_with_label_words
+
+        begin_with_label_words(network, options.words, template)
+        return network
+    if network.masked_lm is None:
+        raise InputError(f"pet: needs a language-model head, this is a {network.config.head.KIND}; use `contrastive`.")
+    from goldilocks.nets.heads.masked_lm_classifier import with_label_words
+
+    return with_label_words(network, options.words, template)
+
+
+def prepare(network: Network, options: Options) -> None:  # noqa: ARG001
+    """Every weight is trained."""
     network.module.requires_grad_(True)
 
 
 def objective(network: Network, texts: Sequence[Text], gold: Sequence[Gold], options: Options) -> None:  # noqa: ARG001
     """The head's own loss is minimised; here the texts are known that calibrate it. See ``protocols.HasObjective``."""
-    from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
-    from goldilocks.nets.heads.label_words import calibrate
+    from goldilocks.nets.heads.verbalizers import calibrate
 
-    if options.calibrate and isinstance(network, DecoderClassifier):
-        calibrate(network, texts)
+    if options.calibrate:
+        head = cast(Any, network.head)
+        calibrate(network, getattr(head, "out", head).bias, texts)
 
 
-def variants(options: Options) -> Sequence[Options]:
-    """See ``protocols.LearnsFromVariants``: one for each pattern, where there are several."""
-    patterns = options.patterns if len(options.patterns) > 1 else ()
-    return [replace(options, patterns=(pattern,)) for pattern in patterns]
+def variants(options: Options) -> Sequence[Variant]:
+    """See ``protocols.LearnsFromVariants``: one for each pattern and seed, where there are several."""
+    patterns = options.patterns or (_PROMPT,)
+    if len(patterns) * options.seeds == 1:
+        return ()
+    return [
+        Variant(replace(options, patterns=(pattern,), seeds=1), seed)
+        for pattern in patterns
+        for seed in range(options.seeds)
+    ]
+
+
+def weighs_variants(options: Options) -> bool:
+    """See ``protocols.LearnsFromVariants``."""
+    return options.weights == "accuracy"
 
 
 def taught_by_variants(

@@ -80,6 +80,10 @@ def network_class(kind: str) -> type[Network]:
             from goldilocks.nets.heads.recurrent_lm import RecurrentLM
 
             return RecurrentLM
+        case "masked_lm_classifier":
+            from goldilocks.nets.heads.masked_lm_classifier import MaskedLMClassifier
+
+            return MaskedLMClassifier
         case "decoder_classifier":
             from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -33,6 +33,8 @@ from goldilocks.records import Goal, Gold, Output, Text, as_text
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+    from goldilocks.nets.hub.masked_lm import MaskedLM
 
 
 LOSS_OPTIONS = frozenset(
@@ -131,6 +133,8 @@ class Network:
         self.label_smoothing = 0.0
         self.criterion = Criterion()
         """Loss of single labels; other losses know ``label_smoothing`` only."""
+        self.masked_lm: Callable[[], MaskedLM] | None = None
+        """Reads the masked-LM head of the checkpoint that the backbone is from; ``None``: there is none."""
         self.head = self.new_head()
         self.module = nn.ModuleDict({"backbone": backbone, "head": self.head})
         """Everything with weights: what is trained, counted and saved."""

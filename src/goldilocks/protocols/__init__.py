@@ -38,6 +38,7 @@ from goldilocks.protocols.methods import NeedsTeacher as NeedsTeacher
 from goldilocks.protocols.methods import OnRequest as OnRequest
 from goldilocks.protocols.methods import ReadsHubListings as ReadsHubListings
 from goldilocks.protocols.methods import ReplacesHead as ReplacesHead
+from goldilocks.protocols.methods import Variant as Variant
 from goldilocks.protocols.metrics import ExplainsErrors as ExplainsErrors
 from goldilocks.protocols.metrics import Metric as Metric
 from goldilocks.protocols.metrics import ReportsConditions as ReportsConditions
@@ -62,6 +63,7 @@ from goldilocks.protocols.strategies import ReplaysRows as ReplaysRows
 from goldilocks.protocols.strategies import Strategy as Strategy
 from goldilocks.protocols.tasks import CountsErrors as CountsErrors
 from goldilocks.protocols.tasks import HasBaselines as HasBaselines
+from goldilocks.protocols.tasks import HasChineseInstruction as HasChineseInstruction
 from goldilocks.protocols.tasks import HasFloors as HasFloors
 from goldilocks.protocols.tasks import HasTrivialBaselines as HasTrivialBaselines
 from goldilocks.protocols.tasks import RanksKnownReplies as RanksKnownReplies

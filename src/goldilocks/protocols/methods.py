@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from goldilocks.answers import Floats
@@ -78,6 +79,16 @@ class NeedsTeacher(Protocol):
         """The ``tuning.objective.Objective`` to minimise, given the teacher's ``(n_texts, n_labels)`` probabilities."""
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the runs that a method learns from."""
+
+    options: Any
+    """Of the method."""
+    seed: int = 0
+    """Added to the seed of the run."""
+
+
 @runtime_checkable
 class LearnsFromVariants(Protocol):
     """A method (beside ``Method``) that trains variants of itself first and learns what they answer together.
@@ -85,8 +96,11 @@ class LearnsFromVariants(Protocol):
     It learns that for the training rows and for unlabelled ones, if the task file names some.
     """
 
-    def variants(self, options: Any) -> Sequence[Any]:
-        """The options of each variant; none: the method learns from the labels alone."""
+    def variants(self, options: Any) -> Sequence[Variant]:
+        """What is trained first; nothing: the method learns from the labels alone."""
+
+    def weighs_variants(self, options: Any) -> bool:
+        """Whether a variant counts by its accuracy on the training items before any training; else all count alike."""
 
     def taught_by_variants(self, network: Any, texts: Sequence[Text], probabilities: Floats, options: Any) -> Any:
         """The ``tuning.objective.Objective`` to minimise.
@@ -115,14 +129,24 @@ class ReplacesHead(Protocol):
     def HEAD_FROM(self) -> str:  # noqa: N802
         """What the head is made of, for the user."""
 
+    def with_head(self, network: Any, options: Any) -> Any:
+        """The network that ``prepare`` is given: a network just created, or one of another class on its backbone.
+
+        Raises:
+            InputError: the network cannot have that head, or the options do not fit it.
+        """
+
 
 @runtime_checkable
 class HasSearchSpace(Protocol):
-    """A method (beside ``Method``) with continuous options of its own, which ``tune --search`` searches."""
+    """A method (beside ``Method``) with numbers among its options, which ``tune --search`` searches."""
 
     @property
     def SEARCH_SPACE(self) -> Mapping[str, tuple[float, float]]:  # noqa: N802
-        """Field of ``Options`` -> lowest and highest value, above 0; drawn evenly on the logarithm."""
+        """Field of ``Options`` -> lowest and highest value, above 0; drawn evenly on the logarithm.
+
+        A field whose default is a whole number gets whole numbers, at most the width of the model.
+        """
 
 
 @runtime_checkable

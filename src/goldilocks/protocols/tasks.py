@@ -103,6 +103,15 @@ class SupportsLanguagePairs(Protocol):
 
 
 @runtime_checkable
+class HasChineseInstruction(Protocol):
+    """A task (beside ``Task``) whose prompts can be worded in Chinese."""
+
+    @property
+    def INSTRUCTION_ZH(self) -> str:  # noqa: N802
+        """``INSTRUCTION`` in Chinese."""
+
+
+@runtime_checkable
 class HasBaselines(Protocol):
     """A task (beside ``Task``) whose scores mean little without those of simple baselines."""
 

@@ -63,6 +63,8 @@ class ModelInfo:
     max_tokens: int = 512
     sha256: Mapping[str, str] = field(default_factory=dict)
     """File name -> SHA-256 it must have; empty where the catalogue does not know it (a local folder)."""
+    masked_lm: bool = False
+    """Whether the checkpoint of an encoder has a masked-LM head, which scores words at a mask token."""
 
     PARTS: ClassVar[str] = "parts://"
     """``source`` of a model that was made from other candidates begins with it."""

@@ -343,6 +343,8 @@ def _check_method_on(method: Method, info: ModelInfo, network: Any) -> bool:
     texts = tiny.part(6).texts
     before = network.predict(texts).probabilities
     try:
+        if isinstance(method, ReplacesHead):
+            network = method.with_head(network, method.Options())
         method.prepare(network, method.Options())
     except InputError as error:
         if "; use `" not in str(error):

@@ -31,7 +31,9 @@ from goldilocks.protocols import (
     Model,
     NeedsTeacher,
     OneShotEstimator,
+    ReplacesHead,
     TracksSpending,
+    Variant,
 )
 from goldilocks.records import Candidate, Goal, Part, Text, TrainingConfig, Workload
 from goldilocks.settings import with_training
@@ -195,6 +197,8 @@ class Run:
             network = self._starting_network()
             torch.manual_seed(self.seed)
             if self._continuation is None:
+                if isinstance(self._method, ReplacesHead):
+                    network = cast("Network", self._method.with_head(network, self._options))
                 self._method.prepare(network, self._options)
             else:
                 self._continuation.prepare(network, self.candidate.method, self._options)
@@ -237,7 +241,8 @@ class Run:
                 return own
         if self._variants and isinstance(self._method, LearnsFromVariants):
             if self._taught is None:
-                self._taught = joint_probabilities(self._runs_of_variants(), self._texts_of_variants)
+                scored = (texts, gold) if self._method.weighs_variants(self._options) else None
+                self._taught = joint_probabilities(self._runs_of_variants(), self._texts_of_variants, scored=scored)
             return self._method.taught_by_variants(network, self._texts_of_variants, self._taught, self._options)
         if isinstance(self._method, NeedsTeacher):
             if self._teacher is None:
@@ -250,7 +255,7 @@ class Run:
         return None
 
     @property
-    def _variants(self) -> Sequence[Any]:
+    def _variants(self) -> Sequence[Variant]:
         return self._method.variants(self._options) if isinstance(self._method, LearnsFromVariants) else ()
 
     @property
@@ -258,8 +263,9 @@ class Run:
         return (*self.train.texts, *(text for text, _ in self._training_set.unlabelled))
 
     def _runs_of_variants(self) -> Iterator[Run]:
-        for options in self._variants:
-            yield Run(self.candidate, self.train, self.goal, replace(self._setup, options=options, group=None))
+        for variant in self._variants:
+            setup = replace(self._setup, options=variant.options, seed=self.seed + variant.seed, group=None)
+            yield Run(self.candidate, self.train, self.goal, setup)
 
     def _with_tested_rates(self, network: Network, config: TrainingConfig) -> TrainingConfig:
         from goldilocks.tuning.loop import Learner

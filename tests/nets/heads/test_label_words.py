@@ -12,7 +12,8 @@ from goldilocks import plugins
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.causal_lm import CausalLM
 from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
-from goldilocks.nets.heads.label_words import begin_with_label_words, calibrate
+from goldilocks.nets.heads.label_words import begin_with_label_words
+from goldilocks.nets.heads.verbalizers import calibrate
 from goldilocks.records import Goal
 from goldilocks.testing import tiny
 
@@ -78,7 +79,7 @@ def test_calibrated_scores_have_mean_zero_over_the_texts(folder: Path) -> None:
     begin_with_label_words(network, {})
     with torch.no_grad():
         before = network.score_pooled(network.pooled(PART.texts))
-        calibrate(network, PART.texts)
+        calibrate(network, cast(nn.Linear, network.head).bias, PART.texts)
         after = network.score_pooled(network.pooled(PART.texts))
     assert float(before.mean(0).abs().max()) > 1e-3
     assert float(after.mean(0).abs().max()) < 1e-4

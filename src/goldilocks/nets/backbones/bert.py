@@ -29,13 +29,14 @@ MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "ele
 MATRICES = ("qkv", "out", "up", "down")
 """Names of a block's matrices."""
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "relu": F.relu,
     "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
     "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "silu": F.silu,
 }
+"""By their names in Hub configurations."""
 
 _SHORT = 64
 """Tokens up to which plain products are faster than torch's fused attention in inference, measured on 2 cores."""
@@ -88,7 +89,7 @@ def read_options(config: Mapping[str, Any]) -> BertOptions | None:
         return None
     distil = kind == "distilbert"
     activation = config.get("activation" if distil else "hidden_act", "gelu")
-    if activation not in _ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         return None
     width = int(config["dim"] if distil else config["hidden_size"])
     shifted = kind in ("roberta", "xlm-roberta", "camembert")
@@ -137,7 +138,7 @@ class BertBlock(nn.Module):
         self.up = _matrix(width, inner, ranks[2])
         self.down = _matrix(inner, width, ranks[3])
         self.norm = nn.LayerNorm(width, eps=options.epsilon)
-        self.activation = _ACTIVATIONS[options.activation]
+        self.activation = ACTIVATIONS[options.activation]
         self.prefix: KeyValuePrefix | None = None
 
     def keys_values(self, hidden: Tensor) -> tuple[Tensor, Tensor]:

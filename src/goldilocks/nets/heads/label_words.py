@@ -1,31 +1,27 @@
 """A classifier that begins as a language model's choice among label words (a verbaliser).
 
 The item stands in a pattern that ends where its label would follow ("Text: … Label:"). The score of a label is the mean
-logit of the tokens of its words there, so that the weights of the linear head are rows of the LM head. Before training
-each score is calibrated: its mean over some training texts is subtracted, since a language model prefers some words
-whatever the item.
+logit of the tokens of its words there, so that the weights of the linear head are rows of the LM head.
 
 Sources: Schick and Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and Natural Language
 Inference" (patterns and verbalisers); Gao et al. 2021, "Making Pre-trained Language Models Better Few-shot Learners"
-(cross entropy over the label words); Zhou et al. 2023, "Batch Calibration". Both train masked language models; this is
-their method for causal ones, where the label words follow the pattern.
+(cross entropy over the label words). Both train masked language models (``masked_lm_classifier``); this is their method
+for causal ones, where the label words follow the pattern.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from goldilocks.errors import InputError
 from goldilocks.nets.backbones.causal_lm import CausalLM
-from goldilocks.nets.heads.decoder_classifier import PRIOR_TEXTS, DecoderClassifier
-from goldilocks.records import Text
-from goldilocks.support.suggest import suggest
+from goldilocks.nets.heads.decoder_classifier import DecoderClassifier
+from goldilocks.nets.heads.verbalizers import GAP, words_of_labels
 
 
 def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str], template: str = "") -> None:
@@ -34,26 +30,22 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str],
     Args:
         network: Freshly created.
         words: Label -> words that stand for it; other labels stand for themselves.
-        template: The pattern, with ``{text}`` where the item goes; it ends where the label's words follow. Empty: the
-            prompt of the task.
+        template: The pattern, with ``{text}`` where the item goes; it ends where the label's words follow, or with
+            ``{mask}`` there. Empty: the prompt of the task.
 
     Raises:
-        InputError: a template has no place for the item, a label is unknown, two have the same words, or the pattern
-            leaves no room for an item.
+        InputError: a template has no place for the item or goes on behind the label words, a label is unknown, two have
+            the same words, or the pattern leaves no room for an item.
     """
-    unknown = sorted(words.keys() - set(network.labels))
-    if unknown:
-        near = suggest(unknown[0], network.labels)
+    template = template.rstrip()
+    if GAP in template and not template.endswith(GAP):
         raise InputError(
-            f"pet: words are given for {unknown[0]!r}, which is no label.{near} Correct options.pet.words."
+            f"pet: the pattern {template!r} goes on behind {GAP}, and a causal language model sees only what comes "
+            f"before; end it with {GAP}, or exclude the decoders."
         )
-    chosen = tuple(words.get(label, label) for label in network.labels)
-    twice = next((label_words for label_words in chosen if chosen.count(label_words) > 1), None)
-    if twice is not None:
-        raise InputError(f"pet: two labels have the words {twice!r}; give each its own in options.pet.words.")
-    if template and "{text}" not in template and "{text1}" not in template:
-        raise InputError(f"pet: the pattern {template!r} has no place for the item; write {{text}} there.")
-    pattern = replace(network.options, label_words=chosen, template=template.rstrip())
+    template = template.removesuffix(GAP).rstrip()
+    chosen = words_of_labels(network.labels, words, template)
+    pattern = replace(network.options, label_words=chosen, template=template)
     network.config = replace(network.config, head=pattern)
     room = network.item_room()
     if room < 1:
@@ -65,14 +57,6 @@ def begin_with_label_words(network: DecoderClassifier, words: Mapping[str, str],
     with torch.no_grad():
         head.weight.copy_(_rows_of_words(network))
         head.bias.zero_()
-
-
-def calibrate(network: DecoderClassifier, texts: Sequence[Text], *, seed: int = 0) -> None:
-    """Subtract from each score its mean over some texts, in place; right answers are not used."""
-    some = [texts[place] for place in np.random.default_rng(seed).permutation(len(texts))[:PRIOR_TEXTS].tolist()]
-    head = cast(nn.Linear, network.head)
-    with torch.no_grad():
-        head.bias.sub_(network.score_pooled(network.pooled(some)).mean(0).to(head.bias))
 
 
 def _rows_of_words(network: DecoderClassifier) -> Tensor:

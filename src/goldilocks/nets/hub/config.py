@@ -36,13 +36,33 @@ def count_weights(file: Path) -> int:
     Raises:
         IntegrityError: it has no such header.
     """
+    header = _header(file)
+    try:
+        shapes = [entry["shape"] for entry in header.values() if "I" not in entry["dtype"]]
+        return sum(math.prod(shape) for shape in shapes)
+    except (KeyError, TypeError) as error:
+        raise _damaged(file, error) from error
+
+
+def weight_names(file: Path) -> set[str]:
+    """Names of the weights in a safetensors file, from its header.
+
+    Raises:
+        IntegrityError: it has no such header.
+    """
+    return set(_header(file))
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """Name of each weight -> its entry."""
     try:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(min(length, 100_000_000)))
-        shapes = [
-            entry["shape"] for name, entry in header.items() if name != "__metadata__" and "I" not in entry["dtype"]
-        ]
-    except (struct.error, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.") from error
-    return sum(math.prod(shape) for shape in shapes)
+        return {name: entry for name, entry in header.items() if name != "__metadata__"}
+    except (struct.error, ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{file}: not a safetensors file ({error}); download the checkpoint again.")
