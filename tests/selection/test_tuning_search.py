@@ -151,6 +151,16 @@ def test_an_option_of_the_method_that_is_given_is_not_searched(tmp_path: Path) -
     assert set(trial["options"]) == {"rate_factor", "dropout"}  # type: ignore[call-overload]
 
 
+def test_ranks_are_whole_and_no_higher_than_the_model_is_wide(tmp_path: Path) -> None:
+    encoder_search(tmp_path, "lora", 4, alpha=16.0).run()  # its model is 32 wide
+    drawn = [trial["options"]["lora.rank"] for trial in lines(tmp_path / "search")]  # type: ignore[index]
+    assert drawn[0] == 8  # first the method's own
+    assert all(isinstance(rank, int) and 2 <= rank <= 32 for rank in drawn)
+    assert len(set(drawn)) > 1
+    head = json.loads((tmp_path / "search" / "search.json").read_text(encoding="utf-8"))
+    assert head["ranges"]["lora.rank"] == {"low": 2.0, "high": 32.0, "log": True, "whole": True}
+
+
 @pytest.mark.parametrize("name", plugins.names("methods"))
 def test_search_spaces_are_of_options_and_hold_their_defaults(name: str) -> None:
     method = plugins.load("methods", name)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ON_REQUEST = "is a variant of `lora` that takes longer"
 
 
-SEARCH_SPACE = {"alpha": (4.0, 64.0)}
+SEARCH_SPACE = {"rank": (2.0, 64.0), "alpha": (4.0, 64.0)}
 
 
 @dataclass(frozen=True, slots=True)

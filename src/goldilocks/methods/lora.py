@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from goldilocks.nets.network import Network
 
 
-SEARCH_SPACE = {"alpha": (4.0, 64.0)}
+SEARCH_SPACE = {"rank": (2.0, 64.0), "alpha": (4.0, 64.0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "makes every text longer and stays in the model"
 
 
+SEARCH_SPACE = {"tokens": (4.0, 64.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Length of the prompt, and its encoder."""

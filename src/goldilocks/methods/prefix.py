@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "stays in the model, unlike `lora`"
 
 
+SEARCH_SPACE = {"tokens": (4.0, 64.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Length of the prefix."""

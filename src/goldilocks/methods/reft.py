@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ON_REQUEST = "stays in the model, unlike `lora`"
 
 
+SEARCH_SPACE = {"rank": (1.0, 32.0)}
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Size of the edits, and the tokens they change."""

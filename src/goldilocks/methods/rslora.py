@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ON_REQUEST = "is a variant of `lora` for high ranks"
 
 
-SEARCH_SPACE = {"alpha": (4.0, 64.0)}
+SEARCH_SPACE = {"rank": (8.0, 128.0), "alpha": (4.0, 64.0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Search over continuous training options of one candidate: ``goldilocks tune --search N``.
+"""Search over the numbers among the training options of one candidate: ``goldilocks tune --search N``.
 
 Trials are proposed by Optuna's tree-structured Parzen estimator through its ask-and-tell interface; the first one is
 the candidate's own config. A trial is scored at the rungs of the race, and ends where its score is below the median of
@@ -46,6 +46,12 @@ class Range:
     high: float
     log: bool = False
     """Drawn evenly on the logarithm."""
+    whole: bool = False
+    """Whole numbers only."""
+
+    def value(self, drawn: float) -> float:
+        """A drawn value as the option takes it."""
+        return int(drawn) if self.whole else float(drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +114,17 @@ class TuningSearch:
         return model, measured(self.metric, validation.gold, answers.values, seed=self.plan.seed), best
 
     def _of_method(self) -> dict[str, Range]:
-        """Ranges of the method's own continuous options, as ``METHOD.OPTION``; those that were given are left out."""
+        """Ranges of the method's own numbers, as ``METHOD.OPTION``; those that were given are left out."""
         method = plugins.load("methods", self.candidate.method)
         space = method.SEARCH_SPACE if isinstance(method, HasSearchSpace) else {}
-        given = self._given_options()
-        return {
-            f"{self.candidate.method}.{option}": Range(low, high, log=True)
-            for option, (low, high) in space.items()
-            if option not in given
-        }
+        defaults, width = method.Options(), self.candidate.model.width
+        ranges = {}
+        for option, (low, high) in space.items():
+            whole = isinstance(getattr(defaults, option), int)
+            highest = max(low, min(high, width or high)) if whole else high  # no rank is above the width of a layer
+            ranges[f"{self.candidate.method}.{option}"] = Range(low, highest, log=True, whole=whole)
+        given = {f"{self.candidate.method}.{option}" for option in self._given_options()}
+        return {name: span for name, span in ranges.items() if name not in given}
 
     def _given_options(self) -> Mapping[str, Any]:
         return (self.plan.options or {}).get(self.candidate.method, {})
@@ -207,7 +215,7 @@ class TuningSearch:
         # A sampler for each trial, seeded by its number: a search that was interrupted proposes what it would have.
         study.sampler = _sampler(self.plan.seed + number)
         asked = study.ask(_distributions(ranges))
-        options = {name: float(value) for name, value in asked.params.items()}
+        options = {name: ranges[name].value(value) for name, value in asked.params.items()}
         shown = ", ".join(f"{name} {value:.3g}" for name, value in options.items())
         self.progress(
             PurchaseStarted(self.candidate.name, 1.0, 0.0, f"trial {number + 1} of {self.search.trials}: {shown}")
@@ -275,7 +283,10 @@ def _distributions(ranges: Mapping[str, Range]) -> dict[str, Any]:
     import optuna
 
     return {
-        name: optuna.distributions.FloatDistribution(span.low, span.high, log=span.log) for name, span in ranges.items()
+        name: optuna.distributions.IntDistribution(int(span.low), int(span.high), log=span.log)
+        if span.whole
+        else optuna.distributions.FloatDistribution(span.low, span.high, log=span.log)
+        for name, span in ranges.items()
     }
 
 
@@ -300,7 +311,7 @@ def _study(ranges: Mapping[str, Range], own: Mapping[str, float], finished: list
         values = dict(enumerate(trial.scores.values()))
         study.add_trial(
             optuna.trial.create_trial(
-                params=dict(trial.options),
+                params={name: ranges[name].value(drawn) for name, drawn in trial.options.items()},
                 distributions=_distributions(ranges),
                 intermediate_values=values,
                 value=trial.scores["1"] if not trial.pruned else None,
@@ -308,5 +319,6 @@ def _study(ranges: Mapping[str, Range], own: Mapping[str, float], finished: list
             )
         )
     if not finished:
-        study.enqueue_trial({name: min(max(own[name], span.low), span.high) for name, span in ranges.items()})
+        first = {name: span.value(min(max(own[name], span.low), span.high)) for name, span in ranges.items()}
+        study.enqueue_trial(first)
     return study
