@@ -171,7 +171,11 @@ def _ranked(
 
 def _uncertainty(bundle: Bundle, strategy: Strategy, answers: Answers, probabilities: Floats | None) -> Floats:
     if probabilities is None:
-        return _unsure(bundle, answers)
+        unsure = _unsure(bundle, answers)
+        if bundle.info.output is not Output.TAGS:
+            return unsure
+        lengths = np.array([len(tags) if isinstance(tags, tuple) else 1 for tags in answers.values], np.int64)
+        return acquisition.unsure_per_word(1 - unsure, lengths)
     rank = acquisition.entropy if strategy is Strategy.ENTROPY else acquisition.margin
     return rank(probabilities, several=bundle.info.several)
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -96,6 +97,11 @@ def test_taggers_are_asked_how_sure_they_are(tmp_path: Path, pool: Path) -> None
     tagger = bundle_of(tmp_path, "crf/words/scratch", "ner")
     rows = label_next(tagger, pool, count=2, strategy=Strategy.ENTROPY).rows
     assert len(rows) == 2
+    bundle = load(tagger)
+    texts = pool.read_text(encoding="utf-8").splitlines()[:6]
+    sure = np.asarray(bundle.answers(texts).scores) ** (1 / np.array([len(text.split()) for text in texts]))
+    wanted = [texts[at] for at in np.argsort(sure, kind="stable")[:2].tolist()]  # per word, whatever the length
+    assert [" ".join(row.item) if isinstance(row.item, tuple) else row.item for row in rows] == wanted
     with pytest.raises(InputError, match="badge is for labels, not tags"):
         label_next(tagger, pool, count=2, strategy=Strategy.BADGE)
 

@@ -59,6 +59,24 @@ def margin(probabilities: Floats, *, several: bool = False) -> Floats:
     return np.asarray(1 - (top[:, 1] - top[:, 0]))
 
 
+def unsure_per_word(probabilities: Floats, lengths: Ints) -> Floats:
+    """1 minus the geometric mean of the words' probabilities, so that long sentences are not chosen for their length.
+
+    Args:
+        probabilities: Of all tags of each sentence together, ``(n_items,)``.
+        lengths: Words of each sentence, ``(n_items,)``; an empty one is no reason to be unsure.
+
+    Source:
+        Shen et al. 2018, "Deep Active Learning for Named Entity Recognition" (maximum normalised log-probability).
+
+    Example:
+        >>> unsure_per_word(np.array([0.81, 0.5]), np.array([2, 1])).round(2)
+        array([0.1, 0.5])
+    """
+    logs = np.log(np.clip(probabilities.astype(np.float64), 1e-300, 1.0)) / np.maximum(lengths, 1)
+    return np.asarray(np.where(lengths > 0, 1 - np.exp(logs), 0.0))
+
+
 def badge(probabilities: Floats, vectors: Floats, count: int, *, several: bool = False, seed: int = 0) -> Ints:
     """A diverse batch of uncertain items: k-means++ on the gradients that their predicted labels would give the head.
 
