@@ -17,6 +17,8 @@ from goldilocks.support.suggest import suggest
 from goldilocks.support.text.cells import label_of
 from goldilocks.support.text.language_names import is_tag, tag_of
 
+PROMPT_LANGUAGES = ("en", "zh", "auto")
+"""Values of ``TaskSpec.prompt_language``."""
 _HUB_MODELS = 1_000
 """What ``candidates: hub`` stands for."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -369,6 +371,11 @@ def _check_ranges(spec: TaskSpec) -> None:
 def _check_telling(spec: TaskSpec) -> None:
     if spec.instruction is not None and not spec.instruction.strip():
         raise InputError("task file: instruction is empty; say what to do, or leave it out.")
+    if spec.prompt_language not in PROMPT_LANGUAGES:
+        raise InputError(
+            f"task file: prompt_language is {spec.prompt_language!r}; use one of {', '.join(PROMPT_LANGUAGES)}, or "
+            "write an instruction of your own."
+        )
     target = spec.target_language
     if target is not None and not is_tag(target):
         tag = tag_of(target) or "de"

@@ -39,6 +39,24 @@ def test_own_instruction_stands_in_place_of_the_tasks() -> None:
     assert instruction_of(("a",), task="text_classification") == "Give the label that fits the text."
 
 
+@pytest.mark.parametrize(
+    ("prompts", "items", "wanted"),
+    [
+        ("en", "zh", "Give the label that fits the text."),
+        ("auto", "zh", "给出适合这段文本的标签。"),
+        ("auto", "en", "Give the label that fits the text."),
+        ("zh", "en", "给出适合这段文本的标签。"),
+    ],
+)
+def test_prompt_language_words_the_tasks_own_instruction(prompts: str, items: str, wanted: str) -> None:
+    assert instruction_of(("a",), items, "text_classification", prompt_language=prompts) == wanted
+    assert instruction_of(("a",), items, "text_classification", prompt_language=prompts, instruction="X.") == "X."
+
+
+def test_tasks_without_a_chinese_instruction_keep_theirs() -> None:
+    assert instruction_of(prompt_language="zh", target_language="de") == "Translate from English to German."
+
+
 def test_target_language_without_a_prompted_model_is_refused() -> None:
     with pytest.raises(InputError, match="target_language goes with translation; summarisation has none"):
         instruction_of(task="summarisation", target_language="de")

@@ -378,6 +378,22 @@ def test_endpoint_gets_the_examples_of_its_item(server: Server, tmp_path: Path) 
     assert again.size_bytes() == model.size_bytes() > 1000
 
 
+@pytest.mark.parametrize(("demonstrations", "shown"), [("nearest", 1), ("balanced", 1)])
+def test_endpoint_gets_no_more_tokens_of_examples_than_asked_for(
+    server: Server, demonstrations: str, shown: int
+) -> None:
+    info = api.describe(Path(), server.source)
+    assert info is not None
+    part = tiny.part()
+    model: Any = api.create(info, None, part, tiny.GOAL, seed=0)
+    # Two examples have at least 2 * 40 characters, so more than 25 tokens of 3 characters.
+    in_context.prepare(model, in_context.Options(shots=4, demonstrations=demonstrations, tokens=25))
+    model.fit(part.texts, part.gold, seed=0)
+    model.predict(["soup"])
+    asked = server.bodies[0]["messages"][-1]["content"]
+    assert asked.count("Label:") == shown + 1
+
+
 def test_endpoint_has_no_probabilities_to_search_with(server: Server) -> None:
     info = api.describe(Path(), server.source)
     assert info is not None

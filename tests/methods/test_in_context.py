@@ -40,6 +40,11 @@ def test_options_say_how_examples_are_chosen() -> None:
         in_context.prepare(model, in_context.Options(demonstrations="neares"))
 
 
+def test_negative_budget_is_refused() -> None:
+    with pytest.raises(InputError, match="tokens is -1; it is a number of tokens, or 0 for no limit"):
+        in_context.prepare(SimpleNamespace(), in_context.Options(tokens=-1))
+
+
 def test_cached_examples_stand_beside_those_of_each_item_only() -> None:
     model = SimpleNamespace()
     in_context.prepare(model, in_context.Options(demonstrations="nearest", cached=6))

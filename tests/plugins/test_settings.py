@@ -46,6 +46,7 @@ def test_task_file_is_read_with_defaults_and_units(tmp_path: Path) -> None:
         ({"generation": {"stops": "a"}}, "generation.stops is 'a': "),
         ({"target_language": "German"}, "target_language is 'German'; write a BCP 47 tag, such as de"),
         ({"instruction": " "}, "instruction is empty; say what to do"),
+        ({"prompt_language": "de"}, "prompt_language is 'de'; use one of en, zh, auto"),
         ({"options": {"in_context": 3}}, "options.in_context is 3: "),
         ({"limits": {"size_mb": -1}}, "limits.size_mb is -1.0; it must be above 0"),
         ({"objective": {"error_cost": -0.1}}, "objective.error_cost is -0.1; it must not be below 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from goldilocks.data.fingerprint import fingerprint
-from goldilocks.data.instruction import instruction_for
+from goldilocks.data.instruction import instruction_for, prompt_language_of
 from goldilocks.data.profile import label_counts
 from goldilocks.data.splitting.groups import PARTS
 from goldilocks.errors import InputError
@@ -47,6 +47,7 @@ def assemble(
         instruction=instruction_for(spec, task, parts["train"].gold, profile.language),
         generation=spec.generation,
         descriptions=spec.label_descriptions,
+        prompt_language=prompt_language_of(spec, profile.language),
     )
 
 

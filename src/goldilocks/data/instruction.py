@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from goldilocks.data.language import UNDETERMINED, languages
 from goldilocks.errors import InputError
-from goldilocks.protocols import SupportsLanguagePairs, Task
+from goldilocks.protocols import HasChineseInstruction, SupportsLanguagePairs, Task
 from goldilocks.records import Gold, TaskSpec
 from goldilocks.support.text.language_names import language_name
 from goldilocks.support.text.units import references
@@ -17,11 +17,26 @@ SURE = 0.5
 """Share of them that must be in one language for it to be named."""
 
 
+def prompt_language_of(spec: TaskSpec, language: str) -> str:
+    """Language of the prompts, ``en`` or ``zh``, for items in a language (BCP 47).
+
+    Example:
+        >>> from goldilocks.records import DataSpec
+        >>> spec = TaskSpec("t", DataSpec("t.csv"), prompt_language="auto")
+        >>> prompt_language_of(spec, "zh-Hans"), prompt_language_of(spec, "de")
+        ('zh', 'en')
+    """
+    if spec.prompt_language != "auto":
+        return spec.prompt_language
+    return "zh" if language.split("-")[0] == "zh" else "en"
+
+
 def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: str) -> str:
     """The instruction.
 
     Args:
-        spec: Its ``instruction`` has precedence, then ``target_language``.
+        spec: Its ``instruction`` has precedence, then ``target_language``; ``prompt_language`` says how the task's own
+            is worded.
         task: Words its own (``protocols.SupportsLanguagePairs``) where it is about languages.
         gold: Right answers of the training rows: they show the language where the task file does not say it.
         language: BCP 47 tag of the items.
@@ -39,6 +54,8 @@ def instruction_for(spec: TaskSpec, task: Task, gold: Sequence[Gold], language: 
             )
         return spec.instruction.strip()
     if not isinstance(task, SupportsLanguagePairs):
+        if prompt_language_of(spec, language) == "zh" and isinstance(task, HasChineseInstruction):
+            return task.INSTRUCTION_ZH
         return task.INSTRUCTION
     wanted = spec.target_language or _language_of(gold)
     # The table may lack a language that a model knows by its tag.

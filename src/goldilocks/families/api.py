@@ -72,7 +72,7 @@ _PATIENCE = 30
 endpoint in 800 (0.8 ** 30)."""
 _FEWEST = 5
 """Items of which nothing is concluded yet."""
-_NEXT_ITEM = re.compile(r"\n\s*Text(?: 1)?:")
+_NEXT_ITEM = re.compile(r"\n\s*(?:Text(?: 1)?:|文本1?：)")
 """Stop sequence: base language models without chat training continue with another item."""
 MOST_QUESTIONS = 400
 """Questions of one request to a decision endpoint."""
@@ -226,7 +226,7 @@ class RemoteModel:
             self.selector = demonstrations.ExampleSelector(how, self.n_examples, pool, answers, seed=seed)
         elif self.n_examples:
             rows = demonstrations.fixed_rows(how.strategy, texts, gold, self.n_examples, seed=seed)
-            examples = [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows]
+            examples = self._within(how.tokens, [(_cut(texts[row], EXAMPLE_CHARACTERS), gold[row]) for row in rows])
             self.prompt = replace(
                 self.prompt,
                 examples=tuple(demonstrations.arranged(examples, how, best_last=False, seed=seed)),
@@ -237,7 +237,18 @@ class RemoteModel:
         if self.selector is None:
             return self.prompt
         examples = self.selector.examples(item, shown=_cut(item, EXAMPLE_CHARACTERS))
+        examples = self._within(self.selector.settings.tokens, examples)
         return replace(self.prompt, examples=(*self.prompt.examples, *self.selector.arranged(examples)))
+
+    def _within(self, tokens: int, examples: list[tuple[Text, Gold]]) -> list[tuple[Text, Gold]]:
+        """The first examples (best first) that have so many tokens together, at least one; 0: all."""
+        bare = len(replace(self.prompt, examples=()).lead)
+        while tokens and len(examples) > 1:
+            characters = len(replace(self.prompt, examples=tuple(examples)).lead) - bare
+            if characters <= tokens * _CHARACTERS_PER_TOKEN:
+                break
+            examples = examples[:-1]
+        return examples
 
     # ------------------------------------------------------------------------------------------------------- inference
 

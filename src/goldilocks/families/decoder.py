@@ -146,8 +146,12 @@ def _head(part: Part, goal: Goal, tokenizer: Tokenizer) -> Any:
     if goal.output is Output.TAGS:
         return TokenClassifierConfig(chain=True, wide=True)
     if goal.output is Output.LABEL:
-        return DecoderClassifierConfig(instruction=goal.instruction, generation=goal.generation)
-    head = DecoderGeneratorConfig(instruction=goal.instruction, generation=goal.generation)
+        return DecoderClassifierConfig(
+            instruction=goal.instruction, prompt_language=goal.prompt_language, generation=goal.generation
+        )
+    head = DecoderGeneratorConfig(
+        instruction=goal.instruction, prompt_language=goal.prompt_language, generation=goal.generation
+    )
     return replace(head, **_answer_form(part, tokenizer)) if goal.output is Output.TEXT else head
 
 

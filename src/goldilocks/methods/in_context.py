@@ -33,6 +33,9 @@ class Options:
     calibration: Literal["batch", "contextual", "none"] = "batch"
     """What is subtracted from the scores of labels: their mean over training texts (``batch``), or their scores for
     inputs without content (``contextual``; decoders only)."""
+    tokens: int = 0
+    """Most tokens of the examples together, so that strategies can be compared at equal costs; the last chosen are left
+    out. ``cached`` ones do not count; endpoints are taken to have a token in 3 characters. 0: as the context allows."""
     cached: int = 0
     """Further examples, the same for all items (balanced), before those chosen for each item: a decoder encodes
     them once."""
@@ -61,7 +64,7 @@ def prepare(model: Any, options: Options) -> None:
     """Set how many few-shot examples there are and how they are chosen.
 
     Raises:
-        InputError: there is not at least one, or ``cached`` does not go with the strategy.
+        InputError: there is not at least one, ``cached`` does not go with the strategy, or ``tokens`` is below 0.
         MissingError: there is no such strategy.
     """
     from goldilocks.nets.generation.demonstrations import settings
@@ -70,7 +73,7 @@ def prepare(model: Any, options: Options) -> None:
         raise InputError(f"in_context: shots is {options.shots}; use at least 1, or the method zero_shot.")
     model.n_examples = options.shots
     model.demonstrations = settings(
-        options.demonstrations, options.order, options.position, options.calibration, options.cached
+        options.demonstrations, options.order, options.position, options.calibration, options.cached, options.tokens
     )
 
 

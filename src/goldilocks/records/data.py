@@ -124,6 +124,8 @@ class Dataset:
     """Decoding settings."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """``TaskSpec.label_descriptions``."""
+    prompt_language: str = "en"
+    """``TaskSpec.prompt_language``, ``en`` or ``zh``."""
     sentences: int = 1
     """``DataSpec.sentences``."""
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -136,7 +138,15 @@ class Dataset:
     @property
     def goal(self) -> Goal:
         """What a model for these rows is asked for."""
-        return Goal(self.output, self.labels, self.several, self.instruction, self.generation, self.descriptions)
+        return Goal(
+            self.output,
+            self.labels,
+            self.several,
+            self.instruction,
+            self.generation,
+            self.descriptions,
+            self.prompt_language,
+        )
 
     def sealed(self) -> Dataset:
         """The same without the test part: what screening and the race are given."""

@@ -120,6 +120,8 @@ class Goal:
     """Decoding settings."""
     descriptions: Mapping[str, str] = field(default_factory=dict)
     """Label -> what it means, for prompted models and decision endpoints."""
+    prompt_language: str = "en"
+    """Language of the words around instruction, items and answers in prompts: ``en`` or ``zh``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,8 @@ class TaskSpec:
     """File name in metrics/; absent: the task's own."""
     instruction: str | None = None
     """The instruction of prompted models; absent: the task's own sentence."""
+    prompt_language: str = "en"
+    """Language that prompts are worded in: ``en``, ``zh``, or ``auto`` (``zh`` for Chinese items, else ``en``)."""
     label_descriptions: Mapping[str, str] = field(default_factory=dict)
     """Label -> what it means, for prompted models and decision endpoints."""
     target_language: str | None = None

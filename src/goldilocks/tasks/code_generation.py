@@ -36,6 +36,7 @@ TRIVIAL_BASELINES = ("nearest",)
 FLOORS = {"pass_at_k": 0.0}
 """A model none of whose programs passes is of no use."""
 INSTRUCTION = "Write the Python program."
+INSTRUCTION_ZH = "写出这个 Python 程序。"
 _ENTRY = re.compile(r"\ncheck\((\w+)\)\n\Z")
 
 

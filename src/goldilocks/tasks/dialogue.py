@@ -30,6 +30,7 @@ LINE = ("context+",)
 ITEM = ("context", "contexts")
 METRICS = ("bleu", "chrf", "rouge_l", "distinct_1", "distinct_2")
 INSTRUCTION = "Give the next reply."
+INSTRUCTION_ZH = "给出下一句回复。"
 STOCK_SHARE = 0.05
 """Share of all replies from which a repeated one is reported."""
 

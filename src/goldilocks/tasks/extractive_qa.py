@@ -34,6 +34,7 @@ ITEM = ("question", "questions")
 METRICS = ("span_f1", "span_exact_match")
 FLOORS = {"span_f1": 0.0, "span_exact_match": 0.0}
 INSTRUCTION = "Answer the question with a piece of the context, word for word; give nothing where it holds no answer."
+INSTRUCTION_ZH = "用原文中的一段话回答问题，逐字摘录；如果原文没有答案，就什么都不写。"
 
 NEAR = 10
 """Characters by which ``answer_start`` may be off where the text occurs in the context more than once."""

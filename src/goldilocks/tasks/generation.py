@@ -23,6 +23,7 @@ LINE = ("prompt",)
 ITEM = ("prompt", "prompts")
 METRICS = ("chrf", "distinct_1", "distinct_2", "repetition")
 INSTRUCTION = "Go on with the text."
+INSTRUCTION_ZH = "续写这段文本。"
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("macro_f1", "micro_f1", "subset_accuracy")
 INSTRUCTION = "Give every label that fits the text, or none."
+INSTRUCTION_ZH = "给出所有适合这段文本的标签；没有则写“无”。"
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ LINE = ("text1", "text2")
 ITEM = ("pair", "pairs")
 METRICS = ("accuracy", "macro_f1", "weighted_f1")
 INSTRUCTION = "Give the label that says how the two texts are related."
+INSTRUCTION_ZH = "给出说明两段文本之间关系的标签。"
 ALIKE_SHARE = 0.9
 """Share of the pairs from which it is odd that their two texts are the same."""
 

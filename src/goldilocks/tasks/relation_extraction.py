@@ -30,6 +30,7 @@ LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("relation_macro_f1", "accuracy", "macro_f1")
 INSTRUCTION = "Say how [E1] and [E2] are related, and in which direction."
+INSTRUCTION_ZH = "说出 [E1] 和 [E2] 之间的关系及其方向。"
 _DIRECTION = re.compile(r"\(\s*e\d.*\)$")
 
 

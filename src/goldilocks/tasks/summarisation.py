@@ -24,6 +24,7 @@ LINE = ("source",)
 ITEM = ("text", "texts")
 METRICS = ("rouge_l", "rouge_1", "rouge_2", "meteor", "coverage")
 INSTRUCTION = "Sum up the text."
+INSTRUCTION_ZH = "概括这段文本。"
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ LINE = ("text",)
 ITEM = ("text", "texts")
 METRICS = ("macro_f1", "accuracy", "weighted_f1")
 INSTRUCTION = "Give the label that fits the text."
+INSTRUCTION_ZH = "给出适合这段文本的标签。"
 
 
 def item_problem(row: Mapping[str, Any]) -> str | None:

@@ -18,10 +18,12 @@ PART = tiny.part(24)
 STATE = PromptState(Prompt(replace(tiny.GOAL, instruction="Give the label.")), max_tokens=8)
 
 
-def examples(most: int, count: int = 4, output: Output = Output.LABEL, strategy: str = "balanced") -> FewShotExamples:
+def examples(
+    most: int, count: int = 4, output: Output = Output.LABEL, strategy: str = "balanced", tokens: int = 0
+) -> FewShotExamples:
     tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # one token for each word
-    return FewShotExamples(PromptTokenizer(tokenizer, most), Settings(strategy), count, output, seed=0)
+    return FewShotExamples(PromptTokenizer(tokenizer, most), Settings(strategy, tokens=tokens), count, output, seed=0)
 
 
 def test_held_out_rows_are_no_examples() -> None:
@@ -49,6 +51,29 @@ def test_examples_that_do_not_fit_are_left_out() -> None:
 def test_context_without_room_is_named(strategy: str) -> None:
     with pytest.raises(InputError, match="not even one example fits; the context is 590 tokens"):
         examples(590, strategy=strategy).arrangements(STATE, PART.texts, PART.gold)
+
+
+def test_examples_have_no_more_tokens_than_asked_for() -> None:
+    """An example is 9 words: "Text:", six of the text, "Label:" and the label."""
+
+    def shown(tokens: int) -> int:
+        ((state,), _) = examples(10_000, tokens=tokens).arrangements(STATE, PART.texts, PART.gold)
+        return len(state.prompt.examples)
+
+    assert [shown(9), shown(26), shown(27), shown(100)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("strategy", ["balanced", "nearest"])
+def test_budget_of_less_than_an_example_is_refused(strategy: str) -> None:
+    with pytest.raises(InputError, match="tokens is 8, and one example takes 9; allow more, or use zero_shot"):
+        examples(10_000, strategy=strategy, tokens=8).arrangements(STATE, PART.texts, PART.gold)
+
+
+def test_cached_examples_do_not_count() -> None:
+    choice = examples(10_000, strategy="nearest", tokens=9)
+    choice = replace(choice, settings=replace(choice.settings, cached=3))
+    ((state,), _) = choice.arrangements(STATE, PART.texts, PART.gold)
+    assert len(state.prompt.examples) == 3
 
 
 def test_answer_that_is_a_text_is_truncated_and_a_label_is_not() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from goldilocks.nets.generation.prompts import (
     Prompt,
@@ -24,6 +25,26 @@ def test_prompt_is_instruction_examples_and_item() -> None:
     )
     assert prompt.ask("no money") == "Text: no money\nLabel:"
     assert prompt.ask(("a", "b")) == "Text 1: a\nText 2: b\nLabel:"
+
+
+def test_chinese_prompts_are_chinese_throughout() -> None:
+    goal = Goal(labels=("积极", "消极"), instruction="给出标签。", descriptions={"积极": "好"}, prompt_language="zh")
+    prompt = Prompt(goal, (("很 好", "积极"),))
+
+    assert prompt.lead == "给出标签。标签有：积极（好）、消极。\n\n文本：很 好\n标签：积极\n\n"
+    assert prompt.ask("差") == "文本：差\n标签："
+    assert prompt.ask(("甲", "乙")) == "文本1：甲\n文本2：乙\n标签："
+    assert prompt.stops == ("\n", "\n文本：", "\n文本1：")
+    assert from_plain(json.loads(json.dumps(to_plain(prompt)))) == prompt
+    several = Prompt(replace(goal, several=True))
+    assert [several.reply(()), several.reply(("积极", "消极"))] == ["无", "积极、消极"]
+    assert Prompt(Goal(Output.TEXT, prompt_language="zh")).ask("甲") == "文本：甲\n回答："
+
+
+def test_prompt_of_an_older_bundle_is_english() -> None:
+    raw = to_plain(Prompt(GOAL))
+    del raw["goal"]["prompt_language"]
+    assert from_plain(raw) == Prompt(GOAL)
 
 
 def test_lines_of_an_item_stay_where_answers_have_lines() -> None:

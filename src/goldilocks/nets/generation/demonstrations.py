@@ -54,9 +54,11 @@ class Settings:
     """Number of the permutation where the order is ``random``."""
     cached: int = 0
     """Balanced examples for all items that come before those of each item."""
+    tokens: int = 0
+    """Most tokens of the examples together, without cached ones; 0: no limit but the context."""
 
 
-def settings(strategy: str, order: str, position: str, calibration: str, cached: int = 0) -> Settings:
+def settings(strategy: str, order: str, position: str, calibration: str, cached: int = 0, tokens: int = 0) -> Settings:
     """Checked settings.
 
     Raises:
@@ -76,8 +78,15 @@ def settings(strategy: str, order: str, position: str, calibration: str, cached:
             f"in_context: cached is {cached} with demonstrations: {strategy}; it is a number of further examples, for "
             "strategies that choose the others for each item."
         )
+    if tokens < 0:
+        raise InputError(f"in_context: tokens is {tokens}; it is a number of tokens, or 0 for no limit.")
     return Settings(
-        strategy, cast(Order, order), cast(Position, position), cast(Calibration, calibration), cached=cached
+        strategy,
+        cast(Order, order),
+        cast(Position, position),
+        cast(Calibration, calibration),
+        cached=cached,
+        tokens=tokens,
     )
 
 
@@ -223,6 +232,7 @@ class ExampleSelector:
             "strategy": self.settings.strategy,
             "order": self.settings.order,
             "permutation": self.settings.permutation,
+            "tokens": self.settings.tokens,
             "shots": self.shots,
             "seed": self.seed,
             "pool": pool,
@@ -235,7 +245,7 @@ def selector_from(raw: Mapping[str, Any] | None) -> ExampleSelector | None:
         return None
     texts = [_tupled(text) for text, _ in raw["pool"]]
     gold = [_tupled(answer) for _, answer in raw["pool"]]
-    how = Settings(raw["strategy"], raw["order"], permutation=raw["permutation"])
+    how = Settings(raw["strategy"], raw["order"], permutation=raw["permutation"], tokens=raw.get("tokens", 0))
     return ExampleSelector(how, raw["shots"], texts, gold, seed=raw["seed"])
 
 

@@ -109,7 +109,23 @@ class FewShotExamples:
             examples.pop()
         if not examples:
             raise self._too_short()
+        if not per_item(self.settings.strategy):  # cached ones do not count
+            self._keep_within_budget(prompt, examples)
         return examples
+
+    def _keep_within_budget(self, prompt: Prompt, examples: list[Example]) -> None:
+        """Leave the last examples out, in place, as far as they have more than ``settings.tokens`` together.
+
+        Raises:
+            InputError: the first one alone has more.
+        """
+        while self.settings.tokens:
+            taken = len(self.tokens.encoded([prompt.lead_with(examples)])[0])
+            if taken <= self.settings.tokens:
+                return
+            if len(examples) == 1:
+                raise self._over_budget(taken)
+            examples.pop()
 
     def _selector(self, prompt: Prompt, limit: int, texts: Sequence[Text], gold: Sequence[Gold]) -> ExampleSelector:
         """Chooses from the rows that fit into the prompt and are not in it.
@@ -123,11 +139,18 @@ class FewShotExamples:
         examples = [example for example in examples if example[0] not in cached]
         room = self._room(prompt, limit)
         lengths = [len(ids) for ids in self.tokens.encoded([prompt.lead_with([example]) for example in examples])]
-        fitting = [example for example, length in zip(examples, lengths, strict=True) if length <= room]
+        most = min(room, self.settings.tokens or room)
+        fitting = [example for example, length in zip(examples, lengths, strict=True) if length <= most]
         if not fitting:
-            raise self._too_short()
+            raise self._too_short() if min(lengths, default=room + 1) > room else self._over_budget(min(lengths))
         pool, answers = zip(*fitting, strict=True)
         return ExampleSelector(self.settings, self.count, pool, answers, seed=self.seed)
+
+    def _over_budget(self, taken: int) -> InputError:
+        return InputError(
+            f"in_context: tokens is {self.settings.tokens}, and one example takes {taken:,}; allow more, or use "
+            "zero_shot."
+        )
 
     def _too_short(self) -> InputError:
         return InputError(

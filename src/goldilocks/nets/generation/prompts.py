@@ -29,6 +29,58 @@ from goldilocks.records import Generation, Goal, Gold, Output, Text, as_text
 from goldilocks.support.sandbox.harness import begins
 from goldilocks.support.text.units import references
 
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words of a prompt in a language."""
+
+    text: str
+    """Before an item."""
+    numbered: str
+    """Before each text of an item that has several."""
+    label: str
+    """The cue for a label."""
+    labels: str
+    answer: str
+    """The cue for a text."""
+    listed: str
+    """The labels, behind the instruction."""
+    described: str
+    """A label and what it means."""
+    between: str
+    """Separates labels."""
+    none: str
+    """For no label."""
+    space: str = ""
+    """Between cue and answer."""
+
+
+WORDINGS = {
+    "en": Wording(
+        text="Text: ",
+        numbered="Text {}: ",
+        label="Label:",
+        labels="Labels:",
+        answer="Answer:",
+        listed=" The labels: {}.",
+        described="{} ({})",
+        between=", ",
+        none="none",
+        space=" ",
+    ),
+    "zh": Wording(
+        text="文本：",
+        numbered="文本{}：",
+        label="标签：",
+        labels="标签：",
+        answer="回答：",
+        listed="标签有：{}。",
+        described="{}（{}）",
+        between="、",
+        none="无",
+    ),
+}
+"""``Goal.prompt_language`` -> the words."""
 MAX_LISTED_LABELS = 100
 """Most labels that the instruction lists."""
 _PLACES = re.compile(r"(\{text\d*\})")
@@ -79,15 +131,19 @@ class Prompt:
     def _shown(self) -> str:
         return "".join(f"{self._asked(item)}{self._answered(gold)}\n\n" for item, gold in self.examples)
 
+    @property
+    def _wording(self) -> Wording:
+        return WORDINGS[self.goal.prompt_language]
+
     def _instruction(self) -> str:
         goal = self.goal
-        labels = ", ".join(self._described(label) for label in goal.labels)
-        listed = f" The labels: {labels}." if 0 < len(goal.labels) <= MAX_LISTED_LABELS else ""
+        labels = self._wording.between.join(self._described(label) for label in goal.labels)
+        listed = self._wording.listed.format(labels) if 0 < len(goal.labels) <= MAX_LISTED_LABELS else ""
         return f"{goal.instruction}{listed}".strip()
 
     def _described(self, label: str) -> str:
         meaning = self.goal.descriptions.get(label, "")
-        return f"{label_words(label)} ({meaning})" if meaning else label_words(label)
+        return self._wording.described.format(label_words(label), meaning) if meaning else label_words(label)
 
     def ask(self, item: Text) -> str:
         """The item, up to where the answer starts."""
@@ -102,14 +158,15 @@ class Prompt:
         # Where answers have several lines, as programs do, line breaks of an item have a meaning too.
         formatted = _line if self.one_line else str.strip
         if isinstance(item, str) or len(item) == 1:
-            return f"Text: {formatted(as_text(item))}\n{self._cue()}"
-        parts = "\n".join(f"Text {number}: {formatted(text)}" for number, text in enumerate(item, 1))
+            return f"{self._wording.text}{formatted(as_text(item))}\n{self._cue()}"
+        numbered = self._wording.numbered
+        parts = "\n".join(f"{numbered.format(number)}{formatted(text)}" for number, text in enumerate(item, 1))
         return f"{parts}\n{self._cue()}"
 
     def _cue(self) -> str:
         if self.goal.output is not Output.LABEL:
-            return "Answer:"
-        return "Labels:" if self.goal.several else "Label:"
+            return self._wording.answer
+        return self._wording.labels if self.goal.several else self._wording.label
 
     def reply(self, gold: Gold) -> str:
         """The gold answer, as it follows the cue, or as the assistant begins."""
@@ -120,18 +177,19 @@ class Prompt:
         if self.goal.output is Output.LABEL:
             labels = (gold,) if isinstance(gold, str) else gold
             words = [label_words(str(label)) for label in labels] if isinstance(labels, tuple) else [str(labels)]
-            return f" {', '.join(words) or 'none'}"
+            return f"{self._wording.space}{self._wording.between.join(words) or self._wording.none}"
         answer = references(gold)[0]  # of several references the first will do
-        return answer.rstrip() if self.completes_code else f" {answer}"
+        return answer.rstrip() if self.completes_code else f"{self._wording.space}{answer}"
 
     @property
     def stops(self) -> tuple[str, ...]:
         """Stop strings of an answer."""
         if self.completes_code:
             return PROGRAM_STOPS
+        next_items = (self._wording.text.rstrip(), self._wording.numbered.format(1).rstrip())
         if self.one_line:  # the next item ends it too: a line break does so after a first word only
-            return ("\n", "\nText:", "\nText 1:")
-        return ("\n\nText:", "\n\nText 1:")
+            return ("\n", *(f"\n{cue}" for cue in next_items))
+        return tuple(f"\n\n{cue}" for cue in next_items)
 
 
 def why_not_promptable(output: Output) -> str | None:
@@ -207,6 +265,7 @@ def from_plain(raw: Mapping[str, Any]) -> Prompt:
         goal["instruction"],
         generation,
         goal.get("descriptions", {}),
+        goal.get("prompt_language", "en"),
     )
     # Bundles written before version 0.2 say "begun".
     before, after = raw.get("chat", ("", ""))

@@ -38,7 +38,7 @@ from goldilocks.nets.hub.weights import inference_dtype
 from goldilocks.nets.network import HeadConfig, Network, NetworkConfig
 from goldilocks.nets.tokenization.batching import Row
 from goldilocks.nets.training.weight_names import read_weights
-from goldilocks.records import Generation, Gold, Output, Text
+from goldilocks.records import Generation, Goal, Gold, Output, Text
 from goldilocks.support.text.units import references
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class DecoderConfig(HeadConfig):
     """What items of a trained head stand in, with ``label_words``; see ``Prompt.template``."""
     chat: tuple[str, str] = ("", "")
     """The frame of the checkpoint's chat template, for prompting; see ``Prompt.chat``."""
+    prompt_language: str = "en"
+    """See ``Goal.prompt_language``."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,12 @@ class DecoderClassifier(Network):
         return cast(DecoderConfig, self.config.head)
 
     @property
+    def prompt_goal(self) -> Goal:
+        """The goal with what prompts say of it."""
+        options = self.options
+        return replace(self.config.goal, instruction=options.instruction, prompt_language=options.prompt_language)
+
+    @property
     def max_positions(self) -> int:
         """Tokens of the context."""
         return self._lm.max_positions
@@ -139,7 +147,7 @@ class DecoderClassifier(Network):
 
     def _pattern(self) -> tuple[Prompt, list[int]]:
         """What items of a trained head stand in, and the tokens before every item."""
-        goal = replace(self.config.goal, labels=self.options.label_words, instruction=self.options.instruction)
+        goal = replace(self.prompt_goal, labels=self.options.label_words)
         prompt = Prompt(goal, chat=self.options.chat, template=self.options.template)
         return prompt, [*self.options.begin_ids, *self._tokens.encoded([prompt.lead])[0]]
 
@@ -166,7 +174,7 @@ class DecoderClassifier(Network):
             InputError: not even one example fits into the context, or calibration is set and there are no labels.
         """
         self._use_checkpoint_precision()
-        goal = replace(self.config.goal, instruction=self.options.instruction)
+        goal = self.prompt_goal
         generates = goal.output is Output.TEXT
         continues = generates and prompts.completes_code(texts, gold)
         one_line = not generates or prompts.one_line(gold)
@@ -298,6 +306,7 @@ class DecoderClassifier(Network):
             return []
         examples = state.selector.examples(item, shown=self._tokens.truncated(item, EXAMPLE_TOKENS))
         room = self._lm.max_positions - len(self._prefix_ids()) - beside - 32
+        room = min(room, state.selector.settings.tokens or room)
         for count in range(len(examples), 0 if examples else -1, -1):
             ids = self._tokens.encoded([state.prompt.lead_with(state.selector.arranged(examples[:count]))])[0]
             if len(ids) <= room:

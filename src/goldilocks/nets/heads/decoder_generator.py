@@ -137,7 +137,7 @@ class DecoderGenerator(DecoderClassifier):
 
     def _plain_prompt(self) -> Prompt:
         """The prompt without examples that a tuned decoder is trained with."""
-        goal = replace(self.config.goal, instruction=self.options.instruction)
+        goal = self.prompt_goal
         return Prompt(goal, one_line=self.options.one_line, completes_code=self.options.continues_program)
 
     def rows_to_learn(self, texts: Sequence[Text], gold: Sequence[Gold]) -> list[Row]:
