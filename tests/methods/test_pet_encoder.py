@@ -46,7 +46,7 @@ def test_a_tuned_encoder_answers_alike_after_loading(folder: Path, tmp_path: Pat
 
 
 def test_a_resumed_run_with_patterns_and_seeds_ends_where_an_unbroken_one_does(folder: Path, tmp_path: Path) -> None:
-    options = {"patterns": ("prompt", "{mask}: {text}"), "seeds": 2, "weights": "accuracy"}
+    options: dict[str, Any] = {"patterns": ("prompt", "{mask}: {text}"), "seeds": 2, "weights": "accuracy"}
     straight, resumed = run_with(folder, **options), run_with(folder, **options)
     straight.advance(0.5)
     straight.save(tmp_path / "checkpoint")
