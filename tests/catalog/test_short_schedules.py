@@ -45,6 +45,29 @@ def test_no_schedule_has_less_than_two_epochs_and_what_never_fits_stays_as_it_is
     assert _schedules(_pool(60.0 * EPOCHS, FULL))[FULL.name].epochs == 2.0
 
 
+def test_where_two_epochs_do_not_fit_it_is_trained_on_as_many_rows_as_do() -> None:
+    work = replace(WORK, rows=30_000)
+    config = plugins.load("families", "encoder").training_config(MINILM, work)
+    assert config is not None
+    hours = _pool(1_000.0 * config.epochs, FULL)
+    made = with_short_schedules(hours, work, 240.0, known={})
+    schedule = made.short_schedules[FULL.name]
+    assert schedule.epochs == 2.0
+    assert schedule.rows == pytest.approx(FITS * 240 / 2_000, abs=0.001)
+    assert made.forecasts[FULL.name].seconds == pytest.approx(FITS * 240, rel=0.02)
+    assert schedule.share == pytest.approx(2.0 * schedule.rows / config.epochs)
+    # A frozen encoder passes over each of these rows once: the head gets more rows for the same seconds.
+    frozen = with_short_schedules(_pool(1_000.0, HEAD, once=0.95), work, 240.0, known={}).short_schedules[HEAD.name]
+    assert frozen.rows > 0.09
+
+
+def test_rows_are_not_cut_down_to_a_handful() -> None:
+    work = replace(WORK, rows=10_000)
+    assert not dict(with_short_schedules(_pool(1e5, FULL), work, 240.0, known={}).short_schedules)
+    many = replace(work, labels=100)  # 20 rows a label
+    assert not dict(with_short_schedules(_pool(3_000.0, FULL), many, 240.0, known={}).short_schedules)
+
+
 def test_frozen_layers_run_once_however_short_the_schedule_is() -> None:
     assert not _schedules(_pool(500.0, HEAD, once=0.9))
     made = with_short_schedules(_pool(130.0, HEAD, once=0.9), WORK, 240.0, known={})

@@ -11,3 +11,11 @@ def test_a_shortened_schedule_is_told_with_the_time_that_the_full_one_takes() ->
         "may be better."
     )
     assert shortened("encoder/m/full", None) == ()
+
+
+def test_a_run_on_fewer_rows_says_on_how_many() -> None:
+    (line,) = shortened("encoder/m/full", ShortSchedule(2.0, 3.0, 4_200.0, 0.125))
+    assert line == (
+        "encoder/m/full was trained for 2 of 3 epochs on 12% of the training rows to fit the budget; the full schedule "
+        "takes about 70 min and may be better."
+    )

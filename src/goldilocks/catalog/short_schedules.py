@@ -1,8 +1,9 @@
 """Shorter training schedules for pretrained candidates whose full run takes most of the budget.
 
 Only a finished candidate can win, so with a small budget a large model could never be chosen. Such a candidate is raced
-with as many epochs as fit, and its learning rate decays to zero within them. In a resumed search, candidates that have
-trials keep the schedule that they began with.
+with as many epochs as fit, and its learning rate decays to zero within them. Where even two epochs do not fit, it is
+trained on as many rows as do, drawn by the seed and the same for all candidates. In a resumed search, candidates that
+have trials keep the schedule that they began with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ MOST = 0.55
 """Share of the budget that it may take, where the fewest epochs take more than ``FITS``."""
 LEAST_EPOCHS = 2.0
 """By judgement: with one, LoRA on 8,000 rows was worse than a head on the frozen encoder in as many seconds."""
+LEAST_ROWS, LEAST_ROWS_PER_LABEL = 500, 20
+"""Rows that a run is cut down to at most: with fewer a fine-tuned encoder is hardly better than a linear model on all
+(``benchmarks/short_schedules.py``)."""
 
 
 def with_short_schedules(
@@ -47,7 +51,9 @@ def with_short_schedules(
         if made is not None:
             schedules[name] = made
     forecasts = {
-        name: forecast.shortened(schedules[name].share) if name in schedules else forecast
+        name: forecast.shortened(schedules[name].epochs / schedules[name].full_epochs, schedules[name].rows)
+        if name in schedules
+        else forecast
         for name, forecast in pool.forecasts.items()
     }
     return replace(pool, forecasts=forecasts, short_schedules=schedules)
@@ -60,9 +66,15 @@ def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds:
     family = plugins.load("families", candidate.model.family)
     own = family.training_config(candidate.model, work)
     config = None if own is None else plugins.load("methods", candidate.method).training_config(own)
-    if config is None or config.epochs <= LEAST_EPOCHS:
+    if config is None:
         return None
-    share = max(LEAST_EPOCHS / config.epochs, FITS * budget_seconds / forecast.seconds)
+    least = min(LEAST_EPOCHS / config.epochs, 1.0)
+    share = max(least, min(FITS * budget_seconds / forecast.seconds, 1.0))
+    rows = 1.0
     if forecast.shortened(share).seconds > MOST * budget_seconds:
+        share = least
+        fewest = max(LEAST_ROWS, LEAST_ROWS_PER_LABEL * work.labels) / max(work.rows, 1)
+        rows = max(fewest, FITS * budget_seconds / forecast.shortened(share).seconds)
+    if rows > 1 or share * rows >= 1 or forecast.shortened(share, rows).seconds > MOST * budget_seconds:
         return None
-    return ShortSchedule(round(share * config.epochs, 2), config.epochs, forecast.seconds)
+    return ShortSchedule(round(share * config.epochs, 2), config.epochs, forecast.seconds, round(rows, 3))

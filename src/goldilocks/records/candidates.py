@@ -122,15 +122,17 @@ class Forecast:
         """
         return self.once + (1 - self.once) * share if share > 0 else 0.0
 
-    def shortened(self, share: float) -> Forecast:
-        """The forecast of a run with this share of the epochs; frozen layers still run once.
+    def shortened(self, epochs: float, rows: float = 1.0) -> Forecast:
+        """The forecast of a run with this share of the epochs and of the rows; frozen layers still run once a row.
 
         Example:
             >>> Forecast(seconds=10.0, memory_bytes=0.0, once=0.5).shortened(0.2)
             Forecast(seconds=6.0, memory_bytes=0.0, once=0.8333333333333334)
+            >>> Forecast(seconds=10.0, memory_bytes=0.0, once=0.5).shortened(0.2, rows=0.5)
+            Forecast(seconds=3.0, memory_bytes=0.0, once=0.8333333333333334)
         """
-        left = self.behind(share)
-        return replace(self, seconds=self.seconds * left, once=self.once / left)
+        left = self.behind(epochs)
+        return replace(self, seconds=self.seconds * left * rows, once=self.once / left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,13 @@ class ShortSchedule:
     full_epochs: float
     full_seconds: float
     """Forecast of the full run."""
+    rows: float = 1.0
+    """Share of the training rows that it is trained on, above 0 up to 1."""
 
     @property
     def share(self) -> float:
-        """Share of the full schedule."""
-        return self.epochs / self.full_epochs
+        """Share of the full schedule, in training rows seen."""
+        return self.epochs * self.rows / self.full_epochs
 
     def progress(self, share: float) -> float:
         """The share of a full run that a share of this one tells as much as; 1 where it is finished.

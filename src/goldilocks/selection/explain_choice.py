@@ -87,13 +87,20 @@ def advice(standings: Sequence[Standing], winner: Standing, objective: Objective
 
 
 def shortened(candidate: str, schedule: ShortSchedule | None) -> tuple[str, ...]:
-    """That the winner was trained for fewer epochs than usual, if so."""
+    """That the winner was trained for fewer epochs than usual or on fewer rows, if so."""
     if schedule is None:
         return ()
-    epochs = f"{schedule.epochs:.2g} of {schedule.full_epochs:g} epochs"
+    epochs, full = f"{schedule.epochs:.2g}", f"{schedule.full_epochs:g}"
+    needs = _duration(schedule.full_seconds)
+    if schedule.rows < 1:
+        share = f"{schedule.rows:.0%}"
+        return (
+            f"{candidate} was trained for {epochs} of {full} epochs on {share} of the training rows to fit the budget; "
+            f"the full schedule takes about {needs} and may be better.",
+        )
     return (
-        f"{candidate} was trained for {epochs} to fit the budget; the full schedule takes about "
-        f"{_duration(schedule.full_seconds)} and may be better.",
+        f"{candidate} was trained for {epochs} of {full} epochs to fit the budget; the full schedule takes about "
+        f"{needs} and may be better.",
     )
 
 

@@ -28,6 +28,8 @@ def next_steps(
 ) -> tuple[NextStep, ...]:
     """What could be done next: stop, label as many rows again, take the next larger candidate (where there is one).
 
+    More labels are not proposed for a winner that a short budget let train on a part of the rows only.
+
     Args:
         records: Of the run.
         choice: The decision.
@@ -55,8 +57,11 @@ def _stop(records: RunRecords, choice: Choice) -> NextStep:
     return NextStep(STOP, winner.candidate, _measured(winner.expected_j, _draws(choice, winner), records), basis)
 
 
-def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> NextStep:
+def _more_data(records: RunRecords, choice: Choice, finished: Sequence[Finished]) -> NextStep | None:
     winner = choice.winner
+    schedule = records.pool.short_schedules.get(winner.candidate)
+    if schedule is not None and schedule.rows < 1:  # it has not used the rows that there are
+        return None
     assert winner.expected_j is not None
     assert winner.cost is not None
     member = next(member for member in finished if member.candidate.name == winner.candidate)

@@ -106,11 +106,7 @@ class RunStore:
 
     def on_half(self, candidate: Candidate) -> Run:
         """The candidate's run on half of the training rows, in which every label occurs about as often."""
-        from goldilocks.tuning.schedule import nested_order
-
-        train = self.dataset.train
-        half = train.take(nested_order(train.gold, self.seed)[: max(1, len(train) // 2)])
-        return self._run(candidate, self.seed, half)
+        return self._run(candidate, self.seed, _first_share(self.dataset.train, 0.5, self.seed))
 
     def _with_copies(self, candidate: Candidate, train: Part) -> Part:
         """Training rows with their copies."""
@@ -122,8 +118,11 @@ class RunStore:
     def _run(self, candidate: Candidate, seed: int, rows: Part | None = None) -> Run:
         from goldilocks.tuning.run import Run, RunSetup
 
-        train = self._with_copies(candidate, self.dataset.train if rows is None else rows)
         short = self.short_schedules.get(candidate.name)
+        rows = self.dataset.train if rows is None else rows
+        if short is not None and short.rows < 1:
+            rows = _first_share(rows, short.rows, self.seed)
+        train = self._with_copies(candidate, rows)
         return Run(
             candidate,
             train,
@@ -228,6 +227,13 @@ class RunStore:
         if key not in self._folders:
             self._folders[key] = folder_of(info, offline=self.offline)
         return self._folders[key]
+
+
+def _first_share(rows: Part, share: float, seed: int) -> Part:
+    """A share of the rows in which every label occurs about as often; the same for every candidate of the race."""
+    from goldilocks.tuning.schedule import nested_order
+
+    return rows.take(nested_order(rows.gold, seed)[: max(1, int(share * len(rows)))])
 
 
 def _has_additions(folder: Path) -> bool:
