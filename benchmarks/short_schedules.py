@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 from bench_data import keep, machine, options, rows, sample
-from methods import info_of, part_of
 
 from goldilocks.catalog.find import folder_of
 from goldilocks.records import Candidate, Goal, Workload
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.tuning.run import Run, RunSetup
+from methods import info_of, part_of
 
 CASES = (
     "trec:all-MiniLM-L6-v2",

@@ -99,3 +99,36 @@ def test_a_closed_queue_hands_out_what_it_has_and_takes_no_more() -> None:
     assert refused.value.status == 503
     assert taken(waiting) == ["a"]
     assert waiting.take(0) is None
+
+
+def test_while_requests_wait_too_long_further_ones_of_that_key_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("goldilocks.serving.queue.time.monotonic", lambda: now)
+    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, most_seconds=5.0)
+    waiting.put(Job(Call(), texts(20, "long"), key="busy"))
+    taken(waiting)  # begun: a long request that is being answered is no reason
+    now = 107.0
+    waiting.put(Job(Call(), ["next"], key="busy"))
+    now = 111.0
+    waiting.put(Job(Call(), ["4 s are in order"], key="busy"))
+    now = 112.5
+    with pytest.raises(RequestError, match=r"wait for 5\.5 s already and 5 s is the limit") as refused:
+        waiting.put(Job(Call(), ["late"], key="busy"))
+    assert (refused.value.status, refused.value.code) == (429, "queue_slow")
+    assert refused.value.retry_after
+    waiting.put(Job(Call(), ["other"], key="quiet"))  # another client is not held responsible
+    while taken(waiting):
+        pass
+    waiting.put(Job(Call(), ["again"], key="busy"))
+
+
+def test_requests_that_nobody_waits_for_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("goldilocks.serving.queue.time.monotonic", lambda: now)
+    waiting = RequestQueue(1000, max_items=8, max_characters=10_000, most_seconds=5.0)
+    gone = Job(Call(), ["gone"])
+    waiting.put(gone)
+    gone.future.cancel()
+    now = 120.0
+    waiting.put(Job(Call(), ["new"]))
+    assert taken(waiting) == ["new"]

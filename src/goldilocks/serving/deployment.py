@@ -51,6 +51,7 @@ class Version:
             max_items=batching.max_items,
             max_characters=batching.max_characters,
             wait_seconds=batching.wait_ms / 1000,
+            most_seconds=serving.limits.queue_seconds,
         )
         self._lock = threading.Lock()
         self._ongoing: set[Job] = set()

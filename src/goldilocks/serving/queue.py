@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 
 from goldilocks.errors import RequestError
 from goldilocks.nets.generation.streaming import OnText
@@ -133,7 +134,15 @@ class Slice:
 class RequestQueue:
     """Jobs that wait; any number of replicas take from it."""
 
-    def __init__(self, most: int, *, max_items: int, max_characters: int, wait_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        max_items: int,
+        max_characters: int,
+        wait_seconds: float = 0.0,
+        most_seconds: float = math.inf,
+    ) -> None:
         """Set its bounds.
 
         Args:
@@ -141,9 +150,11 @@ class RequestQueue:
             max_items: Of a batch.
             max_characters: Of a batch.
             wait_seconds: A batch that is not full waits so long for more.
+            most_seconds: While a request of a key has waited longer for a replica, further ones of that key are turned
+                away: under overload those accepted are answered in time, and no others.
         """
         self._most, self._max_items, self._max_characters = most, max_items, max_characters
-        self._wait = wait_seconds
+        self._wait, self._most_seconds = wait_seconds, most_seconds
         self._keys: OrderedDict[str, deque[Job]] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
@@ -156,7 +167,7 @@ class RequestQueue:
         """Queue a job.
 
         Raises:
-            RequestError: the queue is full (429), or the service stops (503).
+            RequestError: the queue is full or too slow (429), or the service stops (503).
         """
         with self._changed:
             if self._closed:
@@ -166,6 +177,15 @@ class RequestQueue:
                     429,
                     "queue_full",
                     f"{self.waiting:,} items wait already and {self._most:,} may; ask again later.",
+                    retry_after=self._seconds_to_empty(),
+                )
+            waited = self._longest_wait(job.key)
+            if waited > self._most_seconds:
+                raise RequestError(
+                    429,
+                    "queue_slow",
+                    f"requests wait for {waited:.1f} s already and {self._most_seconds:g} s is the limit; "
+                    "ask again later.",
                     retry_after=self._seconds_to_empty(),
                 )
             self._keys.setdefault(job.key, deque()).append(job)
@@ -221,6 +241,15 @@ class RequestQueue:
             self._changed.notify_all()
         for job in jobs:
             job.fail(error)
+
+    def _longest_wait(self, key: str) -> float:
+        """Seconds that the oldest request of a key has waited for a replica to take it up; the lock is held."""
+        jobs = self._keys.get(key)
+        first = self._first(jobs) if jobs else None
+        if first is None or jobs is None:
+            return 0.0
+        waiting = first if first.started is None else next(islice(jobs, 1, None), None)
+        return time.monotonic() - waiting.created if waiting is not None else 0.0
 
     def _seconds_to_empty(self) -> float:
         return max(1.0, math.ceil(self.waiting / self._rate)) if self._rate else 1.0

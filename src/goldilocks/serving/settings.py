@@ -47,6 +47,8 @@ class RequestLimits:
     """A request that is not answered by then gets 503."""
     queue_items: int = 4_096
     """Items that may wait for a model; above: 429 with ``Retry-After``."""
+    queue_seconds: float = 5.0
+    """While a request has waited longer for a replica, further ones of the same key get 429 with ``Retry-After``."""
     body_seconds: float = 20.0
     """A client that sends its body more slowly is cut off (408)."""
     drain_seconds: float = 25.0
