@@ -22,7 +22,7 @@ MOST = 0.55
 """Share of the budget that it may take, where the fewest epochs take more than ``FITS``."""
 LEAST_EPOCHS = 2.0
 """By judgement: with one, LoRA on 8,000 rows was worse than a head on the frozen encoder in as many seconds."""
-LEAST_ROWS, LEAST_ROWS_PER_LABEL = 500, 20
+LEAST_ROWS, LEAST_ROWS_PER_LABEL = 500, 60
 """Rows that a run is cut down to at most: with fewer a fine-tuned encoder is hardly better than a linear model on all
 (``benchmarks/short_schedules.py``)."""
 
