@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from bench_data import keep, machine, options, rows, sample
 
-from goldilocks.catalog.find import folder_of
+from goldilocks.catalog.fetch import folder_of
 from goldilocks.records import Candidate, Goal, Workload
 from goldilocks.support.machine.hardware import set_threads
 from goldilocks.tuning.run import Run, RunSetup
