@@ -1,9 +1,10 @@
 """Shorter training schedules for pretrained candidates whose full run takes most of the budget.
 
 Only a finished candidate can win, so with a small budget a large model could never be chosen. Such a candidate is raced
-with as many epochs as fit, and its learning rate decays to zero within them. Where even two epochs do not fit, it is
-trained on as many rows as do, drawn by the seed and the same for all candidates. In a resumed search, candidates that
-have trials keep the schedule that they began with.
+with as many epochs as fit, and its learning rate decays to zero within them. Where even two epochs do not fit, or where
+epochs cost little because the output of frozen layers is cached, it is trained on as many rows as fit, drawn by the
+seed and the same for all candidates. In a resumed search, candidates that have trials keep the schedule that they began
+with.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ MOST = 0.55
 """Share of the budget that it may take, where the fewest epochs take more than ``FITS``."""
 LEAST_EPOCHS = 2.0
 """By judgement: with one, LoRA on 8,000 rows was worse than a head on the frozen encoder in as many seconds."""
+MOSTLY_FROZEN = 0.5
+"""Share of the seconds that frozen layers take, from which on rows are left out rather than epochs."""
 LEAST_ROWS, LEAST_ROWS_PER_LABEL = 500, 60
 """Rows that a run is cut down to at most: with fewer a fine-tuned encoder is hardly better than a linear model on all
 (``benchmarks/short_schedules.py``)."""
@@ -68,7 +71,8 @@ def _shortened(candidate: Candidate, pool: Pool, work: Workload, budget_seconds:
     config = None if own is None else plugins.load("methods", candidate.method).training_config(own)
     if config is None:
         return None
-    least = min(LEAST_EPOCHS / config.epochs, 1.0)
+    # Where frozen layers take most of the time, epochs cost next to nothing, and a head needs all of them.
+    least = 1.0 if forecast.once >= MOSTLY_FROZEN else min(LEAST_EPOCHS / config.epochs, 1.0)
     share = max(least, min(FITS * budget_seconds / forecast.seconds, 1.0))
     rows = 1.0
     if forecast.shortened(share).seconds > MOST * budget_seconds:
