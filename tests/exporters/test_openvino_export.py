@@ -12,6 +12,8 @@ import pytest
 from exported_models import CASES, encoder
 
 from goldilocks import plugins
+from goldilocks.nets.export.onnx_folder import save_onnx
+from goldilocks.nets.export.standalone_predict import load
 from goldilocks.records import ExportSettings
 
 # Not ``importorskip``: importing it here would send its telemetry.
@@ -26,6 +28,26 @@ import predict
 model = predict.load(Path(sys.argv[1]))
 print(json.dumps([model.predict(*item) for item in json.loads(sys.argv[2])]))
 """
+
+
+@pytest.mark.parametrize(("int8", "engine"), [(False, "onnxruntime"), (True, "openvino"), (True, "onnxruntime")])
+def test_int8_is_exported_only_where_openvino_was_judged(tmp_path: Path, int8: bool, engine: str) -> None:
+    save_onnx(encoder(tmp_path / "checkpoint", "en"), tmp_path / "saved", int8=int8)
+    network = plugins.load("engines", engine).load(tmp_path / "saved", "encoder")
+    exporter = plugins.load("exporters", "openvino")
+
+    reason = exporter.incompatibility(network)
+
+    if int8 and engine == "onnxruntime":
+        assert "was judged on ONNX Runtime, and OpenVINO rounds it to other probabilities; use --to onnx" in reason
+        return
+    assert reason is None
+    (tmp_path / "out").mkdir()
+    exporter.export(network, ExportSettings(), tmp_path / "out")
+    model = load(tmp_path / "out")
+    for text in CASES["en"].part.texts[:4]:
+        expected = network.predict([text]).probabilities[0]
+        assert list(model.predict(str(text))["probabilities"].values()) == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize("name", ["pairs", "tags"])

@@ -18,8 +18,22 @@ def unavailable() -> str | None:
 
 
 def incompatibility(model: Model) -> str | None:
-    """As for ``onnx``, whose graph is converted. See ``protocols.Exporter``."""
-    return plugins.load("exporters", "onnx").incompatibility(model)
+    """As for ``onnx``, whose graph is converted; int8 that was judged on another engine. See ``protocols.Exporter``."""
+    reason: str | None = plugins.load("exporters", "onnx").incompatibility(model)
+    if reason is not None:
+        return reason
+    from goldilocks.nets.backbones.graph_sessions import OpenVinoSession
+    from goldilocks.nets.backbones.onnx_backbone import OnnxBackbone
+    from goldilocks.nets.network import Network
+
+    assert isinstance(model, Network)
+    backbone = model.backbone
+    if isinstance(backbone, OnnxBackbone) and backbone.is_quantised and not backbone.runs_on(OpenVinoSession):
+        return (
+            "its int8 graph was judged on ONNX Runtime, and OpenVINO rounds it to other probabilities; use --to onnx "
+            "or kserve, or compress with onnx_float32"
+        )
+    return None
 
 
 def export(model: Model, settings: ExportSettings, folder: Path) -> Exported:

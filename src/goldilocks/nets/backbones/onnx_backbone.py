@@ -54,6 +54,19 @@ class OnnxBackbone(Backbone):
         """Inputs of the graph beside ids and mask."""
         return [name for name in self._session.inputs if name not in (IDS, MASK)]
 
+    @property
+    def is_quantised(self) -> bool:
+        """Whether the graph computes with int8."""
+        import onnx
+
+        if self.file is None:
+            return False
+        return any("QuantizeLinear" in node.op_type for node in onnx.load(self.file).graph.node)
+
+    def runs_on(self, session: type[GraphSession]) -> bool:
+        """Whether the graph is run by sessions of this class."""
+        return type(self._session) is session
+
     def add_channel_embeddings(
         self, tables: CasingEmbeddings | EntityMarkerEmbeddings | EntityPositionEmbeddings
     ) -> None:
