@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.testclient import TestClient
 
 from goldilocks import plugins
@@ -31,7 +30,7 @@ from goldilocks.records import (
 from goldilocks.serving.app import make_app
 from goldilocks.serving.deployment import OpenEngine
 from goldilocks.serving.engine import Call, ModelCard, Operation, Result
-from goldilocks.serving.server import listen
+from goldilocks.serving.server import listen, server_of
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ServeSettings, settings_from
 from goldilocks.testing import tiny
@@ -104,7 +103,7 @@ def live(made: ServeSettings, open_engine: OpenEngine | None = None) -> Iterator
     service = Service(made, open_engine)
     service.wait(60)
     sock = listen(replace(made, port=0))
-    server = uvicorn.Server(uvicorn.Config(make_app(service), log_level="warning", lifespan="on"))
+    server = server_of(service)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     try:
@@ -112,6 +111,7 @@ def live(made: ServeSettings, open_engine: OpenEngine | None = None) -> Iterator
     finally:
         server.should_exit = True
         thread.join(20)
+        server.drain.finish()
         sock.close()
 
 

@@ -1,7 +1,10 @@
 """Keys: only hashes are kept, and each key may do what it was made for."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from served import client, settings
 from starlette.testclient import TestClient
 
 from goldilocks.errors import InputError, IntegrityError, MissingError, RequestError
+from goldilocks.serving import access
 from goldilocks.serving.access import Access, ApiKey, add_key, read_keys, revoke_key
 
 
@@ -36,6 +40,52 @@ def test_the_file_holds_the_hash_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert secret not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
     assert [(entry.name, entry.state(time.time())) for entry in read_keys(path).keys] == [("shop", "active")]
+
+
+def test_whoever_could_read_the_file_can_after_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "keys.json"
+    key(path)
+    path.chmod(0o640)
+    real, given = os.stat, []
+    belongs_to_another = SimpleNamespace(st_uid=10001, st_gid=10001, st_mode=0o100640)
+    stats = iter([belongs_to_another])
+    monkeypatch.setattr(access, "_owner", lambda file: next(stats, None) or real(file))
+    monkeypatch.setattr("os.chown", lambda *arguments: given.append(arguments))
+    revoke_key(path, "shop")
+    assert given == [(path, 10001, 10001)]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    stats = iter([belongs_to_another])
+    monkeypatch.setattr("os.chown", refused)
+    key(path)
+    assert f"run: sudo chown 10001:10001 {path}" in caplog.text
+
+
+def test_keys_that_are_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: key(path, f"k{number}"), range(8)))
+    assert {entry.name for entry in read_keys(path).keys} == {f"k{number}" for number in range(8)}
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "keys.json"
+    text = key(path)
+    checked = Access(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match=r"keys.json: cannot be read \(Is a directory\)"):
+        read_keys(path)
+    for _ in range(2):
+        assert checked.caller({"x-api-key": text}).id
+    assert caplog.text.count("the keys that were valid stay valid, revoked ones too") == 1
 
 
 def test_both_headers_are_read_and_anything_else_is_401(tmp_path: Path, weather_bundle: Path) -> None:

@@ -1,5 +1,6 @@
 """Real connections: slow clients are cut off, clients that leave cost nothing, TLS, and no port taken twice."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -44,6 +45,31 @@ def test_a_client_that_sends_its_body_too_slowly_is_cut_off(weather_bundle: Path
         status, answer = answered(slow)
     assert status == 408
     assert '"slow_body"' in answer
+
+
+def test_a_client_that_sends_its_head_too_slowly_is_cut_off(weather_bundle: Path) -> None:
+    made = settings({"weather": weather_bundle}, limits={"body_seconds": 0.1})
+    with live(made, lambda _: ScriptedEngine()) as address:
+        with connected(address) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A")
+            assert answered(slow)[0] == 408
+            assert slow.recv(1) == b""
+        with connected(address) as silent:
+            assert silent.recv(1) == b""
+
+
+@pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "])
+def test_a_head_without_end_is_refused_before_it_fills_the_memory(weather_bundle: Path, head: bytes) -> None:
+    with live(settings({"weather": weather_bundle}), lambda _: ScriptedEngine()) as address:
+        with connected(address) as endless:
+            endless.sendall(head)
+            with contextlib.suppress(ConnectionError):  # closed while it still sends
+                for _ in range(100):
+                    endless.sendall(b"a" * 100_000)
+                raise AssertionError("10 MB of one header were taken")
+        with connected(address) as plain:
+            plain.sendall(request("rain"))
+            assert answered(plain)[0] == 200
 
 
 def test_what_a_client_that_left_asked_for_is_not_computed(weather_bundle: Path) -> None:

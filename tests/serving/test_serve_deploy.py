@@ -286,6 +286,10 @@ def test_image_and_units_stop_late_enough_and_are_pinned(weather_bundle: Path, t
         assert service["cap_drop"] == ["ALL"]
         assert service["read_only"] is True
         assert "mem_limit" in service
+    # Of a file that is mounted alone a container sees the old one for ever: a revoked key would stay valid.
+    keys = read_settings_of(weather_bundle, tmp_path / "read again").keys
+    assert keys is not None
+    assert next(volume.split(":")[1] for volume in compose["services"]["model"]["volumes"]) == str(keys.parent)
     unit = written(weather_bundle, "systemd", tmp_path / "systemd")["goldilocks.service"]
     seconds = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
     assert seconds

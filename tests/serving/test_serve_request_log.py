@@ -56,6 +56,26 @@ def test_each_item_is_a_row_with_its_text_masked(tmp_path: Path, weather_bundle:
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_what_sqlite_puts_beside_the_file_is_as_private(tmp_path: Path) -> None:
+    path = tmp_path / "requests.sqlite"
+    log = RequestLog(LogSettings(path=path), lambda _: None)
+    log.add([row()])
+    log.flush()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == [path.name, f"{path.name}-shm", f"{path.name}-wal"]
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    log.close()
+
+
+@pytest.mark.parametrize("answer", ["null", "{}", "NaN", "Infinity", '[["a"]]', "[null]"])
+def test_feedback_that_is_no_answer_is_refused(tmp_path: Path, weather_bundle: Path, answer: str) -> None:
+    with client(settings({"weather": weather_bundle}, log={"path": str(tmp_path / "log.sqlite")})) as api:
+        body = f'{{"request_id": "x", "answer": {answer}}}'
+        got = api.post("/v1/feedback", content=body, headers={"content-type": "application/json"})
+    assert (got.status_code, got.json()["error"]["code"]) == (422, "invalid_body")
+    assert "answer" in got.json()["error"]["message"]
+
+
 def test_hashes_instead_of_texts(tmp_path: Path, weather_bundle: Path) -> None:
     import hashlib
 

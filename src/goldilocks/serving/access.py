@@ -10,10 +10,13 @@ import hashlib
 import hmac
 import json
 import logging
+import os
 import secrets
+import stat
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +72,7 @@ def read_keys(path: Path) -> KeyList:
 
     Raises:
         MissingError: there is no such file.
+        InputError: it cannot be read.
         IntegrityError: it is damaged.
     """
     try:
@@ -77,6 +81,8 @@ def read_keys(path: Path) -> KeyList:
         raise MissingError(
             f"{path}: there is no such key file; `goldilocks keys add NAME --file {path}` makes it."
         ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); run this as the file's owner.") from error
     return from_json(KeyList, content, where=path)
 
 
@@ -93,6 +99,11 @@ def add_key(path: Path, key: ApiKey) -> str:
     Raises:
         InputError: the name is empty or taken by an active key, or the file cannot be written.
     """
+    with _changing(path):
+        return _add_key(path, key)
+
+
+def _add_key(path: Path, key: ApiKey) -> str:
     known = read_keys(path) if path.exists() else KeyList()
     if not key.name.strip() or not key.name.isprintable():
         raise InputError(f"the name of the key is {key.name!r}; give it one that can be read in a list.")
@@ -110,18 +121,53 @@ def revoke_key(path: Path, name: str) -> ApiKey:
     Raises:
         MissingError: there is none.
     """
-    known = read_keys(path)
-    now = time.time()
-    for key in known.keys:
-        if name in (key.id, key.name) and key.revoked is None:
-            _write(path, KeyList(tuple(replace(k, revoked=now) if k is key else k for k in known.keys)))
-            return key
+    with _changing(path):
+        known = read_keys(path)
+        now = time.time()
+        for key in known.keys:
+            if name in (key.id, key.name) and key.revoked is None:
+                _write(path, KeyList(tuple(replace(k, revoked=now) if k is key else k for k in known.keys)))
+                return key
     raise MissingError(f"{path}: no active key is named {name!r}; `goldilocks keys list` shows them.")
 
 
+@contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """While inside, no other command changes the file: of two at a time the later would undo the earlier."""
+    try:
+        import fcntl
+
+        folder = os.open(path.parent, os.O_RDONLY)
+    except (ImportError, OSError):  # the folder is made only now, so that nobody else can write there
+        yield
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def _write(path: Path, keys: KeyList) -> None:
+    """Write the file anew for those who could read it before, such as the user that the service runs as."""
+    before = _owner(path) if path.exists() else None
     write_bytes(path, to_json(keys).encode())
-    path.chmod(0o600)
+    path.chmod(0o600 if before is None else stat.S_IMODE(before.st_mode))
+    now = _owner(path)
+    if before is None or (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid):
+        return
+    try:
+        os.chown(path, before.st_uid, before.st_gid)
+    except OSError:
+        owner = f"{before.st_uid}:{before.st_gid}"
+        _LOG.warning(
+            "%s: is yours now and was of %s, so that the service may not read it any more; run: sudo chown %s %s",
+            path, owner, owner, path,
+        )  # fmt: skip
+
+
+def _owner(path: Path) -> os.stat_result:
+    return path.stat()
 
 
 def _hash(key: str) -> str:
@@ -159,6 +205,8 @@ class Access:
         self._usage = usage or (path.with_name(f"{path.stem}.usage.json") if path else None)
         self._keys: dict[str, ApiKey] = {}
         self._stamp: tuple[int, int] | None = None
+        self._told: tuple[int, int] | None = None
+        """Of the file that could not be read, once that has been logged."""
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
@@ -246,7 +294,10 @@ class Access:
                 self._keys = {key.id: key for key in read_keys(self._path).keys}
             except MissingError:
                 self._keys = {}
-            except Exception:  # noqa: BLE001  (half written by hand: the keys that were valid stay so until it is whole)
+            except Exception as error:  # noqa: BLE001  (half written by hand: valid keys stay so until it is whole)
+                if stamp != self._told:
+                    _LOG.error("the keys that were valid stay valid, revoked ones too: %s", error)
+                self._told = stamp
                 return
             self._stamp = stamp
 
@@ -254,7 +305,7 @@ class Access:
         assert self._path is not None
         try:
             status = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return status.st_mtime_ns, status.st_ino
 

@@ -110,12 +110,14 @@ class SqliteStore:
         return sqlite3.connect(self._path, timeout=5.0, check_same_thread=False)
 
     def _open(self) -> sqlite3.Connection:
+        # Made before SQLite makes it: what SQLite puts beside the file (rows are written there first) has its rights.
+        self._path.touch(0o600)
+        with suppress(OSError):
+            self._path.chmod(0o600)
         file = self._connect()
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = NORMAL")
         file.executescript(_TABLES)
-        with suppress(OSError):
-            self._path.chmod(0o600)
         return file
 
 

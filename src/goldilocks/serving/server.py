@@ -18,6 +18,7 @@ import uvicorn
 from goldilocks.errors import InputError
 from goldilocks.serving.app import make_app
 from goldilocks.serving.drain import GRACE, Drain, end_process
+from goldilocks.serving.http_protocol import protocol_with
 from goldilocks.serving.masking import Finder
 from goldilocks.serving.service import Service
 from goldilocks.serving.settings import ReplicaSettings, ServeSettings
@@ -116,6 +117,7 @@ def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder |
     """
     check_exposure(settings)
     use_threads(settings.replicas)
+    allow_connections()
     sock = listen(settings)
     try:
         service = Service(settings, find=find)
@@ -132,10 +134,13 @@ def serve(settings: ServeSettings, notify: Callable[[str], None], find: Finder |
 
 def server_of(service: Service) -> Server:
     """The server of a service, which keeps the deadline of ``limits.drain_seconds``."""
-    seconds, tls = service.settings.limits.drain_seconds, service.settings.tls
+    limits, tls = service.settings.limits, service.settings.tls
+    seconds = limits.drain_seconds
     config = uvicorn.Config(
         make_app(service),
-        log_level="warning",
+        http=protocol_with(limits.body_seconds),
+        ws="none",
+        log_level="error",  # a warning for each request that is no HTTP would let anybody fill the log
         lifespan="on",
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
@@ -153,6 +158,15 @@ def run(server: Server, sock: socket.socket) -> None:
     if server.failed is not None:
         raise server.failed
     server.drain.finish()
+
+
+def allow_connections() -> None:
+    """Raise the limit of open files, each connection being one, from the usual 1,024 to what the system allows."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def use_threads(replicas: ReplicaSettings) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from goldilocks.errors import RequestError
 from goldilocks.serving.gate import context_of
 from goldilocks.serving.items import check_text
 from goldilocks.serving.routes.errors import ASKING
 from goldilocks.serving.service import service_of
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 router = APIRouter(tags=["feedback"])
 
@@ -24,7 +26,9 @@ class FeedbackRequest(BaseModel):
 
     request_id: str = Field(max_length=128, description="The x-request-id of the answer.")
     item: int = Field(0, ge=0, le=2**31, description="Place of the item in its request, from 0.")
-    answer: JsonValue = Field(description="The right answer: a label, a list of labels or tags, a number, a text.")
+    answer: str | bool | Number | list[str | Number] = Field(
+        description="The right answer: a label, a list of labels or tags, a number, a text."
+    )
 
 
 @router.post("/v1/feedback", responses=ASKING)

@@ -1,0 +1,126 @@
+"""The time limit for the head of a request, with a clock that the test moves (sockets: test_serve_connections)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any, cast
+
+import h11
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from goldilocks.serving.http_protocol import protocol_with
+
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Timer:
+    """A call that is due after some seconds, unless it is cancelled."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self.seconds, self.call, self.cancelled = seconds, call, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Loop:
+    """Keeps timers and tasks, and runs none of them."""
+
+    def __init__(self) -> None:
+        self.timers: list[Timer] = []
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(seconds, call))
+        return self.timers[-1]
+
+    def create_task(self, work: Coroutine[Any, Any, None], **_: Any) -> Any:
+        work.close()
+        return asyncio.Future(loop=cast(asyncio.AbstractEventLoop, SimpleNamespace(get_debug=lambda: False)))
+
+    def pass_time(self, seconds: float) -> None:
+        due = [timer for timer in self.timers if timer.seconds <= seconds and not timer.cancelled]
+        self.timers = [timer for timer in self.timers if timer not in due]
+        for timer in due:
+            timer.call()
+
+
+class Transport:
+    """Remembers what is written."""
+
+    def __init__(self) -> None:
+        self.written, self.closed = b"", False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+
+@pytest.fixture
+def connection() -> tuple[Any, Loop, Transport]:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Never runs."""
+
+    loop, transport = Loop(), Transport()
+    config = uvicorn.Config(app, interface="asgi3", log_config=None)
+    made = protocol_with(5.0)(config, ServerState(), {}, cast(asyncio.AbstractEventLoop, loop))
+    made.connection_made(cast(asyncio.Transport, transport))
+    return made, loop, transport
+
+
+@pytest.mark.parametrize("sent", [b"G", b"GET / HT", HEAD[:-2]])
+def test_a_head_that_is_not_whole_in_time_is_408(connection: tuple[Any, Loop, Transport], sent: bytes) -> None:
+    protocol, loop, transport = connection
+    protocol.data_received(sent)
+    loop.pass_time(4.9)
+    assert not transport.closed
+    loop.pass_time(5.0)
+    assert transport.closed
+    assert transport.written.startswith(b"HTTP/1.1 408 ")
+    length = transport.written.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    assert len(transport.written.partition(b"\r\n\r\n")[2]) == int(length)
+
+
+def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(connection: tuple[Any, Loop, Transport]) -> None:
+    _, loop, transport = connection
+    loop.pass_time(5.0)
+    assert (transport.closed, transport.written) == (True, b"")
+
+
+def test_a_request_may_take_longer_than_its_head(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    protocol.data_received(HEAD[:9])
+    protocol.data_received(HEAD[9:])
+    loop.pass_time(100.0)
+    assert not transport.closed
+
+
+def test_a_later_head_has_the_same_time_from_its_first_byte_on(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    protocol.data_received(HEAD)
+    protocol.cycle.response_complete = True
+    loop.pass_time(100.0)  # between requests there is another limit
+    assert not transport.closed
+    protocol.conn = h11.Connection(h11.SERVER)  # as after ``start_next_cycle``
+    protocol.data_received(HEAD[:9])
+    loop.pass_time(5.0)
+    assert transport.closed
+
+
+def test_a_connection_that_is_lost_has_no_limit_any_more(connection: tuple[Any, Loop, Transport]) -> None:
+    protocol, loop, transport = connection
+    protocol.connection_lost(OSError())
+    loop.pass_time(5.0)
+    assert transport.written == b""
+    assert all(timer.cancelled for timer in loop.timers)
