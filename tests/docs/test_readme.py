@@ -54,8 +54,8 @@ def test_commands_run_as_written(desk: Path) -> None:
     ]
     assert len(ours) >= 6
     for line in ours:
-        quick = line.split("  #")[0].replace("--budget 3m", "--budget 60s")  # 120 rows need less than the example's
-        quick += " --budget 30s" if "select task.yaml" in line else ""
+        quick = line.split("  #")[0].replace("--budget 3m", "--budget 30s")  # 120 rows need less than the example's
+        quick += " --budget 20s" if "select task.yaml" in line else ""
         done = run(quick, desk)
         if done.returncode in (3, 4):  # budgets are wall-clock time, of which a busy machine needs more
             done = run(re.sub(r"--budget \w+", "--budget 5m", quick) + " --resume", desk)
@@ -63,8 +63,7 @@ def test_commands_run_as_written(desk: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_the_service_answers_as_written(readme: Path, tmp_path: Path) -> None:
+def test_the_service_answers_as_written(tmp_path: Path) -> None:  # the Chinese README has the same blocks, see below
     rows = [
         f"{text} {number},{label}" for number in range(12) for text, label in (("rain falls", "wet"), ("sun", "dry"))
     ]
@@ -72,7 +71,7 @@ def test_the_service_answers_as_written(readme: Path, tmp_path: Path) -> None:
     tune = "goldilocks tune weather.csv --candidate naive_bayes/word12/scratch --out run/bundle"
     done = run(tune, tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = [line for block in blocks(readme, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks(READMES[0], "sh") for line in block.splitlines()]
     (serve,) = (line for line in lines if line.startswith("goldilocks serve"))
     (ask,) = (line for line in lines if line.startswith("curl"))
     command = [sys.executable, "-m", *serve.split(), "--port", "0"]
@@ -91,11 +90,11 @@ def test_the_service_answers_as_written(readme: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_python_runs_as_written(desk: Path) -> None:
-    program, out = blocks(READMES[0], "python")[0], "python-run"
+    program, out = blocks(READMES[0], "python")[0].replace("60s", "20s"), "python-run"  # 120 rows need less
     (desk / "program.py").write_text(program)
     done = run(f"{sys.executable} program.py", desk)
     if done.returncode and ("BudgetError" in done.stderr or "BaselineError" in done.stderr):  # a busy machine
-        program, out = program.replace("60s", "5m").replace(out, "longer-run"), "longer-run"
+        program, out = program.replace("20s", "5m").replace(out, "longer-run"), "longer-run"
         (desk / "program.py").write_text(program)
         done = run(f"{sys.executable} program.py", desk)
     assert done.returncode == 0, done.stderr
