@@ -27,6 +27,14 @@ def test_navigation_has_every_page_once() -> None:
     assert sorted(leaves(config["nav"])) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
 
 
+def test_where_to_find_it_names_files_that_exist() -> None:
+    table = (DOCS / "design.md").read_text(encoding="utf-8").partition("**Where to find it**")[2].split("\n\n")[1]
+    paths = re.findall(r"`([\w/]+(?:\.py|/))`", table)
+    assert len(paths) > 20
+    for path in paths:
+        assert (ROOT / "src" / "goldilocks" / path).exists(), path
+
+
 def test_overview_leads_to_every_page() -> None:
     linked = set(re.findall(r"\]\(([^)#:]+)", (DOCS / "index.md").read_text(encoding="utf-8")))
     assert {page.name for page in DOCS.glob("*.md")} - {"index.md"} <= linked
@@ -48,4 +56,5 @@ def test_anchors_are_headings(page: Path) -> None:
         other = (page.parent / target if target else page).read_text(encoding="utf-8")
         headings = re.findall(r"^#+ (.+)$", other, flags=re.MULTILINE)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+        slugs |= set(re.findall(r'<a id="([^"]+)">', other))
         assert anchor in slugs, f"{target}#{anchor}"
